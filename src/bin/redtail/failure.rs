@@ -1,0 +1,62 @@
+//! How a run can end other than well.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use redtail::{Error, SessionError};
+
+use crate::notes;
+
+/// Why the tool stops.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody reads our output any more: a quiet end.
+    ClosedPipe,
+    /// Standard output can't be written.
+    Output(io::Error),
+    /// The follower or a reader gave up.
+    Follower(Error),
+    /// Anything else, in words.
+    Words(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Follower(error)
+    }
+}
+
+impl Failure {
+    /// Says it on standard error, and gives the exit code: 1, or 4 where history was lost.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
+            Self::Words(words) => failed(words),
+            Self::Follower(error @ Error::Session(SessionError::HistoryLost(_))) => {
+                notes::say(error);
+                notes::say(
+                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on, \
+                     --on-gap snapshot takes the data set first; a larger repl-backlog-size on the server bridges longer outages",
+                );
+                ExitCode::from(4)
+            }
+            Self::Follower(error) => failed(error),
+        }
+    }
+}
+
+fn failed(words: impl Display) -> ExitCode {
+    notes::say(words);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,183 @@
+//! Every recording of the corpus, decoded by the tool, against the commands noted beside it.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use crate::run::{Ran, commands, run};
+
+/// A file of the corpus and the commands that are in it.
+struct Recording {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    commands: Vec<Value>,
+}
+
+impl Recording {
+    /// The exact bytes of a command.
+    fn raw(&self, command: &Value) -> &[u8] {
+        let [at, len] = ["at", "len"].map(|field| command[field].as_u64().unwrap() as usize);
+        &self.bytes[at..at + len]
+    }
+
+    fn decode(&self, arguments: &[&str]) -> Ran {
+        run(&[&["decode", self.file.to_str().unwrap()], arguments].concat())
+    }
+}
+
+#[test]
+fn recordings_decode_to_their_commands() {
+    let recordings = recordings(".bin", |file| file.ends_with("stream.bin") || !file.contains("s20-"));
+    for recording in &recordings {
+        let offset = offset_before(recording).to_string();
+        let ran = recording.decode(&["--format", "json", "--all", "--offset", &offset]);
+        check(recording, &ran, true);
+    }
+}
+
+#[test]
+fn append_only_files_decode_to_their_commands() {
+    for recording in &recordings(".aof", |_| true) {
+        check(recording, &recording.decode(&["--format", "json", "--all"]).ok(), false);
+    }
+}
+
+#[test]
+fn resp_is_the_commands_that_can_be_loaded() {
+    for recording in &recordings(".bin", |_| true) {
+        let expected: Vec<u8> = recording
+            .commands
+            .iter()
+            .filter(|command| !["PING", "REPLCONF"].iter().any(|name| command["args"][0].as_str().unwrap().eq_ignore_ascii_case(name)))
+            .flat_map(|command| recording.raw(command).to_vec())
+            .collect();
+        let ran = recording.decode(&["--format", "resp", "--assume-db", "0"]);
+        let out = ran.out.strip_suffix(commands(&["DISCARD"]).as_slice()).unwrap_or(&ran.out);
+        let added = out.strip_suffix(expected.as_slice()).unwrap_or_else(|| panic!("{}: {}", recording.file.display(), ran.err));
+        let selects: Vec<Vec<u8>> = (0..16).map(|db| commands(&[&format!("SELECT {db}")])).collect();
+        assert!(added.is_empty() || selects.iter().any(|select| select == added), "{}", recording.file.display());
+    }
+}
+
+#[test]
+fn replies_are_frames() {
+    let Some(corpus) = corpus() else { return };
+    for file in files(&corpus).iter().filter(|file| file.to_str().unwrap().contains("s30-replies/resp") && file.extension().unwrap() == "bin") {
+        let expected: usize = lines(&file.with_extension("jsonl")).iter().map(|line| line["values"].as_array().unwrap().len()).sum();
+        let ran = run(&["decode", "--frames", "--format", "json", file.to_str().unwrap()]).ok();
+        let frames = ran.json();
+        assert_eq!(frames.len(), expected, "{}", file.display());
+        let bytes: u64 = frames.iter().map(|frame| frame["bytes"].as_u64().unwrap()).sum();
+        assert_eq!(bytes, fs::metadata(file).unwrap().len());
+    }
+}
+
+fn check(recording: &Recording, ran: &Ran, offsets: bool) {
+    let file = recording.file.display();
+    let names = ["command", "multi", "exec"];
+    let events: Vec<Value> =
+        ran.json().into_iter().filter(|event| names.iter().any(|name| event["event"] == *name)).collect();
+    assert_eq!(events.len(), recording.commands.len(), "{file}: {}", ran.err);
+    for (event, noted) in events.iter().zip(&recording.commands) {
+        let raw = arguments(recording.raw(noted));
+        match event["event"].as_str().unwrap() {
+            "command" => {
+                let args: Vec<Vec<u8>> = event["args"].as_array().unwrap().iter().map(bytes).collect();
+                assert!(args == raw, "{file}: {noted}");
+                assert_eq!(event["tx"], noted.get("tx").cloned().unwrap_or(false.into()), "{file}: {noted}");
+            }
+            name => {
+                assert!(raw.len() == 1 && raw[0].eq_ignore_ascii_case(name.as_bytes()), "{file}: {noted}");
+                assert_eq!(noted["tx"], true, "{file}: {noted}");
+            }
+        }
+        assert_eq!(event["db"], noted["db"], "{file}: {noted}");
+        if offsets {
+            assert_eq!(event["offset"], noted["offset_after"], "{file}: {noted}");
+        }
+    }
+}
+
+/// The replication offset before the first command.
+fn offset_before(recording: &Recording) -> u64 {
+    let first = recording.commands.first();
+    first.map_or(0, |command| command["offset_after"].as_u64().unwrap() - command["len"].as_u64().unwrap())
+}
+
+/// An argument as JSON shows it, back to bytes.
+fn bytes(argument: &Value) -> Vec<u8> {
+    match argument {
+        Value::String(text) => text.clone().into_bytes(),
+        other => BASE64_STANDARD.decode(other["base64"].as_str().unwrap()).unwrap(),
+    }
+}
+
+/// The arguments of a whole command, the slow and plain way.
+fn arguments(mut raw: &[u8]) -> Vec<Vec<u8>> {
+    let mut number = |rest: &mut &[u8]| {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").unwrap();
+        let number: usize = std::str::from_utf8(&rest[1..end]).unwrap().parse().unwrap();
+        *rest = &rest[end + 2..];
+        number
+    };
+    (0..number(&mut raw))
+        .map(|_| {
+            let length = number(&mut raw);
+            let argument = raw[..length].to_vec();
+            raw = &raw[length + 2..];
+            argument
+        })
+        .collect()
+}
+
+fn recordings(ending: &str, wanted: impl Fn(&str) -> bool) -> Vec<Recording> {
+    let Some(corpus) = corpus() else { return Vec::new() };
+    let mut found = Vec::new();
+    for file in files(&corpus) {
+        let name = file.to_str().unwrap();
+        if !name.ends_with(ending) || !wanted(name) {
+            continue;
+        }
+        let noted = match name.strip_suffix("stream.bin") {
+            Some(folder) => format!("{folder}commands.jsonl"),
+            None if ending == ".bin" => format!("{}-commands.jsonl", name.strip_suffix(ending).unwrap()),
+            None => format!("{name}.commands.jsonl"),
+        };
+        if Path::new(&noted).exists() {
+            found.push(Recording { bytes: fs::read(&file).unwrap(), commands: lines(Path::new(&noted)), file });
+        }
+    }
+    assert!(!found.is_empty(), "{} has no recordings that end with {ending}", corpus.display());
+    found
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The recordings of real servers, where they are.
+fn corpus() -> Option<PathBuf> {
+    let folder = env::var_os("REDTAIL_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: there is no corpus of recordings at {}", folder.display());
+    None
+}
