@@ -8,3 +8,4 @@ pub mod resp;
 
 pub use error::{Byte, ProtocolError, ProtocolErrorKind};
 pub use limits::{Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
+pub use resp::{Command, CommandParser, Frame, FrameParser, Status};
