@@ -21,3 +21,4 @@ pub use replication::{
     OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
     SnapshotEnd, Stage, Start, StreamCommand, StreamPart, Why,
 };
+pub use resp::{Command, CommandParser, Frame, FrameParser, Status};
