@@ -1,0 +1,3 @@
+//! The blocking shell.
+mod follower;
+pub use follower::{Builder, Error, Follower, Handle};
