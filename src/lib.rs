@@ -7,12 +7,14 @@ mod limits;
 #[cfg(feature = "std")]
 pub mod net;
 #[cfg(feature = "std")]
+pub mod rdb;
+#[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
 
 pub use error::{Byte, ProtocolError, ProtocolErrorKind};
 pub use excerpt::Excerpt;
-pub use limits::{Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
+pub use limits::{BUFFER_CAPACITY, Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
 #[cfg(feature = "std")]
 pub use net::{Builder, Error, Follower, Handle};
 #[cfg(feature = "std")]
