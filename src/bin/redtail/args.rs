@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use redtail::{Backoff, OnGap, Position, Start};
+use redtail::{Backoff, Limits, OnGap, Options, Position, Start};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -197,6 +197,17 @@ impl Output {
     /// The longest argument to print.
     pub(crate) fn max_arg(&self) -> u64 {
         self.max_arg.unwrap_or(Self::MAX_ARG)
+    }
+
+    /// What the library is told: what it delivers, and how much of it at once.
+    pub(crate) fn settings(&self) -> Options {
+        let parts = match self.format {
+            Format::Resp => 64 << 10,
+            Format::Text | Format::Json => self.max_arg().saturating_add(1),
+        };
+        // What is larger flows through in parts, so this is what bounds our memory.
+        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), ..Limits::default() };
+        Options { control: true, parts: Some(parts), limits, ..Options::default() }
     }
 
     fn check(&self) -> Result<(), &'static str> {

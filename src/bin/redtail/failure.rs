@@ -37,13 +37,18 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// There is nothing to resume from any more.
+    pub(crate) fn is_history_lost(&self) -> bool {
+        matches!(self, Self::Follower(Error::Session(error)) if matches!(**error, SessionError::HistoryLost(_)))
+    }
+
     /// Says it on standard error, and gives the exit code: 1, or 4 where history was lost.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
-            Self::Follower(error @ Error::Session(SessionError::HistoryLost(_))) => {
+            Self::Follower(error) if self.is_history_lost() => {
                 notes::say(error);
                 notes::say(
                     "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on, \

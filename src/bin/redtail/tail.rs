@@ -5,17 +5,19 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Error, Event, Follower, Handle, Idle, Limits, Options, SessionError};
+use redtail::{Event, Follower, Handle, Idle};
 
-use crate::args::{self, Format, Tail};
+use crate::args::{self, Tail};
 use crate::end::End;
 use crate::failure::Failure;
 use crate::notes;
 use crate::output::Output;
-use crate::target::{Address, Wrong};
+use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
-    let address = address(options)?;
+    let address = Address::read(&options.target)
+        .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
+        .unwrap_or_else(|words| args::wrong_usage(words));
     let target = address.target.to_string();
     stop_on_signals()?;
     let mut follower = connect(options, address)?;
@@ -26,7 +28,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
         return Ok(());
     }
-    let lost = matches!(outcome, Err(Failure::Follower(Error::Session(SessionError::HistoryLost(_)))));
+    let lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
     match follower.position() {
         Some(position) if !lost => notes::say(format_args!("resume with --from {position}")),
         _ => {}
@@ -97,40 +99,18 @@ impl Heartbeat {
     }
 }
 
-fn address(options: &Tail) -> Result<Address, Failure> {
-    let address = Address::read(&options.target)
-        .unwrap_or_else(|words| args::wrong_usage(format_args!("invalid value for TARGET: {words}")));
-    match address.with_credentials(options.user.as_deref(), options.password_file.as_deref()) {
-        Ok(address) => Ok(address),
-        Err(Wrong::Usage(words)) => args::wrong_usage(words),
-        Err(Wrong::File(words)) => Err(Failure::Words(words)),
-    }
-}
-
-fn connect(options: &Tail, address: Address) -> Result<Follower, Error> {
-    // Large commands flow through in parts, so this is what bounds our memory.
-    let parts = match options.output.format {
-        Format::Resp => 64 << 10,
-        Format::Text | Format::Json => options.output.max_arg().saturating_add(1),
-    };
-    let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), ..Limits::default() };
-    let mut builder = Follower::builder(address.target.to_string())
-        .options(Options { limits, ..Options::default() })
+fn connect(options: &Tail, address: Address) -> Result<Follower, Failure> {
+    let Address { target, login } = address;
+    let mut builder = Follower::builder(target.to_string())
+        .options(options.output.settings())
         .start(options.from)
         .on_gap(options.on_gap.into())
         .allow_probe(options.allow_probe)
-        .control(true)
-        .parts(Some(parts));
+        .login(move || login.read());
     if let Some(backoff) = options.reconnect {
         builder = builder.reconnect(backoff).retry_first(true);
     }
-    if let Some(user) = address.user {
-        builder = builder.user(user);
-    }
-    if let Some(password) = address.password {
-        builder = builder.password(password);
-    }
-    builder.connect()
+    Ok(builder.connect()?)
 }
 
 static HANDLE: OnceLock<Handle> = OnceLock::new();

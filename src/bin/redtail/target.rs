@@ -1,17 +1,16 @@
 //! Which server, and who we are to it.
 
-use std::path::Path;
-use std::{env, fs};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs, io};
 
-use redtail::net::Target;
+use redtail::net::{Login, Target};
 use url::Url;
 
 /// A server as given on the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) target: Target,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) login: Credentials,
 }
 
 impl Address {
@@ -30,7 +29,7 @@ impl Address {
                     .into())
             }
             _ => match text.parse() {
-                Ok(target) => Ok(Self { target, user: None, password: None }),
+                Ok(target) => Ok(Self { target, login: Credentials::default() }),
                 Err(error) => Err(error.to_string()),
             },
         }
@@ -49,43 +48,68 @@ impl Address {
         let target = Target::Tcp { host: host.into(), port: url.port().unwrap_or(6379) };
         let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
-        let password = url.password().map(percent_decoded).transpose()?;
-        Ok(Self { target, user, password })
+        let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
+        Ok(Self { target, login: Credentials { user, password } })
     }
 
     /// Adds what `--user`, `--password-file` and the environment say.
-    pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, Wrong> {
-        match (user, &self.user) {
-            (Some(_), Some(_)) => {
-                return Err(Wrong::Usage("there is a user in the URL and one with --user: keep one of them".into()));
-            }
-            (Some(user), None) => self.user = Some(user.into()),
+    pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, String> {
+        let login = &mut self.login;
+        match (user, &login.user) {
+            (Some(_), Some(_)) => return Err("there is a user in the URL and one in --user: keep one of them".into()),
+            (Some(user), None) => login.user = Some(user.into()),
             (None, _) => {}
         }
-        match (file, &self.password) {
+        match (file, &login.password) {
             (Some(_), Some(_)) => {
-                return Err(Wrong::Usage(
-                    "there is a password in the URL and one with --password-file: keep the file".into(),
-                ));
+                return Err("there is a password in the URL and one in --password-file: keep the file".into());
             }
-            (Some(file), None) => self.password = Some(password_in(file).map_err(Wrong::File)?),
+            (Some(file), None) => login.password = Some(Password::File(file.into())),
             (None, Some(_)) => {}
-            (None, None) => self.password = from_environment("REDTAIL_PASSWORD").or_else(|| from_environment("REDISCLI_AUTH")),
+            (None, None) => {
+                let password = from_environment("REDTAIL_PASSWORD").or_else(|| from_environment("REDISCLI_AUTH"));
+                login.password = password.map(Password::Given);
+            }
         }
-        if let (Some(user), None) = (&self.user, &self.password) {
-            return Err(Wrong::Usage(format!(
-                "user {user} has no password: give it with --password-file, or in the environment as REDTAIL_PASSWORD or REDISCLI_AUTH"
-            )));
+        if let (Some(user), None) = (&login.user, &login.password) {
+            return Err(format!(
+                "the user {user} has no password: give it with --password-file, or in the environment as REDTAIL_PASSWORD or \
+                 REDISCLI_AUTH"
+            ));
         }
         Ok(self)
     }
 }
 
-/// What is wrong with credentials.
-#[derive(Debug)]
-pub(crate) enum Wrong {
-    Usage(String),
-    File(String),
+/// Who we are to the server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    user: Option<String>,
+    password: Option<Password>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Password {
+    Given(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Credentials {
+    /// What to log in with now. A file is read anew at every connect: a password may change in a long life.
+    pub(crate) fn read(&self) -> io::Result<Login> {
+        let password = match &self.password {
+            None => None,
+            Some(Password::Given(password)) => Some(password.clone()),
+            Some(Password::File(file)) => Some(password_in(file)?),
+        };
+        Ok(Login { user: self.user.clone(), password })
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a password")
+    }
 }
 
 fn from_environment(name: &str) -> Option<Vec<u8>> {
@@ -93,9 +117,10 @@ fn from_environment(name: &str) -> Option<Vec<u8>> {
     Some(value.into_encoded_bytes())
 }
 
-fn password_in(file: &Path) -> Result<Vec<u8>, String> {
+fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
-        format!("can't read the password file {}: {error}; --password-file takes a file with nothing but the password", file.display())
+        let words = format!("can't read {}: {error}; --password-file takes a file that holds the password alone", file.display());
+        io::Error::new(error.kind(), words)
     })?;
     if password.last() == Some(&b'\n') {
         password.pop();
@@ -134,11 +159,13 @@ mod tests {
     fn a_url_may_hold_credentials() {
         let address = Address::read("redis://c%40c:p%25w%2F%00@db.internal:7000").unwrap();
         assert_eq!(address.target, tcp("db.internal", 7000));
-        assert_eq!(address.user.as_deref(), Some("c@c"));
-        assert_eq!(address.password.as_deref(), Some(b"p%w/\0".as_slice()));
+        let login = address.login.read().unwrap();
+        assert_eq!(login.user.as_deref(), Some("c@c"));
+        assert_eq!(login.password.as_deref(), Some(b"p%w/\0".as_slice()));
         let address = Address::read("redis://:secret@[::1]").unwrap();
-        assert_eq!((address.target, address.user), (tcp("::1", 6379), None));
-        assert_eq!(address.password.as_deref(), Some(b"secret".as_slice()));
+        let login = address.login.read().unwrap();
+        assert_eq!((address.target, login.user), (tcp("::1", 6379), None));
+        assert_eq!(login.password.as_deref(), Some(b"secret".as_slice()));
     }
 
     #[test]
