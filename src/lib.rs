@@ -7,6 +7,8 @@ mod limits;
 #[cfg(feature = "std")]
 pub mod net;
 #[cfg(feature = "std")]
+pub mod replay;
+#[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
 
