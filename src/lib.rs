@@ -7,6 +7,8 @@ mod limits;
 #[cfg(feature = "std")]
 pub mod net;
 #[cfg(feature = "std")]
+pub mod rdb;
+#[cfg(feature = "std")]
 pub mod replay;
 #[cfg(feature = "std")]
 pub mod replication;
@@ -23,3 +25,4 @@ pub use replication::{
     OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
     SnapshotEnd, Stage, Start, StreamCommand, StreamPart, Why,
 };
+pub use resp::{Command, CommandParser, Frame, FrameParser, Status};

@@ -1,6 +1,9 @@
 //! The blocking shell.
+
+mod builder;
 mod feed;
 mod follower;
+mod handle;
 mod owned;
 mod reader;
 mod recorded;
@@ -9,8 +12,10 @@ mod socket;
 mod target;
 mod transport;
 
+pub use builder::Builder;
 pub use feed::ReadError;
-pub use follower::{Builder, Error, Follower, Handle};
+pub use follower::{Error, Follower, Login};
+pub use handle::Handle;
 pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedPart};
 pub use reader::{CommandReader, FrameReader, PartsReader, Placed};
 pub use recorded::RecordingReader;

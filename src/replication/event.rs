@@ -171,11 +171,15 @@ impl fmt::Display for Forking {
 pub struct Attached {
     /// How the place was found.
     pub method: Method,
+    /// The replication id; `None` after SYNC.
+    pub replid: Option<ReplicationId>,
+    /// The history that the events' ids name from here on; `None` after SYNC.
+    pub history: Option<ReplicationId>,
     /// The last offset before the stream's next byte. After SYNC: 0.
     pub offset: u64,
     /// The database selected there; `None` while unknown.
     pub db: Option<u32>,
-    /// The place itself; `None` after SYNC, which has none, and until a full snapshot has told the database.
+    /// The place to resume from; `None` after SYNC, which has none, and while a full snapshot is still to come.
     pub position: Option<Position>,
     /// What the server says it is, where it may be asked.
     pub server: Option<Server>,
