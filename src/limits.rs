@@ -49,3 +49,6 @@ pub const TAPE_LENGTH: usize = 64;
 /// The smallest bulk length from which a command can be asked to come in parts. Smaller thresholds are read as this one, so that
 /// commands which steer the stream (SELECT, MULTI, EXEC) always come whole.
 pub const MIN_PARTS_THRESHOLD: u64 = 1024;
+
+/// Storage of the receive buffer in bytes, unless a caller says otherwise. It grows only when it is full of unread bytes.
+pub const BUFFER_CAPACITY: usize = 256 << 10;

@@ -1,0 +1,86 @@
+//! A short text kept by value, for words of a server that outlive the buffer they came in.
+
+use core::fmt;
+
+/// The first `N` bytes of a text, owned without allocation. Bytes that are not printable ASCII or UTF-8 show as `?`.
+///
+/// ```
+/// # use redtail::Excerpt;
+/// let words: Excerpt<8> = Excerpt::new(b"-NOAUTH Authentication required.");
+/// assert_eq!(words.to_string(), "-NOAUTH ");
+/// assert!(words.is_cut());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+    cut: bool,
+}
+
+impl<const N: usize> Excerpt<N> {
+    /// Nothing.
+    pub const EMPTY: Self = Self { bytes: [0; N], length: 0, cut: false };
+
+    /// The first `N` bytes of `text`.
+    pub fn new(text: &[u8]) -> Self {
+        let mut excerpt = Self::EMPTY;
+        excerpt.append(text);
+        excerpt
+    }
+
+    /// What `value` prints, cut at `N` bytes.
+    pub fn of(value: impl fmt::Display) -> Self {
+        let mut excerpt = Self::EMPTY;
+        // Cutting is this type's purpose, not an error: `write_str` below never fails.
+        let _ = fmt::Write::write_fmt(&mut excerpt, format_args!("{value}"));
+        excerpt
+    }
+
+    /// The bytes kept.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Whether the text was longer than `N` bytes.
+    pub const fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn append(&mut self, text: &[u8]) {
+        let room = N - self.length;
+        let kept = text.len().min(room);
+        if let (Some(to), Some(from)) = (self.bytes.get_mut(self.length..self.length + kept), text.get(..kept)) {
+            to.copy_from_slice(from);
+        }
+        self.length += kept;
+        self.cut |= text.len() > kept;
+    }
+}
+
+impl<const N: usize> fmt::Write for Excerpt<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.append(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl<const N: usize> fmt::Display for Excerpt<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.as_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                // A server's words go to a person's terminal: no control character of theirs may reach it.
+                fmt::Write::write_char(f, if c.is_control() { '?' } else { c })?;
+            }
+            if !chunk.invalid().is_empty() {
+                f.write_str("?")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Excerpt<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}

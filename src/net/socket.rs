@@ -1,0 +1,159 @@
+//! The links the system gives: TCP and Unix sockets.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::net::{Remote, Target, Transport};
+
+/// A connected TCP or Unix socket.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// How long a socket may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For each address tried in connecting. Default 5 s.
+    pub connect: Duration,
+    /// For a read; `None`: for ever. Default 60 s. A follower sets its own, shorter one.
+    pub read: Option<Duration>,
+    /// For a write; `None`: for ever. Default 10 s.
+    pub write: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Some(Duration::from_secs(60)),
+            write: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+impl Socket {
+    /// Connects. The name is resolved now, and its addresses are tried in turn. TCP sockets send at once (`TCP_NODELAY`) and notice a
+    /// dead peer: after 30 s without traffic the system asks every 10 s, three times where it can be told so.
+    ///
+    /// # Errors
+    /// What the system says, with each address in front of it where the name has several.
+    pub fn connect(target: &Target, timeouts: &Timeouts) -> io::Result<Self> {
+        let socket = match target {
+            Target::Tcp { host, port } => Self::Tcp(connect_tcp(host, *port, timeouts.connect)?),
+            #[cfg(unix)]
+            Target::Unix(path) => Self::Unix(connect_unix(path, timeouts.connect)?),
+            #[cfg(not(unix))]
+            Target::Unix(_) => {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "there are no Unix sockets on this system"));
+            }
+        };
+        socket.set_read_timeout(timeouts.read)?;
+        socket.set_write_timeout(timeouts.write)?;
+        Ok(socket)
+    }
+
+    fn as_transport(&self) -> &dyn Transport {
+        match self {
+            Self::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream,
+        }
+    }
+}
+
+impl Transport for Socket {
+    fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.as_transport().set_read_timeout(limit)
+    }
+
+    fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.as_transport().set_write_timeout(limit)
+    }
+
+    fn remote(&self) -> io::Result<Option<Box<dyn Remote>>> {
+        self.as_transport().remote()
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(space),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.read(space),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn connect_tcp(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+    let mut failures = Vec::new();
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive())?;
+                return Ok(stream);
+            }
+            Err(error) => failures.push((address, error)),
+        }
+    }
+    Err(all_of(failures))
+}
+
+fn keepalive() -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
+    #[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android", target_os = "freebsd", windows))]
+    let keepalive = keepalive.with_interval(Duration::from_secs(10)).with_retries(3);
+    keepalive
+}
+
+/// One error of them all: of the last one's kind, and where there are several, with each address and what became of it.
+fn all_of(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
+    let Some((address, last)) = failures.pop() else {
+        return io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    };
+    if failures.is_empty() {
+        return last;
+    }
+    let kind = last.kind();
+    failures.push((address, last));
+    let each: Vec<String> = failures.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+    io::Error::new(kind, each.join("; "))
+}
+
+/// Through `socket2`, because the standard library has no time-out here: a server that hangs lets its queue of connections fill up.
+#[cfg(unix)]
+fn connect_unix(path: &std::path::Path, limit: Duration) -> io::Result<UnixStream> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    match socket.connect_timeout(&socket2::SockAddr::unix(path)?, limit) {
+        Ok(()) => Ok(socket.into()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "the server accepts no connections: its queue of them is full"))
+        }
+        Err(error) => Err(error),
+    }
+}

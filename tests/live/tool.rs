@@ -1,0 +1,127 @@
+//! The tool `redtail` as a process: its lines, its words on standard error, signals, its end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crate::help::{PATIENCE, output, wait};
+
+/// The tool with these arguments, untouched by the environment of the person who runs the tests.
+pub(crate) fn redtail(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redtail"));
+    command.args(args).env_remove("REDTAIL_PASSWORD").env_remove("REDISCLI_AUTH").stdin(Stdio::null());
+    command
+}
+
+/// A running tool; killed when dropped.
+pub(crate) struct Tool {
+    process: Child,
+    lines: Receiver<Vec<u8>>,
+    errors: Arc<Mutex<String>>,
+    errors_reader: Option<JoinHandle<()>>,
+}
+
+impl Tool {
+    pub(crate) fn start(args: &[&str]) -> Tool {
+        Tool::start_command(&mut redtail(args))
+    }
+
+    /// As `start`, for a command with an environment or a standard input of its own.
+    pub(crate) fn start_command(command: &mut Command) -> Tool {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
+        let (sender, lines) = channel();
+        let stdout = process.stdout.take().expect("its standard output is a pipe");
+        std::thread::spawn(move || {
+            let mut stdout = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while stdout.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                if sender.send(std::mem::take(&mut line)).is_err() {
+                    break;
+                }
+            }
+        });
+        let errors = Arc::new(Mutex::new(String::new()));
+        let (written, mut stderr) = (errors.clone(), process.stderr.take().expect("its standard error is a pipe"));
+        let errors_reader = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut piece) {
+                written.lock().expect("no reader panicked").push_str(&String::from_utf8_lossy(&piece[..length]));
+            }
+        });
+        Tool { process, lines, errors, errors_reader: Some(errors_reader) }
+    }
+
+    /// The next line of standard output, without its end; `None` once standard output is closed.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let line = String::from_utf8(self.bytes()?).expect("a line of UTF-8");
+        Some(line.strip_suffix('\n').unwrap_or(&line).to_owned())
+    }
+
+    /// The rest of standard output, which must come to its end.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        std::iter::from_fn(|| self.bytes()).flatten().collect()
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line in {PATIENCE:?}; standard error:\n{}", self.errors()),
+        }
+    }
+
+    /// The next line as JSON.
+    pub(crate) fn event(&mut self) -> Option<serde_json::Value> {
+        self.line().map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+    }
+
+    /// The next event of this name, such as `command`; those before it are passed over.
+    pub(crate) fn event_named(&mut self, name: &str) -> serde_json::Value {
+        loop {
+            match self.event() {
+                Some(event) if event["event"] == name => return event,
+                Some(_) => {}
+                None => panic!("the tool ended before an event `{name}`; standard error:\n{}", self.errors()),
+            }
+        }
+    }
+
+    /// What it wrote to standard error until now; complete after `wait`.
+    pub(crate) fn errors(&self) -> String {
+        self.errors.lock().expect("no reader panicked").clone()
+    }
+
+    /// Sends a signal by its name: `INT`, `TERM`, `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let killed = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let Some(status) = wait(&mut self.process, PATIENCE) else {
+            panic!("the tool does not end; standard error:\n{}", self.errors())
+        };
+        if let Some(reader) = self.errors_reader.take() {
+            reader.join().expect("the reader of standard error did not panic");
+        }
+        status
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(args: &[&str], input: &[u8]) -> Output {
+        output(&mut redtail(args), input)
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("-- the tool's standard error:\n{}", self.errors());
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
