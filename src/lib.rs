@@ -9,6 +9,8 @@ pub mod net;
 #[cfg(feature = "std")]
 pub mod rdb;
 #[cfg(feature = "std")]
+pub mod replay;
+#[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
 

@@ -177,7 +177,10 @@ impl<'a> Frame<'a> {
     /// Number of elements of an array, set or push, or of pairs of a map. `None` for anything else, and where it is streamed
     /// and not known before its end.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "most frames have no length, so that they are neither empty nor not")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "most frames have no length, so that they are neither empty nor not"
+    )]
     pub fn len(&self) -> Option<usize> {
         match self.element()? {
             Element::Open { kind, count, .. } => {

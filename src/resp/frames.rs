@@ -267,7 +267,7 @@ impl FrameParser {
             }
             b'_' => {
                 self.text(line.len(), number::literal(line, b"\r\n", "CR LF after '_'").map_err(shift(self.at + 1))?)
-            },
+            }
             b'$' | b'!' | b'=' => self.bulk(kind, line),
             b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
             b'>' if self.depth == 0 => self.aggregate(kind, line),

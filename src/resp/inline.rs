@@ -235,7 +235,13 @@ impl Scan {
             Self::Blank if words => 1,
             Self::Blank => 2,
             // This line can't have a word any more; the next may.
-            Self::Nul => if words { 1 } else { 3 },
+            Self::Nul => {
+                if words {
+                    1
+                } else {
+                    3
+                }
+            }
         }
     }
 }

@@ -75,7 +75,9 @@ pub(super) fn integer(line: &[u8]) -> Result<Text, Fault> {
             b'0'..=b'9' if at > first && value == 0 => return Err(invalid(at)),
             b'0'..=b'9' => {
                 let digit = i64::from(byte - b'0');
-                let next = value.checked_mul(10).and_then(|v| if negative { v.checked_sub(digit) } else { v.checked_add(digit) });
+                let next = value
+                    .checked_mul(10)
+                    .and_then(|v| if negative { v.checked_sub(digit) } else { v.checked_add(digit) });
                 value = next.ok_or_else(|| invalid(at))?;
             }
             b'\r' if at > first => return line_end(line, at),

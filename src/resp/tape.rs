@@ -59,11 +59,8 @@ pub(super) struct Tape {
 
 impl Tape {
     pub(super) fn new(limits: Limits, threshold: Option<u64>) -> Self {
-        let limits = Limits {
-            command: limits.command.min(MAX_COMMAND),
-            arguments: limits.arguments.min(MAX_COMMAND),
-            ..limits
-        };
+        let limits =
+            Limits { command: limits.command.min(MAX_COMMAND), arguments: limits.arguments.min(MAX_COMMAND), ..limits };
         Self {
             limits,
             threshold,

@@ -96,7 +96,9 @@ pub(super) enum Element<'a> {
 impl<'a> Element<'a> {
     fn rest(&self) -> &'a [u8] {
         match self {
-            Self::Scalar { rest, .. } | Self::Open { rest, .. } | Self::Chunk { rest, .. } | Self::Close { rest } => rest,
+            Self::Scalar { rest, .. } | Self::Open { rest, .. } | Self::Chunk { rest, .. } | Self::Close { rest } => {
+                rest
+            }
         }
     }
 }
@@ -133,9 +135,8 @@ pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
 /// What follows the first frame of `bytes` and its attributes.
 pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     match element(bytes)? {
-        Element::Scalar { rest, .. } | Element::Open { kind: Kind::Array | Kind::Map | Kind::Set, count: Some(0), rest } => {
-            Some(rest)
-        }
+        Element::Scalar { rest, .. }
+        | Element::Open { kind: Kind::Array | Kind::Map | Kind::Set, count: Some(0), rest } => Some(rest),
         _ => walk(bytes, Nesting::is_done),
     }
 }
