@@ -49,6 +49,28 @@ impl<R: Read> RecordingReader<R> {
         }
     }
 
+    /// A reader of a bare command stream, or of an append-only file of commands (whose `#` lines are passed over). Of `options` the
+    /// same count; `offset` is the replication offset before the first byte. There is no history, so no event has a position.
+    ///
+    /// ```
+    /// use redtail::net::RecordingReader;
+    /// use redtail::{Event, Options};
+    ///
+    /// let file = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
+    /// let mut reader = RecordingReader::commands(file.as_slice(), Options::default(), 0);
+    /// let Some(Event::Command(command)) = reader.next()? else { panic!() };
+    /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
+    /// # Ok::<(), redtail::net::ReadError>(())
+    /// ```
+    pub fn commands(source: R, options: Options, offset: u64) -> Self {
+        Self {
+            feed: Feed::new(source).with_limits(&options.limits),
+            session: Session::commands(options, offset),
+            begun: None,
+            ended: false,
+        }
+    }
+
     /// The next event, borrowed until the next call; `None` at the end of the recording.
     ///
     /// # Errors
