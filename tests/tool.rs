@@ -1,5 +1,6 @@
 //! The command-line tool, run as a person runs it. No server is needed.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 #[path = "tool/corpus.rs"]
 mod corpus;

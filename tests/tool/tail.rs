@@ -64,7 +64,17 @@ fn a_position_is_resumed_from() {
     let stream = stream();
     let primary = primary(&stream, Play::default());
     let position = format!("{REPLID}:1050:2");
-    let ran = run(&["tail", &primary.address().to_string(), "--from", &position, "--until", &end(&stream), "--format", "resp"]).ok();
+    let ran = run(&[
+        "tail",
+        &primary.address().to_string(),
+        "--from",
+        &position,
+        "--until",
+        &end(&stream),
+        "--format",
+        "resp",
+    ])
+    .ok();
     assert!(ran.out == [commands(&["SELECT 2"]), stream[50..].to_vec()].concat());
     assert!(!ran.err.contains("forks"), "{}", ran.err);
 }
@@ -83,15 +93,20 @@ fn lost_history_is_exit_code_4_and_says_what_to_do() {
         }
     }
     let position = format!("{REPLID}:5:0");
-    let ran = run(&["tail", &address, "--from", &position, "--on-gap", "continue", "--count", "1", "--format", "json"]).ok();
+    let ran =
+        run(&["tail", &address, "--from", &position, "--on-gap", "continue", "--count", "1", "--format", "json"]).ok();
     let gap = ran.json().into_iter().find(|event| event["event"] == "gap").unwrap();
     assert_eq!(
         gap,
         json!({"event": "gap", "from": format!("{REPLID}:5:0"), "to": format!("{REPLID}:1000:1"), "missed": 995})
     );
-    let ran = run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--count", "1", "--format", "json"]).ok();
+    let ran =
+        run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--count", "1", "--format", "json"]).ok();
     let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
-    assert!(["gap", "snapshot_begin", "snapshot", "command"].iter().all(|name| names.iter().any(|it| it == name)), "{names:?}");
+    assert!(
+        ["gap", "snapshot_begin", "snapshot", "command"].iter().all(|name| names.iter().any(|it| it == name)),
+        "{names:?}"
+    );
 }
 
 #[test]
@@ -132,11 +147,25 @@ fn a_link_cut_anywhere_changes_nothing_in_resp() {
 fn a_cut_is_told_once_and_repeats_only_what_is_void() {
     let stream = stream();
     let primary = primary(&stream, Play { cuts: vec![50_000], ..Play::default() });
-    let ran = run(&["tail", &primary.address().to_string(), "--count", "4", "--format", "json", "--max-arg", "1000"]).ok();
+    let ran =
+        run(&["tail", &primary.address().to_string(), "--count", "4", "--format", "json", "--max-arg", "1000"]).ok();
     let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
     assert_eq!(
         names,
-        ["attached", "command", "multi", "command", "void", "disconnected", "attached", "multi", "command", "command", "exec", "command"]
+        [
+            "attached",
+            "command",
+            "multi",
+            "command",
+            "void",
+            "disconnected",
+            "attached",
+            "multi",
+            "command",
+            "command",
+            "exec",
+            "command"
+        ]
     );
     assert_eq!(ran.json()[5]["resume"], format!("{REPLID}:1050:2"));
     assert_eq!(ran.json()[6]["method"], "continued");

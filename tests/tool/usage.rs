@@ -51,7 +51,10 @@ fn passwords_are_not_repeated() {
 fn help_has_examples() {
     for (arguments, words) in [
         (&["--help"][..], &["redtail tail localhost:6379", "redtail decode", "a demonstration"][..]),
-        (&["tail", "--help"], &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost"]),
+        (
+            &["tail", "--help"],
+            &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost"],
+        ),
         (&["decode", "--help"], &["--offset", "append-only file", "Examples:"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
@@ -65,7 +68,9 @@ fn help_has_examples() {
 
 #[test]
 fn unreadable_files_are_exit_code_1_with_one_line() {
-    for arguments in [&["decode", "/nowhere/at/all"][..], &["tail", "h:1", "--password-file", "/nowhere/at/all"], &["decode", "/"]] {
+    for arguments in
+        [&["decode", "/nowhere/at/all"][..], &["tail", "h:1", "--password-file", "/nowhere/at/all"], &["decode", "/"]]
+    {
         let ran = run(arguments);
         assert_eq!(ran.code, 1, "{arguments:?}: {}", ran.err);
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
@@ -89,7 +94,8 @@ fn a_server_that_is_not_there_is_one_line_and_no_retry() {
 fn a_closed_pipe_is_a_quiet_end() {
     use std::io::{BufRead, BufReader, Write};
     use std::process::Stdio;
-    let mut child = redtail(&["decode"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        redtail(&["decode"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let feeder = std::thread::spawn(move || {
         let one = crate::run::commands(&["SET key value"]).repeat(1000);

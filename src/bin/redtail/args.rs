@@ -99,7 +99,7 @@ pub(crate) struct Tail {
     pub(crate) reconnect: Option<Backoff>,
 
     /// Say the position whenever nothing was printed for so long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) heartbeat: Option<Duration>,
 
     #[command(flatten)]
@@ -220,9 +220,9 @@ impl Output {
                 "--max-arg can't be used with --format resp: a command with an argument left out can't be loaded; remove --max-arg \
                  (values of any size pass in little memory)",
             ),
-            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => {
-                Err("--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db")
-            }
+            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
+                "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",
+            ),
             _ => Ok(()),
         }
     }

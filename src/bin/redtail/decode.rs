@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use redtail::net::{FrameReader, ReadError, RecordingReader};
 use redtail::Event;
+use redtail::net::{FrameReader, ReadError, RecordingReader};
 
 use crate::args::{Decode, Format};
 use crate::end::End;

@@ -76,9 +76,9 @@ impl Screen {
         let Paint { bold, end, .. } = self.paint;
         writeln!(
             self.out,
-            "{bold}redtail{end} follows a Redis or Valkey server as a replica does: it sees every write.\n\n\
-             Here a server is played from a recording of Redis 7.0, a day in a small bookshop,\n\
-             on {}, and followed over that socket like any other.\n",
+            "{bold}redtail{end} follows a Redis or Valkey server like a replica and shows every write.\n\n\
+             Here is one: a recording of Redis 7.0, a day in a small bookshop, played on\n\
+             {} and followed over that socket like any other server.\n",
             primary.address()
         )
     }
@@ -89,10 +89,10 @@ impl Screen {
             writeln!(self.out, "{faint}         # {remark}{end}")?;
         }
         let text = command.command().to_string();
-        let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let (name, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
         let indent = if command.tx.is_some() && !command.is(b"MULTI") && !command.is(b"EXEC") { "  " } else { "" };
         let (offset, db) = (command.offset, Database(command.db));
-        writeln!(self.out, "{faint}{offset:>6}{end} {number}[{db}]{end} {indent}{bold}{name}{end} {rest}")?;
+        writeln!(self.out, "{faint}{offset:>6}{end} {number}[{db}]{end} {indent}{bold}{name}{end}{rest}")?;
         self.out.flush()
     }
 
@@ -101,13 +101,12 @@ impl Screen {
         let position = position.unwrap_or_default();
         write!(
             self.out,
-            "\n{writes} writes, each with the offset it stands at. The last place, to resume from, here or on\n\
-             any replica of the same server:\n\
+            "\n{writes} writes, and the place after the last one, which a later run resumes from:\n\
              \x20 {faint}{position}{end}\n\n\
              Next:\n\
-             \x20 {bold}redtail tail localhost:6379{end}                 your own server\n\
-             \x20 {bold}redtail tail localhost:6379 --format json{end}   one object a line, for programs\n\
-             \x20 {bold}redtail help tail{end}                           starts, resuming, what it costs the server\n"
+             \x20 {bold}redtail tail HOST:PORT{end}                 your own server\n\
+             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object a line\n\
+             \x20 {bold}redtail help tail{end}                      where to start, resuming, the costs\n"
         )?;
         self.out.flush()
     }

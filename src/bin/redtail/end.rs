@@ -49,7 +49,9 @@ impl End {
             }
             _ => return false,
         };
-        !self.open && (self.count.is_some_and(|count| self.printed >= count) || self.until.is_some_and(|until| offset >= until))
+        !self.open
+            && (self.count.is_some_and(|count| self.printed >= count)
+                || self.until.is_some_and(|until| offset >= until))
     }
 
     fn one_more(&mut self, offset: u64) -> u64 {

@@ -38,12 +38,15 @@ impl Address {
     fn from_url(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
         if !matches!(url.path(), "" | "/") {
-            return Err("a replication stream carries all databases: remove what stands behind the port in the URL".into());
+            return Err(
+                "a replication stream carries all databases: remove what stands behind the port in the URL".into()
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("there are no options in the URL of a server: remove what stands behind the port".into());
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let target = Target::Tcp { host: host.into(), port: url.port().unwrap_or(6379) };
         let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
@@ -119,7 +122,10 @@ fn from_environment(name: &str) -> Option<Vec<u8>> {
 
 fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
-        let words = format!("can't read {}: {error}; --password-file takes a file that holds the password alone", file.display());
+        let words = format!(
+            "can't read {}: {error}; --password-file takes a file that holds the password alone",
+            file.display()
+        );
         io::Error::new(error.kind(), words)
     })?;
     if password.last() == Some(&b'\n') {
@@ -142,7 +148,9 @@ fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
         }
         let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
         let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        decoded.push(value.ok_or("a % in the user or password of a URL is written %25 (and @ is %40, : is %3A, / is %2F)")?);
+        decoded.push(
+            value.ok_or("a % in the user or password of a URL is written %25 (and @ is %40, : is %3A, / is %2F)")?,
+        );
     }
     Ok(decoded)
 }

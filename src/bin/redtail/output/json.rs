@@ -112,7 +112,10 @@ impl Json {
         self.line.clear();
         self.line.extend_from_slice(b"],");
         let history = part.history();
-        push_place(&mut self.line, &Place { offset, db: part.db, tx: part.tx, received_ms: part.received_ms, history })?;
+        push_place(
+            &mut self.line,
+            &Place { offset, db: part.db, tx: part.tx, received_ms: part.received_ms, history },
+        )?;
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
     }
@@ -168,7 +171,9 @@ fn text(position: Option<&Position>) -> Option<String> {
 fn push_place(line: &mut Vec<u8>, place: &Place) -> io::Result<()> {
     let offset = place.offset;
     match place.history {
-        Some(history) => write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?,
+        Some(history) => {
+            write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?
+        }
         None => write!(line, "\"event\":\"command\",\"id\":null,\"offset\":{offset},\"db\":")?,
     }
     push_number(line, place.db.map(u64::from))?;
