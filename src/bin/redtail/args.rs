@@ -18,22 +18,27 @@ Examples:
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
-  redtail tail localhost:6379
-  redtail tail redis://cdc@db.internal:6379 --password-file pw --format json
-  redtail tail localhost:6379 --from 26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0
-  redtail tail unix:/run/redis.sock --count 10
-  redtail tail old:6379 --format resp | redis-cli -h new --pipe
+  Every write from now on:
+    redtail tail localhost:6379
+  For programs, as a user of its own:
+    redtail tail redis://cdc@localhost --password-file pw --format json
+  After the place where an earlier run ended:
+    redtail tail localhost:6379 --from REPLID:OFFSET:DB
+  Into another server:
+    redtail tail old:6379 --format resp | redis-cli -h new --pipe
 
-An ACL user needs no more than: ACL SETUSER cdc on >password +psync +replconf +ping
-(+info adds the server's name, and makes --from now-without-fork possible).
+A user needs no more than
+  ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
+and +info for the server's name and for --from now-without-fork.
 
+Standard output has the writes, standard error has words for you.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
   redtail decode appendonlydir/appendonly.aof.1.incr.aof
   redtail decode --format json --offset 1310 recording.bin
-  redis-cli --no-raw ... | redtail decode --frames
+  printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -65,12 +70,16 @@ pub(crate) struct Tail {
 
     /// Where to start: now, now-without-fork, snapshot, sync, or a position
     ///
-    /// now: the next write. The server forks once for a snapshot without data, which tells position and database (Redis 7.0 and later,
-    /// Valkey; older servers are asked with INFO).
-    /// now-without-fork: the same by asking INFO; needs a backlog, and the database is unknown until a SELECT passes.
-    /// snapshot: the server forks and sends its whole data set, then come the writes after it.
-    /// sync: the old SYNC, for servers that know no PSYNC.
-    /// POSITION (replid:offset:db): after the place where an earlier run ended.
+    /// now               the next write. The server forks once, for a snapshot
+    ///                   without data that tells position and database (Redis 7.0
+    ///                   and later, Valkey; older servers are asked with INFO)
+    /// now-without-fork  the same with INFO alone. Needs a backlog, and the
+    ///                   database is unknown until a SELECT passes
+    /// snapshot          the server forks and sends its whole data set, then the
+    ///                   writes after it
+    /// sync              the old SYNC, for servers that know no PSYNC
+    /// POSITION          (replid:offset:db) after the place where an earlier run
+    ///                   ended
     #[arg(long, value_name = "START", default_value = "now", value_parser = start, verbatim_doc_comment)]
     pub(crate) from: Start,
 
@@ -78,7 +87,7 @@ pub(crate) struct Tail {
     #[arg(long)]
     pub(crate) allow_probe: bool,
 
-    /// What to do when the server no longer has the history after our position
+    /// What to do when the server no longer has what came after our position
     #[arg(long, value_name = "CHOICE", value_enum, default_value_t = GapChoice::Stop)]
     pub(crate) on_gap: GapChoice,
 
@@ -94,11 +103,13 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// How often to try in a row: forever, never, or a number [default: forever, but the first connect only once]
+    /// When the link is lost: try again forever, never, or so many times in a row [default: forever]
+    ///
+    /// Without this option the very first connect is tried once, so that a wrong address or password shows at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     pub(crate) reconnect: Option<Backoff>,
 
-    /// Say the position whenever nothing was printed for so long
+    /// Say the position whenever nothing was printed for so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) heartbeat: Option<Duration>,
 
@@ -143,11 +154,11 @@ pub(crate) struct Output {
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print SELECT, PING and REPLCONF too, as they pass
+    /// Print (and count) SELECT, PING and REPLCONF too, as they pass
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Leave out arguments longer than this, and say how long they are (text and json) [default: 16777216, 16 MiB]
+    /// Leave out arguments longer than this, and say how long they are [default: 16777216]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_arg: Option<u64>,
 

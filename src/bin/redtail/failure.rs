@@ -48,8 +48,8 @@ impl Failure {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
-            Self::Follower(error) if self.is_history_lost() => {
-                notes::say(error);
+            // What was lost has been said when the gap came.
+            Self::Follower(_) if self.is_history_lost() => {
                 notes::say(
                     "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on, \
                      --on-gap snapshot takes the data set first; a larger repl-backlog-size on the server bridges longer outages",

@@ -1,14 +1,13 @@
 //! For programs: one JSON object a line. Fields are added, never changed; readers ignore events they do not know.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
-use base64::Engine;
+use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use redtail::resp::Part;
-use redtail::{
-    Attached, Disconnected, Event, Gap, Position, ReplicationId, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
-};
-use serde_json::{Value, json};
+use redtail::{Attached, Event, ReplicationId, Role, StreamCommand, StreamPart};
+use serde_json::Value;
 
 use super::{Argument, Gather};
 
@@ -46,14 +45,22 @@ impl Json {
             Event::Part(part) => self.part(part, out),
             Event::Multi(command) => self.border("multi", command, out),
             Event::Exec(command) => self.border("exec", command, out),
-            Event::Attached(attached) => self.object(&self.attached(attached), out),
-            Event::SnapshotBegin(begin) => self.object(&snapshot_begin(begin), out),
-            Event::SnapshotEnd(end) => self.object(&snapshot(end), out),
-            Event::Gap(lost) => self.object(&gap(lost), out),
-            Event::Disconnected(lost) => self.object(&disconnected(lost), out),
-            Event::Idle(idle) => {
-                self.object(&json!({"event": "position", "position": text(idle.position.as_ref())}), out)
+            Event::Attached(attached) => self.attached(attached, out),
+            Event::SnapshotBegin(begin) => {
+                object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
             }
+            Event::SnapshotEnd(end) => {
+                let fields = [("bytes", end.bytes.into()), ("offset", end.offset.into()), ("db", end.db.into())];
+                object("snapshot", &fields, out)
+            }
+            Event::Gap(gap) => {
+                let fields = [("from", text(Some(gap.from))), ("to", text(Some(gap.to))), ("missed", gap.missed.into())];
+                object("gap", &fields, out)
+            }
+            Event::Disconnected(lost) => {
+                object("disconnected", &[("error", text(Some(lost.why))), ("resume", text(lost.resume))], out)
+            }
+            Event::Idle(idle) => object("position", &[("position", text(idle.position))], out),
             _ => Ok(()),
         }
     }
@@ -97,12 +104,10 @@ impl Json {
             out.write_all(b"{\"args\":[")?;
         }
         if let Some(argument) = self.gather.part(&part.part) {
-            self.line.clear();
             if self.open > Some(0) {
-                self.line.push(b',');
+                out.write_all(b",")?;
             }
-            push_argument(&mut self.line, argument)?;
-            out.write_all(&self.line)?;
+            push_argument(out, argument)?;
             self.open = self.open.map(|count| count + 1);
         }
         let Some(offset) = part.offset else {
@@ -128,44 +133,33 @@ impl Json {
         out.write_all(&self.line)
     }
 
-    fn attached(&self, attached: &Attached) -> Value {
-        json!({
-            "event": "attached",
-            "method": attached.method.as_str(),
-            "replid": attached.replid.map(|id| id.to_string()),
-            "history": attached.history.map(|id| id.to_string()),
-            "offset": attached.offset,
-            "db": attached.db,
-            "target": self.target,
-            "server": attached.server.map(|server| server.to_string()),
-            "role": attached.role.map(|role| role.as_str()),
-        })
-    }
-
-    fn object(&self, value: &Value, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, value)?;
-        out.write_all(b"\n")
+    fn attached(&self, attached: &Attached, out: &mut impl Write) -> io::Result<()> {
+        let fields = [
+            ("method", text(Some(attached.method.as_str()))),
+            ("replid", text(attached.replid)),
+            ("history", text(attached.history)),
+            ("offset", attached.offset.into()),
+            ("db", attached.db.into()),
+            ("target", text(Some(&self.target))),
+            ("server", text(attached.server)),
+            ("role", text(attached.role.map(Role::as_str))),
+        ];
+        object("attached", &fields, out)
     }
 }
 
-fn snapshot_begin(begin: &SnapshotBegin) -> Value {
-    json!({"event": "snapshot_begin", "replid": begin.replid.map(|id| id.to_string()), "offset": begin.offset})
+/// A rare event; its fields in the order they are documented in.
+fn object(event: &str, fields: &[(&str, Value)], out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{{\"event\":\"{event}\"")?;
+    for (name, value) in fields {
+        write!(out, ",\"{name}\":{value}")?;
+    }
+    out.write_all(b"}\n")
 }
 
-fn snapshot(end: &SnapshotEnd) -> Value {
-    json!({"event": "snapshot", "bytes": end.bytes, "offset": end.offset, "db": end.db})
-}
-
-fn gap(gap: &Gap) -> Value {
-    json!({"event": "gap", "from": gap.from.to_string(), "to": gap.to.to_string(), "missed": gap.missed})
-}
-
-fn disconnected(lost: &Disconnected) -> Value {
-    json!({"event": "disconnected", "error": lost.why.to_string(), "resume": text(lost.resume.as_ref())})
-}
-
-fn text(position: Option<&Position>) -> Option<String> {
-    position.map(Position::to_string)
+/// What something prints as a JSON string, or null.
+fn text(value: Option<impl Display>) -> Value {
+    value.map(|value| value.to_string()).into()
 }
 
 fn push_place(line: &mut Vec<u8>, place: &Place) -> io::Result<()> {
@@ -194,7 +188,7 @@ fn push_number(line: &mut Vec<u8>, number: Option<u64>) -> io::Result<()> {
     }
 }
 
-pub(super) fn push_argument(line: &mut Vec<u8>, argument: Argument<'_>) -> io::Result<()> {
+pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io::Result<()> {
     match argument {
         Argument::Whole(bytes) => push_bytes(line, bytes),
         Argument::Omitted(length) => write!(line, "{{\"omitted\":{length}}}"),
@@ -202,9 +196,9 @@ pub(super) fn push_argument(line: &mut Vec<u8>, argument: Argument<'_>) -> io::R
 }
 
 /// A string where it is valid UTF-8, else `{"base64":"…"}`.
-fn push_bytes(line: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+fn push_bytes(line: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(serde_json::to_writer(line, text)?),
-        Err(_) => write!(line, "{{\"base64\":\"{}\"}}", BASE64_STANDARD.encode(bytes)),
+        Err(_) => write!(line, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD)),
     }
 }
