@@ -178,6 +178,7 @@ impl Session {
                 let offset = core::str::from_utf8(offset).ok().and_then(|text| text.parse::<u64>().ok());
                 match (ReplicationId::from_bytes(replid), offset) {
                     (Some(replid), Some(offset)) if offset < i64::MAX as u64 => {
+                        self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
                         self.start_over(request, replid, offset)
                     }
                     _ => self.unexpected(request, line),
