@@ -158,7 +158,8 @@ fn resp_selects_before_a_transaction_that_needs_it() {
 fn resp_takes_back_half_a_transaction() {
     let whole = commands(&["SELECT 0", "SET k v", "MULTI", "INCR n"]);
     let ran = run_on(&["decode", "--format", "resp"], &resumed(&whole));
-    assert_eq!(ran.out, [whole, commands(&["DISCARD"])].concat());
+    assert_eq!((ran.code, ran.out), (1, [whole, commands(&["DISCARD"])].concat()));
+    assert!(ran.err.contains("MULTI at offset 65"), "{}", ran.err);
 }
 
 #[test]
@@ -259,4 +260,33 @@ fn frames_of_every_kind_take_one_line_each() {
     assert_eq!(frames[15]["value"], "abc");
     let ran = run_on(&["decode", "--frames"], &input[..input.len() - 1]);
     assert_eq!((ran.code, ran.text().lines().count()), (1, 16));
+}
+
+#[test]
+fn what_has_come_is_printed_at_once() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+    for (arguments, input, expected) in [
+        (&["decode"][..], commands(&["SET k v", "SET"]), "27 [?] \"SET\" \"k\" \"v\"\n"),
+        (&["decode", "--frames"], b"+OK\r\n$7\r\n".to_vec(), "0 simple_string \"OK\"\n"),
+    ] {
+        let mut child = crate::run::redtail(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&input).unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, expected);
+        drop(stdin);
+        child.wait().unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/resume-part1.bin");
+    let output = crate::run::redtail(&["decode", file]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"));
 }

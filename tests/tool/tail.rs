@@ -1,7 +1,8 @@
 //! Following a primary over a socket: the embedded one, which plays what a test gives it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use redtail::replay::{Play, Primary, Recording};
@@ -170,6 +171,76 @@ fn a_cut_is_told_once_and_repeats_only_what_is_void() {
     assert_eq!(ran.json()[5]["resume"], format!("{REPLID}:1050:2"));
     assert_eq!(ran.json()[6]["method"], "continued");
     assert_eq!(ran.err.lines().filter(|line| line.contains("trying again")).count(), 1, "{}", ran.err);
+}
+
+/// A primary that sends each link what a test says, and closes it.
+fn scripted(links: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for bytes in links {
+            let (mut link, _) = listener.accept().unwrap();
+            // A follower asks one thing at a time, so that one read is one question.
+            let mut question = [0; 4096];
+            loop {
+                let length = link.read(&mut question).unwrap();
+                if question[..length].windows(5).any(|word| word == b"PSYNC") {
+                    break;
+                }
+                link.write_all(b"+OK\r\n").unwrap();
+            }
+            link.write_all(&bytes).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_promotion_inside_a_transaction_takes_it_back() {
+    let first = [format!("+CONTINUE {REPLID}\r\n").into_bytes(), commands(&["SELECT 2", "SET k v", "MULTI", "INCR n"])]
+        .concat();
+    let promoted = "f".repeat(40);
+    let second = [format!("+CONTINUE {promoted}\r\n").into_bytes(), commands(&["SELECT 2", "SET k w"])].concat();
+    let position = format!("{REPLID}:1000:0");
+    let arguments = |address: &str, format: &str| {
+        ["tail", address, "--from", &position, "--format", format, "--count", "2"].map(str::to_owned)
+    };
+    let address = scripted(vec![first.clone(), second.clone()]);
+    let ran = run(&arguments(&address, "resp").each_ref().map(String::as_str)).ok();
+    let expected = ["SELECT 2", "SET k v", "MULTI", "INCR n", "DISCARD", "SELECT 2", "SET k w"];
+    assert_eq!(String::from_utf8(ran.out), String::from_utf8(commands(&expected)));
+    assert!(ran.err.ends_with(&format!("resume with --from {promoted}:1100:2:{REPLID}\n")), "{}", ran.err);
+
+    let address = scripted(vec![first, second]);
+    let ran = run(&arguments(&address, "json").each_ref().map(String::as_str)).ok();
+    let attached: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "attached").collect();
+    assert_eq!((&attached[1]["replid"], &attached[1]["history"]), (&json!(promoted), &json!(REPLID)));
+    assert_eq!(ran.json().last().unwrap()["id"], format!("{REPLID}:1100"));
+}
+
+#[test]
+fn a_large_value_torn_by_a_promotion_can_not_be_mended() {
+    let large = command(&[b"SET", b"k", &vec![b'x'; 100_000]]);
+    let first = [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &large[..90_000]].concat();
+    let second =
+        [format!("+CONTINUE {}\r\n", "f".repeat(40)).into_bytes(), commands(&["SELECT 2", "SET k w"])].concat();
+    let address = scripted(vec![first, second]);
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--format", "resp", "--count", "1"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("ends inside that command"), "{}", ran.err);
+    assert!(
+        ran.err.contains(&format!("resume with --from {REPLID}:1000:0")) || ran.err.contains(":1000:0"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn without_reconnection_a_closed_link_is_a_failure() {
+    let address = scripted(vec![[format!("+CONTINUE {REPLID}\r\n").into_bytes(), commands(&["SET k v"])].concat()]);
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--reconnect", "never"]);
+    assert_eq!((ran.code, ran.text()), (1, "1027 [0] \"SET\" \"k\" \"v\"\n"));
+    assert!(ran.err.contains("closed the connection") && ran.err.contains(&format!("{REPLID}:1027:0")), "{}", ran.err);
 }
 
 #[test]

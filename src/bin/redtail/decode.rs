@@ -9,7 +9,7 @@ use redtail::net::{FrameReader, ReadError, RecordingReader};
 
 use crate::args::{Decode, Format};
 use crate::end::End;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::notes;
 use crate::output::{self, Output};
 
@@ -44,8 +44,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let target = options.file.display().to_string();
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
     let outcome = print(&mut reader, &mut output, options, &target);
-    let finished = output.finish();
-    outcome.and(finished)
+    failure::first(outcome, output.finish())
 }
 
 fn print<R: Read, W: Write>(
@@ -55,7 +54,11 @@ fn print<R: Read, W: Write>(
     target: &str,
 ) -> Result<(), Failure> {
     let mut end = End::new(&options.output);
-    while let Some(event) = reader.next()? {
+    loop {
+        if reader.is_drained() {
+            output.flush()?;
+        }
+        let Some(event) = reader.next()? else { break };
         // The end of a file is no lost link.
         if matches!(event, Event::Disconnected(_)) {
             continue;
@@ -63,10 +66,15 @@ fn print<R: Read, W: Write>(
         output.event(&event)?;
         notes::event(&event, options.output.format, target);
         if end.after(&event) {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    match end.open_transaction() {
+        None => Ok(()),
+        Some(offset) => Err(Failure::Words(format!(
+            "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
+        ))),
+    }
 }
 
 fn frames(input: Box<dyn Read>, options: &Decode) -> Result<(), Failure> {
@@ -74,6 +82,8 @@ fn frames(input: Box<dyn Read>, options: &Decode) -> Result<(), Failure> {
     let mut reader = FrameReader::new(input);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
+    // Whoever writes to standard input may be waiting for what we say.
+    let at_once = is_standard_input(&options.file);
     let mut left = options.output.count.unwrap_or(u64::MAX);
     let outcome = loop {
         if left == 0 {
@@ -84,6 +94,9 @@ fn frames(input: Box<dyn Read>, options: &Decode) -> Result<(), Failure> {
                 line.clear();
                 output::frame::push(&mut line, frame.item, frame.start, json, options.output.max_arg())?;
                 out.write_all(&line)?;
+                if at_once {
+                    out.flush()?;
+                }
             }
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.into()),
@@ -135,13 +148,17 @@ fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
-    if file == Path::new("-") {
+    if is_standard_input(file) {
         return Ok(Box::new(io::stdin().lock()));
     }
     match File::open(file) {
         Ok(file) => Ok(Box::new(file)),
         Err(error) => Err(unreadable(file, &error)),
     }
+}
+
+fn is_standard_input(file: &Path) -> bool {
+    file == Path::new("-")
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> Failure {

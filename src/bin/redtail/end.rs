@@ -13,13 +13,14 @@ pub(crate) struct End {
     printed: u64,
     /// What was printed before the open transaction, which is what counts if the link breaks inside it.
     before: u64,
-    open: bool,
+    /// The offset of the MULTI of an open transaction.
+    open: Option<u64>,
 }
 
 impl End {
     pub(crate) fn new(options: &args::Output) -> Self {
         let args::Output { count, until, all, .. } = *options;
-        Self { count, until, all, printed: 0, before: 0, open: false }
+        Self { count, until, all, printed: 0, before: 0, open: None }
     }
 
     /// Takes note of an event, and tells whether it was the last one wanted.
@@ -33,25 +34,30 @@ impl End {
                 Some(offset) => self.one_more(offset),
                 None => return false,
             },
-            Event::Multi(_) => {
-                (self.open, self.before) = (true, self.printed);
+            Event::Multi(multi) => {
+                (self.open, self.before) = (Some(multi.offset), self.printed);
                 return false;
             }
             Event::Exec(exec) => {
-                self.open = false;
+                self.open = None;
                 exec.offset
             }
             Event::Gap(_) | Event::Disconnected(_) => {
-                if std::mem::take(&mut self.open) {
+                if self.open.take().is_some() {
                     self.printed = self.before;
                 }
                 return false;
             }
             _ => return false,
         };
-        !self.open
+        self.open.is_none()
             && (self.count.is_some_and(|count| self.printed >= count)
                 || self.until.is_some_and(|until| offset >= until))
+    }
+
+    /// The offset of the MULTI whose EXEC has not come.
+    pub(crate) fn open_transaction(&self) -> Option<u64> {
+        self.open
     }
 
     fn one_more(&mut self, offset: u64) -> u64 {

@@ -65,3 +65,11 @@ fn failed(words: impl Display) -> ExitCode {
     notes::say(words);
     ExitCode::FAILURE
 }
+
+/// The first of two failures, and words about the second.
+pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Err(Failure::Follower(_) | Failure::Words(_)), Err(Failure::Words(words))) = (&outcome, &finished) {
+        notes::say(words);
+    }
+    outcome.and(finished)
+}

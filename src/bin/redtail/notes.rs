@@ -18,8 +18,8 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
     match event {
         Event::Forking(forking) => say(forking),
         Event::Gap(gap) => say(format_args!("history lost: {gap}")),
+        // Without another try it is the end, which has words of its own.
         Event::Disconnected(lost) if lost.retry_in_ms.is_some() => say(lost),
-        Event::Disconnected(lost) if !json => say(lost),
         Event::Attached(attached) if !json => say(Words { attached, target }),
         Event::SnapshotBegin(begin) if !json => match begin.length {
             Some(length) => say(format_args!("a snapshot of {length} bytes begins; this version reads over it")),

@@ -9,7 +9,7 @@ use redtail::{Event, Follower, Handle, Idle};
 
 use crate::args::{self, Tail};
 use crate::end::End;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::notes;
 use crate::output::Output;
 use crate::target::Address;
@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
         Some(position) if !lost => notes::say(format_args!("resume with --from {position}")),
         _ => {}
     }
-    outcome.and(finished)
+    failure::first(outcome, finished)
 }
 
 fn follow(
@@ -53,7 +53,12 @@ fn follow(
             None => follower.next()?,
         };
         let Some(event) = next else {
-            return Ok(());
+            return match STOPPED.load(Ordering::SeqCst) {
+                true => Ok(()),
+                false => {
+                    Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))
+                }
+            };
         };
         output.event(&event)?;
         notes::event(&event, options.output.format, target);

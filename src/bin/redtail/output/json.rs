@@ -54,7 +54,8 @@ impl Json {
                 object("snapshot", &fields, out)
             }
             Event::Gap(gap) => {
-                let fields = [("from", text(Some(gap.from))), ("to", text(Some(gap.to))), ("missed", gap.missed.into())];
+                let fields =
+                    [("from", text(Some(gap.from))), ("to", text(Some(gap.to))), ("missed", gap.missed.into())];
                 object("gap", &fields, out)
             }
             Event::Disconnected(lost) => {
