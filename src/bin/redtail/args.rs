@@ -1,5 +1,6 @@
 //! What a person may type.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -240,33 +241,62 @@ impl Output {
 }
 
 impl Arguments {
-    /// What was typed, or words on what is wrong with it (exit code 2), or help (0).
+    /// What was typed. Ends the process after help (exit code 0), and with words on what is wrong (2).
     pub(crate) fn read() -> Self {
         let arguments = Self::parse();
-        if let Err(words) = arguments.check() {
-            wrong_usage(words);
+        let checked = match &arguments.verb {
+            Some(Verb::Tail(tail)) => tail.check(),
+            Some(Verb::Decode(decode)) => decode.check(),
+            None => Ok(()),
+        };
+        if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
+            verb.wrong_usage(words);
         }
         arguments
     }
+}
 
+impl Tail {
     fn check(&self) -> Result<(), &'static str> {
-        match &self.verb {
-            Some(Verb::Tail(tail)) if tail.ack == AckChoice::Applied => Err(
+        if self.ack == AckChoice::Applied {
+            return Err(
                 "--ack applied needs a checkpoint that says what has been stored, and this version has none; use --ack observe",
-            ),
-            Some(Verb::Tail(tail)) => tail.output.check(),
-            Some(Verb::Decode(Decode { frames: true, output: Output { format: Format::Resp, .. }, .. })) => {
-                Err("--frames prints text or json: use --format text or --format json")
-            }
-            Some(Verb::Decode(decode)) => decode.output.check(),
-            None => Ok(()),
+            );
+        }
+        self.output.check()
+    }
+
+    /// Ends the process with exit code 2.
+    pub(crate) fn wrong_usage(words: impl Display) -> ! {
+        wrong_usage("tail", words)
+    }
+}
+
+impl Decode {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.frames && self.output.format == Format::Resp {
+            return Err("--frames prints text or json: use --format text or --format json");
+        }
+        self.output.check()
+    }
+}
+
+impl Verb {
+    fn wrong_usage(&self, words: &str) -> ! {
+        match self {
+            Self::Tail(_) => wrong_usage("tail", words),
+            Self::Decode(_) => wrong_usage("decode", words),
         }
     }
 }
 
-/// Ends the process with exit code 2.
-pub(crate) fn wrong_usage(words: impl std::fmt::Display) -> ! {
-    Arguments::command().error(ErrorKind::ValueValidation, words).exit()
+fn wrong_usage(verb: &str, words: impl Display) -> ! {
+    let mut command = Arguments::command();
+    command.build();
+    match command.find_subcommand_mut(verb) {
+        Some(verb) => verb.error(ErrorKind::ValueValidation, words).exit(),
+        None => command.error(ErrorKind::ValueValidation, words).exit(),
+    }
 }
 
 fn start(text: &str) -> Result<Start, String> {

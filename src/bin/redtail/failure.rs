@@ -1,6 +1,6 @@
 //! How a run can end other than well.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
@@ -56,8 +56,31 @@ impl Failure {
                 );
                 ExitCode::from(4)
             }
+            Self::Follower(error @ Error::Connect { source, .. }) => match source.kind() {
+                io::ErrorKind::ConnectionRefused => failed(format_args!(
+                    "{error}; check host and port: either nothing listens there, or on another address"
+                )),
+                io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
+                _ => failed(error),
+            },
+            Self::Follower(Error::Session(error)) => failed(Hinted(error)),
             Self::Follower(error) => failed(error),
         }
+    }
+}
+
+/// An error of the session, and the options of this tool that its advice comes down to.
+struct Hinted<'a>(&'a SessionError);
+
+impl Display for Hinted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        f.write_str(match self.0 {
+            SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
+            SessionError::InfoNeeded => ": that is --from now",
+            SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
+            _ => "",
+        })
     }
 }
 

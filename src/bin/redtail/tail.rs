@@ -16,8 +16,9 @@ use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::read(&options.target)
+        .map_err(|words| format!("TARGET: {words}"))
         .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
-        .unwrap_or_else(|words| args::wrong_usage(words));
+        .unwrap_or_else(|words| Tail::wrong_usage(words));
     let target = address.target.to_string();
     stop_on_signals()?;
     let mut follower = connect(options, address)?;
