@@ -43,6 +43,21 @@ Examples:
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
+const STARTS: &str = "\
+Where to start
+
+Possible values:
+- now:              With the next write. The server forks once, for a
+  snapshot without data that tells position and database (Redis 7.0
+  and later, Valkey; older servers are asked with INFO)
+- now-without-fork: The same with INFO alone. Needs a backlog, and the
+  database is unknown until a SELECT passes
+- snapshot:         With the whole data set, for which the server
+  forks, then the writes after it
+- sync:             With the old SYNC, for servers that know no PSYNC
+- POSITION:         After the place where an earlier run ended
+  (replid:offset:db)";
+
 /// Follow the replication stream of a Redis or Valkey server: every write, in order, with its exact position.
 #[derive(Debug, Parser)]
 #[command(name = "redtail", version, after_help = EXAMPLES, disable_help_subcommand = false)]
@@ -70,18 +85,7 @@ pub(crate) struct Tail {
     pub(crate) target: String,
 
     /// Where to start: now, now-without-fork, snapshot, sync, or a position
-    ///
-    /// now               the next write. The server forks once, for a snapshot
-    ///                   without data that tells position and database (Redis 7.0
-    ///                   and later, Valkey; older servers are asked with INFO)
-    /// now-without-fork  the same with INFO alone. Needs a backlog, and the
-    ///                   database is unknown until a SELECT passes
-    /// snapshot          the server forks and sends its whole data set, then the
-    ///                   writes after it
-    /// sync              the old SYNC, for servers that know no PSYNC
-    /// POSITION          (replid:offset:db) after the place where an earlier run
-    ///                   ended
-    #[arg(long, value_name = "START", default_value = "now", value_parser = start, verbatim_doc_comment)]
+    #[arg(long, value_name = "START", default_value = "now", value_parser = start, long_help = STARTS)]
     pub(crate) from: Start,
 
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
@@ -218,7 +222,8 @@ impl Output {
             Format::Text | Format::Json => self.max_arg().saturating_add(1),
         };
         // What is larger flows through in parts, so this is what bounds our memory.
-        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), ..Limits::default() };
+        // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
+        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
         Options { control: true, parts: Some(parts), limits, ..Options::default() }
     }
 
