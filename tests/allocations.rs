@@ -136,10 +136,8 @@ fn the_session_allocates_nothing() {
                 loop {
                     let unread = &bytes[start..end];
                     let progress = session.poll(unread, end as u64);
-                    if let Progress::Event = progress {
-                        if let Event::Command(command) = session.event(unread) {
-                            events += usize::from(command.position().is_some());
-                        }
+                    if let (Progress::Event, Event::Command(command)) = (progress, session.event(unread)) {
+                        events += usize::from(command.position().is_some());
                     }
                     start += session.consumed();
                     session.sent(session.to_send().len());

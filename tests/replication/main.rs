@@ -1,4 +1,5 @@
 //! The session, without a socket.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 mod corpus;
 mod handshake;
