@@ -1,4 +1,5 @@
 //! After the start nothing is allocated: not per command, not per frame, not per read.
+#![cfg(feature = "std")]
 #![allow(unsafe_code, reason = "a global allocator can't be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
