@@ -1,4 +1,5 @@
 //! After the start nothing is allocated: not per command, not per frame, not per read.
+#![cfg(feature = "std")]
 #![allow(unsafe_code, reason = "a global allocator can't be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -136,10 +137,8 @@ fn the_session_allocates_nothing() {
                 loop {
                     let unread = &bytes[start..end];
                     let progress = session.poll(unread, end as u64);
-                    if let Progress::Event = progress {
-                        if let Event::Command(command) = session.event(unread) {
-                            events += usize::from(command.position().is_some());
-                        }
+                    if let (Progress::Event, Event::Command(command)) = (progress, session.event(unread)) {
+                        events += usize::from(command.position().is_some());
                     }
                     start += session.consumed();
                     session.sent(session.to_send().len());
