@@ -90,6 +90,21 @@ fn a_filtered_start_word_by_word() {
 }
 
 #[test]
+fn a_fork_is_announced_in_words() {
+    use redtail::{ForkReason, Forking};
+    for (used_memory, last_fork_us, words) in [
+        (None, None, "the primary forks once, for a snapshot without data"),
+        (Some(962_560), Some(0), "…; it uses 940 KiB of memory; it has not forked before"),
+        (Some(3_145_728), Some(1250), "…; it uses 3.0 MiB of memory; its last fork took 1.250 ms"),
+        (Some(3_328_599_654), None, "…; it uses 3.0 GiB of memory"),
+        (Some(3_435_973_837), None, "…; it uses 3.2 GiB of memory"),
+    ] {
+        let text = Forking { reason: ForkReason::Filtered, used_memory, last_fork_us }.to_string();
+        assert_eq!(text, words.replace('…', "the primary forks once, for a snapshot without data"));
+    }
+}
+
+#[test]
 fn the_first_ack_is_repeated_until_the_stream_begins() {
     let mut shell = Shell::connected(Options::default());
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(b"+OK\r\n"));
