@@ -1,6 +1,7 @@
 //! The session, without a socket.
 
 mod corpus;
+mod deadlines;
 mod handshake;
 mod hostile;
 mod loss;
