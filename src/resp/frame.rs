@@ -1,0 +1,372 @@
+//! A whole frame, borrowed.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use super::Quoted;
+use super::tokens::{self, Element, Tokens};
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `+` a line of text.
+    SimpleString,
+    /// `-` an error, as a line of text.
+    Error,
+    /// `:` a signed 64-bit integer.
+    Integer,
+    /// `$` bytes, also streamed ones (`$?`).
+    BulkString,
+    /// `*` an array, also a streamed one (`*?`).
+    Array,
+    /// `_`, or `$-1` and `*-1` of RESP2.
+    Null,
+    /// `#`
+    Boolean,
+    /// `,`
+    Double,
+    /// `(` an integer of any size.
+    BigNumber,
+    /// `!` an error, as bytes.
+    BulkError,
+    /// `=` bytes with three letters that tell their format.
+    VerbatimString,
+    /// `%` pairs of key and value, also streamed ones (`%?`).
+    Map,
+    /// `~` a set, also a streamed one (`~?`).
+    Set,
+    /// `>` data that answers no command. Only at the top level.
+    Push,
+    /// `|` pairs that stand before a frame and tell something about it. Never the kind of a [`Frame`], only of a
+    /// [`Token`](super::Token).
+    Attribute,
+}
+
+impl Kind {
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'+' => Self::SimpleString,
+            b'-' => Self::Error,
+            b':' => Self::Integer,
+            b'$' => Self::BulkString,
+            b'*' => Self::Array,
+            b'_' => Self::Null,
+            b'#' => Self::Boolean,
+            b',' => Self::Double,
+            b'(' => Self::BigNumber,
+            b'!' => Self::BulkError,
+            b'=' => Self::VerbatimString,
+            b'%' => Self::Map,
+            b'~' => Self::Set,
+            b'>' => Self::Push,
+            b'|' => Self::Attribute,
+            _ => return None,
+        })
+    }
+
+    /// Its elements come in pairs.
+    pub(super) fn is_paired(self) -> bool {
+        matches!(self, Self::Map | Self::Attribute)
+    }
+}
+
+/// A whole frame that a [`FrameParser`](super::FrameParser) found valid: its exact bytes, and what they mean.
+///
+/// Borrows the bytes it was found in, nothing else. Accessors that don't fit the [`kind`](Self::kind) give `None`.
+/// Its [`Display`](fmt::Display) is how redis-cli shows a reply.
+///
+/// ```
+/// use redtail::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n:7\r\n%1\r\n$1\r\nk\r\n,1.5\r\n";
+/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let mut items = frame.items();
+/// assert_eq!(items.next().unwrap().as_i64(), Some(7));
+/// let (key, value) = items.next().unwrap().pairs().next().unwrap();
+/// assert_eq!((key.as_str(), value.as_f64()), (Some("k"), Some(1.5)));
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// With the attributes before it.
+    raw: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new(raw: &'a [u8]) -> Self {
+        Self { raw }
+    }
+
+    /// The exact bytes, the attributes before the frame included.
+    #[must_use]
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// What the frame is; attributes before it don't matter.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.element() {
+            Some(Element::Scalar { kind, .. } | Element::Open { kind, .. }) => kind,
+            _ => Kind::Null,
+        }
+    }
+
+    /// The bytes of a simple string, error, bulk string, bulk error, verbatim string (what follows its format) or big number.
+    /// `None` for a streamed string, which lies in [`chunks`](Self::chunks).
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&'a [u8]> {
+        match self.element()? {
+            Element::Scalar { kind: Kind::VerbatimString, payload, .. } => payload.get(4..),
+            Element::Scalar {
+                kind: Kind::SimpleString | Kind::Error | Kind::BulkString | Kind::BulkError | Kind::BigNumber,
+                payload,
+                ..
+            } => Some(payload),
+            _ => None,
+        }
+    }
+
+    /// [`as_bytes`](Self::as_bytes) where they are UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&'a str> {
+        core::str::from_utf8(self.as_bytes()?).ok()
+    }
+
+    /// The value of an integer.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.number(Kind::Integer)?.parse().ok()
+    }
+
+    /// The value of a double.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        self.number(Kind::Double)?.parse().ok()
+    }
+
+    /// The value of a boolean.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        self.number(Kind::Boolean).map(|text| text == "t")
+    }
+
+    /// A null of RESP2 or RESP3.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// An error or a bulk error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        matches!(self.kind(), Kind::Error | Kind::BulkError)
+    }
+
+    /// Format (such as `txt`) and text of a verbatim string.
+    #[must_use]
+    pub fn verbatim(&self) -> Option<(&'a [u8; 3], &'a [u8])> {
+        match self.element()? {
+            Element::Scalar { kind: Kind::VerbatimString, payload, .. } => {
+                Some((payload.first_chunk()?, payload.get(4..)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Number of elements of an array, set or push, or of pairs of a map. `None` for anything else, and where it is streamed
+    /// and not known before its end.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "most frames have no length, so that they are neither empty nor not"
+    )]
+    pub fn len(&self) -> Option<usize> {
+        match self.element()? {
+            Element::Open { kind, count, .. } => {
+                count.map(|count| count as usize / if kind.is_paired() { 2 } else { 1 })
+            }
+            _ => None,
+        }
+    }
+
+    /// The elements of an array, set or push; of a map its keys and values in turn. Nothing for anything else.
+    ///
+    /// To go through a deep tree, use [`tokens`](Self::tokens), which passes each byte once.
+    #[must_use]
+    pub fn items(&self) -> Items<'a> {
+        match self.element() {
+            Some(Element::Open { kind, count, rest }) if kind != Kind::BulkString => {
+                Items { rest, left: count, attributes: false }
+            }
+            _ => Items { rest: &[], left: Some(0), attributes: false },
+        }
+    }
+
+    /// The pairs of a map. Nothing for anything else.
+    #[must_use]
+    pub fn pairs(&self) -> Pairs<'a> {
+        let items = self.items();
+        match self.kind() {
+            Kind::Map => Pairs { items },
+            _ => Pairs { items: Items { left: Some(0), ..items } },
+        }
+    }
+
+    /// The pairs of the attributes before the frame, if there are attributes.
+    #[must_use]
+    pub fn attributes(&self) -> Option<Pairs<'a>> {
+        (self.raw.first() == Some(&b'|'))
+            .then_some(Pairs { items: Items { rest: self.raw, left: Some(0), attributes: true } })
+    }
+
+    /// The pieces of a bulk string: those of a streamed one, or the one piece of another. Nothing for anything else.
+    #[must_use]
+    pub fn chunks(&self) -> Chunks<'a> {
+        match self.element() {
+            Some(Element::Open { kind: Kind::BulkString, rest, .. }) => Chunks { rest, whole: None },
+            Some(Element::Scalar { kind: Kind::BulkString, payload, .. }) => Chunks { rest: &[], whole: Some(payload) },
+            _ => Chunks { rest: &[], whole: None },
+        }
+    }
+
+    /// The frame and all in it, depth first, in one pass.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens<'a> {
+        Tokens::new(self.raw)
+    }
+
+    /// What the frame itself begins with, after its attributes.
+    fn element(&self) -> Option<Element<'a>> {
+        let mut rest = self.raw;
+        while rest.first() == Some(&b'|') {
+            rest = tokens::skip_attribute(rest)?;
+        }
+        tokens::element(rest)
+    }
+
+    /// What a scalar holds, whatever its kind.
+    pub(super) fn payload(&self) -> &'a [u8] {
+        match self.element() {
+            Some(Element::Scalar { payload, .. }) => payload,
+            _ => &[],
+        }
+    }
+
+    fn number(&self, wanted: Kind) -> Option<&'a str> {
+        match self.element()? {
+            Element::Scalar { kind, payload, .. } if kind == wanted => core::str::from_utf8(payload).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame").field("kind", &self.kind()).field("raw", &Quoted(self.raw)).finish()
+    }
+}
+
+/// The elements of a [`Frame`], in order.
+#[derive(Debug, Clone)]
+pub struct Items<'a> {
+    rest: &'a [u8],
+    /// Elements to come; `None` until the end mark of a streamed aggregate.
+    left: Option<u32>,
+    /// `rest` is a frame with its attributes, whose elements these are.
+    attributes: bool,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        if self.attributes && self.left == Some(0) {
+            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = tokens::element(self.rest) {
+                (self.rest, self.left) = (rest, count);
+                if count != Some(0) {
+                    break;
+                }
+            }
+        }
+        match &mut self.left {
+            Some(0) => return None,
+            Some(left) => *left -= 1,
+            None if self.rest.first() == Some(&b'.') => {
+                self.left = Some(0);
+                return None;
+            }
+            None => {}
+        }
+        match tokens::skip(self.rest) {
+            Some(rest) => {
+                let raw = self.rest.get(..self.rest.len() - rest.len())?;
+                self.rest = rest;
+                Some(Frame::new(raw))
+            }
+            None => {
+                *self = Items { rest: &[], left: Some(0), attributes: false };
+                None
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self.left {
+            Some(left) if !self.attributes => (left as usize, Some(left as usize)),
+            _ => (0, None),
+        }
+    }
+}
+
+impl FusedIterator for Items<'_> {}
+
+/// The pairs of a map or of attributes, in order.
+#[derive(Debug, Clone)]
+pub struct Pairs<'a> {
+    items: Items<'a>,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Frame<'a>, Frame<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((self.items.next()?, self.items.next()?))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (least, most) = self.items.size_hint();
+        (least / 2, most.map(|most| most / 2))
+    }
+}
+
+impl FusedIterator for Pairs<'_> {}
+
+/// The pieces of a bulk string, in order.
+#[derive(Debug, Clone)]
+pub struct Chunks<'a> {
+    rest: &'a [u8],
+    whole: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if let Some(whole) = self.whole.take() {
+            return Some(whole);
+        }
+        match tokens::element(self.rest) {
+            Some(Element::Chunk { payload, rest }) => {
+                self.rest = rest;
+                Some(payload)
+            }
+            _ => {
+                self.rest = &[];
+                None
+            }
+        }
+    }
+}
+
+impl FusedIterator for Chunks<'_> {}

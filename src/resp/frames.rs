@@ -1,0 +1,601 @@
+//! Reads frames: everything a server may answer.
+//!
+//! No recursion: open aggregates lie on a stack of fixed length. The machine stands at the first byte of the element it
+//! reads; what lies before is never looked at again.
+
+use memchr::memchr2;
+
+use super::frame::Kind;
+use super::number::{self, Digits, Length, Text};
+use super::tape::{Bulk, bulk_length, shift};
+use super::{Fault, Frame, Poll, Status, as_size};
+use crate::{Limits, MAX_COMMAND, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
+
+/// Finds the frames in what a server sends: all of RESP2 and RESP3.
+///
+/// Attributes (`|`) belong to the frame that follows them. Pushes (`>`) are frames of their own between replies.
+///
+/// ```
+/// use redtail::{FrameParser, Status};
+///
+/// let mut parser = FrameParser::new();
+/// let mut input: &[u8] = b"+PONG\r\n:42\r\n$5\r\nhel";
+/// while let Status::Complete(frame) = parser.next(&mut input)? {
+///     println!("{frame}");
+/// }
+/// assert_eq!(parser.next(&mut input)?, Status::Incomplete { needed: 4 });
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FrameParser {
+    limits: Limits,
+    failed: Option<ProtocolError>,
+    /// Bytes used up before the input of the next call, and the number the first of all had.
+    offset: u64,
+    /// Where the element that is read begins, or the payload in `Stage::Payload`, from the first byte of the frame.
+    at: usize,
+    stage: Stage,
+    /// The innermost open level of `stack`; level 0 holds the frame itself.
+    depth: usize,
+    stack: [Level; MAX_DEPTH + 1],
+    /// Length of the last whole frame.
+    length: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// The type byte is next.
+    Element,
+    /// In a line of which `seen` bytes are good.
+    Line { seen: usize, digits: Digits },
+    /// In a payload.
+    Payload { length: u64, of: Payload },
+    /// At a `;`, after so many bytes of a streamed string.
+    Chunk { total: u64 },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Payload {
+    Bulk,
+    /// Its format is not yet read.
+    Verbatim,
+    /// With it the streamed string has `total` bytes.
+    Chunk {
+        total: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// Elements to come, the one that is read included; of a streamed aggregate, those that the limit still allows.
+    left: u32,
+    streamed: bool,
+    paired: bool,
+    /// A key is there, its value is next.
+    odd: bool,
+    /// An attribute is there, its element is next.
+    attributed: bool,
+}
+
+/// How an element stands.
+enum Step {
+    /// Something was read; there may be more.
+    On,
+    /// The frame is whole.
+    Whole,
+    /// The bytes end within an element that needs so many more.
+    Partial(u64),
+    /// The bytes end within an element that is refused at the end of its line, so many bytes on.
+    Refused(u64),
+    /// The bytes end where an element is to begin.
+    Nothing,
+    /// The bytes end within an end mark that needs so many more.
+    Mark(u64),
+}
+
+/// Bytes of the smallest element, `+` or `_`, and of the end mark of a streamed aggregate.
+const SMALLEST: u64 = 3;
+
+impl FrameParser {
+    /// With [`Limits::DEFAULT`].
+    #[must_use]
+    pub fn new() -> Self {
+        let frame = Level { left: 1, streamed: false, paired: false, odd: false, attributed: false };
+        Self {
+            limits: Limits::DEFAULT,
+            failed: None,
+            offset: 0,
+            at: 0,
+            stage: Stage::Element,
+            depth: 0,
+            stack: [frame; MAX_DEPTH + 1],
+            length: 0,
+        }
+    }
+
+    /// With other limits. To be called before the first byte.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let limits = Limits {
+            command: limits.command.min(MAX_COMMAND),
+            arguments: limits.arguments.min(MAX_COMMAND),
+            depth: limits.depth.min(MAX_DEPTH),
+            ..limits
+        };
+        Self { limits, ..self }
+    }
+
+    /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
+    /// the first byte.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next frame. `input` is moved past it.
+    ///
+    /// # Errors
+    /// Bytes that are no frame, or pass a limit.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Frame<'a>>, ProtocolError> {
+        Ok(match self.poll(input)? {
+            Poll::Complete { length, .. } => {
+                let (raw, rest) = input.split_at_checked(length).unwrap_or((input, &[]));
+                *input = rest;
+                Status::Complete(Frame::new(raw))
+            }
+            Poll::Incomplete { needed, .. } => Status::Incomplete { needed },
+        })
+    }
+
+    /// The first of two steps: tells what lies at the front of `input`. The [`used`](Poll::used) bytes of a whole frame count
+    /// as used up and are not to be shown again. Nothing is ever skipped.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        loop {
+            let needed = match self.step(input) {
+                Ok(Step::On) => continue,
+                Ok(Step::Whole) => {
+                    let length = core::mem::take(&mut self.at);
+                    self.length = length;
+                    self.offset += length as u64;
+                    self.stack[0].left = 1;
+                    return Ok(Poll::Complete { skipped: 0, length });
+                }
+                Ok(Step::Partial(more)) => more + self.after_element(),
+                Ok(Step::Refused(more)) => more,
+                Ok(Step::Nothing) => self.least(),
+                Ok(Step::Mark(more)) => more + self.outside(),
+                Err(fault) => {
+                    let error = fault.error(self.offset);
+                    self.failed = Some(error);
+                    return Err(error);
+                }
+            };
+            return Ok(Poll::Incomplete { skipped: 0, needed: as_size(needed) });
+        }
+    }
+
+    /// The second step: the frame that the last [`poll`](Self::poll) found, from the same `input`.
+    #[must_use]
+    pub fn frame<'a>(&self, input: &'a [u8]) -> Frame<'a> {
+        Frame::new(input.get(..self.length).unwrap_or(input))
+    }
+
+    fn step(&mut self, input: &[u8]) -> Result<Step, Fault> {
+        let rest = input.get(self.at..).unwrap_or_default();
+        let here = |fault: Fault| shift(self.at)(fault);
+        match self.stage {
+            Stage::Element => self.element(rest),
+            Stage::Line { seen, digits } => {
+                let Some(&kind) = rest.first() else {
+                    return Ok(Step::Partial(SMALLEST));
+                };
+                self.line(kind, rest, seen, digits)
+            }
+            Stage::Payload { length, of: Payload::Verbatim } => match rest.get(3) {
+                Some(b':') => {
+                    self.stage = Stage::Payload { length, of: Payload::Bulk };
+                    Ok(Step::On)
+                }
+                Some(&found) => Err(here(Fault::unexpected("':' after the format of a verbatim string", found, 3))),
+                None => Ok(Step::Partial((length + 2).saturating_sub(rest.len() as u64))),
+            },
+            Stage::Payload { length, of } => {
+                let mark = if matches!(of, Payload::Chunk { .. }) { 4 } else { 0 };
+                match number::payload_end(rest, as_size(length), length).map_err(here)? {
+                    Text::Partial { more } => Ok(Step::Partial(more as u64 + mark)),
+                    Text::Whole { end } => match of {
+                        Payload::Chunk { total } => {
+                            self.at += end;
+                            self.stage = Stage::Chunk { total };
+                            Ok(Step::On)
+                        }
+                        _ => Ok(self.element_ends(end)),
+                    },
+                }
+            }
+            Stage::Chunk { total } => self.chunk(rest, total),
+        }
+    }
+
+    /// An element from its type byte on.
+    fn element(&mut self, rest: &[u8]) -> Result<Step, Fault> {
+        let Some((&kind, line)) = rest.split_first() else {
+            return Ok(Step::Nothing);
+        };
+        let here = |fault: Fault| shift(self.at)(fault);
+        let after = shift(self.at + 1);
+        let text = |kind| move |fault| after(as_value(fault, kind));
+        let level = self.level();
+        if level.streamed {
+            if kind == b'.' && !level.odd && !level.attributed {
+                return match number::literal(line, b"\r\n", "CR LF after '.'").map_err(shift(self.at + 1))? {
+                    Text::Partial { more } => Ok(Step::Mark(more as u64)),
+                    Text::Whole { end } => {
+                        self.at += 1 + end;
+                        self.depth -= 1;
+                        Ok(self.unwind())
+                    }
+                };
+            }
+            if level.left == 0 && Kind::of(kind).is_some() {
+                let limit = self.limits.arguments;
+                let kind = ProtocolErrorKind::TooManyArguments { count: limit.saturating_add(1), limit };
+                return Err(here(Fault::new(kind, 0)));
+            }
+        }
+        match kind {
+            b'+' | b'-' | b',' | b'(' => {
+                self.stage = Stage::Line { seen: 1, digits: Digits::Start };
+                Ok(Step::On)
+            }
+            b':' => self.text(line.len(), number::integer(line).map_err(text("integer"))?),
+            b'#' => {
+                let wanted: &[u8] = if line.first() == Some(&b'f') { b"f\r\n" } else { b"t\r\n" };
+                self.text(line.len(), number::literal(line, wanted, "").map_err(text("boolean"))?)
+            }
+            b'_' => {
+                self.text(line.len(), number::literal(line, b"\r\n", "CR LF after '_'").map_err(shift(self.at + 1))?)
+            }
+            b'$' | b'!' | b'=' => self.bulk(kind, line),
+            b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
+            b'>' if self.depth == 0 => self.aggregate(kind, line),
+            b'>' => Err(here(Fault::unexpected("an element (a push stands only at the top)", b'>', 0))),
+            found => Err(here(Fault::unexpected("the type of a frame", found, 0))),
+        }
+    }
+
+    /// A short line of which `length` bytes are there, read from the byte after its type.
+    fn text(&mut self, length: usize, text: Text) -> Result<Step, Fault> {
+        Ok(match text {
+            Text::Whole { end } => {
+                self.check_line(end - 2)?;
+                self.element_ends(1 + end)
+            }
+            Text::Partial { more } if length > self.longest_line() => Step::Refused(more as u64),
+            Text::Partial { more } => Step::Partial(more as u64),
+        })
+    }
+
+    /// A line that may be long, of which `seen` bytes are good.
+    fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: Digits) -> Result<Step, Fault> {
+        // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
+        let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
+        let (end, digits) = match kind {
+            b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), Digits::Whole),
+            b',' => scan(window, seen, digits, Digits::double).map_err(|at| self.value("double", at))?,
+            _ => scan(window, seen, digits, Digits::big).map_err(|at| self.value("big number", at))?,
+        };
+        let seen = end.map_or(window.len().max(seen), |end| seen + end);
+        self.check_line(seen - 1)?;
+        self.stage = Stage::Line { seen, digits };
+        match rest.get(seen) {
+            None => Ok(Step::Partial(digits.owed() as u64 + 2)),
+            Some(b'\r') => match number::line_end(rest, seen).map_err(shift(self.at))? {
+                Text::Partial { more } => Ok(Step::Partial(more as u64)),
+                Text::Whole { end } => Ok(self.element_ends(end)),
+            },
+            Some(&found) => Err(shift(self.at)(Fault::unexpected("CR before LF", found, seen))),
+        }
+    }
+
+    /// A text of so many bytes fits the limits.
+    fn check_line(&self, length: usize) -> Result<(), Fault> {
+        let limit = self.limits.line;
+        self.check_end(length.min(limit) as u64 + 3, 0)?;
+        if length > limit {
+            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
+        }
+        Ok(())
+    }
+
+    /// The longest text that fits the limits.
+    fn longest_line(&self) -> usize {
+        let room = self.limits.command.saturating_sub(self.at as u64 + 3);
+        self.limits.line.min(as_size(room))
+    }
+
+    /// An element that ends `length` bytes from here fits the limit for frames; if not, `at` tells so.
+    fn check_end(&self, length: u64, at: usize) -> Result<(), Fault> {
+        let (end, limit) = (length.saturating_add(self.at as u64), self.limits.command);
+        if end > limit {
+            let length = if at == 0 { limit + 1 } else { end };
+            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::CommandTooLong { length, limit }, at)));
+        }
+        Ok(())
+    }
+
+    fn value(&self, what: &'static str, at: usize) -> Fault {
+        shift(self.at)(Fault::new(ProtocolErrorKind::InvalidValue(what), at))
+    }
+
+    /// The length line of a bulk string, bulk error or verbatim string.
+    fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+        match (kind, line.first()) {
+            (b'$', None) => return Ok(Step::Partial(4)),
+            (b'$', Some(b'-')) => return self.null(line),
+            (b'$', Some(b'?')) => {
+                return Ok(match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
+                    Text::Partial { more } => Step::Partial(more as u64 + 4),
+                    Text::Whole { end } => {
+                        self.check_end(end as u64 + 1, 0)?;
+                        self.at += 1 + end;
+                        self.stage = Stage::Chunk { total: 0 };
+                        Step::On
+                    }
+                });
+            }
+            _ => {}
+        }
+        let least = if kind == b'=' { 4 } else { 0 };
+        if kind == b'=' {
+            self.verbatim_length(line)?;
+        }
+        match bulk_length(line, self.at + 1, self.limits.bulk)? {
+            Bulk::Whole { length, end } => {
+                self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
+                self.at += 1 + end;
+                let of = if kind == b'=' { Payload::Verbatim } else { Payload::Bulk };
+                self.stage = Stage::Payload { length, of };
+                Ok(Step::On)
+            }
+            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => Ok(Step::Refused(more as u64)),
+            Bulk::Partial { value: Some(value), .. } if value < least => Ok(Step::Partial(1 + 2 + value * 10 + 2)),
+            Bulk::Partial { value, more } => Ok(Step::Partial(more as u64 + value.unwrap_or(least) + 2)),
+        }
+    }
+
+    /// A verbatim string has room for its format: refused as soon as its length can't grow.
+    fn verbatim_length(&self, line: &[u8]) -> Result<(), Fault> {
+        match line {
+            [b'0', ..] | [b'1'..=b'3', b'\r', ..] => {
+                let kind = ProtocolErrorKind::InvalidLength("a verbatim string has at least 4 bytes");
+                Err(shift(self.at)(Fault::new(kind, 1)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn null(&mut self, line: &[u8]) -> Result<Step, Fault> {
+        let text = number::literal(line, b"-1\r\n", "'-1' and CR LF").map_err(shift(self.at + 1))?;
+        Ok(match text {
+            Text::Partial { more } => Step::Partial(more as u64),
+            Text::Whole { end } => {
+                self.check_end(end as u64 + 1, 0)?;
+                self.element_ends(1 + end)
+            }
+        })
+    }
+
+    /// The count line of an aggregate or attribute.
+    fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+        let paired = matches!(kind, b'%' | b'|');
+        let follows = if kind == b'|' { SMALLEST } else { 0 };
+        match (kind, line.first()) {
+            (b'*', Some(b'-')) => return self.null(line),
+            (b'*' | b'%' | b'~', Some(b'?')) => {
+                return match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
+                    Text::Partial { more } if self.depth >= self.limits.depth => Ok(Step::Refused(more as u64)),
+                    Text::Partial { more } => Ok(Step::Partial(more as u64 + SMALLEST)),
+                    Text::Whole { end } => {
+                        let left = self.limits.arguments as u32;
+                        let level = Level { left, streamed: true, paired, odd: false, attributed: false };
+                        self.open(kind, level, 1 + end)
+                    }
+                };
+            }
+            _ => {}
+        }
+        let per = if paired { 2 } else { 1 };
+        let limit = self.limits.arguments;
+        let too_many = |count| Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1)));
+        match number::length(line).map_err(shift(self.at + 1))? {
+            Length::Huge => too_many(u64::MAX),
+            Length::Whole { value, end } => {
+                let count = value.saturating_mul(per);
+                if count > limit {
+                    return too_many(count);
+                }
+                let level = Level { left: count as u32, streamed: false, paired, odd: false, attributed: false };
+                self.open(kind, level, 1 + end)
+            }
+            Length::Partial { value, more } => {
+                let count = value.unwrap_or(0).saturating_mul(per);
+                if count > limit || (count > 0 && self.depth >= self.limits.depth) {
+                    return Ok(Step::Refused(more as u64));
+                }
+                Ok(Step::Partial(more as u64 + count * SMALLEST + follows))
+            }
+        }
+    }
+
+    /// The head of an aggregate is read: `head` bytes. One without elements opens nothing.
+    fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<Step, Fault> {
+        let limit = self.limits.depth;
+        let empty = level.left == 0 && !level.streamed;
+        if !empty && self.depth >= limit {
+            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooDeep { limit }, 0)));
+        }
+        self.check_end(head as u64, 0)?;
+        if kind == b'|' {
+            self.level_mut().attributed = true;
+        } else if empty {
+            return Ok(self.element_ends(head));
+        } else {
+            self.level_mut().count();
+        }
+        self.at += head;
+        if !empty {
+            self.depth += 1;
+            *self.level_mut() = level;
+        }
+        Ok(Step::On)
+    }
+
+    fn chunk(&mut self, rest: &[u8], total: u64) -> Result<Step, Fault> {
+        let Some((&mark, line)) = rest.split_first() else {
+            return Ok(Step::Partial(4));
+        };
+        if mark != b';' {
+            return Err(shift(self.at)(Fault::unexpected("';' of a chunk", mark, 0)));
+        }
+        let limit = self.limits.bulk;
+        match bulk_length(line, self.at + 1, limit)? {
+            Bulk::Whole { length: 0, end } => {
+                self.check_end(end as u64 + 1, 0)?;
+                Ok(self.element_ends(1 + end))
+            }
+            Bulk::Whole { length, end } => {
+                let total = total.saturating_add(length);
+                if total > limit {
+                    return Err(shift(self.at)(Fault::new(ProtocolErrorKind::BulkTooLong { length: total, limit }, 1)));
+                }
+                self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
+                self.at += 1 + end;
+                self.stage = Stage::Payload { length, of: Payload::Chunk { total } };
+                Ok(Step::On)
+            }
+            Bulk::Partial { value: Some(value), more } if total.saturating_add(value) > limit => {
+                Ok(Step::Refused(more as u64))
+            }
+            Bulk::Partial { value: None | Some(0), more } => Ok(Step::Partial(more as u64)),
+            Bulk::Partial { value: Some(value), more } => Ok(Step::Partial(more as u64 + value + 2 + 4)),
+        }
+    }
+
+    /// The element that is read ends `length` bytes from here.
+    fn element_ends(&mut self, length: usize) -> Step {
+        self.at += length;
+        self.stage = Stage::Element;
+        self.level_mut().count();
+        self.unwind()
+    }
+
+    /// Leaves the levels that have had all their elements.
+    fn unwind(&mut self) -> Step {
+        while !self.level().streamed && self.level().left == 0 {
+            if self.depth == 0 {
+                return Step::Whole;
+            }
+            self.depth -= 1;
+        }
+        Step::On
+    }
+
+    fn level(&self) -> Level {
+        self.stack[self.depth.min(MAX_DEPTH)]
+    }
+
+    fn level_mut(&mut self) -> &mut Level {
+        &mut self.stack[self.depth.min(MAX_DEPTH)]
+    }
+
+    /// The least number of bytes of what is to begin, and all that must follow.
+    fn least(&self) -> u64 {
+        let level = self.level();
+        if level.streamed && !level.odd && !level.attributed {
+            return SMALLEST + self.outside();
+        }
+        SMALLEST + self.after_element()
+    }
+
+    /// The least number of bytes after the element that is read.
+    fn after_element(&self) -> u64 {
+        let level = self.level();
+        let inside = match level {
+            Level { streamed: false, left, .. } => u64::from(left.saturating_sub(1)) * SMALLEST,
+            Level { paired: true, odd: false, .. } => 2 * SMALLEST,
+            _ => SMALLEST,
+        };
+        inside + self.outside()
+    }
+
+    /// The least number of bytes after the innermost level.
+    fn outside(&self) -> u64 {
+        let outer = self.stack.get(..self.depth).unwrap_or_default();
+        outer.iter().map(Level::owed).sum()
+    }
+}
+
+impl Default for FrameParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Level {
+    /// One element more is there.
+    fn count(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.odd = self.streamed && self.paired && !self.odd;
+        self.attributed = false;
+    }
+
+    /// The least number of bytes it still takes when what is open inside it ends.
+    fn owed(&self) -> u64 {
+        if !self.streamed {
+            return u64::from(self.left) * SMALLEST;
+        }
+        let element = u64::from(self.attributed);
+        // After a key comes its value, whether the key is there or still to come.
+        let value = u64::from(self.paired && self.odd != self.attributed);
+        (1 + element + value) * SMALLEST
+    }
+}
+
+/// Runs over a number from `seen` on. Where a CR or LF ends it, and how it then stands; or the byte that can't be.
+fn scan(
+    rest: &[u8],
+    seen: usize,
+    mut digits: Digits,
+    next: fn(Digits, u8) -> Option<Digits>,
+) -> Result<(Option<usize>, Digits), usize> {
+    for (at, &byte) in rest.get(seen..).unwrap_or_default().iter().enumerate() {
+        match next(digits, byte) {
+            Some(state) => digits = state,
+            None if byte == b'\r' && digits.owed() == 0 => return Ok((Some(at), digits)),
+            None => return Err(seen + at),
+        }
+    }
+    Ok((None, digits))
+}
+
+/// A fault in the text of a value.
+fn as_value(fault: Fault, what: &'static str) -> Fault {
+    match fault.kind {
+        // In the line end, not in the value.
+        ProtocolErrorKind::Unexpected { expected: "LF after CR", .. } => fault,
+        _ => Fault { kind: ProtocolErrorKind::InvalidValue(what), ..fault },
+    }
+}

@@ -1,0 +1,174 @@
+//! Lengths, integers, doubles and fixed endings, as strictly as servers write them.
+
+use super::Fault;
+use crate::{Byte, ProtocolErrorKind};
+
+/// What the bytes after a type byte say about a length or count.
+pub(super) enum Length {
+    /// Digits, CR, LF. `end` is the index after the LF.
+    Whole { value: u64, end: usize },
+    /// The line goes on after the bytes. `more` is the least number of bytes that end it.
+    Partial { value: Option<u64>, more: usize },
+    /// More than 64 bits hold.
+    Huge,
+}
+
+/// Reads a length line, from the byte after its type byte.
+pub(super) fn length(line: &[u8]) -> Result<Length, Fault> {
+    let mut value: Option<u64> = None;
+    for (at, &byte) in line.iter().enumerate() {
+        value = match (byte, value) {
+            (b'0'..=b'9', None) => Some(u64::from(byte - b'0')),
+            (b'0'..=b'9', Some(0)) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("leading zero"), at)),
+            (b'0'..=b'9', Some(value)) => {
+                match value.checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0'))) {
+                    Some(value) => Some(value),
+                    None => return Ok(Length::Huge),
+                }
+            }
+            (b'\r', Some(value)) => {
+                return match line.get(at + 1) {
+                    Some(b'\n') => Ok(Length::Whole { value, end: at + 2 }),
+                    Some(&found) => Err(Fault::unexpected("LF after CR", found, at + 1)),
+                    None => Ok(Length::Partial { value: Some(value), more: 1 }),
+                };
+            }
+            (b'-', None) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("negative"), at)),
+            (b'+', None) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("plus sign"), at)),
+            (found, None) => return Err(Fault::unexpected("a digit", found, at)),
+            (found, Some(_)) => return Err(Fault::unexpected("a digit or CR LF", found, at)),
+        };
+    }
+    Ok(Length::Partial { value, more: if value.is_none() { 3 } else { 2 } })
+}
+
+/// How a text with a known grammar stands.
+pub(super) enum Text {
+    /// All of it, CR LF included. `end` is the index after it.
+    Whole { end: usize },
+    /// It goes on after the bytes. `more` is the least number of bytes that end it.
+    Partial { more: usize },
+}
+
+/// Reads exactly `literal`. `expected` says what it stands for.
+pub(super) fn literal(bytes: &[u8], literal: &[u8], expected: &'static str) -> Result<Text, Fault> {
+    for (at, &wanted) in literal.iter().enumerate() {
+        match bytes.get(at) {
+            None => return Ok(Text::Partial { more: literal.len() - at }),
+            Some(&found) if found != wanted => return Err(Fault::unexpected(expected, found, at)),
+            Some(_) => {}
+        }
+    }
+    Ok(Text::Whole { end: literal.len() })
+}
+
+/// Reads a signed 64-bit integer and its CR LF.
+pub(super) fn integer(line: &[u8]) -> Result<Text, Fault> {
+    let invalid = |at| Fault::new(ProtocolErrorKind::InvalidValue("integer"), at);
+    let negative = line.first() == Some(&b'-');
+    let first = usize::from(negative);
+    let mut value: i64 = 0;
+    for (at, &byte) in line.iter().enumerate().skip(first) {
+        match byte {
+            // A zero ends the number: it can neither lead nor carry a sign.
+            b'0' if at == first && negative => return Err(invalid(at)),
+            b'0'..=b'9' if at > first && value == 0 => return Err(invalid(at)),
+            b'0'..=b'9' => {
+                let digit = i64::from(byte - b'0');
+                let next = value
+                    .checked_mul(10)
+                    .and_then(|v| if negative { v.checked_sub(digit) } else { v.checked_add(digit) });
+                value = next.ok_or_else(|| invalid(at))?;
+            }
+            b'\r' if at > first => return line_end(line, at),
+            _ => return Err(invalid(at)),
+        }
+    }
+    Ok(Text::Partial { more: if line.len() > first { 2 } else { 3 } })
+}
+
+/// CR LF, where the byte at `at` is the CR.
+pub(super) fn line_end(line: &[u8], at: usize) -> Result<Text, Fault> {
+    match line.get(at + 1) {
+        Some(b'\n') => Ok(Text::Whole { end: at + 2 }),
+        Some(&found) => Err(Fault::unexpected("LF after CR", found, at + 1)),
+        None => Ok(Text::Partial { more: 1 }),
+    }
+}
+
+/// The payload that ends at `at` is followed by CR LF, as far as the bytes go.
+pub(super) fn payload_end(bytes: &[u8], at: usize, length: u64) -> Result<Text, Fault> {
+    let missing = |found: u8, at| Fault::new(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, at);
+    match bytes.get(at..) {
+        Some([b'\r', b'\n', ..]) => Ok(Text::Whole { end: at + 2 }),
+        Some([b'\r', found, ..]) => Err(missing(*found, at + 1)),
+        Some([b'\r']) => Ok(Text::Partial { more: 1 }),
+        Some([found, ..]) => Err(missing(*found, at)),
+        Some([]) | None => Ok(Text::Partial { more: (at - bytes.len()).saturating_add(2) }),
+    }
+}
+
+/// Where a number stands that is read byte by byte, so that a long one can be resumed anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// Nothing read.
+    Start,
+    /// A minus sign.
+    Sign,
+    /// Whole digits: may end.
+    Whole,
+    /// A point: a digit must follow.
+    Point,
+    /// Digits after the point: may end.
+    Fraction,
+    /// An `e`: a sign or digit must follow.
+    Exponent,
+    /// An `e` and a sign: a digit must follow.
+    ExponentSign,
+    /// Digits of the exponent: may end.
+    Power,
+    /// So many letters of `inf`.
+    Inf(u8),
+    /// So many letters of `nan`.
+    Nan(u8),
+}
+
+impl Digits {
+    /// One more byte of a double: `-`, digits, fraction, exponent, or `inf` and `nan` in any case, as hiredis reads them.
+    pub(super) fn double(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Start, b'-') => Self::Sign,
+            (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
+            (Self::Whole, b'.') => Self::Point,
+            (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
+            (Self::Whole | Self::Fraction, b'e' | b'E') => Self::Exponent,
+            (Self::Exponent, b'-' | b'+') => Self::ExponentSign,
+            (Self::Exponent | Self::ExponentSign | Self::Power, b'0'..=b'9') => Self::Power,
+            (Self::Start | Self::Sign, b'i' | b'I') => Self::Inf(1),
+            (Self::Inf(1), b'n' | b'N') => Self::Inf(2),
+            (Self::Inf(2), b'f' | b'F') => Self::Inf(3),
+            (Self::Start | Self::Sign, b'n' | b'N') => Self::Nan(1),
+            (Self::Nan(1), b'a' | b'A') => Self::Nan(2),
+            (Self::Nan(2), b'n' | b'N') => Self::Nan(3),
+            _ => return None,
+        })
+    }
+
+    /// One more byte of a big number: an optional minus sign, then digits.
+    pub(super) fn big(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Start, b'-') => Self::Sign,
+            (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
+            _ => return None,
+        })
+    }
+
+    /// The least number of bytes before the number may end.
+    pub(super) fn owed(self) -> usize {
+        match self {
+            Self::Whole | Self::Fraction | Self::Power => 0,
+            Self::Start | Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign => 1,
+            Self::Inf(letters) | Self::Nan(letters) => 3usize.saturating_sub(usize::from(letters)),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A frame as redis-cli shows it, without recursion.
+
+use core::fmt::{self, Write};
+
+use super::frame::{Frame, Kind};
+use super::quoted;
+use super::tokens::Token;
+use crate::MAX_DEPTH;
+
+impl fmt::Display for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut page = Page { levels: [Level::default(); MAX_DEPTH + 3], depth: 0, fresh: true };
+        for token in self.tokens() {
+            match token {
+                Token::Scalar(frame) => {
+                    page.place(f, false)?;
+                    scalar(f, frame)?;
+                }
+                Token::Begin { kind: Kind::BulkString, .. } => {
+                    page.place(f, false)?;
+                    f.write_str("\"")?;
+                    page.open(Kind::BulkString, None);
+                }
+                Token::Chunk(chunk) => quoted::escaped(f, chunk)?,
+                Token::Begin { kind, count } => page.begin(f, kind, count)?,
+                Token::End => page.end(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where on the page the next value goes.
+struct Page {
+    levels: [Level; MAX_DEPTH + 3],
+    depth: usize,
+    /// The next value goes on the line that is begun.
+    fresh: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Level {
+    kind: Option<Kind>,
+    /// Values so far.
+    index: usize,
+    /// Digits of the highest label.
+    digits: usize,
+    /// The label of the next value is out: it stood before the attributes.
+    labelled: bool,
+}
+
+impl Level {
+    fn is_paired(&self) -> bool {
+        self.kind.is_some_and(Kind::is_paired)
+    }
+
+    /// Columns of a label.
+    fn width(&self) -> usize {
+        if self.kind.is_some() { self.digits + 2 } else { 0 }
+    }
+}
+
+impl Page {
+    /// Goes to the place of the next value. `below`: it takes lines of its own, so that it can't follow an arrow.
+    fn place(&mut self, f: &mut fmt::Formatter<'_>, below: bool) -> fmt::Result {
+        let Some(level) = self.levels.get(self.depth).copied() else {
+            return Ok(());
+        };
+        let is_value = level.is_paired() && level.index % 2 == 1;
+        if level.labelled {
+            self.line(f, self.depth + 1)?;
+        } else if is_value {
+            f.write_str(" =>")?;
+            if below { self.line(f, self.depth + 1)? } else { f.write_str(" ")? }
+        } else {
+            if !self.fresh {
+                self.line(f, self.depth)?;
+            }
+            label(f, level)?;
+        }
+        if let Some(level) = self.levels.get_mut(self.depth) {
+            level.index += usize::from(!level.labelled);
+            level.labelled = false;
+        }
+        self.fresh = below;
+        Ok(())
+    }
+
+    /// A new line, indented below the labels of the outermost `levels`.
+    fn line(&self, f: &mut fmt::Formatter<'_>, levels: usize) -> fmt::Result {
+        let columns: usize = self.levels.iter().take(levels).map(Level::width).sum();
+        write!(f, "\n{:columns$}", "")
+    }
+
+    fn begin(&mut self, f: &mut fmt::Formatter<'_>, kind: Kind, count: Option<usize>) -> fmt::Result {
+        if kind != Kind::Attribute {
+            self.place(f, count != Some(0))?;
+            if count == Some(0) {
+                empty(f, kind)?;
+            }
+        } else if count != Some(0) {
+            let labelled = self.levels.get(self.depth).is_some_and(|level| level.labelled);
+            self.place(f, true)?;
+            if let Some(level) = self.levels.get_mut(self.depth) {
+                level.labelled = true;
+            }
+            self.fresh = !labelled || self.fresh;
+        }
+        self.open(kind, count);
+        Ok(())
+    }
+
+    fn open(&mut self, kind: Kind, count: Option<usize>) {
+        self.depth += 1;
+        let highest = count.unwrap_or(0) / if kind.is_paired() { 2 } else { 1 };
+        let digits = highest.checked_ilog10().map_or(1, |power| power as usize + 1);
+        if let Some(level) = self.levels.get_mut(self.depth) {
+            *level = Level { kind: Some(kind), index: 0, digits, labelled: count == Some(0) };
+        }
+    }
+
+    fn end(&mut self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(level) = self.levels.get(self.depth) {
+            match level.kind {
+                Some(Kind::BulkString) => f.write_str("\"")?,
+                // A counted one without elements has said so already.
+                Some(kind) if level.index == 0 && !level.labelled => empty(f, kind)?,
+                _ => {}
+            }
+            if !(level.kind == Some(Kind::Attribute) && level.index == 0) {
+                self.fresh = false;
+            }
+        }
+        self.depth = self.depth.saturating_sub(1);
+        Ok(())
+    }
+}
+
+fn label(f: &mut fmt::Formatter<'_>, level: Level) -> fmt::Result {
+    let digits = level.digits;
+    let (number, mark) = match level.kind {
+        None => return Ok(()),
+        Some(Kind::Map) => (level.index / 2 + 1, '#'),
+        Some(Kind::Attribute) => (level.index / 2 + 1, '|'),
+        Some(Kind::Set) => (level.index + 1, '~'),
+        Some(_) => (level.index + 1, ')'),
+    };
+    write!(f, "{number:>digits$}{mark} ")
+}
+
+fn empty(f: &mut fmt::Formatter<'_>, kind: Kind) -> fmt::Result {
+    f.write_str(match kind {
+        Kind::Map => "(empty hash)",
+        Kind::Set => "(empty set)",
+        Kind::Push => "(empty push)",
+        _ => "(empty array)",
+    })
+}
+
+fn scalar(f: &mut fmt::Formatter<'_>, frame: Frame<'_>) -> fmt::Result {
+    let bytes = frame.payload();
+    match frame.kind() {
+        Kind::Null => f.write_str("(nil)"),
+        Kind::Boolean => f.write_str(if frame.as_bool() == Some(true) { "(true)" } else { "(false)" }),
+        Kind::BulkString => {
+            f.write_str("\"")?;
+            quoted::escaped(f, bytes)?;
+            f.write_str("\"")
+        }
+        Kind::Error | Kind::BulkError => {
+            f.write_str("(error) ")?;
+            text(f, bytes)
+        }
+        Kind::Integer => {
+            f.write_str("(integer) ")?;
+            text(f, bytes)
+        }
+        Kind::Double => {
+            f.write_str("(double) ")?;
+            text(f, bytes)
+        }
+        Kind::BigNumber => {
+            f.write_str("(big number) ")?;
+            text(f, bytes)
+        }
+        _ => text(f, frame.as_bytes().unwrap_or(bytes)),
+    }
+}
+
+/// Text as it is, but for what would steer a terminal.
+fn text(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for part in bytes.utf8_chunks() {
+        for char in part.valid().chars() {
+            match char {
+                '\n' | '\t' => f.write_char(char)?,
+                _ if char.is_control() => write!(f, "{}", char.escape_default())?,
+                _ => f.write_char(char)?,
+            }
+        }
+        for byte in part.invalid() {
+            write!(f, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Reads requests: what a client sends to a server.
+
+use super::commands::Found;
+use super::inline::{Inline, Scan};
+use super::tape::{Count, Progress, Tape};
+use super::{Command, Fault, Poll, Status};
+use crate::{Limits, ProtocolError, ProtocolErrorKind};
+
+/// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
+/// a line. Empty lines and empty commands are skipped.
+///
+/// ```
+/// use redtail::resp::{Request, RequestParser, Status};
+///
+/// let mut parser = RequestParser::new();
+/// let mut input: &[u8] = b"SET key \"a\\tb\"\r\n*1\r\n$4\r\nPING\r\n";
+/// let Status::Complete(Request::Inline(line)) = parser.next(&mut input)? else { panic!() };
+/// assert_eq!(line.args().nth(2).unwrap().bytes().collect::<Vec<_>>(), b"a\tb");
+/// let Status::Complete(Request::Command(command)) = parser.next(&mut input)? else { panic!() };
+/// assert!(command.is(b"ping"));
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestParser {
+    tape: Tape,
+    failed: Option<ProtocolError>,
+    offset: u64,
+    line: Line,
+    found: Found,
+    found_line: bool,
+}
+
+/// One request of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// An array of bulk strings.
+    Command(Command<'a>),
+    /// A line of words.
+    Inline(Inline<'a>),
+}
+
+/// How far an unfinished line was scanned.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    seen: usize,
+    scan: Scan,
+    /// Words that have begun.
+    words: u64,
+}
+
+const FRESH: Line = Line { seen: 0, scan: Scan::Blank, words: 0 };
+
+/// Bytes of the smallest request: a letter and LF.
+const SMALLEST_REQUEST: usize = 2;
+
+/// What the input begins with.
+enum Front {
+    Request { length: usize },
+    Skip(usize),
+    Partial(usize),
+}
+
+impl RequestParser {
+    /// With [`Limits::DEFAULT`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tape: Tape::new(Limits::DEFAULT, None),
+            failed: None,
+            offset: 0,
+            line: FRESH,
+            found: Found::default(),
+            found_line: false,
+        }
+    }
+
+    /// With other limits. To be called before the first byte.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { tape: Tape::new(limits, None), ..self }
+    }
+
+    /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
+    /// the first byte.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next request. `input` is moved past it, and past what was skipped before it.
+    ///
+    /// # Errors
+    /// Bytes that are no request, or pass a limit.
+    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Request<'p>>, ProtocolError> {
+        let poll = self.poll(input)?;
+        let shown = *input;
+        *input = shown.get(poll.used()..).unwrap_or_default();
+        Ok(match poll {
+            Poll::Complete { .. } => Status::Complete(self.request(shown)),
+            Poll::Incomplete { needed, .. } => Status::Incomplete { needed },
+        })
+    }
+
+    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
+    /// are not to be shown again.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut skipped = 0;
+        loop {
+            let front = self.front(input.get(skipped..).unwrap_or_default()).map_err(|fault| {
+                let error = fault.error(self.offset);
+                self.failed = Some(error);
+                error
+            })?;
+            match front {
+                Front::Request { length } => {
+                    self.offset += length as u64;
+                    (self.found.skipped, self.found.length) = (skipped, length);
+                    return Ok(Poll::Complete { skipped, length });
+                }
+                Front::Skip(bytes) => {
+                    self.offset += bytes as u64;
+                    skipped += bytes;
+                }
+                Front::Partial(needed) => return Ok(Poll::Incomplete { skipped, needed }),
+            }
+        }
+    }
+
+    /// The second step: the request that the last [`poll`](Self::poll) found, from the same `input`.
+    #[must_use]
+    pub fn request<'p>(&'p self, input: &'p [u8]) -> Request<'p> {
+        let command = self.found.command(&self.tape, input);
+        if self.found_line { Request::Inline(Inline::new(command.raw())) } else { Request::Command(command) }
+    }
+
+    fn front(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+        if !self.tape.is_open() {
+            match rest.first() {
+                None => return Ok(Front::Partial(SMALLEST_REQUEST)),
+                Some(b'*') => match self.tape.count(rest, SMALLEST_REQUEST)? {
+                    Count::Command => self.found.argc = self.tape.argc(),
+                    Count::Empty(bytes) => return Ok(Front::Skip(bytes)),
+                    Count::Partial(needed) => return Ok(Front::Partial(needed)),
+                },
+                Some(_) => return self.line(rest),
+            }
+        }
+        self.found_line = false;
+        Ok(match self.tape.arguments(rest)? {
+            Progress::Whole { length } => Front::Request { length },
+            Progress::Partial { needed } => Front::Partial(needed),
+            // Not without a threshold.
+            Progress::Large => Front::Partial(1),
+        })
+    }
+
+    fn line(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+        let limit = self.tape.limits().line;
+        let Line { seen, mut scan, mut words } = self.line;
+        for (at, &byte) in rest.iter().enumerate().skip(seen) {
+            // One CR more than the limit may stand before the LF.
+            if at >= limit && byte != b'\n' && !(at == limit && byte == b'\r') {
+                return Err(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit));
+            }
+            let before = scan;
+            scan = scan.next(byte).map_err(|_| Fault::new(ProtocolErrorKind::UnbalancedQuotes, at))?;
+            if before == Scan::Blank && !matches!(scan, Scan::Blank | Scan::Nul) {
+                words += 1;
+                let limit = self.tape.limits().arguments;
+                if words > limit {
+                    return Err(Fault::new(ProtocolErrorKind::TooManyArguments { count: words, limit }, at));
+                }
+            }
+            if byte == b'\n' {
+                self.line = FRESH;
+                self.found_line = true;
+                let length = at + 1;
+                return Ok(if words > 0 { Front::Request { length } } else { Front::Skip(length) });
+            }
+        }
+        self.line = Line { seen: rest.len().max(seen), scan, words };
+        Ok(Front::Partial(scan.owed(words > 0)))
+    }
+}
+
+impl Default for RequestParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}

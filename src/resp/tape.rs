@@ -1,0 +1,341 @@
+//! The machine under every command parser: it hops from length to length and keeps the places of the arguments.
+//!
+//! It stands at the end of the last argument whose length is read. What lies before is never looked at again.
+
+use super::number::{self, Length, Text};
+use super::{Fault, as_size};
+use crate::{Limits, MAX_COMMAND, ProtocolErrorKind, TAPE_LENGTH};
+
+/// Where an argument lies, from the first byte of its command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) length: u32,
+}
+
+/// What a count line says.
+pub(super) enum Count {
+    /// A command follows.
+    Command,
+    /// An empty command of so many bytes.
+    Empty(usize),
+    /// The line is not whole; so many bytes are needed for it and the least that must follow.
+    Partial(usize),
+}
+
+/// How far a command is there.
+pub(super) enum Progress {
+    /// All of it.
+    Whole { length: usize },
+    /// Its end is not there.
+    Partial { needed: usize },
+    /// It is to come in parts.
+    Large,
+}
+
+/// Bytes of the smallest argument, `$0`, and of the smallest command.
+const SMALLEST_ARGUMENT: u64 = 6;
+pub(super) const SMALLEST_COMMAND: usize = 10;
+
+/// The one-load path takes lengths of at most three digits.
+const LARGEST_QUICK: u64 = 999;
+
+#[derive(Debug, Clone)]
+pub(super) struct Tape {
+    limits: Limits,
+    /// Commands with a bulk string this long come in parts.
+    threshold: Option<u64>,
+    quick: bool,
+    /// Arguments of the command; 0 while its count is not read.
+    argc: usize,
+    /// Arguments whose length is read.
+    index: usize,
+    /// End of the payload of the last of them, or of the digits of the count.
+    at: usize,
+    /// Its declared length.
+    last: u64,
+    spans: [Span; TAPE_LENGTH],
+}
+
+impl Tape {
+    pub(super) fn new(limits: Limits, threshold: Option<u64>) -> Self {
+        let limits =
+            Limits { command: limits.command.min(MAX_COMMAND), arguments: limits.arguments.min(MAX_COMMAND), ..limits };
+        Self {
+            limits,
+            threshold,
+            quick: limits.bulk >= LARGEST_QUICK,
+            argc: 0,
+            index: 0,
+            at: 0,
+            last: 0,
+            spans: [Span::default(); TAPE_LENGTH],
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn threshold(&self) -> Option<u64> {
+        self.threshold
+    }
+
+    /// The count of a command is read and its end is not.
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        self.argc != 0
+    }
+
+    pub(super) fn argc(&self) -> usize {
+        self.argc
+    }
+
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Forgets the command; the next byte is the first of another.
+    #[inline]
+    pub(super) fn close(&mut self) {
+        self.argc = 0;
+    }
+
+    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of an
+    /// item, for what comes after an empty command.
+    #[inline]
+    pub(super) fn count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
+        if let Some((argc, at)) = quick_count(command)
+            && argc as u64 <= self.limits.arguments
+        {
+            self.open(argc, at);
+            return Ok(Count::Command);
+        }
+        self.any_count(command, follows)
+    }
+
+    fn any_count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
+        let limit = self.limits.arguments;
+        let too_many = |count| Fault::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1);
+        let line = command.get(1..).unwrap_or_default();
+        if line.first() == Some(&b'-') {
+            return match number::literal(line, b"-1\r\n", "'*-1' and CR LF").map_err(shift(1))? {
+                Text::Whole { end } => Ok(Count::Empty(1 + end)),
+                Text::Partial { more } => Ok(Count::Partial(more + follows)),
+            };
+        }
+        match number::length(line).map_err(shift(1))? {
+            Length::Whole { value: 0, end } => Ok(Count::Empty(1 + end)),
+            Length::Whole { value, .. } if value > limit => Err(too_many(value)),
+            Length::Whole { value, end } => {
+                self.open(as_size(value), end - 1);
+                Ok(Count::Command)
+            }
+            Length::Huge => Err(too_many(u64::MAX)),
+            Length::Partial { value: Some(0), more } => Ok(Count::Partial(more + follows)),
+            Length::Partial { value: Some(value), more } if value > limit => Ok(Count::Partial(more)),
+            Length::Partial { value, more } => {
+                let end = command.len() as u64 + more as u64;
+                Ok(Count::Partial(as_size(more as u64 + self.least(value.unwrap_or(1), end))))
+            }
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, argc: usize, at: usize) {
+        self.argc = argc;
+        self.index = 0;
+        self.at = at;
+    }
+
+    /// Goes on with the arguments of an open command, shown from its first byte.
+    #[inline]
+    pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, Fault> {
+        let (argc, mut index, mut at, mut last) = (self.argc, self.index, self.at, self.last);
+        // Beyond the limit no position is trusted; the careful path tells what is wrong there.
+        let window = command.get(..as_size(self.limits.command)).unwrap_or(command);
+        loop {
+            if self.quick {
+                while index < argc
+                    && let Some((start, length)) = quick_argument(window, at)
+                {
+                    if let Some(span) = self.spans.get_mut(index) {
+                        *span = Span { start: start as u32, length: length as u32 };
+                    }
+                    (index, at, last) = (index + 1, start + length, length as u64);
+                }
+                if index == argc && window.get(at..).is_some_and(|end| end.starts_with(b"\r\n")) {
+                    self.argc = 0;
+                    return Ok(Progress::Whole { length: at + 2 });
+                }
+            }
+            (self.index, self.at, self.last) = (index, at, last);
+            if let Some(progress) = self.any_argument(command)? {
+                return Ok(progress);
+            }
+            (index, at, last) = (self.index, self.at, self.last);
+        }
+    }
+
+    /// One argument the careful way. `Some`: the command ends here, or something keeps it from being read on.
+    fn any_argument(&mut self, command: &[u8]) -> Result<Option<Progress>, Fault> {
+        let end = self.at as u64 + 2;
+        if end > self.limits.command && self.index > 0 {
+            let digits = u64::from(self.last.checked_ilog10().unwrap_or(0)) + 1;
+            return self.over_limit(end, (self.at as u64).saturating_sub(self.last + 2 + digits));
+        }
+        match number::payload_end(command, self.at, self.last)? {
+            Text::Partial { more } => partial(more as u64 + self.least((self.argc - self.index) as u64, end)),
+            Text::Whole { end } if self.index == self.argc => {
+                self.argc = 0;
+                Ok(Some(Progress::Whole { length: end }))
+            }
+            Text::Whole { end } => self.head(command, end),
+        }
+    }
+
+    /// The `$` line at `at`.
+    fn head(&mut self, command: &[u8], at: usize) -> Result<Option<Progress>, Fault> {
+        let left = (self.argc - self.index) as u64;
+        match command.get(at) {
+            None => return partial(self.least(left, at as u64)),
+            Some(b'$') => {}
+            Some(&found) => return Err(Fault::unexpected("'$' of an argument", found, at)),
+        }
+        let digits = at + 1;
+        match bulk_length(command.get(digits..).unwrap_or_default(), digits, self.limits.bulk)? {
+            Bulk::Whole { length, end } => {
+                let start = digits + end;
+                let past = start as u64 + length + 2;
+                if self.threshold.is_some_and(|threshold| length >= threshold) {
+                    return Ok(Some(Progress::Large));
+                }
+                if past > self.limits.command {
+                    return self.over_limit(past, digits as u64);
+                }
+                if let Some(span) = self.spans.get_mut(self.index) {
+                    *span = Span { start: start as u32, length: length as u32 };
+                }
+                (self.index, self.at, self.last) = (self.index + 1, start + as_size(length), length);
+                Ok(None)
+            }
+            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => partial(more as u64),
+            Bulk::Partial { value, more } => {
+                let payload = value.unwrap_or(0) + 2;
+                let end = command.len() as u64 + more as u64 + payload;
+                let whole = more as u64 + payload + self.least(left - 1, end);
+                let parts = self.least_parts(value, (command.len() - digits) as u64, at as u64);
+                partial(whole.min(parts))
+            }
+        }
+    }
+
+    fn over_limit(&self, length: u64, at: u64) -> Result<Option<Progress>, Fault> {
+        if self.threshold.is_some() {
+            return Ok(Some(Progress::Large));
+        }
+        Err(Fault { kind: ProtocolErrorKind::CommandTooLong { length, limit: self.limits.command }, at })
+    }
+
+    /// The least number of bytes that `arguments` more of them take, or that tell that the command comes in parts. They begin
+    /// at `at`.
+    fn least(&self, arguments: u64, at: u64) -> u64 {
+        let whole = arguments.saturating_mul(SMALLEST_ARGUMENT);
+        if self.threshold.is_none() || arguments == 0 {
+            return whole;
+        }
+        whole.min(1 + self.least_parts(None, 0, at))
+    }
+
+    /// The least number of bytes that end a length line so that the command comes in parts. Its `$` is at `at`; `digits` digits
+    /// are there and make `value`.
+    fn least_parts(&self, value: Option<u64>, digits: u64, at: u64) -> u64 {
+        let Some(threshold) = self.threshold else {
+            return u64::MAX;
+        };
+        // What the length can be with so many `more` digits.
+        let (mut low, mut high) = (value.unwrap_or(0), value.unwrap_or(0));
+        let first = u64::from(value.is_none());
+        for more in 0..=20 {
+            let length = high.min(self.limits.bulk);
+            let past = at.saturating_add(1 + digits + more + 2 + 2).saturating_add(length);
+            if more >= first && low <= self.limits.bulk && (length >= threshold || past > self.limits.command) {
+                return more + 2;
+            }
+            if value == Some(0) {
+                break;
+            }
+            low = low.saturating_mul(10).max(if more > 0 { 10 } else { 0 });
+            high = high.saturating_mul(10).saturating_add(9);
+        }
+        u64::MAX
+    }
+}
+
+fn partial(needed: u64) -> Result<Option<Progress>, Fault> {
+    Ok(Some(Progress::Partial { needed: as_size(needed) }))
+}
+
+/// What the bytes after `$` say.
+pub(super) enum Bulk {
+    /// A length within the limit; `end` is the index after its LF.
+    Whole { length: u64, end: usize },
+    /// As [`Length::Partial`].
+    Partial { value: Option<u64>, more: usize },
+}
+
+/// Reads a length line and holds it against the limit. `at` is where `line` begins.
+pub(super) fn bulk_length(line: &[u8], at: usize, limit: u64) -> Result<Bulk, Fault> {
+    let too_long = |length| Err(Fault::new(ProtocolErrorKind::BulkTooLong { length, limit }, at));
+    match number::length(line).map_err(shift(at))? {
+        Length::Whole { value, .. } if value > limit => too_long(value),
+        Length::Whole { value, end } => Ok(Bulk::Whole { length: value, end }),
+        Length::Huge => too_long(u64::MAX),
+        Length::Partial { value, more } => Ok(Bulk::Partial { value, more }),
+    }
+}
+
+/// Moves a fault found in a line to where the line begins.
+pub(super) fn shift(by: usize) -> impl Fn(Fault) -> Fault {
+    move |fault| Fault { at: fault.at.saturating_add(by as u64), ..fault }
+}
+
+/// `*`, one or two digits, CR LF: the count and the index of the CR.
+#[inline(always)]
+fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
+    let word = u64::from_le_bytes(*command.first_chunk()?);
+    let one = word.wrapping_sub(0x0a0d_302a);
+    let units = (one >> 8) & 0xff;
+    if one & 0xffff_00ff == 0 && units.wrapping_sub(1) < 9 {
+        return Some((units as usize, 2));
+    }
+    let two = word.wrapping_sub(0x0a_0d30_302a);
+    let (tens, units) = ((two >> 8) & 0xff, (two >> 16) & 0xff);
+    if two & 0xff_ff00_00ff == 0 && tens.wrapping_sub(1) < 9 && units < 10 {
+        return Some(((tens * 10 + units) as usize, 3));
+    }
+    None
+}
+
+/// CR LF, `$`, a length of up to three digits, CR LF, in one load of eight bytes: where the payload begins, and its length.
+///
+/// A whole argument has at least eight bytes from the CR LF before it, so that the load fails only on an unfinished one.
+#[inline(always)]
+fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
+    let word = u64::from_le_bytes(*command.get(at..)?.first_chunk()?);
+    if word & 0xff_ffff != 0x24_0a0d {
+        return None;
+    }
+    let digit = |place: u32| (word >> place) as u8 ^ b'0';
+    let first = digit(24);
+    if (word >> 40) as u16 == 0x0a0d && digit(32) < 10 && first.wrapping_sub(1) < 9 {
+        return Some((at + 7, usize::from(first) * 10 + usize::from(digit(32))));
+    }
+    if (word >> 32) as u16 == 0x0a0d && first < 10 {
+        return Some((at + 6, usize::from(first)));
+    }
+    if (word >> 48) as u16 == 0x0a0d && digit(40) < 10 && digit(32) < 10 && first.wrapping_sub(1) < 9 {
+        return Some((at + 8, usize::from(first) * 100 + usize::from(digit(32)) * 10 + usize::from(digit(40))));
+    }
+    None
+}
