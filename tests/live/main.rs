@@ -1,8 +1,13 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
 mod client;
+mod copy;
+mod follow;
 mod harness;
 mod help;
+mod proxy;
+mod resume;
 mod server;
+mod starts;
 mod tool;
 mod workload;
