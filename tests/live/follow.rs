@@ -1,5 +1,6 @@
 //! A follower in a thread of its own, and everything it told.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -40,7 +41,7 @@ pub(crate) enum Told {
     Disconnected(Disconnected),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Write {
     pub(crate) offset: u64,
     pub(crate) db: Option<u32>,
@@ -71,6 +72,13 @@ impl Write {
 
     pub(crate) fn is(&self, name: &str) -> bool {
         self.args[0].eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: String = self.text().escape_debug().take(80).collect();
+        write!(f, "{} [{:?}, {:?}] {text}", self.offset, self.db, self.tx)
     }
 }
 
@@ -252,15 +260,15 @@ impl Watch {
     pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut(&Seen) -> bool) {
         let end = Instant::now() + PATIENCE;
         loop {
-            {
-                let seen = self.seen();
-                if condition(&seen) {
-                    return;
-                }
-                let last = &seen.told[seen.told.len().saturating_sub(5)..];
-                assert!(seen.end.is_none(), "{what}: the follower ended: {:?}; before that {last:?}", seen.end);
-                assert!(Instant::now() < end, "waited {PATIENCE:?} in vain: {what}; told last: {last:?}");
+            let seen = self.seen();
+            if condition(&seen) {
+                return;
             }
+            let last = seen.told[seen.told.len().saturating_sub(5)..].to_vec();
+            let ended = seen.end.as_ref().map(|end| format!("{end:?}"));
+            drop(seen);
+            assert!(ended.is_none(), "{what}: the follower ended: {ended:?}; told last: {last:?}");
+            assert!(Instant::now() < end, "waited {PATIENCE:?} in vain: {what}; told last: {last:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

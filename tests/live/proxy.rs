@@ -59,6 +59,11 @@ impl Proxy {
         self.shared.to.store(server.port, Ordering::Release);
     }
 
+    /// New links end at once, as those to a server that is down.
+    pub(crate) fn lead_nowhere(&self) {
+        self.shared.to.store(0, Ordering::Release);
+    }
+
     /// Cuts links one after another, in this order.
     pub(crate) fn cut(&self, cuts: impl IntoIterator<Item = Cut>) {
         self.shared.cuts.lock().expect("no link panicked").extend(cuts);
