@@ -192,9 +192,12 @@ fn a_server_with_too_many_clients_passes() {
         server.make_backlog();
         let mut clients: Vec<Client> = Vec::new();
         eventually("the server is full", || {
-            clients.extend(Client::connect(server.port, None).ok().filter_map(|mut client| {
-                matches!(client.try_call(&["PING"]), Ok(reply) if !reply.is_error()).then_some(client)
-            }));
+            let client = Client::connect(server.port, None).ok();
+            if let Some(mut client) = client
+                && client.try_call(&["PING"]).is_ok_and(|reply| !reply.is_error())
+            {
+                clients.push(client);
+            }
             clients.len() == 4
         });
         passes(&server, "max number of clients", || clients.truncate(1));
