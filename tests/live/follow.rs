@@ -93,7 +93,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, event: Event<'_>) {
+    pub(crate) fn add(&mut self, event: Event<'_>) {
         let told = match event {
             Event::Forking(forking) => Told::Forking(forking),
             Event::Attached(attached) => Told::Attached(attached),

@@ -5,6 +5,8 @@ mod copy;
 mod follow;
 mod harness;
 mod help;
+mod liveness;
+mod presence;
 mod promotion;
 mod proxy;
 mod refusals;
