@@ -171,7 +171,7 @@ fn stop_reading(server: &Server, written: usize) -> (Seen, Option<Error>) {
 }
 
 /// What the kernel holds for a reader that sleeps is some megabytes more than the limit.
-const LIMIT: [&str; 2] = ["--client-output-buffer-limit", "replica 2mb 2mb 1"];
+const LIMIT: [&str; 5] = ["--client-output-buffer-limit", "replica", "2mb", "2mb", "1"];
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
