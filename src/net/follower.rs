@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::net::builder::Ask;
 use crate::net::handle::Shared;
-use crate::net::{Builder, Full, Handle, Remote, Ring, Socket, TargetError, Transport};
+use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
 /// Follows a primary, one event after another, in the caller's own thread.
@@ -176,6 +176,27 @@ impl<T: Transport> Follower<T> {
                 Search::Over => return Ok(false),
             }
         }
+    }
+
+    /// All further events as an ordinary iterator, to filter, map, take and collect. Its items own what they hold: this is the form
+    /// that allocates. It ends as [`next`](Self::next) does, and after the first error.
+    ///
+    /// ```no_run
+    /// use redtail::net::OwnedEvent;
+    ///
+    /// let mut follower = redtail::Follower::builder("127.0.0.1:6379").connect()?;
+    /// let first_ten_deletions: Vec<_> = follower
+    ///     .events()
+    ///     .filter_map(|event| match event {
+    ///         Ok(OwnedEvent::Command(command)) if command.args[0].eq_ignore_ascii_case(b"DEL") => Some(command),
+    ///         _ => None,
+    ///     })
+    ///     .take(10)
+    ///     .collect();
+    /// # Ok::<(), redtail::Error>(())
+    /// ```
+    pub fn events(&mut self) -> Events<'_, T> {
+        Events { follower: self, over: false }
     }
 
     /// Whether the next call would have to read: no whole event is left in what has been received. The moment to flush an output.
@@ -401,6 +422,28 @@ impl<T: Transport> Follower<T> {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+/// The iterator of [`Follower::events`].
+#[derive(Debug)]
+pub struct Events<'f, T: Transport = Socket> {
+    follower: &'f mut Follower<T>,
+    over: bool,
+}
+
+impl<T: Transport> Iterator for Events<'_, T> {
+    type Item = Result<OwnedEvent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let event = self.follower.next().map(|event| event.map(OwnedEvent::from)).transpose();
+        self.over = !matches!(event, Some(Ok(_)));
+        event
+    }
+}
+
+impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
 
 /// A follower without a deadline of its own still looks up now and then.
 const LONGEST_READ_MS: u64 = 60_000;

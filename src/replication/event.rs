@@ -156,13 +156,27 @@ impl fmt::Display for Forking {
             ForkReason::Probe => "the primary forks and dumps its whole data set to its own disk",
         })?;
         if let Some(bytes) = self.used_memory {
-            write!(f, "; it uses {} MiB of memory", bytes >> 20)?;
+            write!(f, "; it uses {} of memory", Size(bytes))?;
         }
         match self.last_fork_us {
             Some(0) => f.write_str("; it has not forked before"),
             Some(us) => write!(f, "; its last fork took {}.{:03} ms", us / 1000, us % 1000),
             None => Ok(()),
         }
+    }
+}
+
+/// A size as a person reads it: `940 KiB`, `3.1 GiB`.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            ..0x10_0000 => return write!(f, "{} KiB", self.0 >> 10),
+            ..0x4000_0000 => (1 << 20, "MiB"),
+            _ => (1 << 30, "GiB"),
+        };
+        write!(f, "{}.{} {name}", self.0 / unit, self.0 % unit * 10 / unit)
     }
 }
 

@@ -188,6 +188,19 @@ impl CommandParser {
     /// Skips what stands between commands, then goes on with the command.
     #[inline]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+        // A failed parser is never between commands.
+        if !self.tape.is_open()
+            && let Some((length, argc)) = self.tape.whole(input)
+        {
+            self.offset += length as u64;
+            self.found = Found { skipped: 0, length, argc };
+            return Ok(Advance::Whole);
+        }
+        self.any(input, skipped)
+    }
+
+    /// The same for what is not a whole command of the common shape.
+    fn any(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -224,6 +237,7 @@ impl CommandParser {
     pub(super) fn fail(&mut self, fault: Fault) -> ProtocolError {
         let error = fault.error(self.offset);
         self.failed = Some(error);
+        self.tape.stay_open();
         error
     }
 

@@ -3,7 +3,7 @@
 use super::queue::Queued;
 use super::snapshot::{Framing, HEADER_LENGTH, Next, Snapshot};
 use super::stream::Stream;
-use super::{Current, Phase, Session, Turn};
+use super::{ACK_INTERVAL_MS, Current, Phase, Session, Turn};
 use crate::excerpt::Excerpt;
 use crate::limits::FILTERED_SNAPSHOT;
 use crate::replication::info::{self, Info};
@@ -155,6 +155,7 @@ impl Session {
     pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Turn {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && matches!(request, Request::Sync | Request::Recorded { .. }) {
+            self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
             return self.begin_sync();
         }
         let (line, used) = match self.line(unread, Stage::Handshake, self.options.limits.line) {
@@ -177,6 +178,7 @@ impl Session {
                 let offset = core::str::from_utf8(offset).ok().and_then(|text| text.parse::<u64>().ok());
                 match (ReplicationId::from_bytes(replid), offset) {
                     (Some(replid), Some(offset)) if offset < i64::MAX as u64 => {
+                        self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
                         self.start_over(request, replid, offset)
                     }
                     _ => self.unexpected(request, line),

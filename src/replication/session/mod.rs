@@ -66,6 +66,7 @@ pub struct Session {
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
+    received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
 }
@@ -182,6 +183,7 @@ impl Session {
             recorded: false,
             awaits_first_byte: false,
             committed: 0,
+            received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
             options,
@@ -245,7 +247,7 @@ impl Session {
 
     /// The stamp that events carry as `received_ms` from now on, for example the milliseconds since 1970 at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
-        self.stream.received_ms = Some(received_ms);
+        self.received_ms = Some(received_ms);
     }
 
     /// Looks at all unread bytes, beginning with the first that was not [consumed](Self::consumed).
@@ -266,7 +268,7 @@ impl Session {
             Current::Nothing => Event::Idle(Idle { position: self.position() }),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
-            Current::Stream(found) => self.stream.event(found, input),
+            Current::Stream(found) => self.stream.event(found, input, self.received_ms),
         }
     }
 

@@ -17,7 +17,6 @@ pub(super) struct Stream {
     in_parts: bool,
     /// Offset and database after the last whole command outside a transaction.
     resumable: (u64, Option<u32>),
-    pub(super) received_ms: Option<u64>,
 }
 
 /// A command or part that was found, in numbers.
@@ -90,7 +89,6 @@ impl Stream {
             tx: None,
             in_parts: false,
             resumable: (offset, db),
-            received_ms: None,
         }
     }
 
@@ -171,11 +169,11 @@ impl Stream {
         }
     }
 
-    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8]) -> Event<'a> {
+    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
         let shown = input.get(found.shown..).unwrap_or_default();
         let command = match self.parser.item(shown) {
-            Some(Item::Command(command)) => self.command(found, command),
-            Some(Item::Part(part)) => return Event::Part(self.part(found, part)),
+            Some(Item::Command(command)) => self.command(found, command, received_ms),
+            Some(Item::Part(part)) => return Event::Part(self.part(found, part, received_ms)),
             None => return Event::Idle(Idle { position: self.position() }),
         };
         match found.kind {
@@ -186,24 +184,24 @@ impl Stream {
         }
     }
 
-    fn command<'a>(&'a self, found: Found, command: Command<'a>) -> StreamCommand<'a> {
+    fn command<'a>(&'a self, found: Found, command: Command<'a>, received_ms: Option<u64>) -> StreamCommand<'a> {
         StreamCommand {
             offset: found.offset,
             db: found.db,
             tx: found.tx,
-            received_ms: self.received_ms,
+            received_ms,
             command,
             lineage: self.lineage.as_ref(),
             resumable: found.resumable,
         }
     }
 
-    fn part<'a>(&'a self, found: Found, part: Part<'a>) -> StreamPart<'a> {
+    fn part<'a>(&'a self, found: Found, part: Part<'a>, received_ms: Option<u64>) -> StreamPart<'a> {
         StreamPart {
             part,
             db: found.db,
             tx: found.tx,
-            received_ms: self.received_ms,
+            received_ms,
             offset: (found.kind == Kind::LastPart).then_some(found.offset),
             lineage: self.lineage.as_ref(),
         }

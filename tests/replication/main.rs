@@ -1,0 +1,9 @@
+//! The session, without a socket.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
+
+mod corpus;
+mod handshake;
+mod hostile;
+mod loss;
+mod shell;
