@@ -255,10 +255,11 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        self.keep_alive(now_ms);
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        self.keep_alive(now_ms);
         progress
     }
 
