@@ -259,13 +259,14 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        if now_ms >= self.next_ack_ms {
-            self.keep_alive(now_ms);
-        }
         self.polled_ms = now_ms;
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
         progress
     }
 
