@@ -294,3 +294,12 @@ fn words_that_nobody_knows_are_heard_three_times() {
         }
     }
 }
+
+#[test]
+fn an_error_in_mid_stream_leaves_the_last_place_reached() {
+    let mut shell = attached(Options::default());
+    shell.arrive(&[command(&["SET", "a", "1"]), command(&["MULTI"]), b"garbage".to_vec()].concat());
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::Protocol { .. }))));
+    let resume = BASE + command(&["SET", "a", "1"]).len() as u64;
+    assert_eq!(shell.session.position().unwrap().offset, resume, "not where the link began");
+}

@@ -438,6 +438,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
         Turn::Again
