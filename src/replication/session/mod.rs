@@ -61,6 +61,8 @@ pub struct Session {
     ever_attached: bool,
     /// Attempts in a row that brought no byte of the stream.
     attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
     random: u64,
     recorded: bool,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
@@ -179,6 +181,7 @@ impl Session {
             found: None,
             ever_attached: false,
             attempts: 0,
+            unknown: 0,
             random: options.seed,
             recorded: false,
             awaits_first_byte: false,
@@ -376,7 +379,7 @@ impl Session {
         if used > 0 {
             self.consume(used);
             self.awaits_first_byte = false;
-            self.attempts = 0;
+            (self.attempts, self.unknown) = (0, 0);
         }
         match looked {
             Looked::Found(found) => {
