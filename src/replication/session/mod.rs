@@ -402,12 +402,14 @@ impl Session {
             return;
         }
         match self.heartbeat() {
-            Some(Heartbeat::Newline) if self.outbox.is_empty() => {
+            // Nothing goes out before this moment's bytes have: to look again at once would be to spin.
+            Some(_) if !self.outbox.is_empty() => self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS),
+            Some(Heartbeat::Newline) => {
                 self.outbox.newline();
                 self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
             }
             Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
-            _ => {}
+            None => {}
         }
     }
 
