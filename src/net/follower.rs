@@ -218,7 +218,8 @@ impl<T: Transport> Follower<T> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this replication offset is safely kept.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this replication offset is safely kept. After a gap or a snapshot
+    /// only offsets of what came after it are to be given.
     pub fn commit(&mut self, offset: u64) {
         self.session.commit(offset);
     }

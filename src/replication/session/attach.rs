@@ -257,26 +257,34 @@ impl Session {
     }
 
     fn begin_sync(&mut self) -> Turn {
-        self.stream = Stream::new(&self.options, None, 0, None);
+        self.start_history(None, 0);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.announce(Method::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Turn::Again
     }
 
+    /// What was committed counts offsets of the history before.
+    fn start_history(&mut self, lineage: Option<Lineage>, offset: u64) {
+        self.stream = Stream::new(&self.options, lineage, offset, None);
+        self.committed = 0;
+    }
+
     fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {
+        // What was committed past this place is void; what comes at its offsets now may be something else.
+        self.committed = self.committed.min(offset);
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);

@@ -310,7 +310,8 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset.
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
+    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
     pub fn commit(&mut self, offset: u64) {
         self.committed = offset;
     }
