@@ -285,6 +285,7 @@ impl Session {
     fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {
         // What was committed past this place is void; what comes at its offsets now may be something else.
         self.committed = self.committed.min(offset);
+        self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);
