@@ -1,7 +1,7 @@
 //! Links that end: what is void, where the next one goes on, and when there is no next one.
 
 use redtail::replication::Closed;
-use redtail::{Backoff, Options, SessionError, Start, Why};
+use redtail::{Backoff, Limits, OnGap, Options, SessionError, Start, Why};
 
 use crate::shell::{Seen, Shell};
 
@@ -304,4 +304,67 @@ fn an_error_in_mid_stream_leaves_the_last_place_reached() {
     assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::Protocol { .. }))));
     let resume = BASE + command(&["SET", "a", "1"]).len() as u64;
     assert_eq!(shell.session.position().unwrap().offset, resume, "not where the link began");
+}
+
+#[test]
+fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
+    let backoff = Backoff { attempts: Some(6), ..Backoff::default() };
+    let options = Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let mut waits = Vec::new();
+    let error = loop {
+        assert!(waits.len() < 20, "each of these forks the primary: {waits:?}");
+        without_filter(&mut shell);
+        // Its backlog does not reach from one link to the next.
+        shell.arrive(format!("+FULLRESYNC {ID} {}\r\n", 2000 + 1000 * waits.len()).as_bytes());
+        match shell.events().pop() {
+            Some(Seen::Reconnect(ms)) => waits.push(ms),
+            Some(Seen::Failed(error)) => break error,
+            other => panic!("{other:?}"),
+        }
+        shell.connect();
+    };
+    assert!(matches!(error, SessionError::Lost { why: Why::Refused(_), attempts: 7 }), "{error:?}");
+    assert_eq!((waits.len(), waits[0]), (7, 0), "{waits:?}");
+    assert!(waits[6] >= 1600, "{waits:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 9000);
+}
+
+/// As a server before 7.0 does; up to PSYNC.
+fn without_filter(shell: &mut Shell) {
+    loop {
+        match shell.sent().first().map(String::as_str) {
+            Some("INFO") => shell.arrive(b"$0\r\n\r\n"),
+            Some(filter) if filter.contains("rdb-filter-only") => {
+                shell.arrive(b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n");
+            }
+            Some(psync) if psync.starts_with("PSYNC") => return,
+            Some(_) => shell.arrive(b"+OK\r\n"),
+            None => panic!("nothing was sent: {:?}", shell.seen),
+        }
+    }
+}
+
+#[test]
+fn there_is_always_a_pause() {
+    for backoff in [
+        Backoff { first_ms: 0, longest_ms: 0, attempts: None },
+        Backoff { first_ms: 0, ..Backoff::default() },
+        Backoff { first_ms: 1, longest_ms: 1, attempts: None },
+    ] {
+        assert!((0..100).all(|random| backoff.delay_ms(random, u64::from(random)).unwrap() > 0), "{backoff:?}");
+    }
+    let backoff = Backoff { first_ms: 0, ..Backoff::default() };
+    assert!(backoff.delay_ms(30, 0).unwrap() >= 5000, "and it grows");
+}
+
+#[test]
+fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
+    let limits = Limits { command: 16, ..Limits::default() };
+    let mut shell = attached(Options { limits, parts: Some(1024), ..Options::default() });
+    shell.arrive(&[command(&["SELECT", "7"]), command(&["MULTI"]), command(&["INCR", "n"])].concat());
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23);
+    assert_eq!(shell.session.position().unwrap().db, Some(7));
+    shell.arrive(&command(&["EXEC"]));
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23 + 15 + 21 + 14);
 }

@@ -14,8 +14,8 @@ use crate::replication::{
 };
 use crate::{Byte, ProtocolError, ProtocolErrorKind};
 
-/// Before a place is asked for again that a server has just told and then refused.
-const ABANDON_PAUSE_MS: u64 = 1000;
+/// Said of a place that was told on one link and refused on the next.
+const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
 
 /// What is asked of the primary.
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +217,7 @@ impl Session {
             Request::Sync => self.unexpected(request, b"+FULLRESYNC"),
             Request::Snapshot | Request::Recorded { .. } => self.begin_snapshot(lineage, offset),
             Request::Filtered => self.learn(lineage, offset, None),
-            Request::Probe => self.abandon(to, 0),
+            Request::Probe => self.abandon(to),
             Request::Info(_) | Request::Probed(_) | Request::Resume(_) => self.lost_history(request, to),
         }
     }
@@ -230,7 +230,7 @@ impl Session {
             // The place was found a moment ago and nothing was told yet, so nothing is lost but the attempt.
             return match filtered {
                 true => self.learn(lineage, to.offset, None),
-                false => self.lose(Why::Refused(Excerpt::new(b"the place it told a moment ago has left its backlog"))),
+                false => self.lose(Why::Refused(Excerpt::new(TOO_LATE))),
             };
         };
         if filtered && self.options.on_gap == OnGap::Continue {
@@ -241,18 +241,20 @@ impl Session {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.begin_snapshot(lineage, to.offset),
             OnGap::Continue if self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
-            // A second refusal in a row is not to become a third without a pause: each one forks.
-            OnGap::Continue => {
-                self.abandon(to, if matches!(request, Request::Probed(_)) { ABANDON_PAUSE_MS } else { 0 })
+            // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
+            OnGap::Continue if matches!(request, Request::Probed(_)) => {
+                self.found = Some(to);
+                self.lose(Why::Refused(Excerpt::new(TOO_LATE)))
             }
+            OnGap::Continue => self.abandon(to),
         }
     }
 
     /// Leaves an unwanted snapshot on the primary's side, and asks for the stream after it on another link.
-    fn abandon(&mut self, to: Position, after_ms: u64) -> Turn {
+    fn abandon(&mut self, to: Position) -> Turn {
         self.found = Some(to);
         self.outbox.clear();
-        self.phase = Phase::Down { after_ms };
+        self.phase = Phase::Down { after_ms: 0 };
         Turn::Again
     }
 
