@@ -141,7 +141,8 @@ impl<T: Transport> Follower<T> {
         })
     }
 
-    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`].
+    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`]. With zero it takes what is there already. Connecting
+    /// anew may take longer: as long as the connector takes.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -262,6 +263,7 @@ impl<T: Transport> Follower<T> {
     }
 
     fn search(&mut self, patience: Patience) -> Result<Search, Error> {
+        let mut tried = false;
         loop {
             if self.shared.is_stopped() {
                 self.unlink();
@@ -285,11 +287,14 @@ impl<T: Transport> Follower<T> {
                     return Ok(Search::Over);
                 }
                 (Progress::Space { .. } | Progress::Reconnect { .. }, Patience::None) => return Ok(Search::Drained),
+                // However short the patience, one read is tried: what is there already would otherwise never come.
+                (Progress::Space { .. }, Patience::Until(until)) if tried && until <= self.now_ms() => {
+                    return Ok(Search::Idle);
+                }
                 (Progress::Space { at_least }, _) => {
+                    tried = true;
                     self.drop_pending();
-                    if self.read(at_least, patience)? {
-                        return Ok(Search::Idle);
-                    }
+                    self.read(at_least, patience)?;
                 }
                 (Progress::Reconnect { after_ms }, _) => {
                     if self.reconnect(after_ms, patience)? {
@@ -332,11 +337,10 @@ impl<T: Transport> Follower<T> {
         self.session.sent(count);
     }
 
-    /// Reads once. Gives true when the time is up.
-    fn read(&mut self, at_least: usize, patience: Patience) -> Result<bool, Error> {
+    /// Reads once.
+    fn read(&mut self, at_least: usize, patience: Patience) -> Result<(), Error> {
         let now = self.now_ms();
         let up = match patience {
-            Patience::Until(until) if until <= now => return Ok(true),
             Patience::Until(until) => until,
             Patience::Endless | Patience::None => u64::MAX,
         };
@@ -345,7 +349,7 @@ impl<T: Transport> Follower<T> {
         let wait = self.session.deadline_ms().min(up).saturating_sub(now).clamp(1, LONGEST_READ_MS);
         let Some(link) = &mut self.link else {
             self.closed(&io::Error::from(io::ErrorKind::NotConnected));
-            return Ok(false);
+            return Ok(());
         };
         let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(self.ring.space()));
         match read {
@@ -364,7 +368,7 @@ impl<T: Transport> Follower<T> {
             }
             Err(error) => self.closed(&error),
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Waits and connects. Gives true when the time is up before that.
