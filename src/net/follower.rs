@@ -76,7 +76,7 @@ pub enum Error {
     /// The address can't be read.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// User and password could not be had.
+    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
     #[error("can't get user and password: {0}")]
     Login(io::Error),
     /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
@@ -386,8 +386,12 @@ impl<T: Transport> Follower<T> {
             return Ok(false);
         }
         self.reconnect_at_ms = None;
-        if let Err(error) = self.connect()? {
-            self.closed(&error);
+        match self.connect() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.closed(&error),
+            // What gave a password at the start will give one again: a file that is being replaced, a service that restarts.
+            Err(error @ Error::Login(_)) => self.closed(&io::Error::other(error.to_string())),
+            Err(error) => return Err(error),
         }
         Ok(false)
     }
