@@ -8,9 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
+use crate::limits::HANDSHAKE_REPLY;
 use crate::net::builder::Ask;
 use crate::net::handle::Shared;
 use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
+use crate::MAX_COMMAND;
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
 /// Follows a primary, one event after another, in the caller's own thread.
@@ -237,7 +239,8 @@ impl<T: Transport> Follower<T> {
         options: Options,
         buffer: usize,
     ) -> Result<Self, Error> {
-        let limit = usize::try_from(options.limits.command).unwrap_or(usize::MAX);
+        let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
         let mut follower = Self {
             session: Session::new(options),
             connector,
@@ -245,7 +248,7 @@ impl<T: Transport> Follower<T> {
             link: None,
             ring: Ring::with_capacity(buffer),
             ring_base: buffer,
-            // The parser refuses what passes its limit before the buffer must hold it, but for the header that says so.
+            // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),
             pending: 0,
             ahead: None,
