@@ -8,11 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
+use crate::MAX_COMMAND;
 use crate::limits::HANDSHAKE_REPLY;
 use crate::net::builder::Ask;
 use crate::net::handle::Shared;
 use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
-use crate::MAX_COMMAND;
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
 /// Follows a primary, one event after another, in the caller's own thread.

@@ -309,7 +309,8 @@ fn an_error_in_mid_stream_leaves_the_last_place_reached() {
 #[test]
 fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
     let backoff = Backoff { attempts: Some(6), ..Backoff::default() };
-    let options = Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
+    let options =
+        Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
     let mut shell = Shell::connected(options);
     let mut waits = Vec::new();
     let error = loop {
