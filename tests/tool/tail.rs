@@ -310,7 +310,7 @@ fn a_large_value_torn_by_a_promotion_can_not_be_mended() {
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--format", "resp", "--count", "1"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("ends inside that command"), "{}", ran.err);
-    assert!(ran.err.contains(&format!("resume with --from {}:1000:0:{REPLID}", "f".repeat(40))), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resume with --from {REPLID}:1000:0\n")), "{}", ran.err);
 }
 
 #[test]
