@@ -127,7 +127,7 @@ fn connect(options: &Tail, address: Address) -> Result<Follower, Failure> {
         .allow_probe(options.allow_probe)
         .login(move || login.read());
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(true);
+        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }
     Ok(builder.connect()?)
 }
