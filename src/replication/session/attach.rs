@@ -156,7 +156,10 @@ impl Session {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && matches!(request, Request::Sync | Request::Recorded { .. }) {
             self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            return self.begin_sync();
+            return self.begin_sync(match request {
+                Request::Recorded { offset } => offset.unwrap_or(0),
+                _ => 0,
+            });
         }
         let (line, used) = match self.line(unread, Stage::Handshake, self.options.limits.line) {
             Ok(Some(found)) => found,
@@ -258,8 +261,8 @@ impl Session {
         Turn::Again
     }
 
-    fn begin_sync(&mut self) -> Turn {
-        self.start_history(None, 0);
+    fn begin_sync(&mut self, offset: u64) -> Turn {
+        self.start_history(None, offset);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again

@@ -196,7 +196,7 @@ impl Session {
     /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE`. Without it offsets count from 0 and there is no [`Position`].
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
