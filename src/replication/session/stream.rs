@@ -81,6 +81,8 @@ impl Stream {
         offset: u64,
         db: Option<u32>,
     ) -> Self {
+        // No server counts further, so that a caller's number beyond it can't make the sums below overflow.
+        let offset = offset.min(i64::MAX.unsigned_abs());
         let mut limits = options.limits;
         if options.parts.is_some() {
             // Commands that steer the stream are understood only where they come whole.
