@@ -61,6 +61,8 @@ pub struct Session {
     ever_attached: bool,
     /// Attempts in a row that brought no byte of the stream.
     attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
     random: u64,
     recorded: bool,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
@@ -182,6 +184,7 @@ impl Session {
             found: None,
             ever_attached: false,
             attempts: 0,
+            unknown: 0,
             random: options.seed,
             recorded: false,
             awaits_first_byte: false,
@@ -197,7 +200,7 @@ impl Session {
     /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE`. Without it offsets count from 0 and there is no [`Position`].
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -338,7 +341,8 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset.
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
+    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
     pub fn commit(&mut self, offset: u64) {
         self.committed = offset;
     }
@@ -407,7 +411,7 @@ impl Session {
         if used > 0 {
             self.consume(used);
             self.awaits_first_byte = false;
-            self.attempts = 0;
+            (self.attempts, self.unknown) = (0, 0);
         }
         match looked {
             Looked::Found(found) => {
@@ -458,6 +462,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
         Turn::Again
