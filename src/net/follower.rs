@@ -225,7 +225,7 @@ impl<T: Transport> Follower<T> {
 
     /// For other threads, and for signal handling.
     pub fn handle(&self) -> Handle {
-        self.shared.handle()
+        Handle { shared: Arc::clone(&self.shared) }
     }
 
     pub(super) fn start(
@@ -234,6 +234,7 @@ impl<T: Transport> Follower<T> {
         login: Box<Ask<Login>>,
         options: Options,
         buffer: usize,
+        handle: Handle,
     ) -> Result<Self, Error> {
         let limit = usize::try_from(options.limits.command).unwrap_or(usize::MAX);
         let mut follower = Self {
@@ -248,7 +249,7 @@ impl<T: Transport> Follower<T> {
             pending: 0,
             ahead: None,
             reconnect_at_ms: None,
-            shared: Arc::new(Shared::default()),
+            shared: handle.shared,
             began: Instant::now(),
         };
         follower.shared.set_link(None);
