@@ -252,10 +252,6 @@ impl Watch {
         self.seen.lock().expect("the follower's thread panicked")
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
     /// Waits until what was told satisfies the condition.
     pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut(&Seen) -> bool) {
         let end = Instant::now() + PATIENCE;
