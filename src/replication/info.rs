@@ -95,9 +95,9 @@ pub(crate) fn server(redis: Option<Excerpt<24>>, valkey: Option<Excerpt<24>>) ->
     }
 }
 
-/// A decimal number; `-1` and other words are none.
+/// A decimal number below 2^63, as servers count; `-1` and other words are none.
 fn number(text: &[u8]) -> Option<u64> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    core::str::from_utf8(text).ok()?.parse().ok().filter(|&number: &u64| number < i64::MAX.unsigned_abs())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redtail::net::{Login, OwnedEvent};
-use redtail::{Ack, Backoff, Builder, Error, Event, Follower, SessionError, Start, Why};
+use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Limits, Options, SessionError, Start, Why};
 
 use crate::peer::{ID, Peer, info};
 
@@ -377,4 +377,78 @@ fn a_command_larger_than_the_buffer_grows_it_and_it_shrinks_again() {
     }
     assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.is(b"INCR")));
     assert_eq!(follower.position().unwrap().to_string().split(':').next(), Some(ID));
+}
+
+#[test]
+fn a_time_limit_of_zero_takes_what_is_there() {
+    let peer = streaming(INCR);
+    let mut follower = peer.follower().connect().unwrap();
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < PATIENCE, "it never reads");
+        match follower.next_timeout(Duration::ZERO).unwrap() {
+            Some(Event::Command(_)) => break,
+            Some(_) => {}
+            None => panic!("it ended"),
+        }
+    }
+}
+
+#[test]
+fn a_follower_that_is_dropped_ends_its_link_though_a_handle_lives() {
+    let peer = streaming(INCR);
+    let mut follower = peer.follower().connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    let handle = follower.handle();
+    drop(follower);
+    let (gone, goes) = mpsc::channel();
+    thread::spawn(move || {
+        peer.join();
+        gone.send(()).unwrap();
+    });
+    goes.recv_timeout(PATIENCE).expect("the server still sees a replica, and keeps what nobody reads");
+    handle.heartbeat().unwrap();
+}
+
+#[test]
+fn a_login_that_fails_later_is_an_attempt_that_failed() {
+    let peer = Peer::start({
+        let mut links = 0;
+        move |talk| {
+            links += 1;
+            talk.handshake(&info(100));
+            talk.say("+CONTINUE\r\n");
+            talk.close();
+            links < 2
+        }
+    });
+    let mut turn = 0;
+    let login = move || {
+        turn += 1;
+        if turn == 2 { Err(io::Error::other("the vault is sealed")) } else { Ok(Login::default()) }
+    };
+    let mut follower = peer.follower().login(login).connect().unwrap();
+    let mut lost = Vec::new();
+    while lost.len() < 3 {
+        if let Some(Event::Disconnected(event)) = follower.next().unwrap() {
+            lost.push(event.why.to_string());
+        }
+    }
+    assert_eq!(lost[1], "can't get user and password: the vault is sealed");
+    assert_eq!(lost[2], "the server closed the connection");
+}
+
+#[test]
+fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
+    let long = format!("{}{}", info(100), "module:name=a,ver=1\r\n".repeat(5000));
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&long);
+        talk.say(format!("+CONTINUE\r\n{INCR}"));
+        talk.listen();
+        false
+    });
+    let limits = Limits { command: 1000, ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
+    let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
 }

@@ -290,3 +290,17 @@ fn a_full_disk_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("standard output"));
 }
+
+#[test]
+fn the_offset_counts_after_sync_too() {
+    let recording = [b"$3\r\nabc".as_slice(), &commands(&["SET k v"])].concat();
+    let ran = run_on(&["decode", "--offset", "1000"], &recording).ok();
+    assert_eq!(ran.text(), "1027 [?] \"SET\" \"k\" \"v\"\n");
+}
+
+#[test]
+fn an_offset_no_stream_can_have_is_wrong_usage() {
+    let ran = run_on(&["decode", "--offset", "18446744073709551615"], &commands(&["SET k v"]));
+    assert_eq!(ran.code, 2, "{} {}", ran.text(), ran.err);
+    assert!(ran.err.contains("--offset"), "{}", ran.err);
+}

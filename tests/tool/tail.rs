@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use redtail::replay::{Play, Primary, Recording};
@@ -180,19 +180,101 @@ fn scripted(links: Vec<Vec<u8>>) -> String {
     std::thread::spawn(move || {
         for bytes in links {
             let (mut link, _) = listener.accept().unwrap();
-            // A follower asks one thing at a time, so that one read is one question.
-            let mut question = [0; 4096];
-            loop {
-                let length = link.read(&mut question).unwrap();
-                if question[..length].windows(5).any(|word| word == b"PSYNC") {
-                    break;
-                }
-                link.write_all(b"+OK\r\n").unwrap();
-            }
+            answer_until_psync(&mut link);
             link.write_all(&bytes).unwrap();
         }
     });
     address
+}
+
+fn answer_until_psync(link: &mut TcpStream) {
+    // A follower asks one thing at a time, so that one read is one question.
+    let mut question = [0; 4096];
+    loop {
+        let length = link.read(&mut question).unwrap();
+        if question[..length].windows(5).any(|word| word == b"PSYNC") {
+            return;
+        }
+        link.write_all(b"+OK\r\n").unwrap();
+    }
+}
+
+/// A primary that accepts a resume, says one piece after another with pauses between, and then nothing more.
+fn slow(pieces: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut link, _) = listener.accept().unwrap();
+        answer_until_psync(&mut link);
+        link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
+        for piece in pieces {
+            link.write_all(&piece).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        let _ = std::io::copy(&mut link, &mut std::io::sink());
+    });
+    address
+}
+
+#[test]
+fn a_heartbeat_does_not_break_into_a_large_command() {
+    let large = command(&[b"SET", b"k", &vec![b'x'; 100_000], b"NX"]);
+    let address = slow(vec![large[..50_000].to_vec(), large[50_000..].to_vec()]);
+    let from = format!("{REPLID}:1000:0");
+    let ran = run(&[
+        "tail",
+        &address,
+        "--from",
+        &from,
+        "--format",
+        "json",
+        "--max-arg",
+        "2000",
+        "--heartbeat",
+        "0.05",
+        "--count",
+        "1",
+    ])
+    .ok();
+    let events = ran.json();
+    let commands: Vec<_> = events.iter().filter(|event| event["event"] == "command").collect();
+    assert_eq!(commands.len(), 1, "{events:?}");
+    assert_eq!(commands[0]["args"], json!(["SET", "k", {"omitted": 100_000}, "NX"]));
+    assert!(!events.iter().any(|event| event["event"] == "void"), "{events:?}");
+}
+
+#[test]
+fn what_could_not_be_written_is_not_what_to_resume_after() {
+    // The first command's database is unknown: it was not printed, so it is where the next run has to go on.
+    let address = slow(vec![commands(&["SET k v", "SELECT 1", "SET k w"])]);
+    let from = format!("{REPLID}:1000:?");
+    let ran = run(&["tail", &address, "--from", &from, "--format", "resp"]);
+    assert_eq!((ran.code, ran.text()), (1, ""));
+    assert!(
+        ran.err.contains("--assume-db") && ran.err.contains(&format!("resume with --from {from}\n")),
+        "{}",
+        ran.err
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_resumed_from_what_is_on_it() {
+    let address = slow(vec![commands(&["SET k v"]).repeat(10)]);
+    let from = format!("{REPLID}:1000:0");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = redtail(&["tail", &address, "--from", &from]).stdout(full).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("can't write") && err.contains(&format!("resume with --from {from}\n")), "{err}");
+}
+
+#[test]
+fn without_reconnection_a_refused_connect_names_the_server() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ran = run(&["tail", &address, "--reconnect", "never"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains(&address) && ran.err.lines().count() == 1, "{}", ran.err);
 }
 
 #[test]
@@ -228,7 +310,7 @@ fn a_large_value_torn_by_a_promotion_can_not_be_mended() {
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--format", "resp", "--count", "1"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("ends inside that command"), "{}", ran.err);
-    assert!(ran.err.contains(&format!("resume with --from {}:1000:0:{REPLID}", "f".repeat(40))), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resume with --from {REPLID}:1000:0\n")), "{}", ran.err);
 }
 
 #[test]

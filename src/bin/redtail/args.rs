@@ -133,7 +133,7 @@ pub(crate) struct Decode {
     pub(crate) file: PathBuf,
 
     /// The replication offset before the first byte of the stream, where the bytes do not tell it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub(crate) offset: Option<u64>,
 
     /// Take the input as RESP of any kind, and print one frame a line

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Event, Follower, Handle, Idle};
+use redtail::{Event, Follower, Handle, Idle, Position};
 
 use crate::args::{self, Tail};
 use crate::end::End;
@@ -24,17 +24,26 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let mut follower = connect(options, address)?;
     let _ = HANDLE.set(follower.handle());
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
-    let outcome = follow(&mut follower, &mut output, options, &target);
+    let mut place = Place::default();
+    let outcome = follow(&mut follower, &mut output, options, &target, &mut place);
     let finished = output.finish();
     if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
         return Ok(());
     }
     let lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
-    match follower.position() {
+    let failed = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
+    match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
         Some(position) if !lost => notes::say(format_args!("resume with --from {position}")),
         _ => {}
     }
     failure::first(outcome, finished)
+}
+
+/// Where a later run goes on. What the follower has handed out may not have been printed, and what was printed not written.
+#[derive(Default)]
+struct Place {
+    printed: Option<Position>,
+    written: Option<Position>,
 }
 
 fn follow(
@@ -42,12 +51,15 @@ fn follow(
     output: &mut Output<StdoutLock<'_>>,
     options: &Tail,
     target: &str,
+    place: &mut Place,
 ) -> Result<(), Failure> {
     let mut end = End::new(&options.output);
     let mut heartbeat = options.heartbeat.map(Heartbeat::new);
     loop {
+        place.printed = follower.position();
         if follower.is_drained() {
             output.flush()?;
+            place.written = place.printed;
         }
         let next = match &heartbeat {
             Some(heartbeat) => follower.next_timeout(heartbeat.left())?,
@@ -64,6 +76,7 @@ fn follow(
         output.event(&event)?;
         notes::event(&event, options.output.format, target);
         if end.after(&event) {
+            place.printed = follower.position();
             return Ok(());
         }
         if let Some(heartbeat) = &mut heartbeat {
@@ -114,7 +127,7 @@ fn connect(options: &Tail, address: Address) -> Result<Follower, Failure> {
         .allow_probe(options.allow_probe)
         .login(move || login.read());
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(true);
+        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }
     Ok(builder.connect()?)
 }

@@ -14,8 +14,8 @@ use crate::replication::{
 };
 use crate::{Byte, ProtocolError, ProtocolErrorKind};
 
-/// Before a place is asked for again that a server has just told and then refused.
-const ABANDON_PAUSE_MS: u64 = 1000;
+/// Said of a place that was told on one link and refused on the next.
+const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
 
 /// What is asked of the primary.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +156,10 @@ impl Session {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && matches!(request, Request::Sync | Request::Recorded { .. }) {
             self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            return self.begin_sync();
+            return self.begin_sync(match request {
+                Request::Recorded { offset } => offset.unwrap_or(0),
+                _ => 0,
+            });
         }
         let (line, used) = match self.line(unread, Stage::Handshake, self.options.limits.line) {
             Ok(Some(found)) => found,
@@ -217,7 +220,7 @@ impl Session {
             Request::Sync => self.unexpected(request, b"+FULLRESYNC"),
             Request::Snapshot | Request::Recorded { .. } => self.begin_snapshot(lineage, offset),
             Request::Filtered => self.learn(lineage, offset, None),
-            Request::Probe => self.abandon(to, 0),
+            Request::Probe => self.abandon(to),
             Request::Info(_) | Request::Probed(_) | Request::Resume(_) => self.lost_history(request, to),
         }
     }
@@ -230,7 +233,7 @@ impl Session {
             // The place was found a moment ago and nothing was told yet, so nothing is lost but the attempt.
             return match filtered {
                 true => self.learn(lineage, to.offset, None),
-                false => self.lose(Why::Refused(Excerpt::new(b"the place it told a moment ago has left its backlog"))),
+                false => self.lose(Why::Refused(Excerpt::new(TOO_LATE))),
             };
         };
         if filtered && self.options.on_gap == OnGap::Continue {
@@ -241,42 +244,53 @@ impl Session {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.begin_snapshot(lineage, to.offset),
             OnGap::Continue if self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
-            // A second refusal in a row is not to become a third without a pause: each one forks.
-            OnGap::Continue => {
-                self.abandon(to, if matches!(request, Request::Probed(_)) { ABANDON_PAUSE_MS } else { 0 })
+            // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
+            OnGap::Continue if matches!(request, Request::Probed(_)) => {
+                self.found = Some(to);
+                self.lose(Why::Refused(Excerpt::new(TOO_LATE)))
             }
+            OnGap::Continue => self.abandon(to),
         }
     }
 
     /// Leaves an unwanted snapshot on the primary's side, and asks for the stream after it on another link.
-    fn abandon(&mut self, to: Position, after_ms: u64) -> Turn {
+    fn abandon(&mut self, to: Position) -> Turn {
         self.found = Some(to);
         self.outbox.clear();
-        self.phase = Phase::Down { after_ms };
+        self.phase = Phase::Down { after_ms: 0 };
         Turn::Again
     }
 
-    fn begin_sync(&mut self) -> Turn {
-        self.stream = Stream::new(&self.options, None, 0, None);
+    fn begin_sync(&mut self, offset: u64) -> Turn {
+        self.start_history(None, offset);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.announce(Method::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Turn::Again
     }
 
+    /// What was committed counts offsets of the history before.
+    fn start_history(&mut self, lineage: Option<Lineage>, offset: u64) {
+        self.stream = Stream::new(&self.options, lineage, offset, None);
+        self.committed = 0;
+    }
+
     fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {
+        // What was committed past this place is void; what comes at its offsets now may be something else.
+        self.committed = self.committed.min(offset);
+        self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);

@@ -61,6 +61,8 @@ pub struct Session {
     ever_attached: bool,
     /// Attempts in a row that brought no byte of the stream.
     attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
     random: u64,
     recorded: bool,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
@@ -69,6 +71,8 @@ pub struct Session {
     received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
+    /// When the shell last showed up.
+    polled_ms: u64,
 }
 
 /// What [`Session::poll`] found.
@@ -82,7 +86,8 @@ pub enum Progress {
         /// The least number of further bytes that can complete anything: the buffer must come to have room for them.
         at_least: usize,
     },
-    /// Drop the link and all unread bytes, wait so many milliseconds, connect again, and call [`Session::connected`].
+    /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call
+    /// [`Session::connected`].
     Reconnect {
         /// Milliseconds to wait; 0: at once.
         after_ms: u64,
@@ -179,6 +184,7 @@ impl Session {
             found: None,
             ever_attached: false,
             attempts: 0,
+            unknown: 0,
             random: options.seed,
             recorded: false,
             awaits_first_byte: false,
@@ -186,6 +192,7 @@ impl Session {
             received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
+            polled_ms: 0,
             options,
         }
     }
@@ -193,7 +200,7 @@ impl Session {
     /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE`. Without it offsets count from 0 and there is no [`Position`].
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -255,10 +262,14 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        self.keep_alive(now_ms);
+        self.polled_ms = now_ms;
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
         progress
     }
 
@@ -287,11 +298,34 @@ impl Session {
         self.outbox.sent(count);
     }
 
+    /// Prepares the acknowledgement that is due, if one is, as [`poll`](Self::poll) does before it looks at the bytes. For a shell that
+    /// can take no event at the moment: it stops reading, and calls this at the [deadline](Self::deadline_ms) instead of `poll`.
+    pub fn keep_alive(&mut self, now_ms: u64) {
+        self.polled_ms = now_ms;
+        if now_ms < self.next_ack_ms {
+            return;
+        }
+        match self.heartbeat() {
+            Some(Heartbeat::Newline) => {
+                if self.outbox.is_empty() {
+                    self.outbox.newline();
+                }
+                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
+            }
+            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
+            None => {}
+        }
+    }
+
     /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
-            limit => self.last_received_ms.saturating_add(limit),
+            // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
+            limit => match self.last_received_ms.saturating_add(limit) {
+                passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
+                to_come => to_come,
+            },
         };
         match self.heartbeat() {
             Some(_) => self.next_ack_ms.min(silence),
@@ -307,7 +341,8 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset.
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
+    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
     pub fn commit(&mut self, offset: u64) {
         self.committed = offset;
     }
@@ -343,7 +378,7 @@ impl Session {
                 Phase::Asking(request) => self.ask(request),
                 Phase::Attaching(request) => self.read_answer(request, unread, now_ms),
                 Phase::Header(purpose) => self.read_header(purpose, unread),
-                Phase::Offline => Turn::Wait(1),
+                Phase::Offline => return Progress::Reconnect { after_ms: 0 },
                 Phase::Down { after_ms } => return Progress::Reconnect { after_ms },
                 Phase::Failed(error) => return Progress::Failed(error),
                 Phase::Ended => return Progress::Ended,
@@ -376,7 +411,7 @@ impl Session {
         if used > 0 {
             self.consume(used);
             self.awaits_first_byte = false;
-            self.attempts = 0;
+            (self.attempts, self.unknown) = (0, 0);
         }
         match looked {
             Looked::Found(found) => {
@@ -394,30 +429,19 @@ impl Session {
         }
     }
 
-    fn keep_alive(&mut self, now_ms: u64) {
-        if now_ms < self.next_ack_ms {
-            return;
-        }
-        match self.heartbeat() {
-            Some(Heartbeat::Newline) if self.outbox.is_empty() => {
-                self.outbox.newline();
-                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            }
-            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
-            _ => {}
-        }
-    }
-
     /// An acknowledgement that the one before it still blocks is left out: the next says as much.
     fn send_ack(&mut self, offset: u64, now_ms: u64) {
-        if self.recorded || !self.outbox.is_empty() {
+        if self.recorded {
+            return;
+        }
+        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
+        self.next_ack_ms = now_ms.saturating_add(interval);
+        if !self.outbox.is_empty() {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
         // The outbox is empty and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
-        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
-        self.next_ack_ms = now_ms.saturating_add(interval);
     }
 
     fn acknowledged(&self, offset: u64) -> u64 {
@@ -438,6 +462,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
         Turn::Again

@@ -2,7 +2,7 @@
 
 use crate::replication::{Event, Idle, Lineage, Options, Position, StreamCommand, StreamPart};
 use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
-use crate::{ProtocolError, ProtocolErrorKind};
+use crate::{MIN_PARTS_THRESHOLD, ProtocolError, ProtocolErrorKind};
 
 /// Where the stream stands.
 #[derive(Debug, Clone)]
@@ -81,8 +81,15 @@ impl Stream {
         offset: u64,
         db: Option<u32>,
     ) -> Self {
+        // No server counts further, so that a caller's number beyond it can't make the sums below overflow.
+        let offset = offset.min(i64::MAX.unsigned_abs());
+        let mut limits = options.limits;
+        if options.parts.is_some() {
+            // Commands that steer the stream are understood only where they come whole.
+            limits.command = limits.command.max(2 * MIN_PARTS_THRESHOLD);
+        }
         Self {
-            parser: parser.with_limits(options.limits).starting_at(offset),
+            parser: parser.with_limits(limits).starting_at(offset),
             lineage,
             offset,
             db,

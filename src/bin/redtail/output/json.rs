@@ -36,8 +36,11 @@ impl Json {
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
-        if !matches!(event, Event::Part(_)) {
-            self.finish(out)?;
+        match event {
+            Event::Part(_) => {}
+            // Its line is being written: that something comes is plain to see, and the line is no place for another.
+            Event::Idle(_) if self.open.is_some() => return Ok(()),
+            _ => self.finish(out)?,
         }
         match event {
             Event::Command(command) => self.command(command, out),
