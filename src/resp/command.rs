@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::iter::FusedIterator;
+use core::slice;
 
 use super::Quoted;
 use super::number::{self, Length};
@@ -41,11 +42,8 @@ impl<'a> Command<'a> {
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         match self.spans.get(index) {
-            Some(&span) => self.at(span),
-            None => {
-                let beyond = index.checked_sub(self.spans.len())?;
-                self.args_from(self.spans.len()).nth(beyond)
-            }
+            Some(&span) => at(self.raw, span),
+            None => Args { kept: [].iter(), ..self.args() }.nth(index.checked_sub(self.spans.len())?),
         }
     }
 
@@ -67,19 +65,15 @@ impl<'a> Command<'a> {
     #[must_use]
     #[inline]
     pub fn args(&self) -> Args<'a> {
-        self.args_from(0)
+        let beyond = self.argc.saturating_sub(self.spans.len());
+        Args { command: *self, kept: self.spans.iter(), beyond, end: None }
     }
+}
 
-    #[inline]
-    fn args_from(&self, index: usize) -> Args<'a> {
-        Args { command: *self, index, walked: None }
-    }
-
-    #[inline]
-    fn at(&self, span: Span) -> Option<&'a [u8]> {
-        let start = span.start as usize;
-        self.raw.get(start..start.checked_add(span.length as usize)?)
-    }
+#[inline]
+fn at(raw: &[u8], span: Span) -> Option<&[u8]> {
+    let start = span.start as usize;
+    raw.get(start..start.checked_add(span.length as usize)?)
 }
 
 impl fmt::Display for Command<'_> {
@@ -122,9 +116,11 @@ impl<'a> IntoIterator for Command<'a> {
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,
-    index: usize,
-    /// End of the last argument that lies beyond the tape.
-    walked: Option<usize>,
+    kept: slice::Iter<'a, Span>,
+    /// Arguments after those that the parser kept the places of.
+    beyond: usize,
+    /// Where the last of them that was walked over ends.
+    end: Option<usize>,
 }
 
 impl<'a> Iterator for Args<'a> {
@@ -132,41 +128,55 @@ impl<'a> Iterator for Args<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.index >= self.command.argc {
-            return None;
-        }
-        let arg = match self.command.spans.get(self.index) {
-            Some(&span) => self.command.at(span),
+        match self.kept.next() {
+            Some(&span) => match at(self.command.raw, span) {
+                None => self.stop(),
+                arg => arg,
+            },
+            None if self.beyond == 0 => None,
             None => self.walk(),
-        };
-        // A command that was built over other bytes than it was found in ends early, at worst.
-        self.index = if arg.is_some() { self.index + 1 } else { self.command.argc };
-        arg
+        }
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.command.argc.saturating_sub(self.index);
+        let left = self.kept.len() + self.beyond;
         (left, Some(left))
     }
 }
 
 impl<'a> Args<'a> {
     fn walk(&mut self) -> Option<&'a [u8]> {
-        let raw = self.command.raw;
-        let before = match self.walked {
+        let before = match self.end {
             Some(end) => end,
             None => self.command.spans.last().map(|span| span.start as usize + span.length as usize)?,
         };
-        // CR LF and `$`
-        let line = before.checked_add(3)?;
-        let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
-            return None;
+        let Some((arg, end)) = walked(self.command.raw, before) else {
+            return self.stop();
         };
-        let start = line.checked_add(end)?;
-        let stop = start.checked_add(usize::try_from(value).ok()?)?;
-        self.walked = Some(stop);
-        raw.get(start..stop)
+        self.beyond -= 1;
+        self.end = Some(end);
+        Some(arg)
     }
+
+    /// A command that was built over other bytes than it was found in ends early, at worst.
+    #[cold]
+    fn stop(&mut self) -> Option<&'a [u8]> {
+        (self.kept, self.beyond) = ([].iter(), 0);
+        None
+    }
+}
+
+/// The argument after the one that ends at `before`, and where it ends.
+fn walked(raw: &[u8], before: usize) -> Option<(&[u8], usize)> {
+    // CR LF and `$`
+    let line = before.checked_add(3)?;
+    let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
+        return None;
+    };
+    let start = line.checked_add(end)?;
+    let stop = start.checked_add(usize::try_from(value).ok()?)?;
+    Some((raw.get(start..stop)?, stop))
 }
 
 impl ExactSizeIterator for Args<'_> {}

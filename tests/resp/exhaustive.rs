@@ -75,7 +75,13 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
                 within += 1;
             }
             // A count over the limit is only told from one that fits at the end of its line.
-            None if bytes.iter().rev().skip_while(|byte| **byte == b'\r').take_while(|byte| byte.is_ascii_digit()).count() > 7 => {}
+            None if bytes
+                .iter()
+                .rev()
+                .skip_while(|byte| **byte == b'\r')
+                .take_while(|byte| byte.is_ascii_digit())
+                .count()
+                > 7 => {}
             None => assert!(
                 bytes.len() as u64 + needed > longest as u64,
                 "{mode:?} {} is said to need {needed}, but no such string is whole",
@@ -83,7 +89,10 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
             ),
         }
     }
-    println!("{mode:?}: {count} strings, {} unfinished, {within} of them can be finished within {longest} bytes", needs.len());
+    println!(
+        "{mode:?}: {count} strings, {} unfinished, {within} of them can be finished within {longest} bytes",
+        needs.len()
+    );
     assert!(count > 300);
 }
 

@@ -64,7 +64,9 @@ impl Parser {
             Self::Commands(parser) => Item::Command(parser.command(input).args().map(<[u8]>::to_vec).collect()),
             Self::Requests(parser) => Item::Request(match parser.request(input) {
                 Request::Command(command) => oracle::Request::Command(command.args().map(<[u8]>::to_vec).collect()),
-                Request::Inline(line) => oracle::Request::Inline(line.args().map(|arg| arg.bytes().collect()).collect()),
+                Request::Inline(line) => {
+                    oracle::Request::Inline(line.args().map(|arg| arg.bytes().collect()).collect())
+                }
             }),
         }
     }
@@ -156,7 +158,8 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// A frame through its accessors.
 pub fn node(frame: Frame<'_>) -> Node {
-    let attributes = frame.attributes().into_iter().flatten().flat_map(|(key, value)| [node(key), node(value)]).collect();
+    let attributes =
+        frame.attributes().into_iter().flatten().flat_map(|(key, value)| [node(key), node(value)]).collect();
     let text = |kind| Value::Text(kind, frame.as_bytes().unwrap().to_vec());
     let aggregate = |kind| Value::Aggregate(kind, frame.items().map(node).collect());
     let value = match frame.kind() {

@@ -231,7 +231,11 @@ impl Reader<'_> {
             b'+' | b'-' => self.text(kind, |_, _| true, |_| 0),
             b'(' => self.text(kind, |text, byte| big(text, byte), |text| u64::from(text.is_empty() || text == b"-")),
             b',' => {
-                let text = self.text(kind, |text, byte| doubles(&[text, &[byte]].concat()).is_some(), |text| doubles(text).unwrap())?;
+                let text = self.text(
+                    kind,
+                    |text, byte| doubles(&[text, &[byte]].concat()).is_some(),
+                    |text| doubles(text).unwrap(),
+                )?;
                 let Value::Text(_, text) = text else { panic!() };
                 let number: f64 = String::from_utf8(text).unwrap().parse().unwrap();
                 Ok(Value::Double(format!("{number:?}")))
@@ -314,7 +318,8 @@ impl Reader<'_> {
             match self.peek() {
                 None => return Err(self.short_stop(start, text.len(), Stop::Needs(if whole { 2 } else { 3 }))),
                 Some(b'\r') if whole => {
-                    self.exactly(b"\r\n", Fault::Unexpected).map_err(|stop| self.short_stop(start, text.len(), stop))?;
+                    self.exactly(b"\r\n", Fault::Unexpected)
+                        .map_err(|stop| self.short_stop(start, text.len(), stop))?;
                     self.short_line(start, text.len())?;
                     return Ok(Value::Integer(text.parse().unwrap()));
                 }
@@ -447,7 +452,9 @@ impl Reader<'_> {
                 if count > limit || (count > 0 && too_deep) {
                     return Err(Stop::Refused(if cr { 1 } else { 2 }));
                 }
-                return Err(Stop::Needs(Self::cheapest(&digits, cr, 0, |count| count.saturating_mul(per * 3)).unwrap()));
+                return Err(Stop::Needs(
+                    Self::cheapest(&digits, cr, 0, |count| count.saturating_mul(per * 3)).unwrap(),
+                ));
             }
         };
         if count > 0 && too_deep {

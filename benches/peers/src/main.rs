@@ -1,6 +1,6 @@
 //! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
 //!
-//! `cargo run --release -- [--json] [--check] [--rounds N] [--size MIB] [CORPUS...]`
+//! `cargo run --release -- [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
 //! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings.
 
@@ -29,7 +29,7 @@ type Run = fn(&[u8]) -> Outcome;
 /// The first is redtail's own figure, which all ratios are of.
 fn runs(kind: Kind) -> Vec<(&'static str, Run)> {
     let mut runs: Vec<(&'static str, Run)> = match kind {
-        Kind::Commands => vec![("redtail", ours::batch), ("redtail_next", ours::next), ("redtail_parts", ours::parts)],
+        Kind::Commands => vec![("redtail", ours::batch), ("redtail_next", ours::next), ("redtail_parts", ours::parts), ("redtail_tape", ours::tape)],
         Kind::Large => vec![("redtail", ours::parts), ("redtail_whole", ours::batch)],
         Kind::Replies2 | Kind::Replies3 => vec![("redtail", ours::frames), ("redtail_walk", ours::walk)],
     };
@@ -90,7 +90,8 @@ pub struct Measured {
 }
 
 fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
-    let runs = runs(kind);
+    let mut runs = runs(kind);
+    runs.retain(|(peer, _)| wish.peers.is_empty() || *peer == OURS || wish.peers.iter().any(|wanted| wanted == peer));
     let counted = if kind == Kind::Replies2 || kind == Kind::Replies3 { ours::walk } else { runs[0].1 };
     let expected = counted(corpus);
     assert_eq!(counted(corpus).frames, runs[0].1(corpus).frames, "{name}");
@@ -136,22 +137,25 @@ struct Wish {
     rounds: usize,
     size: usize,
     corpora: Vec<String>,
+    /// With redtail; if empty, all.
+    peers: Vec<String>,
 }
 
 impl Wish {
     fn read() -> Self {
-        let mut wish = Self { json: false, check: false, rounds: 9, size: corpora::SIZE, corpora: Vec::new() };
+        let mut wish = Self { json: false, check: false, rounds: 9, size: corpora::SIZE, corpora: Vec::new(), peers: Vec::new() };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
-            let mut number = || args.next().and_then(|text| text.parse::<usize>().ok()).expect("a number");
+            let number = |args: &mut std::iter::Skip<std::env::Args>| args.next().and_then(|text| text.parse::<usize>().ok()).expect("a number");
             match arg.as_str() {
                 "--json" => wish.json = true,
                 "--check" => wish.check = true,
-                "--rounds" => wish.rounds = number(),
-                "--size" => wish.size = number() << 20,
+                "--peer" => wish.peers.extend(args.next()),
+                "--rounds" => wish.rounds = number(&mut args),
+                "--size" => wish.size = number(&mut args) << 20,
                 name if corpora::CORPORA.iter().any(|(known, ..)| *known == name) => wish.corpora.push(arg),
                 _ => {
-                    eprintln!("usage: redtail-peers [--json] [--check] [--rounds N] [--size MIB] [CORPUS...]");
+                    eprintln!("usage: redtail-peers [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]");
                     std::process::exit(2);
                 }
             }

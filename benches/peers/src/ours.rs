@@ -13,7 +13,16 @@ pub fn copy(corpus: &[u8]) -> Outcome {
 
 /// All commands that are there in one call.
 pub fn batch(corpus: &[u8]) -> Outcome {
-    let mut parser = CommandParser::stream();
+    batches(corpus, CommandParser::stream())
+}
+
+/// The same without templates.
+pub fn tape(corpus: &[u8]) -> Outcome {
+    batches(corpus, CommandParser::stream().without_templates())
+}
+
+#[inline(always)]
+fn batches(corpus: &[u8], mut parser: CommandParser) -> Outcome {
     let mut outcome = Outcome::default();
     feed(corpus, FEED, |bytes| {
         let mut rest = bytes;
