@@ -135,8 +135,12 @@ impl CommandParser {
     /// Bytes that are no command, or pass a limit.
     #[inline]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
-        let poll = self.poll(input)?;
         let shown = *input;
+        if let Some((raw, rest, argc)) = self.known(shown) {
+            *input = rest;
+            return Ok(Status::Complete(Command::new(raw, self.tape.spans(), argc)));
+        }
+        let poll = self.poll(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         Ok(match poll {
             Poll::Complete { .. } => Status::Complete(self.command(shown)),
@@ -185,25 +189,49 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, argc)) = self.tape.whole(input) {
+                while let Some((raw, rest, spans)) = self.tape.known(input) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
-                    each(Command::new(raw, self.tape.spans(), argc));
+                    each(Command::new(raw, spans, spans.len()));
                 }
             }
-            match self.next(input)? {
-                Status::Complete(command) => each(command),
-                Status::Incomplete { .. } => return Ok(commands),
+            let (shown, mut skipped) = (*input, 0);
+            let advance = self.other(shown, &mut skipped)?;
+            let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
+            *input = shown.get(used..).unwrap_or_default();
+            if !matches!(advance, Advance::Whole) {
+                return Ok(commands);
             }
             commands += 1;
+            each(self.command(shown));
         }
     }
 
     /// Skips what stands between commands, then goes on with the command.
     #[inline]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+        match self.known(input) {
+            Some(_) => Ok(Advance::Whole),
+            None => self.other(input, skipped),
+        }
+    }
+
+    /// A command of a known shape, what follows it, and its argc.
+    #[inline(always)]
+    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
         // A failed parser is never between commands.
+        if self.tape.is_open() {
+            return None;
+        }
+        let (raw, rest, spans) = self.tape.known(input)?;
+        self.offset += raw.len() as u64;
+        self.found = Found { skipped: 0, length: raw.len(), argc: spans.len() };
+        Some((raw, rest, spans.len()))
+    }
+
+    /// The same for what is of no known shape.
+    fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if !self.tape.is_open()
             && let Some((raw, _, argc)) = self.tape.whole(input)
         {

@@ -177,21 +177,26 @@ impl Tape {
         self.at = at;
     }
 
-    /// Splits off a command that is whole and of the common shape, in one go; with its argc. Otherwise what was read of it is kept,
-    /// and [`arguments`](Self::arguments) goes on from there.
+    /// Splits off a command that is whole and of a shape that is known, in one go. What was read of another is kept: it may then be
+    /// open, and [`arguments`](Self::arguments) goes on from there.
     #[inline(always)]
-    pub(super) fn whole<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        if let Some(start) = self.templates.start(input, &mut self.spans) {
-            let here = hop(&mut self.spans, input, start.argc, (start.index, start.at, start.last));
-            if here.0 == start.argc
-                && let Some((raw, rest)) = split_at_end(input, here.1)
-            {
-                self.templates.learn(&start, input, &self.spans);
-                return Some((raw, rest, start.argc));
-            }
-            self.leave(start.argc, here);
-            return None;
+    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], &[Span])> {
+        let start = self.templates.start(input, &mut self.spans)?;
+        let here = hop(&mut self.spans, input, start.argc, (start.index, start.at, 0));
+        if here.0 == start.argc
+            && let Some((raw, rest)) = split_at_end(input, here.1)
+        {
+            self.templates.learn(start.slot, input, &self.spans);
+            return Some((raw, rest, self.spans.get(..start.argc)?));
         }
+        let last = self.spans.get(here.0 - 1).map_or(0, |span| span.length.into());
+        self.leave(start.argc, (here.0, here.1, last));
+        None
+    }
+
+    /// The same for any command of the common shape: with its argc.
+    #[inline]
+    pub(super) fn whole<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
         let (argc, at) = quick_count(input)?;
         if argc > self.quick {
             return None;
@@ -414,20 +419,21 @@ fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
 fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
     // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
     let at = at as u32 as usize;
-    let word = u64::from_le_bytes(*command.get(at..at + 8)?.first_chunk()?);
+    let bytes: &[u8; 8] = command.get(at..at + 8)?.first_chunk()?;
+    let word = u64::from_le_bytes(*bytes);
     // A digit has this bit set, CR has not.
-    let more = (word >> 36) & 1;
+    let more = (word >> 36) as usize & 1;
     // The last digit and what follows, then what precedes and the first digit: below ten where all is as it should be.
-    let units = (word >> (24 + 8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
+    let units = u32::from_le_bytes(*bytes.get(3 + more..)?.first_chunk()?) & 0x00ff_ffff ^ 0x000a_0d30;
     let first = (word as u32 ^ 0x3024_0a0d).rotate_left(8);
     if units > 9 || first > 9 {
         return three_digits(word).map(|length| (at + 8, length));
     }
-    if u64::from(first) < more {
+    if (first as usize) < more {
         return None;
     }
     let tens = first & (more as u32).wrapping_neg();
-    Some((at + 6 + more as usize, (10 * tens + units) as usize))
+    Some((at + 6 + more, (10 * tens + units) as usize))
 }
 
 #[inline(always)]

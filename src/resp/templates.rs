@@ -15,8 +15,11 @@ const HEADERS: usize = 3;
 /// and a load from there.
 const WINDOW: usize = 256 + 7;
 
-/// So often in a row an argument must have had the same length to be expected to.
-const STREAK: u8 = 32;
+/// So often in a row, when looked at, an argument must have had the same length to be expected to.
+const STREAK: u8 = 16;
+
+/// Lengths are looked at each so many commands: the number varies, so as not to fall in step with the stream.
+const REST: core::ops::Range<u8> = 4..8;
 
 /// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
 /// costs more than it brings.
@@ -27,6 +30,12 @@ pub(super) struct Templates {
     all: [Template; TEMPLATES],
     /// Commands without a template since one was replaced; `None`: there are to be no templates.
     strangers: Option<u32>,
+    /// Commands until lengths are looked at again.
+    rest: u8,
+    last_rest: u8,
+    /// Where the template of the last command is, and that of the next is to be expected.
+    current: u8,
+    expected: u8,
 }
 
 /// Where a command stands after what its template knows.
@@ -34,8 +43,7 @@ pub(super) struct Start {
     pub(super) argc: usize,
     pub(super) index: usize,
     pub(super) at: usize,
-    pub(super) last: u64,
-    slot: usize,
+    pub(super) slot: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +56,8 @@ struct Template {
     argc: u8,
     /// Arguments that are known: the name, and those of the headers.
     index: u8,
+    /// Where the template of the command is that came after one of this shape.
+    next: u8,
     /// End of the last of them.
     at: u32,
     headers: [Header; HEADERS],
@@ -74,7 +84,7 @@ impl Templates {
         if let Some(own) = all.get_mut(slot(NOBODY)) {
             *own = Template::of(NOBODY + (1 << 40), 1, 2);
         }
-        Self { all, strangers: wanted.then_some(0) }
+        Self { all, strangers: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
     }
 
     /// What is known of the command that begins here. The spans of the known arguments are written.
@@ -82,11 +92,13 @@ impl Templates {
     pub(super) fn start(&mut self, command: &[u8], spans: &mut [Span]) -> Option<Start> {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
-        let slot = slot(head);
-        let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, &mut self.strangers) {
-            return None;
+        // What comes after what repeats itself, and to guess it is faster than to look for it.
+        let mut slot = usize::from(self.expected) % TEMPLATES;
+        if self.all.get(slot)?.head != head {
+            slot = self.find(head)?;
         }
+        let template = self.all.get_mut(slot)?;
+        (self.current, self.expected) = (slot as u8, template.next);
         let mut differs = 0;
         for header in template.headers.iter().take(template.index as usize - 1) {
             differs |= (load(window, header.at as u8) ^ header.word) & header.mask;
@@ -96,23 +108,43 @@ impl Templates {
         }
         *spans.first_chunk_mut()? = template.spans;
         let argc = template.argc as usize % MOST_ARGUMENTS;
-        let last = template.spans.get(template.index as usize - 1)?.length.into();
-        Some(Start { argc, index: template.index as usize, at: template.at as usize, last, slot })
+        Some(Start { argc, index: template.index as usize, at: template.at as usize, slot })
     }
 
-    /// The command that began with `start` is whole.
+    /// Where the template of a shape is that was not expected.
     #[inline(always)]
-    pub(super) fn learn(&mut self, start: &Start, command: &[u8], spans: &[Span]) {
-        let Some(template) = self.all.get_mut(start.slot) else { return };
-        let Some(next) = spans.get(template.index as usize % MOST_ARGUMENTS) else { return };
-        if next.length == template.length {
-            template.streak = template.streak.wrapping_add(1);
-            if template.streak == STREAK {
-                template.grow(command, *next);
-            }
-        } else {
-            template.length = next.length;
-            template.streak = 0;
+    fn find(&mut self, head: u64) -> Option<usize> {
+        let slot = slot(head);
+        let template = self.all.get_mut(slot)?;
+        if template.head != head && !template.replace(head, &mut self.strangers) {
+            return None;
+        }
+        if let Some(last) = self.all.get_mut(usize::from(self.current)) {
+            last.next = slot as u8;
+        }
+        Some(slot)
+    }
+
+    /// The command that began as the template in `slot` knows is whole.
+    #[inline(always)]
+    pub(super) fn learn(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
+        self.rest = self.rest.wrapping_sub(1);
+        if self.rest == 0 {
+            self.look(slot, command, spans);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
+        self.last_rest = if self.last_rest + 1 < REST.end { self.last_rest + 1 } else { REST.start };
+        self.rest = self.last_rest;
+        let Some(template) = self.all.get_mut(slot).filter(|template| template.index < template.argc) else { return };
+        let Some(next) = spans.get(usize::from(template.index)) else { return };
+        template.streak = if next.length == template.length { template.streak + 1 } else { 0 };
+        template.length = next.length;
+        if template.streak == STREAK {
+            template.grow(command, *next);
         }
     }
 }
@@ -125,6 +157,7 @@ impl Template {
             head,
             argc,
             index: 1,
+            next: 0,
             at: 8 + name as u32,
             length: 0,
             streak: 0,
@@ -157,17 +190,18 @@ impl Template {
         let known = self.headers.iter().take(self.index as usize - 1).take_while(good).count();
         self.index = known as u8 + 1;
         self.at = self.spans.get(known).map_or(0, |span| span.start + span.length);
-        (self.length, self.streak) = (0, 0);
+        self.streak = 0;
     }
 
     /// The argument after the known ones, `next`, has had the same length so often that it is known too.
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
         let index = self.index as usize;
+        self.streak = 0;
         let (Some(header), Some(span)) = (self.headers.get_mut(index - 1), self.spans.get_mut(index)) else { return };
         let bytes = next.start.saturating_sub(self.at);
         let (Ok(at), Some(window)) = (u8::try_from(self.at), command.first_chunk::<WINDOW>()) else { return };
-        if self.index >= self.argc || !matches!(bytes, 1..=8) {
+        if !matches!(bytes, 1..=8) {
             return;
         }
         let mask = u64::MAX >> (64 - 8 * bytes);
@@ -175,7 +209,6 @@ impl Template {
         *span = next;
         self.index += 1;
         self.at = next.start + next.length;
-        (self.length, self.streak) = (0, 0);
     }
 }
 
