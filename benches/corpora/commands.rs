@@ -95,7 +95,7 @@ fn mixed(to: &mut Vec<u8>, random: &mut Random) {
     let key = key.as_bytes();
     let number = random.between(0, 999_999).to_string();
     match dice {
-        0..28 => {
+        0..22 => {
             head(to, 5);
             arg(to, b"SET");
             arg(to, key);
@@ -103,7 +103,7 @@ fn mixed(to: &mut Vec<u8>, random: &mut Random) {
             arg(to, b"PXAT");
             arg(to, time(random).as_bytes());
         }
-        28..46 => {
+        22..52 => {
             let fields = random.between(1, 8) as usize;
             head(to, 2 + 2 * fields);
             arg(to, b"HSET");
@@ -114,7 +114,7 @@ fn mixed(to: &mut Vec<u8>, random: &mut Random) {
                 noise(to, random, length);
             }
         }
-        46..54 => {
+        52..59 => {
             head(to, 4);
             arg(to, b"ZADD");
             arg(to, key);
@@ -122,7 +122,7 @@ fn mixed(to: &mut Vec<u8>, random: &mut Random) {
             let length = random.between(4, 40);
             noise(to, random, length);
         }
-        54..62 => {
+        59..65 => {
             head(to, 7);
             arg(to, b"XADD");
             arg(to, key);
@@ -132,15 +132,15 @@ fn mixed(to: &mut Vec<u8>, random: &mut Random) {
             arg(to, b"body");
             any_value(to, random);
         }
-        62..70 => {
+        65..72 => {
             head(to, 3);
             arg(to, b"LPUSH");
             arg(to, key);
             any_value(to, random);
         }
-        70..76 => command(to, &[b"DEL", key]),
-        76..84 => command(to, &[b"INCRBY", key, number.as_bytes()]),
-        84..90 => command(to, &[b"PEXPIREAT", key, time(random).as_bytes()]),
+        72..77 => command(to, &[b"DEL", key]),
+        77..85 => command(to, &[b"INCRBY", key, number.as_bytes()]),
+        85..90 => command(to, &[b"PEXPIREAT", key, time(random).as_bytes()]),
         90..95 => {
             head(to, 3);
             arg(to, b"SADD");

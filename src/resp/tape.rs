@@ -41,7 +41,10 @@ const SMALLEST_COUNT: u64 = 4;
 /// The one-load path takes lengths of at most three digits.
 const LARGEST_QUICK: u64 = 999;
 
-/// A command of at most 99 such arguments is shorter than this.
+/// And counts of at most two.
+const LARGEST_COUNT: u64 = 99;
+
+/// A command of at most so many such arguments is shorter than this.
 const LARGEST_WHOLE: u64 = 100 << 10;
 
 #[derive(Debug, Clone)]
@@ -80,7 +83,7 @@ impl Tape {
             at: 0,
             last: 0,
             spans: [Span::default(); TAPE_LENGTH],
-            templates: Templates::new(is_wide && limits.arguments >= 9),
+            templates: Templates::new(is_wide && limits.arguments >= LARGEST_COUNT),
         }
     }
 
@@ -396,7 +399,7 @@ fn split_at_end(input: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
 
 /// `*`, one or two digits, CR LF: the count and the index of the CR.
 #[inline(always)]
-fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
     let word = u64::from_le_bytes(*command.first_chunk()?);
     let one = word.wrapping_sub(0x0a0d_302a);
     let units = (one >> 8) & 0xff;
@@ -416,7 +419,7 @@ fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
 /// A whole argument has at least eight bytes from the CR LF before it, so that the load fails only on an unfinished one.
 /// One digit or two make no difference to the path taken: which it is can seldom be foretold.
 #[inline(always)]
-fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
     // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
     let at = at as u32 as usize;
     let bytes: &[u8; 8] = command.get(at..at + 8)?.first_chunk()?;
@@ -446,7 +449,7 @@ fn three_digits(word: u64) -> Option<usize> {
 /// All bytes of `left` that `mask` looks at are 0, and those that it looks at the top bit of are below 10: `carry` lifts any
 /// other to where that bit shows.
 #[inline(always)]
-pub(super) fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
+fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
     (left.wrapping_add(carry) | left) & mask == 0
 }
 

@@ -1,15 +1,18 @@
 //! Templates: the lengths that the last command of the same shape had are compared at once instead of read one by one.
 //!
-//! A shape is the first eight bytes of a command: count line and length line of the name. A template changes no result: it only
+//! A shape is what a command begins with: count line and length line of the name. A template changes no result: it only
 //! tells the [tape](super::tape) where it would have come by itself. Take it out, and all is the same but slower.
 
-use super::tape::{Span, is_digits};
+use super::tape::{Span, quick_argument, quick_count};
 
 /// A power of two. The usual commands have about a dozen shapes.
 const TEMPLATES: usize = 16;
 
 /// Length lines that are compared at once, that of the name apart.
 const HEADERS: usize = 3;
+
+/// Of commands with a template.
+const MOST_ARGUMENTS: usize = 63;
 
 /// Only the first bytes of a command are compared, so that one check of the length serves all of them: as many as a byte can count,
 /// and a load from there.
@@ -60,7 +63,10 @@ struct Template {
     next: u8,
     /// End of the last of them.
     at: u32,
+    /// What is compared, the first `checks` of them: the rest of the length line of the name, where eight bytes don't hold it, and the
+    /// length lines after it.
     headers: [Header; HEADERS],
+    checks: u8,
     /// The name, and what the headers tell. Beyond `index` they mean nothing.
     spans: [Span; 1 + HEADERS],
 }
@@ -95,28 +101,28 @@ impl Templates {
         // What comes after what repeats itself, and to guess it is faster than to look for it.
         let mut slot = usize::from(self.expected) % TEMPLATES;
         if self.all.get(slot)?.head != head {
-            slot = self.find(head)?;
+            slot = self.find(head, window)?;
         }
         let template = self.all.get_mut(slot)?;
         (self.current, self.expected) = (slot as u8, template.next);
         let mut differs = 0;
-        for header in template.headers.iter().take(template.index as usize - 1) {
-            differs |= (load(window, header.at as u8) ^ header.word) & header.mask;
+        for header in template.headers.iter().take(template.checks.into()) {
+            differs |= header.differs(window);
         }
-        if differs != 0 {
-            template.shrink(window);
+        if differs != 0 && !template.shrink(window) {
+            return None;
         }
         *spans.first_chunk_mut()? = template.spans;
-        let argc = template.argc as usize % MOST_ARGUMENTS;
+        let argc = template.argc as usize & MOST_ARGUMENTS;
         Some(Start { argc, index: template.index as usize, at: template.at as usize, slot })
     }
 
     /// Where the template of a shape is that was not expected.
     #[inline(always)]
-    fn find(&mut self, head: u64) -> Option<usize> {
+    fn find(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
         let slot = slot(head);
         let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, &mut self.strangers) {
+        if template.head != head && !template.replace(head, window, &mut self.strangers) {
             return None;
         }
         if let Some(last) = self.all.get_mut(usize::from(self.current)) {
@@ -149,71 +155,98 @@ impl Templates {
     }
 }
 
+impl Header {
+    #[inline(always)]
+    fn differs(&self, window: &[u8; WINDOW]) -> u64 {
+        (load(window, self.at as u8) ^ self.word) & self.mask
+    }
+
+    /// Expects the `length` bytes that are at `at` now.
+    fn of(window: &[u8; WINDOW], at: u32, length: u32) -> Option<Self> {
+        let at = u8::try_from(at).ok()?;
+        let mask = u64::MAX.checked_shr(64_u32.checked_sub(8 * length)?)?;
+        Some(Self { word: load(window, at) & mask, mask, at: at.into() })
+    }
+}
+
 impl Template {
-    const fn of(head: u64, argc: u8, name: u8) -> Self {
+    /// Of a head that holds the whole length line of the name.
+    const fn of(head: u64, argc: u8, name: u32) -> Self {
         let mut spans = [Span { start: 0, length: 0 }; 1 + HEADERS];
-        spans[0] = Span { start: 8, length: name as u32 };
+        spans[0] = Span { start: 8, length: name };
         Self {
             head,
             argc,
             index: 1,
             next: 0,
-            at: 8 + name as u32,
+            at: 8 + name,
             length: 0,
             streak: 0,
             headers: [Header { word: 0, mask: 0, at: 0 }; HEADERS],
+            checks: 0,
             spans,
         }
     }
 
     /// Makes room for the shape of another command, if it has one and it is time. False: there is no template for it.
     #[cold]
-    fn replace(&mut self, head: u64, strangers: &mut Option<u32>) -> bool {
+    fn replace(&mut self, head: u64, window: &[u8; WINDOW], strangers: &mut Option<u32>) -> bool {
         let Some(strangers) = strangers else { return false };
         *strangers = strangers.wrapping_add(1);
-        let left = head ^ u64::from_le_bytes(*b"*0\r\n$0\r\n");
-        let (argc, name) = ((left >> 8) as u8, (left >> 40) as u8);
-        if !strangers.is_multiple_of(PATIENCE)
-            || !is_digits(left, 0x0000_7600_0000_7600, 0xffff_80ff_ffff_80ff)
-            || argc == 0
-        {
+        if !strangers.is_multiple_of(PATIENCE) {
             return false;
         }
-        *self = Self::of(head, argc, name);
+        let Some(new) = Self::learnt(head, window) else { return false };
+        *self = new;
         true
     }
 
-    /// Forgets the headers from the first one on that is not there.
+    fn learnt(head: u64, window: &[u8; WINDOW]) -> Option<Self> {
+        let (argc, at) = quick_count(window)?;
+        let (start, length) = quick_argument(window, at)?;
+        let argc = u8::try_from(argc).ok().filter(|argc| usize::from(*argc) <= MOST_ARGUMENTS)?;
+        let mut new = Self::of(head, argc, length as u32);
+        new.spans[0].start = start as u32;
+        new.at = (start + length) as u32;
+        if start > 8 {
+            new.headers[0] = Header::of(window, 8, start as u32 - 8)?;
+            new.checks = 1;
+        }
+        Some(new)
+    }
+
+    /// Forgets the headers from the first one on that is not there. False: it is another shape.
     #[cold]
-    fn shrink(&mut self, window: &[u8; WINDOW]) {
-        let good = |header: &&Header| (load(window, header.at as u8) ^ header.word) & header.mask == 0;
-        let known = self.headers.iter().take(self.index as usize - 1).take_while(good).count();
-        self.index = known as u8 + 1;
-        self.at = self.spans.get(known).map_or(0, |span| span.start + span.length);
+    fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
+        let same = |header: &&Header| header.differs(window) == 0;
+        let good = self.headers.iter().take(self.checks.into()).take_while(same).count() as u8;
+        let lost = self.checks - good;
+        if lost >= self.index {
+            return false;
+        }
+        self.checks -= lost;
+        self.index -= lost;
+        self.at = self.spans.get(usize::from(self.index) - 1).map_or(0, |span| span.start + span.length);
         self.streak = 0;
+        true
     }
 
     /// The argument after the known ones, `next`, has had the same length so often that it is known too.
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
-        let index = self.index as usize;
         self.streak = 0;
-        let (Some(header), Some(span)) = (self.headers.get_mut(index - 1), self.spans.get_mut(index)) else { return };
-        let bytes = next.start.saturating_sub(self.at);
-        let (Ok(at), Some(window)) = (u8::try_from(self.at), command.first_chunk::<WINDOW>()) else { return };
-        if !matches!(bytes, 1..=8) {
-            return;
+        let header = command
+            .first_chunk::<WINDOW>()
+            .and_then(|window| Header::of(window, self.at, next.start.saturating_sub(self.at)));
+        let places = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
+        if let (Some(header), (Some(place), Some(span))) = (header, places) {
+            (*place, *span) = (header, next);
+            self.checks += 1;
+            self.index += 1;
+            self.at = next.start + next.length;
         }
-        let mask = u64::MAX >> (64 - 8 * bytes);
-        *header = Header { word: load(window, at) & mask, mask, at: at.into() };
-        *span = next;
-        self.index += 1;
-        self.at = next.start + next.length;
     }
 }
-
-/// One digit tells the number of arguments of a shape.
-const MOST_ARGUMENTS: usize = 16;
 
 /// So that the usual shapes get places of their own.
 #[inline(always)]
