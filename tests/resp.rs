@@ -20,3 +20,5 @@ mod recordings;
 mod resume;
 #[path = "resp/samples.rs"]
 mod samples;
+#[path = "resp/templates.rs"]
+mod templates;
