@@ -6,7 +6,6 @@ mod excerpt;
 mod limits;
 #[cfg(feature = "std")]
 pub mod net;
-#[cfg(feature = "std")]
 pub mod rdb;
 #[cfg(feature = "std")]
 pub mod replay;
