@@ -44,7 +44,7 @@ pub struct Decoder {
     any_version: bool,
     ignore_checksum: bool,
     skip_damaged: bool,
-    offset: u64,
+    pub(super) offset: u64,
     failed: Option<RdbError>,
     crc: Crc64,
     /// Bytes of the present input that are in `crc`.
@@ -231,7 +231,13 @@ impl Decoder {
                     break None;
                 }
                 Err(Halt::Fault(kind)) => {
-                    let error = RdbError { kind, offset: self.offset + cursor.at as u64 };
+                    let here = self.offset + cursor.at as u64;
+                    let offset = match (kind, self.flow.compressed_from()) {
+                        (RdbErrorKind::Compression(_), _) | (_, None) => here,
+                        // How far beyond the fault it has been undone hangs on what has arrived.
+                        (_, Some(start)) => start,
+                    };
+                    let error = RdbError { kind, offset };
                     let Some(bytes) = self.pass_over() else {
                         self.failed = Some(error);
                         return Err(error);
@@ -363,22 +369,21 @@ impl Decoder {
     }
 
     fn magic(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
-        let bytes: [u8; 9] = cursor.number(|ahead| {
-            // Whatever is no snapshot is refused at its first byte that shows it, however few bytes there are.
-            let shown = ahead.bytes.get(..ahead.bytes.len().min(9)).unwrap_or_default();
-            let begins = |magic: &[u8]| shown.iter().zip(magic).all(|(found, wanted)| found == wanted);
-            if begins(b"REDIS") || begins(b"VALKEY") {
-                ahead.array()
-            } else {
-                Err(Halt::Fault(RdbErrorKind::NotRdb(Excerpt::new(shown))))
-            }
-        })?;
-        let Some(format) = kind::magic(&bytes) else {
-            return Err(Halt::Fault(RdbErrorKind::NotRdb(Excerpt::new(&bytes))));
-        };
+        let mut ahead = cursor.ahead();
+        // Whatever is no snapshot is refused at the first byte that shows it, however few bytes there are.
+        let same = |magic: &[u8]| ahead.bytes.iter().zip(magic).take_while(|(found, wanted)| found == wanted).count();
+        let (redis, valkey) = (same(b"REDIS"), same(b"VALKEY"));
+        let shown = ahead.bytes.get(..=redis.max(valkey)).unwrap_or(ahead.bytes);
+        let wrong = |shown| Err(Halt::Fault(RdbErrorKind::NotRdb(Excerpt::new(shown))));
+        if redis != shown.len().min(5) && valkey != shown.len().min(6) {
+            return wrong(shown);
+        }
+        let bytes = ahead.array()?;
+        let Some(format) = kind::magic(&bytes) else { return wrong(&bytes) };
         if !kind::is_known(format) && !self.any_version {
             return Err(Halt::Fault(RdbErrorKind::UnknownVersion(format)));
         }
+        cursor.pass(&ahead);
         self.format = format;
         self.tell(Item::Start(format), Stage::Opcode)
     }
@@ -476,7 +481,7 @@ impl Decoder {
         self.tell(Item::End(checksum), Stage::Over)
     }
 
-    /// After a fault: goes on behind the string it is in, if that is allowed and its end is known. Gives the bytes passed over.
+    /// After a fault: goes on behind the string it is in, if that is allowed and its end is known. Gives the length of the string.
     fn pass_over(&mut self) -> Option<u64> {
         let after = match (self.text, self.stage) {
             _ if !self.skip_damaged => return None,
@@ -484,12 +489,12 @@ impl Decoder {
             (Some(pending), stage) if pending.role != Role::KeyName => stage,
             _ => return None,
         };
-        let left = self.flow.input_left();
+        let (left, bytes) = (self.flow.input_left(), self.flow.encoded());
         self.flow.close();
         self.text = None;
         self.after_skip = after;
         self.stage = Stage::Skip { left };
-        Some(left)
+        Some(bytes)
     }
 
     /// What is awaited, for a person.

@@ -14,7 +14,7 @@ pub struct RdbError {
     /// What is wrong.
     pub kind: RdbErrorKind,
     /// Where the item that is wrong begins: bytes counted from the first of the snapshot, which is number 0 unless the decoder
-    /// was told another number to start at. Inside compressed data: the first compressed byte not yet undone.
+    /// was told another number to start at. For what shows only once compressed data is undone: the first compressed byte.
     pub offset: u64,
 }
 

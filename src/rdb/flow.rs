@@ -15,6 +15,10 @@ pub(super) struct Flow {
     /// Bytes of the string that have not been taken.
     left: u64,
     lzf: Option<Lzf>,
+    /// The number of the first compressed byte.
+    start: u64,
+    /// The length of the string as it stands in the input.
+    encoded: u64,
     window: [u8; WINDOW],
     /// Undone bytes not yet taken lie from here..
     read: usize,
@@ -59,14 +63,16 @@ impl Place {
 
 impl Flow {
     pub(super) const fn new() -> Self {
-        Self { left: 0, lzf: None, window: [0; WINDOW], read: 0, write: 0 }
+        Self { left: 0, lzf: None, start: 0, encoded: 0, window: [0; WINDOW], read: 0, write: 0 }
     }
 
     pub(super) fn open_plain(&mut self, length: u64) {
-        (self.left, self.lzf) = (length, None);
+        (self.left, self.lzf, self.encoded) = (length, None, length);
     }
 
-    pub(super) fn open_lzf(&mut self, packed: u64, length: u64) {
+    /// `start` is the number of the first compressed byte.
+    pub(super) fn open_lzf(&mut self, packed: u64, length: u64, start: u64) {
+        (self.start, self.encoded) = (start, packed);
         (self.left, self.lzf) = (length, Some(Lzf { packed, missing: length, literal: 0 }));
         (self.read, self.write) = (0, 0);
     }
@@ -76,9 +82,28 @@ impl Flow {
         self.left
     }
 
+    /// The length of the string as it stands in the input.
+    pub(super) fn encoded(&self) -> u64 {
+        self.encoded
+    }
+
     /// Bytes of input that belong to the rest of the string.
     pub(super) fn input_left(&self) -> u64 {
         self.lzf.map_or(self.left, |lzf| lzf.packed)
+    }
+
+    /// The number of the first compressed byte, while compressed bytes are read.
+    pub(super) fn compressed_from(&self) -> Option<u64> {
+        self.lzf.map(|_| self.start)
+    }
+
+    /// All of the string has been taken: nothing of it may be left in the input.
+    pub(super) fn end(&mut self) -> Step<()> {
+        if self.lzf.is_some_and(|lzf| lzf.packed != 0) {
+            return fault("bytes are left over once the declared length is reached");
+        }
+        self.close();
+        Ok(())
     }
 
     pub(super) fn close(&mut self) {
@@ -96,9 +121,10 @@ impl Flow {
         let least = usize::try_from(self.left).unwrap_or(usize::MAX).min(want);
         if self.lzf.is_some() {
             if self.write - self.read < least {
-                let need = self.undo(cursor, least)?;
+                let halt = self.undo(cursor, least);
+                // What is broken further on shows once it is needed, so that it does not matter how much has arrived.
                 if self.write - self.read < least {
-                    return Err(Halt::Need(need));
+                    return Err(halt);
                 }
             }
             let bytes = self.window.get(self.read..self.write).unwrap_or_default();
@@ -136,37 +162,28 @@ impl Flow {
         }
     }
 
-    /// Undoes as much as the input gives and the window holds, which has room for `least` untaken bytes. Tells how many more
-    /// bytes of input would take it further.
-    fn undo(&mut self, cursor: &mut Cursor<'_>, least: usize) -> Step<usize> {
-        let Some(mut lzf) = self.lzf else { return Ok(0) };
+    /// Undoes as much as the input gives and the window holds, which has room for `least` untaken bytes. Tells what stands in
+    /// the way of more.
+    fn undo(&mut self, cursor: &mut Cursor<'_>, least: usize) -> Halt {
         if self.read + least + LONGEST_COPY > self.window.len() {
             self.slide();
         }
-        let result = loop {
+        let Some(mut lzf) = self.lzf else { return Halt::Need(1) };
+        let halt = loop {
             match self.instruction(&mut lzf, cursor) {
                 Ok(true) => {}
-                Ok(false) => break Ok(0),
-                Err(Halt::Need(more)) => break Ok(more),
-                Err(fault) => break Err(fault),
+                Ok(false) => break Halt::Need(1),
+                Err(halt) => break halt,
             }
         };
         self.lzf = Some(lzf);
-        result
+        halt
     }
 
     /// One step of the compression. `false` if the window is full or all is undone.
     #[inline]
     fn instruction(&mut self, lzf: &mut Lzf, cursor: &mut Cursor<'_>) -> Step<bool> {
-        let fault = |why| Err(Halt::Fault(RdbErrorKind::Compression(why)));
-        if lzf.missing == 0 {
-            return if lzf.packed == 0 {
-                Ok(false)
-            } else {
-                fault("bytes are left over once the declared length is reached")
-            };
-        }
-        if self.window.len() - self.write < LONGEST_COPY {
+        if lzf.missing == 0 || self.window.len() - self.write < LONGEST_COPY {
             return Ok(false);
         }
         if lzf.literal > 0 {
@@ -191,24 +208,21 @@ impl Flow {
         let most = usize::try_from(lzf.packed).unwrap_or(usize::MAX).min(ahead.bytes.len());
         let whole = most as u64 == lzf.packed;
         ahead.bytes = ahead.bytes.get(..most).unwrap_or_default();
-        let cut = |halt| {
-            if whole {
-                Halt::Fault(RdbErrorKind::Compression("it ends before the declared length is reached"))
-            } else {
-                halt
-            }
+        let cut = |halt| match whole {
+            true => Halt::Fault(RdbErrorKind::Compression("it ends before the declared length is reached")),
+            false => halt,
         };
         let control = ahead.byte().map_err(cut)?;
         if control < 32 {
             let run = u64::from(control) + 1;
-            cursor.pass(&ahead);
-            lzf.packed -= 1;
-            if run > lzf.packed {
+            if run >= lzf.packed {
                 return fault("a run of literal bytes goes beyond the end");
             }
             if run > lzf.missing {
                 return fault("a run of literal bytes goes beyond the declared length");
             }
+            cursor.pass(&ahead);
+            lzf.packed -= 1;
             lzf.literal = run;
             return Ok(true);
         }
@@ -260,4 +274,8 @@ impl Flow {
         self.read -= keep;
         self.write -= keep;
     }
+}
+
+fn fault<T>(why: &'static str) -> Step<T> {
+    Err(Halt::Fault(RdbErrorKind::Compression(why)))
 }

@@ -408,7 +408,7 @@ pub enum Item<'a> {
     Skipped {
         /// What was wrong.
         error: RdbError,
-        /// Bytes of the snapshot that are passed over.
+        /// The length of the broken string as it stands in the snapshot. Elements that were told before the break are part of it.
         bytes: u64,
     },
     /// The key is at its end.

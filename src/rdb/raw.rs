@@ -56,10 +56,7 @@ impl Decoder {
                     Err(halt) => halt,
                 }
             };
-            return match halt {
-                Halt::Need(_) if cursor.at > start => Ok(Some(Found::Raw(start, cursor.at))),
-                halt => Err(halt),
-            };
+            return if cursor.at > start { Ok(Some(Found::Raw(start, cursor.at))) } else { Err(halt) };
         }
     }
 }

@@ -51,7 +51,7 @@ impl Decoder {
             Header::Lzf { packed, length } => {
                 cursor.pass(&ahead);
                 self.stage = next;
-                self.flow.open_lzf(packed, length);
+                self.flow.open_lzf(packed, length, self.offset + cursor.at as u64);
                 self.begin(cursor, role, length)
             }
         }
@@ -78,6 +78,9 @@ impl Decoder {
         let count = bytes.len().min(left);
         self.flow.take(cursor, count);
         let now = done + count as u64;
+        if self.flow.left() == 0 {
+            self.flow.end()?;
+        }
         self.text = (now < length).then_some(Pending { done: now, ..pending });
         if unwanted {
             return Ok(None);
@@ -97,7 +100,7 @@ impl Decoder {
                 length
             }
             Header::Lzf { packed, length } => {
-                self.flow.open_lzf(packed, length);
+                self.flow.open_lzf(packed, length, self.offset + cursor.at as u64);
                 length
             }
             Header::Integer(_) => 0,

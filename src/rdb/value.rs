@@ -258,8 +258,9 @@ impl Decoder {
                     want = more;
                 }
                 Parsed::End(length) => {
+                    self.walk.end(left - length as u64)?;
                     self.flow.take(cursor, length);
-                    self.walk.end(self.flow.left())?;
+                    self.flow.end()?;
                     return Ok(None);
                 }
                 Parsed::Integer { size, value } => {
@@ -308,7 +309,7 @@ fn text_score(ahead: &mut Ahead<'_>) -> Step<f64> {
         255 => Ok(f64::NEG_INFINITY),
         length => {
             let end = ahead.used + usize::from(length);
-            let text = ahead.bytes.get(ahead.used..end).ok_or(Halt::Need(end - ahead.bytes.len()))?;
+            let text = ahead.bytes.get(ahead.used..end).ok_or_else(|| Halt::Need(end - ahead.bytes.len()))?;
             ahead.used = end;
             score(text)
         }
