@@ -1,6 +1,6 @@
 //! The pull decoder: what stands around the values.
 
-use super::crc64::Crc64;
+use super::crc64::Digest;
 use super::flow::{Flow, Place};
 use super::item::{Checksum, Format, Item, Key, Magic, ModuleId, Role, Text};
 use super::kind::{self, Column};
@@ -46,10 +46,10 @@ pub struct Decoder {
     skip_damaged: bool,
     pub(super) offset: u64,
     failed: Option<RdbError>,
-    crc: Crc64,
+    crc: Digest,
     /// Bytes of the present input that are in `crc`.
     digested: usize,
-    found: Found,
+    pub(super) found: Found,
     pub(super) stage: Stage,
     after_skip: Stage,
     format: Format,
@@ -118,7 +118,7 @@ impl Decoder {
             skip_damaged: false,
             offset: 0,
             failed: None,
-            crc: Crc64::new(),
+            crc: Digest::new(),
             digested: 0,
             found: Found::Nothing,
             stage: Stage::Magic,
@@ -225,11 +225,8 @@ impl Decoder {
         self.digested = 0;
         let halt = loop {
             match self.step(&mut cursor) {
-                Ok(None) => {}
-                Ok(Some(found)) => {
-                    self.found = found;
-                    break None;
-                }
+                Ok(false) => {}
+                Ok(true) => break None,
                 Err(Halt::Fault(kind)) => {
                     let here = self.offset + cursor.at as u64;
                     let offset = match (kind, self.flow.compressed_from()) {
@@ -263,7 +260,7 @@ impl Decoder {
         Some(match self.found {
             Found::Nothing => return None,
             Found::Item(item) => item,
-            Found::Raw(from, to) => Item::Raw(input.get(from..to).unwrap_or_default()),
+            Found::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },
             Found::Text { role, place, at, length } => {
                 let text = Text { role, bytes: self.bytes(place, input), at, length };
                 if role == Role::KeyName && at == 0 { Item::Key(self.key(text)) } else { Item::Text(text) }
@@ -295,13 +292,13 @@ impl Decoder {
     /// Takes what was used up so far into the checksum.
     fn digest(&mut self, cursor: &Cursor<'_>) {
         if !self.ignore_checksum && !self.is_over() {
-            self.crc = self.crc.update(cursor.input.get(self.digested..cursor.at).unwrap_or_default());
+            self.crc.update(cursor.input.get(self.digested..cursor.at).unwrap_or_default());
         }
         self.digested = cursor.at;
     }
 
-    /// One step: an item, or nothing to tell yet.
-    fn step(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    /// One step. Tells whether it found an item.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         if let Some(pending) = self.text {
             return self.piece(cursor, pending);
         }
@@ -368,7 +365,7 @@ impl Decoder {
         }
     }
 
-    fn magic(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    fn magic(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         let mut ahead = cursor.ahead();
         // Whatever is no snapshot is refused at the first byte that shows it, however few bytes there are.
         let same = |magic: &[u8]| ahead.bytes.iter().zip(magic).take_while(|(found, wanted)| found == wanted).count();
@@ -388,7 +385,7 @@ impl Decoder {
         self.tell(Item::Start(format), Stage::Opcode)
     }
 
-    fn opcode(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    fn opcode(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         let mut ahead = cursor.ahead();
         let number = ahead.byte()?;
         if self.key.named {
@@ -407,11 +404,11 @@ impl Decoder {
             (253, _) => {
                 let seconds = i32::from_le_bytes(ahead.array()?);
                 self.key.expire_at_ms = Some(i64::from(seconds) * 1000);
-                Ok(None)
+                Ok(false)
             }
             (252, _) => {
                 self.key.expire_at_ms = Some(ahead.i64()?);
-                Ok(None)
+                Ok(false)
             }
             (251, _) => {
                 let (keys, expires) = (ahead.length()?, ahead.length()?);
@@ -420,11 +417,11 @@ impl Decoder {
             (250, _) => self.to(Stage::AuxName),
             (249, _) => {
                 self.key.frequency = Some(ahead.byte()?);
-                Ok(None)
+                Ok(false)
             }
             (248, _) => {
                 self.key.idle_s = Some(ahead.length()?);
-                Ok(None)
+                Ok(false)
             }
             (247, _) => {
                 let (module, opcode, when) = (ModuleId(ahead.length()?), ahead.length()?, ahead.length()?);
@@ -464,7 +461,7 @@ impl Decoder {
         result
     }
 
-    fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         if self.format.version < 5 {
             return self.tell(Item::End(Checksum::Absent), Stage::Over);
         }

@@ -116,26 +116,38 @@ impl Flow {
 
     /// The next bytes of the string: at least `want`, if the string goes on that far. `want` is at most a little more than
     /// [`WHOLE_TEXT`](super::WHOLE_TEXT), for which the window has room beside the history.
-    #[inline]
+    #[inline(always)]
     pub(super) fn available<'b, 'i: 'b>(&'b mut self, cursor: &mut Cursor<'i>, want: usize) -> Step<(&'b [u8], Place)> {
-        let least = usize::try_from(self.left).unwrap_or(usize::MAX).min(want);
         if self.lzf.is_some() {
-            if self.write - self.read < least {
-                let halt = self.undo(cursor, least);
-                // What is broken further on shows once it is needed, so that it does not matter how much has arrived.
-                if self.write - self.read < least {
-                    return Err(halt);
-                }
-            }
-            let bytes = self.window.get(self.read..self.write).unwrap_or_default();
-            return Ok((bytes, Place::Window(self.read, self.write)));
+            return self.undone_bytes(cursor, want);
         }
+        let (rest, left) = (cursor.rest(), usize::try_from(self.left).unwrap_or(usize::MAX));
+        let most = left.min(rest.len());
+        match rest.get(..most) {
+            Some(bytes) if most >= left.min(want) => Ok((bytes, Place::Input(cursor.at, cursor.at + most))),
+            _ => Err(Halt::Need(left.min(want) - most)),
+        }
+    }
+
+    /// What there is of the string, if it stands in the input as it is.
+    #[inline(always)]
+    pub(super) fn at_hand<'i>(&self, cursor: &Cursor<'i>) -> Option<&'i [u8]> {
         let rest = cursor.rest();
-        if rest.len() < least {
-            return Err(Halt::Need(least - rest.len()));
-        }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-        Ok((rest.get(..most).unwrap_or_default(), Place::Input(cursor.at, cursor.at + most)))
+        if self.lzf.is_some() { None } else { rest.get(..most) }
+    }
+
+    fn undone_bytes<'b>(&'b mut self, cursor: &mut Cursor<'_>, want: usize) -> Step<(&'b [u8], Place)> {
+        let least = usize::try_from(self.left).unwrap_or(usize::MAX).min(want);
+        if self.write - self.read < least {
+            let halt = self.undo(cursor, least);
+            // What is broken further on shows once it is needed, so that it does not matter how much has arrived.
+            if self.write - self.read < least {
+                return Err(halt);
+            }
+        }
+        let bytes = self.window.get(self.read..self.write).unwrap_or_default();
+        Ok((bytes, Place::Window(self.read, self.write)))
     }
 
     /// The next `length` bytes of the string, or the fault that it ends before.

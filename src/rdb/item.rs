@@ -390,7 +390,12 @@ pub enum Item<'a> {
     /// between the type byte and the version.
     Module(ModuleId),
     /// Bytes of a module as they stand.
-    Raw(&'a [u8]),
+    Raw {
+        /// The next of them, at least one.
+        bytes: &'a [u8],
+        /// Whether these are the last of the value.
+        last: bool,
+    },
     /// A sparse array begins.
     Array {
         /// The number of its elements.

@@ -88,6 +88,12 @@ impl Walk {
         self.begun
     }
 
+    /// Whether an element of a listpack comes next, with nothing of the one before in between.
+    #[inline(always)]
+    pub(super) fn is_in_listpack(&self) -> bool {
+        self.begun && self.form == Form::Listpack && self.tail == Tail::Nothing
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self.form {
             Form::Listpack => "a listpack",
@@ -140,7 +146,7 @@ impl Walk {
     }
 
     /// What lies at the front of `bytes`; the element after the one before begins there. `left` bytes of the whole are left.
-    #[inline]
+    #[inline(always)]
     pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Step<Parsed> {
         match self.form {
             Form::Listpack => listpack(bytes),
@@ -259,7 +265,7 @@ impl Tail {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn listpack(bytes: &[u8]) -> Step<Parsed> {
     let Some(&first) = bytes.first() else { return Ok(Parsed::Need(1)) };
     let text = |head: usize, length: u64| Ok(Parsed::Text { head, length, tail: Tail::Size(head as u64 + length) });

@@ -33,7 +33,7 @@ enum Part {
 
 impl Decoder {
     /// As much of a module's value as is there, of which the first `left` bytes need not be looked at.
-    pub(super) fn raw(&mut self, cursor: &mut Cursor<'_>, mut left: u64, then: AfterRaw) -> Step<Option<Found>> {
+    pub(super) fn raw(&mut self, cursor: &mut Cursor<'_>, mut left: u64, then: AfterRaw) -> Step<bool> {
         let start = cursor.at;
         loop {
             let rest = cursor.rest().len();
@@ -51,12 +51,17 @@ impl Decoder {
                     }
                     Ok(Part::End) => {
                         self.stage = then.stage();
-                        return Ok(Some(Found::Raw(start, cursor.at)));
+                        self.found = Found::Raw { from: start, to: cursor.at, last: true };
+                        return Ok(true);
                     }
                     Err(halt) => halt,
                 }
             };
-            return if cursor.at > start { Ok(Some(Found::Raw(start, cursor.at))) } else { Err(halt) };
+            if cursor.at == start {
+                return Err(halt);
+            }
+            self.found = Found::Raw { from: start, to: cursor.at, last: false };
+            return Ok(true);
         }
     }
 }

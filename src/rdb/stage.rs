@@ -99,7 +99,7 @@ pub(super) enum Found {
     Nothing,
     Item(Item<'static>),
     Text { role: Role, place: Place, at: u64, length: u64 },
-    Raw(usize, usize),
+    Raw { from: usize, to: usize, last: bool },
 }
 
 impl AfterPacked {

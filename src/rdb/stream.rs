@@ -130,7 +130,7 @@ impl Node {
 
 impl Decoder {
     /// Everything of a stream that is not inside a node's listpack.
-    pub(super) fn stream(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    pub(super) fn stream(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         match self.stage {
             Stage::StreamNodes { left: 0 } => self.to(Stage::StreamState),
             Stage::StreamNodes { left } => self.stream_node_begin(cursor, left - 1),
@@ -189,7 +189,7 @@ impl Decoder {
         }
     }
 
-    fn producers(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    fn producers(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         match self.stage {
             Stage::Idempotence => {
                 let (duration_s, most, producers) =
@@ -219,7 +219,7 @@ impl Decoder {
         }
     }
 
-    fn stream_state(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Found>> {
+    fn stream_state(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
         let counted = self.generation >= 2;
         let state = cursor.number(|ahead| {
             let (length, last) = (ahead.length()?, ahead.id_lengths()?);
@@ -232,7 +232,7 @@ impl Decoder {
         self.tell(Item::Stream(state), Stage::Groups { left: state.groups })
     }
 
-    fn stream_node_begin(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Step<Option<Found>> {
+    fn stream_node_begin(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Step<bool> {
         let mut ahead = cursor.ahead();
         let Header::Plain(16) = ahead.header()? else {
             return Err(invalid("stream", "a node's key of 16 bytes"));
@@ -248,12 +248,13 @@ impl Decoder {
     }
 
     /// The next element of a node's listpack, by its meaning.
-    pub(super) fn stream_node(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<Option<Found>> {
+    pub(super) fn stream_node(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<bool> {
         if let Phase::Name { left, at } = self.node.phase {
             let (from, to) = self.names.name(at);
             self.node.phase = Phase::SharedValue { left, at: to };
             let (role, length) = (Role::EntryField, (to - from) as u64);
-            return Ok(Some(Found::Text { role, place: Place::Names(from, to), at: 0, length }));
+            self.found = Found::Text { role, place: Place::Names(from, to), at: 0, length };
+            return Ok(true);
         }
         let Some(element) = self.element(cursor)? else {
             let Phase::Flags = self.node.phase else {
@@ -285,9 +286,9 @@ impl Decoder {
                 self.node.phase = shared_field(left - 1);
                 match element {
                     Element::Integer(value) => {
-                        let found = self.integer(Role::SharedField, value);
+                        self.integer(Role::SharedField, value)?;
                         self.names.push(self.digits.text());
-                        return Ok(Some(found));
+                        return Ok(true);
                     }
                     Element::Text { place, .. } => {
                         let Self { names, flow, .. } = self;
@@ -320,12 +321,12 @@ impl Decoder {
                 } else {
                     let fields = self.node.shared;
                     let first = self.shared_value(fields, 0);
-                    return Ok(self.entry(fields, first, fields));
+                    return self.entry(fields, first, fields);
                 }
             }
             Phase::Count => {
                 let fields = count(element)?;
-                return Ok(self.entry(fields, own_field(fields), fields.saturating_mul(2)));
+                return self.entry(fields, own_field(fields), fields.saturating_mul(2));
             }
             Phase::SharedValue { left, at } => {
                 self.node.phase = self.shared_value(left - 1, at);
@@ -351,20 +352,20 @@ impl Decoder {
             Phase::Name { left, at } => Phase::Name { left, at },
         };
         self.node.phase = next;
-        Ok(None)
+        Ok(false)
     }
 
     /// An entry begins whose elements are `first` and so on, `elements` of them.
-    fn entry(&mut self, fields: u64, first: Phase, elements: u64) -> Option<Found> {
+    fn entry(&mut self, fields: u64, first: Phase, elements: u64) -> Step<bool> {
         if self.node.is_deleted() {
             self.node.seen_deleted += 1;
             self.node.phase = unwanted(elements);
-            return None;
+            return Ok(false);
         }
         self.node.seen_live += 1;
         self.node.phase = first;
         let named = self.node.flags & FLAG_SHARED == 0 || self.names.fits;
-        Some(Found::Item(Item::Entry(Entry { id: self.node.id, fields, named })))
+        self.tell(Item::Entry(Entry { id: self.node.id, fields, named }), self.stage)
     }
 
     fn shared_value(&self, left: u64, at: usize) -> Phase {

@@ -6,24 +6,25 @@ use super::flow::Place;
 use super::item::{Item, Role};
 use super::packed::{Form, Walk};
 use super::stage::{AfterPacked, Found, Pending, Stage};
-use super::wire::{Cursor, Digits, Halt, Header, Step, invalid};
+use super::wire::{Cursor, Halt, Header, Step, invalid};
 
 impl Decoder {
     #[inline]
-    pub(super) fn tell(&mut self, item: Item<'static>, next: Stage) -> Step<Option<Found>> {
+    pub(super) fn tell(&mut self, item: Item<'static>, next: Stage) -> Step<bool> {
         self.stage = next;
-        Ok(Some(Found::Item(item)))
+        self.found = Found::Item(item);
+        Ok(true)
     }
 
     #[inline]
-    pub(super) fn to(&mut self, next: Stage) -> Step<Option<Found>> {
+    pub(super) fn to(&mut self, next: Stage) -> Step<bool> {
         self.stage = next;
-        Ok(None)
+        Ok(false)
     }
 
     /// A string; `next` comes after it.
     #[inline]
-    pub(super) fn string(&mut self, cursor: &mut Cursor<'_>, role: Role, next: Stage) -> Step<Option<Found>> {
+    pub(super) fn string(&mut self, cursor: &mut Cursor<'_>, role: Role, next: Stage) -> Step<bool> {
         let mut ahead = cursor.ahead();
         let header = ahead.header()?;
         match header {
@@ -35,12 +36,13 @@ impl Decoder {
                 }
                 cursor.at = end;
                 self.stage = next;
-                Ok(Some(Found::Text { role, place: Place::Input(start, end), at: 0, length }))
+                self.found = Found::Text { role, place: Place::Input(start, end), at: 0, length };
+                Ok(true)
             }
             Header::Integer(value) => {
                 cursor.pass(&ahead);
                 self.stage = next;
-                Ok(Some(self.integer(role, value)))
+                self.integer(role, value)
             }
             Header::Plain(length) => {
                 cursor.pass(&ahead);
@@ -57,20 +59,21 @@ impl Decoder {
         }
     }
 
-    pub(super) fn integer(&mut self, role: Role, value: i64) -> Found {
-        self.digits = Digits::of(value);
-        Found::Text { role, place: Place::Number, at: 0, length: self.digits.text().len() as u64 }
+    pub(super) fn integer(&mut self, role: Role, value: i64) -> Step<bool> {
+        self.digits.set(value);
+        self.found = Found::Text { role, place: Place::Number, at: 0, length: self.digits.text().len() as u64 };
+        Ok(true)
     }
 
     /// A string of the present flow begins.
-    pub(super) fn begin(&mut self, cursor: &mut Cursor<'_>, role: Role, length: u64) -> Step<Option<Found>> {
+    pub(super) fn begin(&mut self, cursor: &mut Cursor<'_>, role: Role, length: u64) -> Step<bool> {
         let pending = Pending { role, length, done: 0, unwanted: false };
         self.text = Some(pending);
         self.piece(cursor, pending)
     }
 
     /// The next piece of a string, or the whole if it is short.
-    pub(super) fn piece(&mut self, cursor: &mut Cursor<'_>, pending: Pending) -> Step<Option<Found>> {
+    pub(super) fn piece(&mut self, cursor: &mut Cursor<'_>, pending: Pending) -> Step<bool> {
         let Pending { role, length, done, unwanted } = pending;
         let left = usize::try_from(length - done).unwrap_or(usize::MAX);
         let want = if length <= WHOLE_TEXT as u64 { left } else { 1 };
@@ -83,13 +86,14 @@ impl Decoder {
         }
         self.text = (now < length).then_some(Pending { done: now, ..pending });
         if unwanted {
-            return Ok(None);
+            return Ok(false);
         }
-        Ok(Some(Found::Text { role, place: place.part(0, count), at: done, length }))
+        self.found = Found::Text { role, place: place.part(0, count), at: done, length };
+        Ok(true)
     }
 
     /// The header of a packed string: its walk begins, `after` comes behind it.
-    pub(super) fn open(&mut self, cursor: &mut Cursor<'_>, form: Form, after: AfterPacked) -> Step<Option<Found>> {
+    pub(super) fn open(&mut self, cursor: &mut Cursor<'_>, form: Form, after: AfterPacked) -> Step<bool> {
         let header = cursor.number(|ahead| match ahead.header()? {
             Header::Integer(_) => Err(invalid("packed value", "a string, found an integer")),
             header => Ok(header),

@@ -26,7 +26,7 @@ pub(super) enum Element {
 
 impl Decoder {
     /// What stands between a key's name and its elements.
-    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Step<Option<Found>> {
+    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Step<bool> {
         self.expiry = None;
         match layout {
             Layout::Text => self.string(cursor, Role::Value, Stage::KeyEnd),
@@ -86,7 +86,7 @@ impl Decoder {
     }
 
     /// A node of a list, of which so many are left.
-    pub(super) fn list_node(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Step<Option<Found>> {
+    pub(super) fn list_node(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Step<bool> {
         if left == 0 {
             return self.to(Stage::KeyEnd);
         }
@@ -116,7 +116,7 @@ impl Decoder {
     }
 
     /// A part of a row, of which so many are left.
-    pub(super) fn row(&mut self, cursor: &mut Cursor<'_>, left: u64, column: u8) -> Step<Option<Found>> {
+    pub(super) fn row(&mut self, cursor: &mut Cursor<'_>, left: u64, column: u8) -> Step<bool> {
         if left == 0 {
             return self.to(Stage::KeyEnd);
         }
@@ -146,12 +146,15 @@ impl Decoder {
             }
             Some(Column::ExpiryNow) => {
                 self.stage = next;
-                Ok(self.expiry.take().map(|at_ms| Found::Item(Item::FieldExpiry { at_ms })))
+                match self.expiry.take() {
+                    Some(at_ms) => self.tell(Item::FieldExpiry { at_ms }, next),
+                    None => Ok(false),
+                }
             }
             Some(Column::BinaryExpiry) => {
                 let at_ms = cursor.number(Ahead::i64)?;
                 self.stage = next;
-                Ok((at_ms != -1).then_some(Found::Item(Item::FieldExpiry { at_ms })))
+                if at_ms == -1 { Ok(false) } else { self.tell(Item::FieldExpiry { at_ms }, next) }
             }
             Some(Column::Index) => {
                 let index = cursor.number(Ahead::length)?;
@@ -166,7 +169,7 @@ impl Decoder {
                 1 => {
                     let value = cursor.number(Ahead::i64)?;
                     self.stage = next;
-                    Ok(Some(self.integer(Role::Element, value)))
+                    self.integer(Role::Element, value)
                 }
                 2 => {
                     let value = cursor.number(Ahead::f64)?;
@@ -183,9 +186,12 @@ impl Decoder {
     }
 
     /// The next element of a packed string, in its column.
-    pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<Option<Found>> {
+    pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<bool> {
         if let AfterPacked::StreamNodes(_) = after {
             return self.stream_node(cursor, after);
+        }
+        if self.short(cursor) {
+            return Ok(true);
         }
         let Some(element) = self.element(cursor)? else {
             if self.column != 0 {
@@ -196,29 +202,46 @@ impl Decoder {
         let column = self.columns.get(usize::from(self.column));
         self.column = if usize::from(self.column) + 1 < self.columns.len() { self.column + 1 } else { 0 };
         match (column, element) {
-            (Some(Column::PackedScore), Element::Integer(value)) => Ok(Some(Found::Item(Item::Score(value as f64)))),
+            (Some(Column::PackedScore), Element::Integer(value)) => self.tell(Item::Score(value as f64), self.stage),
             (Some(Column::PackedScore), Element::Text { place, .. }) => {
                 let score = score(self.bytes(place, cursor.input))?;
-                Ok(Some(Found::Item(Item::Score(score))))
+                self.tell(Item::Score(score), self.stage)
             }
             (Some(Column::PackedScore), Element::Long { .. }) => Err(invalid("score", "a number")),
-            (Some(Column::PackedExpiry), Element::Integer(0)) => Ok(None),
-            (Some(Column::PackedExpiry), Element::Integer(at_ms)) => Ok(Some(Found::Item(Item::FieldExpiry { at_ms }))),
+            (Some(Column::PackedExpiry), Element::Integer(0)) => Ok(false),
+            (Some(Column::PackedExpiry), Element::Integer(at_ms)) => self.tell(Item::FieldExpiry { at_ms }, self.stage),
             (Some(Column::PackedExpiry), _) => Err(invalid("expiry of a field", "an integer")),
             (Some(&Column::Text(role)), element) => self.tell_element(cursor, role, element),
             _ => Err(invalid("packed value", "a known column")),
         }
     }
 
-    pub(super) fn tell_element(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        role: Role,
-        element: Element,
-    ) -> Step<Option<Found>> {
+    /// The common case of what follows here: a string below 64 bytes in a listpack, all of it there. Handed on by no enum, it
+    /// takes half the time. `false` if it is anything else.
+    #[inline(always)]
+    fn short(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let Some(&Column::Text(role)) = self.columns.get(usize::from(self.column)) else { return false };
+        let Some(bytes @ [first @ 0x80..=0xbf, ..]) = self.flow.at_hand(cursor) else { return false };
+        let length = usize::from(first & 63);
+        if !self.walk.is_in_listpack() || bytes.get(1 + length) != Some(&(1 + (first & 63))) {
+            return false;
+        }
+        let start = cursor.at + 1;
+        self.found = Found::Text { role, place: Place::Input(start, start + length), at: 0, length: length as u64 };
+        self.flow.take(cursor, length + 2);
+        self.walk.passed(length as u64 + 2);
+        self.column = if usize::from(self.column) + 1 < self.columns.len() { self.column + 1 } else { 0 };
+        true
+    }
+
+    #[inline]
+    pub(super) fn tell_element(&mut self, cursor: &mut Cursor<'_>, role: Role, element: Element) -> Step<bool> {
         match element {
-            Element::Integer(value) => Ok(Some(self.integer(role, value))),
-            Element::Text { place, length } => Ok(Some(Found::Text { role, place, at: 0, length })),
+            Element::Integer(value) => self.integer(role, value),
+            Element::Text { place, length } => {
+                self.found = Found::Text { role, place, at: 0, length };
+                Ok(true)
+            }
             Element::Long { length } => self.begin(cursor, role, length),
         }
     }
@@ -231,6 +254,7 @@ impl Decoder {
     }
 
     /// The next element of the packed string; none at its end, which is checked.
+    #[inline]
     pub(super) fn element(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Element>> {
         if !self.walk.is_begun() {
             let length = self.walk.header_length();

@@ -167,12 +167,12 @@ pub(super) struct Digits {
 impl Digits {
     pub(super) const NONE: Self = Self { bytes: [0; 20], start: 20 };
 
-    pub(super) fn of(value: i64) -> Self {
-        let mut digits = Self::NONE;
+    pub(super) fn set(&mut self, value: i64) {
+        let mut start = 20;
         let mut rest = value.unsigned_abs();
-        for place in digits.bytes.iter_mut().rev() {
+        for place in self.bytes.iter_mut().rev() {
             *place = b'0' + (rest % 10) as u8;
-            digits.start -= 1;
+            start -= 1;
             rest /= 10;
             if rest == 0 {
                 break;
@@ -180,12 +180,12 @@ impl Digits {
         }
         if value < 0 {
             // 19 digits are the most, so there is a place left.
-            digits.start -= 1;
-            if let Some(place) = digits.bytes.get_mut(usize::from(digits.start)) {
+            start -= 1;
+            if let Some(place) = self.bytes.get_mut(usize::from(start)) {
                 *place = b'-';
             }
         }
-        digits
+        self.start = start;
     }
 
     pub(super) fn text(&self) -> &[u8] {
@@ -200,7 +200,9 @@ mod tests {
     #[test]
     fn integers_as_text() {
         for value in [0, 1, -1, 9, 10, -10, 12345, i64::from(i32::MIN), i64::MAX, i64::MIN] {
-            assert_eq!(Digits::of(value).text(), value.to_string().as_bytes());
+            let mut digits = Digits::NONE;
+            digits.set(value);
+            assert_eq!(digits.text(), value.to_string().as_bytes());
         }
     }
 }

@@ -8,3 +8,4 @@ mod encodings;
 mod hostile;
 mod oracle;
 mod run;
+mod whole;

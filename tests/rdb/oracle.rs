@@ -246,6 +246,7 @@ impl Oracle<'_> {
             }
         }
         self.seen.push(Seen::Raw(self.bytes[start..self.at].to_vec()));
+        self.seen.push(Seen::Other("end of raw bytes".into()));
     }
 
     fn value(&mut self, number: u8) {

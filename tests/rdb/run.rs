@@ -88,11 +88,14 @@ fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
             bytes.extend_from_slice(text.bytes);
             assert_eq!(bytes.len() as u64 == text.length, text.is_last());
         }
-        Item::Raw(raw) => {
+        Item::Raw { bytes: raw, last } => {
             assert!(!raw.is_empty());
             match seen.last_mut() {
                 Some(Seen::Raw(bytes)) => bytes.extend_from_slice(raw),
                 _ => seen.push(Seen::Raw(raw.to_vec())),
+            }
+            if last {
+                seen.push(Seen::Other("end of raw bytes".into()));
             }
         }
         item => seen.push(Seen::Other(format!("{item:?}"))),
