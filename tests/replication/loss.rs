@@ -347,6 +347,37 @@ fn without_filter(shell: &mut Shell) {
 }
 
 #[test]
+fn without_fork_a_dead_place_is_none_to_resume_from() {
+    let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let info = |backlog: u8, offset: u64| {
+        let text = format!(
+            "master_replid:{ID}\r\nmaster_repl_offset:{offset}\r\nrepl_backlog_active:{backlog}\r\nrepl_backlog_first_byte_offset:1\r\n"
+        );
+        format!("${}\r\n{text}\r\n", text.len())
+    };
+    let mut handshake = |shell: &mut Shell, info: &str| {
+        while let Some(sent) = shell.sent().first() {
+            match sent.as_str() {
+                "INFO" => shell.arrive(info.as_bytes()),
+                psync if psync.starts_with("PSYNC") => break,
+                _ => shell.arrive(b"+OK\r\n"),
+            }
+        }
+    };
+    handshake(&mut shell, &info(1, 50));
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    // The primary has freed its backlog: the id it shows dies with the next replica.
+    handshake(&mut shell, &info(0, 70));
+    let seen = shell.events();
+    assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+    assert!(matches!(seen.last(), Some(Seen::Failed(SessionError::NoBacklog))), "{seen:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 50);
+}
+
+#[test]
 fn there_is_always_a_pause() {
     for backoff in [
         Backoff { first_ms: 0, longest_ms: 0, attempts: None },

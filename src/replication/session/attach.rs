@@ -95,6 +95,11 @@ impl Session {
         match self.gap(from, to) {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
+            // What it shows without a backlog is dead: no place to resume from.
+            OnGap::Continue if info.now().is_none() => {
+                self.position = Some(from);
+                self.fail(SessionError::NoBacklog)
+            }
             OnGap::Continue => self.ask_info(false),
         }
     }
