@@ -16,7 +16,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Ends the follower: what blocks in it returns, and `next` gives `None` from now on.
+    /// Ends the follower: what blocks in it returns, and `next` gives `None` from now on. Only connecting is not cut short: it ends with
+    /// its own time-out, or when the caller's connector returns.
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
         if let Some(remote) = self.shared.remote() {

@@ -23,8 +23,11 @@ use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, Sessi
 ///
 /// 1. connect, then [`connected`](Self::connected);
 /// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
-/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent);
-/// 4. when the link ends or cannot be made, [`closed`](Self::closed), once everything that was read has been polled.
+/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent), in as many pieces as the link takes;
+/// 4. wait until there is something to read, or until [`deadline_ms`](Self::deadline_ms); if nothing came until then,
+///    [`silent`](Self::silent), and poll again in any case;
+/// 5. when the link ends by itself or cannot be made, [`closed`](Self::closed), once everything that was read has been polled. Not for
+///    a link that is dropped because the session said [`Progress::Reconnect`]: that would count as another failure.
 ///
 /// Times are milliseconds of one clock of the shell's choice that never runs backwards.
 ///
@@ -290,7 +293,8 @@ impl Session {
         self.outbox.sent(count);
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never. Where it is
+    /// the limit of silence, it moves on only with new bytes: call [`silent`](Self::silent) then.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
