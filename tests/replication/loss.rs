@@ -356,7 +356,7 @@ fn without_fork_a_dead_place_is_none_to_resume_from() {
         );
         format!("${}\r\n{text}\r\n", text.len())
     };
-    let mut handshake = |shell: &mut Shell, info: &str| {
+    let handshake = |shell: &mut Shell, info: &str| {
         while let Some(sent) = shell.sent().first() {
             match sent.as_str() {
                 "INFO" => shell.arrive(info.as_bytes()),
