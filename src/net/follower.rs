@@ -230,7 +230,7 @@ impl<T: Transport> Follower<T> {
 
     /// For other threads, and for signal handling.
     pub fn handle(&self) -> Handle {
-        self.shared.handle()
+        Handle { shared: Arc::clone(&self.shared) }
     }
 
     pub(super) fn start(
@@ -239,6 +239,7 @@ impl<T: Transport> Follower<T> {
         login: Box<Ask<Login>>,
         options: Options,
         buffer: usize,
+        handle: Handle,
     ) -> Result<Self, Error> {
         let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
@@ -254,7 +255,7 @@ impl<T: Transport> Follower<T> {
             pending: 0,
             ahead: None,
             reconnect_at_ms: None,
-            shared: Arc::new(Shared::default()),
+            shared: handle.shared,
             began: Instant::now(),
         };
         follower.shared.set_link(None);

@@ -172,8 +172,8 @@ struct Size(u64);
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = match self.0 {
-            ..0x10_0000 => return write!(f, "{} KiB", self.0 >> 10),
-            ..0x4000_0000 => (1 << 20, "MiB"),
+            ..=0xf_ffff => return write!(f, "{} KiB", self.0 >> 10),
+            0x10_0000..=0x3fff_ffff => (1 << 20, "MiB"),
             _ => (1 << 30, "GiB"),
         };
         write!(f, "{}.{} {name}", self.0 / unit, self.0 % unit * 10 / unit)

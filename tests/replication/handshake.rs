@@ -438,6 +438,34 @@ fn a_getack_is_answered_at_once_with_the_offset_before_it() {
 }
 
 #[test]
+fn a_getack_that_comes_when_an_acknowledgement_is_due_is_answered_too() {
+    let start = Start::At(format!("{ID}:100:0").parse().unwrap());
+    let mut shell = Shell::connected(Options { start, ack: Ack::Received, ..Options::default() });
+    to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
+    shell.sent();
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.sent();
+    shell.now_ms += 1000;
+    shell.arrive(b"*1\r\n$4\r\nping\r\n*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n");
+    assert_eq!(shell.sent(), ["REPLCONF ACK 114"]);
+}
+
+/// The primary starts the stream at an acknowledgement, so the first must not wait because a newline was due.
+#[test]
+fn a_snapshot_that_ends_when_a_newline_is_due_is_acknowledged_at_once() {
+    let mut shell = Shell::connected(Options::default());
+    to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
+    shell.sent();
+    shell.arrive(format!("+FULLRESYNC {ID} 1\r\n$EOF:{MARK}\r\n").as_bytes());
+    shell.sent();
+    shell.now_ms += 1000;
+    shell.arrive(&[&empty_snapshot(0), MARK.as_bytes()].concat());
+    assert_eq!(shell.sent(), ["REPLCONF ACK 0"]);
+    shell.pass(100);
+    assert_eq!(shell.sent(), ["REPLCONF ACK 0"]);
+}
+
+#[test]
 fn applied_acknowledges_what_was_committed() {
     let start = Start::At(format!("{ID}:100:0").parse().unwrap());
     let mut shell = Shell::connected(Options { start, ack: Ack::Applied, ..Options::default() });

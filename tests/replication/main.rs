@@ -4,6 +4,7 @@
 
 mod acks;
 mod corpus;
+mod deadlines;
 mod handshake;
 mod hostile;
 mod loss;

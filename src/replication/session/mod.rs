@@ -74,6 +74,8 @@ pub struct Session {
     received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
+    /// When the shell last showed up.
+    polled_ms: u64,
 }
 
 /// What [`Session::poll`] found.
@@ -87,7 +89,8 @@ pub enum Progress {
         /// The least number of further bytes that can complete anything: the buffer must come to have room for them.
         at_least: usize,
     },
-    /// Drop the link and all unread bytes, wait so many milliseconds, connect again, and call [`Session::connected`].
+    /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call
+    /// [`Session::connected`].
     Reconnect {
         /// Milliseconds to wait; 0: at once.
         after_ms: u64,
@@ -192,6 +195,7 @@ impl Session {
             received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
+            polled_ms: 0,
             options,
         }
     }
@@ -261,10 +265,14 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        self.keep_alive(now_ms);
+        self.polled_ms = now_ms;
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
         progress
     }
 
@@ -293,12 +301,34 @@ impl Session {
         self.outbox.sent(count);
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never. Where it is
-    /// the limit of silence, it moves on only with new bytes: call [`silent`](Self::silent) then.
+    /// Prepares the acknowledgement that is due, if one is, as [`poll`](Self::poll) does before it looks at the bytes. For a shell that
+    /// can take no event at the moment: it stops reading, and calls this at the [deadline](Self::deadline_ms) instead of `poll`.
+    pub fn keep_alive(&mut self, now_ms: u64) {
+        self.polled_ms = now_ms;
+        if now_ms < self.next_ack_ms {
+            return;
+        }
+        match self.heartbeat() {
+            Some(Heartbeat::Newline) => {
+                if self.outbox.is_empty() {
+                    self.outbox.newline();
+                }
+                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
+            }
+            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
+            None => {}
+        }
+    }
+
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
-            limit => self.last_received_ms.saturating_add(limit),
+            // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
+            limit => match self.last_received_ms.saturating_add(limit) {
+                passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
+                to_come => to_come,
+            },
         };
         match self.heartbeat() {
             Some(_) => self.next_ack_ms.min(silence),
@@ -351,7 +381,7 @@ impl Session {
                 Phase::Asking(request) => self.ask(request),
                 Phase::Attaching(request) => self.read_answer(request, unread, now_ms),
                 Phase::Header(purpose) => self.read_header(purpose, unread),
-                Phase::Offline => Turn::Wait(1),
+                Phase::Offline => return Progress::Reconnect { after_ms: 0 },
                 Phase::Down { after_ms } => return Progress::Reconnect { after_ms },
                 Phase::Failed(error) => return Progress::Failed(error),
                 Phase::Ended => return Progress::Ended,
@@ -402,32 +432,19 @@ impl Session {
         }
     }
 
-    fn keep_alive(&mut self, now_ms: u64) {
-        if now_ms < self.next_ack_ms {
-            return;
-        }
-        match self.heartbeat() {
-            // Nothing goes out before this moment's bytes have: to look again at once would be to spin.
-            Some(_) if !self.outbox.is_empty() => self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS),
-            Some(Heartbeat::Newline) => {
-                self.outbox.newline();
-                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            }
-            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
-            None => {}
-        }
-    }
-
     /// An acknowledgement that the one before it still blocks is left out: the next says as much.
     fn send_ack(&mut self, offset: u64, now_ms: u64) {
-        if self.recorded || !self.outbox.is_empty() {
+        if self.recorded {
+            return;
+        }
+        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
+        self.next_ack_ms = now_ms.saturating_add(interval);
+        if !self.outbox.is_empty() {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
         // The outbox is empty and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
-        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
-        self.next_ack_ms = now_ms.saturating_add(interval);
     }
 
     fn acknowledged(&self, offset: u64) -> u64 {
