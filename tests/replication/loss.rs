@@ -378,6 +378,20 @@ fn without_fork_a_dead_place_is_none_to_resume_from() {
 }
 
 #[test]
+fn a_server_that_lags_behind_is_not_called_another_history() {
+    let mut shell = attached(Options::default());
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell);
+    // A replica of the same primary that has not come as far as we have.
+    shell.arrive(format!("+FULLRESYNC {ID} 900\r\n").as_bytes());
+    let Some(Seen::Failed(SessionError::HistoryLost(gap))) = shell.events().pop() else { panic!() };
+    assert_eq!((gap.to.offset, gap.missed), (900, None));
+    let words = gap.to_string();
+    assert!(words.contains("100 bytes behind") && !words.contains("another history"), "{words}");
+}
+
+#[test]
 fn there_is_always_a_pause() {
     for backoff in [
         Backoff { first_ms: 0, longest_ms: 0, attempts: None },
