@@ -146,7 +146,7 @@ fn keys_of(lines: &[u8]) -> Vec<u32> {
 #[ignore = "needs real servers: tests/run"]
 fn runs_that_are_interrupted_add_up() {
     for (kind, signal) in [(Kind::Redis62, "INT"), (Kind::Redis82, "TERM"), (Kind::Valkey91, "INT")] {
-        let server = Server::start(kind);
+        let server = Server::start_with(kind, &["--repl-backlog-size", "100mb"]);
         server.make_backlog();
         let mut tool = Tool::start(&["tail", &server.address(), "--format", "json"]);
         tool.event_named("attached");
@@ -155,7 +155,8 @@ fn runs_that_are_interrupted_add_up() {
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut client = server.client();
-                for round in 0.. {
+                // An end that a failing test meets, too.
+                for round in 0..100_000 {
                     if enough.load(Ordering::Acquire) {
                         return 3 * round;
                     }
@@ -163,7 +164,7 @@ fn runs_that_are_interrupted_add_up() {
                     let block = [set(0), command(&["MULTI"]), set(1), set(2), command(&["EXEC"])];
                     client.pipeline(&block);
                 }
-                0
+                unreachable!("the runs took too long")
             });
             for run in 0..10 {
                 let mut lines = tool.until(b"\"command\"");
