@@ -10,7 +10,7 @@ pub(crate) struct Info {
     valkey_version: Option<Excerpt<24>>,
     pub(crate) role: Option<Role>,
     /// A replica says so of the link to its own primary.
-    pub(crate) link_is_down: bool,
+    link_is_down: bool,
     replid: Option<ReplicationId>,
     replid2: Option<ReplicationId>,
     second_offset: Option<u64>,
@@ -68,6 +68,11 @@ impl Info {
     /// changes them.
     pub(crate) fn now(&self) -> Option<Position> {
         self.shown().filter(|_| self.backlog_active)
+    }
+
+    /// A replica that takes its data anew: it has no backlog until it is done, and says so only to PSYNC.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.link_is_down && self.now().is_none()
     }
 
     /// The id and offset shown, whether they can be started from or not.

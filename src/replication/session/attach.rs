@@ -17,6 +17,8 @@ use crate::{Byte, ProtocolError, ProtocolErrorKind};
 /// Said of a place that was told on one link and refused on the next.
 const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
 
+const OUT_OF_STEP: &[u8] = b"it is a replica, and its own link is down or not in step yet";
+
 /// What is asked of the primary.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Request {
@@ -77,10 +79,8 @@ impl Session {
 
     /// The way for servers without the filter, and for those who want no fork.
     fn ask_info(&mut self, probe: bool) -> Turn {
-        if self.handshake.info().is_some_and(|info| info.link_is_down && info.now().is_none()) {
-            // A replica that takes its data anew has no backlog until it is done, and says so only to PSYNC.
-            return self
-                .lose(Why::Refused(Excerpt::new(b"it is a replica, and its own link is down or not in step yet")));
+        if self.handshake.info().is_some_and(Info::is_out_of_step) {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         match self.handshake.info().map(Info::now) {
             Some(Some(position)) => self.ask_next(Request::Info(position)),
@@ -95,6 +95,9 @@ impl Session {
         let Some(info) = self.handshake.info().copied() else { return self.fail(SessionError::InfoNeeded) };
         if info.covers(&from) {
             return self.ask_next(Request::Resume(from));
+        }
+        if info.is_out_of_step() {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
         match self.gap(from, to) {
