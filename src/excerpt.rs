@@ -46,7 +46,7 @@ impl<const N: usize> Excerpt<N> {
         self.cut
     }
 
-    fn append(&mut self, text: &[u8]) {
+    pub(crate) fn append(&mut self, text: &[u8]) {
         let room = N - self.length;
         let kept = text.len().min(room);
         if let (Some(to), Some(from)) = (self.bytes.get_mut(self.length..self.length + kept), text.get(..kept)) {

@@ -1,6 +1,13 @@
 //! The room `net`: buffer, links, readers.
 #![cfg(feature = "std")]
+#![allow(clippy::unwrap_used)]
 
+#[path = "net/readers.rs"]
+mod readers;
+#[path = "net/recorded.rs"]
+mod recorded;
+#[path = "net/replay.rs"]
+mod replay;
 #[path = "net/ring.rs"]
 mod ring;
 #[path = "net/transport.rs"]

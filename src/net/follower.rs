@@ -1,102 +1,496 @@
-//! The blocking follower.
-#![allow(missing_docs, unused_variables, clippy::todo, unused)]
+//! The blocking follower: connects, reads, writes and waits as its session says.
+
+use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::replication::*;
+use thiserror::Error;
 
-/// Follows a primary, one event at a time.
-pub struct Follower {}
-/// Chooses how.
-pub struct Builder {}
-/// Works from other threads, also while an event is borrowed or a read blocks.
-#[derive(Clone)]
-pub struct Handle {}
+use crate::MAX_COMMAND;
+use crate::limits::HANDSHAKE_REPLY;
+use crate::net::builder::Ask;
+use crate::net::handle::Shared;
+use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
+use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
-#[derive(Debug, thiserror::Error)]
+/// Follows a primary, one event after another, in the caller's own thread.
+///
+/// ```no_run
+/// use redtail::{Event, Follower};
+///
+/// let mut follower = Follower::builder("127.0.0.1:6379").connect()?;
+/// while let Some(event) = follower.next()? {
+///     match event {
+///         Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
+///         Event::Gap(gap) => eprintln!("history lost: {gap}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), redtail::Error>(())
+/// ```
+///
+/// It reconnects by itself (see [`Options::backoff`]) and acknowledges from within `next`: whoever works on one event for longer than
+/// the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
+pub struct Follower<T: Transport = Socket> {
+    session: Session,
+    connector: Box<Ask<T>>,
+    login: Box<Ask<Login>>,
+    link: Option<Link<T>>,
+    ring: Ring,
+    ring_base: usize,
+    ring_limit: usize,
+    /// Bytes of the last event, to be dropped when the next is asked for.
+    pending: usize,
+    /// What a look ahead has found and nobody has taken yet, and the position before it.
+    ahead: Option<(Progress, Option<Position>)>,
+    /// When to connect again, on the follower's clock.
+    reconnect_at_ms: Option<u64>,
+    shared: Arc<Shared>,
+    began: Instant,
+}
+
+/// User and password, asked for at every connect.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// The ACL user; `None` for the default user.
+    pub user: Option<String>,
+    /// The password; `None`: none is sent.
+    pub password: Option<Vec<u8>>,
+}
+
+/// Why a follower ended.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The session is over.
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Session(Box<SessionError>),
     /// The first connection could not be made.
     #[error("can't connect to {target}: {source}")]
-    Connect { target: String, source: io::Error },
-    #[error("{0}")]
-    Address(String),
+    Connect {
+        /// The address as it was given.
+        target: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The address can't be read.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
+    #[error("can't get user and password: {0}")]
+    Login(io::Error),
+    /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
+    #[error(transparent)]
+    Buffer(#[from] Full),
+    /// The builder has an address, and is to be finished with `connect`.
+    #[error("{0} is an address: finish its builder with connect()")]
+    NotConnectable(String),
 }
 
-impl Follower {
-    /// `host:port` or `unix:PATH`.
-    pub fn builder(target: impl Into<String>) -> Builder {
-        todo!()
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
+        Self::Session(Box::new(error))
     }
+}
+
+struct Link<T> {
+    transport: T,
+    remote: Option<Arc<dyn Remote>>,
+    read_timeout: Option<Duration>,
+    /// What a write has met. The server may have said why before it closed, so what it sent is read first.
+    write_error: Option<io::Error>,
+}
+
+/// How a search for the next event ended.
+enum Search {
+    Event,
+    Idle,
+    Drained,
+    Over,
+}
+
+/// How long a search may take.
+#[derive(Clone, Copy)]
+enum Patience {
+    Endless,
+    Until(u64),
+    None,
+}
+
+impl Follower<Socket> {
+    /// Chooses how to follow the server at `target`: `host:port`, `[address]:port` or `unix:PATH`.
+    pub fn builder(target: impl Into<String>) -> Builder<Socket> {
+        Builder::new(target)
+    }
+}
+
+impl<T: Transport> Follower<T> {
+    /// The next event; waits for it. `None` after [`Handle::stop`], and after the server has closed the link while reconnection is
+    /// off. What the event borrows lives until the next call.
+    ///
+    /// # Errors
+    /// Why following is over. Final: the same comes again at every later call.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator's items can't borrow from it; see `events` for one whose items own"
+    )]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
-        todo!()
+        Ok(match self.search(Patience::Endless)? {
+            Search::Event => Some(self.session.event(self.ring.readable())),
+            Search::Idle | Search::Drained | Search::Over => None,
+        })
     }
-    /// `Event::Idle` when nothing came in time.
+
+    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`]. With zero it takes what is there already. Connecting
+    /// anew may take longer: as long as the connector takes.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Event<'_>>, Error> {
-        todo!()
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let until = self.now_ms().saturating_add(limit_ms);
+        Ok(match self.search(Patience::Until(until))? {
+            Search::Event => Some(self.session.event(self.ring.readable())),
+            Search::Idle | Search::Drained => Some(Event::Idle(Idle { position: self.session.position() })),
+            Search::Over => None,
+        })
     }
-    /// Whether a whole event may still lie in the buffer (no read needed).
-    pub fn is_drained(&self) -> bool {
-        todo!()
+
+    /// Waits for the next event and hands it to `each`, then every further event that is already here, without reading again.
+    /// `each` may end the batch early with [`ControlFlow::Break`]. Gives false when following is over.
+    ///
+    /// This is the fastest way to follow, and the natural moment to flush an output is when it returns.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn batch(&mut self, mut each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> Result<bool, Error> {
+        let mut patience = Patience::Endless;
+        loop {
+            match self.search(patience)? {
+                Search::Event => {
+                    if each(self.session.event(self.ring.readable())).is_break() {
+                        return Ok(true);
+                    }
+                    patience = Patience::None;
+                }
+                Search::Idle | Search::Drained => return Ok(true),
+                Search::Over => return Ok(false),
+            }
+        }
     }
+
+    /// All further events as an ordinary iterator, to filter, map, take and collect. Its items own what they hold: this is the form
+    /// that allocates. It ends as [`next`](Self::next) does, and after the first error.
+    ///
+    /// ```no_run
+    /// use redtail::net::OwnedEvent;
+    ///
+    /// let mut follower = redtail::Follower::builder("127.0.0.1:6379").connect()?;
+    /// let first_ten_deletions: Vec<_> = follower
+    ///     .events()
+    ///     .filter_map(|event| match event {
+    ///         Ok(OwnedEvent::Command(command)) if command.args[0].eq_ignore_ascii_case(b"DEL") => Some(command),
+    ///         _ => None,
+    ///     })
+    ///     .take(10)
+    ///     .collect();
+    /// # Ok::<(), redtail::Error>(())
+    /// ```
+    pub fn events(&mut self) -> Events<'_, T> {
+        Events { follower: self, over: false }
+    }
+
+    /// Whether the next call would have to read: no whole event is left in what has been received. The moment to flush an output.
+    pub fn is_drained(&mut self) -> bool {
+        if self.ahead.is_none() {
+            let position = self.session.position();
+            self.drop_pending();
+            self.ahead = Some((self.poll(), position));
+        }
+        !matches!(self.ahead, Some((Progress::Event, _)))
+    }
+
+    /// The last place that can be resumed from.
     pub fn position(&self) -> Option<Position> {
-        todo!()
+        match self.ahead {
+            // Seen, but not handed out yet.
+            Some((Progress::Event, before)) => before,
+            _ => self.session.position(),
+        }
     }
+
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this replication offset is safely kept. After a gap or a snapshot
+    /// only offsets of what came after it are to be given.
     pub fn commit(&mut self, offset: u64) {
-        todo!()
+        self.session.commit(offset);
     }
+
+    /// For other threads, and for signal handling.
     pub fn handle(&self) -> Handle {
-        todo!()
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    pub(super) fn start(
+        target: String,
+        connector: Box<Ask<T>>,
+        login: Box<Ask<Login>>,
+        options: Options,
+        buffer: usize,
+        handle: Handle,
+    ) -> Result<Self, Error> {
+        let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
+        let mut follower = Self {
+            session: Session::new(options),
+            connector,
+            login,
+            link: None,
+            ring: Ring::with_capacity(buffer),
+            ring_base: buffer,
+            // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
+            ring_limit: limit.saturating_add(buffer),
+            pending: 0,
+            ahead: None,
+            reconnect_at_ms: None,
+            shared: handle.shared,
+            began: Instant::now(),
+        };
+        follower.shared.set_link(None);
+        match follower.connect()? {
+            Ok(()) => {}
+            Err(error) if options.retry_first => follower.closed(&error),
+            Err(source) => return Err(Error::Connect { target, source }),
+        }
+        Ok(follower)
+    }
+
+    fn search(&mut self, patience: Patience) -> Result<Search, Error> {
+        let mut tried = false;
+        loop {
+            if self.shared.is_stopped() {
+                self.unlink();
+                return Ok(Search::Over);
+            }
+            let progress = match self.ahead.take() {
+                Some((progress, _)) => progress,
+                None => {
+                    self.drop_pending();
+                    self.poll()
+                }
+            };
+            match (progress, patience) {
+                (Progress::Event, _) => return Ok(Search::Event),
+                (Progress::Failed(error), _) => {
+                    self.unlink();
+                    return Err(error.into());
+                }
+                (Progress::Ended, _) => {
+                    self.unlink();
+                    return Ok(Search::Over);
+                }
+                (Progress::Space { .. } | Progress::Reconnect { .. }, Patience::None) => return Ok(Search::Drained),
+                // However short the patience, one read is tried: what is there already would otherwise never come.
+                (Progress::Space { .. }, Patience::Until(until)) if tried && until <= self.now_ms() => {
+                    return Ok(Search::Idle);
+                }
+                (Progress::Space { at_least }, _) => {
+                    tried = true;
+                    self.drop_pending();
+                    self.read(at_least, patience)?;
+                }
+                (Progress::Reconnect { after_ms }, _) => {
+                    if self.reconnect(after_ms, patience)? {
+                        return Ok(Search::Idle);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One look at what has been received, and whatever the session then wants to send.
+    #[inline]
+    fn poll(&mut self) -> Progress {
+        let now = self.now_ms();
+        let progress = self.session.poll(self.ring.readable(), now);
+        self.pending = self.session.consumed();
+        self.shared.set_heartbeat(self.session.heartbeat());
+        if !self.session.to_send().is_empty() {
+            self.send();
+        }
+        progress
+    }
+
+    #[inline]
+    fn drop_pending(&mut self) {
+        self.ring.consume(self.pending);
+        self.pending = 0;
+    }
+
+    fn send(&mut self) {
+        let bytes = self.session.to_send();
+        let count = bytes.len();
+        if let Some(link) = self.link.as_mut().filter(|link| link.write_error.is_none()) {
+            let sent = match &link.remote {
+                Some(remote) => remote.send(bytes),
+                None => link.transport.write_all(bytes),
+            };
+            link.write_error = sent.err();
+        }
+        self.session.sent(count);
+    }
+
+    /// Reads once.
+    fn read(&mut self, at_least: usize, patience: Patience) -> Result<(), Error> {
+        let now = self.now_ms();
+        let up = match patience {
+            Patience::Until(until) => until,
+            Patience::Endless | Patience::None => u64::MAX,
+        };
+        self.ring.shrink(self.ring_base);
+        self.ring.make_room(at_least, self.ring_limit)?;
+        let wait = self.session.deadline_ms().min(up).saturating_sub(now).clamp(1, LONGEST_READ_MS);
+        let Some(link) = &mut self.link else {
+            self.closed(&io::Error::from(io::ErrorKind::NotConnected));
+            return Ok(());
+        };
+        let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(self.ring.space()));
+        match read {
+            Ok(0) => self.session.closed(Closed::ByPeer, self.now_ms()),
+            Ok(count) => {
+                self.ring.filled(count);
+                let received = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.session.stamp(u64::try_from(received.as_millis()).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                match link.write_error.take() {
+                    Some(error) => self.closed(&error),
+                    None => self.session.silent(self.now_ms()),
+                }
+            }
+            Err(error) => self.closed(&error),
+        }
+        Ok(())
+    }
+
+    /// Waits and connects. Gives true when the time is up before that.
+    fn reconnect(&mut self, after_ms: u64, patience: Patience) -> Result<bool, Error> {
+        self.unlink();
+        let now = self.now_ms();
+        let at = *self.reconnect_at_ms.get_or_insert(now.saturating_add(after_ms));
+        if at > now {
+            let until = match patience {
+                Patience::Until(until) if until <= now => return Ok(true),
+                Patience::Until(until) => at.min(until),
+                Patience::Endless | Patience::None => at,
+            };
+            self.shared.pause(Duration::from_millis(until - now));
+            return Ok(false);
+        }
+        self.reconnect_at_ms = None;
+        match self.connect() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.closed(&error),
+            // What gave a password at the start will give one again: a file that is being replaced, a service that restarts.
+            Err(error @ Error::Login(_)) => self.closed(&io::Error::other(error.to_string())),
+            Err(error) => return Err(error),
+        }
+        Ok(false)
+    }
+
+    /// The outer error is final, the inner one is a link that could not be made.
+    fn connect(&mut self) -> Result<io::Result<()>, Error> {
+        let login = (self.login)().map_err(Error::Login)?;
+        let made = (self.connector)().and_then(|transport| {
+            let remote = transport.remote()?.map(Arc::from);
+            Ok(Link { transport, remote, read_timeout: None, write_error: None })
+        });
+        let link = match made {
+            Ok(link) => link,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.shared.set_link(link.remote.clone());
+        self.link = Some(link);
+        let credentials =
+            Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
+        self.session.connected(credentials, self.now_ms());
+        Ok(Ok(()))
+    }
+
+    fn closed(&mut self, error: &io::Error) {
+        self.session.closed(Closed::Failed(&error.to_string()), self.now_ms());
+    }
+
+    fn unlink(&mut self) {
+        if self.link.take().is_some() {
+            self.shared.set_link(None);
+        }
+        self.pending = 0;
+        self.ring.consume(self.ring.len());
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
-impl Builder {
-    pub fn options(self, options: Options) -> Self {
-        todo!()
-    }
-    pub fn start(self, start: Start) -> Self {
-        todo!()
-    }
-    pub fn on_gap(self, on_gap: OnGap) -> Self {
-        todo!()
-    }
-    pub fn ack(self, ack: Ack) -> Self {
-        todo!()
-    }
-    pub fn allow_probe(self, yes: bool) -> Self {
-        todo!()
-    }
-    pub fn retry_first(self, yes: bool) -> Self {
-        todo!()
-    }
-    pub fn control(self, yes: bool) -> Self {
-        todo!()
-    }
-    pub fn parts(self, threshold: Option<u64>) -> Self {
-        todo!()
-    }
-    pub fn label(self, label: Label) -> Self {
-        todo!()
-    }
-    pub fn reconnect(self, backoff: Backoff) -> Self {
-        todo!()
-    }
-    pub fn user(self, user: impl Into<String>) -> Self {
-        todo!()
-    }
-    pub fn password(self, password: impl Into<Vec<u8>>) -> Self {
-        todo!()
-    }
-    pub fn connect(self) -> Result<Follower, Error> {
-        todo!()
+
+/// A handle that lives on must not hold the link: the primary would go on keeping a stream for somebody who no longer reads.
+impl<T: Transport> Drop for Follower<T> {
+    fn drop(&mut self) {
+        self.unlink();
     }
 }
-impl Handle {
-    pub fn stop(&self) {
-        todo!()
+
+/// The iterator of [`Follower::events`].
+#[derive(Debug)]
+pub struct Events<'f, T: Transport = Socket> {
+    follower: &'f mut Follower<T>,
+    over: bool,
+}
+
+impl<T: Transport> Iterator for Events<'_, T> {
+    type Item = Result<OwnedEvent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let event = self.follower.next().map(|event| event.map(OwnedEvent::from)).transpose();
+        self.over = !matches!(event, Some(Ok(_)));
+        event
     }
-    pub fn heartbeat(&self) -> io::Result<()> {
-        todo!()
+}
+
+impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
+
+/// A follower without a deadline of its own still looks up now and then.
+const LONGEST_READ_MS: u64 = 60_000;
+
+impl<T: Transport> Link<T> {
+    /// Sets the socket's time-out, unless the one it has will do: each change is a system call.
+    fn wait_at_most(&mut self, limit: Duration) -> io::Result<()> {
+        if self.read_timeout.is_some_and(|set| set <= limit && set >= limit / 2) {
+            return Ok(());
+        }
+        self.transport.set_read_timeout(Some(limit))?;
+        self.read_timeout = Some(limit);
+        Ok(())
+    }
+}
+
+impl<T: Transport> fmt::Debug for Follower<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("position", &self.position()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("user", &self.user)
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .finish()
     }
 }

@@ -1,11 +1,24 @@
 //! The blocking shell.
+
+mod builder;
+mod feed;
 mod follower;
+mod handle;
+mod owned;
+mod reader;
+mod recorded;
 mod ring;
 mod socket;
 mod target;
 mod transport;
 
-pub use follower::{Builder, Error, Follower, Handle};
+pub use builder::Builder;
+pub use feed::ReadError;
+pub use follower::{Error, Events, Follower, Login};
+pub use handle::Handle;
+pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedPart};
+pub use reader::{CommandReader, FrameReader, PartsReader, Placed};
+pub use recorded::RecordingReader;
 pub use ring::{Full, Ring};
 pub use socket::{Socket, Timeouts};
 pub use target::{Target, TargetError};

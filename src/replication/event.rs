@@ -156,7 +156,7 @@ impl fmt::Display for Forking {
             ForkReason::Probe => "the primary forks and dumps its whole data set to its own disk",
         })?;
         if let Some(bytes) = self.used_memory {
-            write!(f, "; it uses {} MiB of memory", bytes >> 20)?;
+            write!(f, "; it uses {} of memory", Size(bytes))?;
         }
         match self.last_fork_us {
             Some(0) => f.write_str("; it has not forked before"),
@@ -166,16 +166,34 @@ impl fmt::Display for Forking {
     }
 }
 
+/// A size as a person reads it: `940 KiB`, `3.1 GiB`.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            ..=0xf_ffff => return write!(f, "{} KiB", self.0 >> 10),
+            0x10_0000..=0x3fff_ffff => (1 << 20, "MiB"),
+            _ => (1 << 30, "GiB"),
+        };
+        write!(f, "{}.{} {name}", self.0 / unit, self.0 % unit * 10 / unit)
+    }
+}
+
 /// How, where and to what we are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attached {
     /// How the place was found.
     pub method: Method,
+    /// The replication id; `None` after SYNC.
+    pub replid: Option<ReplicationId>,
+    /// The history that the events' ids name from here on; `None` after SYNC.
+    pub history: Option<ReplicationId>,
     /// The last offset before the stream's next byte. After SYNC: 0.
     pub offset: u64,
     /// The database selected there; `None` while unknown.
     pub db: Option<u32>,
-    /// The place itself; `None` after SYNC, which has none, and until a full snapshot has told the database.
+    /// The place to resume from; `None` after SYNC, which has none, and while a full snapshot is still to come.
     pub position: Option<Position>,
     /// What the server says it is, where it may be asked.
     pub server: Option<Server>,

@@ -1,9 +1,14 @@
-//! Replication, without a socket, a clock or an allocation.
+//! Replication, without a socket, a clock, a thread or an allocation.
+//!
+//! [`Session`] is the heart: a shell with a socket of any kind drives it. [`Follower`](crate::Follower) is the shell for blocking code.
+
 mod backoff;
 mod error;
 mod event;
+mod info;
 mod options;
 mod position;
+mod reply;
 mod session;
 
 pub use backoff::Backoff;

@@ -1,0 +1,172 @@
+//! Events that outlive the buffer they came in.
+
+use std::fmt;
+
+use crate::replication::{
+    Attached, Database, Disconnected, Event, Forking, Gap, Idle, Position, ReplicationId, SnapshotBegin, SnapshotEnd,
+    StreamCommand, StreamPart,
+};
+use crate::resp::{Part, Quoted};
+
+/// An [`Event`] that borrows nothing: to be kept, sent to another thread, or collected.
+///
+/// This is the form that allocates: once for each argument, and once for the list of them. Where events are dealt with one by one,
+/// the borrowed form does without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnedEvent {
+    /// [`Event::Forking`].
+    Forking(Forking),
+    /// [`Event::Attached`].
+    Attached(Attached),
+    /// [`Event::SnapshotBegin`].
+    SnapshotBegin(SnapshotBegin),
+    /// [`Event::SnapshotBytes`].
+    SnapshotBytes(Vec<u8>),
+    /// [`Event::SnapshotEnd`].
+    SnapshotEnd(SnapshotEnd),
+    /// [`Event::Command`].
+    Command(OwnedCommand),
+    /// [`Event::Part`].
+    Part(OwnedPart),
+    /// [`Event::Multi`].
+    Multi(OwnedCommand),
+    /// [`Event::Exec`].
+    Exec(OwnedCommand),
+    /// [`Event::Control`].
+    Control(OwnedCommand),
+    /// [`Event::Gap`].
+    Gap(Gap),
+    /// [`Event::Disconnected`].
+    Disconnected(Disconnected),
+    /// [`Event::Idle`].
+    Idle(Idle),
+}
+
+impl Event<'_> {
+    /// The same event, borrowing nothing. Allocates.
+    #[must_use]
+    pub fn to_owned_event(&self) -> OwnedEvent {
+        match self {
+            Self::Forking(forking) => OwnedEvent::Forking(*forking),
+            Self::Attached(attached) => OwnedEvent::Attached(*attached),
+            Self::SnapshotBegin(begin) => OwnedEvent::SnapshotBegin(*begin),
+            Self::SnapshotBytes(bytes) => OwnedEvent::SnapshotBytes(bytes.to_vec()),
+            Self::SnapshotEnd(end) => OwnedEvent::SnapshotEnd(*end),
+            Self::Command(command) => OwnedEvent::Command(command.into()),
+            Self::Part(part) => OwnedEvent::Part(part.into()),
+            Self::Multi(command) => OwnedEvent::Multi(command.into()),
+            Self::Exec(command) => OwnedEvent::Exec(command.into()),
+            Self::Control(command) => OwnedEvent::Control(command.into()),
+            Self::Gap(gap) => OwnedEvent::Gap(*gap),
+            Self::Disconnected(disconnected) => OwnedEvent::Disconnected(*disconnected),
+            Self::Idle(idle) => OwnedEvent::Idle(*idle),
+        }
+    }
+}
+
+impl From<Event<'_>> for OwnedEvent {
+    fn from(event: Event<'_>) -> Self {
+        event.to_owned_event()
+    }
+}
+
+/// A [`StreamCommand`] that borrows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedCommand {
+    /// As [`StreamCommand::offset`].
+    pub offset: u64,
+    /// As [`StreamCommand::db`].
+    pub db: Option<u32>,
+    /// As [`StreamCommand::tx`].
+    pub tx: Option<u64>,
+    /// As [`StreamCommand::received_ms`].
+    pub received_ms: Option<u64>,
+    /// As [`StreamCommand::position`].
+    pub position: Option<Position>,
+    /// As [`StreamCommand::history`].
+    pub history: Option<ReplicationId>,
+    /// The arguments, the command's name first.
+    pub args: Vec<Vec<u8>>,
+}
+
+impl From<&StreamCommand<'_>> for OwnedCommand {
+    fn from(command: &StreamCommand<'_>) -> Self {
+        Self {
+            offset: command.offset,
+            db: command.db,
+            tx: command.tx,
+            received_ms: command.received_ms,
+            position: command.position(),
+            history: command.history(),
+            args: command.args().map(<[u8]>::to_vec).collect(),
+        }
+    }
+}
+
+/// As a [`StreamCommand`] is printed: `1311 [0] "SET" "k" "v"`.
+impl fmt::Display for OwnedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.offset, Database(self.db))?;
+        self.args.iter().try_for_each(|arg| write!(f, " {}", Quoted(arg)))
+    }
+}
+
+/// A [`StreamPart`] that borrows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedPart {
+    /// The part.
+    pub content: OwnedContent,
+    /// As [`StreamPart::db`].
+    pub db: Option<u32>,
+    /// As [`StreamPart::tx`].
+    pub tx: Option<u64>,
+    /// As [`StreamPart::received_ms`].
+    pub received_ms: Option<u64>,
+    /// As [`StreamPart::offset`].
+    pub offset: Option<u64>,
+    /// As [`StreamPart::position`].
+    pub position: Option<Position>,
+    /// As [`StreamPart::history`].
+    pub history: Option<ReplicationId>,
+}
+
+/// A [`Part`] that borrows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnedContent {
+    /// [`Part::Begin`].
+    Begin {
+        /// Number of arguments, the name included.
+        argc: usize,
+    },
+    /// [`Part::Argument`].
+    Argument {
+        /// Its number; the name is 0.
+        index: usize,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// [`Part::Piece`].
+    Piece(Vec<u8>),
+    /// [`Part::End`].
+    End,
+}
+
+impl From<&StreamPart<'_>> for OwnedPart {
+    fn from(part: &StreamPart<'_>) -> Self {
+        Self {
+            content: match part.part {
+                Part::Begin { argc } => OwnedContent::Begin { argc },
+                Part::Argument { index, length } => OwnedContent::Argument { index, length },
+                Part::Piece(bytes) => OwnedContent::Piece(bytes.to_vec()),
+                Part::End => OwnedContent::End,
+            },
+            db: part.db,
+            tx: part.tx,
+            received_ms: part.received_ms,
+            offset: part.offset,
+            position: part.position(),
+            history: part.history(),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! One client: its questions before the stream, and the stream.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::Limits;
+use crate::replay::outlet::Outlet;
+use crate::replay::primary::Shared;
+use crate::replay::recording::mark_for;
+use crate::replay::replies;
+use crate::resp::{Request, RequestParser, Status};
+
+pub(super) struct Client<'a> {
+    stream: &'a TcpStream,
+    shared: &'a Shared,
+    parser: RequestParser,
+    unread: Vec<u8>,
+    authenticated: bool,
+    takes_mark: bool,
+    takes_new_id: bool,
+    filtered: bool,
+    snapshot_only: bool,
+}
+
+/// What a replica says is short. This also bounds `unread`.
+const LIMITS: Limits = Limits { bulk: 64 << 10, command: 256 << 10, arguments: 1024, ..Limits::DEFAULT };
+
+/// The most of the stream handed over at once, where nothing slows it down.
+const CHUNK: usize = 64 << 10;
+
+type Arguments = Vec<Vec<u8>>;
+
+enum Answer {
+    Reply(Vec<u8>),
+    Silence,
+    Quit,
+    /// Everything: snapshot, then stream. With the line that tells id and offset, or after SYNC without.
+    Full {
+        told: bool,
+    },
+    /// The stream after the offset.
+    Continue {
+        after: u64,
+    },
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(stream: &'a TcpStream, shared: &'a Shared) -> Self {
+        Self {
+            stream,
+            shared,
+            parser: RequestParser::new().with_limits(LIMITS),
+            unread: Vec::new(),
+            authenticated: shared.play.password.is_none(),
+            takes_mark: false,
+            takes_new_id: false,
+            filtered: false,
+            snapshot_only: false,
+        }
+    }
+
+    /// Until the client leaves, or is left.
+    pub(super) fn serve(mut self) -> io::Result<()> {
+        loop {
+            let Some(request) = self.hear(None)? else { continue };
+            match self.answer(&request) {
+                Answer::Silence => {}
+                Answer::Reply(reply) => self.send(&reply)?,
+                Answer::Quit => return self.send(replies::OK),
+                start @ (Answer::Full { .. } | Answer::Continue { .. }) => return self.play(&start),
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &[Vec<u8>]) -> Answer {
+        let [name, args @ ..] = request else { return Answer::Silence };
+        let name = name.to_ascii_lowercase();
+        if !self.authenticated && !matches!(name.as_slice(), b"auth" | b"quit") {
+            return Answer::Reply(replies::NO_AUTH.to_vec());
+        }
+        match (name.as_slice(), args) {
+            (b"auth", [password] | [_, password]) => Answer::Reply(self.authenticate(password).to_vec()),
+            (b"ping", []) => Answer::Reply(b"+PONG\r\n".to_vec()),
+            (b"ping", [text]) => Answer::Reply(replies::bulk(text)),
+            (b"replconf", options) => self.configure(options),
+            (b"info", []) => Answer::Reply(self.info(None)),
+            (b"info", [section, ..]) => Answer::Reply(self.info(Some(section))),
+            (b"role", []) => Answer::Reply(replies::role(self.shared.offset())),
+            (b"psync", [id, offset]) => self.synchronise(id, offset),
+            (b"sync", []) => self.full(false),
+            (b"quit", _) => Answer::Quit,
+            (b"auth" | b"ping" | b"role" | b"psync" | b"sync", _) => {
+                Answer::Reply(replies::wrong_arguments(&String::from_utf8_lossy(&name)))
+            }
+            _ => Answer::Reply(replies::error_about("unknown command ", &name)),
+        }
+    }
+
+    fn authenticate(&mut self, given: &[u8]) -> &'static [u8] {
+        match &self.shared.play.password {
+            None => replies::NO_PASSWORD_SET,
+            Some(password) if password == given => {
+                self.authenticated = true;
+                replies::OK
+            }
+            Some(_) => replies::WRONG_PASSWORD,
+        }
+    }
+
+    fn info(&self, section: Option<&[u8]>) -> Vec<u8> {
+        replies::info(section, &self.shared.recording, self.shared.offset())
+    }
+
+    /// Options come in pairs; those before a bad one hold, as with the server.
+    fn configure(&mut self, options: &[Vec<u8>]) -> Answer {
+        let (pairs, rest) = options.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Answer::Reply(replies::SYNTAX_ERROR.to_vec());
+        }
+        for [option, value] in pairs {
+            match option.to_ascii_lowercase().as_slice() {
+                b"ack" | b"getack" => return Answer::Silence,
+                b"ip-address" => {}
+                b"listening-port" if number(value).is_some() => {}
+                b"rdb-only" if number(value).is_some() => self.snapshot_only = number(value) != Some(0),
+                b"listening-port" | b"rdb-only" => return Answer::Reply(replies::NOT_AN_INTEGER.to_vec()),
+                b"capa" => {
+                    self.takes_mark |= value.eq_ignore_ascii_case(b"eof");
+                    self.takes_new_id |= value.eq_ignore_ascii_case(b"psync2");
+                }
+                b"rdb-filter-only" => {
+                    let words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+                    for word in words {
+                        // Recordings hold no functions apart from their data, so this word changes nothing.
+                        if !word.eq_ignore_ascii_case(b"functions") {
+                            return Answer::Reply(replies::error_about("Unsupported rdb-filter-only option: ", word));
+                        }
+                    }
+                    self.filtered = true;
+                }
+                _ => return Answer::Reply(replies::error_about("Unrecognized REPLCONF option: ", option)),
+            }
+        }
+        Answer::Reply(replies::OK.to_vec())
+    }
+
+    /// A replica asks for the byte after the last it has.
+    fn synchronise(&self, id: &[u8], next: &[u8]) -> Answer {
+        let Some(next) = number(next) else { return Answer::Reply(replies::NOT_AN_INTEGER.to_vec()) };
+        let recording = &self.shared.recording;
+        let after = u64::try_from(next).ok().and_then(|next| next.checked_sub(1));
+        match after {
+            Some(after)
+                if id.eq_ignore_ascii_case(recording.replid().as_str().as_bytes())
+                    && (recording.start_offset()..=recording.end_offset()).contains(&after) =>
+            {
+                Answer::Continue { after }
+            }
+            _ => self.full(true),
+        }
+    }
+
+    fn full(&self, told: bool) -> Answer {
+        if self.filtered && !self.takes_mark {
+            return Answer::Reply(replies::FILTER_NEEDS_EOF.to_vec());
+        }
+        Answer::Full { told }
+    }
+
+    fn play(&mut self, start: &Answer) -> io::Result<()> {
+        let mut outlet = Outlet::new(self.stream, self.shared.play.piece);
+        outlet.cut_after(self.shared.next_cut());
+        match self.play_into(&mut outlet, start) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => self.see_off(),
+            other => other,
+        }
+    }
+
+    fn play_into(&mut self, outlet: &mut Outlet<'_>, start: &Answer) -> io::Result<()> {
+        let recording = &self.shared.recording;
+        let after = match *start {
+            Answer::Continue { after } => {
+                let line = if self.takes_new_id {
+                    format!("+CONTINUE {}\r\n", recording.replid())
+                } else {
+                    "+CONTINUE\r\n".into()
+                };
+                outlet.send(line.as_bytes())?;
+                after
+            }
+            Answer::Full { told } => {
+                if told {
+                    let line = format!("+FULLRESYNC {} {}\r\n", recording.replid(), recording.start_offset());
+                    outlet.send(line.as_bytes())?;
+                }
+                self.send_snapshot(outlet)?;
+                if self.snapshot_only {
+                    return Ok(());
+                }
+                recording.start_offset()
+            }
+            Answer::Reply(_) | Answer::Silence | Answer::Quit => return Ok(()),
+        };
+        self.send_stream(outlet, after)?;
+        loop {
+            self.hear_acknowledgement(None)?;
+        }
+    }
+
+    fn send_snapshot(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let recording = &self.shared.recording;
+        let empty;
+        let snapshot = if self.filtered {
+            empty = recording.empty_snapshot();
+            &empty
+        } else {
+            recording.snapshot()
+        };
+        if !self.takes_mark {
+            outlet.send(format!("${}\r\n", snapshot.len()).as_bytes())?;
+            return outlet.send(snapshot);
+        }
+        let mark = mark_for(snapshot);
+        outlet.send(&[b"$EOF:", mark.as_slice(), b"\r\n"].concat())?;
+        outlet.send(snapshot)?;
+        // As with the server, only an acknowledgement from after the mark starts the stream: those that have come are used up.
+        while self.hear_acknowledgement(Some(Duration::ZERO))? {}
+        outlet.send(&mark)?;
+        while !self.snapshot_only && !self.hear_acknowledgement(None)? {}
+        Ok(())
+    }
+
+    fn send_stream(&mut self, outlet: &mut Outlet<'_>, after: u64) -> io::Result<()> {
+        let recording = &self.shared.recording;
+        let interval = self.shared.play.commands_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        let mut due = Instant::now();
+        let mut at = usize::try_from(after - recording.start_offset()).unwrap_or(usize::MAX);
+        while let Some(rest) = recording.stream().get(at..).filter(|rest| !rest.is_empty()) {
+            let next = match interval {
+                None => rest.get(..CHUNK).unwrap_or(rest),
+                Some(interval) => {
+                    while let Some(wait) = due.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero()) {
+                        self.hear_acknowledgement(Some(wait))?;
+                    }
+                    due += interval;
+                    recording.command_after(at)
+                }
+            };
+            at += next.len();
+            // Before it is sent: whoever has received it may ask INFO at once.
+            self.shared.reached(recording.start_offset() + at as u64);
+            outlet.send(next)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an acknowledgement has come within `limit`. A replica may say nothing else here: the server would have to answer it on
+    /// the link that carries the stream, and closes that instead.
+    fn hear_acknowledgement(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+        let Some(request) = self.hear(limit)? else { return Ok(false) };
+        match request.as_slice() {
+            [name, option, ..] if name.eq_ignore_ascii_case(b"replconf") && option.eq_ignore_ascii_case(b"ack") => {
+                Ok(true)
+            }
+            [name, option, ..] if name.eq_ignore_ascii_case(b"replconf") && option.eq_ignore_ascii_case(b"getack") => {
+                Ok(false)
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the replica said something that has a reply")),
+        }
+    }
+
+    /// The next request; `None` where there is no whole one after one read, or none within `limit` (`None`: for ever).
+    fn hear(&mut self, limit: Option<Duration>) -> io::Result<Option<Arguments>> {
+        if let Some(request) = self.take_request()? {
+            return Ok(Some(request));
+        }
+        // The standard library refuses a time-out of zero.
+        self.stream.set_read_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))?;
+        let mut space = [0; 4096];
+        let mut stream = self.stream;
+        match stream.read(&mut space) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                self.unread.extend_from_slice(space.get(..count).unwrap_or_default());
+                self.take_request()
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn take_request(&mut self) -> io::Result<Option<Arguments>> {
+        let mut rest = self.unread.as_slice();
+        let request = match self.parser.next(&mut rest) {
+            Ok(Status::Complete(request)) => Some(arguments(&request)),
+            Ok(Status::Incomplete { .. }) => None,
+            Err(error) => {
+                let words = error.to_string();
+                // It is left in any case.
+                let _ = self.send(&replies::error_about("Protocol error: ", words.as_bytes()));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+            }
+        };
+        let used = self.unread.len() - rest.len();
+        self.unread.drain(..used);
+        Ok(request)
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream;
+        stream.write_all(bytes)
+    }
+
+    /// Takes what the client still says until it closes too, for a while: see [`Outlet::send`].
+    fn see_off(&self) -> io::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let mut stream = self.stream;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let until = Instant::now() + PATIENCE;
+        while stream.read(&mut [0; 4096])? > 0 && Instant::now() < until {}
+        Ok(())
+    }
+}
+
+fn arguments(request: &Request<'_>) -> Arguments {
+    match request {
+        Request::Command(command) => command.args().map(<[u8]>::to_vec).collect(),
+        Request::Inline(line) => line.args().map(|argument| argument.bytes().collect()).collect(),
+    }
+}
+
+/// A number as the server reads one: decimal, with a minus sign or none.
+fn number(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.parse().ok().filter(|_| !text.starts_with('+'))
+}

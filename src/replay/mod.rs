@@ -1,0 +1,27 @@
+//! A primary inside the process: it plays the recording of a real server to any follower, over a real socket.
+//!
+//! For demonstrations, and for tests of programs that follow a primary: no server has to be installed, and every run is the same.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use redtail::replay::{Primary, Recording};
+//!
+//! let recorded = b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n$4\r\n<db>*1\r\n$4\r\nPING\r\n";
+//! let primary = Primary::serve(Recording::parse(recorded)?)?;
+//!
+//! let mut link = std::net::TcpStream::connect(primary.address())?;
+//! link.write_all(b"PSYNC ? -1\r\n")?;
+//! let mut received = vec![0; recorded.len()];
+//! link.read_exact(&mut received)?;
+//! assert_eq!(received, recorded);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod client;
+mod outlet;
+mod primary;
+mod recording;
+mod replies;
+
+pub use primary::{Play, Primary};
+pub use recording::{Recording, RecordingError};

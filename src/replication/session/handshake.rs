@@ -1,0 +1,210 @@
+//! What is said before the stream is asked for: one thing at a time, each reply read before the next.
+
+use super::outbox::Outbox;
+use crate::excerpt::Excerpt;
+use crate::limits::HANDSHAKE_REPLY;
+use crate::replication::info::Info;
+use crate::replication::reply::{Asked, Verdict, judge};
+use crate::replication::{Credentials, Options, Server, ServerKind, SessionError, Stage, Start};
+use crate::resp::{FrameParser, Kind};
+use crate::{Limits, ProtocolError};
+
+/// The part of a link before PSYNC. What it learns of the server stays for the session.
+#[derive(Debug, Clone)]
+pub(super) struct Handshake {
+    asked: Asked,
+    parser: Option<FrameParser>,
+    filter: Filter,
+    info: Option<Info>,
+    /// A user who may not ask is not made to ask at every reconnect: each denial is an entry in the server's ACL LOG.
+    info_denied: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filter {
+    Unwanted,
+    Wanted,
+    Set,
+    Unsupported,
+}
+
+/// What the handshake heard.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Not a whole reply: at least so many further bytes.
+    Part { needed: usize },
+    /// A reply; the next question stands in the outbox.
+    Next,
+    /// The last reply.
+    All,
+    /// An error reply that ends this link.
+    Refusal { verdict: Verdict, words: Excerpt<200> },
+    /// Something that is not a reply at all.
+    Broken(SessionError),
+}
+
+impl Handshake {
+    pub(super) const fn new() -> Self {
+        Self { asked: Asked::Ping, parser: None, filter: Filter::Unwanted, info: None, info_denied: false }
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        options: &Options,
+        filter: bool,
+        credentials: Credentials<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<(), SessionError> {
+        self.parser = None;
+        self.info = None;
+        self.filter = if filter { Filter::Wanted } else { Filter::Unwanted };
+        let Some(password) = credentials.password else {
+            self.ask(Asked::Ping, options, outbox);
+            return Ok(());
+        };
+        self.asked = Asked::Auth;
+        let limit = outbox.capacity();
+        match credentials.user {
+            Some(user) => outbox.command(&[b"AUTH", user, password]),
+            None => outbox.command(&[b"AUTH", password]),
+        }
+        .map_err(|_| SessionError::CredentialsTooLong { limit })
+    }
+
+    /// What INFO told on this link.
+    pub(super) const fn info(&self) -> Option<&Info> {
+        self.info.as_ref()
+    }
+
+    /// What the server is, where INFO told it.
+    pub(super) fn server(&self) -> Option<Server> {
+        self.info.as_ref().and_then(Info::server)
+    }
+
+    /// Whether the next snapshot will be one without data.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filter == Filter::Set
+    }
+
+    /// Reads the reply to what was asked last, and asks the next thing. Gives the bytes used up.
+    pub(super) fn read(
+        &mut self,
+        unread: &[u8],
+        link_bytes: u64,
+        options: &Options,
+        outbox: &mut Outbox,
+    ) -> (usize, Heard) {
+        // A busy server sends empty lines to keep the link alive, at any point before a reply.
+        let empty = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
+        let skipped = if self.parser.is_none() { empty } else { 0 };
+        let parser = self
+            .parser
+            .get_or_insert_with(|| FrameParser::new().with_limits(LIMITS).starting_at(link_bytes + skipped as u64));
+        let bytes = unread.get(skipped..).unwrap_or_default();
+        let mut rest = bytes;
+        if bytes.is_empty() {
+            self.parser = None;
+            return (skipped, Heard::Part { needed: LEAST_REPLY });
+        }
+        let heard = match parser.next(&mut rest) {
+            Ok(crate::resp::Status::Incomplete { needed }) => return (skipped, Heard::Part { needed }),
+            Err(source) => Heard::Broken(broken(source)),
+            Ok(crate::resp::Status::Complete(frame)) => match (frame.kind(), self.asked) {
+                (Kind::Error | Kind::BulkError, asked) => {
+                    let words = frame.as_bytes().unwrap_or_default();
+                    match judge(asked, words) {
+                        Verdict::GoOn => self.went_without(asked, words),
+                        verdict => Heard::Refusal { verdict, words: Excerpt::new(words) },
+                    }
+                }
+                (Kind::BulkString | Kind::VerbatimString, Asked::Info) => {
+                    self.info = Some(Info::read(frame.as_bytes().unwrap_or_default()));
+                    Heard::Next
+                }
+                (Kind::SimpleString, Asked::Filter) => {
+                    self.filter = Filter::Set;
+                    Heard::Next
+                }
+                (Kind::SimpleString, _) => Heard::Next,
+                (_, asked) => {
+                    Heard::Broken(SessionError::Unexpected { asked: asked.name(), answer: Excerpt::new(frame.raw()) })
+                }
+            },
+        };
+        self.parser = None;
+        let used = skipped + (bytes.len() - rest.len());
+        match heard {
+            Heard::Next => (used, self.ask_next(options, outbox)),
+            heard => (used, heard),
+        }
+    }
+
+    fn went_without(&mut self, asked: Asked, words: &[u8]) -> Heard {
+        match asked {
+            Asked::Filter => self.filter = Filter::Unsupported,
+            Asked::Info => self.info_denied |= words.starts_with(b"NOPERM"),
+            _ => {}
+        }
+        Heard::Next
+    }
+
+    fn ask_next(&mut self, options: &Options, outbox: &mut Outbox) -> Heard {
+        let mut next = self.asked;
+        loop {
+            next = match next {
+                Asked::Auth => Asked::Ping,
+                Asked::Ping => Asked::Label,
+                Asked::Label => Asked::Port,
+                Asked::Port => Asked::Info,
+                Asked::Info => Asked::Version,
+                Asked::Version => Asked::CapaEof,
+                Asked::CapaEof => Asked::CapaPsync2,
+                Asked::CapaPsync2 => Asked::Filter,
+                Asked::Filter | Asked::Psync | Asked::Sync => return Heard::All,
+            };
+            let wanted = match next {
+                Asked::Port => options.listening_port.is_some(),
+                Asked::Info => !self.info_denied,
+                // A server that has told it is Redis knows no such option.
+                Asked::Version => self.server().is_none_or(|server| server.kind == ServerKind::Valkey),
+                Asked::CapaPsync2 => options.start != Start::Sync,
+                Asked::Filter => self.filter == Filter::Wanted,
+                _ => true,
+            };
+            if wanted {
+                self.ask(next, options, outbox);
+                return Heard::Next;
+            }
+        }
+    }
+
+    /// Each option goes in a command of its own: a server that does not know one option ignores all that follow it in the same command.
+    fn ask(&mut self, next: Asked, options: &Options, outbox: &mut Outbox) {
+        self.asked = next;
+        let port: Excerpt<5> = Excerpt::of(options.listening_port.unwrap_or_default());
+        let replconf: [&[u8]; 3] = match next {
+            Asked::Label => [b"REPLCONF", b"ip-address", options.label.as_bytes()],
+            Asked::Port => [b"REPLCONF", b"listening-port", port.as_bytes()],
+            // Valkey 9.1 writes RDB 11 to whoever tells no version, and that can't hold hashes with field expiry: the snapshot
+            // would break off at each attempt. A higher version would opt in to formats that nobody has seen yet.
+            Asked::Version => [b"REPLCONF", b"version", b"9.0.0"],
+            Asked::CapaEof => [b"REPLCONF", b"capa", b"eof"],
+            Asked::CapaPsync2 => [b"REPLCONF", b"capa", b"psync2"],
+            Asked::Filter => [b"REPLCONF", b"rdb-filter-only", b""],
+            Asked::Ping | Asked::Info | Asked::Auth | Asked::Psync | Asked::Sync => [next.name().as_bytes(), b"", b""],
+        };
+        let arguments = if replconf[1].is_empty() { &replconf[..1] } else { &replconf[..] };
+        // The outbox is empty between two questions, and larger than any of these.
+        let _ = outbox.command(arguments);
+    }
+}
+
+const LIMITS: Limits =
+    Limits { bulk: HANDSHAKE_REPLY, command: HANDSHAKE_REPLY, arguments: 1024, depth: 8, line: 64 << 10 };
+
+/// `+` or `-`, CR, LF.
+const LEAST_REPLY: usize = 3;
+
+const fn broken(source: ProtocolError) -> SessionError {
+    SessionError::Protocol { stage: Stage::Handshake, source }
+}

@@ -1,0 +1,470 @@
+//! The sans-I/O heart: shown unread bytes and the time, it answers with events, bytes to send, and when to be asked again.
+
+mod attach;
+mod handshake;
+mod loss;
+mod outbox;
+mod queue;
+mod snapshot;
+mod stream;
+
+use self::attach::{Purpose, Request};
+use self::handshake::{Handshake, Heard};
+use self::outbox::Outbox;
+use self::queue::{Queue, Queued};
+use self::snapshot::{Framing, Snapshot};
+use self::stream::{Found, Looked, Stream};
+use crate::excerpt::Excerpt;
+use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, SessionError, Stage, Start, Why};
+
+/// One follower's conversation with its primary, over one link after another.
+///
+/// It owns no bytes, no socket and no clock. The shell around it connects, reads, writes and waits:
+///
+/// 1. connect, then [`connected`](Self::connected);
+/// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
+/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent);
+/// 4. when the link ends or cannot be made, [`closed`](Self::closed), once everything that was read has been polled.
+///
+/// Times are milliseconds of one clock of the shell's choice that never runs backwards.
+///
+/// ```
+/// use redtail::replication::{Progress, Session};
+/// use redtail::{Credentials, Event, Options};
+///
+/// let mut session = Session::new(Options::default());
+/// session.connected(Credentials::default(), 0);
+/// assert_eq!(session.poll(b"", 0), Progress::Space { at_least: 3 });
+/// assert_eq!(session.to_send(), b"*1\r\n$4\r\nPING\r\n");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Session {
+    options: Options,
+    phase: Phase,
+    handshake: Handshake,
+    stream: Stream,
+    snapshot: Snapshot,
+    outbox: Outbox,
+    queue: Queue,
+    current: Current,
+    consumed: usize,
+    /// Bytes received on this link and used up.
+    link_bytes: u64,
+    /// Unread bytes the last poll left behind: more than that are new.
+    left: usize,
+    /// The last place that can be resumed from, as the caller knows it; while streaming, the stream has the newest.
+    position: Option<Position>,
+    /// A place that an abandoned full resynchronisation told.
+    found: Option<Position>,
+    /// What to start with while there is no position.
+    start: Start,
+    ever_attached: bool,
+    /// Attempts in a row that brought no byte of the stream.
+    attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
+    random: u64,
+    recorded: bool,
+    /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
+    awaits_first_byte: bool,
+    committed: u64,
+    received_ms: Option<u64>,
+    last_received_ms: u64,
+    next_ack_ms: u64,
+    /// When the shell last showed up.
+    polled_ms: u64,
+}
+
+/// What [`Session::poll`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// An event: take it with [`Session::event`], from the same bytes; then drop [`Session::consumed`] bytes.
+    Event,
+    /// Nothing more in these bytes: drop [`Session::consumed`] bytes, send what is to be sent, read more, and poll again at the
+    /// latest at [`Session::deadline_ms`].
+    Space {
+        /// The least number of further bytes that can complete anything: the buffer must come to have room for them.
+        at_least: usize,
+    },
+    /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call
+    /// [`Session::connected`].
+    Reconnect {
+        /// Milliseconds to wait; 0: at once.
+        after_ms: u64,
+    },
+    /// Over, for this reason; drop the link.
+    Failed(SessionError),
+    /// Over: the other side closed the connection and reconnection is off.
+    Ended,
+}
+
+/// How a link ended, as the shell saw it.
+#[derive(Debug, Clone, Copy)]
+pub enum Closed<'a> {
+    /// The other side closed it.
+    ByPeer,
+    /// It could not be made, or reading or writing failed: the system's words.
+    Failed(&'a str),
+}
+
+/// What keeps the link alive at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// A bare newline, while a snapshot comes. An acknowledgement could start the stream before the snapshot's mark was seen.
+    Newline,
+    /// `REPLCONF ACK` with this offset.
+    Ack(u64),
+}
+
+/// Between acknowledgements. The primary drops a replica that is silent for its `repl-timeout` (60 s).
+const ACK_INTERVAL_MS: u64 = 1000;
+/// Until the first byte of the stream after a snapshot with a mark: a primary forgets acknowledgements that arrive before it has
+/// reaped the child that sent the snapshot, and starts the stream at the next one.
+const FIRST_ACK_INTERVAL_MS: u64 = 100;
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Waits for a link.
+    Offline,
+    /// Asks one thing after another, and then for the stream.
+    Handshake,
+    /// Is about to ask for the stream.
+    Asking(Request),
+    /// Waits for the reply to PSYNC or SYNC.
+    Attaching(Request),
+    /// Waits for the line before a snapshot.
+    Header(Purpose),
+    /// Reads a snapshot.
+    Snapshot(Purpose),
+    /// Follows.
+    Stream,
+    /// The link is of no more use.
+    Down {
+        after_ms: u64,
+    },
+    Failed(SessionError),
+    Ended,
+}
+
+/// What the event found last is made of.
+#[derive(Debug, Clone, Copy)]
+enum Current {
+    Nothing,
+    Queued(Queued),
+    SnapshotBytes { start: usize, end: usize },
+    Stream(Found),
+}
+
+/// What the loop in `poll` does next.
+enum Turn {
+    Again,
+    Event,
+    Wait(usize),
+}
+
+impl Session {
+    /// A session that is not connected yet.
+    pub fn new(options: Options) -> Self {
+        let position = match options.start {
+            Start::At(position) => Some(position),
+            _ => None,
+        };
+        Self {
+            phase: Phase::Offline,
+            handshake: Handshake::new(),
+            stream: Stream::new(&options, None, 0, None),
+            snapshot: Snapshot::new(Framing::Length(0)),
+            outbox: Outbox::EMPTY,
+            queue: Queue::EMPTY,
+            current: Current::Nothing,
+            consumed: 0,
+            link_bytes: 0,
+            left: 0,
+            position,
+            start: options.start,
+            found: None,
+            ever_attached: false,
+            attempts: 0,
+            unknown: 0,
+            random: options.seed,
+            recorded: false,
+            awaits_first_byte: false,
+            committed: 0,
+            received_ms: None,
+            last_received_ms: 0,
+            next_ack_ms: 0,
+            polled_ms: 0,
+            options,
+        }
+    }
+
+    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
+    ///
+    /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
+    pub fn recorded(options: Options, offset: Option<u64>) -> Self {
+        let mut session = Self::new(options);
+        session.recorded = true;
+        session.phase = Phase::Attaching(Request::Recorded { offset });
+        session
+    }
+
+    /// A session over a bare command stream or an append-only file (whose `#` lines are passed over), with the offset before its
+    /// first byte. There is no history, so no event has a [`Position`].
+    pub fn commands(options: Options, offset: u64) -> Self {
+        let mut session = Self::new(options);
+        session.recorded = true;
+        session.stream = Stream::of_commands(&options, offset);
+        session.phase = Phase::Stream;
+        session
+    }
+
+    /// A link stands: its handshake begins. The credentials are needed for this call only.
+    pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) {
+        if !matches!(self.phase, Phase::Offline | Phase::Down { .. }) {
+            return;
+        }
+        self.outbox.clear();
+        self.link_bytes = 0;
+        self.left = 0;
+        self.last_received_ms = now_ms;
+        let filter = self.wants_filter();
+        self.phase = match self.handshake.begin(&self.options, filter, credentials, &mut self.outbox) {
+            Ok(()) => Phase::Handshake,
+            Err(error) => Phase::Failed(error),
+        };
+    }
+
+    /// The link ended, or could not be made. What was received before is to be polled first.
+    pub fn closed(&mut self, how: Closed<'_>, now_ms: u64) {
+        self.last_received_ms = now_ms;
+        let why = match how {
+            Closed::ByPeer => Why::Closed,
+            Closed::Failed(words) => Why::Io(Excerpt::new(words.as_bytes())),
+        };
+        self.lose(why);
+    }
+
+    /// A read was tried just now and brought nothing: where that has lasted too long, the link counts as dead.
+    pub fn silent(&mut self, now_ms: u64) {
+        let limit = self.options.silence_ms;
+        if limit > 0 && self.is_linked() && now_ms.saturating_sub(self.last_received_ms) >= limit {
+            self.lose(Why::Silence(limit));
+        }
+    }
+
+    /// The stamp that events carry as `received_ms` from now on, for example the milliseconds since 1970 at the last read.
+    pub fn stamp(&mut self, received_ms: u64) {
+        self.received_ms = Some(received_ms);
+    }
+
+    /// Looks at all unread bytes, beginning with the first that was not [consumed](Self::consumed).
+    pub fn poll(&mut self, input: &[u8], now_ms: u64) -> Progress {
+        if input.len() > self.left {
+            self.last_received_ms = now_ms;
+        }
+        self.polled_ms = now_ms;
+        self.consumed = 0;
+        let progress = self.advance(input, now_ms);
+        self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
+        progress
+    }
+
+    /// The event that [`poll`](Self::poll) found in `input`, which must be the same bytes.
+    pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
+        match self.current {
+            Current::Nothing => Event::Idle(Idle { position: self.position() }),
+            Current::Queued(queued) => queued.event(),
+            Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
+            Current::Stream(found) => self.stream.event(found, input, self.received_ms),
+        }
+    }
+
+    /// How many bytes of the last poll's input are used up.
+    pub const fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// What is to be sent.
+    pub fn to_send(&self) -> &[u8] {
+        self.outbox.bytes()
+    }
+
+    /// So many bytes of [`to_send`](Self::to_send) have been sent.
+    pub fn sent(&mut self, count: usize) {
+        self.outbox.sent(count);
+    }
+
+    /// Prepares the acknowledgement that is due, if one is, as [`poll`](Self::poll) does before it looks at the bytes. For a shell that
+    /// can take no event at the moment: it stops reading, and calls this at the [deadline](Self::deadline_ms) instead of `poll`.
+    pub fn keep_alive(&mut self, now_ms: u64) {
+        self.polled_ms = now_ms;
+        if now_ms < self.next_ack_ms {
+            return;
+        }
+        match self.heartbeat() {
+            Some(Heartbeat::Newline) => {
+                if self.outbox.is_empty() {
+                    self.outbox.newline();
+                }
+                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
+            }
+            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
+            None => {}
+        }
+    }
+
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
+    pub fn deadline_ms(&self) -> u64 {
+        let silence = match self.options.silence_ms {
+            0 => u64::MAX,
+            // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
+            limit => match self.last_received_ms.saturating_add(limit) {
+                passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
+                to_come => to_come,
+            },
+        };
+        match self.heartbeat() {
+            Some(_) => self.next_ack_ms.min(silence),
+            None => silence,
+        }
+    }
+
+    /// The last place that can be resumed from.
+    pub fn position(&self) -> Option<Position> {
+        match self.phase {
+            Phase::Stream => self.stream.position(),
+            _ => self.position,
+        }
+    }
+
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
+    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
+    pub fn commit(&mut self, offset: u64) {
+        self.committed = offset;
+    }
+
+    /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        if self.recorded {
+            return None;
+        }
+        match self.phase {
+            Phase::Header(_) | Phase::Snapshot(_) => Some(Heartbeat::Newline),
+            Phase::Stream => Some(Heartbeat::Ack(self.acknowledged(self.stream.offset))),
+            _ => None,
+        }
+    }
+
+    /// Whether everything seen so far was whole: no snapshot, command or handshake is under way. For the end of a recording.
+    pub const fn is_whole(&self) -> bool {
+        matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
+    }
+
+    fn advance(&mut self, input: &[u8], now_ms: u64) -> Progress {
+        loop {
+            if let Some(queued) = self.queue.pop() {
+                self.current = Current::Queued(queued);
+                return Progress::Event;
+            }
+            let unread = input.get(self.consumed..).unwrap_or_default();
+            let turn = match self.phase {
+                Phase::Stream => self.read_stream(unread, now_ms),
+                Phase::Snapshot(purpose) => self.read_snapshot(purpose, unread, now_ms),
+                Phase::Handshake => self.read_reply(unread),
+                Phase::Asking(request) => self.ask(request),
+                Phase::Attaching(request) => self.read_answer(request, unread, now_ms),
+                Phase::Header(purpose) => self.read_header(purpose, unread),
+                Phase::Offline => return Progress::Reconnect { after_ms: 0 },
+                Phase::Down { after_ms } => return Progress::Reconnect { after_ms },
+                Phase::Failed(error) => return Progress::Failed(error),
+                Phase::Ended => return Progress::Ended,
+            };
+            match turn {
+                Turn::Again => {}
+                Turn::Event => return Progress::Event,
+                Turn::Wait(at_least) => return Progress::Space { at_least },
+            }
+        }
+    }
+
+    fn read_reply(&mut self, unread: &[u8]) -> Turn {
+        let (used, heard) = self.handshake.read(unread, self.link_bytes, &self.options, &mut self.outbox);
+        self.consume(used);
+        match heard {
+            Heard::Part { needed } => Turn::Wait(needed),
+            Heard::Next => Turn::Again,
+            Heard::All => self.choose_request(),
+            Heard::Refusal { verdict, words } => self.refused(verdict, words),
+            Heard::Broken(error) => self.fail(error),
+        }
+    }
+
+    fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Turn {
+        let (used, looked) = match self.stream.look(unread, self.consumed) {
+            Ok(result) => result,
+            Err(source) => return self.fail(SessionError::Protocol { stage: Stage::Stream, source }),
+        };
+        if used > 0 {
+            self.consume(used);
+            self.awaits_first_byte = false;
+            (self.attempts, self.unknown) = (0, 0);
+        }
+        match looked {
+            Looked::Found(found) => {
+                if found.asks_for_ack() {
+                    // As a replica does, before the bytes of the question itself are counted.
+                    self.send_ack(found.offset - found.length as u64, now_ms);
+                }
+                if found.is_control() && !self.options.control {
+                    return Turn::Again;
+                }
+                self.current = Current::Stream(found);
+                Turn::Event
+            }
+            Looked::Part { needed } => Turn::Wait(needed),
+        }
+    }
+
+    /// An acknowledgement that the one before it still blocks is left out: the next says as much.
+    fn send_ack(&mut self, offset: u64, now_ms: u64) {
+        if self.recorded {
+            return;
+        }
+        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
+        self.next_ack_ms = now_ms.saturating_add(interval);
+        if !self.outbox.is_empty() {
+            return;
+        }
+        let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
+        // The outbox is empty and larger than any acknowledgement.
+        let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
+    }
+
+    fn acknowledged(&self, offset: u64) -> u64 {
+        match self.options.ack {
+            Ack::Observe => 0,
+            Ack::Received => offset,
+            Ack::Applied => self.committed.min(offset),
+        }
+    }
+
+    const fn is_linked(&self) -> bool {
+        !matches!(self.phase, Phase::Offline | Phase::Down { .. } | Phase::Failed(_) | Phase::Ended)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.consumed += count;
+        self.link_bytes += count as u64;
+    }
+
+    fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
+        self.outbox.clear();
+        self.phase = Phase::Failed(error);
+        Turn::Again
+    }
+}

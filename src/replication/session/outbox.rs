@@ -1,0 +1,67 @@
+//! What a session wants to send.
+
+use crate::limits::OUTBOX_LENGTH;
+use crate::resp::{BufferTooSmall, encode_command};
+
+/// A fixed buffer of bytes to send. One command at a time stands in it: nothing is pipelined before PSYNC, and after it the next
+/// acknowledgement waits until the one before has left.
+#[derive(Clone)]
+pub(super) struct Outbox {
+    bytes: [u8; OUTBOX_LENGTH],
+    start: usize,
+    end: usize,
+}
+
+impl Outbox {
+    pub(super) const EMPTY: Self = Self { bytes: [0; OUTBOX_LENGTH], start: 0, end: 0 };
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(super) const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    pub(super) fn sent(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+    }
+
+    pub(super) fn clear(&mut self) {
+        // Credentials do not stay in memory longer than they must.
+        self.bytes.fill(0);
+        (self.start, self.end) = (0, 0);
+    }
+
+    pub(super) fn command(&mut self, arguments: &[&[u8]]) -> Result<(), BufferTooSmall> {
+        self.drop_sent();
+        let free = self.bytes.get_mut(self.end..).unwrap_or_default();
+        self.end += encode_command(free, arguments)?;
+        Ok(())
+    }
+
+    pub(super) fn newline(&mut self) {
+        self.drop_sent();
+        if let Some(free) = self.bytes.get_mut(self.end) {
+            *free = b'\n';
+            self.end += 1;
+        }
+    }
+
+    fn drop_sent(&mut self) {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+}
+
+impl core::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Not the bytes: they may hold a password.
+        write!(f, "Outbox({} bytes)", self.end - self.start)
+    }
+}

@@ -1,0 +1,371 @@
+//! Links that end: what is void, where the next one goes on, and when there is no next one.
+
+use redtail::replication::Closed;
+use redtail::{Backoff, Limits, OnGap, Options, SessionError, Start, Why};
+
+use crate::shell::{Seen, Shell};
+
+const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
+/// The offset at which the streams below begin.
+const BASE: u64 = 1000;
+
+fn command(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes());
+    }
+    bytes
+}
+
+fn at(offset: u64) -> Start {
+    Start::At(format!("{ID}:{offset}:0").parse().unwrap())
+}
+
+/// Answers whatever is asked until PSYNC; gives the offset it asks for.
+fn handshake(shell: &mut Shell) -> u64 {
+    loop {
+        let sent = shell.sent();
+        match sent.first().map(String::as_str) {
+            Some("INFO") => shell.arrive(b"$0\r\n\r\n"),
+            Some(psync) if psync.starts_with("PSYNC") => {
+                return psync.rsplit(' ').next().unwrap().parse().unwrap_or(u64::MAX);
+            }
+            Some(_) => shell.arrive(b"+OK\r\n"),
+            None => panic!("nothing was sent: {:?}", shell.seen),
+        }
+    }
+}
+
+fn attached(options: Options) -> Shell {
+    let mut shell = Shell::connected(Options { start: at(BASE), ..options });
+    assert_eq!(handshake(&mut shell), BASE + 1);
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.events();
+    shell
+}
+
+fn resume_of(seen: &Seen) -> u64 {
+    let Seen::Other(text) = seen else { panic!("{seen:?}") };
+    assert!(text.starts_with("Disconnected("), "{text}");
+    let offset = text.split("offset: ").nth(1).unwrap_or_else(|| panic!("no resume: {text}"));
+    offset.split(',').next().unwrap().parse().unwrap()
+}
+
+/// A stream with everything that matters for resuming: single commands, control commands, a transaction that changes the database,
+/// a value that comes in parts.
+fn stream() -> Vec<Vec<u8>> {
+    let value = "v".repeat(3000);
+    [
+        &["SELECT", "0"][..],
+        &["SET", "a", "1"],
+        &["ping"],
+        &["MULTI"],
+        &["SET", "b", "2"],
+        &["SELECT", "3"],
+        &["SET", "c", "3"],
+        &["EXEC"],
+        &["SET", "big", &value],
+        &["REPLCONF", "GETACK", "*"],
+        &["DEL", "a"],
+    ]
+    .map(command)
+    .to_vec()
+}
+
+/// The commands that count: what came after the last place to resume from, before a link was lost, is void.
+fn settle(link: &[Seen], resume: Option<u64>) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut parts: Option<Vec<String>> = None;
+    for seen in link {
+        match seen {
+            Seen::Command { kind, offset, db, args, .. } if resume.is_none_or(|resume| *offset <= resume) => {
+                let words: Vec<_> = args.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();
+                commands.push(format!("{kind} {offset} {db:?} {}", words.join(" ")));
+            }
+            Seen::Begin { .. } => parts = Some(Vec::new()),
+            Seen::Argument { length, bytes, .. } => {
+                let parts = parts.as_mut().expect("begun");
+                parts.push(String::from_utf8_lossy(bytes).into_owned());
+                assert!(resume.is_some() || bytes.len() as u64 == *length);
+            }
+            Seen::End { offset, .. } if resume.is_none_or(|resume| offset.unwrap() <= resume) => {
+                commands.push(format!("parts {} {}", offset.unwrap(), parts.take().unwrap().join(" ")));
+            }
+            _ => {}
+        }
+    }
+    commands
+}
+
+#[test]
+fn a_cut_at_any_byte_loses_and_repeats_nothing() {
+    let options = Options { control: true, parts: Some(1024), ..Options::default() };
+    let commands = stream();
+    let bytes = commands.concat();
+    let mut shell = attached(options);
+    shell.arrive(&bytes);
+    let whole = settle(&shell.events(), None);
+    assert_eq!(whole.len(), commands.len());
+    for cut in 0..bytes.len() {
+        let mut shell = attached(options);
+        shell.arrive(&bytes[..cut]);
+        let mut before = shell.events();
+        shell.close(Closed::ByPeer);
+        let after = shell.events();
+        let resume = resume_of(&after[0]);
+        assert!(matches!(after[1], Seen::Reconnect(_)));
+        before.extend(after);
+        shell.connect();
+        let asked = handshake(&mut shell);
+        assert_eq!(asked, resume + 1, "cut at {cut}");
+        shell.arrive(b"+CONTINUE\r\n");
+        shell.arrive(&bytes[usize::try_from(resume - BASE).unwrap()..]);
+        let mut all = settle(&before, Some(resume));
+        all.extend(settle(&shell.events(), None));
+        assert_eq!(all, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn the_place_to_resume_from_is_before_an_open_transaction_and_a_half_streamed_value() {
+    let sizes: Vec<u64> = stream().iter().map(|command| command.len() as u64).collect();
+    let until = |count: usize| BASE + sizes[..count].iter().sum::<u64>();
+    for (whole_commands, resume) in [(2, 2), (3, 3), (4, 3), (5, 3), (7, 3), (8, 8), (9, 9)] {
+        let mut shell = attached(Options { parts: Some(1024), ..Options::default() });
+        let bytes = stream().concat();
+        shell.arrive(&bytes[..usize::try_from(until(whole_commands) - BASE).unwrap() + 5]);
+        assert_eq!(shell.session.position().unwrap().offset, until(resume), "after {whole_commands} commands");
+    }
+}
+
+#[test]
+fn attempts_wait_longer_and_longer_until_the_stream_goes_on() {
+    let mut shell = attached(Options::default());
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        shell.close(Closed::Failed("refused"));
+        match shell.events()[..] {
+            [Seen::Other(_), Seen::Reconnect(ms)] => waits.push(ms),
+            ref other => panic!("{other:?}"),
+        }
+        shell.pass(1);
+    }
+    for (attempt, wait) in waits.iter().enumerate() {
+        let full = (100_u64 << attempt).min(10_000);
+        assert!((full / 2..=full).contains(wait), "attempt {attempt}: {wait} ms");
+    }
+    // Attaching alone is no success: a primary may accept us and close at once, for ever.
+    shell.connect();
+    handshake(&mut shell);
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events()[2], Seen::Reconnect(5000..)));
+    shell.connect();
+    handshake(&mut shell);
+    shell.arrive(b"+CONTINUE\r\n*1\r\n$4\r\nping\r\n");
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events()[2], Seen::Reconnect(50..=100)));
+}
+
+#[test]
+fn attempts_end() {
+    let mut shell =
+        attached(Options { backoff: Backoff { attempts: Some(3), ..Backoff::default() }, ..Options::default() });
+    for attempt in 1..=4 {
+        shell.close(Closed::Failed("connection refused"));
+        let seen = shell.events();
+        match seen[1] {
+            Seen::Reconnect(_) => assert!(attempt <= 3),
+            Seen::Failed(error @ SessionError::Lost { attempts: 4, .. }) => {
+                assert_eq!(error.to_string(), "connection refused (4 attempts failed)");
+                assert_eq!(attempt, 4);
+            }
+            ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_reconnection_a_close_is_an_end_and_an_error_an_error() {
+    let mut shell = attached(Options { backoff: Backoff::OFF, ..Options::default() });
+    shell.close(Closed::ByPeer);
+    let seen = shell.events();
+    assert_eq!(resume_of(&seen[0]), BASE);
+    assert_eq!(seen[1], Seen::Ended);
+
+    let mut shell = attached(Options { single_link: true, ..Options::default() });
+    shell.close(Closed::Failed("connection reset"));
+    let seen = shell.events();
+    assert_eq!(resume_of(&seen[0]), BASE);
+    assert!(matches!(seen[1], Seen::Failed(SessionError::Lost { why: Why::Io(_), .. })));
+}
+
+#[test]
+fn silence_ends_a_link_only_when_reading_was_tried() {
+    let mut shell = attached(Options { silence_ms: 5000, ..Options::default() });
+    shell.arrive(&command(&["ping"]));
+    // The caller was busy for an hour: no reason to think that the primary was silent.
+    shell.pass(3_600_000);
+    shell.arrive(&command(&["ping"]));
+    assert_eq!(shell.events(), []);
+    shell.pass(4999);
+    shell.session.silent(shell.now_ms);
+    shell.pass(0);
+    assert_eq!(shell.events(), []);
+    shell.pass(1);
+    shell.session.silent(shell.now_ms);
+    shell.pass(0);
+    let seen = shell.events();
+    assert!(matches!(&seen[0], Seen::Other(text) if text.contains("Silence(5000)")), "{seen:?}");
+    assert!(matches!(seen[1], Seen::Reconnect(_)));
+}
+
+#[test]
+fn a_snapshot_that_breaks_off_is_not_asked_for_again() {
+    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    handshake(&mut shell);
+    shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
+    shell.close(Closed::ByPeer);
+    let Some(Seen::Failed(error)) = shell.events().pop() else { panic!() };
+    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, why: Why::Closed }));
+    // Nor one that never began: Valkey 9.1 closes so, for ever, where it can't write the version asked for.
+    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    handshake(&mut shell);
+    shell.arrive(format!("+FULLRESYNC {ID} 7\r\n").as_bytes());
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::SnapshotBroken { received: 0, .. }))));
+}
+
+#[test]
+fn a_snapshot_is_asked_for_again_where_that_was_chosen() {
+    let mut shell = Shell::connected(Options { start: Start::Snapshot, retry_snapshot: true, ..Options::default() });
+    handshake(&mut shell);
+    shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events().pop(), Some(Seen::Reconnect(_))));
+    shell.connect();
+    assert_eq!(handshake(&mut shell), u64::MAX, "PSYNC ? -1");
+    shell.arrive(format!("+FULLRESYNC {ID} 9\r\n$3\r\nabc*1\r\n$4\r\nping\r\n").as_bytes());
+    let seen = shell.events();
+    assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("SnapshotBegin"))), "{seen:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 23);
+}
+
+#[test]
+fn a_stream_from_sync_cannot_be_resumed() {
+    let mut shell = Shell::connected(Options { start: Start::Sync, ..Options::default() });
+    loop {
+        match shell.sent().first().map(String::as_str) {
+            Some("SYNC") => break,
+            Some("INFO") => shell.arrive(b"$0\r\n\r\n"),
+            _ => shell.arrive(b"+OK\r\n"),
+        }
+    }
+    shell.arrive(b"$3\r\nabc*1\r\n$4\r\nping\r\n");
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::NotResumable(Why::Closed)))));
+}
+
+#[test]
+fn a_failed_fork_is_not_asked_for_again_soon() {
+    let mut shell = Shell::connected(Options { retry_first: true, ..Options::default() });
+    handshake(&mut shell);
+    shell.arrive(b"-ERR BGSAVE failed, replication can't continue\r\n");
+    assert_eq!(shell.events().pop(), Some(Seen::Reconnect(10_000)));
+}
+
+#[test]
+fn words_that_nobody_knows_are_heard_three_times() {
+    let mut shell = attached(Options::default());
+    // A server that restarts refuses connections first: that says nothing about the words it will find.
+    for _ in 0..5 {
+        shell.close(Closed::Failed("connection refused"));
+    }
+    for attempt in 1.. {
+        shell.connect();
+        handshake(&mut shell);
+        shell.arrive(b"-ERR nobody has ever said this\r\n");
+        match shell.events().pop() {
+            Some(Seen::Reconnect(_)) => assert!(attempt < 3, "for ever"),
+            Some(Seen::Failed(error @ SessionError::Refused { .. })) => {
+                assert!(error.to_string().contains("nobody has ever said this"));
+                assert_eq!(attempt, 3);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_error_in_mid_stream_leaves_the_last_place_reached() {
+    let mut shell = attached(Options::default());
+    shell.arrive(&[command(&["SET", "a", "1"]), command(&["MULTI"]), b"garbage".to_vec()].concat());
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::Protocol { .. }))));
+    let resume = BASE + command(&["SET", "a", "1"]).len() as u64;
+    assert_eq!(shell.session.position().unwrap().offset, resume, "not where the link began");
+}
+
+#[test]
+fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
+    let backoff = Backoff { attempts: Some(6), ..Backoff::default() };
+    let options =
+        Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let mut waits = Vec::new();
+    let error = loop {
+        assert!(waits.len() < 20, "each of these forks the primary: {waits:?}");
+        without_filter(&mut shell);
+        // Its backlog does not reach from one link to the next.
+        shell.arrive(format!("+FULLRESYNC {ID} {}\r\n", 2000 + 1000 * waits.len()).as_bytes());
+        match shell.events().pop() {
+            Some(Seen::Reconnect(ms)) => waits.push(ms),
+            Some(Seen::Failed(error)) => break error,
+            other => panic!("{other:?}"),
+        }
+        shell.connect();
+    };
+    assert!(matches!(error, SessionError::Lost { why: Why::Refused(_), attempts: 7 }), "{error:?}");
+    assert_eq!((waits.len(), waits[0]), (7, 0), "{waits:?}");
+    assert!(waits[6] >= 1600, "{waits:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 9000);
+}
+
+/// As a server before 7.0 does; up to PSYNC.
+fn without_filter(shell: &mut Shell) {
+    loop {
+        match shell.sent().first().map(String::as_str) {
+            Some("INFO") => shell.arrive(b"$0\r\n\r\n"),
+            Some(filter) if filter.contains("rdb-filter-only") => {
+                shell.arrive(b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n");
+            }
+            Some(psync) if psync.starts_with("PSYNC") => return,
+            Some(_) => shell.arrive(b"+OK\r\n"),
+            None => panic!("nothing was sent: {:?}", shell.seen),
+        }
+    }
+}
+
+#[test]
+fn there_is_always_a_pause() {
+    for backoff in [
+        Backoff { first_ms: 0, longest_ms: 0, attempts: None },
+        Backoff { first_ms: 0, ..Backoff::default() },
+        Backoff { first_ms: 1, longest_ms: 1, attempts: None },
+    ] {
+        assert!((0..100).all(|random| backoff.delay_ms(random, u64::from(random)).unwrap() > 0), "{backoff:?}");
+    }
+    let backoff = Backoff { first_ms: 0, ..Backoff::default() };
+    assert!(backoff.delay_ms(30, 0).unwrap() >= 5000, "and it grows");
+}
+
+#[test]
+fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
+    let limits = Limits { command: 16, ..Limits::default() };
+    let mut shell = attached(Options { limits, parts: Some(1024), ..Options::default() });
+    shell.arrive(&[command(&["SELECT", "7"]), command(&["MULTI"]), command(&["INCR", "n"])].concat());
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23);
+    assert_eq!(shell.session.position().unwrap().db, Some(7));
+    shell.arrive(&command(&["EXEC"]));
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23 + 15 + 21 + 14);
+}
