@@ -269,7 +269,9 @@ impl FrameParser {
                 self.element_ends(1 + end)
             }
             // With one byte to come, the CR is there and no part of the text.
-            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => Step::Refused(more as u64),
+            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
+                Step::Refused(more as u64)
+            }
             Text::Partial { more } => Step::Partial(more as u64),
         })
     }

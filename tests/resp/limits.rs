@@ -91,7 +91,10 @@ fn depth() {
         let at = 4 * limit as u64;
         assert_eq!(FrameParser::new().poll(&bytes), Err(error(ProtocolErrorKind::TooDeep { limit }, at)));
         let limits = Limits { depth: usize::MAX, ..Limits::DEFAULT };
-        assert_eq!(FrameParser::new().with_limits(limits).poll(&bytes), Err(error(ProtocolErrorKind::TooDeep { limit }, at)));
+        assert_eq!(
+            FrameParser::new().with_limits(limits).poll(&bytes),
+            Err(error(ProtocolErrorKind::TooDeep { limit }, at))
+        );
     }
     let deepest = [&b"*1\r\n".repeat(MAX_DEPTH)[..], b"$?\r\n;1\r\nx\r\n;0\r\n"].concat();
     assert_eq!(FrameParser::new().poll(&deepest), Ok(Poll::Complete { skipped: 0, length: deepest.len() }));
@@ -102,7 +105,10 @@ fn lines() {
     let over = |offset| Err(error(ProtocolErrorKind::LineTooLong { limit: 20 }, offset));
     for kind in ["+", "-", "(", ","] {
         assert_eq!(frame(format!("{kind}{}", "1".repeat(21)).as_bytes()), over(521), "{kind}");
-        assert_eq!(frame(format!("{kind}{}\r\n", "1".repeat(20)).as_bytes()), Ok(Poll::Complete { skipped: 0, length: 23 }));
+        assert_eq!(
+            frame(format!("{kind}{}\r\n", "1".repeat(20)).as_bytes()),
+            Ok(Poll::Complete { skipped: 0, length: 23 })
+        );
     }
     assert_eq!(command(format!("#{}", "x".repeat(21)).as_bytes()), over(521));
     assert_eq!(request(format!("{}", "x".repeat(21)).as_bytes()), over(520));
@@ -119,14 +125,16 @@ fn lines() {
 
 #[test]
 fn the_byte_is_named() {
-    let unexpected = |expected, found, offset| Err(error(ProtocolErrorKind::Unexpected { expected, found: Byte(found) }, offset));
+    let unexpected =
+        |expected, found, offset| Err(error(ProtocolErrorKind::Unexpected { expected, found: Byte(found) }, offset));
     assert_eq!(command(b"\n\n+OK\r\n"), unexpected("'*' of a command", b'+', 502));
     assert_eq!(command(b"*1\r\n:1\r\n"), unexpected("'$' of an argument", b':', 504));
     assert_eq!(command(b"*1\r\n$1x"), unexpected("a digit or CR LF", b'x', 506));
     assert_eq!(frame(b"*1\r\n?"), unexpected("the type of a frame", b'?', 504));
     assert_eq!(frame(b"+a\nb"), unexpected("CR before LF", b'\n', 502));
     assert_eq!(frame(b"=4\r\nabcd"), unexpected("':' after the format of a verbatim string", b'd', 507));
-    let missing = |length, found, offset| Err(error(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, offset));
+    let missing =
+        |length, found, offset| Err(error(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, offset));
     assert_eq!(command(b"*1\r\n$4\r\nPINGS\r\n"), missing(4, b'S', 512));
     assert_eq!(command(b"*2\r\n$4\r\nPINGS\r\n"), missing(4, b'S', 512));
     assert_eq!(frame(b"$4\r\nPING\rS"), missing(4, b'S', 509));

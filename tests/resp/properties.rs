@@ -13,20 +13,23 @@ fn nodes() -> impl Strategy<Value = (Node, Vec<u8>)> {
         Just((Value::Null, b"_\r\n".to_vec())),
         Just((Value::Null, b"$-1\r\n".to_vec())),
         Just((Value::Null, b"*-1\r\n".to_vec())),
-        any::<bool>().prop_map(|value| (Value::Boolean(value), format!("#{}\r\n", if value { 't' } else { 'f' }).into_bytes())),
+        any::<bool>()
+            .prop_map(|value| (Value::Boolean(value), format!("#{}\r\n", if value { 't' } else { 'f' }).into_bytes())),
         any::<i64>().prop_map(|value| (Value::Integer(value), format!(":{value}\r\n").into_bytes())),
         any::<f64>().prop_map(|value| (Value::Double(format!("{value:?}")), format!(",{value:e}\r\n").into_bytes())),
         ("[+-]", "[ -~]{0,20}").prop_map(|(kind, text)| {
             (Value::Text(kind.as_bytes()[0], text.clone().into_bytes()), format!("{kind}{text}\r\n").into_bytes())
         }),
-        "-?[0-9]{1,40}".prop_map(|text| (Value::Text(b'(', text.clone().into_bytes()), format!("({text}\r\n").into_bytes())),
+        "-?[0-9]{1,40}"
+            .prop_map(|text| (Value::Text(b'(', text.clone().into_bytes()), format!("({text}\r\n").into_bytes())),
         (prop_oneof![Just(b'$'), Just(b'!'), Just(b'=')], payload()).prop_map(|(kind, payload)| {
             let payload = if kind == b'=' { [b"txt:", &payload[..]].concat() } else { payload };
             (Value::Text(kind, payload.clone()), bulk(kind, &payload))
         }),
         prop::collection::vec(payload(), 0..4).prop_map(|chunks| {
             let chunks: Vec<_> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
-            let bytes = [b"$?\r\n".to_vec(), chunks.iter().flat_map(|chunk| bulk(b';', chunk)).collect(), b";0\r\n".to_vec()];
+            let bytes =
+                [b"$?\r\n".to_vec(), chunks.iter().flat_map(|chunk| bulk(b';', chunk)).collect(), b";0\r\n".to_vec()];
             (Value::Streamed(chunks), bytes.concat())
         }),
     ];
@@ -40,7 +43,7 @@ fn nodes() -> impl Strategy<Value = (Node, Vec<u8>)> {
                 if !attributes.is_empty() {
                     bytes.extend(format!("|{}\r\n", attributes.len()).bytes());
                 }
-                let mut flatten = |pairs: Vec<((Node, Vec<u8>), (Node, Vec<u8>))>, bytes: &mut Vec<u8>| {
+                let flatten = |pairs: Vec<((Node, Vec<u8>), (Node, Vec<u8>))>, bytes: &mut Vec<u8>| {
                     let mut nodes = Vec::new();
                     for (node, encoded) in pairs.into_iter().flat_map(|(key, value)| [key, value]) {
                         nodes.push(node);
@@ -87,7 +90,8 @@ fn commands() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<u8>)> {
 
 /// Commands with what may stand between them in every mode.
 fn streams() -> impl Strategy<Value = (Vec<Vec<Vec<u8>>>, Vec<u8>)> {
-    let between = prop_oneof![4 => Just(""), 1 => Just("\n"), 1 => Just("\r\n"), 1 => Just("*0\r\n"), 1 => Just("*-1\r\n\n")];
+    let between =
+        prop_oneof![4 => Just(""), 1 => Just("\n"), 1 => Just("\r\n"), 1 => Just("*0\r\n"), 1 => Just("*-1\r\n\n")];
     prop::collection::vec((between, commands()), 0..5).prop_map(|parts| {
         let bytes = parts.iter().flat_map(|(between, (_, bytes))| [between.as_bytes(), bytes].concat()).collect();
         (parts.into_iter().map(|(_, (command, _))| command).collect(), bytes)
@@ -96,7 +100,10 @@ fn streams() -> impl Strategy<Value = (Vec<Vec<Vec<u8>>>, Vec<u8>)> {
 
 /// Positions at which bytes are cut: few, many, or all.
 fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
-    prop_oneof![prop::collection::vec(any::<prop::sample::Index>(), 0..3), prop::collection::vec(any::<prop::sample::Index>(), 0..40)]
+    prop_oneof![
+        prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        prop::collection::vec(any::<prop::sample::Index>(), 0..40)
+    ]
 }
 
 fn at(cuts: &[prop::sample::Index], length: usize) -> Vec<usize> {
@@ -126,7 +133,13 @@ fn change(bytes: &mut Vec<u8>, changes: &[(prop::sample::Index, u8, u8)]) {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let tight = (0..30u64, 0..200u64, 0..12u64, 0..4usize, 0..24usize);
-    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| Limits { bulk: bulk.max(9), command, arguments, depth, line });
+    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| Limits {
+        bulk: bulk.max(9),
+        command,
+        arguments,
+        depth,
+        line,
+    });
     prop_oneof![Just(Limits::DEFAULT), tight]
 }
 
