@@ -209,6 +209,17 @@ fn a_server_without_the_filter_is_asked_through_info() {
 }
 
 #[test]
+fn a_replica_without_its_primary_has_no_backlog_for_now() {
+    let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
+    let syncing = info("redis_version:6.2.14\r\nrole:slave\r\nmaster_link_status:down\r\nrepl_backlog_active:0\r\n");
+    let mut shell = Shell::connected(Options { retry_first: true, allow_probe: true, ..Options::default() });
+    to_psync(&mut shell, &syncing, Some(refuses));
+    let seen = shell.events();
+    assert!(matches!(&seen[0], Seen::Other(text) if text.contains("its own link is down")), "{seen:?}");
+    assert!(matches!(seen[1], Seen::Reconnect(_)), "{seen:?}");
+}
+
+#[test]
 fn a_probe_leaves_the_snapshot_and_comes_back_for_the_stream() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let mut shell = Shell::connected(Options { allow_probe: true, ..Options::default() });

@@ -77,6 +77,11 @@ impl Session {
 
     /// The way for servers without the filter, and for those who want no fork.
     fn ask_info(&mut self, probe: bool) -> Turn {
+        if self.handshake.info().is_some_and(|info| info.link_is_down && info.now().is_none()) {
+            // A replica that takes its data anew has no backlog until it is done, and says so only to PSYNC.
+            return self
+                .lose(Why::Refused(Excerpt::new(b"it is a replica, and its own link is down or not in step yet")));
+        }
         match self.handshake.info().map(Info::now) {
             Some(Some(position)) => self.ask_next(Request::Info(position)),
             _ if probe && self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
