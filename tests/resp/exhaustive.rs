@@ -129,7 +129,7 @@ fn commands() {
     try_all(Mode::Stream, b"", b"*$01\r\n", 11);
     try_all(Mode::Aof, b"", b"*$-012#\r\n", 5);
     try_all(Mode::Aof, b"*2\r\n$0\r\n\r\n", b"*$-012#\r\n", 16);
-    try_all(Mode::Requests, b"", b"*$01a\r\n", 6);
+    try_all(Mode::Requests, b"*", b"*$01a\r\n", 6);
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn under_limits() {
     try_all_wrong(Mode::Frames, Limits { command: 99, ..tight }, b"+(,:-.1\r\n", 6);
     try_all_wrong(Mode::Frames, Limits { command: 99, depth: 9, ..tight }, b"$?;0123\r\n", 9);
     for mode in [Mode::Stream, Mode::Aof, Mode::Requests] {
-        try_all_wrong(mode, Limits { command: 11, ..tight }, b"*$0123\r\n#", 6);
+        try_all_wrong(mode, Limits { command: 11, ..tight }, b"*$0123\r\n#", 5);
     }
-    try_all_wrong(Mode::Requests, Limits { line: 4, ..tight }, b"a\"' \r\n", 6);
+    try_all_wrong(Mode::Requests, Limits { line: 4, ..tight }, b"a\"' \r\n", 5);
 }
 
 /// `needed` looks past the limits of commands and frames, so only the oracle is asked.

@@ -229,7 +229,7 @@ impl Reader<'_> {
         let Some(kind) = self.peek() else { return Err(Stop::Needs(3)) };
         match kind {
             b'+' | b'-' => self.text(kind, |_, _| true, |_| 0),
-            b'(' => self.text(kind, |text, byte| big(text, byte), |text| u64::from(text.is_empty() || text == b"-")),
+            b'(' => self.text(kind, big, |text| u64::from(text.is_empty() || text == b"-")),
             b',' => {
                 let text = self.text(
                     kind,
@@ -471,7 +471,7 @@ impl Reader<'_> {
     fn streamed(&mut self, kind: u8, per: u64, depth: usize) -> Read<Value> {
         let mut items = Vec::new();
         loop {
-            let may_end = items.len() as u64 % per == 0;
+            let may_end = (items.len() as u64).is_multiple_of(per);
             match self.peek() {
                 None if may_end => return Err(Stop::Needs(3)),
                 Some(b'.') if may_end => {
