@@ -268,13 +268,17 @@ impl FrameParser {
                 self.check_line(end - 2)?;
                 self.element_ends(1 + end)
             }
-            Text::Partial { more } if length > self.longest_line() => Step::Refused(more as u64),
+            // With one byte to come, the CR is there and no part of the text.
+            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
+                Step::Refused(more as u64)
+            }
             Text::Partial { more } => Step::Partial(more as u64),
         })
     }
 
     /// A line that may be long, of which `seen` bytes are good.
     fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: Digits) -> Result<Step, Fault> {
+        self.check_line(seen - 1)?;
         // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
         let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
         let (end, digits) = match kind {

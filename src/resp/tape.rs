@@ -33,9 +33,9 @@ pub(super) enum Progress {
     Large,
 }
 
-/// Bytes of the smallest argument, `$0`, and of the smallest command.
+/// Bytes of the smallest argument, `$0`, and of the smallest count line.
 const SMALLEST_ARGUMENT: u64 = 6;
-pub(super) const SMALLEST_COMMAND: usize = 10;
+const SMALLEST_COUNT: u64 = 4;
 
 /// The one-load path takes lengths of at most three digits.
 const LARGEST_QUICK: u64 = 999;
@@ -85,6 +85,11 @@ impl Tape {
         self.threshold
     }
 
+    /// The least number of bytes that make a command, or tell that one comes in parts.
+    pub(super) fn smallest(&self) -> usize {
+        as_size(SMALLEST_COUNT + self.least(1, SMALLEST_COUNT))
+    }
+
     /// The count of a command is read and its end is not.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
@@ -110,8 +115,8 @@ impl Tape {
         self.argc = usize::MAX;
     }
 
-    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of an
-    /// item, for what comes after an empty command.
+    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of what may
+    /// come after an empty command.
     #[inline]
     pub(super) fn count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
         if let Some((argc, at)) = quick_count(command)
@@ -145,7 +150,11 @@ impl Tape {
             Length::Partial { value: Some(value), more } if value > limit => Ok(Count::Partial(more)),
             Length::Partial { value, more } => {
                 let end = command.len() as u64 + more as u64;
-                Ok(Count::Partial(as_size(more as u64 + self.least(value.unwrap_or(1), end))))
+                let mut least = self.least(value.unwrap_or(1), end);
+                if value.is_none() {
+                    least = least.min(follows as u64);
+                }
+                Ok(Count::Partial(as_size(more as u64 + least)))
             }
         }
     }
@@ -248,7 +257,12 @@ impl Tape {
                 let payload = value.unwrap_or(0) + 2;
                 let end = command.len() as u64 + more as u64 + payload;
                 let whole = more as u64 + payload + self.least(left - 1, end);
-                let parts = self.least_parts(value, (command.len() - digits) as u64, at as u64);
+                let parts = match more {
+                    // The CR is there: this is the length.
+                    1 if self.is_large(value.unwrap_or(0), end) => 1,
+                    1 => u64::MAX,
+                    _ => self.least_parts(value, (command.len() - digits) as u64, at as u64),
+                };
                 partial(whole.min(parts))
             }
         }
@@ -271,19 +285,21 @@ impl Tape {
         whole.min(1 + self.least_parts(None, 0, at))
     }
 
-    /// The least number of bytes that end a length line so that the command comes in parts. Its `$` is at `at`; `digits` digits
+    /// An argument of this length that ends here makes its command come in parts, if any do.
+    fn is_large(&self, length: u64, end: u64) -> bool {
+        self.threshold.is_some_and(|threshold| length >= threshold || end > self.limits.command)
+    }
+
+    /// The least number of bytes that end a length line so that the command comes in parts; no number does if none do. Its `$` is at `at`; `digits` digits
     /// are there and make `value`.
     fn least_parts(&self, value: Option<u64>, digits: u64, at: u64) -> u64 {
-        let Some(threshold) = self.threshold else {
-            return u64::MAX;
-        };
         // What the length can be with so many `more` digits.
         let (mut low, mut high) = (value.unwrap_or(0), value.unwrap_or(0));
         let first = u64::from(value.is_none());
         for more in 0..=20 {
             let length = high.min(self.limits.bulk);
-            let past = at.saturating_add(1 + digits + more + 2 + 2).saturating_add(length);
-            if more >= first && low <= self.limits.bulk && (length >= threshold || past > self.limits.command) {
+            let end = at.saturating_add(1 + digits + more + 2 + 2).saturating_add(length);
+            if more >= first && low <= self.limits.bulk && self.is_large(length, end) {
                 return more + 2;
             }
             if value == Some(0) {

@@ -39,7 +39,7 @@ fn now_tells_the_place_and_the_database_by_an_empty_snapshot() {
             let offset = server.offset();
             attached_is_true(&server, &watch.seen(), Method::Filtered);
             assert_eq!(watch.seen().attached()[0].offset, offset);
-            assert_eq!(watch.seen().attached()[0].db.is_some(), true);
+            assert!(watch.seen().attached()[0].db.is_some());
             let mut client = server.client();
             client.call(&["SELECT", &db.to_string()]);
             client.call(&["SET", "after", &round.to_string()]);
