@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redtail::{Ack, Label};
+use redtail::{Ack, Label, Position};
 
 use crate::client::Value;
 use crate::follow::{Watch, follow};
@@ -62,7 +62,9 @@ fn wait_means_that_the_caller_has_committed_if_wanted() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while follower.next_timeout(Duration::from_millis(20)).expect("it follows").is_some() {
-                follower.commit(committed.load(Ordering::Acquire));
+                if let Some(position) = follower.position() {
+                    follower.commit(Position { offset: committed.load(Ordering::Acquire), ..position });
+                }
             }
         });
         eventually("it is attached", || server.info("replication")["connected_slaves"] == "1");

@@ -66,6 +66,7 @@ impl Session {
         }
         match (self.position, self.start) {
             (Some(position), Start::NowWithoutFork) => self.resume_without_fork(position),
+            (Some(position), _) if self.would_dump_for_nothing(&position) => self.resume_without_fork(position),
             (Some(position), _) => self.ask_next(Request::Resume(position)),
             (None, Start::Snapshot) => self.fork(ForkReason::Snapshot, Request::Snapshot),
             (None, Start::Sync) => self.fork(ForkReason::Snapshot, Request::Sync),
@@ -89,6 +90,15 @@ impl Session {
             Some(None) => self.fail(SessionError::NoBacklog),
             None => self.fail(SessionError::InfoNeeded),
         }
+    }
+
+    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO says that it would refuse, and from where it
+    /// would go on, there is no need to ask.
+    fn would_dump_for_nothing(&self, position: &Position) -> bool {
+        let refuses = |info: &Info| info.now().is_some() && !info.covers(position);
+        !self.handshake.is_filtered()
+            && self.options.on_gap != OnGap::Snapshot
+            && self.handshake.info().is_some_and(refuses)
     }
 
     fn resume_without_fork(&mut self, from: Position) -> Turn {

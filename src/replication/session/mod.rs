@@ -344,10 +344,12 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
-    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
-    pub fn commit(&mut self, offset: u64) {
-        self.committed = offset;
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
+    /// now, given after a gap or a snapshot, counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+            self.committed = position.offset;
+        }
     }
 
     /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.
