@@ -62,8 +62,7 @@ fn a_million_commands_come_in_order() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_million_commands_come_in_order_through_the_tool() {
-    // A PING between the last command and the end would move the end on.
-    let server = Server::start_with(Kind::Redis70, &["--repl-ping-replica-period", "3600"]);
+    let server = Server::start(Kind::Redis70);
     let mut tool = Tool::start(&["tail", &server.address()]);
     tool.says("attached to");
     let told: Vec<_> = std::thread::scope(|scope| {
