@@ -44,6 +44,10 @@
 //!
 //! Nothing in this library panics on any input. Errors say what, where (which byte, which offset) and what to do.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(feature = "std"),
+    allow(rustdoc::broken_intra_doc_links, reason = "this page speaks of the whole crate")
+)]
 
 mod error;
 mod excerpt;
