@@ -129,7 +129,7 @@ fn commands() {
     try_all(Mode::Stream, b"", b"*$01\r\n", 11);
     try_all(Mode::Aof, b"", b"*$-012#\r\n", 5);
     try_all(Mode::Aof, b"*2\r\n$0\r\n\r\n", b"*$-012#\r\n", 16);
-    try_all(Mode::Requests, b"*", b"*$01a\r\n", 6);
+    try_all(Mode::Requests, b"*", b"*$01a\r\n", 8);
 }
 
 #[test]
