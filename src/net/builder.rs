@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::limits::BUFFER_CAPACITY;
-use crate::net::{Error, Follower, Login, Socket, Target, Timeouts, Transport};
+use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
@@ -21,6 +21,7 @@ pub struct Builder<T = Socket> {
     options: Options,
     login: Box<Ask<Login>>,
     buffer: usize,
+    handle: Handle,
 }
 
 pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
@@ -56,10 +57,10 @@ impl Builder<Socket> {
                 let target: Target = text.parse()?;
                 let name = target.to_string();
                 let connector = Box::new(move || Socket::connect(&target, &timeouts));
-                Follower::start(name, connector, self.login, self.options, self.buffer)
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer)
+                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
             }
         }
     }
@@ -91,7 +92,7 @@ impl<T: Transport + 'static> Builder<T> {
     pub fn follow(self) -> Result<Follower<T>, Error> {
         match self.link {
             Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer)
+                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
         }
@@ -103,7 +104,7 @@ impl<T> Builder<T> {
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let options = Options { seed, ..Options::default() };
-        Self { link, options, login: Box::new(|| Ok(Login::default())), buffer: BUFFER_CAPACITY }
+        Self { link, options, login: Box::new(|| Ok(Login::default())), buffer: BUFFER_CAPACITY, handle: Handle::new() }
     }
 
     /// All choices at once. A later call of another method changes that one choice.
@@ -195,6 +196,12 @@ impl<T> Builder<T> {
     /// Where to get user and password: asked at every connect, so that they may change (tokens that expire, a file that is rewritten).
     pub fn login(mut self, ask: impl FnMut() -> io::Result<Login> + Send + 'static) -> Self {
         self.login = Box::new(ask);
+        self
+    }
+
+    /// The handle the follower is to have: one that existed before it, so that a stop can't come too early.
+    pub fn handle(mut self, handle: Handle) -> Self {
+        self.handle = handle;
         self
     }
 

@@ -1,30 +1,34 @@
 //! What must work while an event is borrowed or a read blocks.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use crate::net::Remote;
 use crate::replication::Heartbeat;
 use crate::resp::encode_command;
 
 /// Works on a [`Follower`](crate::Follower) from any thread, and may outlive it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Handle {
-    /// Ends the follower: what blocks in it returns, and `next` gives `None` from now on.
+    /// A handle for a follower that is still to be made: give it to [`Builder::handle`](crate::Builder::handle).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the follower: what blocks in it returns, and `next` gives `None` from now on. A read or write ends at once, a pause
+    /// before a reconnect within a tenth of a second, an attempt to connect when it is through.
+    ///
+    /// Takes no lock, allocates nothing and never waits, so that a signal handler may call it; it sets a flag and shuts the socket
+    /// down. (Over the caller's own [`Transport`](crate::net::Transport) that holds if its [`Remote::stop`] keeps to it.)
     pub fn stop(&self) {
-        self.shared.stopped.store(true, Ordering::Release);
-        if let Some(remote) = self.shared.remote() {
-            remote.stop();
-        }
-        // Under the lock, so that a pause that is just about to begin is not missed.
-        let _lock = self.shared.link();
-        self.shared.wake.notify_all();
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.shared.stop_link();
     }
 
     /// Whether [`stop`](Self::stop) was called.
@@ -33,7 +37,8 @@ impl Handle {
     }
 
     /// Tells the primary that the link lives, at once, as `next` does each second. For consumers that work on one event for longer
-    /// than the primary's `repl-timeout` (60 s). Does nothing while there is no link, or none that may be spoken on.
+    /// than the primary's `repl-timeout` (60 s). Does nothing while there is no link, or none that may be spoken on, or over
+    /// a transport that has no [`remote`](crate::net::Transport::remote).
     ///
     /// # Errors
     /// What the system says of the write; the link is then of no more use, which `next` will notice.
@@ -63,7 +68,6 @@ pub(super) struct Shared {
     stopped: AtomicBool,
     beat: AtomicU64,
     link: Mutex<Option<Arc<dyn Remote>>>,
-    wake: Condvar,
 }
 
 /// Offsets are below 2^63, so the highest values are free to mean something else.
@@ -71,10 +75,6 @@ const NO_BEAT: u64 = u64::MAX;
 const NEWLINE: u64 = u64::MAX - 1;
 
 impl Shared {
-    pub(super) fn handle(self: &Arc<Self>) -> Handle {
-        Handle { shared: Arc::clone(self) }
-    }
-
     #[inline]
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
@@ -92,13 +92,17 @@ impl Shared {
 
     pub(super) fn set_link(&self, remote: Option<Arc<dyn Remote>>) {
         self.set_heartbeat(None);
-        *self.link() = remote;
+        // What was there is dropped only after the lock is free again.
+        let _before = self.with_link(|link| std::mem::replace(link, remote));
     }
 
-    /// Waits, but no longer than until somebody stops the follower.
+    /// Waits, but not much longer than until somebody stops the follower. It looks again and again because nothing that could wake it
+    /// may be called in a signal handler on every system.
     pub(super) fn pause(&self, time: Duration) {
-        let lock = self.link();
-        let _ = self.wake.wait_timeout_while(lock, time, |_| !self.is_stopped());
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|_| !self.is_stopped()) {
+            std::thread::sleep(left.min(LONGEST_NAP));
+        }
     }
 
     fn heartbeat(&self) -> Option<Heartbeat> {
@@ -110,11 +114,35 @@ impl Shared {
     }
 
     fn remote(&self) -> Option<Arc<dyn Remote>> {
-        self.link().clone()
+        self.with_link(|link| link.clone())
     }
 
-    /// A panic elsewhere leaves nothing half-done under this lock.
-    fn link(&self) -> MutexGuard<'_, Option<Arc<dyn Remote>>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every use of the link but that of `stop_link`. A stop that finds the lock taken leaves its work to whoever holds it, and that
+    /// is here.
+    fn with_link<R>(&self, work: impl FnOnce(&mut Option<Arc<dyn Remote>>) -> R) -> R {
+        // A panic elsewhere leaves nothing half-done under this lock.
+        let result = work(&mut self.link.lock().unwrap_or_else(PoisonError::into_inner));
+        fence(Ordering::SeqCst);
+        if self.is_stopped() {
+            self.stop_link();
+        }
+        result
+    }
+
+    /// Between setting the flag and trying the lock lies a fence, and between freeing the lock and reading the flag another: at least one
+    /// side sees what the other has done.
+    fn stop_link(&self) {
+        fence(Ordering::SeqCst);
+        let link = match self.link.try_lock() {
+            Ok(link) => link,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if let Some(remote) = &*link {
+            remote.stop();
+        }
     }
 }
+
+/// How late a pause may notice that it is to end.
+const LONGEST_NAP: Duration = Duration::from_millis(100);

@@ -23,8 +23,11 @@ use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, Sessi
 ///
 /// 1. connect, then [`connected`](Self::connected);
 /// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
-/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent);
-/// 4. when the link ends or cannot be made, [`closed`](Self::closed), once everything that was read has been polled.
+/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent), in as many pieces as the link takes;
+/// 4. wait until there is something to read, or until [`deadline_ms`](Self::deadline_ms); if nothing came until then,
+///    [`silent`](Self::silent), and poll again in any case;
+/// 5. when the link ends by itself or cannot be made, [`closed`](Self::closed), once everything that was read has been polled. Not for
+///    a link that is dropped because the session said [`Progress::Reconnect`]: that would count as another failure.
 ///
 /// Times are milliseconds of one clock of the shell's choice that never runs backwards.
 ///
@@ -61,13 +64,18 @@ pub struct Session {
     ever_attached: bool,
     /// Attempts in a row that brought no byte of the stream.
     attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
     random: u64,
     recorded: bool,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
+    received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
+    /// When the shell last showed up.
+    polled_ms: u64,
 }
 
 /// What [`Session::poll`] found.
@@ -81,7 +89,8 @@ pub enum Progress {
         /// The least number of further bytes that can complete anything: the buffer must come to have room for them.
         at_least: usize,
     },
-    /// Drop the link and all unread bytes, wait so many milliseconds, connect again, and call [`Session::connected`].
+    /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call
+    /// [`Session::connected`].
     Reconnect {
         /// Milliseconds to wait; 0: at once.
         after_ms: u64,
@@ -178,12 +187,15 @@ impl Session {
             found: None,
             ever_attached: false,
             attempts: 0,
+            unknown: 0,
             random: options.seed,
             recorded: false,
             awaits_first_byte: false,
             committed: 0,
+            received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
+            polled_ms: 0,
             options,
         }
     }
@@ -191,7 +203,7 @@ impl Session {
     /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE`. Without it offsets count from 0 and there is no [`Position`].
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -245,7 +257,7 @@ impl Session {
 
     /// The stamp that events carry as `received_ms` from now on, for example the milliseconds since 1970 at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
-        self.stream.received_ms = Some(received_ms);
+        self.received_ms = Some(received_ms);
     }
 
     /// Looks at all unread bytes, beginning with the first that was not [consumed](Self::consumed).
@@ -253,10 +265,14 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        self.keep_alive(now_ms);
+        self.polled_ms = now_ms;
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
         progress
     }
 
@@ -266,7 +282,7 @@ impl Session {
             Current::Nothing => Event::Idle(Idle { position: self.position() }),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
-            Current::Stream(found) => self.stream.event(found, input),
+            Current::Stream(found) => self.stream.event(found, input, self.received_ms),
         }
     }
 
@@ -285,11 +301,34 @@ impl Session {
         self.outbox.sent(count);
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
+    /// Prepares the acknowledgement that is due, if one is, as [`poll`](Self::poll) does before it looks at the bytes. For a shell that
+    /// can take no event at the moment: it stops reading, and calls this at the [deadline](Self::deadline_ms) instead of `poll`.
+    pub fn keep_alive(&mut self, now_ms: u64) {
+        self.polled_ms = now_ms;
+        if now_ms < self.next_ack_ms {
+            return;
+        }
+        match self.heartbeat() {
+            Some(Heartbeat::Newline) => {
+                if self.outbox.is_empty() {
+                    self.outbox.newline();
+                }
+                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
+            }
+            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
+            None => {}
+        }
+    }
+
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
-            limit => self.last_received_ms.saturating_add(limit),
+            // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
+            limit => match self.last_received_ms.saturating_add(limit) {
+                passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
+                to_come => to_come,
+            },
         };
         match self.heartbeat() {
             Some(_) => self.next_ack_ms.min(silence),
@@ -305,9 +344,12 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset.
-    pub fn commit(&mut self, offset: u64) {
-        self.committed = offset;
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
+    /// now, given after a gap or a snapshot, counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+            self.committed = position.offset;
+        }
     }
 
     /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.
@@ -341,7 +383,7 @@ impl Session {
                 Phase::Asking(request) => self.ask(request),
                 Phase::Attaching(request) => self.read_answer(request, unread, now_ms),
                 Phase::Header(purpose) => self.read_header(purpose, unread),
-                Phase::Offline => Turn::Wait(1),
+                Phase::Offline => return Progress::Reconnect { after_ms: 0 },
                 Phase::Down { after_ms } => return Progress::Reconnect { after_ms },
                 Phase::Failed(error) => return Progress::Failed(error),
                 Phase::Ended => return Progress::Ended,
@@ -374,7 +416,7 @@ impl Session {
         if used > 0 {
             self.consume(used);
             self.awaits_first_byte = false;
-            self.attempts = 0;
+            (self.attempts, self.unknown) = (0, 0);
         }
         match looked {
             Looked::Found(found) => {
@@ -392,30 +434,19 @@ impl Session {
         }
     }
 
-    fn keep_alive(&mut self, now_ms: u64) {
-        if now_ms < self.next_ack_ms {
-            return;
-        }
-        match self.heartbeat() {
-            Some(Heartbeat::Newline) if self.outbox.is_empty() => {
-                self.outbox.newline();
-                self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            }
-            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
-            _ => {}
-        }
-    }
-
     /// An acknowledgement that the one before it still blocks is left out: the next says as much.
     fn send_ack(&mut self, offset: u64, now_ms: u64) {
-        if self.recorded || !self.outbox.is_empty() {
+        if self.recorded {
+            return;
+        }
+        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
+        self.next_ack_ms = now_ms.saturating_add(interval);
+        if !self.outbox.is_empty() {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
         // The outbox is empty and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
-        let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
-        self.next_ack_ms = now_ms.saturating_add(interval);
     }
 
     fn acknowledged(&self, offset: u64) -> u64 {
@@ -436,6 +467,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
         Turn::Again
