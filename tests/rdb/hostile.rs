@@ -76,7 +76,7 @@ fn broken_at_every_byte() {
 fn broken_in_many_places() {
     let files = names();
     let places = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6);
-    let mut runner = TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 600, failure_persistence: None, ..Config::default() });
     runner
         .run(&(0..files.len(), places), |(file, places)| {
             let (name, mut bytes) = files[file].clone();
@@ -93,7 +93,7 @@ fn broken_in_many_places() {
 #[test]
 fn noise_in_each_type() {
     let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..200);
-    let mut runner = TestRunner::new(Config { cases: 3000, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
     runner
         .run(&(any::<bool>(), 0..32u8, noise), |(redis, number, noise)| {
             let file = File::new(if redis { "REDIS0014" } else { "VALKEY081" });
@@ -106,7 +106,7 @@ fn noise_in_each_type() {
 #[test]
 fn noise_in_each_packed_form() {
     let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..60);
-    let mut runner = TestRunner::new(Config { cases: 3000, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
     runner
         .run(&(0..4, any::<bool>(), noise), |(form, packed, noise)| {
             let (number, mut blob) = match form {
