@@ -38,8 +38,6 @@ mod stage;
 mod stream;
 mod string;
 mod value;
-#[cfg(feature = "std")]
-mod whole;
 mod wire;
 
 pub use crc64::Crc64;
@@ -47,12 +45,6 @@ pub use decoder::{Decoder, Poll};
 pub use error::{RdbError, RdbErrorKind};
 pub use head::Head;
 pub use item::{Checksum, Entry, Format, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
-
-#[cfg(feature = "std")]
-pub use whole::{
-    ArrayElement, CollectError, Collector, Consumer, Group, HashField, Metadata, Producer, Stream, StreamEntry, Value,
-    Whole, WholeKey,
-};
 
 /// The longest string in bytes that a [`Decoder`] hands out whole. Longer ones come in pieces.
 pub const WHOLE_TEXT: usize = 16 << 10;

@@ -1,7 +1,8 @@
 //! Keys put together: everything the items say, and nothing beyond the limit.
 
 use redtail::Status;
-use redtail::rdb::{ArrayElement, CollectError, Collector, Decoder, Value, Whole};
+use redtail::rdb::Decoder;
+use redtail::whole::{ArrayElement, CollectError, Collector, Value, Whole};
 
 use crate::build::{File, atoms, listpack};
 use crate::corpus::carried;

@@ -1,15 +1,15 @@
-//! Whole keys, for those who want it easy: allocates, up to a limit.
+//! Whole keys of a snapshot, for those who want it easy: allocates, up to a limit.
 
 use thiserror::Error;
 
-use super::RdbError;
-use super::item::{Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};
+use crate::rdb::{Entry, Item, Key, ModuleId, RdbError, Role, StreamId, StreamState, Text, Type};
 
-/// Puts the items of a [`Decoder`](super::Decoder) together to whole keys. Allocates as the bytes come, never by a declared
+/// Puts the items of a [`Decoder`](crate::rdb::Decoder) together to whole keys. Allocates as the bytes come, never by a declared
 /// length or count, and up to a limit for each key.
 ///
 /// ```
-/// use redtail::rdb::{Collector, Decoder, Value, Whole};
+/// use redtail::rdb::Decoder;
+/// use redtail::whole::{Collector, Value, Whole};
 /// use redtail::resp::Status;
 ///
 /// let mut input: &[u8] = b"REDIS0011\x01\x04list\x02\x01a\x01b\xff\0\0\0\0\0\0\0\0";
