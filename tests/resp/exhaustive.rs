@@ -93,7 +93,7 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
         "{mode:?}: {count} strings, {} unfinished, {within} of them can be finished within {longest} bytes",
         needs.len()
     );
-    assert!(count > 300);
+    assert!(count > 200, "{mode:?}: the strings tried show nothing");
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn aggregates() {
 
 #[test]
 fn strings() {
-    try_all(Mode::Frames, b"$", b"?;-01\r\n", 11);
-    try_all(Mode::Frames, b"", b"=!041:\r\n", 9);
+    try_all(Mode::Frames, b"$", b"?;-01\r\n", 10);
+    try_all(Mode::Frames, b"", b"=!041:\r\n", 8);
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn numbers() {
 fn commands() {
     try_all(Mode::Stream, b"", b"*$01\r\n", 11);
     try_all(Mode::Aof, b"", b"*$-012#\r\n", 5);
-    try_all(Mode::Aof, b"*2\r\n$0\r\n\r\n", b"*$-012#\r\n", 17);
-    try_all(Mode::Requests, b"", b"*$01a\r\n", 6);
+    try_all(Mode::Aof, b"*2\r\n$0\r\n\r\n", b"*$-012#\r\n", 16);
+    try_all(Mode::Requests, b"*", b"*$01a\r\n", 8);
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn under_limits() {
     try_all_wrong(Mode::Frames, Limits { command: 99, ..tight }, b"+(,:-.1\r\n", 6);
     try_all_wrong(Mode::Frames, Limits { command: 99, depth: 9, ..tight }, b"$?;0123\r\n", 9);
     for mode in [Mode::Stream, Mode::Aof, Mode::Requests] {
-        try_all_wrong(mode, Limits { command: 11, ..tight }, b"*$0123\r\n#", 6);
+        try_all_wrong(mode, Limits { command: 11, ..tight }, b"*$0123\r\n#", 5);
     }
-    try_all_wrong(Mode::Requests, Limits { line: 4, ..tight }, b"a\"' \r\n", 6);
+    try_all_wrong(Mode::Requests, Limits { line: 4, ..tight }, b"a\"' \r\n", 5);
 }
 
 /// `needed` looks past the limits of commands and frames, so only the oracle is asked.
@@ -168,9 +168,9 @@ fn long_strings() {
         try_all(mode, b"", ALPHABET, if mode == Mode::Requests { 4 } else { 5 });
     }
     try_all(Mode::Frames, b"", b"*%|?.01\r\n_", 12);
-    try_all(Mode::Frames, b"", b"*~$02-?\r\n_", 10);
-    try_all(Mode::Frames, b"$", b"?;-01\r\n", 14);
-    try_all(Mode::Frames, b"", b",-+.e07infa\r\n", 7);
+    try_all(Mode::Frames, b"", b"*~>$01-\r\n_", 8);
+    try_all(Mode::Frames, b"$", b"?;-01\r\n", 13);
+    try_all(Mode::Frames, b"", b",-+.e07infa\r\n", 6);
     try_all(Mode::Requests, b"", b"a\"'\\x4 \0\r\n", 6);
-    try_all(Mode::Stream, b"", b"*$-012\r\n", 13);
+    try_all(Mode::Stream, b"", b"*$-012\r\n", 12);
 }

@@ -6,34 +6,34 @@ use redtail::{CommandParser, FrameParser, Limits, ProtocolError};
 use crate::oracle::{self, Fault, Node, Seen, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     Frames,
     Stream,
     Aof,
     Requests,
 }
 
-pub const MODES: [Mode; 4] = [Mode::Frames, Mode::Stream, Mode::Aof, Mode::Requests];
+pub(crate) const MODES: [Mode; 4] = [Mode::Frames, Mode::Stream, Mode::Aof, Mode::Requests];
 
 /// Where parsers under test start to count.
-pub const BASE: u64 = 1_000;
+pub(crate) const BASE: u64 = 1_000;
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     Frame(Node),
     Command(Vec<Vec<u8>>),
     Request(oracle::Request),
 }
 
 #[derive(Debug, Clone)]
-pub enum Parser {
+pub(crate) enum Parser {
     Frames(Box<FrameParser>),
     Commands(Box<CommandParser>),
     Requests(Box<RequestParser>),
 }
 
 impl Parser {
-    pub fn new(mode: Mode, limits: Limits) -> Self {
+    pub(crate) fn new(mode: Mode, limits: Limits) -> Self {
         match mode {
             Mode::Frames => Self::Frames(Box::new(FrameParser::new().with_limits(limits).starting_at(BASE))),
             Mode::Stream => Self::Commands(Box::new(CommandParser::stream().with_limits(limits).starting_at(BASE))),
@@ -42,7 +42,7 @@ impl Parser {
         }
     }
 
-    pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
+    pub(crate) fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         match self {
             Self::Frames(parser) => parser.poll(input),
             Self::Commands(parser) => parser.poll(input),
@@ -50,7 +50,7 @@ impl Parser {
         }
     }
 
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         match self {
             Self::Frames(parser) => parser.offset(),
             Self::Commands(parser) => parser.offset(),
@@ -73,7 +73,7 @@ impl Parser {
 }
 
 /// What the oracle sees in the bytes.
-pub fn expected(mode: Mode, bytes: &[u8], limits: Limits) -> Seen<Item> {
+pub(crate) fn expected(mode: Mode, bytes: &[u8], limits: Limits) -> Seen<Item> {
     match mode {
         Mode::Frames => map(oracle::frame(bytes, limits), Item::Frame),
         Mode::Stream => map(oracle::command(bytes, false, limits), Item::Command),
@@ -91,7 +91,7 @@ fn map<T, U>(seen: Seen<T>, item: impl Fn(T) -> U) -> Seen<U> {
 }
 
 /// Shows the parser `bytes` from `front` on and tells what it saw in terms of all `bytes`. `front` moves past what is used up.
-pub fn step(parser: &mut Parser, bytes: &[u8], front: &mut usize) -> Seen<Item> {
+pub(crate) fn step(parser: &mut Parser, bytes: &[u8], front: &mut usize) -> Seen<Item> {
     let input = &bytes[*front..];
     match parser.poll(input) {
         Ok(poll) => {
@@ -115,7 +115,7 @@ pub fn step(parser: &mut Parser, bytes: &[u8], front: &mut usize) -> Seen<Item> 
 
 /// Shows a fresh parser ever more of `bytes`, up to each of `cuts` and then all, and holds each answer against the oracle. Gives the
 /// last.
-pub fn check(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> Seen<Item> {
+pub(crate) fn check(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> Seen<Item> {
     let mut parser = Parser::new(mode, limits);
     let mut front = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
@@ -130,7 +130,7 @@ pub fn check(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> Seen<I
 }
 
 /// Item after item of `bytes`, cut everywhere, and the error if one ends them.
-pub fn all(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Item>, Option<ProtocolError>) {
+pub(crate) fn all(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Item>, Option<ProtocolError>) {
     let mut parser = Parser::new(mode, limits);
     let (mut front, mut items) = (0, Vec::new());
     for &cut in cuts.iter().chain([&bytes.len()]) {
@@ -152,12 +152,12 @@ pub fn all(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Ite
     (items, None)
 }
 
-pub fn show(bytes: &[u8]) -> String {
+pub(crate) fn show(bytes: &[u8]) -> String {
     redtail::resp::Quoted(bytes).to_string()
 }
 
 /// A frame through its accessors.
-pub fn node(frame: Frame<'_>) -> Node {
+pub(crate) fn node(frame: Frame<'_>) -> Node {
     let attributes =
         frame.attributes().into_iter().flatten().flat_map(|(key, value)| [node(key), node(value)]).collect();
     let text = |kind| Value::Text(kind, frame.as_bytes().unwrap().to_vec());

@@ -5,7 +5,7 @@ use redtail::{Limits, ProtocolErrorKind};
 
 /// What bytes begin with.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen<T> {
+pub(crate) enum Seen<T> {
     /// After `skipped` bytes an item of `length` bytes.
     Whole { skipped: usize, length: usize, item: T },
     /// After `skipped` bytes an item that needs this many more.
@@ -15,7 +15,7 @@ pub enum Seen<T> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     Unexpected,
     Length,
     Value,
@@ -29,7 +29,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub fn of(kind: ProtocolErrorKind) -> Self {
+    pub(crate) fn of(kind: ProtocolErrorKind) -> Self {
         match kind {
             ProtocolErrorKind::Unexpected { .. } => Self::Unexpected,
             ProtocolErrorKind::InvalidLength(_) => Self::Length,
@@ -48,13 +48,13 @@ impl Fault {
 
 /// A frame and the attributes before it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    pub attributes: Vec<Node>,
-    pub value: Value,
+pub(crate) struct Node {
+    pub(crate) attributes: Vec<Node>,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     /// `+ - $ ! = (`, by the type byte.
     Text(u8, Vec<u8>),
@@ -113,14 +113,14 @@ enum Number {
 }
 
 /// The frame that bytes begin with.
-pub fn frame(bytes: &[u8], limits: Limits) -> Seen<Node> {
+pub(crate) fn frame(bytes: &[u8], limits: Limits) -> Seen<Node> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     let read = reader.frame(0);
     seen(read, 0, reader.at)
 }
 
 /// The command that bytes of a stream, or with `annotations` of an append-only file, begin with.
-pub fn command(bytes: &[u8], annotations: bool, limits: Limits) -> Seen<Vec<Vec<u8>>> {
+pub(crate) fn command(bytes: &[u8], annotations: bool, limits: Limits) -> Seen<Vec<Vec<u8>>> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     loop {
         reader.begin = reader.at;
@@ -229,7 +229,7 @@ impl Reader<'_> {
         let Some(kind) = self.peek() else { return Err(Stop::Needs(3)) };
         match kind {
             b'+' | b'-' => self.text(kind, |_, _| true, |_| 0),
-            b'(' => self.text(kind, |text, byte| big(text, byte), |text| u64::from(text.is_empty() || text == b"-")),
+            b'(' => self.text(kind, big, |text| u64::from(text.is_empty() || text == b"-")),
             b',' => {
                 let text = self.text(
                     kind,
@@ -471,7 +471,7 @@ impl Reader<'_> {
     fn streamed(&mut self, kind: u8, per: u64, depth: usize) -> Read<Value> {
         let mut items = Vec::new();
         loop {
-            let may_end = items.len() as u64 % per == 0;
+            let may_end = (items.len() as u64).is_multiple_of(per);
             match self.peek() {
                 None if may_end => return Err(Stop::Needs(3)),
                 Some(b'.') if may_end => {
@@ -574,13 +574,13 @@ fn is_double(text: &str) -> bool {
 
 /// A request of a client.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Request {
+pub(crate) enum Request {
     Command(Vec<Vec<u8>>),
     Inline(Vec<Vec<u8>>),
 }
 
 /// The request that bytes begin with.
-pub fn request(bytes: &[u8], limits: Limits) -> Seen<Request> {
+pub(crate) fn request(bytes: &[u8], limits: Limits) -> Seen<Request> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     loop {
         reader.begin = reader.at;
@@ -653,7 +653,7 @@ fn completion(line: &[u8]) -> Option<u64> {
 }
 
 /// The words of a line, as Redis' `sdssplitargs` finds them.
-pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let line: Vec<u8> = line.iter().copied().take_while(|byte| *byte != 0).collect();
     let is_space = |byte: u8| matches!(byte, b' ' | 9..=13);
     let mut words = Vec::new();

@@ -7,8 +7,10 @@ use redtail::Limits;
 use crate::feed::{self, Item, Mode};
 use crate::oracle::{Node, Seen, Value};
 
+type Encoded = (Node, Vec<u8>);
+
 /// A node and its bytes, in which aggregates may be streamed.
-fn nodes() -> impl Strategy<Value = (Node, Vec<u8>)> {
+fn nodes() -> impl Strategy<Value = Encoded> {
     let scalar = prop_oneof![
         Just((Value::Null, b"_\r\n".to_vec())),
         Just((Value::Null, b"$-1\r\n".to_vec())),
@@ -43,7 +45,7 @@ fn nodes() -> impl Strategy<Value = (Node, Vec<u8>)> {
                 if !attributes.is_empty() {
                     bytes.extend(format!("|{}\r\n", attributes.len()).bytes());
                 }
-                let mut flatten = |pairs: Vec<((Node, Vec<u8>), (Node, Vec<u8>))>, bytes: &mut Vec<u8>| {
+                let flatten = |pairs: Vec<(Encoded, Encoded)>, bytes: &mut Vec<u8>| {
                     let mut nodes = Vec::new();
                     for (node, encoded) in pairs.into_iter().flat_map(|(key, value)| [key, value]) {
                         nodes.push(node);

@@ -194,7 +194,7 @@ fn every_cut_of_every_sample() {
         for mode in MODES {
             feed::check(mode, sample, &(0..sample.len()).collect::<Vec<_>>(), Limits::DEFAULT);
             for first in 0..=sample.len() {
-                let last = if sample.len() <= 40 { sample.len() } else { first };
+                let last = if sample.len() <= 24 { sample.len() } else { first };
                 for second in first..=last {
                     feed::check(mode, sample, &[first, second], Limits::DEFAULT);
                 }
