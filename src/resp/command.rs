@@ -43,8 +43,12 @@ impl<'a> Command<'a> {
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         match self.spans.get(index) {
             Some(&span) => at(self.raw, span),
-            None => Args { kept: [].iter(), ..self.args() }.nth(index.checked_sub(self.spans.len())?),
+            None => self.arg_beyond(index),
         }
+    }
+
+    fn arg_beyond(&self, index: usize) -> Option<&'a [u8]> {
+        Args { kept: [].iter(), ..self.args() }.nth(index.checked_sub(self.spans.len())?)
     }
 
     /// The name as it was sent.

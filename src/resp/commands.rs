@@ -231,7 +231,7 @@ impl CommandParser {
     }
 
     /// The same for what is of no known shape.
-    fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+    pub(super) fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if !self.tape.is_open()
             && let Some((raw, _, argc)) = self.tape.whole(input)
         {
