@@ -1,6 +1,9 @@
 //! redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+#[cfg(feature = "capi")]
+#[doc(hidden)]
+pub mod capi;
 mod error;
 mod excerpt;
 mod limits;

@@ -221,7 +221,7 @@ impl<T: Transport> Follower<T> {
             connector,
             login,
             link: None,
-            ring: Ring::with_capacity(buffer),
+            ring: Ring::try_with_capacity(buffer)?,
             ring_base: buffer,
             // The parser refuses what passes its limit before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),

@@ -75,6 +75,12 @@ impl<'a> Command<'a> {
         Args { command: *self, index, walked: None }
     }
 
+    /// The arguments from a place on that a walk over the same command has reached.
+    #[cfg(feature = "capi")]
+    pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
+        Args { command: *self, index: place.index, walked: place.walked }
+    }
+
     #[inline]
     fn at(&self, span: Span) -> Option<&'a [u8]> {
         let start = span.start as usize;
@@ -150,7 +156,20 @@ impl<'a> Iterator for Args<'a> {
     }
 }
 
+/// Where a walk over arguments stands, without the borrow.
+#[cfg(feature = "capi")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    index: usize,
+    walked: Option<usize>,
+}
+
 impl<'a> Args<'a> {
+    #[cfg(feature = "capi")]
+    pub(crate) fn place(&self) -> Place {
+        Place { index: self.index, walked: self.walked }
+    }
+
     fn walk(&mut self) -> Option<&'a [u8]> {
         let raw = self.command.raw;
         let before = match self.walked {

@@ -1,0 +1,717 @@
+//! Parsers: RESP2 and RESP3 over bytes that you hold
+//!
+//! A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
+//! used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
+//! first byte, at whatever address it is now. What was seen is not read again.
+//!
+//! Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use super::basics::*;
+use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release};
+use super::options;
+use super::show::protocol_status;
+use crate::resp::{
+    Args, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Kind, Nesting, Place, Poll, Request,
+    RequestParser, Token,
+};
+use crate::{Limits, ProtocolError};
+
+/// Which bytes a parser reads: four grammars that contradict each other.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_mode {
+    /// What a server answers: every type of RESP2 and RESP3. Items are frames.
+    REDTAIL_MODE_FRAMES = 0,
+    /// What a client sends: commands, or inline commands. Empty ones are skipped.
+    REDTAIL_MODE_REQUESTS = 1,
+    /// A replication stream: commands. Lone newlines and empty commands are skipped.
+    REDTAIL_MODE_STREAM = 2,
+    /// An append-only file: as a stream, and lines that begin with # are skipped.
+    REDTAIL_MODE_AOF = 3,
+}
+
+/// What an item is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_item_kind {
+    /// An array of bulk strings; args[0] is its name.
+    REDTAIL_ITEM_COMMAND = 1,
+    /// A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean.
+    REDTAIL_ITEM_INLINE = 2,
+    /// A frame: walk it with redtail_parser_next_token.
+    REDTAIL_ITEM_FRAME = 3,
+}
+
+/// What a step of a walk through a frame is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_token_step {
+    /// A value.
+    REDTAIL_TOKEN_VALUE = 1,
+    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string.
+    REDTAIL_TOKEN_BEGIN = 2,
+    /// The next bytes of a streamed string.
+    REDTAIL_TOKEN_CHUNK = 3,
+    /// The last begun is at its end.
+    REDTAIL_TOKEN_END = 4,
+}
+
+/// The types of RESP2 and RESP3.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_kind {
+    /// None: of a chunk or an end.
+    REDTAIL_KIND_NONE = 0,
+    /// + a line of text
+    REDTAIL_KIND_SIMPLE_STRING = 1,
+    /// - an error, as a line of text
+    REDTAIL_KIND_ERROR = 2,
+    /// : a signed 64-bit integer
+    REDTAIL_KIND_INTEGER = 3,
+    /// $ bytes
+    REDTAIL_KIND_BULK_STRING = 4,
+    /// * an array
+    REDTAIL_KIND_ARRAY = 5,
+    /// _ or the nulls of RESP2
+    REDTAIL_KIND_NULL = 6,
+    /// # a boolean
+    REDTAIL_KIND_BOOLEAN = 7,
+    /// , a double
+    REDTAIL_KIND_DOUBLE = 8,
+    /// ( an integer of any size, as text
+    REDTAIL_KIND_BIG_NUMBER = 9,
+    /// ! an error, as bytes
+    REDTAIL_KIND_BULK_ERROR = 10,
+    /// = bytes with three letters that tell their format
+    REDTAIL_KIND_VERBATIM_STRING = 11,
+    /// % pairs of key and value
+    REDTAIL_KIND_MAP = 12,
+    /// ~ a set
+    REDTAIL_KIND_SET = 13,
+    /// > data that answers no command
+    REDTAIL_KIND_PUSH = 14,
+    /// | pairs that stand before a value and tell something about it
+    REDTAIL_KIND_ATTRIBUTE = 15,
+}
+
+pub(super) use redtail_item_kind::*;
+pub(super) use redtail_kind::*;
+pub(super) use redtail_mode::*;
+pub(super) use redtail_token_step::*;
+
+/// A whole command or frame. Ours; what it points to is yours.
+#[repr(C)]
+#[derive(Debug)]
+pub struct redtail_item {
+    /// One of redtail_item_kind.
+    pub kind: c_int,
+    /// FRAME: one of redtail_kind; else REDTAIL_KIND_NONE.
+    pub frame: c_int,
+    /// The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
+    /// redtail_parser_start_at said otherwise.
+    pub offset: u64,
+    /// Its exact bytes.
+    pub raw: redtail_slice,
+    /// COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room.
+    pub args: *const redtail_slice,
+    /// The number of all arguments, the name included.
+    pub argc: usize,
+}
+
+/// A step of a walk through a frame. Ours; it lives until the next step.
+#[repr(C)]
+#[derive(Debug)]
+pub struct redtail_token {
+    /// One of redtail_token_step.
+    pub step: c_int,
+    /// VALUE, BEGIN: one of redtail_kind.
+    pub kind: c_int,
+    /// How many aggregates are open around it. A BEGIN and its END have the same depth.
+    pub depth: usize,
+    /// BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells.
+    pub count: usize,
+    /// VALUE: text and bytes; of a number its text. CHUNK: the bytes.
+    pub bytes: redtail_slice,
+    /// VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0.
+    pub integer: i64,
+    /// VALUE of kind DOUBLE: the number.
+    pub number: f64,
+    /// VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt".
+    pub format: [c_char; 4],
+}
+
+/// Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made.
+pub struct redtail_parser {
+    guard: Guard,
+    machine: Machine,
+    /// Memory of the caller's, which is not ours to free.
+    lodger: bool,
+    item: redtail_item,
+    token: redtail_token,
+    /// What the last `next` was shown.
+    shown: redtail_slice,
+    /// The least number of bytes that are missing.
+    needed: usize,
+    error: Option<ProtocolError>,
+    rest: Rest,
+    walk: Walk,
+}
+
+enum Machine {
+    Frames(FrameParser),
+    Requests(RequestParser),
+    Commands(CommandParser),
+}
+
+/// Which arguments `redtail_parser_next_arg` gives next.
+enum Rest {
+    None,
+    Command(Place),
+    /// The words from here on; bytes of the shown.
+    Inline(redtail_slice),
+}
+
+/// How far the walk through the frame is.
+struct Walk {
+    nesting: Nesting,
+    /// What is still to be walked; bytes of the shown.
+    rest: redtail_slice,
+}
+
+impl Guarded for redtail_parser {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+/// A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+///
+/// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
+    listen_for_panics();
+    // SAFETY: as the header asks.
+    let (machine, guard) = match unsafe { machine(mode, limits) } {
+        Ok(machine) => (machine, Guard::new()),
+        Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+    };
+    allocate(redtail_parser::over(machine, guard, false))
+}
+
+/// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_parser_size() -> usize {
+    size_of::<redtail_parser>()
+}
+
+/// The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_parser_alignment() -> usize {
+    align_of::<redtail_parser>()
+}
+
+/// A parser in your memory of size bytes, which is yours again after redtail_parser_free, or whenever you stop using the parser.
+///
+/// Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
+/// can't be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_init(
+    memory: *mut c_void,
+    size: usize,
+    mode: c_int,
+    limits: *const redtail_limits,
+    parser: *mut *mut redtail_parser,
+) -> c_int {
+    listen_for_panics();
+    call!(; out parser; {
+        let place = memory.cast::<redtail_parser>();
+        let Some(memory) = Out::new(place).filter(|_| size >= size_of::<redtail_parser>()) else {
+            return REDTAIL_ERROR_ARGUMENT;
+        };
+        // SAFETY: as the header asks.
+        let Ok(machine) = (unsafe { machine(mode, limits) }) else { return REDTAIL_ERROR_ARGUMENT };
+        memory.set(redtail_parser::over(machine, Guard::new(), true));
+        parser.set(place);
+        REDTAIL_OK
+    })
+}
+
+/// Ends a parser, in your memory or its own. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
+    // SAFETY: NULL, or a parser that lives.
+    if !unsafe { parser.as_ref() }.is_none_or(|parser| parser.lodger) {
+        // SAFETY: from _new, as just seen, and not used again.
+        unsafe { release(parser) }
+    }
+}
+
+/// What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
+    // SAFETY: NULL, or a parser that lives.
+    unsafe { parser.as_ref() }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
+}
+
+/// Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
+    call!(parser; {
+        if parser.offset() != 0 || parser.needed != 0 {
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
+        }
+        match &mut parser.machine {
+            Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Requests(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Commands(machine) => *machine = machine.clone().starting_at(offset),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
+/// arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
+/// unless its length is 0, and the bytes must not change while you use the item.
+///
+/// Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
+/// REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
+/// redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    args: *mut redtail_slice,
+    capacity: usize,
+    item: *mut *const redtail_item,
+) -> c_int {
+    call!(parser, out input, out item; {
+        // SAFETY: as the header asks.
+        let status = unsafe { parser.next(input.pointer(), args, capacity) };
+        if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
+            item.set(&raw const parser.item);
+        }
+        status
+    })
+}
+
+/// Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
+/// room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
+/// than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser.
+///
+/// Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_batch(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    args: *mut redtail_slice,
+    capacity: usize,
+    each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
+    context: *mut c_void,
+) -> c_int {
+    let Some(each) = each else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    loop {
+        // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
+        let status = call!(parser, out input; { unsafe { parser.next(input.pointer(), args, capacity) } });
+        if status != REDTAIL_OK as c_int && status != REDTAIL_MORE_ARGS as c_int {
+            return status;
+        }
+        // SAFETY: the caller's own function, and an item of a parser that lives.
+        if unsafe { each(context, &raw const (*parser).item) } != 0 {
+            return REDTAIL_STOPPED as c_int;
+        }
+    }
+}
+
+/// The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+///
+/// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next_arg(parser: *mut redtail_parser, arg: *mut redtail_slice) -> c_int {
+    call!(parser, out arg; {
+        // SAFETY: the item's bytes have not changed, as the header asks.
+        let Some(next) = (unsafe { parser.next_arg() }) else { return REDTAIL_END };
+        arg.set(next);
+        REDTAIL_OK
+    })
+}
+
+/// The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
+/// after its attributes. It neither recurses nor allocates.
+///
+/// Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next_token(
+    parser: *mut redtail_parser,
+    token: *mut *const redtail_token,
+) -> c_int {
+    call!(parser, out token; {
+        // SAFETY: the frame's bytes have not changed, as the header asks.
+        if !unsafe { parser.next_token() } {
+            return REDTAIL_END;
+        }
+        token.set(&raw const parser.token);
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+///
+/// Returns REDTAIL_OK and sets needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
+    call!(parser, out needed; {
+        needed.set(parser.needed);
+        REDTAIL_OK
+    })
+}
+
+/// The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+///
+/// Returns REDTAIL_OK and sets offset.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+    call!(parser, out offset; {
+        offset.set(parser.offset());
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+///
+/// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_error_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+    call!(parser, out offset; {
+        let Some(error) = parser.error else { return REDTAIL_NONE };
+        offset.set(error.offset);
+        REDTAIL_OK
+    })
+}
+
+/// What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
+/// the word has always suffice. No NUL is written.
+///
+/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_unquote(
+    word: *const redtail_slice,
+    out: *mut c_char,
+    size: usize,
+    len: *mut usize,
+) -> c_int {
+    call!(; out out, out len; {
+        // SAFETY: NULL or a slice of the caller's, as the header asks.
+        let word = unsafe { word.as_ref().and_then(|word| bytes(word.data, word.len)) };
+        let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
+        let word = InlineArg::new(word);
+        if word.bytes().count() > size {
+            return REDTAIL_ERROR_ARGUMENT;
+        }
+        let mut written = 0;
+        for byte in word.bytes() {
+            // SAFETY: fewer bytes than there is room, as just counted.
+            unsafe { out.pointer().add(written).write(byte as c_char) };
+            written += 1;
+        }
+        len.set(written);
+        REDTAIL_OK
+    })
+}
+
+/// # Safety
+/// `limits` is as the header asks.
+unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine, String> {
+    // SAFETY: as promised.
+    let limits: Limits = unsafe { options::limits(limits)? };
+    Ok(match mode {
+        x if x == REDTAIL_MODE_FRAMES as c_int => Machine::Frames(FrameParser::new().with_limits(limits)),
+        x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
+        x if x == REDTAIL_MODE_STREAM as c_int => Machine::Commands(CommandParser::stream().with_limits(limits)),
+        x if x == REDTAIL_MODE_AOF as c_int => Machine::Commands(CommandParser::aof().with_limits(limits)),
+        other => return Err(format!("the mode is {other}, which is no redtail_mode")),
+    })
+}
+
+impl redtail_parser {
+    fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
+        let nothing = redtail_slice::NONE;
+        Self {
+            guard,
+            machine,
+            lodger,
+            item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+            token: redtail_token {
+                step: 0,
+                kind: 0,
+                depth: 0,
+                count: 0,
+                bytes: nothing,
+                integer: 0,
+                number: 0.0,
+                format: [0; 4],
+            },
+            shown: nothing,
+            needed: 0,
+            error: None,
+            rest: Rest::None,
+            walk: Walk { nesting: Nesting::new(), rest: nothing },
+        }
+    }
+
+    /// # Safety
+    /// `input` points to a slice of the caller's, and `args` to room for `capacity` slices.
+    #[inline]
+    unsafe fn next(&mut self, input: *mut redtail_slice, args: *mut redtail_slice, capacity: usize) -> redtail_status {
+        // SAFETY: as promised.
+        let shown = unsafe { *input };
+        // SAFETY: bytes of the caller's, as promised.
+        let Some(bytes) = (unsafe { bytes(shown.data, shown.len) }) else {
+            return refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has");
+        };
+        // SAFETY: as promised.
+        let Some(array) = (unsafe { Array::new(args, capacity) }) else {
+            return refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
+        };
+        let poll = match &mut self.machine {
+            Machine::Commands(machine) => machine.poll(bytes),
+            Machine::Requests(machine) => machine.poll(bytes),
+            Machine::Frames(machine) => machine.poll(bytes),
+        };
+        let poll = match poll {
+            Ok(poll) => poll,
+            Err(error) => return self.fail(error),
+        };
+        self.shown = shown;
+        // SAFETY: as promised; the rest of the caller's own slice.
+        unsafe { *input = redtail_slice::of(bytes.get(poll.used()..).unwrap_or_default()) };
+        match poll {
+            Poll::Incomplete { needed, .. } => {
+                self.needed = needed;
+                self.rest = Rest::None;
+                self.walk.rest = redtail_slice::NONE;
+                REDTAIL_NEED_MORE
+            }
+            Poll::Complete { .. } => {
+                self.needed = 0;
+                self.found(bytes, array)
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) -> redtail_status {
+        self.error = Some(error);
+        self.rest = Rest::None;
+        self.walk.rest = redtail_slice::NONE;
+        refuse(self, protocol_status(&error.kind), error)
+    }
+
+    /// The item that the machine has found in `bytes`.
+    #[inline]
+    fn found(&mut self, bytes: &[u8], array: Array) -> redtail_status {
+        let item = &mut self.item;
+        let command = match &self.machine {
+            Machine::Commands(machine) => {
+                item.offset = machine.offset();
+                machine.command(bytes)
+            }
+            Machine::Requests(machine) => {
+                item.offset = machine.offset();
+                match machine.request(bytes) {
+                    Request::Command(command) => command,
+                    Request::Inline(line) => return found_line(item, &mut self.rest, line, array),
+                }
+            }
+            Machine::Frames(machine) => {
+                item.offset = machine.offset();
+                let frame = machine.frame(bytes);
+                return self.frame(frame);
+            }
+        };
+        item.kind = REDTAIL_ITEM_COMMAND as c_int;
+        item.frame = REDTAIL_KIND_NONE as c_int;
+        item.raw = redtail_slice::of(command.raw());
+        item.args = array.start;
+        item.argc = command.argc();
+        let mut args = command.args();
+        array.fill(&mut args);
+        self.rest = Rest::Command(args.place());
+        if item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+    }
+
+    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
+        self.rest = Rest::None;
+        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
+        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
+        self.item.frame = kind(frame.kind()) as c_int;
+        self.item.raw = redtail_slice::of(frame.raw());
+        self.item.args = std::ptr::null();
+        self.item.argc = 0;
+        REDTAIL_OK
+    }
+
+    /// # Safety
+    /// The bytes shown last have not changed.
+    unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
+        match &mut self.rest {
+            Rest::None => None,
+            Rest::Command(place) => {
+                // SAFETY: as promised.
+                let shown = unsafe { bytes(self.shown.data, self.shown.len) }?;
+                let command = match &self.machine {
+                    Machine::Commands(machine) => machine.command(shown),
+                    Machine::Requests(machine) => match machine.request(shown) {
+                        Request::Command(command) => command,
+                        Request::Inline(_) => return None,
+                    },
+                    Machine::Frames(_) => return None,
+                };
+                let mut args: Args<'_> = command.args_at(*place);
+                let arg = args.next().map(redtail_slice::of);
+                *place = args.place();
+                arg
+            }
+            Rest::Inline(rest) => {
+                // SAFETY: a part of the bytes shown last, which have not changed.
+                let mut words = InlineArgs::new(unsafe { bytes(rest.data, rest.len) }?);
+                let word = words.next().map(|word| redtail_slice::of(word.raw()));
+                *rest = redtail_slice::of(words.rest());
+                word
+            }
+        }
+    }
+
+    /// # Safety
+    /// The bytes shown last have not changed.
+    unsafe fn next_token(&mut self) -> bool {
+        let Walk { nesting, rest } = &mut self.walk;
+        // SAFETY: a part of the bytes shown last, which have not changed.
+        let Some(mut unread) = (unsafe { boundary::bytes(rest.data, rest.len) }) else { return false };
+        let outside = nesting.depth();
+        let Some(token) = nesting.next(&mut unread) else { return false };
+        *rest = redtail_slice::of(unread);
+        // An end, and what closes itself, is counted at the depth of its beginning.
+        let depth = outside.min(nesting.depth());
+        let shown = &mut self.token;
+        *shown = redtail_token {
+            step: 0,
+            kind: REDTAIL_KIND_NONE as c_int,
+            depth,
+            count: 0,
+            bytes: redtail_slice::NONE,
+            integer: 0,
+            number: 0.0,
+            format: [0; 4],
+        };
+        match token {
+            Token::Scalar(frame) => {
+                shown.step = REDTAIL_TOKEN_VALUE as c_int;
+                shown.value(&frame);
+            }
+            Token::Begin { kind, count } => {
+                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
+                shown.kind = self::kind(kind) as c_int;
+                shown.count = count.unwrap_or(usize::MAX);
+            }
+            Token::Chunk(bytes) => {
+                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
+                shown.bytes = redtail_slice::of(bytes);
+            }
+            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
+        }
+        true
+    }
+
+    fn offset(&self) -> u64 {
+        match &self.machine {
+            Machine::Frames(machine) => machine.offset(),
+            Machine::Requests(machine) => machine.offset(),
+            Machine::Commands(machine) => machine.offset(),
+        }
+    }
+}
+
+impl redtail_token {
+    fn value(&mut self, frame: &Frame<'_>) {
+        self.kind = kind(frame.kind()) as c_int;
+        self.bytes = redtail_slice::of(frame.payload());
+        match frame.kind() {
+            Kind::Integer => self.integer = frame.as_i64().unwrap_or(0),
+            Kind::Boolean => self.integer = i64::from(frame.as_bool() == Some(true)),
+            Kind::Double => self.number = frame.as_f64().unwrap_or(0.0),
+            Kind::VerbatimString => {
+                if let Some((format, text)) = frame.verbatim() {
+                    self.bytes = redtail_slice::of(text);
+                    let letters = format.map(|letter| letter as c_char);
+                    self.format = [letters[0], letters[1], letters[2], 0];
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn found_line(item: &mut redtail_item, rest: &mut Rest, line: Inline<'_>, array: Array) -> redtail_status {
+    let mut words = line.args();
+    array.fill(words.by_ref().map(|word| word.raw()));
+    *rest = Rest::Inline(redtail_slice::of(words.rest()));
+    item.kind = REDTAIL_ITEM_INLINE as c_int;
+    item.frame = REDTAIL_KIND_NONE as c_int;
+    item.raw = redtail_slice::of(line.raw());
+    item.args = array.start;
+    item.argc = line.args().count();
+    if item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+}
+
+/// The caller's array for arguments.
+#[derive(Clone, Copy)]
+struct Array {
+    start: *mut redtail_slice,
+    capacity: usize,
+}
+
+impl Array {
+    /// `None` where there can't be such an array.
+    ///
+    /// # Safety
+    /// `start` points to room for `capacity` slices, or this gives `None`.
+    #[inline]
+    unsafe fn new(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
+        let there =
+            !start.is_null() && start.is_aligned() && capacity <= isize::MAX as usize / size_of::<redtail_slice>();
+        (there || capacity == 0).then_some(Self { start, capacity })
+    }
+
+    /// Writes as many arguments as there is room for.
+    #[inline]
+    fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
+        for (index, arg) in args.take(self.capacity).enumerate() {
+            // SAFETY: within the room that was promised to `new`. What is there is not read.
+            unsafe { self.start.add(index).write(redtail_slice::of(arg)) };
+        }
+    }
+}
+
+fn kind(kind: Kind) -> redtail_kind {
+    match kind {
+        Kind::SimpleString => REDTAIL_KIND_SIMPLE_STRING,
+        Kind::Error => REDTAIL_KIND_ERROR,
+        Kind::Integer => REDTAIL_KIND_INTEGER,
+        Kind::BulkString => REDTAIL_KIND_BULK_STRING,
+        Kind::Array => REDTAIL_KIND_ARRAY,
+        Kind::Null => REDTAIL_KIND_NULL,
+        Kind::Boolean => REDTAIL_KIND_BOOLEAN,
+        Kind::Double => REDTAIL_KIND_DOUBLE,
+        Kind::BigNumber => REDTAIL_KIND_BIG_NUMBER,
+        Kind::BulkError => REDTAIL_KIND_BULK_ERROR,
+        Kind::VerbatimString => REDTAIL_KIND_VERBATIM_STRING,
+        Kind::Map => REDTAIL_KIND_MAP,
+        Kind::Set => REDTAIL_KIND_SET,
+        Kind::Push => REDTAIL_KIND_PUSH,
+        Kind::Attribute => REDTAIL_KIND_ATTRIBUTE,
+    }
+}
