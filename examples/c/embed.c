@@ -102,7 +102,7 @@ int main(int argc, char **argv) {
             redtail_session_to_send(f->session, &out, &len);
             redtail_session_deadline_ms(f->session, &deadline);
             if (deadline < wake) wake = deadline;
-            polled[i].fd = f->socket; /* -1 is passed over */
+            polled[i].fd = queued < FULL || len > 0 ? f->socket : -1; /* -1 is passed over */
             polled[i].events = (short)((queued < FULL ? POLLIN : 0) | (len > 0 ? POLLOUT : 0));
         }
         polled[2] = (struct pollfd){STDOUT_FILENO, queued > 0 ? POLLOUT : 0, 0};

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::OnceLock;
 
 use super::basics::*;
 
@@ -125,13 +125,17 @@ thread_local! {
 
 /// Only a hook learns where a panic happened. The one that was there before still says it to whom it did.
 pub(super) fn listen_for_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static BEFORE: OnceLock<Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>> = OnceLock::new();
+    // Both hooks are without captures, so that nothing is allocated that would look like a leak at the end of a program.
+    BEFORE.get_or_init(|| {
         let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
+        std::panic::set_hook(Box::new(|info| {
             PANICKED.with_borrow_mut(|words| *words = info.to_string().replace('\n', " "));
-            before(info);
+            if let Some(before) = BEFORE.get() {
+                before(info);
+            }
         }));
+        before
     });
 }
 

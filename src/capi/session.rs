@@ -174,7 +174,9 @@ pub unsafe extern "C" fn redtail_session_disconnected(
             Ok(reason) => Closed::Failed(reason),
             Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
         };
-        session.connect_at_ms = None;
+        if !session.is_over() {
+            session.connect_at_ms = None;
+        }
         session.session.closed(how, now_ms);
         session.empty();
         REDTAIL_OK
