@@ -10,11 +10,11 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// A folder for what tests build, kept between runs.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let folder = target.join("capi").join(name);
     fs::create_dir_all(&folder).expect("a folder for the build");
-    folder
+    folder.canonicalize().expect("the folder just made")
 }
 
 /// How library and program are built.

@@ -70,7 +70,8 @@ fn in_rust(recording: &Recording) -> String {
                 session.closed(Closed::ByPeer, 0);
                 return lines;
             }
-            other => panic!("{}: {other:?}", recording.file.display()),
+            Progress::Failed(error) => return lines + &format!("{error}\n"),
+            Progress::Reconnect { .. } | Progress::Ended => return lines,
         }
         unread = &unread[session.consumed()..];
     }
