@@ -58,7 +58,10 @@ int main(int argc, char **argv) {
     int rounds = argc > 2 ? atoi(argv[2]) : 10, commands = 0, closed_before_attach = 0;
     unsigned random = 1;
 
-    signal(SIGUSR1, on_signal);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    sigaction(SIGUSR1, &action, NULL);
     redtail_options_init(&options, sizeof options);
     options.ack = REDTAIL_ACK_RECEIVED;
 
