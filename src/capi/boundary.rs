@@ -107,6 +107,23 @@ pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H
     }
 }
 
+/// For a callback that may use the same handle: `work` borrows it only between its calls.
+///
+/// # Safety
+/// As [`checked`], at every moment that `work` borrows it.
+#[inline]
+pub(super) unsafe fn enter_shared<H: Guarded>(handle: *mut H, work: impl FnOnce(*mut H) -> redtail_status) -> c_int {
+    // SAFETY: as promised.
+    let first = enter(unsafe { checked(handle) }, |_| REDTAIL_OK);
+    if first != REDTAIL_OK as c_int {
+        return first;
+    }
+    catch_unwind(AssertUnwindSafe(|| work(handle))).unwrap_or_else(|_| {
+        // SAFETY: as promised; the work is over.
+        poison(unsafe { &mut *handle })
+    }) as c_int
+}
+
 pub(super) fn without_handle(work: impl FnOnce() -> redtail_status) -> c_int {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(REDTAIL_ERROR_PANIC) as c_int
 }

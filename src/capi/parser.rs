@@ -13,8 +13,8 @@ use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_f
 use super::options;
 use super::show::protocol_status;
 use crate::resp::{
-    Args, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Kind, Nesting, Place, Poll, Request,
-    RequestParser, Token,
+    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Kind, Nesting, Place, Poll,
+    Request, RequestParser, Token,
 };
 use crate::{Limits, ProtocolError};
 
@@ -148,13 +148,18 @@ pub struct redtail_parser {
     machine: Machine,
     /// Memory of the caller's, which is not ours to free.
     lodger: bool,
+    error: Option<ProtocolError>,
+    view: View,
+}
+
+/// What C sees of the last item, and how far it has looked.
+struct View {
     item: redtail_item,
     token: redtail_token,
-    /// What the last `next` was shown.
+    /// What the command was found in, where arguments are left over.
     shown: redtail_slice,
     /// The least number of bytes that are missing.
     needed: usize,
-    error: Option<ProtocolError>,
     rest: Rest,
     walk: Walk,
 }
@@ -261,7 +266,7 @@ pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
-        if parser.offset() != 0 || parser.needed != 0 {
+        if parser.offset() != 0 || parser.view.needed != 0 {
             return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
         }
         match &mut parser.machine {
@@ -290,9 +295,13 @@ pub unsafe extern "C" fn redtail_parser_next(
 ) -> c_int {
     call!(parser, out input, out item; {
         // SAFETY: as the header asks.
-        let status = unsafe { parser.next(input.pointer(), args, capacity) };
+        let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
+            return REDTAIL_ERROR_ARGUMENT;
+        };
+        let (used, status) = parser.next(bytes, array);
+        input.set(redtail_slice::of(bytes.get(used..).unwrap_or_default()));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
-            item.set(&raw const parser.item);
+            item.set(&raw const parser.view.item);
         }
         status
     })
@@ -312,18 +321,28 @@ pub unsafe extern "C" fn redtail_parser_batch(
     each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
     context: *mut c_void,
 ) -> c_int {
-    let Some(each) = each else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    loop {
-        // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
-        let status = call!(parser, out input; { unsafe { parser.next(input.pointer(), args, capacity) } });
-        if status != REDTAIL_OK as c_int && status != REDTAIL_MORE_ARGS as c_int {
-            return status;
-        }
-        // SAFETY: the caller's own function, and an item of a parser that lives.
-        if unsafe { each(context, &raw const (*parser).item) } != 0 {
-            return REDTAIL_STOPPED as c_int;
-        }
-    }
+    let (Some(each), Some(input)) = (each, Out::new(input)) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    let work = |parser: *mut redtail_parser| {
+        // SAFETY: as the header asks.
+        let shown = unsafe { (*parser).shown(input.pointer(), args, capacity) };
+        let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
+        let status = loop {
+            // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
+            let (used, status) = unsafe { (*parser).next(unread, array) };
+            unread = unread.get(used..).unwrap_or_default();
+            if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
+                break status;
+            }
+            // SAFETY: the caller's own function, and an item of a parser that lives.
+            if unsafe { each(context, &raw const (*parser).view.item) } != 0 {
+                break REDTAIL_STOPPED;
+            }
+        };
+        input.set(redtail_slice::of(unread));
+        status
+    };
+    // SAFETY: as the header asks.
+    unsafe { boundary::enter_shared(parser, work) }
 }
 
 /// The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
@@ -353,7 +372,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
         if !unsafe { parser.next_token() } {
             return REDTAIL_END;
         }
-        token.set(&raw const parser.token);
+        token.set(&raw const parser.view.token);
         REDTAIL_OK
     })
 }
@@ -364,7 +383,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
     call!(parser, out needed; {
-        needed.set(parser.needed);
+        needed.set(parser.view.needed);
         REDTAIL_OK
     })
 }
@@ -443,125 +462,108 @@ impl redtail_parser {
             guard,
             machine,
             lodger,
-            item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
-            token: redtail_token {
-                step: 0,
-                kind: 0,
-                depth: 0,
-                count: 0,
-                bytes: nothing,
-                integer: 0,
-                number: 0.0,
-                format: [0; 4],
-            },
-            shown: nothing,
-            needed: 0,
             error: None,
-            rest: Rest::None,
-            walk: Walk { nesting: Nesting::new(), rest: nothing },
+            view: View {
+                item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+                token: redtail_token {
+                    step: 0,
+                    kind: 0,
+                    depth: 0,
+                    count: 0,
+                    bytes: nothing,
+                    integer: 0,
+                    number: 0.0,
+                    format: [0; 4],
+                },
+                shown: nothing,
+                needed: 0,
+                rest: Rest::None,
+                walk: Walk { nesting: Nesting::new(), rest: nothing },
+            },
         }
     }
 
+    /// What the caller shows, checked: its bytes, and the array for arguments.
+    ///
     /// # Safety
     /// `input` points to a slice of the caller's, and `args` to room for `capacity` slices.
-    #[inline]
-    unsafe fn next(&mut self, input: *mut redtail_slice, args: *mut redtail_slice, capacity: usize) -> redtail_status {
+    #[inline(always)]
+    unsafe fn shown<'a>(
+        &mut self,
+        input: *const redtail_slice,
+        args: *mut redtail_slice,
+        capacity: usize,
+    ) -> Option<(&'a [u8], Array)> {
         // SAFETY: as promised.
-        let shown = unsafe { *input };
-        // SAFETY: bytes of the caller's, as promised.
-        let Some(bytes) = (unsafe { bytes(shown.data, shown.len) }) else {
-            return refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has");
-        };
+        let input = unsafe { *input };
         // SAFETY: as promised.
-        let Some(array) = (unsafe { Array::new(args, capacity) }) else {
-            return refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
+        match unsafe { (bytes(input.data, input.len), Array::new(args, capacity)) } {
+            (Some(bytes), Some(array)) => return Some((bytes, array)),
+            (None, _) => refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has"),
+            (_, None) => refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has"),
         };
+        None
+    }
+
+    /// One item. Gives the bytes used up and the status.
+    #[inline(always)]
+    fn next(&mut self, bytes: &[u8], array: Array) -> (usize, redtail_status) {
+        // Commands are the fast path; moving what it finds through memory that all grammars share would cost more than the rest of it.
+        let error = match &mut self.machine {
+            Machine::Commands(machine) => match machine.poll(bytes) {
+                Ok(Poll::Complete { skipped, length }) => {
+                    self.view.item.offset = machine.offset();
+                    let status = self.view.command(machine.command(bytes), array, bytes);
+                    return (skipped.saturating_add(length), status);
+                }
+                Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
+                Err(error) => error,
+            },
+            Machine::Requests(_) | Machine::Frames(_) => match self.other(bytes, array) {
+                Ok(found) => return found,
+                Err(error) => error,
+            },
+        };
+        (0, self.fail(error))
+    }
+
+    /// For the other grammars. Gives the bytes used up and the status.
+    #[inline(never)]
+    fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
-            Machine::Commands(machine) => machine.poll(bytes),
+            Machine::Commands(_) => return Ok((0, REDTAIL_ERROR_STATE)),
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
+        }?;
+        self.view.item.offset = self.offset();
+        let status = match (poll, &self.machine) {
+            (Poll::Incomplete { needed, .. }, _) => self.view.incomplete(needed),
+            (_, Machine::Commands(_)) => REDTAIL_ERROR_STATE,
+            (_, Machine::Requests(machine)) => match machine.request(bytes) {
+                Request::Command(command) => self.view.command(command, array, bytes),
+                Request::Inline(line) => self.view.line(line, array),
+            },
+            (_, Machine::Frames(machine)) => self.view.frame(machine.frame(bytes)),
         };
-        let poll = match poll {
-            Ok(poll) => poll,
-            Err(error) => return self.fail(error),
-        };
-        self.shown = shown;
-        // SAFETY: as promised; the rest of the caller's own slice.
-        unsafe { *input = redtail_slice::of(bytes.get(poll.used()..).unwrap_or_default()) };
-        match poll {
-            Poll::Incomplete { needed, .. } => {
-                self.needed = needed;
-                self.rest = Rest::None;
-                self.walk.rest = redtail_slice::NONE;
-                REDTAIL_NEED_MORE
-            }
-            Poll::Complete { .. } => {
-                self.needed = 0;
-                self.found(bytes, array)
-            }
-        }
+        Ok((poll.used(), status))
     }
 
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> redtail_status {
         self.error = Some(error);
-        self.rest = Rest::None;
-        self.walk.rest = redtail_slice::NONE;
+        self.view.rest = Rest::None;
+        self.view.walk.rest = redtail_slice::NONE;
         refuse(self, protocol_status(&error.kind), error)
-    }
-
-    /// The item that the machine has found in `bytes`.
-    #[inline]
-    fn found(&mut self, bytes: &[u8], array: Array) -> redtail_status {
-        let item = &mut self.item;
-        let command = match &self.machine {
-            Machine::Commands(machine) => {
-                item.offset = machine.offset();
-                machine.command(bytes)
-            }
-            Machine::Requests(machine) => {
-                item.offset = machine.offset();
-                match machine.request(bytes) {
-                    Request::Command(command) => command,
-                    Request::Inline(line) => return found_line(item, &mut self.rest, line, array),
-                }
-            }
-            Machine::Frames(machine) => {
-                item.offset = machine.offset();
-                let frame = machine.frame(bytes);
-                return self.frame(frame);
-            }
-        };
-        item.kind = REDTAIL_ITEM_COMMAND as c_int;
-        item.frame = REDTAIL_KIND_NONE as c_int;
-        item.raw = redtail_slice::of(command.raw());
-        item.args = array.start;
-        item.argc = command.argc();
-        let mut args = command.args();
-        array.fill(&mut args);
-        self.rest = Rest::Command(args.place());
-        if item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
-    }
-
-    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
-        self.rest = Rest::None;
-        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
-        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
-        self.item.frame = kind(frame.kind()) as c_int;
-        self.item.raw = redtail_slice::of(frame.raw());
-        self.item.args = std::ptr::null();
-        self.item.argc = 0;
-        REDTAIL_OK
     }
 
     /// # Safety
     /// The bytes shown last have not changed.
     unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
-        match &mut self.rest {
+        match &mut self.view.rest {
             Rest::None => None,
             Rest::Command(place) => {
                 // SAFETY: as promised.
-                let shown = unsafe { bytes(self.shown.data, self.shown.len) }?;
+                let shown = unsafe { bytes(self.view.shown.data, self.view.shown.len) }?;
                 let command = match &self.machine {
                     Machine::Commands(machine) => machine.command(shown),
                     Machine::Requests(machine) => match machine.request(shown) {
@@ -588,7 +590,7 @@ impl redtail_parser {
     /// # Safety
     /// The bytes shown last have not changed.
     unsafe fn next_token(&mut self) -> bool {
-        let Walk { nesting, rest } = &mut self.walk;
+        let Walk { nesting, rest } = &mut self.view.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { boundary::bytes(rest.data, rest.len) }) else { return false };
         let outside = nesting.depth();
@@ -596,7 +598,7 @@ impl redtail_parser {
         *rest = redtail_slice::of(unread);
         // An end, and what closes itself, is counted at the depth of its beginning.
         let depth = outside.min(nesting.depth());
-        let shown = &mut self.token;
+        let shown = &mut self.view.token;
         *shown = redtail_token {
             step: 0,
             kind: REDTAIL_KIND_NONE as c_int,
@@ -655,16 +657,64 @@ impl redtail_token {
     }
 }
 
-fn found_line(item: &mut redtail_item, rest: &mut Rest, line: Inline<'_>, array: Array) -> redtail_status {
-    let mut words = line.args();
-    array.fill(words.by_ref().map(|word| word.raw()));
-    *rest = Rest::Inline(redtail_slice::of(words.rest()));
-    item.kind = REDTAIL_ITEM_INLINE as c_int;
-    item.frame = REDTAIL_KIND_NONE as c_int;
-    item.raw = redtail_slice::of(line.raw());
-    item.args = array.start;
-    item.argc = line.args().count();
-    if item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+impl View {
+    #[inline(always)]
+    fn command(&mut self, command: Command<'_>, array: Array, shown: &[u8]) -> redtail_status {
+        let item = &mut self.item;
+        item.kind = REDTAIL_ITEM_COMMAND as c_int;
+        item.frame = REDTAIL_KIND_NONE as c_int;
+        item.raw = redtail_slice::of(command.raw());
+        item.args = array.start;
+        item.argc = command.argc();
+        self.needed = 0;
+        if item.argc > array.capacity {
+            self.shown = redtail_slice::of(shown);
+            return self.more_args(&command, array);
+        }
+        array.fill(command.args());
+        self.rest = Rest::None;
+        REDTAIL_OK
+    }
+
+    #[cold]
+    fn more_args(&mut self, command: &Command<'_>, array: Array) -> redtail_status {
+        let mut args = command.args();
+        array.fill(args.by_ref().take(array.capacity));
+        self.rest = Rest::Command(args.place());
+        REDTAIL_MORE_ARGS
+    }
+
+    fn line(&mut self, line: Inline<'_>, array: Array) -> redtail_status {
+        let mut words = line.args();
+        array.fill(words.by_ref().take(array.capacity).map(|word| word.raw()));
+        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
+        self.needed = 0;
+        self.item.kind = REDTAIL_ITEM_INLINE as c_int;
+        self.item.frame = REDTAIL_KIND_NONE as c_int;
+        self.item.raw = redtail_slice::of(line.raw());
+        self.item.args = array.start;
+        self.item.argc = line.args().count();
+        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+    }
+
+    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
+        self.rest = Rest::None;
+        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
+        self.needed = 0;
+        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
+        self.item.frame = kind(frame.kind()) as c_int;
+        self.item.raw = redtail_slice::of(frame.raw());
+        self.item.args = std::ptr::null();
+        self.item.argc = 0;
+        REDTAIL_OK
+    }
+
+    fn incomplete(&mut self, needed: usize) -> redtail_status {
+        self.needed = needed;
+        self.rest = Rest::None;
+        self.walk.rest = redtail_slice::NONE;
+        REDTAIL_NEED_MORE
+    }
 }
 
 /// The caller's array for arguments.
@@ -686,13 +736,17 @@ impl Array {
         (there || capacity == 0).then_some(Self { start, capacity })
     }
 
-    /// Writes as many arguments as there is room for.
+    /// Writes the arguments, of which there are at most `capacity`.
     #[inline]
     fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
-        for (index, arg) in args.take(self.capacity).enumerate() {
+        let mut place = self.start;
+        args.for_each(|arg| {
             // SAFETY: within the room that was promised to `new`. What is there is not read.
-            unsafe { self.start.add(index).write(redtail_slice::of(arg)) };
-        }
+            unsafe {
+                place.write(redtail_slice::of(arg));
+                place = place.add(1);
+            }
+        });
     }
 }
 

@@ -71,7 +71,16 @@ impl Shown {
         if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
             return REDTAIL_ERROR_MEMORY;
         }
-        self.args.extend(command.args().map(redtail_slice::of));
+        let mut places = self.args.spare_capacity_mut().iter_mut();
+        let mut count = 0;
+        command.args().for_each(|arg| {
+            if let Some(place) = places.next() {
+                place.write(redtail_slice::of(arg));
+                count += 1;
+            }
+        });
+        // SAFETY: as many were written just now, from the first on, within the capacity.
+        unsafe { self.args.set_len(count) };
         let event = &mut self.event;
         event.kind = kind as c_int;
         event.resumable = c_int::from(command.resumable && command.lineage.is_some());

@@ -154,6 +154,21 @@ impl<'a> Iterator for Args<'a> {
         let left = self.command.argc.saturating_sub(self.index);
         (left, Some(left))
     }
+
+    /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
+        let mut folded = begin;
+        for &span in self.command.spans.get(self.index..).unwrap_or_default() {
+            let Some(arg) = self.command.at(span) else { return folded };
+            folded = each(folded, arg);
+        }
+        self.index = self.index.max(self.command.spans.len());
+        while let Some(arg) = self.next() {
+            folded = each(folded, arg);
+        }
+        folded
+    }
 }
 
 /// Where a walk over arguments stands, without the borrow.
