@@ -3,6 +3,8 @@
 //! `cargo bench --features capi --bench boundary`; needs a C compiler and valgrind, whose callgrind counts the instructions. Each way runs
 //! twice with a different number of rounds, so that starting up does not count.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails is to stop")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -93,7 +95,9 @@ fn compare() {
             let c = per_command(&program, way, &file, commands);
             let times = c / rust;
             let verdict = if times > GOAL { format!(" (the goal is {GOAL})") } else { String::new() };
-            println!("  {title:<24} {rust:>7.1} instructions a command in Rust, {c:>7.1} in C: {times:.2} times{verdict}");
+            println!(
+                "  {title:<24} {rust:>7.1} instructions a command in Rust, {c:>7.1} in C: {times:.2} times{verdict}"
+            );
         }
     }
 }

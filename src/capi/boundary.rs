@@ -142,7 +142,8 @@ thread_local! {
 
 /// Only a hook learns where a panic happened. The one that was there before still says it to whom it did.
 pub(super) fn listen_for_panics() {
-    static BEFORE: OnceLock<Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>> = OnceLock::new();
+    type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+    static BEFORE: OnceLock<Hook> = OnceLock::new();
     // Both hooks are without captures, so that nothing is allocated that would look like a leak at the end of a program.
     BEFORE.get_or_init(|| {
         let before = std::panic::take_hook();

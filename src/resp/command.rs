@@ -164,7 +164,7 @@ impl<'a> Iterator for Args<'a> {
             folded = each(folded, arg);
         }
         self.index = self.index.max(self.command.spans.len());
-        while let Some(arg) = self.next() {
+        for arg in self {
             folded = each(folded, arg);
         }
         folded
