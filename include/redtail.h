@@ -489,7 +489,7 @@ typedef enum redtail_ack {
     REDTAIL_ACK_OBSERVE = 0,
     /** The offset received. WAIT counts us, though nothing is stored; a FAILOVER may choose us, which leaves the primary read-only. */
     REDTAIL_ACK_RECEIVED = 1,
-    /** The offset given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds. */
+    /** What was given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds. */
     REDTAIL_ACK_APPLIED = 2,
 } redtail_ack;
 
@@ -912,11 +912,13 @@ int redtail_session_sent(redtail_session *session, size_t count);
 int redtail_session_deadline_ms(const redtail_session *session, uint64_t *deadline_ms);
 
 /**
- * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this replication offset.
+ * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+ * nothing.
  *
- * Returns REDTAIL_OK.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
-int redtail_session_commit(redtail_session *session, uint64_t offset);
+int redtail_session_commit(redtail_session *session,
+                           const redtail_position *position);
 
 /**
  * The last place that can be resumed from.
@@ -1004,11 +1006,14 @@ int redtail_follower_batch(redtail_follower *follower,
                            void *context);
 
 /**
- * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this replication offset.
+ * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+ * nothing.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE before redtail_follower_connect.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+ * REDTAIL_ERROR_STATE before redtail_follower_connect.
  */
-int redtail_follower_commit(redtail_follower *follower, uint64_t offset);
+int redtail_follower_commit(redtail_follower *follower,
+                            const redtail_position *position);
 
 /**
  * The last place that can be resumed from.

@@ -286,8 +286,10 @@ public:
     inline loop begin();
     static event *end() noexcept { return nullptr; }
 
-    void commit(std::uint64_t offset, status &left) noexcept { left = redtail_follower_commit(follower_.get(), offset); }
-    void commit(std::uint64_t offset) { check(redtail_follower_commit(follower_.get(), offset)); }
+    void commit(const redtail::position &kept, status &left) noexcept {
+        left = redtail_follower_commit(follower_.get(), &kept.c());
+    }
+    void commit(const redtail::position &kept) { check(redtail_follower_commit(follower_.get(), &kept.c())); }
 
     /** The last place to resume from, if there is one yet. */
     std::optional<redtail::position> position() const noexcept {
@@ -392,7 +394,7 @@ public:
         redtail_session_deadline_ms(c(), &deadline);
         return deadline;
     }
-    void commit(std::uint64_t offset) noexcept { redtail_session_commit(c(), offset); }
+    void commit(const redtail::position &kept) noexcept { redtail_session_commit(c(), &kept.c()); }
     std::optional<redtail::position> position() const noexcept {
         redtail_position found;
         if (redtail_session_position(c(), &found) != REDTAIL_OK) return std::nullopt;

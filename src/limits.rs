@@ -51,14 +51,18 @@ pub const TAPE_LENGTH: usize = 64;
 pub const MIN_PARTS_THRESHOLD: u64 = 1024;
 
 /// Storage of the receive buffer in bytes, unless a caller says otherwise. It grows only when it is full of unread bytes.
+#[cfg(feature = "std")]
 pub const BUFFER_CAPACITY: usize = 256 << 10;
 
 /// What a session may have to send at once, in bytes. Servers take no argument over 16 KiB before authentication, so longer
 /// credentials could not be used anyway.
+#[cfg(feature = "std")]
 pub(crate) const OUTBOX_LENGTH: usize = 17 << 10;
 
 /// The longest bulk string or line the handshake takes: INFO is the longest reply, a few kilobytes.
+#[cfg(feature = "std")]
 pub(crate) const HANDSHAKE_REPLY: u64 = 1 << 20;
 
 /// The largest snapshot taken for one without data. A few hundred bytes are usual.
+#[cfg(feature = "std")]
 pub(crate) const FILTERED_SNAPSHOT: u64 = 1 << 20;

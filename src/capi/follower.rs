@@ -10,7 +10,7 @@ use super::boundary::{
 };
 use super::event::redtail_event;
 use super::options::{self, Chosen, redtail_options};
-use super::position::redtail_position;
+use super::position::{self, redtail_position};
 use super::show::{Shown, follower_status};
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
 use crate::replication::{Event, Options};
@@ -202,14 +202,24 @@ pub unsafe extern "C" fn redtail_follower_batch(
     }
 }
 
-/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this replication offset.
+/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+/// nothing.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE before redtail_follower_connect.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+/// REDTAIL_ERROR_STATE before redtail_follower_connect.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_follower_commit(follower: *mut redtail_follower, offset: u64) -> c_int {
+pub unsafe extern "C" fn redtail_follower_commit(
+    follower: *mut redtail_follower,
+    position: *const redtail_position,
+) -> c_int {
     call!(follower; {
+        // SAFETY: NULL or a position, as the header asks.
+        let position = match unsafe { position::given(position) } {
+            Ok(position) => position,
+            Err((status, words)) => return refuse(follower, status, words),
+        };
         match &mut follower.follower {
-            Some(inner) => inner.commit(offset),
+            Some(inner) => inner.commit(position),
             None => return refuse(follower, REDTAIL_ERROR_STATE, NOT_CONNECTED),
         }
         REDTAIL_OK

@@ -51,7 +51,7 @@ pub enum redtail_ack {
     REDTAIL_ACK_OBSERVE = 0,
     /// The offset received. WAIT counts us, though nothing is stored; a FAILOVER may choose us, which leaves the primary read-only.
     REDTAIL_ACK_RECEIVED = 1,
-    /// The offset given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds.
+    /// What was given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds.
     REDTAIL_ACK_APPLIED = 2,
 }
 

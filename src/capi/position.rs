@@ -86,6 +86,16 @@ pub(super) unsafe fn read(position: *const redtail_position) -> Option<redtail_p
     there.then(|| unsafe { *position })
 }
 
+/// A position that a function needs, or the status and words of why there is none.
+///
+/// # Safety
+/// As [`read`].
+pub(super) unsafe fn given(position: *const redtail_position) -> Result<Position, (redtail_status, &'static str)> {
+    // SAFETY: as promised.
+    let position = unsafe { read(position) }.ok_or((REDTAIL_ERROR_ARGUMENT, "the pointer position is NULL"))?;
+    position.to_position().ok_or((REDTAIL_ERROR_POSITION, "this is no position: ids are 40 hexadecimal digits"))
+}
+
 impl From<Position> for redtail_position {
     fn from(position: Position) -> Self {
         Self {

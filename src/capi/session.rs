@@ -18,7 +18,7 @@ use super::basics::*;
 use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text};
 use super::event::redtail_event;
 use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
-use super::position::redtail_position;
+use super::position::{self, redtail_position};
 use super::show::{Shown, full_status, session_status};
 use crate::net::{Login, Ring};
 use crate::replication::{Closed, Credentials, Options, Progress, Session};
@@ -361,13 +361,21 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_ses
     })
 }
 
-/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this replication offset.
+/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+/// nothing.
 ///
-/// Returns REDTAIL_OK.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_commit(session: *mut redtail_session, offset: u64) -> c_int {
+pub unsafe extern "C" fn redtail_session_commit(
+    session: *mut redtail_session,
+    position: *const redtail_position,
+) -> c_int {
     call!(session; {
-        session.session.commit(offset);
+        // SAFETY: NULL or a position, as the header asks.
+        match unsafe { position::given(position) } {
+            Ok(position) => session.session.commit(position),
+            Err((status, words)) => return refuse(session, status, words),
+        }
         REDTAIL_OK
     })
 }

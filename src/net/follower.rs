@@ -8,9 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
+use crate::MAX_COMMAND;
+use crate::limits::HANDSHAKE_REPLY;
 use crate::net::builder::Ask;
 use crate::net::handle::Shared;
-use crate::net::{Builder, Full, Handle, Remote, Ring, Socket, TargetError, Transport};
+use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
 /// Follows a primary, one event after another, in the caller's own thread.
@@ -76,7 +78,7 @@ pub enum Error {
     /// The address can't be read.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// User and password could not be had.
+    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
     #[error("can't get user and password: {0}")]
     Login(io::Error),
     /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
@@ -141,7 +143,8 @@ impl<T: Transport> Follower<T> {
         })
     }
 
-    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`].
+    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`]. With zero it takes what is there already. Connecting
+    /// anew may take longer: as long as the connector takes.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -178,6 +181,27 @@ impl<T: Transport> Follower<T> {
         }
     }
 
+    /// All further events as an ordinary iterator, to filter, map, take and collect. Its items own what they hold: this is the form
+    /// that allocates. It ends as [`next`](Self::next) does, and after the first error.
+    ///
+    /// ```no_run
+    /// use redtail::net::OwnedEvent;
+    ///
+    /// let mut follower = redtail::Follower::builder("127.0.0.1:6379").connect()?;
+    /// let first_ten_deletions: Vec<_> = follower
+    ///     .events()
+    ///     .filter_map(|event| match event {
+    ///         Ok(OwnedEvent::Command(command)) if command.args[0].eq_ignore_ascii_case(b"DEL") => Some(command),
+    ///         _ => None,
+    ///     })
+    ///     .take(10)
+    ///     .collect();
+    /// # Ok::<(), redtail::Error>(())
+    /// ```
+    pub fn events(&mut self) -> Events<'_, T> {
+        Events { follower: self, over: false }
+    }
+
     /// Whether the next call would have to read: no whole event is left in what has been received. The moment to flush an output.
     pub fn is_drained(&mut self) -> bool {
         if self.ahead.is_none() {
@@ -197,9 +221,10 @@ impl<T: Transport> Follower<T> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this replication offset is safely kept.
-    pub fn commit(&mut self, offset: u64) {
-        self.session.commit(offset);
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
+    /// counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        self.session.commit(position);
     }
 
     /// For other threads, and for signal handling.
@@ -215,7 +240,8 @@ impl<T: Transport> Follower<T> {
         buffer: usize,
         handle: Handle,
     ) -> Result<Self, Error> {
-        let limit = usize::try_from(options.limits.command).unwrap_or(usize::MAX);
+        let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
         let mut follower = Self {
             session: Session::new(options),
             connector,
@@ -223,7 +249,7 @@ impl<T: Transport> Follower<T> {
             link: None,
             ring: Ring::try_with_capacity(buffer)?,
             ring_base: buffer,
-            // The parser refuses what passes its limit before the buffer must hold it, but for the header that says so.
+            // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),
             pending: 0,
             ahead: None,
@@ -241,6 +267,7 @@ impl<T: Transport> Follower<T> {
     }
 
     fn search(&mut self, patience: Patience) -> Result<Search, Error> {
+        let mut tried = false;
         loop {
             if self.shared.is_stopped() {
                 self.unlink();
@@ -264,11 +291,14 @@ impl<T: Transport> Follower<T> {
                     return Ok(Search::Over);
                 }
                 (Progress::Space { .. } | Progress::Reconnect { .. }, Patience::None) => return Ok(Search::Drained),
+                // However short the patience, one read is tried: what is there already would otherwise never come.
+                (Progress::Space { .. }, Patience::Until(until)) if tried && until <= self.now_ms() => {
+                    return Ok(Search::Idle);
+                }
                 (Progress::Space { at_least }, _) => {
+                    tried = true;
                     self.drop_pending();
-                    if self.read(at_least, patience)? {
-                        return Ok(Search::Idle);
-                    }
+                    self.read(at_least, patience)?;
                 }
                 (Progress::Reconnect { after_ms }, _) => {
                     if self.reconnect(after_ms, patience)? {
@@ -311,11 +341,10 @@ impl<T: Transport> Follower<T> {
         self.session.sent(count);
     }
 
-    /// Reads once. Gives true when the time is up.
-    fn read(&mut self, at_least: usize, patience: Patience) -> Result<bool, Error> {
+    /// Reads once.
+    fn read(&mut self, at_least: usize, patience: Patience) -> Result<(), Error> {
         let now = self.now_ms();
         let up = match patience {
-            Patience::Until(until) if until <= now => return Ok(true),
             Patience::Until(until) => until,
             Patience::Endless | Patience::None => u64::MAX,
         };
@@ -324,7 +353,7 @@ impl<T: Transport> Follower<T> {
         let wait = self.session.deadline_ms().min(up).saturating_sub(now).clamp(1, LONGEST_READ_MS);
         let Some(link) = &mut self.link else {
             self.closed(&io::Error::from(io::ErrorKind::NotConnected));
-            return Ok(false);
+            return Ok(());
         };
         let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(self.ring.space()));
         match read {
@@ -343,7 +372,7 @@ impl<T: Transport> Follower<T> {
             }
             Err(error) => self.closed(&error),
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Waits and connects. Gives true when the time is up before that.
@@ -361,8 +390,12 @@ impl<T: Transport> Follower<T> {
             return Ok(false);
         }
         self.reconnect_at_ms = None;
-        if let Err(error) = self.connect()? {
-            self.closed(&error);
+        match self.connect() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.closed(&error),
+            // What gave a password at the start will give one again: a file that is being replaced, a service that restarts.
+            Err(error @ Error::Login(_)) => self.closed(&io::Error::other(error.to_string())),
+            Err(error) => return Err(error),
         }
         Ok(false)
     }
@@ -402,6 +435,35 @@ impl<T: Transport> Follower<T> {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+/// A handle that lives on must not hold the link: the primary would go on keeping a stream for somebody who no longer reads.
+impl<T: Transport> Drop for Follower<T> {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
+/// The iterator of [`Follower::events`].
+#[derive(Debug)]
+pub struct Events<'f, T: Transport = Socket> {
+    follower: &'f mut Follower<T>,
+    over: bool,
+}
+
+impl<T: Transport> Iterator for Events<'_, T> {
+    type Item = Result<OwnedEvent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let event = self.follower.next().map(|event| event.map(OwnedEvent::from)).transpose();
+        self.over = !matches!(event, Some(Ok(_)));
+        event
+    }
+}
+
+impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
 
 /// A follower without a deadline of its own still looks up now and then.
 const LONGEST_READ_MS: u64 = 60_000;

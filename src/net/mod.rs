@@ -14,7 +14,7 @@ mod transport;
 
 pub use builder::Builder;
 pub use feed::ReadError;
-pub use follower::{Error, Follower, Login};
+pub use follower::{Error, Events, Follower, Login};
 pub use handle::Handle;
 pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedPart};
 pub use reader::{CommandReader, FrameReader, PartsReader, Placed};

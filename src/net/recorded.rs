@@ -29,6 +29,8 @@ pub struct RecordingReader<R> {
     session: Session,
     /// What has begun and goes on although all bytes that came are used up, and where it began.
     begun: Option<(&'static str, u64)>,
+    /// What a look ahead has found.
+    ahead: Option<Progress>,
     ended: bool,
 }
 
@@ -45,6 +47,7 @@ impl<R: Read> RecordingReader<R> {
             feed: Feed::new(source).with_limits(&options.limits),
             session: Session::recorded(options, offset),
             begun: Some(("a recorded connection", 0)),
+            ahead: None,
             ended: false,
         }
     }
@@ -67,6 +70,7 @@ impl<R: Read> RecordingReader<R> {
             feed: Feed::new(source).with_limits(&options.limits),
             session: Session::commands(options, offset),
             begun: None,
+            ahead: None,
             ended: false,
         }
     }
@@ -77,10 +81,8 @@ impl<R: Read> RecordingReader<R> {
     /// [`ReadError`]. Bytes in [`Truncated`](ReadError::Truncated) count from the first of the source.
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, ReadError> {
-        self.feed.take_back();
         loop {
-            let progress = self.session.poll(self.feed.unread(), 0);
-            match progress {
+            match self.poll() {
                 Progress::Event => break,
                 Progress::Space { .. } if self.ended => return Ok(None),
                 Progress::Space { at_least } => {
@@ -107,6 +109,22 @@ impl<R: Read> RecordingReader<R> {
             _ => None,
         };
         Ok(Some(event))
+    }
+
+    /// Whether nothing whole is left in the buffer, so that the next event has to be read from the source: the moment to flush what was
+    /// written so far.
+    pub fn is_drained(&mut self) -> bool {
+        let progress = self.poll();
+        self.ahead = Some(progress);
+        !matches!(progress, Progress::Event)
+    }
+
+    fn poll(&mut self) -> Progress {
+        if let Some(progress) = self.ahead.take() {
+            return progress;
+        }
+        self.feed.take_back();
+        self.session.poll(self.feed.unread(), 0)
     }
 
     /// The source has ended, which is well if nothing is unfinished.

@@ -3,6 +3,7 @@
 /// Exponential backoff with jitter, as a value: it knows no clock and does not sleep.
 ///
 /// Attempt `n` (from 0) waits a random time between half of `first_ms · 2^n` and all of it, at most `longest_ms`.
+/// A zero is read as 1: attempts without any pause would be a storm.
 /// The jitter keeps many followers of one primary from returning in one moment.
 ///
 /// ```
@@ -32,8 +33,8 @@ impl Backoff {
         if self.attempts.is_some_and(|most| attempt >= most) {
             return None;
         }
-        let full = self.first_ms.saturating_mul(1_u64 << attempt.min(40)).min(self.longest_ms);
-        let half = full / 2;
+        let full = self.first_ms.max(1).saturating_mul(1_u64 << attempt.min(40)).min(self.longest_ms.max(1));
+        let half = full.div_ceil(2);
         Some(half + random % (full - half + 1))
     }
 }

@@ -156,13 +156,27 @@ impl fmt::Display for Forking {
             ForkReason::Probe => "the primary forks and dumps its whole data set to its own disk",
         })?;
         if let Some(bytes) = self.used_memory {
-            write!(f, "; it uses {} MiB of memory", bytes >> 20)?;
+            write!(f, "; it uses {} of memory", Size(bytes))?;
         }
         match self.last_fork_us {
             Some(0) => f.write_str("; it has not forked before"),
             Some(us) => write!(f, "; its last fork took {}.{:03} ms", us / 1000, us % 1000),
             None => Ok(()),
         }
+    }
+}
+
+/// A size as a person reads it: `940 KiB`, `3.1 GiB`.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            ..=0xf_ffff => return write!(f, "{} KiB", self.0 >> 10),
+            0x10_0000..=0x3fff_ffff => (1 << 20, "MiB"),
+            _ => (1 << 30, "GiB"),
+        };
+        write!(f, "{}.{} {name}", self.0 / unit, self.0 % unit * 10 / unit)
     }
 }
 
@@ -305,7 +319,8 @@ pub struct Gap {
     /// The place where the stream can go on. May lie below `from`.
     pub to: Position,
     /// How many bytes of the stream are missing; `None` where the histories differ: then the last events before the gap may also
-    /// have been undone on the new primary.
+    /// have been undone on the new primary. `None` too where the history is the same and `to` lies below `from`: the server, a replica
+    /// that lags, has not come as far as we have. Then nothing is missing, and what lies between comes again.
     pub missed: Option<u64>,
 }
 
@@ -313,6 +328,13 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.missed {
             Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
+            None if self.from.replid == self.to.replid => write!(
+                f,
+                "this server stands at {}, {} bytes behind {}: it is a replica that lags, or has lost its last writes",
+                self.to,
+                self.from.offset.saturating_sub(self.to.offset),
+                self.from
+            ),
             None => write!(f, "another history: {} is not part of it, the stream goes on at {}", self.from, self.to),
         }
     }

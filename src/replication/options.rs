@@ -32,7 +32,8 @@ pub struct Options {
     /// Whether SELECT, PING and REPLCONF come out as [`Event::Control`](crate::Event::Control). Default no.
     pub control: bool,
     /// A command with a bulk string of at least this many bytes comes in parts (see [`Part`](crate::resp::Part)); `None`, the
-    /// default: every command comes whole, up to [`Limits::command`].
+    /// default: every command comes whole, up to [`Limits::command`]. With parts, that limit is at least 2 KiB, so that SELECT, MULTI
+    /// and EXEC come whole.
     pub parts: Option<u64>,
     /// How the primary shows us in INFO and ROLE. Default `redtail.invalid`.
     pub label: Label,

@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::tape::{Count, Progress, SMALLEST_COMMAND, Tape};
+use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
 
@@ -188,6 +188,19 @@ impl CommandParser {
     /// Skips what stands between commands, then goes on with the command.
     #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+        // A failed parser is never between commands.
+        if !self.tape.is_open()
+            && let Some((length, argc)) = self.tape.whole(input)
+        {
+            self.offset += length as u64;
+            self.found = Found { skipped: 0, length, argc };
+            return Ok(Advance::Whole);
+        }
+        self.any(input, skipped)
+    }
+
+    /// The same for what is not a whole command of the common shape.
+    fn any(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -224,6 +237,7 @@ impl CommandParser {
     pub(super) fn fail(&mut self, fault: Fault) -> ProtocolError {
         let error = fault.error(self.offset);
         self.failed = Some(error);
+        self.tape.stay_open();
         error
     }
 
@@ -232,7 +246,7 @@ impl CommandParser {
         if rest.first() != Some(&b'*') {
             return self.no_command(rest);
         }
-        Ok(match self.tape.count(rest, SMALLEST_COMMAND)? {
+        Ok(match self.tape.count(rest, self.tape.smallest())? {
             Count::Command => Between::Command,
             Count::Empty(bytes) => Between::Skip(bytes),
             Count::Partial(needed) => Between::Partial(needed),
@@ -241,10 +255,10 @@ impl CommandParser {
 
     fn no_command(&mut self, rest: &[u8]) -> Result<Between, Fault> {
         match rest {
-            [] => Ok(Between::Partial(SMALLEST_COMMAND)),
+            [] => Ok(Between::Partial(self.tape.smallest())),
             [b'\n', ..] => Ok(Between::Skip(1)),
             [b'\r', b'\n', ..] => Ok(Between::Skip(2)),
-            [b'\r'] => Ok(Between::Partial(1 + SMALLEST_COMMAND)),
+            [b'\r'] => Ok(Between::Partial(1 + self.tape.smallest())),
             [b'\r', found, ..] => Err(Fault::unexpected("LF after CR", *found, 1)),
             [b'#', ..] if self.annotations => self.annotation(rest),
             [found, ..] => Err(Fault::unexpected("'*' of a command", *found, 0)),
@@ -260,7 +274,7 @@ impl CommandParser {
         }
         self.searched = end.unwrap_or(rest.len());
         let Some(end) = end else {
-            return Ok(Between::Partial(2 + SMALLEST_COMMAND));
+            return Ok(Between::Partial(2 + self.tape.smallest()));
         };
         match rest.get(end..) {
             Some([b'\r', b'\n', ..]) => {
@@ -272,7 +286,7 @@ impl CommandParser {
                 Ok(Between::Skip(end + 2))
             }
             Some([b'\r', found, ..]) => Err(Fault::unexpected("LF after CR", *found, end + 1)),
-            Some([b'\r']) => Ok(Between::Partial(1 + SMALLEST_COMMAND)),
+            Some([b'\r']) => Ok(Between::Partial(1 + self.tape.smallest())),
             _ => Err(Fault::unexpected("CR before LF", b'\n', end)),
         }
     }

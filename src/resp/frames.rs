@@ -6,6 +6,7 @@
 use memchr::memchr2;
 
 use super::frame::Kind;
+use super::levels::{Level, Levels};
 use super::number::{self, Digits, Length, Text};
 use super::tape::{Bulk, bulk_length, shift};
 use super::{Fault, Frame, Poll, Status, as_size};
@@ -35,9 +36,7 @@ pub struct FrameParser {
     /// Where the element that is read begins, or the payload in `Stage::Payload`, from the first byte of the frame.
     at: usize,
     stage: Stage,
-    /// The innermost open level of `stack`; level 0 holds the frame itself.
-    depth: usize,
-    stack: [Level; MAX_DEPTH + 1],
+    levels: Levels,
     /// Length of the last whole frame.
     length: usize,
 }
@@ -65,18 +64,6 @@ enum Payload {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Level {
-    /// Elements to come, the one that is read included; of a streamed aggregate, those that the limit still allows.
-    left: u32,
-    streamed: bool,
-    paired: bool,
-    /// A key is there, its value is next.
-    odd: bool,
-    /// An attribute is there, its element is next.
-    attributed: bool,
-}
-
 /// How an element stands.
 enum Step {
     /// Something was read; there may be more.
@@ -94,21 +81,19 @@ enum Step {
 }
 
 /// Bytes of the smallest element, `+` or `_`, and of the end mark of a streamed aggregate.
-const SMALLEST: u64 = 3;
+pub(super) const SMALLEST: u64 = 3;
 
 impl FrameParser {
     /// With [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
-        let frame = Level { left: 1, streamed: false, paired: false, odd: false, attributed: false };
         Self {
             limits: Limits::DEFAULT,
             failed: None,
             offset: 0,
             at: 0,
             stage: Stage::Element,
-            depth: 0,
-            stack: [frame; MAX_DEPTH + 1],
+            levels: Levels::new(),
             length: 0,
         }
     }
@@ -169,13 +154,13 @@ impl FrameParser {
                     let length = core::mem::take(&mut self.at);
                     self.length = length;
                     self.offset += length as u64;
-                    self.stack[0].left = 1;
+                    self.levels.restart();
                     return Ok(Poll::Complete { skipped: 0, length });
                 }
-                Ok(Step::Partial(more)) => more + self.after_element(),
+                Ok(Step::Partial(more)) => more + self.levels.after_element(),
                 Ok(Step::Refused(more)) => more,
-                Ok(Step::Nothing) => self.least(),
-                Ok(Step::Mark(more)) => more + self.outside(),
+                Ok(Step::Nothing) => self.levels.least(),
+                Ok(Step::Mark(more)) => more + self.levels.outside(),
                 Err(fault) => {
                     let error = fault.error(self.offset);
                     self.failed = Some(error);
@@ -236,15 +221,15 @@ impl FrameParser {
         };
         let here = |fault: Fault| shift(self.at)(fault);
         let after = shift(self.at + 1);
-        let text = |kind| move |fault| after(as_value(fault, kind));
-        let level = self.level();
+        let text = |kind| move |fault| after(number::value(fault, kind));
+        let level = *self.levels.last();
         if level.streamed {
-            if kind == b'.' && !level.odd && !level.attributed {
+            if kind == b'.' && level.may_end() {
                 return match number::literal(line, b"\r\n", "CR LF after '.'").map_err(shift(self.at + 1))? {
                     Text::Partial { more } => Ok(Step::Mark(more as u64)),
                     Text::Whole { end } => {
                         self.at += 1 + end;
-                        self.depth -= 1;
+                        self.levels.close();
                         Ok(self.unwind())
                     }
                 };
@@ -270,7 +255,7 @@ impl FrameParser {
             }
             b'$' | b'!' | b'=' => self.bulk(kind, line),
             b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
-            b'>' if self.depth == 0 => self.aggregate(kind, line),
+            b'>' if self.levels.depth() == 0 => self.aggregate(kind, line),
             b'>' => Err(here(Fault::unexpected("an element (a push stands only at the top)", b'>', 0))),
             found => Err(here(Fault::unexpected("the type of a frame", found, 0))),
         }
@@ -283,19 +268,23 @@ impl FrameParser {
                 self.check_line(end - 2)?;
                 self.element_ends(1 + end)
             }
-            Text::Partial { more } if length > self.longest_line() => Step::Refused(more as u64),
+            // With one byte to come, the CR is there and no part of the text.
+            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
+                Step::Refused(more as u64)
+            }
             Text::Partial { more } => Step::Partial(more as u64),
         })
     }
 
     /// A line that may be long, of which `seen` bytes are good.
     fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: Digits) -> Result<Step, Fault> {
+        self.check_line(seen - 1)?;
         // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
         let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
         let (end, digits) = match kind {
             b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), Digits::Whole),
-            b',' => scan(window, seen, digits, Digits::double).map_err(|at| self.value("double", at))?,
-            _ => scan(window, seen, digits, Digits::big).map_err(|at| self.value("big number", at))?,
+            b',' => number::scan(window, seen, digits, Digits::double).map_err(|at| self.value("double", at))?,
+            _ => number::scan(window, seen, digits, Digits::big).map_err(|at| self.value("big number", at))?,
         };
         let seen = end.map_or(window.len().max(seen), |end| seen + end);
         self.check_line(seen - 1)?;
@@ -406,12 +395,12 @@ impl FrameParser {
             (b'*', Some(b'-')) => return self.null(line),
             (b'*' | b'%' | b'~', Some(b'?')) => {
                 return match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } if self.depth >= self.limits.depth => Ok(Step::Refused(more as u64)),
+                    Text::Partial { more } if self.levels.depth() >= self.limits.depth => {
+                        Ok(Step::Refused(more as u64))
+                    }
                     Text::Partial { more } => Ok(Step::Partial(more as u64 + SMALLEST)),
                     Text::Whole { end } => {
-                        let left = self.limits.arguments as u32;
-                        let level = Level { left, streamed: true, paired, odd: false, attributed: false };
-                        self.open(kind, level, 1 + end)
+                        self.open(kind, Level::streamed(self.limits.arguments as u32, paired), 1 + end)
                     }
                 };
             }
@@ -427,12 +416,11 @@ impl FrameParser {
                 if count > limit {
                     return too_many(count);
                 }
-                let level = Level { left: count as u32, streamed: false, paired, odd: false, attributed: false };
-                self.open(kind, level, 1 + end)
+                self.open(kind, Level::counted(count as u32), 1 + end)
             }
             Length::Partial { value, more } => {
                 let count = value.unwrap_or(0).saturating_mul(per);
-                if count > limit || (count > 0 && self.depth >= self.limits.depth) {
+                if count > limit || (count > 0 && self.levels.depth() >= self.limits.depth) {
                     return Ok(Step::Refused(more as u64));
                 }
                 Ok(Step::Partial(more as u64 + count * SMALLEST + follows))
@@ -443,22 +431,21 @@ impl FrameParser {
     /// The head of an aggregate is read: `head` bytes. One without elements opens nothing.
     fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<Step, Fault> {
         let limit = self.limits.depth;
-        let empty = level.left == 0 && !level.streamed;
-        if !empty && self.depth >= limit {
+        let empty = level.is_empty();
+        if !empty && self.levels.depth() >= limit {
             return Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooDeep { limit }, 0)));
         }
         self.check_end(head as u64, 0)?;
         if kind == b'|' {
-            self.level_mut().attributed = true;
+            self.levels.attribute();
         } else if empty {
             return Ok(self.element_ends(head));
         } else {
-            self.level_mut().count();
+            self.levels.count();
         }
         self.at += head;
         if !empty {
-            self.depth += 1;
-            *self.level_mut() = level;
+            self.levels.open(level);
         }
         Ok(Step::On)
     }
@@ -498,104 +485,17 @@ impl FrameParser {
     fn element_ends(&mut self, length: usize) -> Step {
         self.at += length;
         self.stage = Stage::Element;
-        self.level_mut().count();
+        self.levels.count();
         self.unwind()
     }
 
-    /// Leaves the levels that have had all their elements.
     fn unwind(&mut self) -> Step {
-        while !self.level().streamed && self.level().left == 0 {
-            if self.depth == 0 {
-                return Step::Whole;
-            }
-            self.depth -= 1;
-        }
-        Step::On
-    }
-
-    fn level(&self) -> Level {
-        self.stack[self.depth.min(MAX_DEPTH)]
-    }
-
-    fn level_mut(&mut self) -> &mut Level {
-        &mut self.stack[self.depth.min(MAX_DEPTH)]
-    }
-
-    /// The least number of bytes of what is to begin, and all that must follow.
-    fn least(&self) -> u64 {
-        let level = self.level();
-        if level.streamed && !level.odd && !level.attributed {
-            return SMALLEST + self.outside();
-        }
-        SMALLEST + self.after_element()
-    }
-
-    /// The least number of bytes after the element that is read.
-    fn after_element(&self) -> u64 {
-        let level = self.level();
-        let inside = match level {
-            Level { streamed: false, left, .. } => u64::from(left.saturating_sub(1)) * SMALLEST,
-            Level { paired: true, odd: false, .. } => 2 * SMALLEST,
-            _ => SMALLEST,
-        };
-        inside + self.outside()
-    }
-
-    /// The least number of bytes after the innermost level.
-    fn outside(&self) -> u64 {
-        let outer = self.stack.get(..self.depth).unwrap_or_default();
-        outer.iter().map(Level::owed).sum()
+        if self.levels.unwind() { Step::Whole } else { Step::On }
     }
 }
 
 impl Default for FrameParser {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Level {
-    /// One element more is there.
-    fn count(&mut self) {
-        self.left = self.left.saturating_sub(1);
-        self.odd = self.streamed && self.paired && !self.odd;
-        self.attributed = false;
-    }
-
-    /// The least number of bytes it still takes when what is open inside it ends.
-    fn owed(&self) -> u64 {
-        if !self.streamed {
-            return u64::from(self.left) * SMALLEST;
-        }
-        let element = u64::from(self.attributed);
-        // After a key comes its value, whether the key is there or still to come.
-        let value = u64::from(self.paired && self.odd != self.attributed);
-        (1 + element + value) * SMALLEST
-    }
-}
-
-/// Runs over a number from `seen` on. Where a CR or LF ends it, and how it then stands; or the byte that can't be.
-fn scan(
-    rest: &[u8],
-    seen: usize,
-    mut digits: Digits,
-    next: fn(Digits, u8) -> Option<Digits>,
-) -> Result<(Option<usize>, Digits), usize> {
-    for (at, &byte) in rest.get(seen..).unwrap_or_default().iter().enumerate() {
-        match next(digits, byte) {
-            Some(state) => digits = state,
-            None if byte == b'\r' && digits.owed() == 0 => return Ok((Some(at), digits)),
-            None => return Err(seen + at),
-        }
-    }
-    Ok((None, digits))
-}
-
-/// A fault in the text of a value.
-fn as_value(fault: Fault, what: &'static str) -> Fault {
-    match fault.kind {
-        // In the line end, not in the value.
-        ProtocolErrorKind::Unexpected { expected: "LF after CR", .. } => fault,
-        _ => Fault { kind: ProtocolErrorKind::InvalidValue(what), ..fault },
     }
 }

@@ -45,6 +45,7 @@ mod encode;
 mod frame;
 mod frames;
 mod inline;
+mod levels;
 mod number;
 mod parts;
 mod quoted;

@@ -172,3 +172,29 @@ impl Digits {
         }
     }
 }
+
+/// Runs over a number from `seen` on. Where a CR or LF ends it, and how it then stands; or the byte that can't be.
+pub(super) fn scan(
+    rest: &[u8],
+    seen: usize,
+    mut digits: Digits,
+    next: fn(Digits, u8) -> Option<Digits>,
+) -> Result<(Option<usize>, Digits), usize> {
+    for (at, &byte) in rest.get(seen..).unwrap_or_default().iter().enumerate() {
+        match next(digits, byte) {
+            Some(state) => digits = state,
+            None if byte == b'\r' && digits.owed() == 0 => return Ok((Some(at), digits)),
+            None => return Err(seen + at),
+        }
+    }
+    Ok((None, digits))
+}
+
+/// A fault in the text of a value.
+pub(super) fn value(fault: Fault, what: &'static str) -> Fault {
+    match fault.kind {
+        // In the line end, not in the value.
+        ProtocolErrorKind::Unexpected { expected: "LF after CR", .. } => fault,
+        _ => Fault { kind: ProtocolErrorKind::InvalidValue(what), ..fault },
+    }
+}

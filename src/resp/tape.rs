@@ -33,9 +33,9 @@ pub(super) enum Progress {
     Large,
 }
 
-/// Bytes of the smallest argument, `$0`, and of the smallest command.
+/// Bytes of the smallest argument, `$0`, and of the smallest count line.
 const SMALLEST_ARGUMENT: u64 = 6;
-pub(super) const SMALLEST_COMMAND: usize = 10;
+const SMALLEST_COUNT: u64 = 4;
 
 /// The one-load path takes lengths of at most three digits.
 const LARGEST_QUICK: u64 = 999;
@@ -45,7 +45,10 @@ pub(super) struct Tape {
     limits: Limits,
     /// Commands with a bulk string this long come in parts.
     threshold: Option<u64>,
-    quick: bool,
+    /// The most arguments of a command that the one-load path is tried on; 0 where a limit rules it out.
+    quick: usize,
+    /// The limit for whole commands.
+    largest: usize,
     /// Arguments of the command; 0 while its count is not read.
     argc: usize,
     /// Arguments whose length is read.
@@ -64,7 +67,8 @@ impl Tape {
         Self {
             limits,
             threshold,
-            quick: limits.bulk >= LARGEST_QUICK,
+            quick: if limits.bulk >= LARGEST_QUICK { as_size(limits.arguments) } else { 0 },
+            largest: as_size(limits.command),
             argc: 0,
             index: 0,
             at: 0,
@@ -79,6 +83,11 @@ impl Tape {
 
     pub(super) fn threshold(&self) -> Option<u64> {
         self.threshold
+    }
+
+    /// The least number of bytes that make a command, or tell that one comes in parts.
+    pub(super) fn smallest(&self) -> usize {
+        as_size(SMALLEST_COUNT + self.least(1, SMALLEST_COUNT))
     }
 
     /// The count of a command is read and its end is not.
@@ -101,8 +110,13 @@ impl Tape {
         self.argc = 0;
     }
 
-    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of an
-    /// item, for what comes after an empty command.
+    /// Begins no other command any more.
+    pub(super) fn stay_open(&mut self) {
+        self.argc = usize::MAX;
+    }
+
+    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of what may
+    /// come after an empty command.
     #[inline(always)]
     pub(super) fn count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
         if let Some((argc, at)) = quick_count(command)
@@ -137,7 +151,11 @@ impl Tape {
             Length::Partial { value: Some(value), more } if value > limit => Ok(Count::Partial(more)),
             Length::Partial { value, more } => {
                 let end = command.len() as u64 + more as u64;
-                Ok(Count::Partial(as_size(more as u64 + self.least(value.unwrap_or(1), end))))
+                let mut least = self.least(value.unwrap_or(1), end);
+                if value.is_none() {
+                    least = least.min(follows as u64);
+                }
+                Ok(Count::Partial(as_size(more as u64 + least)))
             }
         }
     }
@@ -149,42 +167,57 @@ impl Tape {
         self.at = at;
     }
 
+    /// A command that is whole and of the common shape, in one go: its length and argc. Otherwise what was read of it is kept,
+    /// and [`arguments`](Self::arguments) goes on from there.
+    #[inline(always)]
+    pub(super) fn whole(&mut self, command: &[u8]) -> Option<(usize, usize)> {
+        let (argc, at) = quick_count(command)?;
+        if argc > self.quick {
+            return None;
+        }
+        let (index, at, last) = self.hop(command, argc, 0, at, 0);
+        if index == argc && command.get(at..).is_some_and(|end| end.starts_with(b"\r\n")) {
+            return Some((at + 2, argc));
+        }
+        (self.argc, self.index, self.at, self.last) = (argc, index, at, last);
+        None
+    }
+
     /// Goes on with the arguments of an open command, shown from its first byte.
-    #[inline]
     pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, Fault> {
-        let (argc, mut index, mut at, mut last) = (self.argc, self.index, self.at, self.last);
-        // Beyond the limit no position is trusted; the careful path tells what is wrong there.
-        let window = command.get(..as_size(self.limits.command)).unwrap_or(command);
         loop {
-            if self.quick {
-                while index < argc
-                    && let Some((start, length)) = quick_argument(window, at)
-                {
-                    if let Some(span) = self.spans.get_mut(index) {
-                        *span = Span { start: start as u32, length: length as u32 };
-                    }
-                    (index, at, last) = (index + 1, start + length, length as u64);
-                }
-                if index == argc && window.get(at..).is_some_and(|end| end.starts_with(b"\r\n")) {
-                    self.argc = 0;
-                    return Ok(Progress::Whole { length: at + 2 });
-                }
+            if self.quick > 0 {
+                let (argc, index, at, last) = (self.argc, self.index, self.at, self.last);
+                (self.index, self.at, self.last) = self.hop(command, argc, index, at, last);
             }
-            (self.index, self.at, self.last) = (index, at, last);
             if let Some(progress) = self.any_argument(command)? {
                 return Ok(progress);
             }
-            (index, at, last) = (self.index, self.at, self.last);
         }
+    }
+
+    /// Hops from length to length as long as they have the common shape. Gives what `index`, `at` and `last` then are.
+    #[inline(always)]
+    fn hop(&mut self, command: &[u8], argc: usize, index: usize, at: usize, last: u64) -> (usize, usize, u64) {
+        let window = command.get(..self.largest).unwrap_or(command);
+        let mut here = (index, at, last);
+        let mut before = here;
+        while here.0 < argc
+            && let Some((start, length)) = quick_argument(window, here.1)
+        {
+            if let Some(span) = self.spans.get_mut(here.0) {
+                *span = Span { start: start as u32, length: length as u32 };
+            }
+            before = here;
+            here = (here.0 + 1, start + length, length as u64);
+        }
+        // Only the last can end beyond the window, where nothing is read. The careful way tells what that means.
+        if here.1 > self.largest.saturating_sub(2) { before } else { here }
     }
 
     /// One argument the careful way. `Some`: the command ends here, or something keeps it from being read on.
     fn any_argument(&mut self, command: &[u8]) -> Result<Option<Progress>, Fault> {
         let end = self.at as u64 + 2;
-        if end > self.limits.command && self.index > 0 {
-            let digits = u64::from(self.last.checked_ilog10().unwrap_or(0)) + 1;
-            return self.over_limit(end, (self.at as u64).saturating_sub(self.last + 2 + digits));
-        }
         match number::payload_end(command, self.at, self.last)? {
             Text::Partial { more } => partial(more as u64 + self.least((self.argc - self.index) as u64, end)),
             Text::Whole { end } if self.index == self.argc => {
@@ -225,7 +258,12 @@ impl Tape {
                 let payload = value.unwrap_or(0) + 2;
                 let end = command.len() as u64 + more as u64 + payload;
                 let whole = more as u64 + payload + self.least(left - 1, end);
-                let parts = self.least_parts(value, (command.len() - digits) as u64, at as u64);
+                let parts = match more {
+                    // The CR is there: this is the length.
+                    1 if self.is_large(value.unwrap_or(0), end) => 1,
+                    1 => u64::MAX,
+                    _ => self.least_parts(value, (command.len() - digits) as u64, at as u64),
+                };
                 partial(whole.min(parts))
             }
         }
@@ -248,19 +286,21 @@ impl Tape {
         whole.min(1 + self.least_parts(None, 0, at))
     }
 
-    /// The least number of bytes that end a length line so that the command comes in parts. Its `$` is at `at`; `digits` digits
+    /// An argument of this length that ends here makes its command come in parts, if any do.
+    fn is_large(&self, length: u64, end: u64) -> bool {
+        self.threshold.is_some_and(|threshold| length >= threshold || end > self.limits.command)
+    }
+
+    /// The least number of bytes that end a length line so that the command comes in parts; no number does if none do. Its `$` is at `at`; `digits` digits
     /// are there and make `value`.
     fn least_parts(&self, value: Option<u64>, digits: u64, at: u64) -> u64 {
-        let Some(threshold) = self.threshold else {
-            return u64::MAX;
-        };
         // What the length can be with so many `more` digits.
         let (mut low, mut high) = (value.unwrap_or(0), value.unwrap_or(0));
         let first = u64::from(value.is_none());
         for more in 0..=20 {
             let length = high.min(self.limits.bulk);
-            let past = at.saturating_add(1 + digits + more + 2 + 2).saturating_add(length);
-            if more >= first && low <= self.limits.bulk && (length >= threshold || past > self.limits.command) {
+            let end = at.saturating_add(1 + digits + more + 2 + 2).saturating_add(length);
+            if more >= first && low <= self.limits.bulk && self.is_large(length, end) {
                 return more + 2;
             }
             if value == Some(0) {
@@ -324,19 +364,30 @@ fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
 #[inline(always)]
 fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
     let word = u64::from_le_bytes(*command.get(at..)?.first_chunk()?);
-    if word & 0xff_ffff != 0x24_0a0d {
-        return None;
+    // Where the word is the pattern, this leaves the digits as numbers, each in its byte, and after it whatever follows.
+    let left = word ^ u64::from_le_bytes(*b"\r\n$00\r\n\0");
+    if is_digits(left, 0x0000_0076_7600_0000, 0x00ff_ff80_80ff_ffff) && left & 0xff00_0000 != 0 {
+        return Some((at + 7, (digit(left, 24) * 10 + digit(left, 32)) as usize));
     }
-    let digit = |place: u32| (word >> place) as u8 ^ b'0';
-    let first = digit(24);
-    if (word >> 40) as u16 == 0x0a0d && digit(32) < 10 && first.wrapping_sub(1) < 9 {
-        return Some((at + 7, usize::from(first) * 10 + usize::from(digit(32))));
+    let left = word ^ u64::from_le_bytes(*b"\r\n$0\r\n\0\0");
+    if is_digits(left, 0x0000_0000_7600_0000, 0x0000_ffff_80ff_ffff) {
+        return Some((at + 6, digit(left, 24) as usize));
     }
-    if (word >> 32) as u16 == 0x0a0d && first < 10 {
-        return Some((at + 6, usize::from(first)));
-    }
-    if (word >> 48) as u16 == 0x0a0d && digit(40) < 10 && digit(32) < 10 && first.wrapping_sub(1) < 9 {
-        return Some((at + 8, usize::from(first) * 100 + usize::from(digit(32)) * 10 + usize::from(digit(40))));
+    let left = word ^ u64::from_le_bytes(*b"\r\n$000\r\n");
+    if is_digits(left, 0x0000_7676_7600_0000, 0xffff_8080_80ff_ffff) && left & 0xff00_0000 != 0 {
+        return Some((at + 8, (digit(left, 24) * 100 + digit(left, 32) * 10 + digit(left, 40)) as usize));
     }
     None
+}
+
+/// All bytes of `left` that `mask` looks at are 0, and those that it looks at the top bit of are below 10: `carry` lifts any
+/// other to where that bit shows.
+#[inline(always)]
+fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
+    (left.wrapping_add(carry) | left) & mask == 0
+}
+
+#[inline(always)]
+fn digit(left: u64, place: u32) -> u64 {
+    (left >> place) & 0xff
 }

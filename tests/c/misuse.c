@@ -288,7 +288,7 @@ static void session(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_to_send(NULL, &out, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(NULL, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_deadline_ms(NULL, &deadline));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_commit(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_commit(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_position(NULL, &position));
 
     /* Options that can't be. */
@@ -340,7 +340,10 @@ static void session(void) {
     IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(session, 1));
     IS(REDTAIL_OK, redtail_session_keep_alive(session, 6));
-    IS(REDTAIL_OK, redtail_session_commit(session, UINT64_MAX));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_commit(session, NULL));
+    IS(REDTAIL_ERROR_POSITION, redtail_session_commit(session, &position));
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+    IS(REDTAIL_OK, redtail_session_commit(session, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, "\xff", NULL, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, NULL, "x", SIZE_MAX));
     IS(REDTAIL_OK, redtail_session_login(session, "u", "p\0q", 3));
@@ -395,7 +398,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(NULL, &event));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(NULL, 0, &event));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(NULL, each_event, NULL));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_stop(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_heartbeat(NULL));
@@ -417,7 +420,11 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(follower, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(follower, 0, NULL));
-    IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
+    memset(&position, 0, sizeof position);
+    IS(REDTAIL_ERROR_POSITION, redtail_follower_commit(follower, &position));
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+    IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, &position));
     IS(REDTAIL_NONE, redtail_follower_position(follower, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(follower, NULL));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));

@@ -103,7 +103,7 @@ static void followers() {
     CHECK(left == REDTAIL_ERROR_STATE && !follower.position());
     redtail::event event;
     CHECK(!follower.next(event, 1, left) && left == REDTAIL_ERROR_STATE);
-    CHECK(thrown([&] { follower.commit(1); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { follower.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")); }) == REDTAIL_ERROR_STATE);
     { redtail::follower gone = std::move(follower); }
     handle.stop();
     CHECK(handle.heartbeat());

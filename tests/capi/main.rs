@@ -3,6 +3,8 @@
 //! Tests that need more than a C compiler (valgrind, clang, CMake, real servers) are ignored unless asked for: `tests/tools` and
 //! `tests/servers` install what they need, and `tests/run` asks for all of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
+
 mod build;
 mod header;
 mod install;

@@ -1,8 +1,22 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
 mod client;
+mod copy;
+mod follow;
 mod harness;
 mod help;
+mod liveness;
+mod migrate;
+mod million;
+mod presence;
+mod promotion;
+mod proxy;
+mod refusals;
+mod restart;
+mod resume;
 mod server;
+mod starts;
+mod stream;
+mod tail;
 mod tool;
 mod workload;

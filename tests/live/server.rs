@@ -22,6 +22,9 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
 
+    /// Those that know `REPLCONF rdb-filter-only`, whose history survives a restart, and that tell when a key expires.
+    pub(crate) const SINCE_7: [Kind; 4] = [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+
     /// What INFO calls it, and how its version starts.
     pub(crate) fn version(self) -> (&'static str, &'static str) {
         match self {
@@ -65,12 +68,25 @@ impl Server {
     /// As `start`, with more arguments of the command line, which win over the harness's own: `["--requirepass", "secret"]`.
     pub(crate) fn start_with(kind: Kind, args: &[&str]) -> Server {
         let password = args.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].into());
+        // A PING at a moment of its own choice would move offsets between two looks at them.
         let mut all = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        all.extend(["--repl-ping-replica-period", "3600"]);
         if kind != Kind::Redis62 {
             all.extend(["--enable-debug-command", "yes"]);
         }
         all.extend(args);
         Server::launch(kind, new_folder(), password, &all)
+    }
+
+    /// One that has loaded this dump file.
+    pub(crate) fn start_from_dump(kind: Kind, dump: &[u8]) -> Server {
+        let folder = new_folder();
+        fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
+        let mut args = vec!["--save", "", "--appendonly", "no"];
+        if kind != Kind::Redis62 {
+            args.extend(["--enable-debug-command", "yes"]);
+        }
+        Server::launch(kind, folder, None, &args)
     }
 
     /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
@@ -202,6 +218,21 @@ impl Server {
         }
         self.call(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
         eventually("the replica is linked to its primary", || self.info("replication")["master_link_status"] == "up");
+    }
+
+    /// A backlog is made when the first replica comes, and stays.
+    pub(crate) fn make_backlog(&self) {
+        Server::start(self.kind).replica_of(self);
+    }
+
+    /// Closes the links of all its replicas.
+    pub(crate) fn drop_replicas(&self) {
+        self.call(&["CLIENT", "KILL", "TYPE", "replica"]);
+    }
+
+    /// Its replication id.
+    pub(crate) fn replid(&self) -> String {
+        self.info("replication")["master_replid"].clone()
     }
 
     /// Makes a replica a primary.

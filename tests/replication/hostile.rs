@@ -74,6 +74,48 @@ fn a_command_over_the_limit_is_an_error_before_it_is_there() {
 }
 
 #[test]
+fn answers_to_what_was_never_sent_overflow_nothing() {
+    let mut session = Session::new(Options::default());
+    session.connected(Credentials { user: None, password: Some(&[b'x'; 17_300]) }, 0);
+    let replies = b"+OK\r\n".repeat(8);
+    let mut unread = &replies[..];
+    loop {
+        match session.poll(unread, 0) {
+            Progress::Event => unread = &unread[session.consumed()..],
+            Progress::Failed(error) => {
+                assert!(error.to_string().contains("before it was asked"), "{error}");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn offsets_beyond_what_servers_count_overflow_nothing() {
+    let info = format!(
+        "master_replid:{ID}\r\nmaster_repl_offset:{0}\r\nrepl_backlog_active:1\r\nrepl_backlog_first_byte_offset:1\r\n",
+        u64::MAX - 3
+    );
+    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    for reply in
+        ["+PONG\r\n", "+OK\r\n", &format!("${}\r\n{info}\r\n", info.len()), "+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"]
+    {
+        shell.sent();
+        shell.arrive(reply.as_bytes());
+    }
+    // Such a place is none, as if INFO had not told it.
+    assert!(matches!(failure(&mut shell), SessionError::NoBacklog));
+    for mut shell in [
+        Shell::new(Session::recorded(Options::default(), Some(u64::MAX))),
+        Shell::new(Session::commands(Options::default(), u64::MAX)),
+    ] {
+        shell.arrive(b"*1\r\n$4\r\nping\r\n*1\r\n$8\r\nFLUSHALL\r\n");
+        shell.events();
+    }
+}
+
+#[test]
 fn answers_that_no_primary_gives() {
     for (answer, words) in [
         (&b"+FULLRESYNC abc 1\r\n"[..], "unexpected answer to PSYNC: +FULLRESYNC abc 1"),

@@ -1,7 +1,7 @@
 //! Links that end: what is void, where the next one goes on, and when there is no next one.
 
 use redtail::replication::Closed;
-use redtail::{Backoff, Options, SessionError, Start, Why};
+use redtail::{Backoff, Limits, OnGap, Options, SessionError, Start, Why};
 
 use crate::shell::{Seen, Shell};
 
@@ -277,20 +277,173 @@ fn a_failed_fork_is_not_asked_for_again_soon() {
 #[test]
 fn words_that_nobody_knows_are_heard_three_times() {
     let mut shell = attached(Options::default());
+    // A server that restarts refuses connections first: that says nothing about the words it will find.
+    for _ in 0..5 {
+        shell.close(Closed::Failed("connection refused"));
+    }
     for attempt in 1.. {
-        shell.close(Closed::ByPeer);
-        shell.events();
         shell.connect();
         handshake(&mut shell);
         shell.arrive(b"-ERR nobody has ever said this\r\n");
         match shell.events().pop() {
-            // The close before each refusal counts as an attempt too.
-            Some(Seen::Reconnect(_)) if attempt < 3 => {}
+            Some(Seen::Reconnect(_)) => assert!(attempt < 3, "for ever"),
             Some(Seen::Failed(error @ SessionError::Refused { .. })) => {
                 assert!(error.to_string().contains("nobody has ever said this"));
+                assert_eq!(attempt, 3);
                 break;
             }
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn an_error_in_mid_stream_leaves_the_last_place_reached() {
+    let mut shell = attached(Options::default());
+    shell.arrive(&[command(&["SET", "a", "1"]), command(&["MULTI"]), b"garbage".to_vec()].concat());
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::Protocol { .. }))));
+    let resume = BASE + command(&["SET", "a", "1"]).len() as u64;
+    assert_eq!(shell.session.position().unwrap().offset, resume, "not where the link began");
+}
+
+#[test]
+fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
+    let backoff = Backoff { attempts: Some(6), ..Backoff::default() };
+    let options =
+        Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let mut waits = Vec::new();
+    let error = loop {
+        assert!(waits.len() < 20, "each of these forks the primary: {waits:?}");
+        without_filter(&mut shell);
+        // Its backlog does not reach from one link to the next.
+        shell.arrive(format!("+FULLRESYNC {ID} {}\r\n", 2000 + 1000 * waits.len()).as_bytes());
+        match shell.events().pop() {
+            Some(Seen::Reconnect(ms)) => waits.push(ms),
+            Some(Seen::Failed(error)) => break error,
+            other => panic!("{other:?}"),
+        }
+        shell.connect();
+    };
+    assert!(matches!(error, SessionError::Lost { why: Why::Refused(_), attempts: 7 }), "{error:?}");
+    assert_eq!((waits.len(), waits[0]), (7, 0), "{waits:?}");
+    assert!(waits[6] >= 1600, "{waits:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 9000);
+}
+
+/// As a server before 7.0 does; up to PSYNC.
+fn without_filter(shell: &mut Shell) {
+    loop {
+        match shell.sent().first().map(String::as_str) {
+            Some("INFO") => shell.arrive(b"$0\r\n\r\n"),
+            Some(filter) if filter.contains("rdb-filter-only") => {
+                shell.arrive(b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n");
+            }
+            Some(psync) if psync.starts_with("PSYNC") => return,
+            Some(_) => shell.arrive(b"+OK\r\n"),
+            None => panic!("nothing was sent: {:?}", shell.seen),
+        }
+    }
+}
+
+#[test]
+fn without_fork_a_dead_place_is_none_to_resume_from() {
+    let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let info = |backlog: u8, offset: u64| {
+        let text = format!(
+            "master_replid:{ID}\r\nmaster_repl_offset:{offset}\r\nrepl_backlog_active:{backlog}\r\nrepl_backlog_first_byte_offset:1\r\n"
+        );
+        format!("${}\r\n{text}\r\n", text.len())
+    };
+    let handshake = |shell: &mut Shell, info: &str| {
+        while let Some(sent) = shell.sent().first() {
+            match sent.as_str() {
+                "INFO" => shell.arrive(info.as_bytes()),
+                psync if psync.starts_with("PSYNC") => break,
+                _ => shell.arrive(b"+OK\r\n"),
+            }
+        }
+    };
+    handshake(&mut shell, &info(1, 50));
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    // The primary has freed its backlog: the id it shows dies with the next replica.
+    handshake(&mut shell, &info(0, 70));
+    let seen = shell.events();
+    assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+    assert!(matches!(seen.last(), Some(Seen::Failed(SessionError::NoBacklog))), "{seen:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 50);
+}
+
+#[test]
+fn without_fork_a_replica_that_is_not_in_step_is_no_gap() {
+    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    let info = |backlog: u8, link: &str| {
+        let text = format!(
+            "role:slave\r\nmaster_link_status:{link}\r\nmaster_replid:{ID}\r\nmaster_repl_offset:50\r\n\
+             repl_backlog_active:{backlog}\r\nrepl_backlog_first_byte_offset:1\r\n"
+        );
+        format!("${}\r\n{text}\r\n", text.len())
+    };
+    let handshake = |shell: &mut Shell, info: &str| {
+        while let Some(sent) = shell.sent().first() {
+            match sent.as_str() {
+                "INFO" => shell.arrive(info.as_bytes()),
+                psync if psync.starts_with("PSYNC") => break,
+                _ => shell.arrive(b"+OK\r\n"),
+            }
+        }
+    };
+    handshake(&mut shell, &info(1, "up"));
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell, &info(0, "down"));
+    assert!(matches!(shell.events().last(), Some(Seen::Reconnect(_))));
+    shell.connect();
+    handshake(&mut shell, &info(1, "up"));
+    shell.arrive(b"+CONTINUE\r\n");
+    assert_eq!(shell.session.position().unwrap().offset, 50);
+    let seen = shell.events();
+    assert!(!seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+}
+
+#[test]
+fn a_server_that_lags_behind_is_not_called_another_history() {
+    let mut shell = attached(Options::default());
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell);
+    // A replica of the same primary that has not come as far as we have.
+    shell.arrive(format!("+FULLRESYNC {ID} 900\r\n").as_bytes());
+    let Some(Seen::Failed(SessionError::HistoryLost(gap))) = shell.events().pop() else { panic!() };
+    assert_eq!((gap.to.offset, gap.missed), (900, None));
+    let words = gap.to_string();
+    assert!(words.contains("100 bytes behind") && !words.contains("another history"), "{words}");
+}
+
+#[test]
+fn there_is_always_a_pause() {
+    for backoff in [
+        Backoff { first_ms: 0, longest_ms: 0, attempts: None },
+        Backoff { first_ms: 0, ..Backoff::default() },
+        Backoff { first_ms: 1, longest_ms: 1, attempts: None },
+    ] {
+        assert!((0..100).all(|random| backoff.delay_ms(random, u64::from(random)).unwrap() > 0), "{backoff:?}");
+    }
+    let backoff = Backoff { first_ms: 0, ..Backoff::default() };
+    assert!(backoff.delay_ms(30, 0).unwrap() >= 5000, "and it grows");
+}
+
+#[test]
+fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
+    let limits = Limits { command: 16, ..Limits::default() };
+    let mut shell = attached(Options { limits, parts: Some(1024), ..Options::default() });
+    shell.arrive(&[command(&["SELECT", "7"]), command(&["MULTI"]), command(&["INCR", "n"])].concat());
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23);
+    assert_eq!(shell.session.position().unwrap().db, Some(7));
+    shell.arrive(&command(&["EXEC"]));
+    assert_eq!(shell.session.position().unwrap().offset, BASE + 23 + 15 + 21 + 14);
 }

@@ -1,8 +1,12 @@
 //! The session, without a socket.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+mod acks;
 mod corpus;
 mod deadlines;
 mod handshake;
 mod hostile;
 mod loss;
+mod model;
 mod shell;

@@ -1,1 +1,27 @@
-fn main() {}
+//! The command-line tool.
+
+mod args;
+mod decode;
+mod demo;
+mod end;
+mod failure;
+mod notes;
+mod output;
+mod tail;
+mod target;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Verb};
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::read().verb {
+        None => demo::run(),
+        Some(Verb::Tail(options)) => tail::run(&options),
+        Some(Verb::Decode(options)) => decode::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

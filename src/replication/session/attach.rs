@@ -14,8 +14,10 @@ use crate::replication::{
 };
 use crate::{Byte, ProtocolError, ProtocolErrorKind};
 
-/// Before a place is asked for again that a server has just told and then refused.
-const ABANDON_PAUSE_MS: u64 = 1000;
+/// Said of a place that was told on one link and refused on the next.
+const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
+
+const OUT_OF_STEP: &[u8] = b"it is a replica, and its own link is down or not in step yet";
 
 /// What is asked of the primary.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +66,7 @@ impl Session {
         }
         match (self.position, self.start) {
             (Some(position), Start::NowWithoutFork) => self.resume_without_fork(position),
+            (Some(position), _) if self.would_dump_for_nothing(&position) => self.resume_without_fork(position),
             (Some(position), _) => self.ask_next(Request::Resume(position)),
             (None, Start::Snapshot) => self.fork(ForkReason::Snapshot, Request::Snapshot),
             (None, Start::Sync) => self.fork(ForkReason::Snapshot, Request::Sync),
@@ -77,6 +80,9 @@ impl Session {
 
     /// The way for servers without the filter, and for those who want no fork.
     fn ask_info(&mut self, probe: bool) -> Turn {
+        if self.handshake.info().is_some_and(Info::is_out_of_step) {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
         match self.handshake.info().map(Info::now) {
             Some(Some(position)) => self.ask_next(Request::Info(position)),
             _ if probe && self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
@@ -86,15 +92,32 @@ impl Session {
         }
     }
 
+    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO says that it would refuse, and from where it
+    /// would go on, there is no need to ask.
+    fn would_dump_for_nothing(&self, position: &Position) -> bool {
+        let refuses = |info: &Info| info.now().is_some() && !info.covers(position);
+        !self.handshake.is_filtered()
+            && self.options.on_gap != OnGap::Snapshot
+            && self.handshake.info().is_some_and(refuses)
+    }
+
     fn resume_without_fork(&mut self, from: Position) -> Turn {
         let Some(info) = self.handshake.info().copied() else { return self.fail(SessionError::InfoNeeded) };
         if info.covers(&from) {
             return self.ask_next(Request::Resume(from));
         }
+        if info.is_out_of_step() {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
         match self.gap(from, to) {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
+            // What it shows without a backlog is dead: no place to resume from.
+            OnGap::Continue if info.now().is_none() => {
+                self.position = Some(from);
+                self.fail(SessionError::NoBacklog)
+            }
             OnGap::Continue => self.ask_info(false),
         }
     }
@@ -144,8 +167,10 @@ impl Session {
             }
             Request::Recorded { .. } => Ok(()),
         };
-        // The handshake has left the outbox empty, and it is larger than any of these.
-        debug_assert!(sent.is_ok());
+        // The handshake has left the outbox empty, and it is larger than any of these; but for who answers what was never sent.
+        if sent.is_err() {
+            return self.unexpected(request, b"the server answered before it was asked");
+        }
         self.phase = Phase::Attaching(request);
         Turn::Again
     }
@@ -156,7 +181,10 @@ impl Session {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && matches!(request, Request::Sync | Request::Recorded { .. }) {
             self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
-            return self.begin_sync();
+            return self.begin_sync(match request {
+                Request::Recorded { offset } => offset.unwrap_or(0),
+                _ => 0,
+            });
         }
         let (line, used) = match self.line(unread, Stage::Handshake, self.options.limits.line) {
             Ok(Some(found)) => found,
@@ -217,7 +245,7 @@ impl Session {
             Request::Sync => self.unexpected(request, b"+FULLRESYNC"),
             Request::Snapshot | Request::Recorded { .. } => self.begin_snapshot(lineage, offset),
             Request::Filtered => self.learn(lineage, offset, None),
-            Request::Probe => self.abandon(to, 0),
+            Request::Probe => self.abandon(to),
             Request::Info(_) | Request::Probed(_) | Request::Resume(_) => self.lost_history(request, to),
         }
     }
@@ -230,7 +258,7 @@ impl Session {
             // The place was found a moment ago and nothing was told yet, so nothing is lost but the attempt.
             return match filtered {
                 true => self.learn(lineage, to.offset, None),
-                false => self.lose(Why::Refused(Excerpt::new(b"the place it told a moment ago has left its backlog"))),
+                false => self.lose(Why::Refused(Excerpt::new(TOO_LATE))),
             };
         };
         if filtered && self.options.on_gap == OnGap::Continue {
@@ -241,42 +269,53 @@ impl Session {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.begin_snapshot(lineage, to.offset),
             OnGap::Continue if self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
-            // A second refusal in a row is not to become a third without a pause: each one forks.
-            OnGap::Continue => {
-                self.abandon(to, if matches!(request, Request::Probed(_)) { ABANDON_PAUSE_MS } else { 0 })
+            // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
+            OnGap::Continue if matches!(request, Request::Probed(_)) => {
+                self.found = Some(to);
+                self.lose(Why::Refused(Excerpt::new(TOO_LATE)))
             }
+            OnGap::Continue => self.abandon(to),
         }
     }
 
     /// Leaves an unwanted snapshot on the primary's side, and asks for the stream after it on another link.
-    fn abandon(&mut self, to: Position, after_ms: u64) -> Turn {
+    fn abandon(&mut self, to: Position) -> Turn {
         self.found = Some(to);
         self.outbox.clear();
-        self.phase = Phase::Down { after_ms };
+        self.phase = Phase::Down { after_ms: 0 };
         Turn::Again
     }
 
-    fn begin_sync(&mut self) -> Turn {
-        self.stream = Stream::new(&self.options, None, 0, None);
+    fn begin_sync(&mut self, offset: u64) -> Turn {
+        self.start_history(None, offset);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.announce(Method::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.start_history(Some(lineage), offset);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Turn::Again
     }
 
+    /// What was committed counts offsets of the history before.
+    fn start_history(&mut self, lineage: Option<Lineage>, offset: u64) {
+        self.stream = Stream::new(&self.options, lineage, offset, None);
+        self.committed = 0;
+    }
+
     fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {
+        // What was committed past this place is void; what comes at its offsets now may be something else.
+        self.committed = self.committed.min(offset);
+        self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);

@@ -18,11 +18,12 @@ impl Session {
 
     /// The server answered with an error that ends this link.
     pub(super) fn refused(&mut self, verdict: Verdict, words: Excerpt<200>) -> Turn {
-        let unknown = "the server refuses with words that are not known to pass by themselves";
+        let advice = "the server refuses with words that are not known to pass by themselves";
+        self.unknown += u32::from(verdict == Verdict::RetryAFewTimes);
         match verdict {
             Verdict::Fatal(advice) => self.fail(SessionError::Refused { words, advice }),
-            Verdict::RetryAFewTimes if self.attempts + 1 >= FEW || !self.may_retry() => {
-                self.fail(SessionError::Refused { words, advice: unknown })
+            Verdict::RetryAFewTimes if self.unknown >= FEW || !self.may_retry() => {
+                self.fail(SessionError::Refused { words, advice })
             }
             Verdict::RetryMuchLater => self.lose_for(Why::Refused(words), true),
             Verdict::Retry | Verdict::RetryAFewTimes | Verdict::GoOn => self.lose(Why::Refused(words)),

@@ -23,8 +23,11 @@ use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, Sessi
 ///
 /// 1. connect, then [`connected`](Self::connected);
 /// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
-/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent);
-/// 4. when the link ends or cannot be made, [`closed`](Self::closed), once everything that was read has been polled.
+/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent), in as many pieces as the link takes;
+/// 4. wait until there is something to read, or until [`deadline_ms`](Self::deadline_ms); if nothing came until then,
+///    [`silent`](Self::silent), and poll again in any case;
+/// 5. when the link ends by itself or cannot be made, [`closed`](Self::closed), once everything that was read has been polled. Not for
+///    a link that is dropped because the session said [`Progress::Reconnect`]: that would count as another failure.
 ///
 /// Times are milliseconds of one clock of the shell's choice that never runs backwards.
 ///
@@ -61,11 +64,14 @@ pub struct Session {
     ever_attached: bool,
     /// Attempts in a row that brought no byte of the stream.
     attempts: u32,
+    /// How many of them ended with words nobody knows.
+    unknown: u32,
     random: u64,
     recorded: bool,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
+    received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
     /// When the shell last showed up.
@@ -181,10 +187,12 @@ impl Session {
             found: None,
             ever_attached: false,
             attempts: 0,
+            unknown: 0,
             random: options.seed,
             recorded: false,
             awaits_first_byte: false,
             committed: 0,
+            received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
             polled_ms: 0,
@@ -195,7 +203,7 @@ impl Session {
     /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE`. Without it offsets count from 0 and there is no [`Position`].
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -249,7 +257,7 @@ impl Session {
 
     /// The stamp that events carry as `received_ms` from now on, for example the milliseconds since 1970 at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
-        self.stream.received_ms = Some(received_ms);
+        self.received_ms = Some(received_ms);
     }
 
     /// Looks at all unread bytes, beginning with the first that was not [consumed](Self::consumed).
@@ -257,13 +265,14 @@ impl Session {
         if input.len() > self.left {
             self.last_received_ms = now_ms;
         }
-        if now_ms >= self.next_ack_ms {
-            self.keep_alive(now_ms);
-        }
         self.polled_ms = now_ms;
         self.consumed = 0;
         let progress = self.advance(input, now_ms);
         self.left = input.len() - self.consumed;
+        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
         progress
     }
 
@@ -273,7 +282,7 @@ impl Session {
             Current::Nothing => Event::Idle(Idle { position: self.position() }),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
-            Current::Stream(found) => self.stream.event(found, input),
+            Current::Stream(found) => self.stream.event(found, input, self.received_ms),
         }
     }
 
@@ -311,7 +320,7 @@ impl Session {
         }
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
@@ -335,9 +344,12 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset.
-    pub fn commit(&mut self, offset: u64) {
-        self.committed = offset;
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
+    /// now, given after a gap or a snapshot, counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+            self.committed = position.offset;
+        }
     }
 
     /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.
@@ -404,7 +416,7 @@ impl Session {
         if used > 0 {
             self.consume(used);
             self.awaits_first_byte = false;
-            self.attempts = 0;
+            (self.attempts, self.unknown) = (0, 0);
         }
         match looked {
             Looked::Found(found) => {
@@ -455,6 +467,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: SessionError) -> Turn {
+        self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
         Turn::Again

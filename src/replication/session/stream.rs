@@ -2,7 +2,7 @@
 
 use crate::replication::{Event, Idle, Lineage, Options, Position, StreamCommand, StreamPart};
 use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
-use crate::{ProtocolError, ProtocolErrorKind};
+use crate::{MIN_PARTS_THRESHOLD, ProtocolError, ProtocolErrorKind};
 
 /// Where the stream stands.
 #[derive(Debug, Clone)]
@@ -17,7 +17,6 @@ pub(super) struct Stream {
     in_parts: bool,
     /// Offset and database after the last whole command outside a transaction.
     resumable: (u64, Option<u32>),
-    pub(super) received_ms: Option<u64>,
 }
 
 /// A command or part that was found, in numbers.
@@ -82,15 +81,21 @@ impl Stream {
         offset: u64,
         db: Option<u32>,
     ) -> Self {
+        // No server counts further, so that a caller's number beyond it can't make the sums below overflow.
+        let offset = offset.min(i64::MAX.unsigned_abs());
+        let mut limits = options.limits;
+        if options.parts.is_some() {
+            // Commands that steer the stream are understood only where they come whole.
+            limits.command = limits.command.max(2 * MIN_PARTS_THRESHOLD);
+        }
         Self {
-            parser: parser.with_limits(options.limits).starting_at(offset),
+            parser: parser.with_limits(limits).starting_at(offset),
             lineage,
             offset,
             db,
             tx: None,
             in_parts: false,
             resumable: (offset, db),
-            received_ms: None,
         }
     }
 
@@ -171,11 +176,11 @@ impl Stream {
         }
     }
 
-    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8]) -> Event<'a> {
+    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
         let shown = input.get(found.shown..).unwrap_or_default();
         let command = match self.parser.item(shown) {
-            Some(Item::Command(command)) => self.command(found, command),
-            Some(Item::Part(part)) => return Event::Part(self.part(found, part)),
+            Some(Item::Command(command)) => self.command(found, command, received_ms),
+            Some(Item::Part(part)) => return Event::Part(self.part(found, part, received_ms)),
             None => return Event::Idle(Idle { position: self.position() }),
         };
         match found.kind {
@@ -186,24 +191,24 @@ impl Stream {
         }
     }
 
-    fn command<'a>(&'a self, found: Found, command: Command<'a>) -> StreamCommand<'a> {
+    fn command<'a>(&'a self, found: Found, command: Command<'a>, received_ms: Option<u64>) -> StreamCommand<'a> {
         StreamCommand {
             offset: found.offset,
             db: found.db,
             tx: found.tx,
-            received_ms: self.received_ms,
+            received_ms,
             command,
             lineage: self.lineage.as_ref(),
             resumable: found.resumable,
         }
     }
 
-    fn part<'a>(&'a self, found: Found, part: Part<'a>) -> StreamPart<'a> {
+    fn part<'a>(&'a self, found: Found, part: Part<'a>, received_ms: Option<u64>) -> StreamPart<'a> {
         StreamPart {
             part,
             db: found.db,
             tx: found.tx,
-            received_ms: self.received_ms,
+            received_ms,
             offset: (found.kind == Kind::LastPart).then_some(found.offset),
             lineage: self.lineage.as_ref(),
         }

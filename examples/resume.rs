@@ -1,0 +1,38 @@
+//! Goes on where the last run ended: `cargo run --example resume 127.0.0.1:6379 position.txt`.
+//!
+//! The position is saved after the work on an event is done, never before: a crash between the two repeats the event, and the name
+//! that is printed in front of each (`history:offset`) tells that it is the same one.
+
+use std::error::Error;
+use std::fs;
+
+use redtail::{Event, Follower, OnGap, Start};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
+    let file = args.next().unwrap_or_else(|| "position.txt".into());
+    let start = match fs::read_to_string(&file) {
+        Ok(text) => Start::At(text.trim().parse()?),
+        Err(_) => Start::Now,
+    };
+    let mut follower = Follower::builder(target).start(start).on_gap(OnGap::Continue).connect()?;
+    while let Some(event) = follower.next()? {
+        match &event {
+            Event::Command(command) => match command.history() {
+                Some(history) => println!("{history}:{} {}", command.offset, command.command()),
+                None => println!("{command}"),
+            },
+            Event::Gap(gap) => eprintln!("history lost, read the data anew: {gap}"),
+            Event::Disconnected(lost) => eprintln!("{lost}"),
+            _ => {}
+        }
+        // The last place that can be resumed from: inside a transaction that is the one before its MULTI.
+        if let Some(position) = follower.position() {
+            let new = format!("{file}.new");
+            fs::write(&new, position.to_string())?;
+            fs::rename(new, &file)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! What a person may type.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use redtail::{Backoff, Limits, OnGap, Options, Position, Start};
+
+const EXAMPLES: &str = "\
+Examples:
+  redtail                                    a demonstration; needs no server
+  redtail tail localhost:6379                every write from now on, one a line
+  redtail tail localhost:6379 --format json  the same for programs
+  redtail decode appendonly.aof              the same from a file
+
+`redtail help tail` says more about following a server.";
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  Every write from now on:
+    redtail tail localhost:6379
+  For programs, as a user of its own:
+    redtail tail redis://cdc@localhost --password-file pw --format json
+  After the place where an earlier run ended:
+    redtail tail localhost:6379 --from REPLID:OFFSET:DB
+  Into another server:
+    redtail tail old:6379 --format resp | redis-cli -h new --pipe
+
+A user needs no more than
+  ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
+and +info for the server's name, for --from now-without-fork, and for
+every start before Redis 7.0 but from a snapshot or a position.
+
+Standard output has the writes, standard error has words for you.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
+
+const DECODE_EXAMPLES: &str = "\
+Examples:
+  redtail decode appendonlydir/appendonly.aof.1.incr.aof
+  redtail decode --format json --offset 1310 recording.bin
+  printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
+
+Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
+
+const STARTS: &str = "\
+Where to start
+
+Possible values:
+- now:              With the next write. The server forks once, for a
+  snapshot without data that tells position and database (Redis 7.0
+  and later, Valkey; older servers are asked with INFO)
+- now-without-fork: The same with INFO alone. Needs a backlog, and the
+  database is unknown until a SELECT passes
+- snapshot:         With the whole data set, for which the server
+  forks, then the writes after it
+- sync:             With the old SYNC, for servers that know no PSYNC
+- POSITION:         After the place where an earlier run ended
+  (replid:offset:db)";
+
+/// Follow the replication stream of a Redis or Valkey server: every write, in order, with its exact position.
+#[derive(Debug, Parser)]
+#[command(name = "redtail", version, after_help = EXAMPLES, disable_help_subcommand = false)]
+pub(crate) struct Arguments {
+    /// Without one: a demonstration.
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Follow a server and print every write
+    Tail(Tail),
+    /// Print the commands of a file: a recorded connection, a bare stream, or an append-only file
+    Decode(Decode),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = TAIL_EXAMPLES)]
+pub(crate) struct Tail {
+    /// host:port, redis://[user:password@]host[:port] or unix:PATH
+    ///
+    /// Everyone on this machine can see a password on a command line: better give it with --password-file, or in the environment
+    /// as REDTAIL_PASSWORD or REDISCLI_AUTH.
+    pub(crate) target: String,
+
+    /// Where to start: now, now-without-fork, snapshot, sync, or a position
+    #[arg(long, value_name = "START", default_value = "now", value_parser = start, long_help = STARTS)]
+    pub(crate) from: Start,
+
+    /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
+    #[arg(long)]
+    pub(crate) allow_probe: bool,
+
+    /// What to do when the server no longer has what came after our position
+    #[arg(long, value_name = "CHOICE", value_enum, default_value_t = GapChoice::Stop)]
+    pub(crate) on_gap: GapChoice,
+
+    /// What to acknowledge
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = AckChoice::Observe)]
+    pub(crate) ack: AckChoice,
+
+    /// The ACL user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// A file with the password (a newline at its end does not count)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// When the link is lost: try again forever, never, or so many times in a row [default: forever]
+    ///
+    /// Without this option the very first connect is tried once, so that a wrong address or password shows at once.
+    #[arg(long, value_name = "TRIES", value_parser = backoff)]
+    pub(crate) reconnect: Option<Backoff>,
+
+    /// Say the position whenever nothing was printed for so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) heartbeat: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DECODE_EXAMPLES)]
+pub(crate) struct Decode {
+    /// The file, or - for standard input
+    ///
+    /// A connection recorded from the first byte after PSYNC or SYNC was sent, a bare stream of commands, or an append-only file
+    /// (without a binary preamble, in this version).
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+
+    /// The replication offset before the first byte of the stream, where the bytes do not tell it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
+    pub(crate) offset: Option<u64>,
+
+    /// Take the input as RESP of any kind, and print one frame a line
+    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db"])]
+    pub(crate) frames: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What both verbs know about printing.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// text: one line a command; json: one object a line, for programs; resp: a stream that `redis-cli --pipe` loads
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// End after N printed commands, but not inside a transaction
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// End once this offset is reached, but not inside a transaction
+    #[arg(long, value_name = "OFFSET")]
+    pub(crate) until: Option<u64>,
+
+    /// Print (and count) SELECT, PING and REPLCONF too, as they pass
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Leave out arguments longer than this, and say how long they are [default: 16777216]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_arg: Option<u64>,
+
+    /// With --format resp: the database of the first commands, while the stream has not told it
+    #[arg(long, value_name = "N")]
+    pub(crate) assume_db: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Resp,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum GapChoice {
+    /// End with exit code 4
+    Stop,
+    /// Go on with the writes from now on
+    Continue,
+    /// Take a snapshot, then go on
+    Snapshot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AckChoice {
+    /// Nothing that WAIT or FAILOVER would count on
+    Observe,
+    /// What has been stored; needs a checkpoint, which this version does not have
+    Applied,
+}
+
+impl From<GapChoice> for OnGap {
+    fn from(choice: GapChoice) -> Self {
+        match choice {
+            GapChoice::Stop => Self::Stop,
+            GapChoice::Continue => Self::Continue,
+            GapChoice::Snapshot => Self::Snapshot,
+        }
+    }
+}
+
+impl Output {
+    pub(crate) const MAX_ARG: u64 = 16 << 20;
+
+    /// The longest argument to print.
+    pub(crate) fn max_arg(&self) -> u64 {
+        self.max_arg.unwrap_or(Self::MAX_ARG)
+    }
+
+    /// What the library is told: what it delivers, and how much of it at once.
+    pub(crate) fn settings(&self) -> Options {
+        let parts = match self.format {
+            Format::Resp => 64 << 10,
+            Format::Text | Format::Json => self.max_arg().saturating_add(1),
+        };
+        // What is larger flows through in parts, so this is what bounds our memory.
+        // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
+        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
+        Options { control: true, parts: Some(parts), limits, ..Options::default() }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self { format: Format::Resp, all: true, .. } => Err(
+                "--all can't be used with --format resp: that stream always carries SELECT, and PING and REPLCONF can't be loaded; \
+                 remove --all, or choose --format json",
+            ),
+            Self { format: Format::Resp, max_arg: Some(_), .. } => Err(
+                "--max-arg can't be used with --format resp: a command with an argument left out can't be loaded; remove --max-arg \
+                 (values of any size pass in little memory)",
+            ),
+            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
+                "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Arguments {
+    /// What was typed. Ends the process after help (exit code 0), and with words on what is wrong (2).
+    pub(crate) fn read() -> Self {
+        let arguments = Self::parse();
+        let checked = match &arguments.verb {
+            Some(Verb::Tail(tail)) => tail.check(),
+            Some(Verb::Decode(decode)) => decode.check(),
+            None => Ok(()),
+        };
+        if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
+            verb.wrong_usage(words);
+        }
+        arguments
+    }
+}
+
+impl Tail {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.ack == AckChoice::Applied {
+            return Err(
+                "--ack applied needs a checkpoint that says what has been stored, and this version has none; use --ack observe",
+            );
+        }
+        self.output.check()
+    }
+
+    /// Ends the process with exit code 2.
+    pub(crate) fn wrong_usage(words: impl Display) -> ! {
+        wrong_usage("tail", words)
+    }
+}
+
+impl Decode {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.frames && self.output.format == Format::Resp {
+            return Err("--frames prints text or json: use --format text or --format json");
+        }
+        self.output.check()
+    }
+}
+
+impl Verb {
+    fn wrong_usage(&self, words: &str) -> ! {
+        match self {
+            Self::Tail(_) => wrong_usage("tail", words),
+            Self::Decode(_) => wrong_usage("decode", words),
+        }
+    }
+}
+
+fn wrong_usage(verb: &str, words: impl Display) -> ! {
+    let mut command = Arguments::command();
+    command.build();
+    match command.find_subcommand_mut(verb) {
+        Some(verb) => verb.error(ErrorKind::ValueValidation, words).exit(),
+        None => command.error(ErrorKind::ValueValidation, words).exit(),
+    }
+}
+
+fn start(text: &str) -> Result<Start, String> {
+    match text {
+        "now" => Ok(Start::Now),
+        "now-without-fork" => Ok(Start::NowWithoutFork),
+        "snapshot" => Ok(Start::Snapshot),
+        "sync" => Ok(Start::Sync),
+        text => match text.parse::<Position>() {
+            Ok(position) => Ok(Start::At(position)),
+            Err(error) if text.contains(':') => Err(error.to_string()),
+            Err(_) => Err("choose now, now-without-fork, snapshot, sync, or a position (replid:offset:db)".into()),
+        },
+    }
+}
+
+fn backoff(text: &str) -> Result<Backoff, &'static str> {
+    match text {
+        "forever" => Ok(Backoff::default()),
+        "never" => Ok(Backoff::OFF),
+        number => match number.parse() {
+            Ok(attempts) => Ok(Backoff { attempts: Some(attempts), ..Backoff::default() }),
+            Err(_) => Err("choose forever, never, or how often to try in a row"),
+        },
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
+}

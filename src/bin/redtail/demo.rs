@@ -1,0 +1,143 @@
+//! `redtail` alone: a demonstration that needs no server and ends by itself.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use redtail::replay::{Play, Primary, Recording};
+use redtail::{Database, Event, Follower, StreamCommand};
+
+use crate::failure::Failure;
+
+/// What a Redis 7.0 sent while a small bookshop opened, sold two books, and closed.
+const RECORDING: &[u8] = include_bytes!("demo.bin");
+
+/// Slow enough to be followed by eye.
+const COMMANDS_PER_SECOND: u32 = 14;
+
+/// Said before the command that ends at this offset.
+const REMARKS: &[(u64, &str)] = &[
+    (72, "each line: offset, [database], command"),
+    (400, "GEOADD, as what it comes down to"),
+    (449, "any bytes"),
+    (547, "another database; \"expires in 1 s\" became a point in time"),
+    (728, "INCRBYFLOAT, as its result"),
+    (743, "an order: one transaction, over two databases"),
+    (1133, "a script: what it wrote, as one transaction"),
+    (1383, "SPOP, as the member that was drawn"),
+    (1562, "nobody sent this one: the session expired"),
+];
+
+pub(crate) fn run() -> Result<(), Failure> {
+    let primary = serve()?;
+    let end = primary.recording().end_offset();
+    let mut follower = Follower::builder(primary.address().to_string()).connect()?;
+    let mut screen = Screen::new();
+    screen.opening(&primary)?;
+    let mut writes = 0;
+    while let Some(event) = follower.next()? {
+        let command = match event {
+            Event::Command(command) => {
+                writes += 1;
+                command
+            }
+            Event::Multi(border) | Event::Exec(border) => border,
+            _ => continue,
+        };
+        screen.command(&command)?;
+        if command.offset >= end {
+            break;
+        }
+    }
+    screen.closing(writes, follower.position().map(|position| position.to_string()))?;
+    Ok(())
+}
+
+fn serve() -> Result<Primary, Failure> {
+    let recording = Recording::parse(RECORDING).map_err(|error| Failure::Words(error.to_string()))?;
+    let play = Play { commands_per_second: Some(COMMANDS_PER_SECOND), ..Play::default() };
+    Primary::serve_as(recording, play)
+        .map_err(|error| Failure::Words(format!("the demonstration needs a port on 127.0.0.1: {error}")))
+}
+
+/// Standard output, with colours where a person looks at it.
+struct Screen {
+    out: io::StdoutLock<'static>,
+    paint: Paint,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let out = io::stdout().lock();
+        let colours = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { out, paint: if colours { COLOURS } else { PLAIN } }
+    }
+
+    fn opening(&mut self, primary: &Primary) -> io::Result<()> {
+        let Paint { bold, end, .. } = self.paint;
+        writeln!(
+            self.out,
+            "{bold}redtail{end} follows a Redis or Valkey server like a replica and shows every write.\n\n\
+             Here is one: a recording of Redis 7.0, a day in a small bookshop, played on\n\
+             {} and followed over that socket like any other server.\n",
+            primary.address()
+        )
+    }
+
+    fn command(&mut self, command: &StreamCommand<'_>) -> io::Result<()> {
+        let Paint { faint, number, bold, end } = self.paint;
+        if let Some((_, remark)) = REMARKS.iter().find(|(offset, _)| *offset == command.offset) {
+            writeln!(self.out, "{faint}         # {remark}{end}")?;
+        }
+        let text = command.command().to_string();
+        let (name, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
+        let indent = if command.tx.is_some() && !command.is(b"MULTI") && !command.is(b"EXEC") { "  " } else { "" };
+        let (offset, db) = (command.offset, Database(command.db));
+        writeln!(self.out, "{faint}{offset:>6}{end} {number}[{db}]{end} {indent}{bold}{name}{end}{rest}")?;
+        self.out.flush()
+    }
+
+    fn closing(&mut self, writes: u32, position: Option<String>) -> io::Result<()> {
+        let Paint { faint, bold, end, .. } = self.paint;
+        let position = position.unwrap_or_default();
+        write!(
+            self.out,
+            "\n{writes} writes, and the place after the last one, which a later run resumes from:\n\
+             \x20 {faint}{position}{end}\n\n\
+             Next:\n\
+             \x20 {bold}redtail tail HOST:PORT{end}                 your own server\n\
+             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object a line\n\
+             \x20 {bold}redtail help tail{end}                      where to start, resuming, the costs\n"
+        )?;
+        self.out.flush()
+    }
+}
+
+struct Paint {
+    faint: &'static str,
+    number: &'static str,
+    bold: &'static str,
+    end: &'static str,
+}
+
+const PLAIN: Paint = Paint { faint: "", number: "", bold: "", end: "" };
+const COLOURS: Paint = Paint { faint: "\x1b[2m", number: "\x1b[36m", bold: "\x1b[1m", end: "\x1b[0m" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redtail::resp::{CommandParser, Status};
+
+    #[test]
+    fn every_remark_belongs_to_a_command() {
+        let recording = Recording::parse(RECORDING).unwrap();
+        let mut parser = CommandParser::stream().starting_at(recording.start_offset());
+        let mut stream = recording.stream();
+        let mut offsets = Vec::new();
+        while let Status::Complete(_) = parser.next(&mut stream).unwrap() {
+            offsets.push(parser.offset());
+        }
+        for (offset, remark) in REMARKS {
+            assert!(offsets.contains(offset), "{remark}: no command ends at {offset}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! When to end by ourselves: `--count` and `--until`.
+
+use redtail::Event;
+
+use crate::args;
+
+/// Counts what was printed. Never ends inside a transaction: half of one is nothing that anybody could use or resume from.
+#[derive(Debug)]
+pub(crate) struct End {
+    count: Option<u64>,
+    until: Option<u64>,
+    all: bool,
+    printed: u64,
+    /// What was printed before the open transaction, which is what counts if the link breaks inside it.
+    before: u64,
+    /// The offset of the MULTI of an open transaction.
+    open: Option<u64>,
+}
+
+impl End {
+    pub(crate) fn new(options: &args::Output) -> Self {
+        let args::Output { count, until, all, .. } = *options;
+        Self { count, until, all, printed: 0, before: 0, open: None }
+    }
+
+    /// Takes note of an event, and tells whether it was the last one wanted.
+    pub(crate) fn after(&mut self, event: &Event<'_>) -> bool {
+        let offset = match event {
+            Event::Attached(attached) => attached.offset,
+            Event::Command(command) => self.one_more(command.offset),
+            Event::Control(command) if self.all => self.one_more(command.offset),
+            Event::Control(command) => command.offset,
+            Event::Part(part) => match part.offset {
+                Some(offset) => self.one_more(offset),
+                None => return false,
+            },
+            Event::Multi(multi) => {
+                (self.open, self.before) = (Some(multi.offset), self.printed);
+                return false;
+            }
+            Event::Exec(exec) => {
+                self.open = None;
+                exec.offset
+            }
+            Event::Gap(_) | Event::Disconnected(_) => {
+                if self.open.take().is_some() {
+                    self.printed = self.before;
+                }
+                return false;
+            }
+            _ => return false,
+        };
+        self.open.is_none()
+            && (self.count.is_some_and(|count| self.printed >= count)
+                || self.until.is_some_and(|until| offset >= until))
+    }
+
+    /// The offset of the MULTI whose EXEC has not come.
+    pub(crate) fn open_transaction(&self) -> Option<u64> {
+        self.open
+    }
+
+    fn one_more(&mut self, offset: u64) -> u64 {
+        self.printed += 1;
+        offset
+    }
+}

@@ -1,0 +1,98 @@
+//! How a run can end other than well.
+
+use std::fmt::{self, Display};
+use std::io;
+use std::process::ExitCode;
+
+use redtail::{Error, SessionError};
+
+use crate::notes;
+
+/// Why the tool stops.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody reads our output any more: a quiet end.
+    ClosedPipe,
+    /// Standard output can't be written.
+    Output(io::Error),
+    /// The follower or a reader gave up.
+    Follower(Error),
+    /// Anything else, in words.
+    Words(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Follower(error)
+    }
+}
+
+impl Failure {
+    /// There is nothing to resume from any more.
+    pub(crate) fn is_history_lost(&self) -> bool {
+        matches!(self, Self::Follower(Error::Session(error)) if matches!(**error, SessionError::HistoryLost(_)))
+    }
+
+    /// Says it on standard error, and gives the exit code: 1, or 4 where history was lost.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
+            Self::Words(words) => failed(words),
+            // What was lost has been said when the gap came.
+            Self::Follower(_) if self.is_history_lost() => {
+                notes::say(
+                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on, \
+                     --on-gap snapshot takes the data set first; a larger repl-backlog-size on the server bridges longer outages",
+                );
+                ExitCode::from(4)
+            }
+            Self::Follower(error @ Error::Connect { source, .. }) => match source.kind() {
+                io::ErrorKind::ConnectionRefused => failed(format_args!(
+                    "{error}; check host and port: either nothing listens there, or on another address"
+                )),
+                io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
+                _ => failed(error),
+            },
+            Self::Follower(Error::Session(error)) => failed(Hinted(error)),
+            Self::Follower(error) => failed(error),
+        }
+    }
+}
+
+/// An error of the session, and the options of this tool that its advice comes down to.
+struct Hinted<'a>(&'a SessionError);
+
+impl Display for Hinted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        f.write_str(match self.0 {
+            SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
+            SessionError::InfoNeeded => ": that is --from now",
+            SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
+            _ => "",
+        })
+    }
+}
+
+fn failed(words: impl Display) -> ExitCode {
+    notes::say(words);
+    ExitCode::FAILURE
+}
+
+/// The first of two failures, and words about the second.
+pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Err(Failure::Follower(_) | Failure::Words(_)), Err(Failure::Words(words))) = (&outcome, &finished) {
+        notes::say(words);
+    }
+    outcome.and(finished)
+}

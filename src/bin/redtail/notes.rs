@@ -1,0 +1,59 @@
+//! What goes to standard error: words for the person who watches.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use redtail::{Attached, Event};
+
+use crate::args::Format;
+
+/// One line on standard error. Nobody reading it is no reason to stop.
+pub(crate) fn say(words: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "redtail: {words}");
+}
+
+/// Says what a person should know of an event. In JSON most of it is on standard output already.
+pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
+    let json = format == Format::Json;
+    match event {
+        Event::Forking(forking) => say(forking),
+        Event::Gap(gap) => say(format_args!("history lost: {gap}")),
+        // Without another try it is the end, which has words of its own.
+        Event::Disconnected(lost) if lost.retry_in_ms.is_some() => say(lost),
+        Event::Attached(attached) if !json => say(Words { attached, target }),
+        Event::SnapshotBegin(begin) if !json => match begin.length {
+            Some(length) => say(format_args!("a snapshot of {length} bytes begins; this version reads over it")),
+            None => say("a snapshot begins; this version reads over it"),
+        },
+        Event::SnapshotEnd(end) if !json => {
+            say(format_args!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes));
+        }
+        Event::Idle(idle) if !json => match idle.position {
+            Some(position) => say(format_args!("position {position}")),
+            None => say("no position yet"),
+        },
+        _ => {}
+    }
+}
+
+struct Words<'a> {
+    attached: &'a Attached,
+    target: &'a str,
+}
+
+impl Display for Words<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { attached, target } = self;
+        write!(f, "attached to {target}")?;
+        match (attached.server, attached.role) {
+            (Some(server), Some(role)) => write!(f, " ({server}, {})", role.as_str())?,
+            (Some(server), None) => write!(f, " ({server})")?,
+            (None, Some(role)) => write!(f, " ({})", role.as_str())?,
+            (None, None) => {}
+        }
+        match attached.position {
+            Some(position) => write!(f, " at {position}"),
+            None => write!(f, " at offset {}", attached.offset),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! For programs: one JSON object a line. Fields are added, never changed; readers ignore events they do not know.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use base64::display::Base64Display;
+use base64::prelude::BASE64_STANDARD;
+use redtail::resp::Part;
+use redtail::{Attached, Event, ReplicationId, Role, StreamCommand, StreamPart};
+use serde_json::Value;
+
+use super::{Argument, Gather};
+
+pub(super) struct Json {
+    all: bool,
+    max_arg: u64,
+    target: String,
+    line: Vec<u8>,
+    gather: Gather,
+    /// Arguments already written of a command that comes in parts; `None`: no such line is open.
+    open: Option<u64>,
+}
+
+/// Where a command stands.
+struct Place {
+    offset: u64,
+    db: Option<u32>,
+    tx: Option<u64>,
+    received_ms: Option<u64>,
+    history: Option<ReplicationId>,
+}
+
+impl Json {
+    pub(super) fn new(all: bool, max_arg: u64, target: String) -> Self {
+        Self { all, max_arg, target, line: Vec::new(), gather: Gather::new(max_arg), open: None }
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+        match event {
+            Event::Part(_) => {}
+            // Its line is being written: that something comes is plain to see, and the line is no place for another.
+            Event::Idle(_) if self.open.is_some() => return Ok(()),
+            _ => self.finish(out)?,
+        }
+        match event {
+            Event::Command(command) => self.command(command, out),
+            Event::Control(command) if self.all => self.command(command, out),
+            Event::Part(part) => self.part(part, out),
+            Event::Multi(command) => self.border("multi", command, out),
+            Event::Exec(command) => self.border("exec", command, out),
+            Event::Attached(attached) => self.attached(attached, out),
+            Event::SnapshotBegin(begin) => {
+                object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
+            }
+            Event::SnapshotEnd(end) => {
+                let fields = [("bytes", end.bytes.into()), ("offset", end.offset.into()), ("db", end.db.into())];
+                object("snapshot", &fields, out)
+            }
+            Event::Gap(gap) => {
+                let fields =
+                    [("from", text(Some(gap.from))), ("to", text(Some(gap.to))), ("missed", gap.missed.into())];
+                object("gap", &fields, out)
+            }
+            Event::Disconnected(lost) => {
+                object("disconnected", &[("error", text(Some(lost.why))), ("resume", text(lost.resume))], out)
+            }
+            Event::Idle(idle) => object("position", &[("position", text(idle.position))], out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the line of a command that broke off, as an event of another name: what it told is void.
+    pub(super) fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self.open.take() {
+            Some(_) => out.write_all(b"],\"event\":\"void\"}\n"),
+            None => Ok(()),
+        }
+    }
+
+    fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
+        line.push(b'{');
+        let place = Place {
+            offset: command.offset,
+            db: command.db,
+            tx: command.tx,
+            received_ms: command.received_ms,
+            history: command.history(),
+        };
+        push_place(line, &place)?;
+        line.extend_from_slice(b",\"args\":[");
+        for (index, arg) in command.args().enumerate() {
+            if index > 0 {
+                line.push(b',');
+            }
+            push_argument(line, Argument::of(arg, self.max_arg))?;
+        }
+        line.extend_from_slice(b"]}\n");
+        out.write_all(line)
+    }
+
+    /// Such a line flows out as it comes, so its offset, and whether it ever became a command, stand at its end.
+    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> io::Result<()> {
+        if let Part::Begin { .. } = part.part {
+            self.finish(out)?;
+            self.open = Some(0);
+            out.write_all(b"{\"args\":[")?;
+        }
+        if let Some(argument) = self.gather.part(&part.part) {
+            if self.open > Some(0) {
+                out.write_all(b",")?;
+            }
+            push_argument(out, argument)?;
+            self.open = self.open.map(|count| count + 1);
+        }
+        let Some(offset) = part.offset else {
+            return Ok(());
+        };
+        self.open = None;
+        self.line.clear();
+        self.line.extend_from_slice(b"],");
+        let history = part.history();
+        push_place(
+            &mut self.line,
+            &Place { offset, db: part.db, tx: part.tx, received_ms: part.received_ms, history },
+        )?;
+        self.line.extend_from_slice(b"}\n");
+        out.write_all(&self.line)
+    }
+
+    fn border(&mut self, name: &str, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
+        self.line.clear();
+        write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
+        push_number(&mut self.line, command.db.map(u64::from))?;
+        self.line.extend_from_slice(b"}\n");
+        out.write_all(&self.line)
+    }
+
+    fn attached(&self, attached: &Attached, out: &mut impl Write) -> io::Result<()> {
+        let fields = [
+            ("method", text(Some(attached.method.as_str()))),
+            ("replid", text(attached.replid)),
+            ("history", text(attached.history)),
+            ("offset", attached.offset.into()),
+            ("db", attached.db.into()),
+            ("target", text(Some(&self.target))),
+            ("server", text(attached.server)),
+            ("role", text(attached.role.map(Role::as_str))),
+        ];
+        object("attached", &fields, out)
+    }
+}
+
+/// A rare event; its fields in the order they are documented in.
+fn object(event: &str, fields: &[(&str, Value)], out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{{\"event\":\"{event}\"")?;
+    for (name, value) in fields {
+        write!(out, ",\"{name}\":{value}")?;
+    }
+    out.write_all(b"}\n")
+}
+
+/// What something prints as a JSON string, or null.
+fn text(value: Option<impl Display>) -> Value {
+    value.map(|value| value.to_string()).into()
+}
+
+fn push_place(line: &mut Vec<u8>, place: &Place) -> io::Result<()> {
+    let offset = place.offset;
+    match place.history {
+        Some(history) => {
+            write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?
+        }
+        None => write!(line, "\"event\":\"command\",\"id\":null,\"offset\":{offset},\"db\":")?,
+    }
+    push_number(line, place.db.map(u64::from))?;
+    match place.tx {
+        Some(tx) => write!(line, ",\"tx\":true,\"tx_id\":{tx}")?,
+        None => line.extend_from_slice(b",\"tx\":false"),
+    }
+    match place.received_ms {
+        Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
+        None => Ok(()),
+    }
+}
+
+fn push_number(line: &mut Vec<u8>, number: Option<u64>) -> io::Result<()> {
+    match number {
+        Some(number) => write!(line, "{number}"),
+        None => line.write_all(b"null"),
+    }
+}
+
+pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io::Result<()> {
+    match argument {
+        Argument::Whole(bytes) => push_bytes(line, bytes),
+        Argument::Omitted(length) => write!(line, "{{\"omitted\":{length}}}"),
+    }
+}
+
+/// A string where it is valid UTF-8, else `{"base64":"…"}`.
+fn push_bytes(line: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(serde_json::to_writer(line, text)?),
+        Err(_) => write!(line, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD)),
+    }
+}

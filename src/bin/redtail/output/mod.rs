@@ -1,0 +1,119 @@
+//! What goes to standard output: three formats behind one buffer.
+
+pub(crate) mod frame;
+mod json;
+mod resp;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+
+use redtail::Event;
+use redtail::resp::Part;
+
+use crate::args;
+use crate::failure::Failure;
+use json::Json;
+use resp::Resp;
+use text::Text;
+
+/// Large enough that system calls do not matter, small enough to be nothing.
+const BUFFER: usize = 64 << 10;
+
+/// Prints events.
+pub(crate) struct Output<W: Write> {
+    out: BufWriter<W>,
+    format: Format,
+}
+
+enum Format {
+    Text(Text),
+    Json(Json),
+    Resp(Resp),
+}
+
+impl<W: Write> Output<W> {
+    /// `target`: where the events come from, for JSON.
+    pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
+        let format = match options.format {
+            args::Format::Text => Format::Text(Text::new(options.all, options.max_arg())),
+            args::Format::Json => Format::Json(Json::new(options.all, options.max_arg(), target)),
+            args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
+        };
+        Self { out: BufWriter::with_capacity(BUFFER, to), format }
+    }
+
+    /// Prints an event, or leaves it out where the format has no place for it.
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        match &mut self.format {
+            Format::Text(text) => Ok(text.event(event, &mut self.out)?),
+            Format::Json(json) => Ok(json.event(event, &mut self.out)?),
+            Format::Resp(resp) => resp.event(event, &mut self.out),
+        }
+    }
+
+    /// Hands over what is still in the buffer.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Closes what was left open, and flushes.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        match &mut self.format {
+            Format::Text(_) => {}
+            Format::Json(json) => json.finish(&mut self.out)?,
+            Format::Resp(resp) => resp.finish(&mut self.out)?,
+        }
+        Ok(self.out.flush()?)
+    }
+}
+
+/// An argument as text and JSON print it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Argument<'a> {
+    Whole(&'a [u8]),
+    /// Longer than `--max-arg`; its length.
+    Omitted(u64),
+}
+
+impl<'a> Argument<'a> {
+    fn of(bytes: &'a [u8], max_arg: u64) -> Self {
+        let length = bytes.len() as u64;
+        if length > max_arg { Self::Omitted(length) } else { Self::Whole(bytes) }
+    }
+}
+
+/// Puts the arguments of a command together that comes in parts. Holds at most one, and none longer than `--max-arg`.
+#[derive(Debug)]
+struct Gather {
+    max_arg: u64,
+    held: Vec<u8>,
+    /// Bytes still to come of the argument held.
+    missing: u64,
+}
+
+impl Gather {
+    fn new(max_arg: u64) -> Self {
+        Self { max_arg, held: Vec::new(), missing: 0 }
+    }
+
+    /// The argument that `part` completes, if it does.
+    fn part(&mut self, part: &Part<'_>) -> Option<Argument<'_>> {
+        match *part {
+            Part::Argument { length, .. } if length > self.max_arg => {
+                self.missing = 0;
+                Some(Argument::Omitted(length))
+            }
+            Part::Argument { length, .. } => {
+                self.held.clear();
+                self.missing = length;
+                (length == 0).then_some(Argument::Whole(&self.held))
+            }
+            Part::Piece(bytes) if self.missing > 0 => {
+                self.held.extend_from_slice(bytes);
+                self.missing = self.missing.saturating_sub(bytes.len() as u64);
+                (self.missing == 0).then_some(Argument::Whole(&self.held))
+            }
+            _ => None,
+        }
+    }
+}

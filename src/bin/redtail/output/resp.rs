@@ -1,0 +1,204 @@
+//! For servers: a command stream that `redis-cli --pipe` loads.
+//!
+//! What is forwarded is forwarded byte for byte. Two things are added: a SELECT where the stream relies on one that passed before
+//! we came, and a DISCARD where a transaction will never see its EXEC.
+
+use std::io::{self, Write};
+
+use redtail::resp::Part;
+use redtail::{Attached, Event, Method, ReplicationId, StreamCommand, StreamPart};
+
+use crate::failure::Failure;
+
+const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+
+pub(super) struct Resp {
+    /// The database of commands whose own is unknown.
+    assumed: Option<u32>,
+    /// The database that the output has selected.
+    selected: Option<u32>,
+    /// A MULTI not yet written: a SELECT may have to stand before it.
+    multi: Vec<u8>,
+    /// The output stands inside a transaction.
+    in_transaction: bool,
+    /// The output stands inside a command that comes in parts.
+    in_command: bool,
+    /// Whether an argument of it is open, whose line end is still to be written.
+    in_argument: bool,
+    /// Bytes forwarded since the last place that a broken link resumes from.
+    since: u64,
+    /// After a broken link: the bytes that were forwarded already and come again.
+    again: u64,
+    /// The break lies inside a command.
+    torn: bool,
+    replid: Option<ReplicationId>,
+}
+
+impl Resp {
+    pub(super) fn new(assumed: Option<u32>) -> Self {
+        Self {
+            assumed,
+            selected: None,
+            multi: Vec::new(),
+            in_transaction: false,
+            in_command: false,
+            in_argument: false,
+            since: 0,
+            again: 0,
+            torn: false,
+            replid: None,
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match event {
+            Event::Attached(attached) => self.attached(attached, out),
+            Event::Command(command) => {
+                self.before_command(command.db, out)?;
+                self.forward(command.raw(), out)?;
+                self.at_end(command.tx.is_some());
+                Ok(())
+            }
+            Event::Part(part) => self.part(part, out),
+            Event::Control(command) if command.is(b"SELECT") => self.select(command, out),
+            Event::Multi(command) => {
+                self.multi.clear();
+                self.multi.extend_from_slice(command.raw());
+                Ok(())
+            }
+            Event::Exec(command) => {
+                self.write_multi(out)?;
+                self.forward(command.raw(), out)?;
+                self.in_transaction = false;
+                self.at_end(false);
+                Ok(())
+            }
+            Event::Disconnected(_) => {
+                self.disconnect();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves nothing open that a server would wait for.
+    pub(super) fn finish(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        self.disconnect();
+        self.void(out)
+    }
+
+    /// On the same history the bytes after a break come again, and those already written are dropped. On another they need not.
+    fn attached(&mut self, attached: &Attached, out: &mut impl Write) -> Result<(), Failure> {
+        if attached.method != Method::Continued || attached.replid != self.replid {
+            self.void(out)?;
+        }
+        self.replid = attached.replid;
+        Ok(())
+    }
+
+    fn disconnect(&mut self) {
+        if self.again == 0 {
+            self.torn = self.in_command;
+        }
+        self.again += self.since;
+        self.since = 0;
+        self.in_command = false;
+        self.multi.clear();
+    }
+
+    /// Takes back what was forwarded after the last place that can be resumed.
+    fn void(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        if self.again == 0 {
+            return Ok(());
+        }
+        if self.torn {
+            return Err(Failure::Words(
+                "the link broke inside a large command of which a part is already written, and it does not come again: \
+                 the output ends inside that command and can't be loaded as it is"
+                    .into(),
+            ));
+        }
+        // SELECTs inside the transaction are taken back with it.
+        self.selected = None;
+        self.in_transaction = false;
+        self.again = 0;
+        Ok(out.write_all(DISCARD)?)
+    }
+
+    fn select(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        self.write_multi(out)?;
+        if self.again == 0 {
+            self.selected = command.db;
+        }
+        self.forward(command.raw(), out)?;
+        self.at_end(command.tx.is_some());
+        Ok(())
+    }
+
+    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match part.part {
+            Part::Begin { argc, .. } => {
+                self.before_command(part.db, out)?;
+                self.in_command = true;
+                self.in_argument = false;
+                self.forward(format!("*{argc}").as_bytes(), out)?;
+            }
+            Part::Argument { length, .. } => self.forward(format!("\r\n${length}\r\n").as_bytes(), out)?,
+            Part::Piece(bytes) => self.forward(bytes, out)?,
+            _ => {}
+        }
+        if part.offset.is_some() {
+            self.forward(b"\r\n", out)?;
+            self.in_command = false;
+            self.at_end(part.tx.is_some());
+        }
+        Ok(())
+    }
+
+    /// Sees to the database, and to a MULTI that waits for it.
+    fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
+        if self.again == 0 {
+            let db = db.or(self.assumed).ok_or_else(unknown_database)?;
+            if self.selected != Some(db) {
+                write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
+                self.selected = Some(db);
+            }
+        }
+        self.write_multi(out)?;
+        Ok(())
+    }
+
+    fn write_multi(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.multi.is_empty() {
+            return Ok(());
+        }
+        let multi = std::mem::take(&mut self.multi);
+        self.in_transaction = true;
+        self.forward(&multi, out)?;
+        self.multi = multi;
+        self.multi.clear();
+        Ok(())
+    }
+
+    fn forward(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        self.since += bytes.len() as u64;
+        let known = usize::try_from(self.again).map_or(bytes.len(), |again| again.min(bytes.len()));
+        self.again -= known as u64;
+        out.write_all(bytes.get(known..).unwrap_or_default())
+    }
+
+    /// After a command: outside a transaction a broken link resumes here.
+    fn at_end(&mut self, in_transaction: bool) {
+        if !in_transaction {
+            self.since = 0;
+        }
+    }
+}
+
+fn unknown_database() -> Failure {
+    Failure::Words(
+        "the database of the next command is unknown, so a server could not load it into the right one: say which it is with \
+         --assume-db N, or start with --from now, which asks the server"
+            .into(),
+    )
+}

@@ -1,0 +1,75 @@
+//! For people: one line a command.
+
+use std::io::{self, Write};
+
+use redtail::resp::{Part, Quoted};
+use redtail::{Database, Event, StreamCommand, StreamPart};
+
+use super::{Argument, Gather};
+
+/// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
+/// counted instead.
+const LONGEST_LINE: usize = 64 << 20;
+
+pub(super) struct Text {
+    all: bool,
+    max_arg: u64,
+    line: Vec<u8>,
+    gather: Gather,
+    left_out: u64,
+}
+
+impl Text {
+    pub(super) fn new(all: bool, max_arg: u64) -> Self {
+        Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0 }
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+        match event {
+            Event::Command(command) | Event::Multi(command) | Event::Exec(command) => self.command(command, out),
+            Event::Control(command) if self.all => self.command(command, out),
+            Event::Part(part) => self.part(part, out),
+            _ => Ok(()),
+        }
+    }
+
+    fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
+        self.line.clear();
+        write!(self.line, "{} [{}]", command.offset, Database(command.db))?;
+        for arg in command.args() {
+            push(&mut self.line, Argument::of(arg, self.max_arg))?;
+        }
+        self.line.push(b'\n');
+        out.write_all(&self.line)
+    }
+
+    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> io::Result<()> {
+        if let Part::Begin { .. } = part.part {
+            self.line.clear();
+            self.left_out = 0;
+        }
+        if let Some(argument) = self.gather.part(&part.part) {
+            if self.line.len() < LONGEST_LINE {
+                push(&mut self.line, argument)?;
+            } else {
+                self.left_out += 1;
+            }
+        }
+        let Some(offset) = part.offset else {
+            return Ok(());
+        };
+        write!(out, "{offset} [{}]", Database(part.db))?;
+        out.write_all(&self.line)?;
+        if self.left_out > 0 {
+            write!(out, " (omitted {} arguments)", self.left_out)?;
+        }
+        out.write_all(b"\n")
+    }
+}
+
+fn push(line: &mut Vec<u8>, argument: Argument<'_>) -> io::Result<()> {
+    match argument {
+        Argument::Whole(bytes) => write!(line, " {}", Quoted(bytes)),
+        Argument::Omitted(length) => write!(line, " (omitted {length} bytes)"),
+    }
+}

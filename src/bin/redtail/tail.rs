@@ -1,0 +1,151 @@
+//! `redtail tail`: follows a server.
+
+use std::io::{self, StdoutLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use redtail::{Event, Follower, Handle, Idle, Position};
+
+use crate::args::{self, Tail};
+use crate::end::End;
+use crate::failure::{self, Failure};
+use crate::notes;
+use crate::output::Output;
+use crate::target::Address;
+
+pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
+    let address = Address::read(&options.target)
+        .map_err(|words| format!("TARGET: {words}"))
+        .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
+        .unwrap_or_else(|words| Tail::wrong_usage(words));
+    let target = address.target.to_string();
+    stop_on_signals()?;
+    let mut follower = connect(options, address)?;
+    let _ = HANDLE.set(follower.handle());
+    let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
+    let mut place = Place::default();
+    let outcome = follow(&mut follower, &mut output, options, &target, &mut place);
+    let finished = output.finish();
+    if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
+        return Ok(());
+    }
+    let lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
+    let failed = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
+    match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
+        Some(position) if !lost => notes::say(format_args!("resume with --from {position}")),
+        _ => {}
+    }
+    failure::first(outcome, finished)
+}
+
+/// Where a later run goes on. What the follower has handed out may not have been printed, and what was printed not written.
+#[derive(Default)]
+struct Place {
+    printed: Option<Position>,
+    written: Option<Position>,
+}
+
+fn follow(
+    follower: &mut Follower,
+    output: &mut Output<StdoutLock<'_>>,
+    options: &Tail,
+    target: &str,
+    place: &mut Place,
+) -> Result<(), Failure> {
+    let mut end = End::new(&options.output);
+    let mut heartbeat = options.heartbeat.map(Heartbeat::new);
+    loop {
+        place.printed = follower.position();
+        if follower.is_drained() {
+            output.flush()?;
+            place.written = place.printed;
+        }
+        let next = match &heartbeat {
+            Some(heartbeat) => follower.next_timeout(heartbeat.left())?,
+            None => follower.next()?,
+        };
+        let Some(event) = next else {
+            return match STOPPED.load(Ordering::SeqCst) {
+                true => Ok(()),
+                false => {
+                    Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))
+                }
+            };
+        };
+        output.event(&event)?;
+        notes::event(&event, options.output.format, target);
+        if end.after(&event) {
+            place.printed = follower.position();
+            return Ok(());
+        }
+        if let Some(heartbeat) = &mut heartbeat {
+            if is_quiet(&event, &options.output) {
+                if heartbeat.left().is_zero() {
+                    heartbeat.restart();
+                    let idle = Event::Idle(Idle { position: follower.position() });
+                    output.event(&idle)?;
+                    notes::event(&idle, options.output.format, target);
+                }
+            } else {
+                heartbeat.restart();
+            }
+        }
+    }
+}
+
+/// Nothing is printed for it, so the silence goes on.
+fn is_quiet(event: &Event<'_>, options: &args::Output) -> bool {
+    matches!(event, Event::Control(_)) && !options.all
+}
+
+struct Heartbeat {
+    every: Duration,
+    last: Instant,
+}
+
+impl Heartbeat {
+    fn new(every: Duration) -> Self {
+        Self { every, last: Instant::now() }
+    }
+
+    fn left(&self) -> Duration {
+        self.every.saturating_sub(self.last.elapsed())
+    }
+
+    fn restart(&mut self) {
+        self.last = Instant::now();
+    }
+}
+
+fn connect(options: &Tail, address: Address) -> Result<Follower, Failure> {
+    let Address { target, login } = address;
+    let mut builder = Follower::builder(target.to_string())
+        .options(options.output.settings())
+        .start(options.from)
+        .on_gap(options.on_gap.into())
+        .allow_probe(options.allow_probe)
+        .login(move || login.read());
+    if let Some(backoff) = options.reconnect {
+        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+    }
+    Ok(builder.connect()?)
+}
+
+static HANDLE: OnceLock<Handle> = OnceLock::new();
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// The first signal stops the follower, which ends everything in order. A second one ends us where we stand: whoever reads our
+/// output may not be reading.
+fn stop_on_signals() -> Result<(), Failure> {
+    let stop = || {
+        if STOPPED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        match HANDLE.get() {
+            Some(handle) => handle.stop(),
+            None => std::process::exit(0),
+        }
+    };
+    ctrlc::set_handler(stop).map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))
+}

@@ -1,0 +1,190 @@
+//! After the start nothing is allocated: not per command, not per frame, not per read.
+#![cfg(feature = "std")]
+#![allow(unsafe_code, reason = "a global allocator can't be written without")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use redtail::replay::{Play, Primary, Recording};
+use redtail::replication::{Progress, Session};
+use redtail::resp::{Item, PartsParser, RequestParser};
+use redtail::{CommandParser, Event, Follower, FrameParser, Options, Start, Status};
+
+/// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes on to the system's allocator unchanged; the counter is a constant-initialised thread-local without a
+// destructor, so that touching it allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.with(Cell::get);
+    work();
+    COUNT.with(Cell::get) - before
+}
+
+fn command(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n", word.len()).into_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// A stream with small commands, transactions, 200 arguments (more than the tape holds) and values of 5000 bytes.
+fn stream(rounds: usize) -> Vec<u8> {
+    let many = vec![b"x".as_slice(); 200];
+    let large = vec![b'v'; 5000];
+    let mut bytes = command(&[b"SELECT", b"0"]);
+    for _ in 0..rounds {
+        for words in [
+            &[b"SET".as_slice(), b"key", b"value"][..],
+            &[b"MULTI"],
+            &[b"INCR", b"n"],
+            &[b"EXEC"],
+            &[b"PING"],
+            &many,
+            &[b"SET", b"large", &large],
+            &[b"REPLCONF", b"GETACK", b"*"],
+        ] {
+            bytes.extend(command(words));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn the_parsers_allocate_nothing() {
+    let bytes = stream(50);
+    let replies = b"*2\r\n%1\r\n+a\r\n:1\r\n~2\r\n,1.5\r\n_\r\n$5\r\nhello\r\n*?\r\n:1\r\n.\r\n|1\r\n+k\r\n+v\r\n=7\r\ntxt:abc\r\n-ERR no\r\n".repeat(50);
+    let inline = b"SET key \"a b\"\r\n*1\r\n$4\r\nPING\r\n".repeat(50);
+    let mut seen = 0;
+    let count = allocations(|| {
+        let mut parser = CommandParser::stream();
+        // In pieces, so that the resumable paths are taken too.
+        let (mut start, mut end) = (0, 0);
+        while end < bytes.len() {
+            end = (end + 777).min(bytes.len());
+            let mut input = &bytes[start..end];
+            while let Status::Complete(command) = parser.next(&mut input).unwrap() {
+                seen += command.args().map(<[u8]>::len).sum::<usize>();
+            }
+            start = end - input.len();
+        }
+        let mut parser = PartsParser::stream(Some(1024));
+        let mut input = &bytes[..];
+        while let Status::Complete(item) = parser.next(&mut input).unwrap() {
+            seen += usize::from(matches!(item, Item::Part(_)));
+        }
+        let mut parser = FrameParser::new();
+        let mut input = &replies[..];
+        while let Status::Complete(frame) = parser.next(&mut input).unwrap() {
+            seen += frame.tokens().count() + frame.items().count();
+        }
+        let mut parser = RequestParser::new();
+        let mut input = &inline[..];
+        while let Status::Complete(_) = parser.next(&mut input).unwrap() {
+            seen += 1;
+        }
+    });
+    assert!(seen > 100_000);
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn the_session_allocates_nothing() {
+    let mut bytes = b"+CONTINUE 26e9aa58837d8095338f33e660463dbdf56c86c9\r\n".to_vec();
+    bytes.extend(stream(50));
+    for parts in [None, Some(1024)] {
+        let options = Options { parts, ..Options::default() };
+        let mut events = 0;
+        let count = allocations(|| {
+            let mut session = Session::recorded(options, Some(0));
+            let (mut start, mut end) = (0, 0);
+            while end < bytes.len() {
+                end = (end + 777).min(bytes.len());
+                loop {
+                    let unread = &bytes[start..end];
+                    let progress = session.poll(unread, end as u64);
+                    if let (Progress::Event, Event::Command(command)) = (progress, session.event(unread)) {
+                        events += usize::from(command.position().is_some());
+                    }
+                    start += session.consumed();
+                    session.sent(session.to_send().len());
+                    if !matches!(progress, Progress::Event) {
+                        break;
+                    }
+                }
+            }
+        });
+        assert!(events >= 100, "{events}");
+        assert_eq!(count, 0, "parts: {parts:?}");
+    }
+}
+
+#[test]
+fn the_follower_allocates_nothing_after_its_start() {
+    let mut bytes =
+        b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n$23\r\nREDIS0010\xfa\x01a\x01b\xffxxxxxxxx"
+            .to_vec();
+    assert_eq!(bytes.len() - 56 - 5, 23);
+    bytes.extend(stream(300));
+    let recording = Recording::parse(&bytes).unwrap();
+    let end = recording.end_offset();
+    // Small pieces make many reads; the value of 5000 bytes wraps around the small buffer again and again.
+    let primary = Primary::serve_as(recording, Play { piece: Some(10_000), ..Play::default() }).unwrap();
+    let mut follower =
+        Follower::builder(primary.address().to_string()).start(Start::Snapshot).buffer(16 << 10).connect().unwrap();
+    let mut count = 0;
+    let mut commands = 0;
+    loop {
+        let mut offset = 0;
+        let mut began = false;
+        let here = allocations(|| match follower.next().unwrap().unwrap() {
+            Event::Command(command) => offset = command.offset,
+            Event::Exec(_) | Event::Multi(_) | Event::SnapshotBytes(_) => {}
+            _ => began = true,
+        });
+        // What comes before the first command of the stream is the start: connecting and the handshake.
+        if commands > 0 && !began {
+            count += here;
+        }
+        commands += usize::from(offset > 0);
+        if offset > 0 && follower.position().unwrap().offset + 40 >= end {
+            break;
+        }
+    }
+    assert!(commands > 1000, "{commands}");
+    assert_eq!(count, 0);
+}

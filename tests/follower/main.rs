@@ -1,0 +1,7 @@
+//! The blocking follower against servers of our own making, over loopback.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
+
+mod hostile;
+mod peer;
+mod shell;

@@ -1,0 +1,459 @@
+//! What the follower adds to its session: links, time, threads.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redtail::net::{Login, OwnedEvent};
+use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Limits, Options, SessionError, Start, Why};
+
+use crate::peer::{ID, Peer, info};
+
+const INCR: &str = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+/// Longer than anything here takes, shorter than a person's patience.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that accepts, sends `stream` and then only listens.
+fn streaming(stream: impl Into<String>) -> Peer {
+    let stream = stream.into();
+    Peer::start(move |talk| {
+        talk.handshake(&info(100));
+        talk.say(format!("+CONTINUE\r\n{stream}"));
+        talk.listen();
+        false
+    })
+}
+
+#[test]
+fn events_come_in_order_and_an_idle_one_when_nothing_comes() {
+    let peer = streaming(INCR.repeat(2));
+    let mut follower = peer.follower().connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(
+        matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.to_string() == r#"121 [?] "INCR" "n""#)
+    );
+    match follower.next_timeout(PATIENCE).unwrap() {
+        // Also what came in the same read as the answer to PSYNC is stamped: with a time after this was written.
+        Some(Event::Command(command)) => {
+            assert_eq!(command.offset, 142);
+            assert!(command.received_ms.unwrap() > 1_790_000_000_000);
+        }
+        other => panic!("{other:?}"),
+    }
+    let began = Instant::now();
+    match follower.next_timeout(Duration::from_millis(50)).unwrap() {
+        Some(Event::Idle(idle)) => assert_eq!(idle.position.unwrap().offset, 142),
+        other => panic!("{other:?}"),
+    }
+    assert!(began.elapsed() >= Duration::from_millis(50));
+    drop(follower);
+    peer.join();
+}
+
+#[test]
+fn a_batch_is_all_that_has_come() {
+    let peer = streaming(INCR.repeat(1000));
+    let mut follower = peer.follower().connect().unwrap();
+    let mut offsets = Vec::new();
+    let mut batches = 0;
+    while offsets.len() < 1000 {
+        batches += 1;
+        let more = follower.batch(|event| {
+            if let Event::Command(command) = event {
+                offsets.push(command.offset);
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(more.unwrap());
+    }
+    assert_eq!(offsets, (1..=1000).map(|n| 100 + 21 * n).collect::<Vec<u64>>());
+    assert!(batches < 100, "{batches} batches");
+    drop(follower);
+    peer.join();
+}
+
+#[test]
+fn a_batch_can_be_left_without_losing_the_rest() {
+    let peer = streaming(INCR.repeat(5));
+    let mut follower = peer.follower().connect().unwrap();
+    let mut offsets = Vec::new();
+    while offsets.len() < 5 {
+        let one = follower.batch(|event| match event {
+            Event::Command(command) => {
+                offsets.push(command.offset);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(one.unwrap());
+        if let Some(last) = offsets.last() {
+            assert_eq!(follower.position().unwrap().offset, *last);
+        }
+    }
+    assert_eq!(offsets, [121, 142, 163, 184, 205]);
+}
+
+#[test]
+fn looking_ahead_moves_no_position() {
+    let peer = streaming(INCR.repeat(2));
+    let mut follower = peer.follower().connect().unwrap();
+    loop {
+        if let Some(Event::Command(command)) = follower.next().unwrap() {
+            assert_eq!(command.offset, 121);
+            break;
+        }
+    }
+    // The second command may still be on its way.
+    let began = Instant::now();
+    while follower.is_drained() && began.elapsed() < PATIENCE {
+        assert!(matches!(follower.next_timeout(Duration::ZERO).unwrap(), Some(Event::Idle(_) | Event::Command(_))));
+        if follower.position().unwrap().offset == 142 {
+            return;
+        }
+    }
+    assert!(!follower.is_drained());
+    assert_eq!(follower.position().unwrap().offset, 121, "seen is not handed out");
+    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.offset == 142));
+    assert_eq!(follower.position().unwrap().offset, 142);
+    assert!(follower.is_drained());
+}
+
+#[test]
+fn owned_events_make_an_ordinary_iterator() {
+    let peer = Peer::start(|talk| {
+        talk.handshake(&info(100));
+        talk.say(format!("+CONTINUE\r\n{}", INCR.repeat(3)));
+        talk.close();
+        false
+    });
+    let mut follower = peer.follower().reconnect(Backoff::OFF).connect().unwrap();
+    let events: Vec<OwnedEvent> = follower.events().map(Result::unwrap).collect();
+    let commands = events.iter().filter(|event| matches!(event, OwnedEvent::Command(_))).count();
+    assert_eq!(commands, 3);
+    assert!(matches!(events.last(), Some(OwnedEvent::Disconnected(last)) if last.resume.unwrap().offset == 163));
+}
+
+#[test]
+fn stop_wakes_a_read() {
+    let peer = streaming("");
+    let mut follower = peer.follower().connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    let handle = follower.handle();
+    let stopper = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        handle.stop();
+    });
+    let began = Instant::now();
+    assert!(follower.next().unwrap().is_none());
+    assert!(began.elapsed() < PATIENCE);
+    assert!(follower.next().unwrap().is_none(), "and stays over");
+    assert_eq!(follower.position().unwrap().offset, 100);
+    stopper.join().unwrap();
+    peer.join();
+}
+
+#[test]
+fn stop_wakes_a_backoff() {
+    let peer = Peer::start(|talk| {
+        talk.handshake(&info(100));
+        talk.say("+CONTINUE\r\n");
+        talk.close();
+        false
+    });
+    let forever = Backoff { first_ms: 3_600_000, longest_ms: 3_600_000, attempts: None };
+    let mut follower = peer.follower().reconnect(forever).connect().unwrap();
+    while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
+    let handle = follower.handle();
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        handle.stop();
+    });
+    let began = Instant::now();
+    assert!(follower.next().unwrap().is_none());
+    assert!(began.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_time_limit_ends_a_backoff_early_and_the_backoff_goes_on() {
+    let peer = Peer::start({
+        let mut links = 0;
+        move |talk| {
+            links += 1;
+            talk.handshake(&info(100));
+            talk.say("+CONTINUE\r\n");
+            if links == 2 {
+                talk.say(INCR);
+                talk.listen();
+                return false;
+            }
+            talk.close();
+            true
+        }
+    });
+    let mut follower = peer.follower().reconnect(Backoff { first_ms: 400, ..Backoff::default() }).connect().unwrap();
+    while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
+    assert!(matches!(follower.next_timeout(Duration::from_millis(20)).unwrap(), Some(Event::Idle(_))));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.offset == 121));
+}
+
+#[test]
+fn heartbeats_go_out_while_the_follower_is_busy() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&info(100));
+        talk.say(format!("+CONTINUE\r\n{INCR}"));
+        while let Some(words) = talk.hear() {
+            heard.send(words).unwrap();
+        }
+        false
+    });
+    let mut follower = peer.follower().ack(Ack::Received).connect().unwrap();
+    while !matches!(follower.next().unwrap(), Some(Event::Command(_))) {}
+    let first = hears.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(first, ["REPLCONF", "ACK", "100"]);
+    // The follower is busy; another thread speaks for it.
+    let handle = follower.handle();
+    thread::spawn(move || handle.heartbeat()).join().unwrap().unwrap();
+    assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "121"]);
+    let handle = follower.handle();
+    drop(follower);
+    handle.heartbeat().unwrap();
+    handle.stop();
+    peer.join();
+}
+
+#[test]
+fn an_acknowledgement_goes_out_each_second() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&info(100));
+        talk.say("+CONTINUE\r\n");
+        while let Some(words) = talk.hear() {
+            heard.send(words).unwrap();
+        }
+        false
+    });
+    let mut follower = peer.follower().connect().unwrap();
+    let handle = follower.handle();
+    let following = thread::spawn(move || while follower.next().unwrap().is_some() {});
+    for _ in 0..3 {
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "0"]);
+    }
+    handle.stop();
+    following.join().unwrap();
+}
+
+#[test]
+fn credentials_are_asked_for_at_every_connect() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        heard.send(talk.hear().unwrap()).unwrap();
+        talk.say("+OK\r\n");
+        talk.handshake(&info(100));
+        talk.say(format!("+CONTINUE\r\n{INCR}"));
+        talk.close();
+        true
+    });
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&asked);
+    let login = move || {
+        let turn = counter.fetch_add(1, Ordering::Relaxed);
+        Ok(Login { user: Some("cdc".into()), password: Some(format!("token-{turn}").into_bytes()) })
+    };
+    let mut follower = peer.follower().login(login).connect().unwrap();
+    for turn in 0..3 {
+        while !matches!(follower.next().unwrap(), Some(Event::Attached(_))) {}
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["AUTH".to_owned(), "cdc".into(), format!("token-{turn}")]);
+    }
+}
+
+#[test]
+fn a_callers_own_links() {
+    let peer = streaming(INCR);
+    let address = peer.address.clone();
+    let mut follower = Builder::from_connector(move || TcpStream::connect(&*address)).follow().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
+}
+
+#[test]
+fn a_single_stream_is_not_reconnected() {
+    let peer = Peer::start(|talk| {
+        talk.handshake(&info(100));
+        talk.say("+CONTINUE\r\n");
+        talk.close();
+        false
+    });
+    let stream = TcpStream::connect(&*peer.address).unwrap();
+    let mut follower = Builder::from_stream(stream).follow().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    match follower.next().unwrap() {
+        Some(Event::Disconnected(lost)) => {
+            assert_eq!((lost.resume.unwrap().offset, lost.retry_in_ms), (100, None));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(follower.next().unwrap().is_none());
+}
+
+#[test]
+fn a_start_that_needs_two_links_is_refused_on_one() {
+    let peer = Peer::start(|talk| {
+        talk.handshake("repl_backlog_active:0\r\n");
+        false
+    });
+    let stream = TcpStream::connect(&*peer.address).unwrap();
+    let mut follower = Builder::from_stream(stream).allow_probe(true).follow().unwrap();
+    match follower.next() {
+        Err(Error::Session(error)) => assert_eq!(*error, SessionError::SecondLinkNeeded),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_first_connect_that_fails_shows_at_once() {
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    match Follower::builder(&*address).connect() {
+        Err(Error::Connect { target, source }) => {
+            assert_eq!((target, source.kind()), (address.clone(), io::ErrorKind::ConnectionRefused));
+        }
+        other => panic!("{other:?}"),
+    }
+    let error = Follower::builder("localhost").connect().unwrap_err().to_string();
+    assert!(error.contains("localhost:6379"), "{error}");
+    for target in ["user:hunter2@localhost:6379", "redis://:hunter2@localhost", ":hunter2@localhost", "hunter2@h:x"] {
+        let error = Follower::builder(target).connect().unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    let backoff = Backoff { attempts: Some(2), first_ms: 1, longest_ms: 1 };
+    let mut follower = Follower::builder(address).retry_first(true).reconnect(backoff).connect().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(follower.next().unwrap(), Some(Event::Disconnected(_))));
+    }
+    let error = loop {
+        match follower.next() {
+            Ok(Some(Event::Disconnected(_))) => {}
+            Err(error) => break error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(error.contains("3 attempts failed") && error.contains("refused"), "{error}");
+}
+
+#[test]
+fn a_silent_server_is_left() {
+    let peer = Peer::start({
+        let mut links = 0;
+        move |talk| {
+            links += 1;
+            talk.handshake(&info(100));
+            talk.say("+CONTINUE\r\n");
+            if links == 2 {
+                talk.say(INCR);
+            }
+            talk.listen();
+            links < 2
+        }
+    });
+    let mut follower = peer.follower().silence(Duration::from_millis(200)).connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Disconnected(lost)) if lost.why == Why::Silence(200)));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
+}
+
+#[test]
+fn a_command_larger_than_the_buffer_grows_it_and_it_shrinks_again() {
+    let value = "v".repeat(3 << 20);
+    let peer = streaming(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n{INCR}", value.len()));
+    let mut follower = peer.follower().buffer(4096).start(Start::NowWithoutFork).connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    match follower.next().unwrap() {
+        Some(Event::Command(command)) => assert_eq!(command.arg(2).unwrap().len(), 3 << 20),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.is(b"INCR")));
+    assert_eq!(follower.position().unwrap().to_string().split(':').next(), Some(ID));
+}
+
+#[test]
+fn a_time_limit_of_zero_takes_what_is_there() {
+    let peer = streaming(INCR);
+    let mut follower = peer.follower().connect().unwrap();
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < PATIENCE, "it never reads");
+        match follower.next_timeout(Duration::ZERO).unwrap() {
+            Some(Event::Command(_)) => break,
+            Some(_) => {}
+            None => panic!("it ended"),
+        }
+    }
+}
+
+#[test]
+fn a_follower_that_is_dropped_ends_its_link_though_a_handle_lives() {
+    let peer = streaming(INCR);
+    let mut follower = peer.follower().connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    let handle = follower.handle();
+    drop(follower);
+    let (gone, goes) = mpsc::channel();
+    thread::spawn(move || {
+        peer.join();
+        gone.send(()).unwrap();
+    });
+    goes.recv_timeout(PATIENCE).expect("the server still sees a replica, and keeps what nobody reads");
+    handle.heartbeat().unwrap();
+}
+
+#[test]
+fn a_login_that_fails_later_is_an_attempt_that_failed() {
+    let peer = Peer::start({
+        let mut links = 0;
+        move |talk| {
+            links += 1;
+            talk.handshake(&info(100));
+            talk.say("+CONTINUE\r\n");
+            talk.close();
+            links < 2
+        }
+    });
+    let mut turn = 0;
+    let login = move || {
+        turn += 1;
+        if turn == 2 { Err(io::Error::other("the vault is sealed")) } else { Ok(Login::default()) }
+    };
+    let mut follower = peer.follower().login(login).connect().unwrap();
+    let mut lost = Vec::new();
+    while lost.len() < 3 {
+        if let Some(Event::Disconnected(event)) = follower.next().unwrap() {
+            lost.push(event.why.to_string());
+        }
+    }
+    assert_eq!(lost[1], "can't get user and password: the vault is sealed");
+    assert_eq!(lost[2], "the server closed the connection");
+}
+
+#[test]
+fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
+    let long = format!("{}{}", info(100), "module:name=a,ver=1\r\n".repeat(5000));
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&long);
+        talk.say(format!("+CONTINUE\r\n{INCR}"));
+        talk.listen();
+        false
+    });
+    let limits = Limits { command: 1000, ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
+    let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
+    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+}

@@ -1,0 +1,180 @@
+//! What others make of us. That nobody counts on us proves something only beside a follower that is counted on.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redtail::{Ack, Label, Position};
+
+use crate::client::Value;
+use crate::follow::{Watch, follow};
+use crate::help::eventually;
+use crate::server::{Kind, Server};
+
+/// How many replicas WAIT counts for a new write, within two seconds.
+fn wait(server: &Server) -> i64 {
+    let mut client = server.client();
+    client.call(&["INCR", "n"]);
+    client.call(&["WAIT", "1", "2000"]).int()
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn wait_counts_us_only_if_we_want_it() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        let observer = Watch::attached(follow(&server));
+        assert_eq!(wait(&server), 0, "{kind:?}");
+        let receiver = Watch::attached(follow(&server).ack(Ack::Received));
+        assert_eq!(wait(&server), 1, "{kind:?}");
+        receiver.stop();
+        assert_eq!(wait(&server), 0, "{kind:?}");
+        observer.stop();
+    }
+}
+
+/// WAIT is answered when it asks (GETACK), not when the next second has passed.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn each_question_for_an_acknowledgement_is_answered_at_once() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        let watch = Watch::attached(follow(&server).ack(Ack::Received));
+        let mut client = server.client();
+        for _ in 0..5 {
+            client.call(&["INCR", "n"]);
+            // The acknowledgement sent each second could answer the first of these in time, but not all.
+            assert_eq!(client.call(&["WAIT", "1", "700"]).int(), 1, "{kind:?}");
+        }
+        watch.reaches(server.offset());
+        let asked = watch.stop().stream().iter().filter(|write| write.is("REPLCONF")).count();
+        assert!(asked >= 5, "{asked}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn wait_means_that_the_caller_has_committed_if_wanted() {
+    let server = Server::start(Kind::Redis70);
+    let mut follower = follow(&server).ack(Ack::Applied).connect().expect("connect");
+    let (handle, committed) = (follower.handle(), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while follower.next_timeout(Duration::from_millis(20)).expect("it follows").is_some() {
+                if let Some(position) = follower.position() {
+                    follower.commit(Position { offset: committed.load(Ordering::Acquire), ..position });
+                }
+            }
+        });
+        eventually("it is attached", || server.info("replication")["connected_slaves"] == "1");
+        assert_eq!(wait(&server), 0);
+        committed.store(u64::MAX, Ordering::Release);
+        eventually("what is committed is acknowledged", || wait(&server) == 1);
+        committed.store(server.offset(), Ordering::Release);
+        assert_eq!(wait(&server), 0);
+        handle.stop();
+    });
+}
+
+/// A follower that acknowledges what it received may be chosen; it can't become a primary, so the failover is stuck.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn failover_chooses_us_only_if_we_acknowledge() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        server.call(&["SET", "k", "v"]);
+        let state = || server.info("replication")["master_failover_state"].clone();
+        let observer = Watch::attached(follow(&server));
+        server.call(&["FAILOVER", "TIMEOUT", "2500"]);
+        assert_eq!(state(), "waiting-for-sync", "{kind:?}");
+        eventually("the failover is given up", || state() == "no-failover");
+        assert_eq!(server.info("replication")["role"], "master");
+        assert!(!server.log().contains("failing over"), "{}", server.log());
+
+        // The same again, with one who acknowledges beside us.
+        let receiver = Watch::attached(follow(&server).ack(Ack::Received));
+        server.call(&["FAILOVER"]);
+        eventually("the failover goes on", || state() == "failover-in-progress");
+        assert_eq!(server.info("replication")["role"], "slave", "{kind:?}");
+        server.call(&["FAILOVER", "ABORT"]);
+        assert_eq!(server.info("replication")["role"], "master");
+        drop((observer, receiver));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn sentinel_takes_us_for_a_replica_only_under_another_label() {
+    let primary = Server::start(Kind::Redis70);
+    let hidden = Watch::attached(follow(&primary));
+    let visible = Watch::attached(follow(&primary).label(Label::new("127.0.0.1").expect("a label")));
+    let info = primary.info("replication");
+    assert_eq!(info["connected_slaves"], "2", "{info:?}");
+    let shown: Vec<_> = ["slave0", "slave1"].iter().map(|name| info[*name].split(',').next().expect("ip=")).collect();
+    assert_eq!(shown, ["ip=redtail.invalid", "ip=127.0.0.1"]);
+
+    let sentinel = Server::start_sentinel(&primary);
+    let names = || -> Vec<String> {
+        let replicas = sentinel.call(&["SENTINEL", "REPLICAS", "watched"]);
+        let name = |replica: &Value| replica.items()[1].text();
+        replicas.items().iter().map(name).collect()
+    };
+    // One look at INFO finds both, or not the first.
+    eventually("Sentinel finds the one that can be seen", || !names().is_empty());
+    assert_eq!(names(), ["127.0.0.1:0"]);
+    drop((hidden, visible));
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_primary_shows_our_label() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        let label = Label::new("billing-feed.invalid").expect("a label");
+        let watch = Watch::attached(follow(&server).label(label));
+        eventually("the primary says we are online", || {
+            let info = server.info("replication");
+            info.get("slave0")
+                .is_some_and(|line| line.starts_with("ip=billing-feed.invalid,") && line.contains("state=online"))
+        });
+        watch.stop();
+    }
+}
+
+/// What no policy avoids: whoever answers counts for `min-replicas-to-write`.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn an_observer_counts_for_the_least_number_of_replicas() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        server.config_set("min-replicas-to-write", "1");
+        let refused = || server.client().ask(&["SET", "k", "v"]).is_error();
+        eventually("the replica that made the backlog is forgotten", refused);
+        let watch = Watch::attached(follow(&server));
+        eventually("writes are accepted", || !refused());
+        watch.stop();
+        eventually("writes are refused again", refused);
+    }
+}
+
+/// A primary that shuts down waits for those that lag, and an observer always seems to.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_shutdown_waits_for_an_observer() {
+    for kind in Kind::SINCE_7 {
+        for (ack, in_step) in
+            [(Ack::Observe, "0 of 1 replicas are in sync"), (Ack::Received, "1 of 1 replicas are in sync")]
+        {
+            let mut server = Server::start_with(kind, &["--shutdown-timeout", "1"]);
+            let watch = Watch::attached(follow(&server).ack(ack));
+            server.call(&["SET", "k", "v"]);
+            watch.reaches(server.offset());
+            server.shut_down("NOSAVE");
+            assert!(server.log().contains(in_step), "{kind:?} {ack:?}:\n{}", server.log());
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Servers that do not let us in: fatal words at once, those that pass by themselves retried where asked for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use redtail::net::{Login, Socket};
+use redtail::{Builder, Disconnected, Error, Follower, Method, SessionError, Start, Why};
+
+use socket2::{Domain, Type};
+
+use crate::client::{Client, command};
+use crate::copy::{count, fill, replay, same_data};
+use crate::follow::{Told, Watch, follow};
+use crate::help::{eventually, free_port};
+use crate::server::{Kind, Server};
+
+/// What a follower that is not patient says of a server.
+fn words(builder: redtail::Builder) -> String {
+    let (seen, error) = Watch::start(builder).fails();
+    assert!(seen.attached().is_empty());
+    error.to_string()
+}
+
+fn assert_says(words: &str, expected: &[&str]) {
+    for part in expected {
+        assert!(words.contains(part), "{part:?} is not in: {words}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn three_permissions_are_enough() {
+    for kind in Kind::SINCE_7 {
+        let server = Server::start(kind);
+        server.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+psync", "+replconf", "+ping"]);
+        fill(&server);
+        let user = || follow(&server).user("cdc", "pw");
+        let watch = Watch::attached(user());
+        let [attached] = watch.seen().attached()[..] else { panic!() };
+        assert_eq!((attached.method, attached.offset), (Method::Filtered, server.offset()), "{kind:?}");
+        assert_eq!(attached.role, None, "only INFO tells it");
+        let mut client = server.client();
+        client.call(&["SELECT", "3"]);
+        client.call(&["SET", "k", "1"]);
+        server.drop_replicas();
+        client.call(&["SET", "k", "2"]);
+        watch.reaches(server.offset());
+        let seen = watch.stop();
+        assert_eq!(seen.texts(), ["SET k 1", "SET k 2"], "{kind:?}");
+        assert!(seen.writes().iter().all(|write| write.db == Some(3)));
+        assert!(matches!(seen.told[0], Told::Forking(forking) if forking.used_memory.is_none()));
+        // The user may not ask INFO, and is not made to ask again.
+        let denied = server.call(&["ACL", "LOG"]);
+        assert!(denied.items().len() <= 1, "{denied:?}");
+
+        let watch = Watch::attached(user().start(Start::Snapshot));
+        count(&server, "k", 0..10);
+        watch.reaches(server.offset());
+        let seen = watch.stop();
+        let copy = Server::start_from_dump(kind, &seen.snapshot);
+        replay(&copy, 0, &seen.stream());
+        same_data(&server, &copy);
+
+        assert_says(&words(user().start(Start::NowWithoutFork)), &["INFO", "+info", "Start::Now"]);
+        server.call(&["ACL", "SETUSER", "cdc", "+info"]);
+        let watch = Watch::attached(user().start(Start::NowWithoutFork));
+        assert_eq!(watch.stop().attached()[0].method, Method::Info);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn missing_permissions_are_named() {
+    for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
+        let server = Server::start(kind);
+        server.make_backlog();
+        server.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+replconf", "+ping", "+info"]);
+        let advice = ["NOPERM", "ACL SETUSER", "+psync +replconf +ping"];
+        assert_says(&words(follow(&server).user("cdc", "pw")), &advice);
+        server.call(&["ACL", "SETUSER", "cdc", "+psync", "-replconf"]);
+        assert_says(&words(follow(&server).user("cdc", "pw")), &advice);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_wrong_password_is_said_at_once() {
+    for kind in Kind::ALL {
+        let server = Server::start_with(kind, &["--requirepass", "secret"]);
+        assert_says(
+            &words(follow(&server).password("wrong").retry_first(true)),
+            &["wrong user or password", "WRONGPASS"],
+        );
+        assert_says(&words(follow(&server)), &["NOAUTH", "asks for a password"]);
+        server.call(&["ACL", "SETUSER", "cdc", "off", ">pw", "+psync", "+replconf", "+ping", "+info"]);
+        assert_says(&words(follow(&server).user("cdc", "pw")), &["WRONGPASS", "disabled"]);
+        assert_says(&words(follow(&server).user("nobody", "pw")), &["WRONGPASS"]);
+        server.make_backlog();
+        let watch = Watch::attached(follow(&server).password("secret"));
+        server.call(&["ACL", "SETUSER", "cdc", "on"]);
+        let other = Watch::attached(follow(&server).user("cdc", "pw"));
+        let expected = count(&server, "k", 0..3);
+        watch.reaches(server.offset());
+        other.reaches(server.offset());
+        assert_eq!(watch.stop().texts(), expected, "{kind:?}");
+        assert_eq!(other.stop().texts(), expected, "{kind:?}");
+    }
+}
+
+/// A password where none is needed is no reason to stay away.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_password_too_many_is_no_harm() {
+    for kind in Kind::SINCE_7 {
+        let server = Server::start(kind);
+        let watch = Watch::attached(follow(&server).password("secret"));
+        let expected = count(&server, "k", 0..3);
+        watch.reaches(server.offset());
+        assert_eq!(watch.stop().texts(), expected, "{kind:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn user_and_password_are_asked_for_at_every_connect() {
+    let server = Server::start(Kind::Redis70);
+    server.call(&["ACL", "SETUSER", "cdc", "on", ">first", "+psync", "+replconf", "+ping"]);
+    let password = Arc::new(Mutex::new("first"));
+    let known = password.clone();
+    let login = move || {
+        let password = known.lock().expect("nobody panicked").as_bytes().to_vec();
+        Ok(Login { user: Some("cdc".into()), password: Some(password) })
+    };
+    let watch = Watch::attached(follow(&server).login(login));
+    let mut expected = count(&server, "k", 0..3);
+    watch.reaches(server.offset());
+    server.call(&["ACL", "SETUSER", "cdc", "<first", ">second"]);
+    *password.lock().expect("nobody panicked") = "second";
+    server.drop_replicas();
+    expected.extend(count(&server, "l", 0..3));
+    watch.reaches(server.offset());
+    assert_eq!(watch.seen().texts(), expected);
+
+    // A user who is deleted is cut off, and told why.
+    server.call(&["ACL", "DELUSER", "cdc"]);
+    let (seen, error) = watch.fails();
+    assert_says(&error.to_string(), &["WRONGPASS", "wrong user or password"]);
+    assert!(matches!(seen.told.last(), Some(Told::Disconnected(Disconnected { why: Why::Closed, .. }))));
+}
+
+/// Fails at once when told nothing else, and when told to be patient, attaches once `mend` has been done.
+fn passes(server: &Server, said: &str, mend: impl FnOnce()) {
+    let words = words(follow(server));
+    assert_says(&words, &[said]);
+    let watch = Watch::start(follow(server).retry_first(true));
+    watch.wait("refused twice", |seen| seen.disconnected().len() >= 2);
+    for lost in watch.seen().disconnected() {
+        let Why::Refused(words) = lost.why else { panic!("{lost:?}") };
+        assert_says(&words.to_string(), &[said]);
+        assert!(lost.retry_in_ms.is_some());
+    }
+    assert!(watch.seen().attached().is_empty());
+    mend();
+    watch.wait("attached", |seen| !seen.attached().is_empty());
+    watch.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_that_loads_its_data_passes() {
+    for kind in Kind::SINCE_7 {
+        let server = Server::start_with(kind, &["--loading-process-events-interval-bytes", "1024"]);
+        let commands: Vec<_> = (0..400).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(2000)])).collect();
+        server.config_set("rdbcompression", "no");
+        server.client().pipeline(&commands);
+        // Microseconds for each key.
+        server.config_set("key-load-delay", "20000");
+        std::thread::scope(|scope| {
+            let reload = scope.spawn(|| server.call(&["DEBUG", "RELOAD"]));
+            eventually("the server is loading", || server.info("persistence")["loading"] == "1");
+            passes(&server, "LOADING", || {
+                server.config_set("key-load-delay", "0");
+            });
+            reload.join().expect("DEBUG RELOAD works");
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_with_too_many_clients_passes() {
+    for kind in [Kind::Redis62, Kind::Redis82, Kind::Valkey91] {
+        let server = Server::start_with(kind, &["--maxclients", "4"]);
+        server.make_backlog();
+        let mut clients: Vec<Client> = Vec::new();
+        eventually("the server is full", || {
+            let client = Client::connect(server.port, None).ok();
+            if let Some(mut client) = client
+                && client.try_call(&["PING"]).is_ok_and(|reply| !reply.is_error())
+            {
+                clients.push(client);
+            }
+            clients.len() == 4
+        });
+        passes(&server, "max number of clients", || clients.truncate(1));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_with_a_long_script_passes() {
+    let server = Server::start_with(Kind::Redis70, &["--busy-reply-threshold", "100"]);
+    std::thread::scope(|scope| {
+        let script = scope.spawn(|| server.client().ask(&["EVAL", "while true do end", "0"]));
+        eventually("the server is busy", || server.client().ask(&["GET", "k"]).is_error());
+        passes(&server, "BUSY", || {
+            server.call(&["SCRIPT", "KILL"]);
+        });
+        assert!(script.join().expect("the script was killed").is_error());
+    });
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_replica_without_its_primary_passes() {
+    for kind in Kind::ALL {
+        for (stale, said) in [("yes", "NOMASTERLINK"), ("no", "MASTERDOWN")] {
+            let mut primary = Server::start(kind);
+            let replica = Server::start_with(kind, &["--replica-serve-stale-data", stale]);
+            replica.replica_of(&primary);
+            primary.kill();
+            eventually("the replica notices", || replica.info("replication")["master_link_status"] == "down");
+            passes(&replica, said, || {
+                primary.start_again();
+            });
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn protected_mode_is_explained() {
+    let server = Server::start(Kind::Redis70);
+    let port = server.port;
+    let builder = || Builder::from_connector(move || from_another_host(port));
+    assert_says(&words(builder()), &["protected mode", "DENIED", "set a password"]);
+    server.config_set("protected-mode", "no");
+    Watch::attached(builder()).stop();
+}
+
+/// A link whose client has an address that a server does not take for its own host's, though it never leaves it.
+fn from_another_host(port: u16) -> io::Result<Socket> {
+    let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into())?;
+    Ok(Socket::Tcp(socket.into()))
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_without_psync_is_explained() {
+    for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
+        let server = Server::start_with(kind, &["--rename-command", "PSYNC", ""]);
+        let words = words(follow(&server).allow_probe(true).retry_first(true));
+        assert_says(&words, &["does not serve replication", "unknown command"]);
+        let server = Server::start_with(kind, &["--rename-command", "REPLCONF", ""]);
+        assert_says(&self::words(follow(&server)), &["knows no REPLCONF"]);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_port_without_a_server_is_an_error_at_once() {
+    let target = format!("127.0.0.1:{}", free_port());
+    let error = Follower::builder(target.clone()).connect().expect_err("nobody listens");
+    assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
+    assert_says(&error.to_string(), &[&target, "refused"]);
+}
+
+/// Sentinels and others that speak the same protocol serve no replication.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_sentinel_is_not_followed() {
+    let primary = Server::start(Kind::Redis70);
+    let sentinel = Server::start_sentinel(&primary);
+    let (_, error) = Watch::start(follow(&sentinel).retry_first(true)).fails();
+    assert!(matches!(&error, Error::Session(why) if matches!(**why, SessionError::Refused { .. })), "{error:?}");
+    assert_says(&error.to_string(), &["renamed or blocked"]);
+}

@@ -1,0 +1,23 @@
+//! The room `resp`: the parsers against a naive oracle, against recordings, and against every cut.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "resp/display.rs"]
+mod display;
+#[path = "resp/exhaustive.rs"]
+mod exhaustive;
+#[path = "resp/feed.rs"]
+mod feed;
+#[path = "resp/limits.rs"]
+mod limits;
+#[path = "resp/oracle.rs"]
+mod oracle;
+#[path = "resp/parts.rs"]
+mod parts;
+#[path = "resp/properties.rs"]
+mod properties;
+#[path = "resp/recordings.rs"]
+mod recordings;
+#[path = "resp/resume.rs"]
+mod resume;
+#[path = "resp/samples.rs"]
+mod samples;

@@ -1,0 +1,184 @@
+//! Each limit has its own error, which names the limit, the value and the byte; hostile input meets one before anything is waited
+//! for.
+
+use redtail::resp::{Part, PartsParser, PartsPoll, Poll, RequestParser};
+use redtail::{Byte, CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
+
+const LIMITS: Limits = Limits { bulk: 100, command: 200, arguments: 10, depth: 3, line: 20 };
+
+fn error(kind: ProtocolErrorKind, offset: u64) -> ProtocolError {
+    ProtocolError { kind, offset }
+}
+
+fn frame(bytes: &[u8]) -> Result<Poll, ProtocolError> {
+    FrameParser::new().with_limits(LIMITS).starting_at(500).poll(bytes)
+}
+
+fn command(bytes: &[u8]) -> Result<Poll, ProtocolError> {
+    CommandParser::aof().with_limits(LIMITS).starting_at(500).poll(bytes)
+}
+
+fn request(bytes: &[u8]) -> Result<Poll, ProtocolError> {
+    RequestParser::new().with_limits(LIMITS).starting_at(500).poll(bytes)
+}
+
+#[test]
+fn bulk() {
+    let over = |length, offset| Err(error(ProtocolErrorKind::BulkTooLong { length, limit: 100 }, offset));
+    assert_eq!(frame(b"$101\r\n"), over(101, 501));
+    assert_eq!(frame(b"*2\r\n:1\r\n!500\r\n"), over(500, 509));
+    assert_eq!(frame(b"=1000000000000000000\r\n"), over(1_000_000_000_000_000_000, 501));
+    assert_eq!(frame(b"$18446744073709551615\r\n"), over(u64::MAX, 501));
+    assert_eq!(frame(b"$18446744073709551616"), over(u64::MAX, 501));
+    assert_eq!(command(b"*1\r\n$101\r\n"), over(101, 505));
+    assert_eq!(command(b"\n*1\r\n$1000000000000000000\r\n"), over(1_000_000_000_000_000_000, 506));
+    assert_eq!(request(b"*1\r\n$101\r\n"), over(101, 505));
+    assert_eq!(frame(&[b"$?\r\n;60\r\n" as &[u8], &[b'x'; 60], b"\r\n;41\r\n"].concat()), over(101, 572));
+    assert_eq!(command(&[b"*1\r\n$100\r\n" as &[u8], &[b'x'; 100], b"\r\n"].concat()).map(|poll| poll.used()), Ok(112));
+    // The line is waited for, the payload is not.
+    assert_eq!(command(b"*1\r\n$101"), Ok(Poll::Incomplete { skipped: 0, needed: 2 }));
+    assert_eq!(frame(b"$999999999999\r"), Ok(Poll::Incomplete { skipped: 0, needed: 1 }));
+}
+
+#[test]
+fn whole_commands_and_frames() {
+    let over = |length, offset| Err(error(ProtocolErrorKind::CommandTooLong { length, limit: 200 }, offset));
+    let two = [b"*2\r\n$90\r\n" as &[u8], &[b'x'; 90], b"\r\n$93\r\n"].concat();
+    assert_eq!(command(&two), over(201, 602));
+    assert_eq!(request(&two), over(201, 602));
+    assert_eq!(frame(&two), over(201, 602));
+    let fits = [b"*2\r\n$90\r\n" as &[u8], &[b'x'; 90], b"\r\n$92\r\n", &[b'y'; 92], b"\r\n"].concat();
+    assert_eq!(command(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
+    assert_eq!(frame(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
+    // A long prefix in the same buffer does not loosen it.
+    assert_eq!(command(&[&two[..], &[b'y'; 500]].concat()), over(201, 602));
+    // Aggregates without end: the first element that passes the limit is named.
+    let endless = [b"*?\r\n" as &[u8], &b"|0\r\n".repeat(100)].concat();
+    assert_eq!(frame(&endless), over(201, 700));
+}
+
+#[test]
+fn arguments_and_elements() {
+    let over = |count, offset| Err(error(ProtocolErrorKind::TooManyArguments { count, limit: 10 }, offset));
+    assert_eq!(command(b"*11\r\n"), over(11, 501));
+    assert_eq!(request(b"*11\r\n"), over(11, 501));
+    assert_eq!(frame(b"*11\r\n"), over(11, 501));
+    assert_eq!(frame(b"~1000000000000000000\r\n"), over(1_000_000_000_000_000_000, 501));
+    assert_eq!(frame(b"%6\r\n"), over(12, 501));
+    assert_eq!(frame(b"|6\r\n"), over(12, 501));
+    // Pairs whose number fits in 64 bits and whose elements don't.
+    assert_eq!(frame(b"%9223372036854775808\r\n"), over(u64::MAX, 501));
+    assert_eq!(frame(b"%18446744073709551615\r\n"), over(u64::MAX, 501));
+    assert_eq!(frame(b"*18446744073709551616"), over(u64::MAX, 501));
+    assert_eq!(command(b"*18446744073709551616"), over(u64::MAX, 501));
+    assert_eq!(frame(&[b"*?\r\n" as &[u8], &b":1\r\n".repeat(11)].concat()), over(11, 544));
+    let limits = Limits { line: 99, ..LIMITS };
+    assert_eq!(RequestParser::new().with_limits(limits).poll(b"1 2 3 4 5 6 7 8 9 10 11\r\n"), over(11, 21));
+    assert!(matches!(frame(b"%5\r\n"), Ok(Poll::Incomplete { needed: 30, .. })));
+}
+
+#[test]
+fn depth() {
+    let over = |offset| Err(error(ProtocolErrorKind::TooDeep { limit: 3 }, offset));
+    assert_eq!(frame(b"*1\r\n*1\r\n*1\r\n*1\r\n"), over(512));
+    assert_eq!(frame(b"*1\r\n|1\r\n*1\r\n%?\r\n"), over(512));
+    // What has no elements does not nest.
+    assert_eq!(frame(b"*1\r\n*1\r\n*1\r\n*0\r\n"), Ok(Poll::Complete { skipped: 0, length: 16 }));
+    let bombs = [b"*1\r\n", b"*9\r\n", b"%1\r\n", b"*?\r\n", b"|1\r\n"];
+    for bomb in bombs {
+        let bytes = bomb.repeat(100_000);
+        let limit = MAX_DEPTH;
+        let at = 4 * limit as u64;
+        assert_eq!(FrameParser::new().poll(&bytes), Err(error(ProtocolErrorKind::TooDeep { limit }, at)));
+        let limits = Limits { depth: usize::MAX, ..Limits::DEFAULT };
+        assert_eq!(
+            FrameParser::new().with_limits(limits).poll(&bytes),
+            Err(error(ProtocolErrorKind::TooDeep { limit }, at))
+        );
+    }
+    let deepest = [&b"*1\r\n".repeat(MAX_DEPTH)[..], b"$?\r\n;1\r\nx\r\n;0\r\n"].concat();
+    assert_eq!(FrameParser::new().poll(&deepest), Ok(Poll::Complete { skipped: 0, length: deepest.len() }));
+}
+
+#[test]
+fn lines() {
+    let over = |offset| Err(error(ProtocolErrorKind::LineTooLong { limit: 20 }, offset));
+    for kind in ["+", "-", "(", ","] {
+        assert_eq!(frame(format!("{kind}{}", "1".repeat(21)).as_bytes()), over(521), "{kind}");
+        assert_eq!(
+            frame(format!("{kind}{}\r\n", "1".repeat(20)).as_bytes()),
+            Ok(Poll::Complete { skipped: 0, length: 23 })
+        );
+    }
+    assert_eq!(command(format!("#{}", "x".repeat(21)).as_bytes()), over(521));
+    assert_eq!(request("x".repeat(21).as_bytes()), over(520));
+    assert_eq!(request(format!("{}\r\n", "x".repeat(20)).as_bytes()), Ok(Poll::Complete { skipped: 0, length: 22 }));
+    // An error line without end ends where the limit is, however it arrives.
+    let endless = vec![b'-'; 200_000];
+    let limit = Limits::DEFAULT.line;
+    let expected = error(ProtocolErrorKind::LineTooLong { limit }, 1 + limit as u64);
+    assert_eq!(FrameParser::new().poll(&endless), Err(expected));
+    let mut parser = FrameParser::new();
+    let first = (1..).find_map(|length| parser.poll(&endless[..length * 1000]).err());
+    assert_eq!(first, Some(expected));
+}
+
+#[test]
+fn the_byte_is_named() {
+    let unexpected =
+        |expected, found, offset| Err(error(ProtocolErrorKind::Unexpected { expected, found: Byte(found) }, offset));
+    assert_eq!(command(b"\n\n+OK\r\n"), unexpected("'*' of a command", b'+', 502));
+    assert_eq!(command(b"*1\r\n:1\r\n"), unexpected("'$' of an argument", b':', 504));
+    assert_eq!(command(b"*1\r\n$1x"), unexpected("a digit or CR LF", b'x', 506));
+    assert_eq!(frame(b"*1\r\n?"), unexpected("the type of a frame", b'?', 504));
+    assert_eq!(frame(b"+a\nb"), unexpected("CR before LF", b'\n', 502));
+    assert_eq!(frame(b"=4\r\nabcd"), unexpected("':' after the format of a verbatim string", b'd', 507));
+    let missing =
+        |length, found, offset| Err(error(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, offset));
+    assert_eq!(command(b"*1\r\n$4\r\nPINGS\r\n"), missing(4, b'S', 512));
+    assert_eq!(command(b"*2\r\n$4\r\nPINGS\r\n"), missing(4, b'S', 512));
+    assert_eq!(frame(b"$4\r\nPING\rS"), missing(4, b'S', 509));
+    let text = command(b"*1\r\n$4\r\nPING!\n").unwrap_err().to_string();
+    assert_eq!(text, "expected CR LF after a payload of 4 bytes, found '!', at byte 512");
+    assert_eq!(command(b"*1\r\n$-1\r\n"), Err(error(ProtocolErrorKind::InvalidLength("negative"), 505)));
+    assert_eq!(command(b"*1\r\n$01\r\n"), Err(error(ProtocolErrorKind::InvalidLength("leading zero"), 506)));
+    assert_eq!(frame(b":-0\r\n"), Err(error(ProtocolErrorKind::InvalidValue("integer"), 502)));
+    assert_eq!(frame(b":+5\r\n"), Err(error(ProtocolErrorKind::InvalidValue("integer"), 501)));
+    assert_eq!(request(b"set \"a\"b\r\n"), Err(error(ProtocolErrorKind::UnbalancedQuotes, 507)));
+}
+
+/// Positions count on over 32 and up to 64 bits.
+#[test]
+fn far_positions() {
+    let mut parser = CommandParser::stream().starting_at(u64::MAX - 20);
+    assert_eq!(parser.poll(b"*1\r\n$4\r\nPING\r\n").map(|poll| poll.used()), Ok(14));
+    assert_eq!(parser.offset(), u64::MAX - 6);
+    assert_eq!(parser.poll(b"*1\r\n$4\r\nPINGS\r\n").map_err(|error| error.offset), Err(u64::MAX));
+}
+
+#[test]
+fn parts_keep_the_other_limits() {
+    let limits = Limits { bulk: 5000, arguments: 3, ..Limits::DEFAULT };
+    let parser = || PartsParser::stream(Some(2000)).with_limits(limits).starting_at(500);
+    let over = error(ProtocolErrorKind::BulkTooLong { length: 5001, limit: 5000 }, 505);
+    assert_eq!(parser().poll(b"*1\r\n$5001\r\n"), Err(over));
+    let over = error(ProtocolErrorKind::TooManyArguments { count: 4, limit: 3 }, 501);
+    assert_eq!(parser().poll(b"*4\r\n"), Err(over));
+    let mut parts = parser();
+    let bytes = [b"*2\r\n$2000\r\n" as &[u8], &[b'x'; 2000], b"\r\n$5001\r\n"].concat();
+    let mut input = &bytes[..];
+    let error = loop {
+        match parts.poll(input) {
+            Ok(poll) => input = &input[poll.used()..],
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.offset, 500 + 4 + 7 + 2000 + 2 + 1);
+    assert_eq!(parts.poll(b""), Err(error));
+    // A threshold below the least is read as the least.
+    let mut parts = PartsParser::stream(Some(1));
+    let small = [b"*1\r\n$1023\r\n" as &[u8], &[b'x'; 1023], b"\r\n"].concat();
+    assert!(matches!(parts.poll(&small), Ok(PartsPoll::Command { length: 1036, .. })));
+    assert!(matches!(parts.poll(b"*1\r\n$1024\r\n"), Ok(PartsPoll::Begin { argc: 1, .. })));
+    assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::Item::Part(Part::Begin { argc: 1 })));
+}

@@ -1,0 +1,14 @@
+//! The command-line tool, run as a person runs it. No server is needed.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
+
+#[path = "tool/corpus.rs"]
+mod corpus;
+#[path = "tool/decode.rs"]
+mod decode;
+#[path = "tool/run.rs"]
+mod run;
+#[path = "tool/tail.rs"]
+mod tail;
+#[path = "tool/usage.rs"]
+mod usage;

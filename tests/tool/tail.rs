@@ -1,0 +1,436 @@
+//! Following a primary over a socket: the embedded one, which plays what a test gives it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use redtail::replay::{Play, Primary, Recording};
+use serde_json::json;
+
+use crate::run::{REPLID, command, commands, redtail, run};
+
+/// A primary whose stream begins after offset 1000, in database 0.
+fn primary(stream: &[u8], play: Play) -> Primary {
+    let snapshot = b"REDIS0010\xfa\x0erepl-stream-db\x011\xff\0\0\0\0\0\0\0\0";
+    let head = format!("+FULLRESYNC {REPLID} 1000\r\n${}\r\n", snapshot.len());
+    let recording = [head.as_bytes(), snapshot, stream].concat();
+    Primary::serve_as(Recording::parse(&recording).unwrap(), play).unwrap()
+}
+
+/// SELECT 2, SET k v, MULTI, INCR n, RPUSH l (a large value), EXEC, DEL k.
+fn stream() -> Vec<u8> {
+    let large = command(&[b"RPUSH", b"l", &vec![b'x'; 100_000]]);
+    [commands(&["SELECT 2", "SET k v", "MULTI", "INCR n"]), large, commands(&["EXEC", "DEL k"])].concat()
+}
+
+fn end(stream: &[u8]) -> String {
+    (1000 + stream.len()).to_string()
+}
+
+#[test]
+fn the_default_start_gives_every_write() {
+    let stream = stream();
+    let primary = primary(&stream, Play::default());
+    let address = primary.address().to_string();
+    let ran = run(&["tail", &address, "--format", "json", "--count", "4", "--max-arg", "1000"]).ok();
+    let events = ran.json();
+    let fields = ["event", "method", "replid", "history", "offset", "db", "target"];
+    let attached: Vec<_> = fields.iter().map(|field| events[0][*field].clone()).collect();
+    assert_eq!(json!(attached), json!(["attached", "filtered", REPLID, REPLID, 1000, 1, address]));
+    let names: Vec<_> = events[1..].iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["command", "multi", "command", "command", "exec", "command"]);
+    assert_eq!(events[4]["args"], json!(["RPUSH", "l", {"omitted": 100_000}]));
+    assert_eq!(events[4]["tx_id"], events[2]["offset"]);
+    assert!(events[1]["received_ms"].as_u64().unwrap() > 1_600_000_000_000);
+    assert_eq!(events[6]["offset"], 1000 + stream.len());
+    assert!(ran.err.contains("forks"), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resume with --from {REPLID}:{}:2\n", end(&stream))), "{}", ran.err);
+}
+
+#[test]
+fn text_has_commands_on_standard_output_and_words_on_standard_error() {
+    let stream = stream();
+    let primary = primary(&stream, Play::default());
+    let address = primary.address().to_string();
+    let ran = run(&["tail", &address, "--until", &end(&stream), "--max-arg", "1000"]).ok();
+    let lines: Vec<&str> = ran.text().lines().collect();
+    assert_eq!(lines[0], "1050 [2] \"SET\" \"k\" \"v\"");
+    assert_eq!(lines.len(), 6);
+    assert!(ran.err.contains(&format!("attached to {address}")), "{}", ran.err);
+}
+
+#[test]
+fn a_position_is_resumed_from() {
+    let stream = stream();
+    let primary = primary(&stream, Play::default());
+    let position = format!("{REPLID}:1050:2");
+    let ran = run(&[
+        "tail",
+        &primary.address().to_string(),
+        "--from",
+        &position,
+        "--until",
+        &end(&stream),
+        "--format",
+        "resp",
+    ])
+    .ok();
+    assert!(ran.out == [commands(&["SELECT 2"]), stream[50..].to_vec()].concat());
+    assert!(!ran.err.contains("forks"), "{}", ran.err);
+}
+
+#[test]
+fn lost_history_is_exit_code_4_and_says_what_to_do() {
+    let primary = primary(&stream(), Play::default());
+    let address = primary.address().to_string();
+    for position in [format!("{REPLID}:5:0"), format!("{}:1050:0", "f".repeat(40))] {
+        for format in ["text", "json", "resp"] {
+            let ran = run(&["tail", &address, "--from", &position, "--format", format]);
+            assert_eq!(ran.code, 4, "{}", ran.err);
+            assert!(ran.err.contains("history lost") && ran.err.contains("--on-gap"), "{}", ran.err);
+            assert!(!ran.err.contains("resume with"), "{}", ran.err);
+            assert_eq!(ran.text().contains("\"gap\""), format == "json");
+        }
+    }
+    let position = format!("{REPLID}:5:0");
+    let ran =
+        run(&["tail", &address, "--from", &position, "--on-gap", "continue", "--count", "1", "--format", "json"]).ok();
+    let gap = ran.json().into_iter().find(|event| event["event"] == "gap").unwrap();
+    assert_eq!(
+        gap,
+        json!({"event": "gap", "from": format!("{REPLID}:5:0"), "to": format!("{REPLID}:1000:1"), "missed": 995})
+    );
+    let ran =
+        run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--count", "1", "--format", "json"]).ok();
+    let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
+    assert!(
+        ["gap", "snapshot_begin", "snapshot", "command"].iter().all(|name| names.iter().any(|it| it == name)),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn snapshot_and_sync() {
+    let stream = stream();
+    let primary = primary(&stream, Play::default());
+    let address = primary.address().to_string();
+    let ran = run(&["tail", &address, "--from", "snapshot", "--count", "1", "--format", "json"]).ok();
+    let events = ran.json();
+    assert_eq!(events[0]["method"], "full");
+    assert_eq!(events[0]["replid"], REPLID);
+    assert_eq!(events[1], json!({"event": "snapshot_begin", "replid": REPLID, "offset": 1000}));
+    assert_eq!(events[2], json!({"event": "snapshot", "bytes": 36, "offset": 1000, "db": 1}));
+    assert_eq!(events[3]["id"], format!("{REPLID}:1050"));
+    let ran = run(&["tail", &address, "--from", "sync", "--count", "1", "--format", "json"]).ok();
+    let events = ran.json();
+    assert_eq!((&events[0]["method"], &events[0]["replid"]), (&json!("sync"), &json!(null)));
+    assert_eq!((&events[3]["id"], &events[3]["offset"]), (&json!(null), &json!(50)));
+    assert!(!ran.err.contains("resume with"), "{}", ran.err);
+}
+
+#[test]
+fn a_link_cut_anywhere_changes_nothing_in_resp() {
+    let stream = stream();
+    let expected = [commands(&["SELECT 1"]), stream.clone()].concat();
+    // The first link carries reply line, snapshot and stream; the next ones +CONTINUE and the rest.
+    let interesting = [300, 350, 400, 430, 460, 500, 700, 50_000, 90_000, 100_380, 100_400, 100_420];
+    for cut in interesting {
+        let primary = primary(&stream, Play { cuts: vec![cut, 60, 200], ..Play::default() });
+        let ran = run(&["tail", &primary.address().to_string(), "--until", &end(&stream), "--format", "resp"]);
+        assert_eq!(ran.code, 0, "{cut}: {}", ran.err);
+        let out = ran.out.strip_prefix(commands(&["SELECT 1"]).as_slice()).unwrap_or(&ran.out);
+        assert!(out == stream || ran.out == expected, "{cut}: {}", String::from_utf8_lossy(&ran.out[..200]));
+    }
+}
+
+#[test]
+fn a_cut_is_told_once_and_repeats_only_what_is_void() {
+    let stream = stream();
+    let primary = primary(&stream, Play { cuts: vec![50_000], ..Play::default() });
+    let ran =
+        run(&["tail", &primary.address().to_string(), "--count", "4", "--format", "json", "--max-arg", "1000"]).ok();
+    let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        names,
+        [
+            "attached",
+            "command",
+            "multi",
+            "command",
+            "void",
+            "disconnected",
+            "attached",
+            "multi",
+            "command",
+            "command",
+            "exec",
+            "command"
+        ]
+    );
+    assert_eq!(ran.json()[5]["resume"], format!("{REPLID}:1050:2"));
+    assert_eq!(ran.json()[6]["method"], "continued");
+    assert_eq!(ran.err.lines().filter(|line| line.contains("trying again")).count(), 1, "{}", ran.err);
+}
+
+/// A primary that sends each link what a test says, and closes it.
+fn scripted(links: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for bytes in links {
+            let (mut link, _) = listener.accept().unwrap();
+            answer_until_psync(&mut link);
+            link.write_all(&bytes).unwrap();
+        }
+    });
+    address
+}
+
+fn answer_until_psync(link: &mut TcpStream) {
+    // A follower asks one thing at a time, so that one read is one question.
+    let mut question = [0; 4096];
+    loop {
+        let length = link.read(&mut question).unwrap();
+        if question[..length].windows(5).any(|word| word == b"PSYNC") {
+            return;
+        }
+        link.write_all(b"+OK\r\n").unwrap();
+    }
+}
+
+/// A primary that accepts a resume, says one piece after another with pauses between, and then nothing more.
+fn slow(pieces: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut link, _) = listener.accept().unwrap();
+        answer_until_psync(&mut link);
+        link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
+        for piece in pieces {
+            link.write_all(&piece).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        let _ = std::io::copy(&mut link, &mut std::io::sink());
+    });
+    address
+}
+
+#[test]
+fn a_heartbeat_does_not_break_into_a_large_command() {
+    let large = command(&[b"SET", b"k", &vec![b'x'; 100_000], b"NX"]);
+    let address = slow(vec![large[..50_000].to_vec(), large[50_000..].to_vec()]);
+    let from = format!("{REPLID}:1000:0");
+    let ran = run(&[
+        "tail",
+        &address,
+        "--from",
+        &from,
+        "--format",
+        "json",
+        "--max-arg",
+        "2000",
+        "--heartbeat",
+        "0.05",
+        "--count",
+        "1",
+    ])
+    .ok();
+    let events = ran.json();
+    let commands: Vec<_> = events.iter().filter(|event| event["event"] == "command").collect();
+    assert_eq!(commands.len(), 1, "{events:?}");
+    assert_eq!(commands[0]["args"], json!(["SET", "k", {"omitted": 100_000}, "NX"]));
+    assert!(!events.iter().any(|event| event["event"] == "void"), "{events:?}");
+}
+
+#[test]
+fn what_could_not_be_written_is_not_what_to_resume_after() {
+    // The first command's database is unknown: it was not printed, so it is where the next run has to go on.
+    let address = slow(vec![commands(&["SET k v", "SELECT 1", "SET k w"])]);
+    let from = format!("{REPLID}:1000:?");
+    let ran = run(&["tail", &address, "--from", &from, "--format", "resp"]);
+    assert_eq!((ran.code, ran.text()), (1, ""));
+    assert!(
+        ran.err.contains("--assume-db") && ran.err.contains(&format!("resume with --from {from}\n")),
+        "{}",
+        ran.err
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_resumed_from_what_is_on_it() {
+    let address = slow(vec![commands(&["SET k v"]).repeat(10)]);
+    let from = format!("{REPLID}:1000:0");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = redtail(&["tail", &address, "--from", &from]).stdout(full).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("can't write") && err.contains(&format!("resume with --from {from}\n")), "{err}");
+}
+
+#[test]
+fn without_reconnection_a_refused_connect_names_the_server() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ran = run(&["tail", &address, "--reconnect", "never"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains(&address) && ran.err.lines().count() == 1, "{}", ran.err);
+}
+
+#[test]
+fn a_promotion_inside_a_transaction_takes_it_back() {
+    let first = [format!("+CONTINUE {REPLID}\r\n").into_bytes(), commands(&["SELECT 2", "SET k v", "MULTI", "INCR n"])]
+        .concat();
+    let promoted = "f".repeat(40);
+    let second = [format!("+CONTINUE {promoted}\r\n").into_bytes(), commands(&["SELECT 2", "SET k w"])].concat();
+    let position = format!("{REPLID}:1000:0");
+    let arguments = |address: &str, format: &str| {
+        ["tail", address, "--from", &position, "--format", format, "--count", "2"].map(str::to_owned)
+    };
+    let address = scripted(vec![first.clone(), second.clone()]);
+    let ran = run(&arguments(&address, "resp").each_ref().map(String::as_str)).ok();
+    let expected = ["SELECT 2", "SET k v", "MULTI", "INCR n", "DISCARD", "SELECT 2", "SET k w"];
+    assert_eq!(String::from_utf8(ran.out), String::from_utf8(commands(&expected)));
+    assert!(ran.err.ends_with(&format!("resume with --from {promoted}:1100:2:{REPLID}\n")), "{}", ran.err);
+
+    let address = scripted(vec![first, second]);
+    let ran = run(&arguments(&address, "json").each_ref().map(String::as_str)).ok();
+    let attached: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "attached").collect();
+    assert_eq!((&attached[1]["replid"], &attached[1]["history"]), (&json!(promoted), &json!(REPLID)));
+    assert_eq!(ran.json().last().unwrap()["id"], format!("{REPLID}:1100"));
+}
+
+#[test]
+fn a_large_value_torn_by_a_promotion_can_not_be_mended() {
+    let large = command(&[b"SET", b"k", &vec![b'x'; 100_000]]);
+    let first = [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &large[..90_000]].concat();
+    let second =
+        [format!("+CONTINUE {}\r\n", "f".repeat(40)).into_bytes(), commands(&["SELECT 2", "SET k w"])].concat();
+    let address = scripted(vec![first, second]);
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--format", "resp", "--count", "1"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("ends inside that command"), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resume with --from {REPLID}:1000:0\n")), "{}", ran.err);
+}
+
+#[test]
+fn without_reconnection_a_closed_link_is_a_failure() {
+    let address = scripted(vec![[format!("+CONTINUE {REPLID}\r\n").into_bytes(), commands(&["SET k v"])].concat()]);
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--reconnect", "never"]);
+    assert_eq!((ran.code, ran.text()), (1, "1027 [0] \"SET\" \"k\" \"v\"\n"));
+    assert!(ran.err.contains("closed the connection") && ran.err.contains(&format!("{REPLID}:1027:0")), "{}", ran.err);
+}
+
+#[test]
+fn passwords_come_from_a_file_the_environment_or_the_url() {
+    let primary = primary(&stream(), Play { password: Some(b"p w%".to_vec()), ..Play::default() });
+    let address = primary.address().to_string();
+    let file = std::env::temp_dir().join(format!("redtail-test-{}", std::process::id()));
+    fs::write(&file, "p w%\n").unwrap();
+    run(&["tail", &address, "--count", "1", "--password-file", file.to_str().unwrap()]).ok();
+    run(&["tail", &address, "--count", "1", "--user", "default", "--password-file", file.to_str().unwrap()]).ok();
+    fs::remove_file(&file).unwrap();
+    run(&["tail", &format!("redis://:p%20w%25@{address}"), "--count", "1"]).ok();
+    for name in ["REDTAIL_PASSWORD", "REDISCLI_AUTH"] {
+        let output = redtail(&["tail", &address, "--count", "1"]).env(name, "p w%").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}");
+    }
+    for target in [address.clone(), format!("redis://:wrong@{address}")] {
+        let ran = run(&["tail", &target]);
+        assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{}", ran.err);
+        assert!(ran.err.contains("AUTH") || ran.err.contains("password"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_heartbeat_tells_the_position_while_nothing_comes() {
+    let stream = commands(&["SELECT 2", "SET k v"]);
+    let primary = primary(&stream, Play::default());
+    let mut tool = Running::start(&["tail", &primary.address().to_string(), "--format", "json", "--heartbeat", "0.05"]);
+    let position = loop {
+        let line: serde_json::Value = serde_json::from_str(&tool.line()).unwrap();
+        if line["event"] == "position" && line["position"] != format!("{REPLID}:1000:1") {
+            break line["position"].clone();
+        }
+    };
+    assert_eq!(position, format!("{REPLID}:1050:2"));
+    tool.end();
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_with_the_position_to_resume_from() {
+    for signal in ["-INT", "-TERM"] {
+        let stream = commands(&["SELECT 2", "SET k v"]);
+        let primary = primary(&stream, Play::default());
+        let mut tool = Running::start(&["tail", &primary.address().to_string()]);
+        assert_eq!(tool.line(), "1050 [2] \"SET\" \"k\" \"v\"\n");
+        assert!(Command::new("kill").args([signal, &tool.child.id().to_string()]).status().unwrap().success());
+        let (code, err) = tool.finish();
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.ends_with(&format!("resume with --from {REPLID}:1050:2\n")), "{err}");
+    }
+}
+
+#[test]
+fn reconnection_can_be_limited() {
+    let stream = commands(&["SELECT 2", "SET k v"]);
+    let primary = primary(&stream, Play { cuts: vec![10_000, 0], ..Play::default() });
+    let mut tool = Running::start(&["tail", &primary.address().to_string(), "--reconnect", "2"]);
+    assert_eq!(tool.line(), "1050 [2] \"SET\" \"k\" \"v\"\n");
+    drop(primary);
+    let (code, err) = tool.finish();
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(err.lines().filter(|line| line.contains("trying again")).count(), 2, "{err}");
+    assert!(err.contains(&format!("resume with --from {REPLID}:1050:2")), "{err}");
+}
+
+#[test]
+fn the_demonstration_ends_by_itself() {
+    let ran = run(&[]).ok();
+    assert!(ran.text().contains("\"SET\" \"shop:name\" \"Bluebird Books\""), "{}", ran.text());
+    assert!(ran.text().contains("\"LPUSH\" \"log\" \"closed for today\""), "{}", ran.text());
+    assert!(ran.text().contains("redtail tail"), "{}", ran.text());
+    assert!(!ran.text().contains('\x1b'), "colours are for terminals");
+    assert!(ran.text().lines().all(|line| line.chars().count() <= 80), "{}", ran.text());
+    assert_eq!(ran.err, "");
+}
+
+/// The tool while it runs; killed if a test fails.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = redtail(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "it ended");
+        line
+    }
+
+    fn finish(mut self) -> (Option<i32>, String) {
+        let stderr = self.child.stderr.take().unwrap();
+        let err = std::io::read_to_string(stderr).unwrap();
+        (self.child.wait().unwrap().code(), err)
+    }
+
+    fn end(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,118 @@
+//! Wrong usage ends with exit code 2 and with words that name the option, the value and the remedy.
+
+use crate::run::{redtail, run, run_on};
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_teaches() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["tial"], &["tial", "tail"]),
+        (&["tail"], &["<TARGET>"]),
+        (&["tail", "localhost"], &["localhost:6379"]),
+        (&["tail", "rediss://localhost"], &["TLS"]),
+        (&["tail", "h:1", "--from", "yesterday"], &["--from", "yesterday", "now-without-fork"]),
+        (&["tail", "h:1", "--from", "abc:1:0"], &["--from", "abc:1:0", "40 hexadecimal digits"]),
+        (&["tail", "h:1", "--on-gap", "ignore"], &["--on-gap", "ignore", "stop, continue, snapshot"]),
+        (&["tail", "h:1", "--ack", "applied"], &["--ack", "checkpoint", "observe"]),
+        (&["tail", "h:1", "--reconnect", "often"], &["--reconnect", "often", "forever, never"]),
+        (&["tail", "h:1", "--heartbeat", "-1"], &["--heartbeat"]),
+        (&["tail", "h:1", "--heartbeat", "soon"], &["--heartbeat", "soon", "0.5"]),
+        (&["tail", "h:1", "--count", "0"], &["--count", "0"]),
+        (&["tail", "h:1", "--until", "end"], &["--until", "end"]),
+        (&["tail", "h:1", "--user", "cdc"], &["cdc", "--password-file", "REDTAIL_PASSWORD"]),
+        (&["tail", "redis://a:b@h", "--user", "cdc"], &["--user", "URL"]),
+        (&["tail", "redis://a:b@h", "--password-file", "x"], &["--password-file", "URL"]),
+        (&["tail", "h:1", "--format", "yaml"], &["--format", "yaml", "text, json, resp"]),
+        (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
+        (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
+        (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
+        (&["decode", "--frames", "--offset", "3"], &["--frames", "--offset"]),
+        (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
+    ];
+    for (arguments, words) in cases {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
+        assert!(ran.out.is_empty(), "{arguments:?}");
+        for word in *words {
+            assert!(ran.err.contains(word), "{arguments:?} should say {word:?}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn passwords_are_not_repeated() {
+    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h", "u:hunter2@h:6379"] {
+        let ran = run(&["tail", target]);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn help_has_examples() {
+    for (arguments, words) in [
+        (&["--help"][..], &["redtail tail localhost:6379", "redtail decode", "a demonstration"][..]),
+        (
+            &["tail", "--help"],
+            &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost"],
+        ),
+        (&["decode", "--help"], &["--offset", "append-only file", "Examples:"]),
+        (&["help", "tail"], &["Examples:"]),
+    ] {
+        let ran = run(arguments).ok();
+        for word in words {
+            assert!(ran.text().contains(word), "{arguments:?} should say {word:?}: {}", ran.text());
+        }
+    }
+    assert!(run(&["--version"]).ok().text().starts_with("redtail "));
+}
+
+#[test]
+fn unreadable_files_are_exit_code_1_with_one_line() {
+    for arguments in
+        [&["decode", "/nowhere/at/all"][..], &["tail", "h:1", "--password-file", "/nowhere/at/all"], &["decode", "/"]]
+    {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 1, "{arguments:?}: {}", ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    }
+    assert!(run(&["decode", "/nowhere/at/all"]).err.contains("/nowhere/at/all"));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_one_line_and_no_retry() {
+    // Bound and dropped again: most likely nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ran = run(&["tail", &format!("127.0.0.1:{port}")]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains(&format!("127.0.0.1:{port}")), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    let ran = run(&["tail", "redtail.invalid:6379"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_end() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+    let mut child =
+        redtail(&["decode"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let feeder = std::thread::spawn(move || {
+        let one = crate::run::commands(&["SET key value"]).repeat(1000);
+        while stdin.write_all(&one).is_ok() {}
+    });
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "33 [?] \"SET\" \"key\" \"value\"\n");
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn an_empty_file_has_no_commands() {
+    let ran = run_on(&["decode"], b"").ok();
+    assert!(ran.out.is_empty());
+    assert!(ran.err.contains("empty"), "{}", ran.err);
+}
