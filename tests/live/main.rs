@@ -15,6 +15,7 @@ mod refusals;
 mod restart;
 mod resume;
 mod server;
+mod snapshots;
 mod starts;
 mod stream;
 mod tail;
