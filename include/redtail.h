@@ -210,13 +210,7 @@ int redtail_position_format(const redtail_position *position,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Parsers: RESP2 and RESP3 over bytes that you hold
- *
- * A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
- * used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
- * first byte, at whatever address it is now. What was seen is not read again.
- *
- * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+ * Items: what a parser finds
  */
 
 /** Which bytes a parser reads: four grammars that contradict each other. */
@@ -289,9 +283,6 @@ typedef enum redtail_kind {
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
-/** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
-typedef struct redtail_parser redtail_parser;
-
 /** A whole command or frame. Ours; what it points to is yours. */
 typedef struct redtail_item {
     /** One of redtail_item_kind. */
@@ -330,6 +321,20 @@ typedef struct redtail_token {
     /** VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt". */
     char format[4];
 } redtail_token;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Parsers: RESP2 and RESP3 over bytes that you hold
+ *
+ * A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
+ * used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
+ * first byte, at whatever address it is now. What was seen is not read again.
+ *
+ * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+ */
+
+/** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
+typedef struct redtail_parser redtail_parser;
 
 /**
  * A new parser. mode: one of redtail_mode. limits: NULL for the defaults.

@@ -48,6 +48,7 @@ pub mod basics;
 mod boundary;
 pub mod event;
 pub mod follower;
+pub mod item;
 pub mod options;
 pub mod parser;
 pub mod position;

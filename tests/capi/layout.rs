@@ -7,8 +7,8 @@ use std::process::Command;
 
 use redtail::capi::basics::*;
 use redtail::capi::event::*;
+use redtail::capi::item::*;
 use redtail::capi::options::*;
-use redtail::capi::parser::*;
 use redtail::capi::position::*;
 
 use crate::build::{WARNINGS, root, run, stdout};

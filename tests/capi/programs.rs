@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use crate::build::{How, program, root, stdout, valgrind};
+use crate::build::{How, compiler, program, root, run, stdout, valgrind};
 
 fn with_input(mut command: Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -95,4 +95,19 @@ fn the_examples_are_short() {
         assert!(text.lines().count() < 120, "{example}");
         assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");
     }
+}
+
+#[test]
+fn the_page_for_c_users_names_every_status_and_its_program_compiles() {
+    let page = std::fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();
+    for status in statuses.lines().filter_map(|line| line.split_once(" = ")) {
+        assert!(page.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
+    }
+    let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
+    std::fs::write(&file, code).unwrap();
+    run(compiler("page.c").arg("-fsyntax-only").arg(&file));
+    std::fs::remove_file(file).unwrap();
 }
