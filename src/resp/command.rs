@@ -75,6 +75,12 @@ impl<'a> Command<'a> {
         Args { command: *self, index, walked: None }
     }
 
+    /// The arguments from a place on that a walk over the same command has reached.
+    #[cfg(feature = "capi")]
+    pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
+        Args { command: *self, index: place.index, walked: place.walked }
+    }
+
     #[inline]
     fn at(&self, span: Span) -> Option<&'a [u8]> {
         let start = span.start as usize;
@@ -148,9 +154,37 @@ impl<'a> Iterator for Args<'a> {
         let left = self.command.argc.saturating_sub(self.index);
         (left, Some(left))
     }
+
+    /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
+        let mut folded = begin;
+        for &span in self.command.spans.get(self.index..).unwrap_or_default() {
+            let Some(arg) = self.command.at(span) else { return folded };
+            folded = each(folded, arg);
+        }
+        self.index = self.index.max(self.command.spans.len());
+        for arg in self {
+            folded = each(folded, arg);
+        }
+        folded
+    }
+}
+
+/// Where a walk over arguments stands, without the borrow.
+#[cfg(feature = "capi")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    index: usize,
+    walked: Option<usize>,
 }
 
 impl<'a> Args<'a> {
+    #[cfg(feature = "capi")]
+    pub(crate) fn place(&self) -> Place {
+        Place { index: self.index, walked: self.walked }
+    }
+
     fn walk(&mut self) -> Option<&'a [u8]> {
         let raw = self.command.raw;
         let before = match self.walked {

@@ -142,7 +142,7 @@ impl CommandParser {
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         let mut skipped = 0;
         Ok(match self.advance(input, &mut skipped)? {
@@ -186,7 +186,7 @@ impl CommandParser {
     }
 
     /// Skips what stands between commands, then goes on with the command.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         // A failed parser is never between commands.
         if !self.tape.is_open()
@@ -241,7 +241,7 @@ impl CommandParser {
         error
     }
 
-    #[inline]
+    #[inline(always)]
     fn between(&mut self, rest: &[u8]) -> Result<Between, Fault> {
         if rest.first() != Some(&b'*') {
             return self.no_command(rest);

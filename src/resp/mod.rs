@@ -54,6 +54,8 @@ mod request;
 mod tape;
 mod tokens;
 
+#[cfg(feature = "capi")]
+pub(crate) use self::{command::Place, tokens::Nesting};
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_command, encoded_len};
