@@ -44,19 +44,25 @@
 //!
 //! Nothing in this library panics on any input. Errors say what, where (which byte, which offset) and what to do.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(feature = "std"),
+    allow(rustdoc::broken_intra_doc_links, reason = "this page speaks of the whole crate")
+)]
 
 mod error;
 mod excerpt;
 mod limits;
 #[cfg(feature = "std")]
 pub mod net;
-#[cfg(feature = "std")]
 pub mod rdb;
 #[cfg(feature = "std")]
 pub mod replay;
 #[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
+mod status;
+#[cfg(feature = "std")]
+pub mod whole;
 
 pub use error::{Byte, ProtocolError, ProtocolErrorKind};
 pub use excerpt::Excerpt;
@@ -71,7 +77,8 @@ pub use replication::{
     OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
     SnapshotEnd, Stage, Start, StreamCommand, StreamPart, Why,
 };
-pub use resp::{Command, CommandParser, Frame, FrameParser, Status};
+pub use resp::{Command, CommandParser, Frame, FrameParser};
+pub use status::Status;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -221,10 +221,10 @@ impl<T: Transport> Follower<T> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this replication offset is safely kept. After a gap or a snapshot
-    /// only offsets of what came after it are to be given.
-    pub fn commit(&mut self, offset: u64) {
-        self.session.commit(offset);
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
+    /// counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        self.session.commit(position);
     }
 
     /// For other threads, and for signal handling.

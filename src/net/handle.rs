@@ -37,7 +37,8 @@ impl Handle {
     }
 
     /// Tells the primary that the link lives, at once, as `next` does each second. For consumers that work on one event for longer
-    /// than the primary's `repl-timeout` (60 s). Does nothing while there is no link, or none that may be spoken on.
+    /// than the primary's `repl-timeout` (60 s). Does nothing while there is no link, or none that may be spoken on, or over
+    /// a transport that has no [`remote`](crate::net::Transport::remote).
     ///
     /// # Errors
     /// What the system says of the write; the link is then of no more use, which `next` will notice.

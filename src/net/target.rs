@@ -39,6 +39,9 @@ impl FromStr for Target {
         if text.contains("//") {
             return Err(TargetError::Url);
         }
+        if text.contains('@') {
+            return Err(TargetError::Login);
+        }
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => rest.split_once("]:").ok_or_else(|| TargetError::NoPort(text.into()))?,
             None => text.rsplit_once(':').ok_or_else(|| TargetError::NoPort(text.into()))?,
@@ -89,4 +92,7 @@ pub enum TargetError {
     /// A URL. It is not repeated here: there may be a password in it.
     #[error("this is a URL: write host:port or unix:PATH")]
     Url,
+    /// User or password before an `@`. They are not repeated here.
+    #[error("an address holds no user or password: write host:port, and give them by themselves")]
+    Login,
 }

@@ -1,5 +1,57 @@
-//! The servers' snapshot format, as far as a follower needs it: the head.
+//! The servers' snapshot format: bytes in, keys and their elements out. Usable alone, without `std` and without an allocator.
+//!
+//! [`Decoder`] reads every version from 1 to Redis' 14 and Valkey's 81, every type and every encoding in them, in constant
+//! memory: a hash of a hundred million fields needs no more than one of ten. [`Head`] reads only what stands before the keys.
+//!
+//! A key comes as [`Item::Key`], its elements, [`Item::KeyEnd`]:
+//!
+//! ```
+//! use redtail::rdb::{Decoder, Item, Role};
+//! use redtail::resp::Status;
+//!
+//! // A hash as a listpack: {"a": "1"}.
+//! let mut input: &[u8] = b"REDIS0010\x10\x01h\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff\xff\0\0\0\0\0\0\0\0";
+//! let mut decoder = Decoder::new();
+//! let mut texts = Vec::new();
+//! while let Status::Complete(item) = decoder.next(&mut input)? {
+//!     if let Item::Text(text) = item {
+//!         texts.push((text.role, text.bytes.to_vec()));
+//!     }
+//! }
+//! decoder.finish()?;
+//! assert_eq!(texts, [(Role::Field, b"a".to_vec()), (Role::FieldValue, b"1".to_vec())]);
+//! # Ok::<(), redtail::rdb::RdbError>(())
+//! ```
+//!
+//! Sources of the layout: the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c`, `t_stream.c`.
 
+mod crc64;
+mod decoder;
+mod error;
+mod flow;
 mod head;
+mod item;
+mod kind;
+mod packed;
+mod raw;
+mod stage;
+mod stream;
+mod string;
+mod value;
+mod wire;
 
+pub use crc64::Crc64;
+pub use decoder::{Decoder, Poll};
+pub use error::{RdbError, RdbErrorKind};
 pub use head::Head;
+pub use item::{Checksum, Entry, Format, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
+
+/// The longest string in bytes that a [`Decoder`] hands out whole. Longer ones come in pieces.
+pub const WHOLE_TEXT: usize = 16 << 10;
+
+/// The bytes of input that a [`Decoder`]'s caller must be able to show at once.
+pub const MIN_INPUT: usize = WHOLE_TEXT + 512;
+
+/// Bytes for the field names that the entries of a stream's node share, two for each name's length included. Beyond it entries
+/// come without names, see [`Entry::named`]. Servers start a new node at 4 KiB unless configured otherwise.
+pub const SHARED_FIELDS: usize = 8 << 10;

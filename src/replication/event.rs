@@ -319,7 +319,8 @@ pub struct Gap {
     /// The place where the stream can go on. May lie below `from`.
     pub to: Position,
     /// How many bytes of the stream are missing; `None` where the histories differ: then the last events before the gap may also
-    /// have been undone on the new primary.
+    /// have been undone on the new primary. `None` too where the history is the same and `to` lies below `from`: the server, a replica
+    /// that lags, has not come as far as we have. Then nothing is missing, and what lies between comes again.
     pub missed: Option<u64>,
 }
 
@@ -327,6 +328,13 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.missed {
             Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
+            None if self.from.replid == self.to.replid => write!(
+                f,
+                "this server stands at {}, {} bytes behind {}: it is a replica that lags, or has lost its last writes",
+                self.to,
+                self.from.offset.saturating_sub(self.to.offset),
+                self.from
+            ),
             None => write!(f, "another history: {} is not part of it, the stream goes on at {}", self.from, self.to),
         }
     }

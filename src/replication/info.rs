@@ -9,6 +9,8 @@ pub(crate) struct Info {
     redis_version: Option<Excerpt<24>>,
     valkey_version: Option<Excerpt<24>>,
     pub(crate) role: Option<Role>,
+    /// A replica says so of the link to its own primary.
+    link_is_down: bool,
     replid: Option<ReplicationId>,
     replid2: Option<ReplicationId>,
     second_offset: Option<u64>,
@@ -44,6 +46,7 @@ impl Info {
                     _ => None,
                 }
             }
+            b"master_link_status" => self.link_is_down = value != b"up",
             b"master_replid" => self.replid = ReplicationId::from_bytes(value),
             b"master_replid2" => self.replid2 = ReplicationId::from_bytes(value),
             b"second_repl_offset" => self.second_offset = number(value),
@@ -65,6 +68,11 @@ impl Info {
     /// changes them.
     pub(crate) fn now(&self) -> Option<Position> {
         self.shown().filter(|_| self.backlog_active)
+    }
+
+    /// A replica that takes its data anew: it has no backlog until it is done, and says so only to PSYNC.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.link_is_down && self.now().is_none()
     }
 
     /// The id and offset shown, whether they can be started from or not.

@@ -65,18 +65,7 @@ pub use quoted::Quoted;
 pub use request::{Request, RequestParser};
 pub use tokens::{Token, Tokens};
 
-/// What a parser made of the bytes it was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status<T> {
-    /// A whole item.
-    Complete(T),
-    /// Not an error: the item goes on after the bytes that are there.
-    Incomplete {
-        /// The least number of further bytes that could complete it. Where what is there already passes a limit, the bytes
-        /// up to the end of that line, which is where the error is given.
-        needed: usize,
-    },
-}
+pub use crate::Status;
 
 /// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -327,6 +327,11 @@ fn a_first_connect_that_fails_shows_at_once() {
     }
     let error = Follower::builder("localhost").connect().unwrap_err().to_string();
     assert!(error.contains("localhost:6379"), "{error}");
+    for target in ["user:hunter2@localhost:6379", "redis://:hunter2@localhost", ":hunter2@localhost", "hunter2@h:x"] {
+        let error = Follower::builder(target).connect().unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
 
     let backoff = Backoff { attempts: Some(2), first_ms: 1, longest_ms: 1 };
     let mut follower = Follower::builder(address).retry_first(true).reconnect(backoff).connect().unwrap();

@@ -2,19 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use redtail::Event;
+use redtail::{Event, Position};
 
 use crate::client::Value;
 use crate::follow::follow;
 use crate::help::redis_benchmark;
 use crate::server::{Kind, Server};
+use crate::tool::Tool;
 
 const COMMANDS: usize = 1_000_000;
 
 /// Pushes a million random numbers onto one list, so that the list is the order in which the server took them.
 fn write(server: &Server) {
     let count = COMMANDS.to_string();
-    let args = ["-q", "-n", &count, "-P", "64", "-c", "8", "-r", "100000000", "rpush", "list", "__rand_int__"];
+    let args = ["-q", "-n", &count, "-P", "64", "-c", "8", "-r", "100000000", "RPUSH", "list", "__rand_int__"];
     redis_benchmark(server, &args);
 }
 
@@ -55,5 +56,28 @@ fn a_million_commands_come_in_order() {
         }
     });
     assert_eq!(follower.position().map(|position| position.offset), Some(server.offset()));
+    assert_order(&server, &told);
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_million_commands_come_in_order_through_the_tool() {
+    let server = Server::start(Kind::Redis70);
+    let mut tool = Tool::start(&["tail", &server.address()]);
+    tool.says("attached to");
+    let told: Vec<_> = std::thread::scope(|scope| {
+        scope.spawn(|| write(&server));
+        let number = |tool: &mut Tool| {
+            let line = tool.line().expect("a line for each command");
+            let (_, number) = line.split_once(r#" [0] "RPUSH" "list" ""#).unwrap_or_else(|| panic!("{line}"));
+            number.trim_end_matches('"').as_bytes().to_vec()
+        };
+        (0..COMMANDS).map(|_| number(&mut tool)).collect()
+    });
+    tool.signal("INT");
+    assert!(tool.wait().success(), "{}", tool.errors());
+    assert_eq!(tool.rest(), b"");
+    let position: Position = tool.resume().parse().expect("a position");
+    assert_eq!((position.offset, position.replid.to_string()), (server.offset(), server.replid()));
     assert_order(&server, &told);
 }

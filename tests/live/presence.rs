@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redtail::{Ack, Label};
+use redtail::{Ack, Label, Position};
 
 use crate::client::Value;
 use crate::follow::{Watch, follow};
@@ -62,7 +62,9 @@ fn wait_means_that_the_caller_has_committed_if_wanted() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while follower.next_timeout(Duration::from_millis(20)).expect("it follows").is_some() {
-                follower.commit(committed.load(Ordering::Acquire));
+                if let Some(position) = follower.position() {
+                    follower.commit(Position { offset: committed.load(Ordering::Acquire), ..position });
+                }
             }
         });
         eventually("it is attached", || server.info("replication")["connected_slaves"] == "1");
@@ -139,5 +141,40 @@ fn the_primary_shows_our_label() {
                 .is_some_and(|line| line.starts_with("ip=billing-feed.invalid,") && line.contains("state=online"))
         });
         watch.stop();
+    }
+}
+
+/// What no policy avoids: whoever answers counts for `min-replicas-to-write`.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn an_observer_counts_for_the_least_number_of_replicas() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        server.make_backlog();
+        server.config_set("min-replicas-to-write", "1");
+        let refused = || server.client().ask(&["SET", "k", "v"]).is_error();
+        eventually("the replica that made the backlog is forgotten", refused);
+        let watch = Watch::attached(follow(&server));
+        eventually("writes are accepted", || !refused());
+        watch.stop();
+        eventually("writes are refused again", refused);
+    }
+}
+
+/// A primary that shuts down waits for those that lag, and an observer always seems to.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_shutdown_waits_for_an_observer() {
+    for kind in Kind::SINCE_7 {
+        for (ack, in_step) in
+            [(Ack::Observe, "0 of 1 replicas are in sync"), (Ack::Received, "1 of 1 replicas are in sync")]
+        {
+            let mut server = Server::start_with(kind, &["--shutdown-timeout", "1"]);
+            let watch = Watch::attached(follow(&server).ack(ack));
+            server.call(&["SET", "k", "v"]);
+            watch.reaches(server.offset());
+            server.shut_down("NOSAVE");
+            assert!(server.log().contains(in_step), "{kind:?} {ack:?}:\n{}", server.log());
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! Replicas: followed as they are, and after they became primaries.
 
 use std::collections::HashMap;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use redtail::{Error, Method, OnGap, Role, SessionError, Start};
+use redtail::net::Builder;
+use redtail::{Error, Method, OnGap, Role, SessionError, Start, Why};
 
 use crate::copy::count;
-use crate::follow::{Seen, Watch, follow, follow_port};
+use crate::follow::{BACKOFF, Seen, Watch, follow, follow_port};
 use crate::help::eventually;
 use crate::proxy::Proxy;
 use crate::server::{Kind, Server};
@@ -82,6 +86,32 @@ fn a_promotion_loses_nothing_and_each_command_keeps_its_id() {
         let third = watch.stop();
         assert_eq!(third.texts(), more);
         assert!(third.writes().iter().all(|write| write.history == Some(behind.history)), "{kind:?}");
+    }
+}
+
+/// A connector that finds the primary anew at every connect, as one that asks a Sentinel would.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_connector_leads_to_whoever_is_the_primary() {
+    for kind in [Kind::Redis70, Kind::Valkey91] {
+        let (mut old, new) = pair(kind);
+        let primary = Arc::new(AtomicU16::new(old.port));
+        let asked = primary.clone();
+        let connect = move || TcpStream::connect(("127.0.0.1", asked.load(Ordering::Acquire)));
+        let builder = Builder::from_connector(connect).control(true).reconnect(BACKOFF);
+        let watch = Watch::over(builder.follow().expect("connect"));
+        watch.wait("attached", |seen| !seen.attached().is_empty());
+        let mut expected = count(&old, "before", 0..10);
+        watch.reaches(old.offset());
+        in_step(&old, &new);
+        old.kill();
+        new.promote();
+        primary.store(new.port, Ordering::Release);
+        expected.extend(count(&new, "after", 0..10));
+        watch.reaches(new.offset());
+        let seen = watch.stop();
+        assert_eq!(seen.texts(), expected, "{kind:?}");
+        assert!(seen.disconnected().iter().any(|lost| matches!(lost.why, Why::Closed | Why::Io(_))));
     }
 }
 

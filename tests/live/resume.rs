@@ -252,3 +252,24 @@ fn a_unix_socket_is_followed_too() {
         assert_eq!(seen.attached().len(), 2);
     }
 }
+
+/// A primary that is left alone for longer than `repl-backlog-ttl` forgets its history.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_backlog_that_was_freed_is_a_gap() {
+    for kind in Kind::ALL {
+        let server = Server::start_with(kind, &["--repl-backlog-ttl", "1"]);
+        let keeper = Server::start(kind);
+        keeper.replica_of(&server);
+        let watch = Watch::attached(follow(&server));
+        count(&server, "k", 0..3);
+        watch.reaches(server.offset());
+        let from = watch.stop().position.expect("a position");
+        drop(keeper);
+        eventually("the backlog is freed", || server.info("replication")["repl_backlog_active"] == "0");
+        let (seen, error) = Watch::start(follow(&server).start(Start::At(from))).fails();
+        let [gap] = seen.gaps()[..] else { panic!("{kind:?}: {:?}", seen.told) };
+        assert_eq!((gap.from, gap.missed), (from, None), "{kind:?}");
+        assert!(matches!(&error, Error::Session(why) if **why == SessionError::HistoryLost(gap)), "{error}");
+    }
+}

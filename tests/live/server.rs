@@ -68,7 +68,9 @@ impl Server {
     /// As `start`, with more arguments of the command line, which win over the harness's own: `["--requirepass", "secret"]`.
     pub(crate) fn start_with(kind: Kind, args: &[&str]) -> Server {
         let password = args.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].into());
+        // A PING at a moment of its own choice would move offsets between two looks at them.
         let mut all = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        all.extend(["--repl-ping-replica-period", "3600"]);
         if kind != Kind::Redis62 {
             all.extend(["--enable-debug-command", "yes"]);
         }

@@ -1,5 +1,8 @@
 //! Each way to start, on every kind of server.
 
+use std::net::TcpStream;
+
+use redtail::net::Builder;
 use redtail::{Error, ForkReason, Method, Position, Role, ServerKind, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
@@ -39,7 +42,7 @@ fn now_tells_the_place_and_the_database_by_an_empty_snapshot() {
             let offset = server.offset();
             attached_is_true(&server, &watch.seen(), Method::Filtered);
             assert_eq!(watch.seen().attached()[0].offset, offset);
-            assert_eq!(watch.seen().attached()[0].db.is_some(), true);
+            assert!(watch.seen().attached()[0].db.is_some());
             let mut client = server.client();
             client.call(&["SELECT", &db.to_string()]);
             client.call(&["SET", "after", &round.to_string()]);
@@ -250,5 +253,31 @@ fn sync_gives_the_data_and_the_stream_without_a_position() {
         let copy = Server::start_from_dump(kind, &seen.snapshot);
         replay(&copy, 0, &seen.stream());
         same_data(&server, &copy);
+    }
+}
+
+/// One link is enough for every start but a probe, which says so.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_link_of_the_callers_own_is_enough() {
+    let link = |server: &Server| {
+        let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("connect");
+        Builder::from_stream(stream).control(true)
+    };
+    for kind in Kind::ALL {
+        let server = Server::start(kind);
+        if kind == Kind::Redis62 {
+            let probing = link(&server).allow_probe(true).follow().expect("the link stands");
+            let (_, error) = Watch::over(probing).fails();
+            assert!(matches!(&error, Error::Session(why) if **why == SessionError::SecondLinkNeeded), "{error}");
+            server.make_backlog();
+        }
+        for start in [Start::Now, Start::NowWithoutFork, Start::Snapshot, Start::Sync] {
+            let watch = Watch::over(link(&server).start(start).follow().expect("the link stands"));
+            watch.wait("attached", |seen| !seen.attached().is_empty());
+            server.call(&["SET", "k", "v"]);
+            watch.wait("the write", |seen| seen.write("SET k v").is_some());
+            watch.stop();
+        }
     }
 }

@@ -203,7 +203,7 @@ impl Flow {
                 assert_eq!(argc, 3);
             }
             Part::Argument { index, length } => {
-                (self.argument, self.received) = (index as usize, 0);
+                (self.argument, self.received) = (index, 0);
                 assert_eq!(length, [3, 4, value.len() as u64][self.argument]);
             }
             Part::Piece(piece) => {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use crate::help::{PATIENCE, output, wait};
+use crate::help::{PATIENCE, eventually, output, wait};
 
 /// The tool with these arguments, untouched by the environment of the person who runs the tests.
 pub(crate) fn redtail(args: &[&str]) -> Command {
@@ -64,7 +64,39 @@ impl Tool {
         std::iter::from_fn(|| self.bytes()).flatten().collect()
     }
 
-    fn bytes(&mut self) -> Option<Vec<u8>> {
+    /// Standard output up to and with the line that holds these bytes.
+    pub(crate) fn until(&mut self, words: &[u8]) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.bytes().unwrap_or_else(|| panic!("the tool ended; standard error:\n{}", self.errors()));
+            all.extend_from_slice(&line);
+            if line.windows(words.len()).any(|window| window == words) {
+                return all;
+            }
+        }
+    }
+
+    /// Waits for words on standard error.
+    pub(crate) fn says(&self, words: &str) {
+        eventually(&format!("the tool says {words:?}"), || self.errors().contains(words));
+    }
+
+    /// The position it says one can resume from; after its end.
+    pub(crate) fn resume(&self) -> String {
+        let errors = self.errors();
+        let words = errors.lines().last().and_then(|line| line.split_once("resume with --from "));
+        words.unwrap_or_else(|| panic!("its last words are no position:\n{errors}")).1.to_owned()
+    }
+
+    /// The most memory it has used until now, in bytes.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs, on Linux");
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        most.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") << 10
+    }
+
+    /// Standard output, one line after another, as bytes.
+    pub(crate) fn bytes(&mut self) -> Option<Vec<u8>> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,

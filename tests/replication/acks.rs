@@ -1,7 +1,7 @@
 //! What is acknowledged, and when.
 
 use redtail::replication::Closed;
-use redtail::{Ack, OnGap, Options, Start};
+use redtail::{Ack, OnGap, Options, Position, Start};
 
 use crate::shell::Shell;
 
@@ -37,6 +37,10 @@ fn full_resynchronisation(id: &str, offset: u64) -> Vec<u8> {
     [format!("+FULLRESYNC {id} {offset}\r\n$EOF:{MARK}\r\n").as_bytes(), snapshot, MARK.as_bytes()].concat()
 }
 
+fn place(id: &str, offset: u64) -> Position {
+    format!("{id}:{offset}:0").parse().unwrap()
+}
+
 /// What the acknowledgement of the next second says.
 fn next_ack(shell: &mut Shell) -> Vec<String> {
     shell.sent();
@@ -48,7 +52,7 @@ fn next_ack(shell: &mut Shell) -> Vec<String> {
 fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
     let mut shell = attached(Options { ack: Ack::Applied, on_gap: OnGap::Continue, ..Options::default() });
     shell.arrive(PING);
-    shell.session.commit(1014);
+    shell.session.commit(place(ID, 1014));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1014"]);
     shell.close(Closed::ByPeer);
     shell.connect();
@@ -56,7 +60,9 @@ fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
     shell.arrive(&full_resynchronisation(OTHER, 500));
     shell.arrive(PING);
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 0"], "nothing of this history was kept");
-    shell.session.commit(514);
+    shell.session.commit(place(ID, 1014));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 0"], "a sink that is late speaks of the history before");
+    shell.session.commit(place(OTHER, 514));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 514"]);
 }
 
@@ -64,7 +70,7 @@ fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
 fn what_is_void_counts_as_committed_no_more() {
     let mut shell = attached(Options { ack: Ack::Applied, ..Options::default() });
     shell.arrive(b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n");
-    shell.session.commit(1036);
+    shell.session.commit(place(ID, 1036));
     shell.close(Closed::ByPeer);
     shell.connect();
     handshake(&mut shell);

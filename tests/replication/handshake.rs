@@ -209,6 +209,17 @@ fn a_server_without_the_filter_is_asked_through_info() {
 }
 
 #[test]
+fn a_replica_without_its_primary_has_no_backlog_for_now() {
+    let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
+    let syncing = info("redis_version:6.2.14\r\nrole:slave\r\nmaster_link_status:down\r\nrepl_backlog_active:0\r\n");
+    let mut shell = Shell::connected(Options { retry_first: true, allow_probe: true, ..Options::default() });
+    to_psync(&mut shell, &syncing, Some(refuses));
+    let seen = shell.events();
+    assert!(matches!(&seen[0], Seen::Other(text) if text.contains("its own link is down")), "{seen:?}");
+    assert!(matches!(seen[1], Seen::Reconnect(_)), "{seen:?}");
+}
+
+#[test]
 fn a_probe_leaves_the_snapshot_and_comes_back_for_the_stream() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let mut shell = Shell::connected(Options { allow_probe: true, ..Options::default() });
@@ -297,18 +308,45 @@ fn lost_history_goes_on_after_a_filtered_snapshot() {
 }
 
 #[test]
-fn lost_history_on_a_server_without_the_filter_abandons_the_snapshot() {
+fn lost_history_on_a_server_without_the_filter_is_known_from_info() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
     let mut shell = Shell::connected(Options { start, on_gap: OnGap::Continue, ..Options::default() });
     to_psync(&mut shell, &replication_info(1, 100, 2000), Some(refuses));
+    let seen = shell.events();
+    assert!(matches!(&seen[..], [Seen::Other(text)] if text.starts_with("Gap(")), "{seen:?}");
+    assert_eq!(shell.sent(), [format!("PSYNC {ID} 2001")], "nobody dumps anything");
+
+    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Stop, ..Options::default() });
+    to_psync(&mut shell, &replication_info(1, 100, 2000), Some(refuses));
+    assert!(matches!(failure(&mut shell), SessionError::HistoryLost(_)));
+    assert_eq!(shell.sent(), [""; 0]);
+}
+
+#[test]
+fn lost_history_on_a_server_without_the_filter_abandons_the_snapshot() {
+    let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
+    let denied: &[u8] = b"-NOPERM no permissions to run the 'info' command\r\n";
+    let start = Start::At(format!("{ID}:10:0").parse().unwrap());
+    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Continue, ..Options::default() });
+    to_psync(&mut shell, denied, Some(refuses));
     shell.sent();
     shell.arrive(format!("+FULLRESYNC {ID} 2000\r\n$100\r\n").as_bytes());
     let seen = shell.events();
     assert!(matches!(&seen[0], Seen::Other(text) if text.starts_with("Gap(")), "{seen:?}");
     assert_eq!(seen[1], Seen::Reconnect(0));
     shell.connect();
-    to_psync(&mut shell, &replication_info(1, 100, 2000), Some(refuses));
+    converse(
+        &mut shell,
+        &[
+            ("PING", b"+PONG\r\n"),
+            ("REPLCONF ip-address redtail.invalid", b"+OK\r\n"),
+            ("REPLCONF version 9.0.0", b"-ERR Unrecognized REPLCONF option: version\r\n"),
+            ("REPLCONF capa eof", b"+OK\r\n"),
+            ("REPLCONF capa psync2", b"+OK\r\n"),
+            ("REPLCONF rdb-filter-only ", refuses),
+        ],
+    );
     assert_eq!(shell.sent(), [format!("PSYNC {ID} 2001")]);
 }
 
@@ -473,7 +511,10 @@ fn applied_acknowledges_what_was_committed() {
     shell.sent();
     shell.arrive(b"+CONTINUE\r\n*1\r\n$4\r\nping\r\n");
     assert_eq!(shell.sent(), ["REPLCONF ACK 0"]);
-    shell.session.commit(114);
+    shell.session.commit(format!("{OTHER}:114:0").parse().unwrap());
+    shell.pass(1000);
+    assert_eq!(shell.sent(), ["REPLCONF ACK 0"], "of another history");
+    shell.session.commit(format!("{ID}:114:0").parse().unwrap());
     shell.pass(1000);
     assert_eq!(shell.sent(), ["REPLCONF ACK 114"]);
 }

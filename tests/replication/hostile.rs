@@ -74,6 +74,24 @@ fn a_command_over_the_limit_is_an_error_before_it_is_there() {
 }
 
 #[test]
+fn answers_to_what_was_never_sent_overflow_nothing() {
+    let mut session = Session::new(Options::default());
+    session.connected(Credentials { user: None, password: Some(&[b'x'; 17_300]) }, 0);
+    let replies = b"+OK\r\n".repeat(8);
+    let mut unread = &replies[..];
+    loop {
+        match session.poll(unread, 0) {
+            Progress::Event => unread = &unread[session.consumed()..],
+            Progress::Failed(error) => {
+                assert!(error.to_string().contains("before it was asked"), "{error}");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn offsets_beyond_what_servers_count_overflow_nothing() {
     let info = format!(
         "master_replid:{ID}\r\nmaster_repl_offset:{0}\r\nrepl_backlog_active:1\r\nrepl_backlog_first_byte_offset:1\r\n",

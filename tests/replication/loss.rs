@@ -347,6 +347,84 @@ fn without_filter(shell: &mut Shell) {
 }
 
 #[test]
+fn without_fork_a_dead_place_is_none_to_resume_from() {
+    let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
+    let mut shell = Shell::connected(options);
+    let info = |backlog: u8, offset: u64| {
+        let text = format!(
+            "master_replid:{ID}\r\nmaster_repl_offset:{offset}\r\nrepl_backlog_active:{backlog}\r\nrepl_backlog_first_byte_offset:1\r\n"
+        );
+        format!("${}\r\n{text}\r\n", text.len())
+    };
+    let handshake = |shell: &mut Shell, info: &str| {
+        while let Some(sent) = shell.sent().first() {
+            match sent.as_str() {
+                "INFO" => shell.arrive(info.as_bytes()),
+                psync if psync.starts_with("PSYNC") => break,
+                _ => shell.arrive(b"+OK\r\n"),
+            }
+        }
+    };
+    handshake(&mut shell, &info(1, 50));
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    // The primary has freed its backlog: the id it shows dies with the next replica.
+    handshake(&mut shell, &info(0, 70));
+    let seen = shell.events();
+    assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+    assert!(matches!(seen.last(), Some(Seen::Failed(SessionError::NoBacklog))), "{seen:?}");
+    assert_eq!(shell.session.position().unwrap().offset, 50);
+}
+
+#[test]
+fn without_fork_a_replica_that_is_not_in_step_is_no_gap() {
+    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    let info = |backlog: u8, link: &str| {
+        let text = format!(
+            "role:slave\r\nmaster_link_status:{link}\r\nmaster_replid:{ID}\r\nmaster_repl_offset:50\r\n\
+             repl_backlog_active:{backlog}\r\nrepl_backlog_first_byte_offset:1\r\n"
+        );
+        format!("${}\r\n{text}\r\n", text.len())
+    };
+    let handshake = |shell: &mut Shell, info: &str| {
+        while let Some(sent) = shell.sent().first() {
+            match sent.as_str() {
+                "INFO" => shell.arrive(info.as_bytes()),
+                psync if psync.starts_with("PSYNC") => break,
+                _ => shell.arrive(b"+OK\r\n"),
+            }
+        }
+    };
+    handshake(&mut shell, &info(1, "up"));
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell, &info(0, "down"));
+    assert!(matches!(shell.events().last(), Some(Seen::Reconnect(_))));
+    shell.connect();
+    handshake(&mut shell, &info(1, "up"));
+    shell.arrive(b"+CONTINUE\r\n");
+    assert_eq!(shell.session.position().unwrap().offset, 50);
+    let seen = shell.events();
+    assert!(!seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+}
+
+#[test]
+fn a_server_that_lags_behind_is_not_called_another_history() {
+    let mut shell = attached(Options::default());
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell);
+    // A replica of the same primary that has not come as far as we have.
+    shell.arrive(format!("+FULLRESYNC {ID} 900\r\n").as_bytes());
+    let Some(Seen::Failed(SessionError::HistoryLost(gap))) = shell.events().pop() else { panic!() };
+    assert_eq!((gap.to.offset, gap.missed), (900, None));
+    let words = gap.to_string();
+    assert!(words.contains("100 bytes behind") && !words.contains("another history"), "{words}");
+}
+
+#[test]
 fn there_is_always_a_pause() {
     for backoff in [
         Backoff { first_ms: 0, longest_ms: 0, attempts: None },

@@ -8,4 +8,5 @@ mod deadlines;
 mod handshake;
 mod hostile;
 mod loss;
+mod model;
 mod shell;

@@ -93,7 +93,7 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
         "{mode:?}: {count} strings, {} unfinished, {within} of them can be finished within {longest} bytes",
         needs.len()
     );
-    assert!(count > 300);
+    assert!(count > 200, "{mode:?}: the strings tried show nothing");
 }
 
 #[test]

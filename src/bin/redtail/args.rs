@@ -30,7 +30,8 @@ Examples:
 
 A user needs no more than
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
-and +info for the server's name and for --from now-without-fork.
+and +info for the server's name, for --from now-without-fork, and for
+every start before Redis 7.0 but from a snapshot or a position.
 
 Standard output has the writes, standard error has words for you.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";

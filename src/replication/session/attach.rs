@@ -17,6 +17,8 @@ use crate::{Byte, ProtocolError, ProtocolErrorKind};
 /// Said of a place that was told on one link and refused on the next.
 const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
 
+const OUT_OF_STEP: &[u8] = b"it is a replica, and its own link is down or not in step yet";
+
 /// What is asked of the primary.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Request {
@@ -64,6 +66,7 @@ impl Session {
         }
         match (self.position, self.start) {
             (Some(position), Start::NowWithoutFork) => self.resume_without_fork(position),
+            (Some(position), _) if self.would_dump_for_nothing(&position) => self.resume_without_fork(position),
             (Some(position), _) => self.ask_next(Request::Resume(position)),
             (None, Start::Snapshot) => self.fork(ForkReason::Snapshot, Request::Snapshot),
             (None, Start::Sync) => self.fork(ForkReason::Snapshot, Request::Sync),
@@ -77,6 +80,9 @@ impl Session {
 
     /// The way for servers without the filter, and for those who want no fork.
     fn ask_info(&mut self, probe: bool) -> Turn {
+        if self.handshake.info().is_some_and(Info::is_out_of_step) {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
         match self.handshake.info().map(Info::now) {
             Some(Some(position)) => self.ask_next(Request::Info(position)),
             _ if probe && self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
@@ -86,15 +92,32 @@ impl Session {
         }
     }
 
+    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO says that it would refuse, and from where it
+    /// would go on, there is no need to ask.
+    fn would_dump_for_nothing(&self, position: &Position) -> bool {
+        let refuses = |info: &Info| info.now().is_some() && !info.covers(position);
+        !self.handshake.is_filtered()
+            && self.options.on_gap != OnGap::Snapshot
+            && self.handshake.info().is_some_and(refuses)
+    }
+
     fn resume_without_fork(&mut self, from: Position) -> Turn {
         let Some(info) = self.handshake.info().copied() else { return self.fail(SessionError::InfoNeeded) };
         if info.covers(&from) {
             return self.ask_next(Request::Resume(from));
         }
+        if info.is_out_of_step() {
+            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
         match self.gap(from, to) {
             OnGap::Stop => Turn::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
+            // What it shows without a backlog is dead: no place to resume from.
+            OnGap::Continue if info.now().is_none() => {
+                self.position = Some(from);
+                self.fail(SessionError::NoBacklog)
+            }
             OnGap::Continue => self.ask_info(false),
         }
     }
@@ -144,8 +167,10 @@ impl Session {
             }
             Request::Recorded { .. } => Ok(()),
         };
-        // The handshake has left the outbox empty, and it is larger than any of these.
-        debug_assert!(sent.is_ok());
+        // The handshake has left the outbox empty, and it is larger than any of these; but for who answers what was never sent.
+        if sent.is_err() {
+            return self.unexpected(request, b"the server answered before it was asked");
+        }
         self.phase = Phase::Attaching(request);
         Turn::Again
     }

@@ -23,8 +23,11 @@ use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, Sessi
 ///
 /// 1. connect, then [`connected`](Self::connected);
 /// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
-/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent);
-/// 4. when the link ends or cannot be made, [`closed`](Self::closed), once everything that was read has been polled.
+/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent), in as many pieces as the link takes;
+/// 4. wait until there is something to read, or until [`deadline_ms`](Self::deadline_ms); if nothing came until then,
+///    [`silent`](Self::silent), and poll again in any case;
+/// 5. when the link ends by itself or cannot be made, [`closed`](Self::closed), once everything that was read has been polled. Not for
+///    a link that is dropped because the session said [`Progress::Reconnect`]: that would count as another failure.
 ///
 /// Times are milliseconds of one clock of the shell's choice that never runs backwards.
 ///
@@ -317,7 +320,7 @@ impl Session {
         }
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock.
+    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence_ms {
             0 => u64::MAX,
@@ -341,10 +344,12 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this replication offset. It counts for the history that the
-    /// stream is in now: after a gap or a snapshot only offsets of what came after it are to be given.
-    pub fn commit(&mut self, offset: u64) {
-        self.committed = offset;
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
+    /// now, given after a gap or a snapshot, counts for nothing.
+    pub fn commit(&mut self, position: Position) {
+        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+            self.committed = position.offset;
+        }
     }
 
     /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.

@@ -29,32 +29,27 @@ impl Outbox {
 
     pub(super) fn sent(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
+        if self.is_empty() {
+            self.clear();
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        // Credentials do not stay in memory longer than they must.
-        self.bytes.fill(0);
+        // Credentials do not stay in memory longer than they must. Nothing was ever written past the end.
+        self.bytes.get_mut(..self.end).unwrap_or_default().fill(0);
         (self.start, self.end) = (0, 0);
     }
 
     pub(super) fn command(&mut self, arguments: &[&[u8]]) -> Result<(), BufferTooSmall> {
-        self.drop_sent();
         let free = self.bytes.get_mut(self.end..).unwrap_or_default();
         self.end += encode_command(free, arguments)?;
         Ok(())
     }
 
     pub(super) fn newline(&mut self) {
-        self.drop_sent();
         if let Some(free) = self.bytes.get_mut(self.end) {
             *free = b'\n';
             self.end += 1;
-        }
-    }
-
-    fn drop_sent(&mut self) {
-        if self.is_empty() {
-            (self.start, self.end) = (0, 0);
         }
     }
 }
@@ -63,5 +58,22 @@ impl core::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // Not the bytes: they may hold a password.
         write!(f, "Outbox({} bytes)", self.end - self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_overwritten() {
+        let mut outbox = Outbox::EMPTY;
+        outbox.command(&[b"AUTH", &[b'x'; 100]]).unwrap();
+        outbox.sent(50);
+        outbox.sent(usize::MAX);
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.bytes, [0; OUTBOX_LENGTH]);
+        outbox.newline();
+        assert_eq!(outbox.bytes(), b"\n");
     }
 }

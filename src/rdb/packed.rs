@@ -1,0 +1,350 @@
+//! The packed forms: many small elements in one string. Each is read forward, an element at a time.
+
+use super::RdbErrorKind;
+use super::wire::{Halt, Step, invalid};
+
+/// The layout of a packed string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Listpack,
+    Ziplist,
+    Intset,
+    Zipmap,
+}
+
+/// How far the walk through a packed string has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk {
+    form: Form,
+    /// Bytes of the whole string.
+    total: u64,
+    begun: bool,
+    /// Elements the header declares, where it does.
+    declared: Option<u64>,
+    seen: u64,
+    /// Ziplist: bytes of the element before, and where the header says the last one lies.
+    before: u64,
+    last: u64,
+    /// Intset: bytes of an element.
+    width: u8,
+    /// Zipmap: the next element is a value.
+    value: bool,
+    /// What is left behind the bytes of a long element.
+    pub(super) tail: Tail,
+}
+
+/// What stands behind the bytes of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    Nothing,
+    /// Listpack: the size of an element of so many bytes, to be read backwards.
+    Size(u64),
+    /// Zipmap: unused bytes.
+    Unused(u8),
+}
+
+/// What lies at the front.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Parsed {
+    /// So many bytes are needed to tell.
+    Need(usize),
+    /// The end mark, of so many bytes.
+    End(usize),
+    /// An element that is a number: its bytes, tail included.
+    Integer { size: usize, value: i64 },
+    /// An element that is a string.
+    Text { head: usize, length: u64, tail: Tail },
+}
+
+impl Walk {
+    pub(super) const NONE: Self = Self::new(Form::Listpack, 0);
+
+    pub(super) const fn new(form: Form, total: u64) -> Self {
+        Self {
+            form,
+            total,
+            begun: false,
+            declared: None,
+            seen: 0,
+            before: 0,
+            last: 0,
+            width: 8,
+            value: false,
+            tail: Tail::Nothing,
+        }
+    }
+
+    /// Bytes of the header.
+    pub(super) fn header_length(&self) -> usize {
+        match self.form {
+            Form::Listpack => 6,
+            Form::Ziplist => 10,
+            Form::Intset => 8,
+            Form::Zipmap => 1,
+        }
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether an element of a listpack comes next, with nothing of the one before in between.
+    #[inline(always)]
+    pub(super) fn is_in_listpack(&self) -> bool {
+        self.begun && self.form == Form::Listpack && self.tail == Tail::Nothing
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self.form {
+            Form::Listpack => "a listpack",
+            Form::Ziplist => "a ziplist",
+            Form::Intset => "an intset",
+            Form::Zipmap => "a zipmap",
+        }
+    }
+
+    /// Reads the header, which is all there.
+    pub(super) fn begin(&mut self, bytes: &[u8]) -> Step<()> {
+        let size = match (self.form, bytes) {
+            (Form::Listpack, &[a, b, c, d, e, f, ..]) => {
+                self.declared = count16([e, f]);
+                u32::from_le_bytes([a, b, c, d]).into()
+            }
+            (Form::Ziplist, &[a, b, c, d, e, f, g, h, i, j, ..]) => {
+                self.declared = count16([i, j]);
+                self.last = u32::from_le_bytes([e, f, g, h]).into();
+                u32::from_le_bytes([a, b, c, d]).into()
+            }
+            (Form::Intset, &[a, b, c, d, e, f, g, h, ..]) => {
+                let width = u32::from_le_bytes([a, b, c, d]);
+                self.width = match width {
+                    2 | 4 | 8 => width as u8,
+                    _ => {
+                        return Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                            what: "intset width",
+                            number: width.into(),
+                            expected: "2, 4 or 8 bytes",
+                        }));
+                    }
+                };
+                let count = u64::from(u32::from_le_bytes([e, f, g, h]));
+                self.declared = Some(count);
+                8 + count * u64::from(width)
+            }
+            (Form::Zipmap, &[count, ..]) => {
+                // A pair is two elements here.
+                self.declared = (count < 254).then_some(u64::from(count) * 2);
+                self.total
+            }
+            _ => return Err(Halt::Need(1)),
+        };
+        if size != self.total {
+            return Err(mismatch("bytes of a packed value", size, self.total));
+        }
+        self.begun = true;
+        Ok(())
+    }
+
+    /// What lies at the front of `bytes`; the element after the one before begins there. `left` bytes of the whole are left.
+    #[inline(always)]
+    pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Step<Parsed> {
+        match self.form {
+            Form::Listpack => listpack(bytes),
+            Form::Ziplist => self.ziplist(bytes),
+            Form::Intset if left == 0 => Ok(Parsed::End(0)),
+            Form::Intset => Ok(intset(bytes, self.width)),
+            Form::Zipmap => self.zipmap(bytes),
+        }
+    }
+
+    /// An element of so many bytes, its tail included, has been passed.
+    #[inline]
+    pub(super) fn passed(&mut self, size: u64) {
+        self.seen += 1;
+        self.before = size;
+        self.value = !self.value;
+    }
+
+    /// The end mark was met and `left` bytes come after it.
+    pub(super) fn end(&self, left: u64) -> Step<()> {
+        if left != 0 {
+            return Err(mismatch("bytes up to the end mark of a packed value", self.total, self.total - left));
+        }
+        if let Some(declared) = self.declared.filter(|declared| *declared != self.seen) {
+            return Err(mismatch("elements of a packed value", declared, self.seen));
+        }
+        if self.form == Form::Zipmap && self.value {
+            return Err(invalid("zipmap", "a value for each field"));
+        }
+        let last = self.total.saturating_sub(1 + self.before);
+        if self.form == Form::Ziplist && self.last != last {
+            return Err(mismatch("place of the last element of a ziplist", self.last, last));
+        }
+        Ok(())
+    }
+
+    fn ziplist(&self, bytes: &[u8]) -> Step<Parsed> {
+        let (before, skip) = match *bytes {
+            [] => return Ok(Parsed::Need(1)),
+            [255, ..] => return Ok(Parsed::End(1)),
+            [254, a, b, c, d, ..] => (u64::from(u32::from_le_bytes([a, b, c, d])), 5),
+            [254, ..] => return Ok(Parsed::Need(5)),
+            [short, ..] => (short.into(), 1),
+        };
+        if before != self.before {
+            return Err(mismatch("bytes of the element before, in a ziplist", before, self.before));
+        }
+        let rest = bytes.get(skip..).unwrap_or_default();
+        let text = |head: usize, length: u64| Ok(Parsed::Text { head: skip + head, length, tail: Tail::Nothing });
+        let Some(&encoding) = rest.first() else { return Ok(Parsed::Need(skip + 1)) };
+        let integer = |width: usize| {
+            let value = rest.get(1..=width).map(little_endian);
+            Ok(match value {
+                Some(value) => Parsed::Integer { size: skip + 1 + width, value },
+                None => Parsed::Need(skip + 1 + width),
+            })
+        };
+        match (encoding, rest) {
+            (0x00..=0x3f, _) => text(1, encoding.into()),
+            (0x40..=0x7f, &[a, b, ..]) => text(2, u64::from(a & 63) << 8 | u64::from(b)),
+            (0x40..=0x7f, _) => Ok(Parsed::Need(skip + 2)),
+            (0x80..=0xbf, &[_, a, b, c, d, ..]) => text(5, u32::from_be_bytes([a, b, c, d]).into()),
+            (0x80..=0xbf, _) => Ok(Parsed::Need(skip + 5)),
+            (0xc0, _) => integer(2),
+            (0xd0, _) => integer(4),
+            (0xe0, _) => integer(8),
+            (0xf0, _) => integer(3),
+            (0xfe, _) => integer(1),
+            (0xf1..=0xfd, _) => Ok(Parsed::Integer { size: skip + 1, value: i64::from(encoding & 15) - 1 }),
+            _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                what: "ziplist encoding",
+                number: encoding.into(),
+                expected: "0 to 192, 208, 224, 240 to 254",
+            })),
+        }
+    }
+
+    fn zipmap(&self, bytes: &[u8]) -> Step<Parsed> {
+        let (length, head) = match *bytes {
+            [] => return Ok(Parsed::Need(1)),
+            [255, ..] => return Ok(Parsed::End(1)),
+            [254, a, b, c, d, ..] => (u64::from(u32::from_le_bytes([a, b, c, d])), 5),
+            [254, ..] => return Ok(Parsed::Need(5)),
+            [short, ..] => (short.into(), 1),
+        };
+        if !self.value {
+            return Ok(Parsed::Text { head, length, tail: Tail::Nothing });
+        }
+        Ok(match bytes.get(head) {
+            Some(&unused) => Parsed::Text { head: head + 1, length, tail: Tail::Unused(unused) },
+            None => Parsed::Need(head + 1),
+        })
+    }
+}
+
+impl Tail {
+    #[inline]
+    pub(super) fn length(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Size(size) => size_length(size),
+            Self::Unused(count) => count.into(),
+        }
+    }
+
+    /// Whether these bytes, as many as [`length`](Self::length) says, can stand there.
+    #[inline]
+    pub(super) fn check(self, bytes: &[u8]) -> Step<()> {
+        let Self::Size(size) = self else { return Ok(()) };
+        // The lowest seven bits last; every byte but the first says by its highest bit that another one stands before it.
+        let found = bytes.iter().fold(0, |found: u64, byte| found << 7 | u64::from(byte & 127));
+        if found != size {
+            return Err(mismatch("size behind a listpack's element", found, size));
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn listpack(bytes: &[u8]) -> Step<Parsed> {
+    let Some(&first) = bytes.first() else { return Ok(Parsed::Need(1)) };
+    let text = |head: usize, length: u64| Ok(Parsed::Text { head, length, tail: Tail::Size(head as u64 + length) });
+    let integer = |width: usize| match (bytes.get(1..=width), bytes.get(1 + width)) {
+        (Some(number), Some(&tail)) => {
+            Tail::Size(1 + width as u64).check(&[tail])?;
+            Ok(Parsed::Integer { size: width + 2, value: little_endian(number) })
+        }
+        _ => Ok(Parsed::Need(width + 2)),
+    };
+    match (first, bytes) {
+        (0x00..=0x7f, &[_, tail, ..]) => {
+            Tail::Size(1).check(&[tail])?;
+            Ok(Parsed::Integer { size: 2, value: first.into() })
+        }
+        (0x00..=0x7f, _) => Ok(Parsed::Need(2)),
+        (0x80..=0xbf, _) => text(1, u64::from(first & 63)),
+        (0xc0..=0xdf, &[_, second, tail, ..]) => {
+            Tail::Size(2).check(&[tail])?;
+            let value = i64::from(first & 31) << 8 | i64::from(second);
+            Ok(Parsed::Integer { size: 3, value: if value < 1 << 12 { value } else { value - (1 << 13) } })
+        }
+        (0xc0..=0xdf, _) => Ok(Parsed::Need(3)),
+        (0xe0..=0xef, &[_, second, ..]) => text(2, u64::from(first & 15) << 8 | u64::from(second)),
+        (0xe0..=0xef, _) => Ok(Parsed::Need(2)),
+        (0xf0, &[_, a, b, c, d, ..]) => text(5, u32::from_le_bytes([a, b, c, d]).into()),
+        (0xf0, _) => Ok(Parsed::Need(5)),
+        (0xf1, _) => integer(2),
+        (0xf2, _) => integer(3),
+        (0xf3, _) => integer(4),
+        (0xf4, _) => integer(8),
+        (0xff, _) => Ok(Parsed::End(1)),
+        _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+            what: "listpack encoding",
+            number: first.into(),
+            expected: "0 to 244 or 255 (end)",
+        })),
+    }
+}
+
+fn intset(bytes: &[u8], width: u8) -> Parsed {
+    let size = usize::from(width);
+    match bytes.get(..size) {
+        Some(number) => Parsed::Integer { size, value: little_endian(number) },
+        None => Parsed::Need(size),
+    }
+}
+
+/// A signed number of up to eight bytes.
+#[inline]
+fn little_endian(bytes: &[u8]) -> i64 {
+    let mut wide = [0; 8];
+    for (to, from) in wide.iter_mut().rev().zip(bytes.iter().rev()) {
+        *to = *from;
+    }
+    // In the highest bytes, so that shifting back carries the sign.
+    i64::from_le_bytes(wide) >> (64 - 8 * bytes.len().clamp(1, 8))
+}
+
+/// A count of 16 bits, whose highest value says that nobody counted.
+fn count16(bytes: [u8; 2]) -> Option<u64> {
+    match u16::from_le_bytes(bytes) {
+        u16::MAX => None,
+        count => Some(count.into()),
+    }
+}
+
+/// Bytes that the size of a listpack's element takes behind it.
+#[inline]
+fn size_length(size: u64) -> usize {
+    match size {
+        0..=127 => 1,
+        128..=16_383 => 2,
+        16_384..=2_097_151 => 3,
+        2_097_152..=268_435_455 => 4,
+        _ => 5,
+    }
+}
+
+pub(super) fn mismatch(what: &'static str, declared: u64, found: u64) -> Halt {
+    Halt::Fault(RdbErrorKind::Mismatch { what, declared, found })
+}

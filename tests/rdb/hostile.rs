@@ -1,0 +1,319 @@
+//! Snapshots that are cut short, broken, or lie.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use redtail::rdb::{Decoder, Item, RdbErrorKind, Role};
+
+use crate::build::{File, atoms, intset, len, listpack, lzf, string, ziplist, zipmap};
+use crate::corpus::carried;
+use crate::encodings::{large, small};
+use crate::run::{Seen, one_byte_at_a_time, run, run_with};
+
+fn names() -> Vec<(String, Vec<u8>)> {
+    let small = small().into_iter().map(|(name, bytes)| (name.to_owned(), bytes));
+    small.chain(carried().into_iter().map(|snapshot| (snapshot.name, snapshot.bytes))).collect()
+}
+
+#[test]
+fn cut_short_at_every_byte() {
+    for (name, bytes) in names() {
+        for length in 0..bytes.len() {
+            let (_, end) = run(&bytes[..length], &[]);
+            let error = end.unwrap_err();
+            assert!(matches!(error.kind, RdbErrorKind::Truncated(_)), "{name} cut at {length}: {error}");
+            assert!(error.offset <= length as u64, "{name} cut at {length}: {error}");
+        }
+    }
+}
+
+#[test]
+fn long_values_cut_short() {
+    for (name, bytes) in large() {
+        for length in (0..bytes.len()).step_by(bytes.len() / 50 + 1) {
+            let error = run(&bytes[..length], &[]).1.unwrap_err();
+            assert!(matches!(error.kind, RdbErrorKind::Truncated(_)), "{name} cut at {length}: {error}");
+        }
+    }
+}
+
+/// A broken snapshot ends, says where, and says the same however it arrives. A checksum finds every break.
+fn check_broken(name: &str, bytes: &[u8], checked: bool) {
+    let (seen, end) = run(bytes, &[]);
+    match end {
+        Ok(_) => assert!(!checked, "{name}: nobody noticed"),
+        Err(error) => assert!(error.offset <= bytes.len() as u64, "{name}: {error}"),
+    }
+    let lenient = || Decoder::new().without_checksum().any_version();
+    let unchecked = run_with(lenient(), bytes, &[]);
+    // Only the end tells that nobody looked.
+    let before = &seen[..seen.len() - usize::from(end.is_ok())];
+    assert!(unchecked.0.starts_with(before), "{name}: {end:?}, {:?}", unchecked.1);
+    let cuts = one_byte_at_a_time(bytes);
+    assert!(run_with(lenient(), bytes, &cuts) == unchecked, "{name}: {:?}", unchecked.1);
+    let skipping = run_with(lenient().skip_damaged(), bytes, &[]);
+    assert!(run_with(lenient().skip_damaged(), bytes, &cuts) == skipping, "{name}: {:?}", skipping.1);
+}
+
+#[test]
+fn broken_at_every_byte() {
+    for (name, mut bytes) in names() {
+        // The version, and a checksum that is not there, find nothing.
+        let checked = !matches!(name.as_str(), "version 1" | "version 4" | "old scores" | "no checksum");
+        let small = bytes.len() < 1000;
+        for at in (0..bytes.len()).step_by(if small { 1 } else { 61 }) {
+            let right = bytes[at];
+            let wrongs = [right ^ 1, right ^ 0x80, right.wrapping_add(1), !right, 0, 0xff, right ^ 0x40];
+            for wrong in wrongs.into_iter().filter(|wrong| *wrong != right) {
+                bytes[at] = wrong;
+                check_broken(&format!("{name}, byte {at} is {wrong}"), &bytes, checked && at >= 9);
+            }
+            bytes[at] = right;
+        }
+    }
+}
+
+#[test]
+fn broken_in_many_places() {
+    let files = names();
+    let places = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6);
+    let mut runner = TestRunner::new(Config { cases: 600, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(0..files.len(), places), |(file, places)| {
+            let (name, mut bytes) = files[file].clone();
+            for (at, wrong) in places {
+                let at = at.index(bytes.len());
+                bytes[at] = wrong;
+            }
+            check_broken(&name, &bytes, false);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn noise_in_each_type() {
+    let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..200);
+    let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(any::<bool>(), 0..32u8, noise), |(redis, number, noise)| {
+            let file = File::new(if redis { "REDIS0014" } else { "VALKEY081" });
+            check_broken("noise", &file.key(number, "k").raw(&noise).0, false);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn noise_in_each_packed_form() {
+    let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..60);
+    let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(0..4, any::<bool>(), noise), |(form, packed, noise)| {
+            let (number, mut blob) = match form {
+                0 => (20, listpack(&[])),
+                1 => (10, ziplist(&[])),
+                2 => (11, intset(2, &[])),
+                _ => (9, zipmap(&[])),
+            };
+            blob.pop();
+            blob.extend(&noise);
+            let size = (blob.len() as u32).to_le_bytes();
+            if form < 2 {
+                blob[..4].copy_from_slice(&size);
+            }
+            let string = if packed { lzf(&blob) } else { string(&blob) };
+            check_broken("noise", &File::new("REDIS0014").key(number, "k").raw(string).end(), false);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// The error and its offset of a snapshot with a good checksum.
+fn error(file: File) -> (String, u64) {
+    let bytes = file.end();
+    let error = run(&bytes, &[]).1.unwrap_err();
+    assert_eq!(run(&bytes, &one_byte_at_a_time(&bytes)).1, Err(error));
+    (error.kind.to_string(), error.offset)
+}
+
+fn redis() -> File {
+    File::new("REDIS0014")
+}
+
+#[track_caller]
+fn says(file: File, words: &str, offset: u64) {
+    let (kind, at) = error(file);
+    assert!(kind.contains(words), "{kind}");
+    assert_eq!(at, offset, "{kind}");
+}
+
+#[test]
+fn what_is_unknown_is_named() {
+    says(redis().number(100), "unknown type or opcode 100 in a REDIS0014 snapshot: expected a type 0 to 5", 9);
+    says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in a VALKEY080 snapshot", 9);
+    says(File::new("VALKEY080").number(23), "23 in a VALKEY080 snapshot can't be read: the layout", 9);
+    says(redis().number(6), "6 in a REDIS0014 snapshot can't be read: values of modules", 9);
+    says(redis().number(246), "servers refuse", 9);
+    says(redis().number(242), "unknown type or opcode 242", 9);
+    says(File::new("REDIS0015"), "REDIS0015 is a version not known here", 0);
+    says(File::new("REDIS0000"), "REDIS0000 is a version not known here", 0);
+    says(File::new("VALKEY082"), "VALKEY082 is a version not known here", 0);
+    says(File::new("RADISH123"), "expected REDIS and four digits or VALKEY and three, found \"RA\"", 0);
+    says(File::new("REDIS00x1"), "found \"REDIS00x1\"", 0);
+    says(redis().raw([0, 0xc4]), "unknown string encoding 4", 10);
+    says(redis().raw([0, 0x82]), "unknown length encoding 130", 10);
+    says(redis().raw([0xfe, 0xc0]), "expected a number, found the encoding of a string", 9);
+    says(redis().key(18, "l").lens(&[1, 3]).string(""), "unknown list node 3", 13);
+    says(redis().key(7, "m").lens(&[1, 6]), "unknown part of a module's value 6", 13);
+    says(redis().key(28, "a").lens(&[1, 0, 0, 4]), "unknown array element 4", 16);
+    says(redis().key(20, "s").string(b"\x08\0\0\0\x01\0\xf5\xff"), "unknown listpack encoding 245", 19);
+    says(redis().key(10, "s").string(b"\x0d\0\0\0\x0a\0\0\0\x01\0\0\xff\xff"), "unknown ziplist encoding 255", 23);
+    says(redis().key(11, "s").string(b"\x03\0\0\0\0\0\0\0"), "unknown intset width 3", 13);
+}
+
+#[test]
+fn compression_that_lies() {
+    let packed =
+        |length: u64, bytes: &[u8]| redis().key(0, "k").raw([0xc3]).len(bytes.len() as u64).len(length).raw(bytes);
+    let at = 15;
+    says(packed(5, b"\x00a\x40\x01"), "a reference points before the beginning", at + 2);
+    says(packed(5, b"\x00a\x20\x00\x01bc"), "a run of literal bytes goes beyond the declared length", at + 4);
+    says(packed(3, b"\x00a\x20\x00"), "a reference gives more than the declared length", at + 2);
+    says(packed(9, b"\x00a\x20\x00"), "it ends before the declared length is reached", at + 4);
+    says(packed(9, b"\x00a\x20"), "it ends before the declared length is reached", at + 2);
+    says(packed(9, b"\x00a\xe0\x00"), "it ends before the declared length is reached", at + 2);
+    says(packed(9, b"\x05abc"), "a run of literal bytes goes beyond the end", at);
+    says(packed(1, b"\x00abc"), "bytes are left over", at + 2);
+    says(packed(0, b"\x00a"), "at least one byte", 12);
+    says(packed(1, b""), "at least one byte", 12);
+    // The same inside a packed value.
+    let good = crate::build::compress(&listpack(&atoms!["aaaaaaaaaaaaaaaaa"]));
+    let more = [&good[..], b"\x00x"].concat();
+    let blob = redis().key(20, "s").raw([0xc3]).len(more.len() as u64).len(26).raw(&more);
+    says(blob, "bytes are left over", at + good.len() as u64);
+}
+
+#[test]
+fn packed_values_that_lie() {
+    let set = |blob: &[u8]| redis().key(20, "s").string(blob);
+    let list = |blob: &[u8]| redis().key(10, "l").string(blob);
+    let (lp, zl) = (listpack(&atoms!["abc", 1]), ziplist(&atoms!["abc", 1]));
+    let with = |blob: &[u8], at: usize, byte: u8| {
+        let mut blob = blob.to_vec();
+        blob[at] = byte;
+        blob
+    };
+    says(set(&with(&lp, 0, 99)), "bytes of a packed value: 99 declared, 14 found", 13);
+    says(set(&with(&lp, 4, 3)), "elements of a packed value: 3 declared, 2 found", 26);
+    says(
+        set(&with(&lp, 6, 0x8a)),
+        "an element of 12 bytes or more reaches beyond its container, which ends after 8",
+        19,
+    );
+    says(set(&with(&lp, 10, 9)), "size behind a listpack's element: 9 declared, 4 found", 19);
+    says(set(&with(&lp, 13, 1)), "reaches beyond its container", 26);
+    says(set(&with(&lp, 6, 0xff)), "bytes up to the end mark of a packed value: 14 declared, 7 found", 19);
+    says(set(b"\x06\0\0\0\0"), "header of 6 bytes or more reaches beyond its container, which ends after 5", 13);
+    says(list(&with(&zl, 10, 7)), "bytes of the element before, in a ziplist: 7 declared, 0 found", 23);
+    says(list(&with(&zl, 4, 11)), "place of the last element of a ziplist: 11 declared, 15 found", 30);
+    says(list(&with(&zl, 11, 0x3f)), "reaches beyond its container", 23);
+    says(redis().key(11, "s").string(&intset(4, &[1])[..11]), "bytes of a packed value: 12 declared, 11 found", 13);
+    says(redis().key(9, "h").string(b"\x01\x01f\xff"), "elements of a packed value: 2 declared, 1 found", 16);
+    says(redis().key(9, "h").string(b"\xfe\x01f\xff"), "a value for each field", 16);
+    says(redis().key(16, "h").string(listpack(&atoms!["f"])), "whole rows", 23);
+    says(redis().key(17, "z").string(listpack(&atoms!["f", "x"])), "invalid score: expected a number", 25);
+    says(redis().key(16, "h").raw([0xc0, 7]), "found an integer", 12);
+    // Nested: a good compression over a bad listpack.
+    says(redis().key(20, "s").lzf(with(&lp, 0, 99)), "99 declared, 14 found", 15);
+}
+
+#[test]
+fn streams_that_lie() {
+    let stream = |atoms: &[crate::build::Atom]| {
+        redis().key(15, "s").len(1).raw([16]).id(1, 1).string(listpack(atoms)).lens(&[0, 0, 0, 0])
+    };
+    let message = |atoms: &[crate::build::Atom]| error(stream(atoms)).0;
+    assert!(message(&atoms![2, 0, 0, 0, 0, 0, 0, 0, 4]).contains("entries of a stream's node: 2 declared, 1 found"));
+    assert!(message(&atoms![1, 1, 0, 0, 0, 0, 0, 0, 4]).contains("deleted entries of a stream's node: 1 declared"));
+    assert!(message(&atoms![0, 0, 0, 1]).contains("0 after the shared fields"));
+    assert!(message(&atoms![1, 0, 1, "f", 0, 2, 0, 0]).contains("whole entries"));
+    assert!(message(&atoms![1, 0, -1]).contains("not below 0"));
+    assert!(message(&atoms!["x"]).contains("an integer in a node's listpack"));
+    says(redis().key(15, "s").len(1).string("short"), "a node's key of 16 bytes", 13);
+}
+
+#[test]
+fn a_wrong_checksum_is_told_in_full() {
+    let mut bytes = redis().key(0, "k").string("v").end();
+    bytes[11] = b'l';
+    let error = run(&bytes, &[]).1.unwrap_err();
+    assert!(matches!(error.kind, RdbErrorKind::Checksum { .. }));
+    assert_eq!(error.offset, bytes.len() as u64 - 8);
+    let (seen, end) = run_with(Decoder::new().without_checksum(), &bytes, &[]);
+    assert_eq!(end, Ok(bytes.len()));
+    assert_eq!(format!("{:?}", seen.last().unwrap()), "End(Ignored)");
+}
+
+#[test]
+fn a_version_from_the_future_can_be_tried() {
+    let bytes = File::new("REDIS0079").key(0, "k").string("v").end();
+    let (seen, end) = run_with(Decoder::new().any_version(), &bytes, &[]);
+    assert_eq!(end, Ok(bytes.len()));
+    assert_eq!(seen[2], Seen::Text(Role::Value, b"v".to_vec()));
+}
+
+#[test]
+fn what_is_damaged_can_be_passed_over() {
+    let mut broken = listpack(&atoms!["a", "b", "c", "d"]);
+    broken[12] = 0xf5;
+    let bad_text = [&[0xc3][..], &len(4), &len(50), b"\x00a\x40\x09"].concat();
+    let long = [&[0xc3][..], &len(5), &len(1 << 40), b"\x01ab\xe0\x00"].concat();
+    let bytes = redis()
+        .key(16, "h")
+        .string(&broken)
+        .key(20, "s")
+        .lzf(&broken)
+        .key(18, "l")
+        .lens(&[2, 2])
+        .string(&broken)
+        .len(1)
+        .string("whole")
+        .key(2, "t")
+        .len(2)
+        .raw(&bad_text)
+        .string("member")
+        .key(0, "u")
+        .raw(&long)
+        .key(0, "k")
+        .string("v")
+        .end();
+    let (seen, end) = run_with(Decoder::new().skip_damaged(), &bytes, &[]);
+    assert_eq!(end, Ok(bytes.len()));
+    let told: Vec<String> = seen
+        .iter()
+        .map(|seen| match seen {
+            Seen::Other(text) if text.starts_with("Skipped") => {
+                text.split("bytes: ").last().unwrap().replace(" }", " skipped")
+            }
+            Seen::Other(text) => text.clone(),
+            Seen::Text(_, bytes) | Seen::Key(bytes, _) | Seen::Raw(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+        })
+        .collect();
+    assert_eq!(
+        told[1..].join(" "),
+        "h a b 19 skipped KeyEnd s a b 20 skipped KeyEnd l a b 19 skipped whole KeyEnd t 4 skipped member KeyEnd \
+         u ab 5 skipped KeyEnd k v KeyEnd End(Verified)"
+    );
+    assert_eq!(run_with(Decoder::new().skip_damaged(), &bytes, &one_byte_at_a_time(&bytes)), (seen, end));
+}
+
+#[test]
+fn an_error_names_its_place_in_the_whole() {
+    let mut decoder = Decoder::new().starting_at(1000);
+    let bytes = redis().number(100).0;
+    let mut input = &bytes[..];
+    assert!(matches!(decoder.next(&mut input), Ok(redtail::Status::Complete(Item::Start(_)))));
+    let error = decoder.next(&mut input).unwrap_err();
+    assert_eq!(error.offset, 1009);
+    assert!(error.to_string().ends_with(", at byte 1009 of the snapshot"), "{error}");
+}

@@ -1,0 +1,113 @@
+//! Drives the decoder over bytes that arrive in pieces.
+
+use redtail::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, Role, WHOLE_TEXT};
+
+/// An item by value, with strings and raw bytes put together.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Seen {
+    Text(Role, Vec<u8>),
+    /// The name, and everything else there is about the key.
+    Key(Vec<u8>, String),
+    Raw(Vec<u8>),
+    Other(String),
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |bytes: &[u8]| format!("{} ({})", bytes[..bytes.len().min(60)].escape_ascii(), bytes.len());
+        match self {
+            Self::Text(role, bytes) => write!(f, "{role:?} {}", short(bytes)),
+            Self::Key(name, rest) => write!(f, "Key {} {rest}", short(name)),
+            Self::Raw(bytes) => write!(f, "Raw {}", short(bytes)),
+            Self::Other(text) => write!(f, "{text}"),
+        }
+    }
+}
+
+/// What a decoder makes of `bytes`, of which as many have arrived as each of `cuts` says, then all. Gives the bytes used up.
+pub(crate) fn run_with(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+    let (mut seen, mut used) = (Vec::new(), 0);
+    let mut whole_by = 0;
+    for &arrived in cuts.iter().chain([&bytes.len()]) {
+        loop {
+            let shown = &bytes[used..arrived];
+            let poll = match decoder.poll(shown) {
+                Ok(poll) => poll,
+                Err(error) => {
+                    assert_eq!(decoder.poll(shown), Err(error), "an error is final");
+                    assert_eq!(decoder.finish(), Err(error));
+                    return (seen, Err(error));
+                }
+            };
+            used += poll.used();
+            assert_eq!(decoder.offset(), used as u64);
+            match poll {
+                Poll::Complete { .. } => {
+                    assert!(arrived >= whole_by, "more bytes were asked for than needed");
+                    take(&mut seen, decoder.item(shown).unwrap());
+                }
+                Poll::Incomplete { needed, .. } => {
+                    assert!(decoder.item(shown).is_none());
+                    assert_eq!(needed == 0, decoder.is_over());
+                    assert!(arrived - used < MIN_INPUT || decoder.is_over(), "{} bytes are held", arrived - used);
+                    whole_by = arrived + needed;
+                    break;
+                }
+            }
+        }
+    }
+    let end = decoder.finish().map(|()| used);
+    (seen, end)
+}
+
+pub(crate) fn run(bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+    run_with(Decoder::new(), bytes, cuts)
+}
+
+pub(crate) fn one_byte_at_a_time(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).collect()
+}
+
+fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
+    match item {
+        Item::Key(key) => {
+            assert!(key.name.is_first());
+            assert!(key.name.is_whole() || key.name.length > WHOLE_TEXT as u64);
+            let rest = key_facts(key.database, key.number, key.expire_at_ms, key.idle_s, key.frequency);
+            seen.push(Seen::Key(key.name.bytes.to_vec(), format!("{:?} {rest}", key.kind)));
+        }
+        Item::Text(text) => {
+            assert!(text.is_whole() || text.length > WHOLE_TEXT as u64, "a short string in pieces: {text:?}");
+            if text.is_first() {
+                assert_ne!(text.role, Role::KeyName);
+                return seen.push(Seen::Text(text.role, text.bytes.to_vec()));
+            }
+            assert!(!text.bytes.is_empty());
+            let Some(Seen::Text(_, bytes) | Seen::Key(bytes, _)) = seen.last_mut() else { panic!("{text:?}") };
+            assert_eq!(bytes.len() as u64, text.at);
+            bytes.extend_from_slice(text.bytes);
+            assert_eq!(bytes.len() as u64 == text.length, text.is_last());
+        }
+        Item::Raw { bytes: raw, last } => {
+            assert!(!raw.is_empty());
+            match seen.last_mut() {
+                Some(Seen::Raw(bytes)) => bytes.extend_from_slice(raw),
+                _ => seen.push(Seen::Raw(raw.to_vec())),
+            }
+            if last {
+                seen.push(Seen::Other("end of raw bytes".into()));
+            }
+        }
+        item => seen.push(Seen::Other(format!("{item:?}"))),
+    }
+}
+
+pub(crate) fn key_facts(
+    database: u64,
+    number: u8,
+    expire_at_ms: Option<i64>,
+    idle_s: Option<u64>,
+    frequency: Option<u8>,
+) -> String {
+    format!("db {database} type {number} expires {expire_at_ms:?} idle {idle_s:?} frequency {frequency:?}")
+}
