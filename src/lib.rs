@@ -49,6 +49,9 @@
     allow(rustdoc::broken_intra_doc_links, reason = "this page speaks of the whole crate")
 )]
 
+#[cfg(feature = "capi")]
+#[doc(hidden)]
+pub mod capi;
 mod error;
 mod excerpt;
 mod limits;

@@ -250,7 +250,7 @@ impl<T: Transport> Follower<T> {
             connector,
             login,
             link: None,
-            ring: Ring::with_capacity(buffer),
+            ring: Ring::try_with_capacity(buffer)?,
             ring_base: buffer,
             // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),

@@ -39,6 +39,17 @@ impl Ring {
         Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0 }
     }
 
+    /// The same, where a lack of memory is an error to report.
+    ///
+    /// # Errors
+    /// [`Full::Memory`].
+    pub fn try_with_capacity(capacity: usize) -> Result<Self, Full> {
+        let mut storage = Vec::new();
+        storage.try_reserve_exact(capacity).map_err(|_| Full::Memory { wanted: capacity })?;
+        storage.resize(capacity, 0);
+        Ok(Self { storage, start: 0, end: 0, moved: 0 })
+    }
+
     /// The bytes filled in and not yet consumed. Borrowed until the next change.
     pub fn readable(&self) -> &[u8] {
         self.storage.get(self.start..self.end).unwrap_or_default()

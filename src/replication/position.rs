@@ -26,6 +26,12 @@ impl ReplicationId {
         id.iter().all(u8::is_ascii_hexdigit).then_some(Self(id))
     }
 
+    #[cfg(feature = "capi")]
+    #[inline]
+    pub(crate) const fn as_bytes(&self) -> &[u8; 40] {
+        &self.0
+    }
+
     /// The 40 digits.
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::iter::FusedIterator;
-use core::slice;
 
 use super::Quoted;
 use super::number::{self, Length};
@@ -42,13 +41,12 @@ impl<'a> Command<'a> {
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         match self.spans.get(index) {
-            Some(&span) => at(self.raw, span),
-            None => self.arg_beyond(index),
+            Some(&span) => self.at(span),
+            None => {
+                let beyond = index.checked_sub(self.spans.len())?;
+                self.args_from(self.spans.len()).nth(beyond)
+            }
         }
-    }
-
-    fn arg_beyond(&self, index: usize) -> Option<&'a [u8]> {
-        Args { kept: [].iter(), ..self.args() }.nth(index.checked_sub(self.spans.len())?)
     }
 
     /// The name as it was sent.
@@ -69,15 +67,25 @@ impl<'a> Command<'a> {
     #[must_use]
     #[inline]
     pub fn args(&self) -> Args<'a> {
-        let beyond = self.argc.saturating_sub(self.spans.len());
-        Args { command: *self, kept: self.spans.iter(), beyond, end: None }
+        self.args_from(0)
     }
-}
 
-#[inline]
-fn at(raw: &[u8], span: Span) -> Option<&[u8]> {
-    let start = span.start as usize;
-    raw.get(start..start.checked_add(span.length as usize)?)
+    #[inline]
+    fn args_from(&self, index: usize) -> Args<'a> {
+        Args { command: *self, index, walked: None }
+    }
+
+    /// The arguments from a place on that a walk over the same command has reached.
+    #[cfg(feature = "capi")]
+    pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
+        Args { command: *self, index: place.index, walked: place.walked }
+    }
+
+    #[inline]
+    fn at(&self, span: Span) -> Option<&'a [u8]> {
+        let start = span.start as usize;
+        self.raw.get(start..start.checked_add(span.length as usize)?)
+    }
 }
 
 impl fmt::Display for Command<'_> {
@@ -120,11 +128,9 @@ impl<'a> IntoIterator for Command<'a> {
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,
-    kept: slice::Iter<'a, Span>,
-    /// Arguments after those that the parser kept the places of.
-    beyond: usize,
-    /// Where the last of them that was walked over ends.
-    end: Option<usize>,
+    index: usize,
+    /// End of the last argument that lies beyond the tape.
+    walked: Option<usize>,
 }
 
 impl<'a> Iterator for Args<'a> {
@@ -132,55 +138,69 @@ impl<'a> Iterator for Args<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        match self.kept.next() {
-            Some(&span) => match at(self.command.raw, span) {
-                None => self.stop(),
-                arg => arg,
-            },
-            None if self.beyond == 0 => None,
-            None => self.walk(),
+        if self.index >= self.command.argc {
+            return None;
         }
+        let arg = match self.command.spans.get(self.index) {
+            Some(&span) => self.command.at(span),
+            None => self.walk(),
+        };
+        // A command that was built over other bytes than it was found in ends early, at worst.
+        self.index = if arg.is_some() { self.index + 1 } else { self.command.argc };
+        arg
     }
 
-    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.kept.len() + self.beyond;
+        let left = self.command.argc.saturating_sub(self.index);
         (left, Some(left))
     }
+
+    /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
+        let mut folded = begin;
+        for &span in self.command.spans.get(self.index..).unwrap_or_default() {
+            let Some(arg) = self.command.at(span) else { return folded };
+            folded = each(folded, arg);
+        }
+        self.index = self.index.max(self.command.spans.len());
+        for arg in self {
+            folded = each(folded, arg);
+        }
+        folded
+    }
+}
+
+/// Where a walk over arguments stands, without the borrow.
+#[cfg(feature = "capi")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    index: usize,
+    walked: Option<usize>,
 }
 
 impl<'a> Args<'a> {
+    #[cfg(feature = "capi")]
+    pub(crate) fn place(&self) -> Place {
+        Place { index: self.index, walked: self.walked }
+    }
+
     fn walk(&mut self) -> Option<&'a [u8]> {
-        let before = match self.end {
+        let raw = self.command.raw;
+        let before = match self.walked {
             Some(end) => end,
             None => self.command.spans.last().map(|span| span.start as usize + span.length as usize)?,
         };
-        let Some((arg, end)) = walked(self.command.raw, before) else {
-            return self.stop();
+        // CR LF and `$`
+        let line = before.checked_add(3)?;
+        let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
+            return None;
         };
-        self.beyond -= 1;
-        self.end = Some(end);
-        Some(arg)
+        let start = line.checked_add(end)?;
+        let stop = start.checked_add(usize::try_from(value).ok()?)?;
+        self.walked = Some(stop);
+        raw.get(start..stop)
     }
-
-    /// A command that was built over other bytes than it was found in ends early, at worst.
-    #[cold]
-    fn stop(&mut self) -> Option<&'a [u8]> {
-        (self.kept, self.beyond) = ([].iter(), 0);
-        None
-    }
-}
-
-/// The argument after the one that ends at `before`, and where it ends.
-fn walked(raw: &[u8], before: usize) -> Option<(&[u8], usize)> {
-    // CR LF and `$`
-    let line = before.checked_add(3)?;
-    let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
-        return None;
-    };
-    let start = line.checked_add(end)?;
-    let stop = start.checked_add(usize::try_from(value).ok()?)?;
-    Some((raw.get(start..stop)?, stop))
 }
 
 impl ExactSizeIterator for Args<'_> {}

@@ -153,7 +153,7 @@ impl CommandParser {
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         let mut skipped = 0;
         Ok(match self.advance(input, &mut skipped)? {
@@ -209,7 +209,7 @@ impl CommandParser {
     }
 
     /// Skips what stands between commands, then goes on with the command.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         match self.known(input) {
             Some(_) => Ok(Advance::Whole),
@@ -284,7 +284,7 @@ impl CommandParser {
         error
     }
 
-    #[inline]
+    #[inline(always)]
     fn between(&mut self, rest: &[u8]) -> Result<Between, Fault> {
         if rest.first() != Some(&b'*') {
             return self.no_command(rest);

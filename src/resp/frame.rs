@@ -246,7 +246,7 @@ impl<'a> Frame<'a> {
     }
 
     /// What a scalar holds, whatever its kind.
-    pub(super) fn payload(&self) -> &'a [u8] {
+    pub(crate) fn payload(&self) -> &'a [u8] {
         match self.element() {
             Some(Element::Scalar { payload, .. }) => payload,
             _ => &[],

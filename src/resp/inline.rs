@@ -44,6 +44,19 @@ pub struct InlineArgs<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> InlineArgs<'a> {
+    /// From the rest of a line on, as another walk has left it.
+    #[cfg(feature = "capi")]
+    pub(crate) fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    #[cfg(feature = "capi")]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
 impl<'a> Iterator for InlineArgs<'a> {
     type Item = InlineArg<'a>;
 
@@ -74,6 +87,12 @@ pub struct InlineArg<'a> {
 }
 
 impl<'a> InlineArg<'a> {
+    /// A word of a line, as [`raw`](Self::raw) gave it.
+    #[cfg(feature = "capi")]
+    pub(crate) fn new(raw: &'a [u8]) -> Self {
+        Self { raw }
+    }
+
     /// The word as it stands in the line, with its quotes.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {

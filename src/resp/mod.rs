@@ -55,6 +55,8 @@ mod tape;
 mod templates;
 mod tokens;
 
+#[cfg(feature = "capi")]
+pub(crate) use self::{command::Place, tokens::Nesting};
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_command, encoded_len};

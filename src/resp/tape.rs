@@ -131,7 +131,7 @@ impl Tape {
 
     /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of what may
     /// come after an empty command.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
         if let Some((argc, at)) = quick_count(command)
             && argc as u64 <= self.limits.arguments
@@ -142,6 +142,7 @@ impl Tape {
         self.any_count(command, follows)
     }
 
+    #[inline(never)]
     fn any_count(&mut self, command: &[u8], follows: usize) -> Result<Count, Fault> {
         let limit = self.limits.arguments;
         let too_many = |count| Fault::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1);

@@ -58,28 +58,7 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        if self.nesting.close() {
-            return Some(Token::End);
-        }
-        let before = self.rest;
-        let element = if self.nesting.is_done() { None } else { element(before) };
-        self.rest = element.as_ref().map_or(&[], Element::rest);
-        Some(match element? {
-            Element::Scalar { rest, .. } => {
-                self.nesting.scalar();
-                Token::Scalar(Frame::new(before.get(..before.len() - rest.len())?))
-            }
-            Element::Open { kind, count, .. } => {
-                self.nesting.open(kind, count);
-                Token::Begin { kind, count: count.map(|count| count as usize) }
-            }
-            Element::Chunk { payload, .. } => Token::Chunk(payload),
-            Element::Close { .. } => {
-                self.nesting.end();
-                self.nesting.close();
-                Token::End
-            }
-        })
+        self.nesting.next(&mut self.rest)
     }
 }
 
@@ -167,8 +146,10 @@ fn walk(bytes: &[u8], done: impl Fn(&Nesting) -> bool) -> Option<&[u8]> {
 }
 
 /// How many elements are still to come at each level. Level 0 holds the frame itself.
+///
+/// It borrows nothing, so that a walk can be kept where a borrow can't.
 #[derive(Debug, Clone)]
-struct Nesting {
+pub(crate) struct Nesting {
     left: [u32; MAX_DEPTH + 3],
     depth: usize,
 }
@@ -177,10 +158,42 @@ struct Nesting {
 const STREAMED: u32 = u32::MAX;
 
 impl Nesting {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut left = [0; MAX_DEPTH + 3];
         left[0] = 1;
         Self { left, depth: 0 }
+    }
+
+    /// The next step of a walk over `rest`, which began at a frame and is moved on.
+    pub(crate) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Token<'a>> {
+        if self.close() {
+            return Some(Token::End);
+        }
+        let before = *rest;
+        let element = if self.is_done() { None } else { element(before) };
+        *rest = element.as_ref().map_or(&[], Element::rest);
+        Some(match element? {
+            Element::Scalar { rest, .. } => {
+                self.scalar();
+                Token::Scalar(Frame::new(before.get(..before.len() - rest.len())?))
+            }
+            Element::Open { kind, count, .. } => {
+                self.open(kind, count);
+                Token::Begin { kind, count: count.map(|count| count as usize) }
+            }
+            Element::Chunk { payload, .. } => Token::Chunk(payload),
+            Element::Close { .. } => {
+                self.end();
+                self.close();
+                Token::End
+            }
+        })
+    }
+
+    /// How many aggregates are open.
+    #[cfg(feature = "capi")]
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
 
     fn scalar(&mut self) {

@@ -251,11 +251,13 @@ fn an_acknowledgement_goes_out_each_second() {
 #[test]
 fn credentials_are_asked_for_at_every_connect() {
     let (heard, hears) = mpsc::channel();
+    let mut offset = 100;
     let peer = Peer::start(move |talk| {
         heard.send(talk.hear().unwrap()).unwrap();
         talk.say("+OK\r\n");
-        talk.handshake(&info(100));
+        talk.handshake(&info(offset));
         talk.say(format!("+CONTINUE\r\n{INCR}"));
+        offset += INCR.len() as u64;
         talk.close();
         true
     });

@@ -71,6 +71,48 @@ fn a_slow_consumer_without_one_is_cut_and_comes_back() {
     assert_eq!(lost.len(), 1, "{lost:?}");
 }
 
+/// A consumer that works for seconds on the first bytes of a snapshot, when the primary has long sent the last. Gives how often it was
+/// cut off before it came to the stream.
+fn work_long_on_a_snapshot(kind: Kind, beats: bool) -> usize {
+    let server = Server::start_with(kind, &["--repl-timeout", "2"]);
+    count(&server, "k", 0..20);
+    let mut follower = follow(&server).start(Start::Snapshot).connect().expect("connect");
+    let handle = follower.handle();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        if beats {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    handle.heartbeat().expect("the link lives");
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            });
+        }
+        let (mut first, mut lost) = (true, 0);
+        loop {
+            match follower.next().expect("it follows").expect("it is not stopped") {
+                Event::SnapshotBytes(_) if std::mem::take(&mut first) => std::thread::sleep(Duration::from_secs(5)),
+                Event::SnapshotEnd(_) => drop(server.call(&["SET", "k", "v"])),
+                Event::Disconnected(_) => lost += 1,
+                Event::Command(_) => break,
+                _ => {}
+            }
+        }
+        done.store(true, Ordering::Release);
+        lost
+    })
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_slow_consumer_of_a_snapshot_needs_a_heartbeat_too() {
+    for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
+        assert_eq!(work_long_on_a_snapshot(kind, true), 0, "{kind:?}");
+    }
+    // What it had received already was the whole snapshot, so it can go on.
+    assert_eq!(work_long_on_a_snapshot(Kind::Redis70, false), 1);
+}
+
 /// Between the keys of a slow snapshot the primary says nothing for longer than its own patience with us.
 #[test]
 #[ignore = "needs real servers: tests/run"]

@@ -50,6 +50,16 @@ fn whole_commands_and_frames() {
     let fits = [b"*2\r\n$90\r\n" as &[u8], &[b'x'; 90], b"\r\n$92\r\n", &[b'y'; 92], b"\r\n"].concat();
     assert_eq!(command(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
     assert_eq!(frame(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
+    // Also where the limit for bulk strings leaves the short way open.
+    let limits = Limits { command: 200, ..Limits::DEFAULT };
+    for bytes in [&two[..], &[&two[..], &[b'y'; 500]].concat()] {
+        assert_eq!(CommandParser::stream().with_limits(limits).starting_at(500).poll(bytes), over(201, 602));
+    }
+    // The first thing wrong is the same at once and byte by byte.
+    let limits = Limits { command: 6, ..Limits::DEFAULT };
+    let expected = Err(error(ProtocolErrorKind::CommandTooLong { length: 7, limit: 6 }, 4));
+    assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n(x"), expected);
+    assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n("), expected);
     // A long prefix in the same buffer does not loosen it.
     assert_eq!(command(&[&two[..], &[b'y'; 500]].concat()), over(201, 602));
     // Aggregates without end: the first element that passes the limit is named.

@@ -222,6 +222,23 @@ fn right_ones_are_whole_and_wrong_ones_are_wrong() {
     INLINE.iter().take(10).for_each(|sample| whole(Mode::Requests, sample));
 }
 
+/// Heads of one, two and three digits are read eight bytes at a time: each byte of them is tried with every value.
+#[test]
+fn every_value_of_every_byte_of_a_head() {
+    let payload = |length: usize| format!("${length}\r\n{}\r\n", "p".repeat(length));
+    let few = ["*3\r\n", &payload(1), &payload(12), &payload(123)].concat();
+    let many = ["*12\r\n", &payload(2).repeat(12)].concat();
+    for command in [few, many] {
+        let heads = (0..command.len()).filter(|&at| command.as_bytes()[at] != b'p');
+        for (at, value) in heads.flat_map(|at| (0..=255).map(move |value| (at, value))) {
+            let mut bytes = command.clone().into_bytes();
+            bytes[at] = value;
+            feed::check(Mode::Stream, &bytes, &[], Limits::DEFAULT);
+            feed::check(Mode::Frames, &bytes, &[], Limits::DEFAULT);
+        }
+    }
+}
+
 /// A reply may have attributes, and a push may come between any two.
 #[test]
 fn attributes_before_every_reply_and_pushes_between() {

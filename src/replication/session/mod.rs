@@ -465,7 +465,7 @@ impl Session {
         }
     }
 
-    const fn is_linked(&self) -> bool {
+    pub(crate) const fn is_linked(&self) -> bool {
         !matches!(self.phase, Phase::Offline | Phase::Down { .. } | Phase::Failed(_) | Phase::Ended)
     }
 

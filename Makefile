@@ -1,0 +1,50 @@
+# Builds and installs the C library. The Rust crate needs none of this: cargo is enough there.
+#
+#   make                          target/release/libredtail.a and libredtail.so
+#   make check                    the tests of the C interface (needs cc and g++)
+#   make install PREFIX=/usr/local DESTDIR=
+#   make uninstall
+#   make header                   include/redtail.h anew, after a change in src/capi
+
+PREFIX     = /usr/local
+LIBDIR     = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+DESTDIR    =
+CARGO      = cargo
+INSTALL    = install
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+MAJOR   := $(firstword $(subst ., ,$(VERSION)))
+BUILT   := $(or $(CARGO_TARGET_DIR),target)/release
+SONAME  := libredtail.so.$(MAJOR)
+
+# Cargo knows best whether there is something to do.
+.PHONY: all check install uninstall header
+all:
+	$(CARGO) rustc --release --lib --features capi --crate-type cdylib,staticlib -- -Clink-arg=-Wl,-soname,$(SONAME)
+
+check:
+	$(CARGO) test --features capi,header --test capi
+	$(CARGO) test --features capi --lib capi
+
+header:
+	REDTAIL_HEADER=include/redtail.h $(CARGO) check --features header
+
+fill = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|'
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
+	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(BUILT)/libredtail.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(BUILT)/libredtail.so $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
+	ln -sf libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libredtail.so
+	$(fill) packaging/redtail.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc
+	$(fill) packaging/redtail-config.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/redtail/redtail-config.cmake
+	$(fill) packaging/redtail-config-version.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/redtail/redtail-config-version.cmake
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/redtail.h $(DESTDIR)$(INCLUDEDIR)/redtail.hpp
+	rm -f $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so $(DESTDIR)$(LIBDIR)/$(SONAME)
+	rm -f $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc
+	rm -rf $(DESTDIR)$(LIBDIR)/cmake/redtail

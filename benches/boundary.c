@@ -1,0 +1,64 @@
+/* The work of benches/boundary.rs through the C interface: "boundary WAY ROUNDS FILE". Prints the sum of all argument lengths. */
+#include <redtail.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t sum;
+
+static int each(void *context, const redtail_item *item) {
+    (void)context;
+    for (size_t i = 0; i < item->argc; i++)
+        sum += item->args[i].len;
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 4)
+        return 2;
+    long rounds = atol(argv[2]);
+    FILE *file = fopen(argv[3], "rb");
+    char *bytes = malloc(1 << 20);
+    size_t size = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    redtail_slice args[64];
+    if (strcmp(argv[1], "session") == 0) {
+        redtail_session *session = redtail_session_new_recorded(NULL, 0);
+        const redtail_event *event;
+        const char *head = "+CONTINUE\r\n";
+        size_t room;
+        char *space;
+        redtail_session_space(session, &space, &room);
+        memcpy(space, head, strlen(head));
+        redtail_session_received(session, strlen(head));
+        while (redtail_session_next(session, 0, &event) == REDTAIL_OK) {}
+        for (long round = 0; round < rounds; round++)
+            for (size_t at = 0; at < size;) {
+                redtail_session_space(session, &space, &room);
+                room = room < size - at ? room : size - at;
+                memcpy(space, bytes + at, room);
+                redtail_session_received(session, room);
+                at += room;
+                while (redtail_session_next(session, 0, &event) == REDTAIL_OK)
+                    for (size_t i = 0; i < event->argc; i++)
+                        sum += event->args[i].len;
+            }
+        redtail_session_free(session);
+    } else {
+        redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+        const redtail_item *item;
+        for (long round = 0; round < rounds; round++) {
+            redtail_slice input = {bytes, size};
+            if (strcmp(argv[1], "batch") == 0)
+                redtail_parser_batch(parser, &input, args, 64, each, NULL);
+            else
+                while (redtail_parser_next(parser, &input, args, 64, &item) == REDTAIL_OK)
+                    for (size_t i = 0; i < item->argc; i++)
+                        sum += item->args[i].len;
+        }
+        redtail_parser_free(parser);
+    }
+    printf("%zu\n", sum);
+    free(bytes);
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* Reads what a server answers from standard input and prints it as a tree:
+ *
+ *     printf 'PING\r\nCONFIG GET port\r\n' | nc localhost 6379 | parse
+ */
+#include <redtail.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_frame(redtail_parser *parser) {
+    const redtail_token *token;
+    while (redtail_parser_next_token(parser, &token) == REDTAIL_OK) {
+        if (token->step == REDTAIL_TOKEN_END)
+            continue;
+        printf("%*s", (int)token->depth * 2, "");
+        if (token->step == REDTAIL_TOKEN_CHUNK)
+            printf("... %.*s\n", (int)token->bytes.len, token->bytes.data);
+        else
+            switch (token->kind) {
+            case REDTAIL_KIND_ARRAY: printf("array\n"); break;
+            case REDTAIL_KIND_MAP: printf("map\n"); break;
+            case REDTAIL_KIND_SET: printf("set\n"); break;
+            case REDTAIL_KIND_PUSH: printf("push\n"); break;
+            case REDTAIL_KIND_ATTRIBUTE: printf("attribute\n"); break;
+            case REDTAIL_KIND_NULL: printf("null\n"); break;
+            case REDTAIL_KIND_INTEGER: printf("%lld\n", (long long)token->integer); break;
+            case REDTAIL_KIND_BOOLEAN: printf("%s\n", token->integer ? "true" : "false"); break;
+            case REDTAIL_KIND_DOUBLE: printf("%g\n", token->number); break;
+            case REDTAIL_KIND_ERROR:
+            case REDTAIL_KIND_BULK_ERROR: printf("error: %.*s\n", (int)token->bytes.len, token->bytes.data); break;
+            default: printf("\"%.*s\"\n", (int)token->bytes.len, token->bytes.data); break;
+            }
+    }
+}
+
+int main(void) {
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    size_t size = 4096, filled = 0, count;
+    char *buffer = malloc(size);
+    int status = parser && buffer ? REDTAIL_NEED_MORE : REDTAIL_ERROR_MEMORY;
+
+    while (status == REDTAIL_NEED_MORE && (count = fread(buffer + filled, 1, size - filled, stdin)) > 0) {
+        const redtail_item *frame;
+        redtail_slice unread;
+        unread.data = buffer;
+        unread.len = filled += count;
+        while ((status = redtail_parser_next(parser, &unread, NULL, 0, &frame)) == REDTAIL_OK)
+            print_frame(parser);
+        memmove(buffer, unread.data, filled = unread.len); /* what is not whole yet stays, at the front */
+        if (filled == size) {
+            char *larger = realloc(buffer, size * 2);
+            if (larger == NULL)
+                break;
+            buffer = larger;
+            size *= 2;
+        }
+    }
+    if (status < 0)
+        fprintf(stderr, "parse: %s\n", redtail_parser_message(parser));
+    else if (filled > 0)
+        fprintf(stderr, "parse: the input ends within a frame\n");
+    redtail_parser_free(parser);
+    free(buffer);
+    return status < 0 || filled > 0;
+}

@@ -1,0 +1,49 @@
+// Prints every write of a server as it happens, until Ctrl-C: "tail 127.0.0.1:6379 [POSITION]".
+#include <csignal>
+#include <iostream>
+#include <redtail.hpp>
+
+static const redtail::handle *stopper;
+
+int main(int argc, char **argv) try {
+    redtail::options options;
+    std::optional<redtail::position> from;
+    if (argc > 2) {
+        from.emplace(argv[2]); // throws if it is none
+        options.start = REDTAIL_START_AT;
+        options.position = &from->c();
+    }
+
+    redtail::follower follower(options);
+    const redtail::handle handle = follower.handle();
+    stopper = &handle;
+    std::signal(SIGINT, [](int) { stopper->stop(); });
+    std::signal(SIGTERM, [](int) { stopper->stop(); });
+
+    follower.connect(argc > 1 ? argv[1] : "127.0.0.1:6379");
+    for (const redtail::event &event : follower) { // ends when it was stopped; throws when something failed
+        switch (event.kind()) {
+        case REDTAIL_EVENT_ATTACHED:
+            std::cerr << "following " << (event->attached->server ? event->attached->server : "a server") << '\n';
+            break;
+        case REDTAIL_EVENT_COMMAND:
+            std::cout << event.offset();
+            for (std::string_view argument : event.args())
+                std::cout << ' ' << argument;
+            std::cout << std::endl;
+            break;
+        case REDTAIL_EVENT_DISCONNECTED:
+        case REDTAIL_EVENT_GAP:
+            std::cerr << follower.message() << '\n';
+            break;
+        default:
+            break; // kinds are added in minor versions
+        }
+    }
+    if (auto position = follower.position())
+        std::cerr << "go on from " << position->text() << '\n';
+    return 0;
+} catch (const redtail::error &error) {
+    std::cerr << "tail: " << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,1063 @@
+/**
+ * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
+ *
+ * Three things, from the bottom up; take the one that fits:
+ *
+ *   parser     RESP2 and RESP3 over bytes that you hold
+ *   session    the replication protocol over your own socket and event loop
+ *   follower   sockets, reconnection and waiting included: one blocking call per event
+ *
+ * What holds for every function, unless its comment says otherwise:
+ *
+ * STATUS. Functions return an int: 0 (REDTAIL_OK) success; above 0 not an error but a different outcome, such as "needs more
+ * bytes"; below 0 an error, of which redtail_..._message() gives the words. The numbers never change.
+ *
+ * HANDLES are opaque, made by _new and given back with _free. _new gives NULL only if there is no memory: a handle exists before
+ * anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
+ *
+ * POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
+ * nothing. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+ *
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
+ * What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
+ * behind it. A slice that is there has a data pointer that is not NULL, even if it is empty.
+ *
+ * LIFETIMES. What you receive belongs to the handle. It lives until the next call on this handle that asks for the next thing
+ * (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
+ * live until the next call on the handle.
+ *
+ * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Structs
+ * that we fill reach you as pointers to const; later versions add fields at the end and kinds of events, which you should ignore. redtail_slice and
+ * redtail_position stay as they are.
+ *
+ * THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
+ * Handles share nothing.
+ *
+ * FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
+ * and the handle gives that status from then on. Free it.
+ */
+
+#ifndef REDTAIL_H
+#define REDTAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Versions, statuses, slices
+ */
+
+/** The version of this header. Above 0, versions with the same major number fit together. */
+#define REDTAIL_VERSION_MAJOR 0
+
+/** The minor number of this header. */
+#define REDTAIL_VERSION_MINOR 1
+
+/** The patch number of this header. */
+#define REDTAIL_VERSION_PATCH 0
+
+/** All three as one number that grows: major * 1000000 + minor * 1000 + patch. */
+#define REDTAIL_VERSION_NUMBER 1000
+
+/** No value: a size, a time or a database that is not known. */
+#define REDTAIL_UNKNOWN UINT64_MAX
+
+/** What a function returns. */
+typedef enum redtail_status {
+    /** Done. */
+    REDTAIL_OK = 0,
+    /** Nothing more is whole in the bytes that are there: give more. */
+    REDTAIL_NEED_MORE = 1,
+    /** A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg. */
+    REDTAIL_MORE_ARGS = 2,
+    /** A walk is at its end. */
+    REDTAIL_END = 3,
+    /** There is no such thing, for example no position yet. */
+    REDTAIL_NONE = 4,
+    /** The callback has ended the batch. */
+    REDTAIL_STOPPED = 5,
+    /** Nothing came within the time limit. */
+    REDTAIL_IDLE = 6,
+    /** There is no link: connect when redtail_session_deadline_ms says so, then redtail_session_connected. */
+    REDTAIL_RECONNECT = 7,
+    /** Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off. */
+    REDTAIL_CLOSED = 8,
+    /** A pointer, length, number or option that can't be. */
+    REDTAIL_ERROR_ARGUMENT = -1,
+    /** A call that does not fit what was called before. */
+    REDTAIL_ERROR_STATE = -2,
+    /** A bug in this library. The handle is of no more use. */
+    REDTAIL_ERROR_PANIC = -3,
+    /** No memory. */
+    REDTAIL_ERROR_MEMORY = -4,
+    /** A text that is no position. */
+    REDTAIL_ERROR_POSITION = -5,
+    /** Bytes that break the protocol. Final. */
+    REDTAIL_ERROR_PROTOCOL = -6,
+    /** Bytes that pass one of the limits. Final. */
+    REDTAIL_ERROR_LIMIT = -7,
+    /** An address that can't be read. */
+    REDTAIL_ERROR_ADDRESS = -8,
+    /** The first connection could not be made. redtail_follower_connect may be called again. */
+    REDTAIL_ERROR_CONNECT = -9,
+    /** The link was lost, and no attempt is left or none was wanted. */
+    REDTAIL_ERROR_LOST = -10,
+    /** The server refuses, and will until somebody changes something: a password, a permission, a setting. */
+    REDTAIL_ERROR_REFUSED = -11,
+    /** An answer that no primary gives at this point. */
+    REDTAIL_ERROR_UNEXPECTED = -12,
+    /** The primary no longer has the history after the position asked for. */
+    REDTAIL_ERROR_HISTORY_LOST = -13,
+    /** The server keeps no backlog, so there is no position to start from without a fork. */
+    REDTAIL_ERROR_NO_BACKLOG = -14,
+    /** The start needs INFO, which the server does not allow. */
+    REDTAIL_ERROR_INFO_NEEDED = -15,
+    /** The start needs a second connection, and single_link was chosen. */
+    REDTAIL_ERROR_SECOND_LINK = -16,
+    /** The link was lost, and what was started with SYNC can't be resumed. */
+    REDTAIL_ERROR_NOT_RESUMABLE = -17,
+    /** A snapshot broke off. */
+    REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
+    /** A snapshot that should be empty is not. */
+    REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
+    /** User and password are longer than a server accepts. */
+    REDTAIL_ERROR_CREDENTIALS = -20,
+} redtail_status;
+
+/** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
+typedef struct redtail_slice {
+    /** The first byte; NULL where there is no slice at all. */
+    const char *data;
+    /** Their number. */
+    size_t len;
+} redtail_slice;
+
+/** What bytes may be before they count as hostile or broken. You fill it; 0 is the default. */
+typedef struct redtail_limits {
+    /** sizeof(redtail_limits) */
+    size_t struct_size;
+    /** Longest bulk string in bytes. Default 512 MiB. */
+    uint64_t bulk;
+    /** Longest whole command or frame in bytes. Default 1 GiB, at most 4 GiB - 1. */
+    uint64_t command;
+    /** Most arguments of a command, or elements of an aggregate. Default 2^24. */
+    uint64_t arguments;
+    /** Deepest nesting of aggregates. Default and most: 128. */
+    size_t depth;
+    /** Longest line in bytes. Default 64 KiB. */
+    size_t line;
+} redtail_limits;
+
+/** The version of the library that is running, for example "0.1.0". Never NULL; lives for ever. Any thread. */
+const char *redtail_version(void);
+
+/** The version of the library that is running, as REDTAIL_VERSION_NUMBER counts. Any thread. */
+unsigned int redtail_version_number(void);
+
+/**
+ * The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
+ * Any thread.
+ */
+const char *redtail_status_name(int status);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Positions: where in which history a stream stands
+ */
+
+/** Room enough for any position as text, the NUL included. */
+#define REDTAIL_POSITION_TEXT_SIZE 128
+
+/**
+ * A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
+ * A value of yours; it borrows nothing. This struct stays as it is.
+ */
+typedef struct redtail_position {
+    /** The replication id under which the primary knows this place: 40 hexadecimal digits and a NUL. */
+    char replid[41];
+    /**
+     * The replication id at the attach, or at the last gap; a promotion leaves it as it is. With an offset it names a command
+     * once and for all. Empty: the same as replid.
+     */
+    char history[41];
+    /** The last byte processed, counted as INFO's master_repl_offset counts: the stream's first byte is number 1. */
+    uint64_t offset;
+    /** The database selected at this place; -1 while it is not known. */
+    int64_t db;
+} redtail_position;
+
+/**
+ * Reads a position from text: replid:offset:db, with ? for an unknown database, and :history behind it where that is another id.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
+ */
+int redtail_position_parse(const char *text,
+                           redtail_position *position);
+
+/**
+ * Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
+ * too small, and then writes nothing. Any thread.
+ */
+int redtail_position_format(const redtail_position *position,
+                            char *text,
+                            size_t size);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Items: what a parser finds
+ */
+
+/** Which bytes a parser reads: four grammars that contradict each other. */
+typedef enum redtail_mode {
+    /** What a server answers: every type of RESP2 and RESP3. Items are frames. */
+    REDTAIL_MODE_FRAMES = 0,
+    /** What a client sends: commands, or inline commands. Empty ones are skipped. */
+    REDTAIL_MODE_REQUESTS = 1,
+    /** A replication stream: commands. Lone newlines and empty commands are skipped. */
+    REDTAIL_MODE_STREAM = 2,
+    /** An append-only file: as a stream, and lines that begin with # are skipped. */
+    REDTAIL_MODE_AOF = 3,
+} redtail_mode;
+
+/** What an item is. */
+typedef enum redtail_item_kind {
+    /** An array of bulk strings; args[0] is its name. */
+    REDTAIL_ITEM_COMMAND = 1,
+    /** A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean. */
+    REDTAIL_ITEM_INLINE = 2,
+    /** A frame: walk it with redtail_parser_next_token. */
+    REDTAIL_ITEM_FRAME = 3,
+} redtail_item_kind;
+
+/** What a step of a walk through a frame is. */
+typedef enum redtail_token_step {
+    /** A value. */
+    REDTAIL_TOKEN_VALUE = 1,
+    /** Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string. */
+    REDTAIL_TOKEN_BEGIN = 2,
+    /** The next bytes of a streamed string. */
+    REDTAIL_TOKEN_CHUNK = 3,
+    /** The last begun is at its end. */
+    REDTAIL_TOKEN_END = 4,
+} redtail_token_step;
+
+/** The types of RESP2 and RESP3. */
+typedef enum redtail_kind {
+    /** None: of a chunk or an end. */
+    REDTAIL_KIND_NONE = 0,
+    /** + a line of text */
+    REDTAIL_KIND_SIMPLE_STRING = 1,
+    /** - an error, as a line of text */
+    REDTAIL_KIND_ERROR = 2,
+    /** : a signed 64-bit integer */
+    REDTAIL_KIND_INTEGER = 3,
+    /** $ bytes */
+    REDTAIL_KIND_BULK_STRING = 4,
+    /** * an array */
+    REDTAIL_KIND_ARRAY = 5,
+    /** _ or the nulls of RESP2 */
+    REDTAIL_KIND_NULL = 6,
+    /** # a boolean */
+    REDTAIL_KIND_BOOLEAN = 7,
+    /** , a double */
+    REDTAIL_KIND_DOUBLE = 8,
+    /** ( an integer of any size, as text */
+    REDTAIL_KIND_BIG_NUMBER = 9,
+    /** ! an error, as bytes */
+    REDTAIL_KIND_BULK_ERROR = 10,
+    /** = bytes with three letters that tell their format */
+    REDTAIL_KIND_VERBATIM_STRING = 11,
+    /** % pairs of key and value */
+    REDTAIL_KIND_MAP = 12,
+    /** ~ a set */
+    REDTAIL_KIND_SET = 13,
+    /** > data that answers no command */
+    REDTAIL_KIND_PUSH = 14,
+    /** | pairs that stand before a value and tell something about it */
+    REDTAIL_KIND_ATTRIBUTE = 15,
+} redtail_kind;
+
+/** A whole command or frame. Ours; what it points to is yours. */
+typedef struct redtail_item {
+    /** One of redtail_item_kind. */
+    int kind;
+    /** FRAME: one of redtail_kind; else REDTAIL_KIND_NONE. */
+    int frame;
+    /**
+     * The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
+     * redtail_parser_start_at said otherwise.
+     */
+    uint64_t offset;
+    /** Its exact bytes. */
+    redtail_slice raw;
+    /** COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room. */
+    const redtail_slice *args;
+    /** The number of all arguments, the name included. */
+    size_t argc;
+} redtail_item;
+
+/** A step of a walk through a frame. Ours; it lives until the next step. */
+typedef struct redtail_token {
+    /** One of redtail_token_step. */
+    int step;
+    /** VALUE, BEGIN: one of redtail_kind. */
+    int kind;
+    /** How many aggregates are open around it. A BEGIN and its END have the same depth. */
+    size_t depth;
+    /** BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells. */
+    size_t count;
+    /** VALUE: text and bytes; of a number its text. CHUNK: the bytes. */
+    redtail_slice bytes;
+    /** VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0. */
+    int64_t integer;
+    /** VALUE of kind DOUBLE: the number. */
+    double number;
+    /** VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt". */
+    char format[4];
+} redtail_token;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Parsers: RESP2 and RESP3 over bytes that you hold
+ *
+ * A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
+ * used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
+ * first byte, at whatever address it is now. What was seen is not read again.
+ *
+ * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+ */
+
+/** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
+typedef struct redtail_parser redtail_parser;
+
+/**
+ * A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+ *
+ * Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ */
+redtail_parser *redtail_parser_new(int mode,
+                                   const redtail_limits *limits);
+
+/** Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread. */
+size_t redtail_parser_size(void);
+
+/** The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread. */
+size_t redtail_parser_alignment(void);
+
+/**
+ * A parser in your memory of size bytes, which is yours again after redtail_parser_free, or whenever you stop using the parser.
+ *
+ * Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
+ * can't be.
+ */
+int redtail_parser_init(void *memory,
+                        size_t size,
+                        int mode,
+                        const redtail_limits *limits,
+                        redtail_parser **parser);
+
+/** Ends a parser, in your memory or its own. NULL does nothing. */
+void redtail_parser_free(redtail_parser *parser);
+
+/** What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser. */
+const char *redtail_parser_message(const redtail_parser *parser);
+
+/**
+ * Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+ */
+int redtail_parser_start_at(redtail_parser *parser, uint64_t offset);
+
+/**
+ * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
+ * arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
+ * unless its length is 0, and the bytes must not change while you use the item.
+ *
+ * Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
+ * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
+ * redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+ */
+int redtail_parser_next(redtail_parser *parser,
+                        redtail_slice *input,
+                        redtail_slice *args,
+                        size_t capacity,
+                        const redtail_item **item);
+
+/**
+ * Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
+ * room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
+ * than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser.
+ *
+ * Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+ */
+int redtail_parser_batch(redtail_parser *parser,
+                         redtail_slice *input,
+                         redtail_slice *args,
+                         size_t capacity,
+                         int (*each)(void *context, const redtail_item *item),
+                         void *context);
+
+/**
+ * The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+ *
+ * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
+ */
+int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
+
+/**
+ * The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
+ * after its attributes. It neither recurses nor allocates.
+ *
+ * Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+ */
+int redtail_parser_next_token(redtail_parser *parser,
+                              const redtail_token **token);
+
+/**
+ * After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+ *
+ * Returns REDTAIL_OK and sets needed.
+ */
+int redtail_parser_needed(const redtail_parser *parser,
+                          size_t *needed);
+
+/**
+ * The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+ *
+ * Returns REDTAIL_OK and sets offset.
+ */
+int redtail_parser_offset(const redtail_parser *parser, uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+ *
+ * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+ */
+int redtail_parser_error_offset(const redtail_parser *parser, uint64_t *offset);
+
+/**
+ * What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
+ * the word has always suffice. No NUL is written.
+ *
+ * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+ */
+int redtail_unquote(const redtail_slice *word,
+                    char *out,
+                    size_t size,
+                    size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Options of sessions and followers: every default surprises no primary
+ */
+
+/** For silence_ms: never. For other times: as long as it takes. */
+#define REDTAIL_FOREVER UINT64_MAX
+
+/** Where to start. */
+typedef enum redtail_start {
+    /**
+     * With the next write. The primary is asked for a snapshot with nothing in it (about 200 bytes) and forks once. Redis 7.0 and
+     * later, and Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+     */
+    REDTAIL_START_NOW = 0,
+    /** With the next write, from the position that INFO tells. Needs an existing backlog and permission for INFO. */
+    REDTAIL_START_NOW_WITHOUT_FORK = 1,
+    /** With the whole data set, then the writes after it. The primary forks and sends everything. */
+    REDTAIL_START_SNAPSHOT = 2,
+    /** After redtail_options.position. */
+    REDTAIL_START_AT = 3,
+    /** With the old SYNC: the whole data set, then the writes; no position, no resuming. */
+    REDTAIL_START_SYNC = 4,
+} redtail_start;
+
+/** What to do when history was lost. The gap itself always comes as an event. */
+typedef enum redtail_on_gap {
+    /** End with REDTAIL_ERROR_HISTORY_LOST. */
+    REDTAIL_ON_GAP_STOP = 0,
+    /** Go on with the writes from now on. */
+    REDTAIL_ON_GAP_CONTINUE = 1,
+    /** Take a snapshot, then go on with the writes after it. */
+    REDTAIL_ON_GAP_SNAPSHOT = 2,
+} redtail_on_gap;
+
+/** What the primary is told of our progress, each second. */
+typedef enum redtail_ack {
+    /** Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us. */
+    REDTAIL_ACK_OBSERVE = 0,
+    /** The offset received. WAIT counts us, though nothing is stored; a FAILOVER may choose us, which leaves the primary read-only. */
+    REDTAIL_ACK_RECEIVED = 1,
+    /** What was given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds. */
+    REDTAIL_ACK_APPLIED = 2,
+} redtail_ack;
+
+/**
+ * Everything a session or follower may be told. You fill it, best after redtail_options_init; what it points to is copied. 0 and
+ * NULL are the defaults.
+ */
+typedef struct redtail_options {
+    /** sizeof(redtail_options) */
+    size_t struct_size;
+    /** One of redtail_start. */
+    int start;
+    /** One of redtail_on_gap. */
+    int on_gap;
+    /** One of redtail_ack. */
+    int ack;
+    /**
+     * Not 0: REDTAIL_START_NOW may fall back to a probe on servers before 7.0 without a backlog; the primary then dumps its data
+     * set to its own disk once.
+     */
+    int allow_probe;
+    /** Not 0: try again when the very first attempt fails in a way that may pass. */
+    int retry_first;
+    /** Not 0: ask for a snapshot again when one breaks off. Each attempt makes the primary fork and send everything. */
+    int retry_snapshot;
+    /** Not 0: never reconnect. When the server closes the link, that is REDTAIL_CLOSED. */
+    int no_reconnect;
+    /** Not 0: the link is the only one there will be; as no_reconnect, and a start that needs a second one is an error. */
+    int single_link;
+    /** Not 0: SELECT, PING and REPLCONF come out as REDTAIL_EVENT_CONTROL. */
+    int control;
+    /** The port the primary shows for us; 0: none. */
+    uint16_t listening_port;
+    /** For REDTAIL_START_AT. */
+    const redtail_position *position;
+    /** How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid. */
+    const char *label;
+    /** The ACL user. NULL: the default user. */
+    const char *user;
+    /** The password. NULL: none is sent. */
+    const char *password;
+    /** Its length in bytes; 0: it ends with NUL. */
+    size_t password_len;
+    /** Commands with a bulk string of at least this many bytes (at least 1024) come in parts; 0: every command comes whole. */
+    uint64_t parts;
+    /** How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever. */
+    uint64_t silence_ms;
+    /** The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100. */
+    uint64_t backoff_first_ms;
+    /** The longest delay. Default 10,000. */
+    uint64_t backoff_longest_ms;
+    /** Attempts in a row before giving up; 0: never give up. */
+    uint32_t backoff_attempts;
+    /** Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB, at most 1 GiB. */
+    size_t buffer_size;
+    /** Follower only: the time for connecting to each address, in milliseconds. Default 5,000. */
+    uint64_t connect_timeout_ms;
+    /** Follower only: the time for a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: for ever. */
+    uint64_t write_timeout_ms;
+    /** NULL: the defaults. */
+    const redtail_limits *limits;
+} redtail_options;
+
+/**
+ * Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size is another than this library's: header and library
+ * are then of different versions. Any thread.
+ */
+int redtail_options_init(redtail_options *options,
+                         size_t size);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Events: what a session or follower tells you, in the order of the stream
+ */
+
+/** What an event tells. Ignore kinds that you do not know: later versions add some. */
+typedef enum redtail_event_kind {
+    /** The primary is about to be asked for something that makes it fork: see forking, and the message. */
+    REDTAIL_EVENT_FORKING = 1,
+    /** The primary has accepted us; the stream goes on from here: see attached. Once on every connection. */
+    REDTAIL_EVENT_ATTACHED = 2,
+    /** A snapshot begins: see snapshot. A second begin voids a first that never ended. */
+    REDTAIL_EVENT_SNAPSHOT_BEGIN = 3,
+    /** The next bytes of the snapshot, an RDB file: see raw. */
+    REDTAIL_EVENT_SNAPSHOT_BYTES = 4,
+    /** The snapshot is whole; the stream follows without a gap: see snapshot. */
+    REDTAIL_EVENT_SNAPSHOT_END = 5,
+    /** A command as the primary replicates it: see args, argc and raw. */
+    REDTAIL_EVENT_COMMAND = 6,
+    /** A transaction begins: what follows is provisional until its EXEC. */
+    REDTAIL_EVENT_MULTI = 7,
+    /** The transaction is complete. */
+    REDTAIL_EVENT_EXEC = 8,
+    /** SELECT, PING or REPLCONF, where they were asked for. */
+    REDTAIL_EVENT_CONTROL = 9,
+    /** A command that comes in parts begins: see part->argc. Only where redtail_options.parts asks for it. */
+    REDTAIL_EVENT_PART_BEGIN = 10,
+    /** An argument of it begins: see part->index and part->length. */
+    REDTAIL_EVENT_PART_ARGUMENT = 11,
+    /** The next bytes of the argument: see raw. None comes for an empty argument. */
+    REDTAIL_EVENT_PART_PIECE = 12,
+    /** The command is complete. */
+    REDTAIL_EVENT_PART_END = 13,
+    /** Writes were lost: see gap, and the message. An open transaction is void. */
+    REDTAIL_EVENT_GAP = 14,
+    /**
+     * The link was lost: see disconnected, and the message. What came after its resume is void: it comes again, or, from another
+     * primary, never.
+     */
+    REDTAIL_EVENT_DISCONNECTED = 15,
+} redtail_event_kind;
+
+/** What makes a primary fork. */
+typedef enum redtail_fork_reason {
+    /** A snapshot without data. */
+    REDTAIL_FORK_FILTERED = 1,
+    /** A snapshot of everything, sent to us. */
+    REDTAIL_FORK_SNAPSHOT = 2,
+    /** A dump to the primary's own disk that nobody reads. */
+    REDTAIL_FORK_PROBE = 3,
+} redtail_fork_reason;
+
+/** How the place in the stream was found. */
+typedef enum redtail_method {
+    /** A snapshot without data told it. */
+    REDTAIL_METHOD_FILTERED = 1,
+    /** INFO told it. */
+    REDTAIL_METHOD_INFO = 2,
+    /** A full snapshot begins. */
+    REDTAIL_METHOD_FULL = 3,
+    /** The primary had the history after the position asked for. */
+    REDTAIL_METHOD_CONTINUED = 4,
+    /** An abandoned full resynchronisation told it. */
+    REDTAIL_METHOD_PROBED = 5,
+    /** The old SYNC, which tells nothing. */
+    REDTAIL_METHOD_SYNC = 6,
+} redtail_method;
+
+/** The server's own part in replication. */
+typedef enum redtail_role {
+    /** It may not be asked. */
+    REDTAIL_ROLE_UNKNOWN = 0,
+    /** It accepts writes. */
+    REDTAIL_ROLE_PRIMARY = 1,
+    /** It follows another. */
+    REDTAIL_ROLE_REPLICA = 2,
+} redtail_role;
+
+/** Why a link was lost. */
+typedef enum redtail_why {
+    /** The primary closed the connection. */
+    REDTAIL_WHY_CLOSED = 1,
+    /** Connecting, reading or writing failed. */
+    REDTAIL_WHY_IO = 2,
+    /** Nothing came for too long. */
+    REDTAIL_WHY_SILENCE = 3,
+    /** The primary refused for now. */
+    REDTAIL_WHY_REFUSED = 4,
+} redtail_why;
+
+/** What is about to make the primary fork. */
+typedef struct redtail_forking {
+    /** One of redtail_fork_reason. */
+    int reason;
+    /** The primary's memory in bytes, or REDTAIL_UNKNOWN. */
+    uint64_t used_memory;
+    /** How long its last fork took, in microseconds (0: it never forked), or REDTAIL_UNKNOWN. */
+    uint64_t last_fork_us;
+} redtail_forking;
+
+/** How and to what we are attached. */
+typedef struct redtail_attached {
+    /** One of redtail_method. */
+    int method;
+    /** One of redtail_role. */
+    int role;
+    /** The place to resume from. NULL after SYNC, and while a full snapshot is still to come. */
+    const redtail_position *position;
+    /** The server and its version, for example "redis 7.0.15", ending with NUL; NULL where it may not be asked. */
+    const char *server;
+} redtail_attached;
+
+/** A snapshot that begins or ends. */
+typedef struct redtail_snapshot {
+    /** Its size in bytes; at its begin REDTAIL_UNKNOWN where the primary does not tell. */
+    uint64_t length;
+} redtail_snapshot;
+
+/** A part of a command. */
+typedef struct redtail_part {
+    /** PART_BEGIN: number of arguments, the name included. */
+    size_t argc;
+    /** PART_ARGUMENT: its number; the name is 0. */
+    size_t index;
+    /** PART_ARGUMENT: its length in bytes, which is what its pieces add up to. */
+    uint64_t length;
+} redtail_part;
+
+/** Writes that were lost. */
+typedef struct redtail_gap {
+    /** The last place reached. */
+    const redtail_position *from;
+    /** The place where the stream can go on. May lie below from. */
+    const redtail_position *to;
+    /**
+     * How many bytes of the stream are missing; REDTAIL_UNKNOWN where the histories differ: then the last events before the gap may
+     * also have been undone on the new primary.
+     */
+    uint64_t missed;
+} redtail_gap;
+
+/** A link that was lost. */
+typedef struct redtail_disconnected {
+    /** One of redtail_why. */
+    int why;
+    /** The last resumable place, from which the next link goes on; NULL where there is none yet. */
+    const redtail_position *resume;
+    /** The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none. */
+    uint64_t retry_in_ms;
+} redtail_disconnected;
+
+/**
+ * One thing that happened. Ours: it and what it points to live until you ask the session or follower for the next.
+ *
+ * Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+ */
+typedef struct redtail_event {
+    /** One of redtail_event_kind. Fields that a kind does not speak of are 0, NULL or (db) -1. */
+    int kind;
+    /** Not 0: redtail_event_position gives a place to resume from after this event. 0 inside a transaction (its EXEC has one). */
+    int resumable;
+    /** The replication offset once this is processed; of a part only at PART_END. */
+    uint64_t offset;
+    /** The database it applies to; -1 while no SELECT has passed. A SELECT carries the database it selects. */
+    int64_t db;
+    /** The offset of the MULTI whose transaction this belongs to; 0: none. MULTI and EXEC belong to theirs. */
+    uint64_t tx;
+    /** When its last byte was received: follower: milliseconds since 1970; session: what redtail_session_stamp said; else 0. */
+    uint64_t received_ms;
+    /** COMMAND, MULTI, EXEC, CONTROL: the arguments, all of them; args[0] is the name. */
+    const redtail_slice *args;
+    /** Their number. */
+    size_t argc;
+    /** COMMAND, MULTI, EXEC, CONTROL: the command's exact bytes. SNAPSHOT_BYTES, PART_PIECE: the bytes. */
+    redtail_slice raw;
+    /** The replication id: 40 digits. NULL after SYNC. */
+    redtail_slice replid;
+    /** The history this belongs to: 40 digits that with the offset name a command once and for all, also across a failover. */
+    redtail_slice history;
+    /** FORKING. */
+    const redtail_forking *forking;
+    /** ATTACHED. */
+    const redtail_attached *attached;
+    /** SNAPSHOT_BEGIN, SNAPSHOT_END. */
+    const redtail_snapshot *snapshot;
+    /** PART_BEGIN, PART_ARGUMENT. */
+    const redtail_part *part;
+    /** GAP. */
+    const redtail_gap *gap;
+    /** DISCONNECTED. */
+    const redtail_disconnected *disconnected;
+} redtail_event;
+
+/**
+ * The place to resume from after this event, while the event lives.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NONE where there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ */
+int redtail_event_position(const redtail_event *event, redtail_position *position);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Sessions: the replication protocol over your own socket and event loop
+ *
+ * A session owns its receive buffer, and neither socket, clock nor thread. Its loop:
+ *
+ *   1. redtail_session_next. REDTAIL_OK is an event; handle it and ask again. REDTAIL_RECONNECT: close the socket, connect when
+ *      redtail_session_deadline_ms says, then redtail_session_connected. REDTAIL_NEED_MORE: go on with 2.
+ *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable (or writable, while something is
+ *      left to send), at the latest until redtail_session_deadline_ms.
+ *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error: redtail_session_disconnected. Asked
+ *      and nothing there: redtail_session_silent. Then go on with 1.
+ *
+ * While your own queue is full, do not read; at the deadline call redtail_session_keep_alive (or redtail_session_next, if you have room for
+ * one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
+ */
+
+/** One follower's conversation with its primary, over one link after another. One thread at a time. */
+typedef struct redtail_session redtail_session;
+
+/**
+ * A new session, without a link. options: what you choose; NULL: the defaults.
+ *
+ * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+ */
+redtail_session *redtail_session_new(const redtail_options *options);
+
+/**
+ * A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
+ * redtail_session_connected. offset: the replication offset before the first byte of the stream where the recording does not tell it,
+ * which is after +CONTINUE; else REDTAIL_UNKNOWN.
+ *
+ * Returns as redtail_session_new.
+ */
+redtail_session *redtail_session_new_recorded(const redtail_options *options,
+                                              uint64_t offset);
+
+/** Ends a session; sends nothing. NULL does nothing. */
+void redtail_session_free(redtail_session *session);
+
+/**
+ * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
+ * next call on the session.
+ */
+const char *redtail_session_message(const redtail_session *session);
+
+/**
+ * User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
+ * length of 0 that the password ends with NUL.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ */
+int redtail_session_login(redtail_session *session,
+                          const char *user,
+                          const char *password,
+                          size_t password_len);
+
+/**
+ * Your socket is connected: the handshake begins. What was unread of the link before is dropped.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if a link stands already, or the session is over.
+ */
+int redtail_session_connected(redtail_session *session, uint64_t now_ms);
+
+/**
+ * Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
+ * be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
+ */
+int redtail_session_disconnected(redtail_session *session,
+                                 const char *reason,
+                                 uint64_t now_ms);
+
+/**
+ * Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
+ * called for long; REDTAIL_ERROR_MEMORY.
+ */
+int redtail_session_space(redtail_session *session,
+                          char **data,
+                          size_t *len);
+
+/**
+ * So many bytes were read to redtail_session_space.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
+ * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
+ */
+int redtail_session_received(redtail_session *session,
+                             size_t count);
+
+/**
+ * The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
+ *
+ * Returns REDTAIL_OK.
+ */
+int redtail_session_silent(redtail_session *session);
+
+/**
+ * The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
+ *
+ * Returns REDTAIL_OK.
+ */
+int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
+
+/**
+ * The next event. It lives until the next call of this, _space, _connected, _disconnected or _free.
+ *
+ * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE, REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error if the session is
+ * over, for good.
+ */
+int redtail_session_next(redtail_session *session,
+                         uint64_t now_ms,
+                         const redtail_event **event);
+
+/**
+ * What redtail_session_next does besides looking for an event: prepares the acknowledgement that is due. The last event lives on.
+ *
+ * Returns REDTAIL_OK.
+ */
+int redtail_session_keep_alive(redtail_session *session,
+                               uint64_t now_ms);
+
+/**
+ * What is to be written to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing.
+ *
+ * Returns REDTAIL_OK.
+ */
+int redtail_session_to_send(redtail_session *session,
+                            const char **data,
+                            size_t *len);
+
+/**
+ * So many bytes of redtail_session_to_send were written, perhaps not all of them.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than were to be sent.
+ */
+int redtail_session_sent(redtail_session *session, size_t count);
+
+/**
+ * When to act at the latest even if nothing comes, in milliseconds of your clock: with a link, the time to call
+ * redtail_session_next; without one, the time to connect; REDTAIL_FOREVER once the session is over.
+ *
+ * Returns REDTAIL_OK and sets deadline_ms.
+ */
+int redtail_session_deadline_ms(const redtail_session *session, uint64_t *deadline_ms);
+
+/**
+ * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+ * nothing.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
+ */
+int redtail_session_commit(redtail_session *session,
+                           const redtail_position *position);
+
+/**
+ * The last place that can be resumed from.
+ *
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ */
+int redtail_session_position(const redtail_session *session, redtail_position *position);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Followers: one blocking call per event; sockets, reconnection and waiting included
+ */
+
+/** Follows a primary in your own thread. One thread at a time. */
+typedef struct redtail_follower redtail_follower;
+
+/**
+ * Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
+ * its follower.
+ */
+typedef struct redtail_handle redtail_handle;
+
+/**
+ * A new follower, not connected. options: what you choose; NULL: the defaults.
+ *
+ * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+ */
+redtail_follower *redtail_follower_new(const redtail_options *options);
+
+/** Ends a follower and its link. Its handles live on. NULL does nothing. */
+void redtail_follower_free(redtail_follower *follower);
+
+/**
+ * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
+ * next call on the follower.
+ */
+const char *redtail_follower_message(const redtail_follower *follower);
+
+/**
+ * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
+ * the password ends with NUL.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ */
+int redtail_follower_login(redtail_follower *follower,
+                           const char *user,
+                           const char *password,
+                           size_t password_len);
+
+/**
+ * Connects to host:port, [address]:port or unix:PATH, so that a wrong address shows at once. The handshake follows in the first
+ * redtail_follower_next.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it is connected already;
+ * REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+ */
+int redtail_follower_connect(redtail_follower *follower,
+                             const char *address);
+
+/**
+ * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
+ *
+ * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
+ * reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error why following is over, for good.
+ */
+int redtail_follower_next(redtail_follower *follower,
+                          const redtail_event **event);
+
+/**
+ * The next event; waits at most limit_ms milliseconds for it.
+ *
+ * Returns as redtail_follower_next; REDTAIL_IDLE if nothing came in time.
+ */
+int redtail_follower_next_timeout(redtail_follower *follower, uint64_t limit_ms, const redtail_event **event);
+
+/**
+ * Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
+ * of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower.
+ *
+ * Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
+ * else as redtail_follower_next.
+ */
+int redtail_follower_batch(redtail_follower *follower,
+                           int (*each)(void *context, const redtail_event *event),
+                           void *context);
+
+/**
+ * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+ * nothing.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+ * REDTAIL_ERROR_STATE before redtail_follower_connect.
+ */
+int redtail_follower_commit(redtail_follower *follower,
+                            const redtail_position *position);
+
+/**
+ * The last place that can be resumed from.
+ *
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ */
+int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+
+/**
+ * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
+ *
+ * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
+ */
+redtail_handle *redtail_follower_handle(redtail_follower *follower);
+
+/**
+ * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
+ * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+ *
+ * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+int redtail_handle_stop(const redtail_handle *handle);
+
+/**
+ * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
+ * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+ * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+int redtail_handle_heartbeat(const redtail_handle *handle);
+
+/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
+void redtail_handle_free(redtail_handle *handle);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* REDTAIL_H */

@@ -1,0 +1,501 @@
+/* redtail for C++17 and later: owners, strings and loops over <redtail.h>, whose comments say what each thing means.
+ *
+ * OWNERS. parser, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
+ * assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
+ *
+ * ERRORS, as you choose, call by call: without a redtail::status argument a call throws redtail::error, which carries the number and the
+ * words; with one as its last argument it is noexcept and leaves the number there. "Not an error" (above 0) is never thrown.
+ *
+ * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of what gave them.
+ *
+ *     redtail::follower follower;
+ *     follower.connect("127.0.0.1:6379");
+ *     for (const redtail::event &event : follower)
+ *         if (event.kind() == REDTAIL_EVENT_COMMAND)
+ *             for (std::string_view argument : event.args())
+ *                 std::cout << argument << ' ';
+ */
+#ifndef REDTAIL_HPP
+#define REDTAIL_HPP
+
+#include <redtail.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace redtail {
+
+/** A status that a call leaves behind: one of redtail_status. */
+class status {
+public:
+    constexpr status(int number = REDTAIL_OK) noexcept : number_(number) {}
+    constexpr int number() const noexcept { return number_; }
+    /** Its name, for example "REDTAIL_NEED_MORE". */
+    const char *name() const noexcept { return redtail_status_name(number_); }
+    /** Below 0. */
+    constexpr bool is_error() const noexcept { return number_ < 0; }
+    friend constexpr bool operator==(status a, status b) noexcept { return a.number_ == b.number_; }
+    friend constexpr bool operator!=(status a, status b) noexcept { return a.number_ != b.number_; }
+
+private:
+    int number_;
+};
+
+/** What a call without a status argument throws. */
+class error : public std::runtime_error {
+public:
+    error(int number, const char *words)
+        : std::runtime_error(*words ? std::string(words) : std::string(redtail_status_name(number))), number_(number) {}
+    redtail::status status() const noexcept { return number_; }
+
+private:
+    int number_;
+};
+
+/** A slice as a string_view; an absent one as an empty one. */
+inline std::string_view view(redtail_slice slice) noexcept {
+    return slice.data ? std::string_view(slice.data, slice.len) : std::string_view();
+}
+
+/** The arguments of a command: a range of string_views. */
+class args {
+public:
+    class iterator {
+    public:
+        using iterator_category = std::random_access_iterator_tag;
+        using value_type = std::string_view;
+        using difference_type = std::ptrdiff_t;
+        using pointer = void;
+        using reference = std::string_view;
+        explicit iterator(const redtail_slice *at = nullptr) noexcept : at_(at) {}
+        reference operator*() const noexcept { return view(*at_); }
+        reference operator[](difference_type n) const noexcept { return view(at_[n]); }
+        iterator &operator++() noexcept { return ++at_, *this; }
+        iterator operator++(int) noexcept { return iterator(at_++); }
+        iterator &operator--() noexcept { return --at_, *this; }
+        iterator operator--(int) noexcept { return iterator(at_--); }
+        iterator &operator+=(difference_type n) noexcept { return at_ += n, *this; }
+        iterator &operator-=(difference_type n) noexcept { return at_ -= n, *this; }
+        friend iterator operator+(iterator i, difference_type n) noexcept { return i += n; }
+        friend iterator operator+(difference_type n, iterator i) noexcept { return i += n; }
+        friend iterator operator-(iterator i, difference_type n) noexcept { return i -= n; }
+        friend difference_type operator-(iterator a, iterator b) noexcept { return a.at_ - b.at_; }
+        friend bool operator==(iterator a, iterator b) noexcept { return a.at_ == b.at_; }
+        friend bool operator!=(iterator a, iterator b) noexcept { return a.at_ != b.at_; }
+        friend bool operator<(iterator a, iterator b) noexcept { return a.at_ < b.at_; }
+        friend bool operator>(iterator a, iterator b) noexcept { return b < a; }
+        friend bool operator<=(iterator a, iterator b) noexcept { return !(b < a); }
+        friend bool operator>=(iterator a, iterator b) noexcept { return !(a < b); }
+
+    private:
+        const redtail_slice *at_;
+    };
+
+    args(const redtail_slice *first, std::size_t count) noexcept : first_(first), count_(count) {}
+    iterator begin() const noexcept { return iterator(first_); }
+    iterator end() const noexcept { return iterator(first_ + count_); }
+    std::size_t size() const noexcept { return count_; }
+    bool empty() const noexcept { return count_ == 0; }
+    /** Argument n, where 0 is the name; n must be below size(). */
+    std::string_view operator[](std::size_t n) const noexcept { return view(first_[n]); }
+
+private:
+    const redtail_slice *first_;
+    std::size_t count_;
+};
+
+/** A place in a stream; a value. */
+class position {
+public:
+    explicit position(const redtail_position &from) noexcept : position_(from) {}
+    /** Reads replid:offset:db[:history]; throws error if the text is none. */
+    explicit position(const std::string &text) {
+        if (int number = redtail_position_parse(text.c_str(), &position_)) throw error(number, "this is no position");
+    }
+    /** Nothing if the text is none. */
+    static std::optional<position> parse(const std::string &text) noexcept {
+        redtail_position parsed;
+        if (redtail_position_parse(text.c_str(), &parsed) != REDTAIL_OK) return std::nullopt;
+        return position(parsed);
+    }
+    std::string text() const {
+        char text[REDTAIL_POSITION_TEXT_SIZE];
+        return redtail_position_format(&position_, text, sizeof text) == REDTAIL_OK ? text : "";
+    }
+    std::uint64_t offset() const noexcept { return position_.offset; }
+    /** Nothing while it is not known. */
+    std::optional<std::uint32_t> db() const noexcept {
+        if (position_.db < 0) return std::nullopt;
+        return static_cast<std::uint32_t>(position_.db);
+    }
+    std::string_view replid() const noexcept { return position_.replid; }
+    std::string_view history() const noexcept { return position_.history[0] ? position_.history : position_.replid; }
+    const redtail_position &c() const noexcept { return position_; }
+
+private:
+    redtail_position position_;
+};
+
+/** An event of a session or follower; a view. */
+class event {
+public:
+    event() noexcept = default;
+    explicit event(const redtail_event *from) noexcept : event_(from) {}
+    /** One of redtail_event_kind. */
+    int kind() const noexcept { return event_->kind; }
+    std::uint64_t offset() const noexcept { return event_->offset; }
+    /** Nothing while it is not known. */
+    std::optional<std::uint32_t> db() const noexcept {
+        if (event_->db < 0) return std::nullopt;
+        return static_cast<std::uint32_t>(event_->db);
+    }
+    /** All arguments of a command; of other events none. */
+    redtail::args args() const noexcept { return {event_->args, event_->argc}; }
+    std::string_view raw() const noexcept { return view(event_->raw); }
+    std::string_view history() const noexcept { return view(event_->history); }
+    /** The place to resume from after it; nothing where there is none. */
+    std::optional<redtail::position> position() const noexcept {
+        redtail_position found;
+        if (redtail_event_position(event_, &found) != REDTAIL_OK) return std::nullopt;
+        return redtail::position(found);
+    }
+    /** All other fields: event->gap, event->disconnected. */
+    const redtail_event *operator->() const noexcept { return event_; }
+
+private:
+    const redtail_event *event_ = nullptr;
+};
+
+/** Options with their defaults; what its fields point to is to live until it is used. */
+struct options : redtail_options {
+    options() noexcept { redtail_options_init(this, sizeof(redtail_options)); }
+};
+
+namespace detail {
+
+template <class T, void (*Free)(T *)> struct deleter {
+    void operator()(T *handle) const noexcept { Free(handle); }
+};
+template <class T, void (*Free)(T *)> using owner = std::unique_ptr<T, deleter<T, Free>>;
+
+template <class T> T *made(T *handle) {
+    if (handle == nullptr) throw std::bad_alloc();
+    return handle;
+}
+
+/** A loop over what next(T &, status &) of an owner gives: ends when that gives another status than REDTAIL_OK. */
+template <class Owner, class T> class range {
+public:
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = T;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const T *;
+        using reference = const T &;
+        iterator() noexcept = default;
+        explicit iterator(range *in) : in_(in) { ++*this; }
+        reference operator*() const noexcept { return in_->current_; }
+        pointer operator->() const noexcept { return &in_->current_; }
+        iterator &operator++() {
+            if (!in_->step()) in_ = nullptr;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator &a, const iterator &b) noexcept { return a.in_ == b.in_; }
+        friend bool operator!=(const iterator &a, const iterator &b) noexcept { return a.in_ != b.in_; }
+
+    private:
+        range *in_ = nullptr;
+    };
+
+    range(Owner &owner, status *left) noexcept : owner_(&owner), left_(left) {}
+    iterator begin() { return iterator(this); }
+    iterator end() noexcept { return iterator(); }
+
+private:
+    bool step() {
+        status now;
+        bool more = owner_->next(current_, now);
+        if (left_ != nullptr) *left_ = now;
+        else if (now.is_error()) throw error(now.number(), owner_->message());
+        return more;
+    }
+    Owner *owner_;
+    status *left_;
+    T current_;
+};
+
+} // namespace detail
+
+/** Stops a follower from other threads and signal handlers; may outlive it. */
+class handle {
+public:
+    explicit handle(redtail_handle *owned) noexcept : handle_(owned) {}
+    void stop() const noexcept { redtail_handle_stop(handle_.get()); }
+    /** Not in signal handlers. True if the primary was told, or there is no link. */
+    bool heartbeat() const noexcept { return redtail_handle_heartbeat(handle_.get()) == REDTAIL_OK; }
+
+private:
+    detail::owner<redtail_handle, redtail_handle_free> handle_;
+};
+
+/** A blocking follower. */
+class follower {
+public:
+    explicit follower(const redtail_options &options = redtail::options())
+        : follower_(detail::made(redtail_follower_new(&options))) {}
+
+    void connect(const std::string &address, status &left) noexcept {
+        left = redtail_follower_connect(follower_.get(), address.c_str());
+    }
+    void connect(const std::string &address) { check(redtail_follower_connect(follower_.get(), address.c_str())); }
+
+    /** The next event; false when there is none: left says why. */
+    bool next(event &next, status &left) noexcept {
+        const redtail_event *found = nullptr;
+        left = redtail_follower_next(follower_.get(), &found);
+        if (found != nullptr) next = event(found);
+        return left == REDTAIL_OK;
+    }
+    /** The next event; false when following is over, and well. */
+    bool next(event &next) {
+        status left;
+        return this->next(next, left) || (check(left.number()), false);
+    }
+    /** As next; left is REDTAIL_IDLE if nothing came in time. */
+    bool next(event &next, std::uint64_t limit_ms, status &left) noexcept {
+        const redtail_event *found = nullptr;
+        left = redtail_follower_next_timeout(follower_.get(), limit_ms, &found);
+        if (found != nullptr) next = event(found);
+        return left == REDTAIL_OK;
+    }
+
+    /** All events until following is over. Throws; events(left) does not. */
+    detail::range<follower, event> events() noexcept { return {*this, nullptr}; }
+    detail::range<follower, event> events(status &left) noexcept { return {*this, &left}; }
+    class loop;
+    inline loop begin();
+    static event *end() noexcept { return nullptr; }
+
+    void commit(const redtail::position &kept, status &left) noexcept {
+        left = redtail_follower_commit(follower_.get(), &kept.c());
+    }
+    void commit(const redtail::position &kept) { check(redtail_follower_commit(follower_.get(), &kept.c())); }
+
+    /** The last place to resume from, if there is one yet. */
+    std::optional<redtail::position> position() const noexcept {
+        redtail_position found;
+        if (redtail_follower_position(follower_.get(), &found) != REDTAIL_OK) return std::nullopt;
+        return redtail::position(found);
+    }
+    const char *message() const noexcept { return redtail_follower_message(follower_.get()); }
+    redtail::handle handle() { return redtail::handle(detail::made(redtail_follower_handle(follower_.get()))); }
+    redtail_follower *c() const noexcept { return follower_.get(); }
+
+private:
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
+    detail::owner<redtail_follower, redtail_follower_free> follower_;
+};
+
+/** What makes a follower itself a range. */
+class follower::loop {
+public:
+    explicit loop(follower &in) : in_(&in) { ++*this; }
+    const event &operator*() const noexcept { return current_; }
+    loop &operator++() {
+        if (!in_->next(current_)) in_ = nullptr;
+        return *this;
+    }
+    friend bool operator!=(const loop &at, const event *) noexcept { return at.in_ != nullptr; }
+    friend bool operator==(const loop &at, const event *) noexcept { return at.in_ == nullptr; }
+
+private:
+    follower *in_;
+    event current_;
+};
+
+inline follower::loop follower::begin() { return loop(*this); }
+
+/** The protocol over your own socket; see the C header for the loop around it. */
+class session {
+public:
+    explicit session(const redtail_options &options = redtail::options())
+        : session_(detail::made(redtail_session_new(&options))) {}
+    /** Over a recorded link; offset: REDTAIL_UNKNOWN where the recording tells it. */
+    static session recorded(std::uint64_t offset = REDTAIL_UNKNOWN, const redtail_options &options = redtail::options()) {
+        return session(detail::made(redtail_session_new_recorded(&options, offset)));
+    }
+
+    void connected(std::uint64_t now_ms) { check(redtail_session_connected(c(), now_ms)); }
+    void connected(std::uint64_t now_ms, status &left) noexcept { left = redtail_session_connected(c(), now_ms); }
+    /** reason: nullptr where the other side closed the link. */
+    void disconnected(const char *reason, std::uint64_t now_ms) { check(redtail_session_disconnected(c(), reason, now_ms)); }
+    void disconnected(const char *reason, std::uint64_t now_ms, status &left) noexcept {
+        left = redtail_session_disconnected(c(), reason, now_ms);
+    }
+
+    struct room {
+        char *data;
+        std::size_t size;
+    };
+    /** Where to read to. */
+    room space() {
+        status left;
+        room found = space(left);
+        return check(left.number()), found;
+    }
+    room space(status &left) noexcept {
+        room found{nullptr, 0};
+        left = redtail_session_space(c(), &found.data, &found.size);
+        return found;
+    }
+    void received(std::size_t count) { check(redtail_session_received(c(), count)); }
+    void received(std::size_t count, status &left) noexcept { left = redtail_session_received(c(), count); }
+    void silent() noexcept { redtail_session_silent(c()); }
+    void stamp(std::uint64_t received_ms) noexcept { redtail_session_stamp(c(), received_ms); }
+
+    /** The next event; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_RECONNECT, REDTAIL_CLOSED or an error. */
+    bool next(event &next, std::uint64_t now_ms, status &left) noexcept {
+        const redtail_event *found = nullptr;
+        left = redtail_session_next(c(), now_ms, &found);
+        if (found != nullptr) next = event(found);
+        return left == REDTAIL_OK;
+    }
+    /** As above, at the time that the last call of events was given. */
+    bool next(event &next, status &left) noexcept { return this->next(next, now_ms_, left); }
+    /** The events that are here; left says how to go on. */
+    detail::range<session, event> events(std::uint64_t now_ms, status &left) noexcept {
+        now_ms_ = now_ms;
+        return {*this, &left};
+    }
+    void keep_alive(std::uint64_t now_ms) noexcept { redtail_session_keep_alive(c(), now_ms); }
+
+    std::string_view to_send() const noexcept {
+        const char *data = nullptr;
+        std::size_t size = 0;
+        redtail_session_to_send(c(), &data, &size);
+        return {data, size};
+    }
+    void sent(std::size_t count) { check(redtail_session_sent(c(), count)); }
+    void sent(std::size_t count, status &left) noexcept { left = redtail_session_sent(c(), count); }
+    std::uint64_t deadline_ms() const noexcept {
+        std::uint64_t deadline = 0;
+        redtail_session_deadline_ms(c(), &deadline);
+        return deadline;
+    }
+    void commit(const redtail::position &kept) noexcept { redtail_session_commit(c(), &kept.c()); }
+    std::optional<redtail::position> position() const noexcept {
+        redtail_position found;
+        if (redtail_session_position(c(), &found) != REDTAIL_OK) return std::nullopt;
+        return redtail::position(found);
+    }
+    const char *message() const noexcept { return redtail_session_message(c()); }
+    redtail_session *c() const noexcept { return session_.get(); }
+
+private:
+    explicit session(redtail_session *owned) noexcept : session_(owned) {}
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
+    detail::owner<redtail_session, redtail_session_free> session_;
+    std::uint64_t now_ms_ = 0;
+};
+
+/** A whole command or frame; a view. */
+class item {
+public:
+    item() noexcept = default;
+    item(redtail_parser *parser, const redtail_item *from, std::size_t capacity) noexcept
+        : parser_(parser), item_(from), capacity_(capacity) {}
+    /** One of redtail_item_kind. */
+    int kind() const noexcept { return item_->kind; }
+    std::uint64_t offset() const noexcept { return item_->offset; }
+    std::string_view raw() const noexcept { return view(item_->raw); }
+    /** Number of all arguments. */
+    std::size_t argc() const noexcept { return item_->argc; }
+    /** The first arguments: as many as there are, or as the parser has room for. */
+    redtail::args args() const noexcept { return {item_->args, item_->argc < capacity_ ? item_->argc : capacity_}; }
+    /** The arguments beyond those, one after another; false after the last. */
+    bool next_arg(std::string_view &arg) const noexcept {
+        redtail_slice found;
+        if (redtail_parser_next_arg(parser_, &found) != REDTAIL_OK) return false;
+        return arg = view(found), true;
+    }
+    /** The next step of the walk through a frame; nullptr after the last. */
+    const redtail_token *next_token() const noexcept {
+        const redtail_token *token = nullptr;
+        return redtail_parser_next_token(parser_, &token) == REDTAIL_OK ? token : nullptr;
+    }
+
+private:
+    redtail_parser *parser_ = nullptr;
+    const redtail_item *item_ = nullptr;
+    std::size_t capacity_ = 0;
+};
+
+/** Frames or commands out of your bytes. */
+class parser {
+public:
+    explicit parser(int mode, const redtail_limits *limits = nullptr)
+        : parser_(detail::made(redtail_parser_new(mode, limits))), args_(new redtail_slice[room]) {}
+
+    /** The next item at the front of input, which is moved past it; false when there is none: left says why. */
+    bool next(std::string_view &input, item &next, status &left) noexcept {
+        redtail_slice unread{input.data(), input.size()};
+        const redtail_item *found = nullptr;
+        int number = redtail_parser_next(parser_.get(), &unread, args_.get(), room, &found);
+        if (number >= 0) input = view(unread);
+        left = number == REDTAIL_MORE_ARGS ? REDTAIL_OK : number;
+        if (found != nullptr) next = item(parser_.get(), found, room);
+        return found != nullptr;
+    }
+    /** As above; false when nothing whole is left. */
+    bool next(std::string_view &input, item &next) {
+        status left;
+        bool more = this->next(input, next, left);
+        if (left.is_error()) throw error(left.number(), message());
+        return more;
+    }
+    /** As above, from the input that the last call of items was given. */
+    bool next(item &next, status &left) noexcept { return this->next(*input_, next, left); }
+    /** The whole items in input, which is moved past each. Throws; with left it does not. */
+    detail::range<parser, item> items(std::string_view &input) noexcept { return input_ = &input, detail::range<parser, item>(*this, nullptr); }
+    detail::range<parser, item> items(std::string_view &input, status &left) noexcept {
+        return input_ = &input, detail::range<parser, item>(*this, &left);
+    }
+
+    /** The least number of further bytes that could complete the item. */
+    std::size_t needed() const noexcept {
+        std::size_t needed = 0;
+        redtail_parser_needed(parser_.get(), &needed);
+        return needed;
+    }
+    std::uint64_t offset() const noexcept {
+        std::uint64_t offset = 0;
+        redtail_parser_offset(parser_.get(), &offset);
+        return offset;
+    }
+    const char *message() const noexcept { return redtail_parser_message(parser_.get()); }
+    redtail_parser *c() const noexcept { return parser_.get(); }
+
+private:
+    static constexpr std::size_t room = 64;
+    detail::owner<redtail_parser, redtail_parser_free> parser_;
+    std::unique_ptr<redtail_slice[]> args_;
+    std::string_view *input_ = nullptr;
+};
+
+} // namespace redtail
+
+#endif // REDTAIL_HPP

@@ -1,0 +1,330 @@
+//! The one door between C and the library: pointers are checked, panics end here, and every failure leaves its words in the handle.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int};
+use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::OnceLock;
+
+use super::basics::*;
+
+/// The body of every function that takes a handle.
+///
+/// `call!(handle, out a, out b; { body })`: `handle` and the out pointers are checked and shadowed, by a `&mut` and by [`Out`]s;
+/// the body gives a [`redtail_status`]. Without a handle (`call!(; out a; { body })`) there is no message.
+macro_rules! call {
+    (; $(out $out:ident),*; $body:block) => {
+        $crate::capi::boundary::without_handle(|| {
+            $(let Some($out) = $crate::capi::boundary::Out::new($out) else { return REDTAIL_ERROR_ARGUMENT };)*
+            $body
+        })
+    };
+    ($handle:ident $(, out $out:ident)*; $body:block) => {
+        $crate::capi::boundary::enter(
+            // SAFETY: the header asks for a pointer from _new or _init that was not freed, used by one thread at a time.
+            unsafe { $crate::capi::boundary::checked($handle) },
+            |$handle| {
+                $(let Some($out) = $crate::capi::boundary::Out::new($out) else {
+                    let words = concat!("the pointer ", stringify!($out), " is NULL");
+                    return $crate::capi::boundary::refuse($handle, REDTAIL_ERROR_ARGUMENT, words);
+                };)*
+                $body
+            },
+        )
+    };
+}
+pub(super) use call;
+
+/// What every handle has.
+#[derive(Debug)]
+pub(super) struct Guard {
+    /// The error each call gives before it does anything: a panic, or wrong options.
+    refused: Option<redtail_status>,
+    message: Message,
+}
+
+impl Guard {
+    pub(super) const fn new() -> Self {
+        Self { refused: None, message: Message::EMPTY }
+    }
+
+    /// A guard that lets nothing through.
+    pub(super) fn closed(status: redtail_status, words: impl fmt::Display) -> Self {
+        let mut guard = Self { refused: Some(status), message: Message::EMPTY };
+        guard.say(words);
+        guard
+    }
+
+    pub(super) fn say(&mut self, words: impl fmt::Display) {
+        self.message.length = 0;
+        // A message that is too long is cut, which is no error.
+        let _ = write!(self.message, "{words}");
+    }
+
+    pub(super) const fn message(&self) -> *const c_char {
+        self.message.text.as_ptr().cast()
+    }
+
+    pub(super) const fn refused(&self) -> Option<redtail_status> {
+        self.refused
+    }
+}
+
+/// A type that C holds a pointer to.
+pub(super) trait Guarded {
+    fn guard(&mut self) -> &mut Guard;
+}
+
+/// Leaves the words in the handle.
+#[cold]
+pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, words: impl fmt::Display) -> redtail_status {
+    handle.guard().say(words);
+    status
+}
+
+/// # Safety
+/// `handle` is NULL, or points to a live `H` that nobody else uses while the result lives.
+#[inline]
+pub(super) unsafe fn checked<'a, H>(handle: *const H) -> Option<&'a mut H> {
+    let handle = handle.cast_mut();
+    if !handle.is_aligned() {
+        return None;
+    }
+    // SAFETY: aligned, as just seen; NULL is found out here; live and ours, as the caller promises.
+    unsafe { handle.as_mut() }
+}
+
+#[inline]
+pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H) -> redtail_status) -> c_int {
+    let Some(handle) = handle else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    if let Some(status) = handle.guard().refused {
+        return status as c_int;
+    }
+    // A handle that a panic has left half-done is never looked into again.
+    match catch_unwind(AssertUnwindSafe(|| work(handle))) {
+        Ok(status) => status as c_int,
+        Err(_) => poison(handle) as c_int,
+    }
+}
+
+/// For a callback that may use the same handle: `work` borrows it only between its calls.
+///
+/// # Safety
+/// As [`checked`], at every moment that `work` borrows it.
+#[inline]
+pub(super) unsafe fn enter_shared<H: Guarded>(handle: *mut H, work: impl FnOnce(*mut H) -> redtail_status) -> c_int {
+    // SAFETY: as promised.
+    let first = enter(unsafe { checked(handle) }, |_| REDTAIL_OK);
+    if first != REDTAIL_OK as c_int {
+        return first;
+    }
+    catch_unwind(AssertUnwindSafe(|| work(handle))).unwrap_or_else(|_| {
+        // SAFETY: as promised; the work is over.
+        poison(unsafe { &mut *handle })
+    }) as c_int
+}
+
+pub(super) fn without_handle(work: impl FnOnce() -> redtail_status) -> c_int {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(REDTAIL_ERROR_PANIC) as c_int
+}
+
+#[cold]
+fn poison(handle: &mut impl Guarded) -> redtail_status {
+    let guard = handle.guard();
+    guard.refused = Some(REDTAIL_ERROR_PANIC);
+    PANICKED.with_borrow(|words| guard.say(format_args!("a bug in redtail {}: {words}", env!("CARGO_PKG_VERSION"))));
+    REDTAIL_ERROR_PANIC
+}
+
+thread_local! {
+    static PANICKED: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Only a hook learns where a panic happened. The one that was there before still says it to whom it did.
+pub(super) fn listen_for_panics() {
+    type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+    static BEFORE: OnceLock<Hook> = OnceLock::new();
+    // Both hooks are without captures, so that nothing is allocated that would look like a leak at the end of a program.
+    BEFORE.get_or_init(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|info| {
+            PANICKED.with_borrow_mut(|words| *words = info.to_string().replace('\n', " "));
+            if let Some(before) = BEFORE.get() {
+                before(info);
+            }
+        }));
+        before
+    });
+}
+
+/// A pointer to write a result to.
+#[derive(Debug)]
+pub(super) struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    #[inline]
+    pub(super) fn new(pointer: *mut T) -> Option<Self> {
+        (!pointer.is_null() && pointer.is_aligned()).then_some(Self(pointer))
+    }
+
+    pub(super) const fn pointer(&self) -> *mut T {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn set(self, value: T) {
+        // SAFETY: not NULL and aligned (see `new`); that it points to room for a T is what the header asks for. What is there is not read.
+        unsafe { self.0.write(value) }
+    }
+}
+
+/// Bytes that C shows us. `None`: NULL with a length, or a length that no memory can have.
+///
+/// # Safety
+/// `data` points to `len` bytes that nobody changes while the result is used, or one of the two is refused here.
+#[inline]
+pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize) -> Option<&'a [u8]> {
+    if data.is_null() {
+        return (len == 0).then_some(&[]);
+    }
+    if len > isize::MAX as usize || (data as usize).checked_add(len).is_none() {
+        return None;
+    }
+    // SAFETY: not NULL, not longer than memory, and readable as the caller promises.
+    Some(unsafe { std::slice::from_raw_parts(data.cast(), len) })
+}
+
+/// Text that C shows us; `Err` with what is wrong.
+///
+/// # Safety
+/// `text` is NULL or points to bytes that end with NUL, and nobody changes them while the result is used.
+pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, &'static str> {
+    if text.is_null() {
+        return Err("is NULL");
+    }
+    // SAFETY: not NULL; it ends with NUL, as the caller promises.
+    unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| "is not UTF-8")
+}
+
+/// Moves a value to the heap; NULL without memory, where `Box` would end the process.
+pub(super) fn allocate<T>(value: T) -> *mut T {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout of a type that has a size.
+    let place = unsafe { std::alloc::alloc(std::alloc::Layout::new::<T>()) }.cast::<T>();
+    if !place.is_null() {
+        // SAFETY: fresh memory of the right layout.
+        unsafe { place.write(value) };
+    }
+    place
+}
+
+/// Drops what [`allocate`] made.
+///
+/// # Safety
+/// `place` is NULL, or from `allocate`, and not used again.
+pub(super) unsafe fn release<T>(place: *mut T) {
+    if !place.is_null() && place.is_aligned() {
+        // SAFETY: `allocate` takes its memory as Box does, and the caller gives it up.
+        let owned = unsafe { Box::from_raw(place) };
+        // A drop that panics must not unwind into C; what it leaves behind is lost.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(owned)));
+    }
+}
+
+/// Words in the handle's own memory, always with a NUL behind them.
+struct Message {
+    text: [u8; 640],
+    length: usize,
+}
+
+impl Message {
+    const EMPTY: Self = Self { text: [0; 640], length: 0 };
+}
+
+impl Write for Message {
+    fn write_str(&mut self, words: &str) -> fmt::Result {
+        for char in words.chars() {
+            let mut utf8 = [0; 4];
+            let encoded = if char == '\0' { "?" } else { &*char.encode_utf8(&mut utf8) }.as_bytes();
+            let end = self.length + encoded.len();
+            match self.text.get_mut(self.length..end) {
+                // One byte stays for the NUL.
+                Some(place) if end < 640 => place.copy_from_slice(encoded),
+                _ => break,
+            }
+            self.length = end;
+        }
+        if let Some(end) = self.text.get_mut(self.length) {
+            *end = 0;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", String::from_utf8_lossy(self.text.get(..self.length).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(Guard);
+
+    impl Guarded for Thing {
+        fn guard(&mut self) -> &mut Guard {
+            &mut self.0
+        }
+    }
+
+    fn words(thing: &Thing) -> String {
+        // SAFETY: a message always ends with NUL.
+        unsafe { CStr::from_ptr(thing.0.message()) }.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_panic_becomes_a_status_with_file_and_line_and_the_handle_is_of_no_more_use() {
+        listen_for_panics();
+        let mut thing = Thing(Guard::new());
+        let line = line!() + 1;
+        let status = enter(Some(&mut thing), |_| panic!("on purpose"));
+        assert_eq!(status, REDTAIL_ERROR_PANIC as c_int);
+        let words = words(&thing);
+        assert!(words.contains("on purpose") && words.contains(&format!("boundary.rs:{line}")), "{words}");
+        let again = enter(Some(&mut thing), |_| unreachable!("a poisoned handle is not entered"));
+        assert_eq!(again, REDTAIL_ERROR_PANIC as c_int);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_cut_between_characters() {
+        let mut thing = Thing(Guard::new());
+        refuse(&mut thing, REDTAIL_ERROR_STATE, "é\0".repeat(400));
+        assert_eq!(words(&thing), "é?".repeat(213));
+        refuse(&mut thing, REDTAIL_ERROR_STATE, "short");
+        assert_eq!(words(&thing), "short");
+    }
+
+    #[test]
+    fn lengths_that_no_memory_has_are_refused() {
+        let byte: c_char = 0;
+        // SAFETY: the lengths are refused, or 0.
+        unsafe {
+            assert!(bytes(&raw const byte, usize::MAX).is_none());
+            assert!(bytes(&raw const byte, isize::MAX as usize + 1).is_none());
+            assert!(bytes(std::ptr::null(), 1).is_none());
+            assert_eq!(bytes(std::ptr::null(), 0), Some(&[] as &[u8]));
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_crates() {
+        let number = |text: &str| text.parse::<u32>().unwrap();
+        let version = (REDTAIL_VERSION_MAJOR, REDTAIL_VERSION_MINOR, REDTAIL_VERSION_PATCH);
+        let expected =
+            [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+        assert_eq!(version, expected.map(number).into());
+        assert_eq!(version.0 * 1_000_000 + version.1 * 1_000 + version.2, REDTAIL_VERSION_NUMBER);
+    }
+}

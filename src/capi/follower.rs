@@ -1,0 +1,303 @@
+//! Followers: one blocking call per event; sockets, reconnection and waiting included
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::basics::*;
+use super::boundary::{
+    Guard, Guarded, allocate, call, checked, listen_for_panics, refuse, release, text, without_handle,
+};
+use super::event::redtail_event;
+use super::options::{self, Chosen, redtail_options};
+use super::position::{self, redtail_position};
+use super::show::{Shown, follower_status};
+use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
+use crate::replication::{Event, Options};
+
+/// Follows a primary in your own thread. One thread at a time.
+pub struct redtail_follower {
+    guard: Guard,
+    options: Options,
+    timeouts: Timeouts,
+    buffer: usize,
+    login: Arc<Mutex<Login>>,
+    handle: Handle,
+    follower: Option<Follower>,
+    shown: Shown,
+}
+
+/// Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
+/// its follower.
+pub struct redtail_handle {
+    handle: Handle,
+}
+
+impl Guarded for redtail_follower {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+/// A new follower, not connected. options: what you choose; NULL: the defaults.
+///
+/// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
+    listen_for_panics();
+    // SAFETY: as the header asks.
+    let (chosen, guard) = match unsafe { options::read(options) } {
+        Ok(chosen) => (chosen, Guard::new()),
+        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+    };
+    allocate(redtail_follower {
+        guard,
+        options: chosen.options,
+        timeouts: chosen.timeouts,
+        buffer: chosen.buffer,
+        login: Arc::new(Mutex::new(chosen.login)),
+        handle: Handle::new(),
+        follower: None,
+        shown: Shown::new(),
+    })
+}
+
+/// Ends a follower and its link. Its handles live on. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) {
+    // SAFETY: NULL, or from _new and not used again.
+    unsafe { release(follower) }
+}
+
+/// What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
+/// next call on the follower.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follower) -> *const c_char {
+    // SAFETY: NULL, or a follower that lives.
+    unsafe { follower.as_ref() }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
+}
+
+/// User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
+/// the password ends with NUL.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_login(
+    follower: *mut redtail_follower,
+    user: *const c_char,
+    password: *const c_char,
+    password_len: usize,
+) -> c_int {
+    call!(follower; {
+        // SAFETY: as the header asks.
+        match unsafe { options::credentials(user, password, password_len) } {
+            Ok(login) => *follower.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
+            Err(words) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, words),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// Connects to host:port, [address]:port or unix:PATH, so that a wrong address shows at once. The handshake follows in the first
+/// redtail_follower_next.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it is connected already;
+/// REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_follower, address: *const c_char) -> c_int {
+    call!(follower; {
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let address = match unsafe { text(address) } {
+            Ok(address) => address,
+            Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
+        };
+        if follower.follower.is_some() {
+            return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected already");
+        }
+        if follower.handle.is_stopped() {
+            return REDTAIL_CLOSED;
+        }
+        let login = Arc::clone(&follower.login);
+        let made = Builder::new(address)
+            .options(follower.options)
+            .timeouts(follower.timeouts)
+            .buffer(follower.buffer)
+            .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+            .handle(follower.handle.clone())
+            .connect();
+        match made {
+            Ok(made) => follower.follower = Some(made),
+            Err(error) => return refuse(follower, follower_status(&error), error),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
+///
+/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
+/// reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error why following is over, for good.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_next(
+    follower: *mut redtail_follower,
+    event: *mut *const redtail_event,
+) -> c_int {
+    call!(follower, out event; {
+        let status = follower.advance(Follower::next);
+        if status == REDTAIL_OK {
+            event.set(&raw const follower.shown.event);
+        }
+        status
+    })
+}
+
+/// The next event; waits at most limit_ms milliseconds for it.
+///
+/// Returns as redtail_follower_next; REDTAIL_IDLE if nothing came in time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_next_timeout(
+    follower: *mut redtail_follower,
+    limit_ms: u64,
+    event: *mut *const redtail_event,
+) -> c_int {
+    call!(follower, out event; {
+        let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
+        if status == REDTAIL_OK {
+            event.set(&raw const follower.shown.event);
+        }
+        status
+    })
+}
+
+/// Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
+/// of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower.
+///
+/// Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
+/// else as redtail_follower_next.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_batch(
+    follower: *mut redtail_follower,
+    each: Option<unsafe extern "C" fn(context: *mut c_void, event: *const redtail_event) -> c_int>,
+    context: *mut c_void,
+) -> c_int {
+    let Some(each) = each else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    loop {
+        let mut event = std::ptr::null();
+        // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
+        let status = unsafe { redtail_follower_next(follower, &raw mut event) };
+        if status != REDTAIL_OK as c_int {
+            return status;
+        }
+        // SAFETY: the caller's own function, and an event that lives.
+        if unsafe { each(context, event) } != 0 {
+            return REDTAIL_STOPPED as c_int;
+        }
+        let more = call!(follower; {
+            let drained = follower.follower.as_mut().is_none_or(Follower::is_drained);
+            if drained { REDTAIL_OK } else { REDTAIL_NEED_MORE }
+        });
+        if more != REDTAIL_NEED_MORE as c_int {
+            return more;
+        }
+    }
+}
+
+/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+/// nothing.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+/// REDTAIL_ERROR_STATE before redtail_follower_connect.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_commit(
+    follower: *mut redtail_follower,
+    position: *const redtail_position,
+) -> c_int {
+    call!(follower; {
+        // SAFETY: NULL or a position, as the header asks.
+        let position = match unsafe { position::given(position) } {
+            Ok(position) => position,
+            Err((status, words)) => return refuse(follower, status, words),
+        };
+        match &mut follower.follower {
+            Some(inner) => inner.commit(position),
+            None => return refuse(follower, REDTAIL_ERROR_STATE, NOT_CONNECTED),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// The last place that can be resumed from.
+///
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_position(
+    follower: *const redtail_follower,
+    position: *mut redtail_position,
+) -> c_int {
+    call!(follower, out position; {
+        let Some(last) = follower.follower.as_ref().and_then(Follower::position) else { return REDTAIL_NONE };
+        position.set(last.into());
+        REDTAIL_OK
+    })
+}
+
+/// A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
+///
+/// Returns NULL if the follower is NULL or of no more use, or if there is no memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower) -> *mut redtail_handle {
+    // SAFETY: NULL, or a follower that lives, used by this thread.
+    match unsafe { checked(follower) } {
+        Some(follower) if follower.guard.refused().is_none() => {
+            allocate(redtail_handle { handle: follower.handle.clone() })
+        }
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
+/// before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+///
+/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { handle.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    handle.handle.stop();
+    REDTAIL_OK as c_int
+}
+
+/// Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
+/// one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+///
+/// Any thread, also several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+/// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { handle.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
+}
+
+/// Gives a handle back; the follower goes on. The last use of it. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
+    // SAFETY: NULL, or from redtail_follower_handle and not used again.
+    unsafe { release(handle) }
+}
+
+const NOT_CONNECTED: &str = "the follower is not connected: redtail_follower_connect comes first";
+
+impl redtail_follower {
+    #[inline]
+    fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
+        let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
+        match next(inner) {
+            Ok(Some(event)) => self.shown.show(&event, &mut self.guard),
+            Ok(None) => REDTAIL_CLOSED,
+            Err(error) => refuse(self, follower_status(&error), error),
+        }
+    }
+}

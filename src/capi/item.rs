@@ -1,0 +1,170 @@
+//! Items: what a parser finds
+
+use std::ffi::{c_char, c_int};
+
+use super::basics::*;
+use crate::resp::{Frame, Kind};
+
+/// Which bytes a parser reads: four grammars that contradict each other.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_mode {
+    /// What a server answers: every type of RESP2 and RESP3. Items are frames.
+    REDTAIL_MODE_FRAMES = 0,
+    /// What a client sends: commands, or inline commands. Empty ones are skipped.
+    REDTAIL_MODE_REQUESTS = 1,
+    /// A replication stream: commands. Lone newlines and empty commands are skipped.
+    REDTAIL_MODE_STREAM = 2,
+    /// An append-only file: as a stream, and lines that begin with # are skipped.
+    REDTAIL_MODE_AOF = 3,
+}
+
+/// What an item is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_item_kind {
+    /// An array of bulk strings; args[0] is its name.
+    REDTAIL_ITEM_COMMAND = 1,
+    /// A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean.
+    REDTAIL_ITEM_INLINE = 2,
+    /// A frame: walk it with redtail_parser_next_token.
+    REDTAIL_ITEM_FRAME = 3,
+}
+
+/// What a step of a walk through a frame is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_token_step {
+    /// A value.
+    REDTAIL_TOKEN_VALUE = 1,
+    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string.
+    REDTAIL_TOKEN_BEGIN = 2,
+    /// The next bytes of a streamed string.
+    REDTAIL_TOKEN_CHUNK = 3,
+    /// The last begun is at its end.
+    REDTAIL_TOKEN_END = 4,
+}
+
+/// The types of RESP2 and RESP3.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_kind {
+    /// None: of a chunk or an end.
+    REDTAIL_KIND_NONE = 0,
+    /// + a line of text
+    REDTAIL_KIND_SIMPLE_STRING = 1,
+    /// - an error, as a line of text
+    REDTAIL_KIND_ERROR = 2,
+    /// : a signed 64-bit integer
+    REDTAIL_KIND_INTEGER = 3,
+    /// $ bytes
+    REDTAIL_KIND_BULK_STRING = 4,
+    /// * an array
+    REDTAIL_KIND_ARRAY = 5,
+    /// _ or the nulls of RESP2
+    REDTAIL_KIND_NULL = 6,
+    /// # a boolean
+    REDTAIL_KIND_BOOLEAN = 7,
+    /// , a double
+    REDTAIL_KIND_DOUBLE = 8,
+    /// ( an integer of any size, as text
+    REDTAIL_KIND_BIG_NUMBER = 9,
+    /// ! an error, as bytes
+    REDTAIL_KIND_BULK_ERROR = 10,
+    /// = bytes with three letters that tell their format
+    REDTAIL_KIND_VERBATIM_STRING = 11,
+    /// % pairs of key and value
+    REDTAIL_KIND_MAP = 12,
+    /// ~ a set
+    REDTAIL_KIND_SET = 13,
+    /// > data that answers no command
+    REDTAIL_KIND_PUSH = 14,
+    /// | pairs that stand before a value and tell something about it
+    REDTAIL_KIND_ATTRIBUTE = 15,
+}
+
+pub(super) use redtail_item_kind::*;
+pub(super) use redtail_kind::*;
+pub(super) use redtail_mode::*;
+pub(super) use redtail_token_step::*;
+
+/// A whole command or frame. Ours; what it points to is yours.
+#[repr(C)]
+#[derive(Debug)]
+pub struct redtail_item {
+    /// One of redtail_item_kind.
+    pub kind: c_int,
+    /// FRAME: one of redtail_kind; else REDTAIL_KIND_NONE.
+    pub frame: c_int,
+    /// The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
+    /// redtail_parser_start_at said otherwise.
+    pub offset: u64,
+    /// Its exact bytes.
+    pub raw: redtail_slice,
+    /// COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room.
+    pub args: *const redtail_slice,
+    /// The number of all arguments, the name included.
+    pub argc: usize,
+}
+
+/// A step of a walk through a frame. Ours; it lives until the next step.
+#[repr(C)]
+#[derive(Debug)]
+pub struct redtail_token {
+    /// One of redtail_token_step.
+    pub step: c_int,
+    /// VALUE, BEGIN: one of redtail_kind.
+    pub kind: c_int,
+    /// How many aggregates are open around it. A BEGIN and its END have the same depth.
+    pub depth: usize,
+    /// BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells.
+    pub count: usize,
+    /// VALUE: text and bytes; of a number its text. CHUNK: the bytes.
+    pub bytes: redtail_slice,
+    /// VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0.
+    pub integer: i64,
+    /// VALUE of kind DOUBLE: the number.
+    pub number: f64,
+    /// VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt".
+    pub format: [c_char; 4],
+}
+
+impl redtail_token {
+    pub(super) fn value(&mut self, frame: &Frame<'_>) {
+        self.kind = kind_of(frame.kind()) as c_int;
+        self.bytes = redtail_slice::of(frame.payload());
+        match frame.kind() {
+            Kind::Integer => self.integer = frame.as_i64().unwrap_or(0),
+            Kind::Boolean => self.integer = i64::from(frame.as_bool() == Some(true)),
+            Kind::Double => self.number = frame.as_f64().unwrap_or(0.0),
+            Kind::VerbatimString => {
+                if let Some((format, text)) = frame.verbatim() {
+                    self.bytes = redtail_slice::of(text);
+                    let letters = format.map(|letter| letter as c_char);
+                    self.format = [letters[0], letters[1], letters[2], 0];
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn kind_of(kind: Kind) -> redtail_kind {
+    match kind {
+        Kind::SimpleString => REDTAIL_KIND_SIMPLE_STRING,
+        Kind::Error => REDTAIL_KIND_ERROR,
+        Kind::Integer => REDTAIL_KIND_INTEGER,
+        Kind::BulkString => REDTAIL_KIND_BULK_STRING,
+        Kind::Array => REDTAIL_KIND_ARRAY,
+        Kind::Null => REDTAIL_KIND_NULL,
+        Kind::Boolean => REDTAIL_KIND_BOOLEAN,
+        Kind::Double => REDTAIL_KIND_DOUBLE,
+        Kind::BigNumber => REDTAIL_KIND_BIG_NUMBER,
+        Kind::BulkError => REDTAIL_KIND_BULK_ERROR,
+        Kind::VerbatimString => REDTAIL_KIND_VERBATIM_STRING,
+        Kind::Map => REDTAIL_KIND_MAP,
+        Kind::Set => REDTAIL_KIND_SET,
+        Kind::Push => REDTAIL_KIND_PUSH,
+        Kind::Attribute => REDTAIL_KIND_ATTRIBUTE,
+    }
+}

@@ -1,0 +1,608 @@
+//! Parsers: RESP2 and RESP3 over bytes that you hold
+//!
+//! A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
+//! used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
+//! first byte, at whatever address it is now. What was seen is not read again.
+//!
+//! Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use super::basics::*;
+use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release};
+use super::item::*;
+use super::options;
+use super::show::protocol_status;
+use crate::resp::{
+    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Nesting, Place, Poll, Request,
+    RequestParser, Token,
+};
+use crate::{Limits, ProtocolError};
+
+/// Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made.
+pub struct redtail_parser {
+    guard: Guard,
+    machine: Machine,
+    /// Memory of the caller's, which is not ours to free.
+    lodger: bool,
+    error: Option<ProtocolError>,
+    view: View,
+}
+
+/// What C sees of the last item, and how far it has looked.
+struct View {
+    item: redtail_item,
+    token: redtail_token,
+    /// What the command was found in, where arguments are left over.
+    shown: redtail_slice,
+    /// The least number of bytes that are missing.
+    needed: usize,
+    rest: Rest,
+    walk: Walk,
+}
+
+enum Machine {
+    Frames(FrameParser),
+    Requests(RequestParser),
+    Commands(CommandParser),
+}
+
+/// Which arguments `redtail_parser_next_arg` gives next.
+enum Rest {
+    None,
+    Command(Place),
+    /// The words from here on; bytes of the shown.
+    Inline(redtail_slice),
+}
+
+/// How far the walk through the frame is.
+struct Walk {
+    nesting: Nesting,
+    /// What is still to be walked; bytes of the shown.
+    rest: redtail_slice,
+}
+
+impl Guarded for redtail_parser {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+/// A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+///
+/// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
+    listen_for_panics();
+    // SAFETY: as the header asks.
+    let (machine, guard) = match unsafe { machine(mode, limits) } {
+        Ok(machine) => (machine, Guard::new()),
+        Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+    };
+    allocate(redtail_parser::over(machine, guard, false))
+}
+
+/// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_parser_size() -> usize {
+    size_of::<redtail_parser>()
+}
+
+/// The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_parser_alignment() -> usize {
+    align_of::<redtail_parser>()
+}
+
+/// A parser in your memory of size bytes, which is yours again after redtail_parser_free, or whenever you stop using the parser.
+///
+/// Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
+/// can't be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_init(
+    memory: *mut c_void,
+    size: usize,
+    mode: c_int,
+    limits: *const redtail_limits,
+    parser: *mut *mut redtail_parser,
+) -> c_int {
+    listen_for_panics();
+    call!(; out parser; {
+        let place = memory.cast::<redtail_parser>();
+        let Some(memory) = Out::new(place).filter(|_| size >= size_of::<redtail_parser>()) else {
+            return REDTAIL_ERROR_ARGUMENT;
+        };
+        // SAFETY: as the header asks.
+        let Ok(machine) = (unsafe { machine(mode, limits) }) else { return REDTAIL_ERROR_ARGUMENT };
+        memory.set(redtail_parser::over(machine, Guard::new(), true));
+        parser.set(place);
+        REDTAIL_OK
+    })
+}
+
+/// Ends a parser, in your memory or its own. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
+    // SAFETY: NULL, or a parser that lives.
+    if !unsafe { parser.as_ref() }.is_none_or(|parser| parser.lodger) {
+        // SAFETY: from _new, as just seen, and not used again.
+        unsafe { release(parser) }
+    }
+}
+
+/// What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
+    // SAFETY: NULL, or a parser that lives.
+    unsafe { parser.as_ref() }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
+}
+
+/// Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
+    call!(parser; {
+        if parser.offset() != 0 || parser.view.needed != 0 {
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
+        }
+        match &mut parser.machine {
+            Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Requests(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Commands(machine) => *machine = machine.clone().starting_at(offset),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
+/// arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
+/// unless its length is 0, and the bytes must not change while you use the item.
+///
+/// Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
+/// REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
+/// redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    args: *mut redtail_slice,
+    capacity: usize,
+    item: *mut *const redtail_item,
+) -> c_int {
+    call!(parser, out input, out item; {
+        // SAFETY: as the header asks.
+        let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
+            return REDTAIL_ERROR_ARGUMENT;
+        };
+        let (used, status) = parser.next(bytes, array);
+        input.set(redtail_slice::of(bytes.get(used..).unwrap_or_default()));
+        if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
+            item.set(&raw const parser.view.item);
+        }
+        status
+    })
+}
+
+/// Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
+/// room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
+/// than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser.
+///
+/// Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_batch(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    args: *mut redtail_slice,
+    capacity: usize,
+    each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
+    context: *mut c_void,
+) -> c_int {
+    let (Some(each), Some(input)) = (each, Out::new(input)) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    let work = |parser: *mut redtail_parser| {
+        // SAFETY: as the header asks.
+        let shown = unsafe { (*parser).shown(input.pointer(), args, capacity) };
+        let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
+        let status = loop {
+            // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
+            let (used, status) = unsafe { (*parser).next(unread, array) };
+            unread = unread.get(used..).unwrap_or_default();
+            if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
+                break status;
+            }
+            // SAFETY: the caller's own function, and an item of a parser that lives.
+            if unsafe { each(context, &raw const (*parser).view.item) } != 0 {
+                break REDTAIL_STOPPED;
+            }
+        };
+        input.set(redtail_slice::of(unread));
+        status
+    };
+    // SAFETY: as the header asks.
+    unsafe { boundary::enter_shared(parser, work) }
+}
+
+/// The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+///
+/// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next_arg(parser: *mut redtail_parser, arg: *mut redtail_slice) -> c_int {
+    call!(parser, out arg; {
+        // SAFETY: the item's bytes have not changed, as the header asks.
+        let Some(next) = (unsafe { parser.next_arg() }) else { return REDTAIL_END };
+        arg.set(next);
+        REDTAIL_OK
+    })
+}
+
+/// The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
+/// after its attributes. It neither recurses nor allocates.
+///
+/// Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_next_token(
+    parser: *mut redtail_parser,
+    token: *mut *const redtail_token,
+) -> c_int {
+    call!(parser, out token; {
+        // SAFETY: the frame's bytes have not changed, as the header asks.
+        if !unsafe { parser.next_token() } {
+            return REDTAIL_END;
+        }
+        token.set(&raw const parser.view.token);
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+///
+/// Returns REDTAIL_OK and sets needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
+    call!(parser, out needed; {
+        needed.set(parser.view.needed);
+        REDTAIL_OK
+    })
+}
+
+/// The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+///
+/// Returns REDTAIL_OK and sets offset.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+    call!(parser, out offset; {
+        offset.set(parser.offset());
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+///
+/// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_error_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+    call!(parser, out offset; {
+        let Some(error) = parser.error else { return REDTAIL_NONE };
+        offset.set(error.offset);
+        REDTAIL_OK
+    })
+}
+
+/// What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
+/// the word has always suffice. No NUL is written.
+///
+/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_unquote(
+    word: *const redtail_slice,
+    out: *mut c_char,
+    size: usize,
+    len: *mut usize,
+) -> c_int {
+    call!(; out out, out len; {
+        // SAFETY: NULL or a slice of the caller's, as the header asks.
+        let word = unsafe { word.as_ref().and_then(|word| bytes(word.data, word.len)) };
+        let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
+        let word = InlineArg::new(word);
+        if word.bytes().count() > size {
+            return REDTAIL_ERROR_ARGUMENT;
+        }
+        let mut written = 0;
+        for byte in word.bytes() {
+            // SAFETY: fewer bytes than there is room, as just counted.
+            unsafe { out.pointer().add(written).write(byte as c_char) };
+            written += 1;
+        }
+        len.set(written);
+        REDTAIL_OK
+    })
+}
+
+/// # Safety
+/// `limits` is as the header asks.
+unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine, String> {
+    // SAFETY: as promised.
+    let limits: Limits = unsafe { options::limits(limits)? };
+    Ok(match mode {
+        x if x == REDTAIL_MODE_FRAMES as c_int => Machine::Frames(FrameParser::new().with_limits(limits)),
+        x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
+        x if x == REDTAIL_MODE_STREAM as c_int => Machine::Commands(CommandParser::stream().with_limits(limits)),
+        x if x == REDTAIL_MODE_AOF as c_int => Machine::Commands(CommandParser::aof().with_limits(limits)),
+        other => return Err(format!("the mode is {other}, which is no redtail_mode")),
+    })
+}
+
+impl redtail_parser {
+    fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
+        let nothing = redtail_slice::NONE;
+        Self {
+            guard,
+            machine,
+            lodger,
+            error: None,
+            view: View {
+                item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+                token: redtail_token {
+                    step: 0,
+                    kind: 0,
+                    depth: 0,
+                    count: 0,
+                    bytes: nothing,
+                    integer: 0,
+                    number: 0.0,
+                    format: [0; 4],
+                },
+                shown: nothing,
+                needed: 0,
+                rest: Rest::None,
+                walk: Walk { nesting: Nesting::new(), rest: nothing },
+            },
+        }
+    }
+
+    /// What the caller shows, checked: its bytes, and the array for arguments.
+    ///
+    /// # Safety
+    /// `input` points to a slice of the caller's, and `args` to room for `capacity` slices.
+    #[inline(always)]
+    unsafe fn shown<'a>(
+        &mut self,
+        input: *const redtail_slice,
+        args: *mut redtail_slice,
+        capacity: usize,
+    ) -> Option<(&'a [u8], Array)> {
+        // SAFETY: as promised.
+        let input = unsafe { *input };
+        // SAFETY: as promised.
+        match unsafe { (bytes(input.data, input.len), Array::new(args, capacity)) } {
+            (Some(bytes), Some(array)) => return Some((bytes, array)),
+            (None, _) => refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has"),
+            (_, None) => refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has"),
+        };
+        None
+    }
+
+    /// One item. Gives the bytes used up and the status.
+    #[inline(always)]
+    fn next(&mut self, bytes: &[u8], array: Array) -> (usize, redtail_status) {
+        // Commands are the fast path; moving what it finds through memory that all grammars share would cost more than the rest of it.
+        let error = match &mut self.machine {
+            Machine::Commands(machine) => match machine.poll(bytes) {
+                Ok(Poll::Complete { skipped, length }) => {
+                    self.view.item.offset = machine.offset();
+                    let status = self.view.command(machine.command(bytes), array, bytes);
+                    return (skipped.saturating_add(length), status);
+                }
+                Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
+                Err(error) => error,
+            },
+            Machine::Requests(_) | Machine::Frames(_) => match self.other(bytes, array) {
+                Ok(found) => return found,
+                Err(error) => error,
+            },
+        };
+        (0, self.fail(error))
+    }
+
+    /// For the other grammars. Gives the bytes used up and the status.
+    #[inline(never)]
+    fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
+        let poll = match &mut self.machine {
+            Machine::Commands(_) => return Ok((0, REDTAIL_ERROR_STATE)),
+            Machine::Requests(machine) => machine.poll(bytes),
+            Machine::Frames(machine) => machine.poll(bytes),
+        }?;
+        self.view.item.offset = self.offset();
+        let status = match (poll, &self.machine) {
+            (Poll::Incomplete { needed, .. }, _) => self.view.incomplete(needed),
+            (_, Machine::Commands(_)) => REDTAIL_ERROR_STATE,
+            (_, Machine::Requests(machine)) => match machine.request(bytes) {
+                Request::Command(command) => self.view.command(command, array, bytes),
+                Request::Inline(line) => self.view.line(line, array),
+            },
+            (_, Machine::Frames(machine)) => self.view.frame(machine.frame(bytes)),
+        };
+        Ok((poll.used(), status))
+    }
+
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) -> redtail_status {
+        self.error = Some(error);
+        self.view.rest = Rest::None;
+        self.view.walk.rest = redtail_slice::NONE;
+        refuse(self, protocol_status(&error.kind), error)
+    }
+
+    /// # Safety
+    /// The bytes shown last have not changed.
+    unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
+        match &mut self.view.rest {
+            Rest::None => None,
+            Rest::Command(place) => {
+                // SAFETY: as promised.
+                let shown = unsafe { bytes(self.view.shown.data, self.view.shown.len) }?;
+                let command = match &self.machine {
+                    Machine::Commands(machine) => machine.command(shown),
+                    Machine::Requests(machine) => match machine.request(shown) {
+                        Request::Command(command) => command,
+                        Request::Inline(_) => return None,
+                    },
+                    Machine::Frames(_) => return None,
+                };
+                let mut args: Args<'_> = command.args_at(*place);
+                let arg = args.next().map(redtail_slice::of);
+                *place = args.place();
+                arg
+            }
+            Rest::Inline(rest) => {
+                // SAFETY: a part of the bytes shown last, which have not changed.
+                let mut words = InlineArgs::new(unsafe { bytes(rest.data, rest.len) }?);
+                let word = words.next().map(|word| redtail_slice::of(word.raw()));
+                *rest = redtail_slice::of(words.rest());
+                word
+            }
+        }
+    }
+
+    /// # Safety
+    /// The bytes shown last have not changed.
+    unsafe fn next_token(&mut self) -> bool {
+        let Walk { nesting, rest } = &mut self.view.walk;
+        // SAFETY: a part of the bytes shown last, which have not changed.
+        let Some(mut unread) = (unsafe { boundary::bytes(rest.data, rest.len) }) else { return false };
+        let outside = nesting.depth();
+        let Some(token) = nesting.next(&mut unread) else { return false };
+        *rest = redtail_slice::of(unread);
+        // An end, and what closes itself, is counted at the depth of its beginning.
+        let depth = outside.min(nesting.depth());
+        let shown = &mut self.view.token;
+        *shown = redtail_token {
+            step: 0,
+            kind: REDTAIL_KIND_NONE as c_int,
+            depth,
+            count: 0,
+            bytes: redtail_slice::NONE,
+            integer: 0,
+            number: 0.0,
+            format: [0; 4],
+        };
+        match token {
+            Token::Scalar(frame) => {
+                shown.step = REDTAIL_TOKEN_VALUE as c_int;
+                shown.value(&frame);
+            }
+            Token::Begin { kind, count } => {
+                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
+                shown.kind = kind_of(kind) as c_int;
+                shown.count = count.unwrap_or(usize::MAX);
+            }
+            Token::Chunk(bytes) => {
+                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
+                shown.bytes = redtail_slice::of(bytes);
+            }
+            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
+        }
+        true
+    }
+
+    fn offset(&self) -> u64 {
+        match &self.machine {
+            Machine::Frames(machine) => machine.offset(),
+            Machine::Requests(machine) => machine.offset(),
+            Machine::Commands(machine) => machine.offset(),
+        }
+    }
+}
+
+impl View {
+    #[inline(always)]
+    fn command(&mut self, command: Command<'_>, array: Array, shown: &[u8]) -> redtail_status {
+        let item = &mut self.item;
+        item.kind = REDTAIL_ITEM_COMMAND as c_int;
+        item.frame = REDTAIL_KIND_NONE as c_int;
+        item.raw = redtail_slice::of(command.raw());
+        item.args = array.start;
+        item.argc = command.argc();
+        self.needed = 0;
+        if item.argc > array.capacity {
+            self.shown = redtail_slice::of(shown);
+            return self.more_args(&command, array);
+        }
+        array.fill(command.args());
+        self.rest = Rest::None;
+        REDTAIL_OK
+    }
+
+    #[cold]
+    fn more_args(&mut self, command: &Command<'_>, array: Array) -> redtail_status {
+        let mut args = command.args();
+        array.fill(args.by_ref().take(array.capacity));
+        self.rest = Rest::Command(args.place());
+        REDTAIL_MORE_ARGS
+    }
+
+    fn line(&mut self, line: Inline<'_>, array: Array) -> redtail_status {
+        let mut words = line.args();
+        array.fill(words.by_ref().take(array.capacity).map(|word| word.raw()));
+        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
+        self.needed = 0;
+        self.item.kind = REDTAIL_ITEM_INLINE as c_int;
+        self.item.frame = REDTAIL_KIND_NONE as c_int;
+        self.item.raw = redtail_slice::of(line.raw());
+        self.item.args = array.start;
+        self.item.argc = line.args().count();
+        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+    }
+
+    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
+        self.rest = Rest::None;
+        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
+        self.needed = 0;
+        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
+        self.item.frame = kind_of(frame.kind()) as c_int;
+        self.item.raw = redtail_slice::of(frame.raw());
+        self.item.args = std::ptr::null();
+        self.item.argc = 0;
+        REDTAIL_OK
+    }
+
+    fn incomplete(&mut self, needed: usize) -> redtail_status {
+        self.needed = needed;
+        self.rest = Rest::None;
+        self.walk.rest = redtail_slice::NONE;
+        REDTAIL_NEED_MORE
+    }
+}
+
+/// The caller's array for arguments.
+#[derive(Clone, Copy)]
+struct Array {
+    start: *mut redtail_slice,
+    capacity: usize,
+}
+
+impl Array {
+    /// `None` where there can't be such an array.
+    ///
+    /// # Safety
+    /// `start` points to room for `capacity` slices, or this gives `None`.
+    #[inline]
+    unsafe fn new(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
+        let there =
+            !start.is_null() && start.is_aligned() && capacity <= isize::MAX as usize / size_of::<redtail_slice>();
+        (there || capacity == 0).then_some(Self { start, capacity })
+    }
+
+    /// Writes the arguments, of which there are at most `capacity`.
+    #[inline]
+    fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
+        let mut place = self.start;
+        args.for_each(|arg| {
+            // SAFETY: within the room that was promised to `new`. What is there is not read.
+            unsafe {
+                place.write(redtail_slice::of(arg));
+                place = place.add(1);
+            }
+        });
+    }
+}

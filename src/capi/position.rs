@@ -1,0 +1,139 @@
+//! Positions: where in which history a stream stands
+
+use std::ffi::{c_char, c_int};
+use std::fmt::Write;
+
+use super::basics::*;
+use super::boundary::{Out, call, text};
+use crate::excerpt::Excerpt;
+use crate::replication::{Position, ReplicationId};
+
+/// Room enough for any position as text, the NUL included.
+pub const REDTAIL_POSITION_TEXT_SIZE: usize = 128;
+
+/// A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
+/// A value of yours; it borrows nothing. This struct stays as it is.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct redtail_position {
+    /// The replication id under which the primary knows this place: 40 hexadecimal digits and a NUL.
+    pub replid: [c_char; 41],
+    /// The replication id at the attach, or at the last gap; a promotion leaves it as it is. With an offset it names a command
+    /// once and for all. Empty: the same as replid.
+    pub history: [c_char; 41],
+    /// The last byte processed, counted as INFO's master_repl_offset counts: the stream's first byte is number 1.
+    pub offset: u64,
+    /// The database selected at this place; -1 while it is not known.
+    pub db: i64,
+}
+
+/// Reads a position from text: replid:offset:db, with ? for an unknown database, and :history behind it where that is another id.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_position_parse(text: *const c_char, position: *mut redtail_position) -> c_int {
+    call!(; out position; {
+        if text.is_null() {
+            return REDTAIL_ERROR_ARGUMENT;
+        }
+        // SAFETY: text that ends with NUL, as the header asks.
+        let parsed = unsafe { self::text(text) }.ok().and_then(|text| text.parse::<Position>().ok());
+        let Some(parsed) = parsed else { return REDTAIL_ERROR_POSITION };
+        position.set(parsed.into());
+        REDTAIL_OK
+    })
+}
+
+/// Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
+/// too small, and then writes nothing. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_position_format(
+    position: *const redtail_position,
+    text: *mut c_char,
+    size: usize,
+) -> c_int {
+    call!(; out text; {
+        // SAFETY: NULL or a position, as the header asks.
+        let Some(position) = (unsafe { read(position) }) else { return REDTAIL_ERROR_ARGUMENT };
+        let Some(position) = position.to_position() else { return REDTAIL_ERROR_POSITION };
+        let mut words: Excerpt<REDTAIL_POSITION_TEXT_SIZE> = Excerpt::EMPTY;
+        let _ = write!(words, "{position}\0");
+        if words.as_bytes().len() > size {
+            return REDTAIL_ERROR_ARGUMENT;
+        }
+        // SAFETY: there is room for as many bytes, as just compared with what the caller says.
+        unsafe { text.fill(words.as_bytes()) };
+        REDTAIL_OK
+    })
+}
+
+impl Out<c_char> {
+    /// # Safety
+    /// There is room for all bytes.
+    unsafe fn fill(self, bytes: &[u8]) {
+        // SAFETY: as promised; our own bytes don't overlap the caller's.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer().cast(), bytes.len()) }
+    }
+}
+
+/// # Safety
+/// `position` is NULL or points to one.
+pub(super) unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
+    let there = !position.is_null() && position.is_aligned();
+    // SAFETY: not NULL and aligned; a position, as the caller promises, and any bytes are one.
+    there.then(|| unsafe { *position })
+}
+
+/// A position that a function needs, or the status and words of why there is none.
+///
+/// # Safety
+/// As [`read`].
+pub(super) unsafe fn given(position: *const redtail_position) -> Result<Position, (redtail_status, &'static str)> {
+    // SAFETY: as promised.
+    let position = unsafe { read(position) }.ok_or((REDTAIL_ERROR_ARGUMENT, "the pointer position is NULL"))?;
+    position.to_position().ok_or((REDTAIL_ERROR_POSITION, "this is no position: ids are 40 hexadecimal digits"))
+}
+
+impl From<Position> for redtail_position {
+    fn from(position: Position) -> Self {
+        Self {
+            replid: chars(&position.replid),
+            history: chars(&position.history),
+            offset: position.offset,
+            db: database(position.db),
+        }
+    }
+}
+
+impl redtail_position {
+    /// `None` where the ids are no ids, or a number can't be.
+    pub(super) fn to_position(self) -> Option<Position> {
+        let replid = id(&self.replid)?;
+        let history = if self.history[0] == 0 { replid } else { id(&self.history)? };
+        let db = if self.db == -1 { None } else { Some(u32::try_from(self.db).ok()?) };
+        (self.offset < i64::MAX as u64).then_some(Position { replid, offset: self.offset, db, history })
+    }
+}
+
+pub(super) fn database(db: Option<u32>) -> i64 {
+    db.map_or(-1, i64::from)
+}
+
+fn chars(id: &ReplicationId) -> [c_char; 41] {
+    let mut chars = [0; 41];
+    for (to, from) in chars.iter_mut().zip(id.as_bytes()) {
+        *to = *from as c_char;
+    }
+    chars
+}
+
+fn id(chars: &[c_char; 41]) -> Option<ReplicationId> {
+    let (digits, end) = chars.split_at(40);
+    let mut bytes = [0; 40];
+    for (to, from) in bytes.iter_mut().zip(digits) {
+        *to = *from as u8;
+    }
+    if end == [0] { ReplicationId::from_bytes(&bytes) } else { None }
+}

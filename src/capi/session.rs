@@ -1,0 +1,414 @@
+//! Sessions: the replication protocol over your own socket and event loop
+//!
+//! A session owns its receive buffer, and neither socket, clock nor thread. Its loop:
+//!
+//!   1. redtail_session_next. REDTAIL_OK is an event; handle it and ask again. REDTAIL_RECONNECT: close the socket, connect when
+//!      redtail_session_deadline_ms says, then redtail_session_connected. REDTAIL_NEED_MORE: go on with 2.
+//!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable (or writable, while something is
+//!      left to send), at the latest until redtail_session_deadline_ms.
+//!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error: redtail_session_disconnected. Asked
+//!      and nothing there: redtail_session_silent. Then go on with 1.
+//!
+//! While your own queue is full, do not read; at the deadline call redtail_session_keep_alive (or redtail_session_next, if you have room for
+//! one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
+
+use std::ffi::{c_char, c_int};
+
+use super::basics::*;
+use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text};
+use super::event::redtail_event;
+use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
+use super::position::{self, redtail_position};
+use super::show::{Shown, full_status, session_status};
+use crate::net::{Login, Ring};
+use crate::replication::{Closed, Credentials, Options, Progress, Session};
+
+/// One follower's conversation with its primary, over one link after another. One thread at a time.
+pub struct redtail_session {
+    guard: Guard,
+    session: Session,
+    ring: Ring,
+    /// The ring's size, unless a command is larger.
+    base: usize,
+    limit: usize,
+    /// Bytes of the last event, to be dropped when the next is asked for.
+    pending: usize,
+    /// The least number of bytes the session waits for.
+    at_least: usize,
+    login: Login,
+    shown: Shown,
+    /// A read was tried and brought nothing.
+    silent: bool,
+    /// When to connect, once that is known; while it is over: never.
+    connect_at_ms: Option<u64>,
+}
+
+impl Guarded for redtail_session {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+/// A new session, without a link. options: what you choose; NULL: the defaults.
+///
+/// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
+    // SAFETY: as the header asks.
+    unsafe { make(options, Session::new) }
+}
+
+/// A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
+/// redtail_session_connected. offset: the replication offset before the first byte of the stream where the recording does not tell it,
+/// which is after +CONTINUE; else REDTAIL_UNKNOWN.
+///
+/// Returns as redtail_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_new_recorded(
+    options: *const redtail_options,
+    offset: u64,
+) -> *mut redtail_session {
+    let offset = (offset != REDTAIL_UNKNOWN).then_some(offset);
+    // SAFETY: as the header asks.
+    unsafe { make(options, |options| Session::recorded(options, offset)) }
+}
+
+/// # Safety
+/// `options` is as the header asks.
+unsafe fn make(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
+    listen_for_panics();
+    // SAFETY: as promised.
+    let chosen = unsafe { options::read(options) };
+    let ring = chosen.as_ref().map_or(Ok(Ring::with_capacity(0)), |chosen| Ring::try_with_capacity(chosen.buffer));
+    let Ok(ring) = ring else { return std::ptr::null_mut() };
+    let (chosen, guard) = match chosen {
+        Ok(chosen) => (chosen, Guard::new()),
+        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+    };
+    let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX);
+    allocate(redtail_session {
+        guard,
+        session: session(chosen.options),
+        ring,
+        base: chosen.buffer,
+        limit: limit.saturating_add(chosen.buffer),
+        pending: 0,
+        at_least: 1,
+        login: chosen.login,
+        shown: Shown::new(),
+        silent: false,
+        connect_at_ms: None,
+    })
+}
+
+/// Ends a session; sends nothing. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
+    // SAFETY: NULL, or from _new and not used again.
+    unsafe { release(session) }
+}
+
+/// What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
+/// next call on the session.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session) -> *const c_char {
+    // SAFETY: NULL, or a session that lives.
+    unsafe { session.as_ref() }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
+}
+
+/// User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
+/// length of 0 that the password ends with NUL.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_login(
+    session: *mut redtail_session,
+    user: *const c_char,
+    password: *const c_char,
+    password_len: usize,
+) -> c_int {
+    call!(session; {
+        // SAFETY: as the header asks.
+        match unsafe { options::credentials(user, password, password_len) } {
+            Ok(login) => session.login = login,
+            Err(words) => return refuse(session, REDTAIL_ERROR_ARGUMENT, words),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// Your socket is connected: the handshake begins. What was unread of the link before is dropped.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if a link stands already, or the session is over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
+    call!(session; {
+        if session.session.is_linked() || session.is_over() {
+            return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
+        }
+        session.empty();
+        session.connect_at_ms = None;
+        session.silent = false;
+        let login = &session.login;
+        let credentials =
+            Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
+        session.session.connected(credentials, now_ms);
+        REDTAIL_OK
+    })
+}
+
+/// Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
+/// be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_disconnected(
+    session: *mut redtail_session,
+    reason: *const c_char,
+    now_ms: u64,
+) -> c_int {
+    call!(session; {
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let how = match unsafe { text(reason) } {
+            _ if reason.is_null() => Closed::ByPeer,
+            Ok(reason) => Closed::Failed(reason),
+            Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
+        };
+        if !session.is_over() {
+            session.connect_at_ms = None;
+        }
+        session.session.closed(how, now_ms);
+        session.empty();
+        REDTAIL_OK
+    })
+}
+
+/// Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
+/// called for long; REDTAIL_ERROR_MEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_space(
+    session: *mut redtail_session,
+    data: *mut *mut c_char,
+    len: *mut usize,
+) -> c_int {
+    call!(session, out data, out len; {
+        session.drop_pending();
+        session.ring.shrink(session.base);
+        if let Err(full) = session.ring.make_room(session.at_least, session.limit) {
+            return refuse(session, full_status(&full), full);
+        }
+        let space = session.ring.space();
+        data.set(space.as_mut_ptr().cast());
+        len.set(space.len());
+        REDTAIL_OK
+    })
+}
+
+/// So many bytes were read to redtail_session_space.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
+/// redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
+    call!(session; {
+        if count == 0 || count > session.ring.space().len() {
+            return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!(
+                "{count} bytes can't have been received: between 1 and what redtail_session_space gave"
+            ));
+        }
+        if !session.session.is_linked() {
+            return refuse(session, REDTAIL_ERROR_STATE, "there is no link: redtail_session_connected comes first");
+        }
+        session.ring.filled(count);
+        session.silent = false;
+        REDTAIL_OK
+    })
+}
+
+/// The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
+///
+/// Returns REDTAIL_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_silent(session: *mut redtail_session) -> c_int {
+    call!(session; {
+        session.silent = true;
+        REDTAIL_OK
+    })
+}
+
+/// The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
+///
+/// Returns REDTAIL_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, received_ms: u64) -> c_int {
+    call!(session; {
+        session.session.stamp(received_ms);
+        REDTAIL_OK
+    })
+}
+
+/// The next event. It lives until the next call of this, _space, _connected, _disconnected or _free.
+///
+/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE, REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error if the session is
+/// over, for good.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_next(
+    session: *mut redtail_session,
+    now_ms: u64,
+    event: *mut *const redtail_event,
+) -> c_int {
+    call!(session, out event; {
+        session.drop_pending();
+        if session.silent {
+            session.silent = false;
+            session.session.silent(now_ms);
+        }
+        let progress = session.session.poll(session.ring.readable(), now_ms);
+        session.pending = session.session.consumed();
+        match progress {
+            Progress::Event => {
+                let found = session.session.event(session.ring.readable());
+                let status = session.shown.show(&found, &mut session.guard);
+                if status == REDTAIL_OK {
+                    event.set(&raw const session.shown.event);
+                }
+                status
+            }
+            Progress::Space { at_least } => {
+                session.drop_pending();
+                session.at_least = at_least;
+                REDTAIL_NEED_MORE
+            }
+            Progress::Reconnect { after_ms } => {
+                session.empty();
+                session.connect_at_ms.get_or_insert(now_ms.saturating_add(after_ms));
+                REDTAIL_RECONNECT
+            }
+            Progress::Ended => {
+                session.empty();
+                session.connect_at_ms = Some(REDTAIL_FOREVER);
+                REDTAIL_CLOSED
+            }
+            Progress::Failed(error) => {
+                session.empty();
+                session.connect_at_ms = Some(REDTAIL_FOREVER);
+                refuse(session, session_status(&error), error)
+            }
+        }
+    })
+}
+
+/// What redtail_session_next does besides looking for an event: prepares the acknowledgement that is due. The last event lives on.
+///
+/// Returns REDTAIL_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_session, now_ms: u64) -> c_int {
+    call!(session; {
+        session.session.keep_alive(now_ms);
+        REDTAIL_OK
+    })
+}
+
+/// What is to be written to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing.
+///
+/// Returns REDTAIL_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_to_send(
+    session: *mut redtail_session,
+    data: *mut *const c_char,
+    len: *mut usize,
+) -> c_int {
+    call!(session, out data, out len; {
+        let bytes = session.session.to_send();
+        data.set(bytes.as_ptr().cast());
+        len.set(bytes.len());
+        REDTAIL_OK
+    })
+}
+
+/// So many bytes of redtail_session_to_send were written, perhaps not all of them.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than were to be sent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, count: usize) -> c_int {
+    call!(session; {
+        let most = session.session.to_send().len();
+        if count > most {
+            return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("{count} bytes were sent of {most}"));
+        }
+        session.session.sent(count);
+        REDTAIL_OK
+    })
+}
+
+/// When to act at the latest even if nothing comes, in milliseconds of your clock: with a link, the time to call
+/// redtail_session_next; without one, the time to connect; REDTAIL_FOREVER once the session is over.
+///
+/// Returns REDTAIL_OK and sets deadline_ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_session, deadline_ms: *mut u64) -> c_int {
+    call!(session, out deadline_ms; {
+        let linked = session.session.is_linked();
+        deadline_ms.set(match session.connect_at_ms {
+            Some(at) => at,
+            None if linked => session.session.deadline_ms(),
+            // redtail_session_next has something to tell, or it is the first link.
+            None => 0,
+        });
+        REDTAIL_OK
+    })
+}
+
+/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
+/// nothing.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_commit(
+    session: *mut redtail_session,
+    position: *const redtail_position,
+) -> c_int {
+    call!(session; {
+        // SAFETY: NULL or a position, as the header asks.
+        match unsafe { position::given(position) } {
+            Ok(position) => session.session.commit(position),
+            Err((status, words)) => return refuse(session, status, words),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// The last place that can be resumed from.
+///
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_position(
+    session: *const redtail_session,
+    position: *mut redtail_position,
+) -> c_int {
+    call!(session, out position; {
+        let Some(last) = session.session.position() else { return REDTAIL_NONE };
+        position.set(last.into());
+        REDTAIL_OK
+    })
+}
+
+impl redtail_session {
+    #[inline]
+    fn drop_pending(&mut self) {
+        self.ring.consume(self.pending);
+        self.pending = 0;
+    }
+
+    /// The link is of no more use, and so is what it brought.
+    fn empty(&mut self) {
+        self.pending = 0;
+        self.ring.consume(self.ring.len());
+    }
+
+    fn is_over(&self) -> bool {
+        self.connect_at_ms == Some(REDTAIL_FOREVER)
+    }
+}

@@ -1,0 +1,319 @@
+//! Turns the library's events into the header's.
+
+use std::ffi::{c_char, c_int};
+
+use super::basics::*;
+use super::boundary::Guard;
+use super::event::*;
+use super::position::{database, redtail_position};
+use crate::net::{Error, Full};
+use crate::replication::{
+    Attached, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Method, Position, Role, StreamCommand,
+    StreamPart, Why,
+};
+use crate::resp::Part;
+use crate::{Excerpt, ProtocolErrorKind, SessionError};
+
+/// The event that C sees, and all it points to that is not in the receive buffer.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) event: redtail_event,
+    args: Vec<redtail_slice>,
+    /// Fields are set that commands do not speak of.
+    rare: bool,
+    positions: [redtail_position; 2],
+    server: Excerpt<64>,
+    forking: redtail_forking,
+    attached: redtail_attached,
+    snapshot: redtail_snapshot,
+    part: redtail_part,
+    gap: redtail_gap,
+    disconnected: redtail_disconnected,
+}
+
+impl Shown {
+    pub(super) const fn new() -> Self {
+        Self {
+            event: redtail_event::NOTHING,
+            args: Vec::new(),
+            rare: false,
+            positions: [redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: -1 }; 2],
+            server: Excerpt::EMPTY,
+            forking: redtail_forking { reason: 0, used_memory: 0, last_fork_us: 0 },
+            attached: redtail_attached { method: 0, role: 0, position: std::ptr::null(), server: std::ptr::null() },
+            snapshot: redtail_snapshot { length: 0 },
+            part: redtail_part { argc: 0, index: 0, length: 0 },
+            gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
+            disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+        }
+    }
+
+    /// Shows an event; those that a person may want to read about leave their words in the guard.
+    #[inline]
+    pub(super) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        match event {
+            Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command),
+            Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command),
+            Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command),
+            Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command),
+            other => self.rare(other, guard),
+        }
+    }
+
+    #[inline]
+    fn command(&mut self, kind: redtail_event_kind, command: &StreamCommand<'_>) -> redtail_status {
+        if self.rare {
+            self.event = redtail_event::NOTHING;
+            self.rare = false;
+        }
+        let argc = command.argc();
+        self.args.clear();
+        if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
+            return REDTAIL_ERROR_MEMORY;
+        }
+        let mut places = self.args.spare_capacity_mut().iter_mut();
+        let mut count = 0;
+        command.args().for_each(|arg| {
+            if let Some(place) = places.next() {
+                place.write(redtail_slice::of(arg));
+                count += 1;
+            }
+        });
+        // SAFETY: as many were written just now, from the first on, within the capacity.
+        unsafe { self.args.set_len(count) };
+        let event = &mut self.event;
+        event.kind = kind as c_int;
+        event.resumable = c_int::from(command.resumable && command.lineage.is_some());
+        event.offset = command.offset;
+        event.db = database(command.db);
+        event.tx = command.tx.unwrap_or(0);
+        event.received_ms = command.received_ms.unwrap_or(0);
+        event.args = self.args.as_ptr();
+        event.argc = self.args.len();
+        event.raw = redtail_slice::of(command.raw());
+        name_history(event, command.lineage);
+        REDTAIL_OK
+    }
+
+    #[cold]
+    fn rare(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        self.event = redtail_event::NOTHING;
+        self.rare = true;
+        match event {
+            Event::Forking(forking) => {
+                guard.say(forking);
+                self.forking(forking);
+            }
+            Event::Attached(attached) => self.attached(attached),
+            Event::SnapshotBegin(begin) => {
+                self.event.offset = begin.offset;
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length);
+            }
+            Event::SnapshotBytes(bytes) => {
+                self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
+                self.event.raw = redtail_slice::of(bytes);
+            }
+            Event::SnapshotEnd(end) => {
+                self.event.offset = end.offset;
+                self.event.db = database(end.db);
+                self.resumable(end.position);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes));
+            }
+            Event::Part(part) => self.part(part),
+            Event::Gap(gap) => {
+                guard.say(gap);
+                self.gap(gap);
+            }
+            Event::Disconnected(disconnected) => {
+                guard.say(disconnected);
+                self.disconnected(disconnected);
+            }
+            Event::Idle(_) => return REDTAIL_IDLE,
+            // Shown above.
+            Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
+        }
+        REDTAIL_OK
+    }
+
+    fn forking(&mut self, forking: &Forking) {
+        self.forking = redtail_forking {
+            reason: match forking.reason {
+                ForkReason::Filtered => REDTAIL_FORK_FILTERED,
+                ForkReason::Snapshot => REDTAIL_FORK_SNAPSHOT,
+                ForkReason::Probe => REDTAIL_FORK_PROBE,
+            } as c_int,
+            used_memory: forking.used_memory.unwrap_or(REDTAIL_UNKNOWN),
+            last_fork_us: forking.last_fork_us.unwrap_or(REDTAIL_UNKNOWN),
+        };
+        self.event.kind = REDTAIL_EVENT_FORKING as c_int;
+        self.event.forking = &raw const self.forking;
+    }
+
+    fn attached(&mut self, attached: &Attached) {
+        self.attached = redtail_attached {
+            method: match attached.method {
+                Method::Filtered => REDTAIL_METHOD_FILTERED,
+                Method::Info => REDTAIL_METHOD_INFO,
+                Method::Full => REDTAIL_METHOD_FULL,
+                Method::Continued => REDTAIL_METHOD_CONTINUED,
+                Method::Probed => REDTAIL_METHOD_PROBED,
+                Method::Sync => REDTAIL_METHOD_SYNC,
+            } as c_int,
+            role: match attached.role {
+                None => REDTAIL_ROLE_UNKNOWN,
+                Some(Role::Primary) => REDTAIL_ROLE_PRIMARY,
+                Some(Role::Replica) => REDTAIL_ROLE_REPLICA,
+            } as c_int,
+            position: self.place(0, attached.position),
+            server: std::ptr::null(),
+        };
+        if let Some(server) = attached.server {
+            self.server = Excerpt::of(format_args!("{server}\0"));
+            self.attached.server = self.server.as_bytes().as_ptr().cast::<c_char>();
+        }
+        self.event.kind = REDTAIL_EVENT_ATTACHED as c_int;
+        self.event.offset = attached.offset;
+        self.event.db = database(attached.db);
+        self.resumable(attached.position);
+        self.event.attached = &raw const self.attached;
+    }
+
+    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>) {
+        self.snapshot = redtail_snapshot { length: length.unwrap_or(REDTAIL_UNKNOWN) };
+        self.event.kind = kind as c_int;
+        self.event.snapshot = &raw const self.snapshot;
+    }
+
+    fn part(&mut self, part: &StreamPart<'_>) {
+        self.part = redtail_part { argc: 0, index: 0, length: 0 };
+        let event = &mut self.event;
+        event.kind = match part.part {
+            Part::Begin { argc } => {
+                self.part.argc = argc;
+                event.part = &raw const self.part;
+                REDTAIL_EVENT_PART_BEGIN
+            }
+            Part::Argument { index, length } => {
+                (self.part.index, self.part.length) = (index, length);
+                event.part = &raw const self.part;
+                REDTAIL_EVENT_PART_ARGUMENT
+            }
+            Part::Piece(bytes) => {
+                event.raw = redtail_slice::of(bytes);
+                REDTAIL_EVENT_PART_PIECE
+            }
+            Part::End => REDTAIL_EVENT_PART_END,
+        } as c_int;
+        event.offset = part.offset.unwrap_or(0);
+        event.db = database(part.db);
+        event.tx = part.tx.unwrap_or(0);
+        event.received_ms = part.received_ms.unwrap_or(0);
+        event.resumable = c_int::from(part.position().is_some());
+        name_history(event, part.lineage);
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        let (from, to) = (self.place(0, Some(gap.from)), self.place(1, Some(gap.to)));
+        self.gap = redtail_gap { from, to, missed: gap.missed.unwrap_or(REDTAIL_UNKNOWN) };
+        self.event.kind = REDTAIL_EVENT_GAP as c_int;
+        self.event.gap = &raw const self.gap;
+    }
+
+    fn disconnected(&mut self, disconnected: &Disconnected) {
+        self.disconnected = redtail_disconnected {
+            why: match disconnected.why {
+                Why::Closed => REDTAIL_WHY_CLOSED,
+                Why::Io(_) => REDTAIL_WHY_IO,
+                Why::Silence(_) => REDTAIL_WHY_SILENCE,
+                Why::Refused(_) => REDTAIL_WHY_REFUSED,
+            } as c_int,
+            resume: self.place(0, disconnected.resume),
+            retry_in_ms: disconnected.retry_in_ms.unwrap_or(REDTAIL_UNKNOWN),
+        };
+        self.event.kind = REDTAIL_EVENT_DISCONNECTED as c_int;
+        self.event.disconnected = &raw const self.disconnected;
+    }
+
+    /// Keeps a position for as long as the event.
+    fn place(&mut self, index: usize, position: Option<Position>) -> *const redtail_position {
+        match (position, self.positions.get_mut(index)) {
+            (Some(position), Some(place)) => {
+                *place = position.into();
+                place
+            }
+            _ => std::ptr::null(),
+        }
+    }
+
+    /// An event after which the stream can be resumed, and whose ids nobody else keeps.
+    fn resumable(&mut self, position: Option<Position>) {
+        let Some(position) = position else { return };
+        self.place(0, Some(position));
+        let digits = |id: &[c_char; 41]| redtail_slice { data: id.as_ptr(), len: 40 };
+        self.event.resumable = 1;
+        self.event.replid = digits(&self.positions[0].replid);
+        self.event.history = digits(&self.positions[0].history);
+    }
+}
+
+#[inline]
+fn name_history(event: &mut redtail_event, lineage: Option<&Lineage>) {
+    (event.replid, event.history) = match lineage {
+        Some(lineage) => (redtail_slice::of(lineage.replid.as_bytes()), redtail_slice::of(lineage.history.as_bytes())),
+        None => (redtail_slice::NONE, redtail_slice::NONE),
+    };
+}
+
+/// The status of a parser's error.
+pub(super) const fn protocol_status(kind: &ProtocolErrorKind) -> redtail_status {
+    use ProtocolErrorKind as Kind;
+    match kind {
+        Kind::Unexpected { .. }
+        | Kind::InvalidLength(_)
+        | Kind::InvalidValue(_)
+        | Kind::MissingCrlf { .. }
+        | Kind::UnbalancedQuotes => REDTAIL_ERROR_PROTOCOL,
+        Kind::BulkTooLong { .. }
+        | Kind::CommandTooLong { .. }
+        | Kind::TooManyArguments { .. }
+        | Kind::TooDeep { .. }
+        | Kind::LineTooLong { .. } => REDTAIL_ERROR_LIMIT,
+    }
+}
+
+/// The status of a session's error.
+pub(super) const fn session_status(error: &SessionError) -> redtail_status {
+    match error {
+        SessionError::Protocol { source, .. } => protocol_status(&source.kind),
+        SessionError::Unexpected { .. } => REDTAIL_ERROR_UNEXPECTED,
+        SessionError::Refused { .. } => REDTAIL_ERROR_REFUSED,
+        SessionError::HistoryLost(_) => REDTAIL_ERROR_HISTORY_LOST,
+        SessionError::NoBacklog => REDTAIL_ERROR_NO_BACKLOG,
+        SessionError::InfoNeeded => REDTAIL_ERROR_INFO_NEEDED,
+        SessionError::SecondLinkNeeded => REDTAIL_ERROR_SECOND_LINK,
+        SessionError::NotResumable(_) => REDTAIL_ERROR_NOT_RESUMABLE,
+        SessionError::SnapshotBroken { .. } => REDTAIL_ERROR_SNAPSHOT_BROKEN,
+        SessionError::SnapshotNotEmpty { .. } => REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY,
+        SessionError::CredentialsTooLong { .. } => REDTAIL_ERROR_CREDENTIALS,
+        SessionError::Lost { .. } => REDTAIL_ERROR_LOST,
+    }
+}
+
+/// The status of a buffer that can't grow.
+pub(super) const fn full_status(full: &Full) -> redtail_status {
+    match full {
+        Full::Limit { .. } => REDTAIL_ERROR_LIMIT,
+        Full::Memory { .. } => REDTAIL_ERROR_MEMORY,
+    }
+}
+
+/// The status of a follower's error.
+pub(super) const fn follower_status(error: &Error) -> redtail_status {
+    match error {
+        Error::Session(error) => session_status(error),
+        Error::Connect { .. } => REDTAIL_ERROR_CONNECT,
+        Error::Target(_) => REDTAIL_ERROR_ADDRESS,
+        Error::Buffer(full) => full_status(full),
+        Error::Login(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+    }
+}

@@ -1,0 +1,461 @@
+/* Misuses everything: each function with NULLs, lengths of zero and beyond memory, and in the wrong order. Whatever happens is a status. */
+#include <redtail.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+#define IS(expected, call) is(expected, call, #call, __LINE__)
+static void is(int expected, int status, const char *call, int line) {
+    if (status != expected) {
+        printf("%d: %s gives %s, not %s\n", line, call, redtail_status_name(status), redtail_status_name(expected));
+        failures++;
+    }
+}
+
+#define CHECK(condition) check(condition, #condition, __LINE__)
+static void check(int holds, const char *condition, int line) {
+    if (!holds) {
+        printf("%d: not so: %s\n", line, condition);
+        failures++;
+    }
+}
+
+static redtail_slice slice(const char *text) {
+    redtail_slice made;
+    made.data = text;
+    made.len = strlen(text);
+    return made;
+}
+
+static void basics(void) {
+    redtail_position position;
+    char text[REDTAIL_POSITION_TEXT_SIZE];
+    redtail_options options;
+
+    CHECK(strcmp(redtail_status_name(REDTAIL_ERROR_LOST), "REDTAIL_ERROR_LOST") == 0);
+    CHECK(strcmp(redtail_status_name(-12345), "unknown status") == 0);
+    CHECK(redtail_version_number() == REDTAIL_VERSION_NUMBER);
+    snprintf(text, sizeof text, "%d.%d.%d", REDTAIL_VERSION_MAJOR, REDTAIL_VERSION_MINOR, REDTAIL_VERSION_PATCH);
+    CHECK(strcmp(redtail_version(), text) == 0);
+    CHECK(REDTAIL_VERSION_NUMBER == REDTAIL_VERSION_MAJOR * 1000000 + REDTAIL_VERSION_MINOR * 1000 + REDTAIL_VERSION_PATCH);
+
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_position_parse(NULL, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_position_parse("x", NULL));
+    IS(REDTAIL_ERROR_POSITION, redtail_position_parse("", &position));
+    IS(REDTAIL_ERROR_POSITION, redtail_position_parse("\xff\xfe:1:0", &position));
+    IS(REDTAIL_OK, redtail_position_parse("26E9aa58837d8095338f33e660463dbdf56c86c9:1311:?", &position));
+    CHECK(position.offset == 1311 && position.db == -1);
+    IS(REDTAIL_OK, redtail_position_format(&position, text, sizeof text));
+    CHECK(strcmp(text, "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_position_format(&position, text, strlen(text)));
+    IS(REDTAIL_OK, redtail_position_format(&position, text, strlen(text) + 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_position_format(NULL, text, sizeof text));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_position_format(&position, NULL, sizeof text));
+    memset(&position, 'x', sizeof position);
+    IS(REDTAIL_ERROR_POSITION, redtail_position_format(&position, text, sizeof text));
+
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(NULL, sizeof options));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options + 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
+}
+
+static int each_item(void *context, const redtail_item *item) {
+    (void)item;
+    return ++*(int *)context == 2;
+}
+
+static void parser(void) {
+    const redtail_item *item = NULL;
+    const redtail_token *token;
+    redtail_slice input = slice("+OK\r\n"), args[4], arg;
+    redtail_limits limits;
+    redtail_parser *parser, *inside;
+    uint64_t offset;
+    size_t size, len;
+    int count = 0;
+    char out[64];
+    char *memory;
+
+    redtail_parser_free(NULL);
+    CHECK(redtail_parser_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(NULL, &input, args, 4, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(NULL, &input, args, 4, each_item, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_arg(NULL, &arg));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(NULL, &token));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_needed(NULL, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(NULL, 0));
+
+    parser = redtail_parser_new(4, NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    CHECK(strstr(redtail_parser_message(parser), "mode is 4") != NULL);
+    redtail_parser_free(parser);
+    memset(&limits, 0, sizeof limits);
+    parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
+    redtail_parser_free(parser);
+
+    parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
+    IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
+    IS(REDTAIL_NONE, redtail_parser_error_offset(parser, &offset));
+    IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_start_at(parser, 8));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 4, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, args, SIZE_MAX, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, &input, args, 4, NULL, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, NULL, args, 4, each_item, &count));
+    input.len = SIZE_MAX;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    input.len = (size_t)PTRDIFF_MAX + 1;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    input.data = NULL;
+    input.len = 1;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    CHECK(item == NULL);
+    input.len = 0;
+    IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, NULL, 0, &item));
+    input = slice("+OK\r\n:1\r\n#x\r\n");
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, NULL, 0, &item));
+    CHECK(item->frame == REDTAIL_KIND_SIMPLE_STRING && item->offset == 12);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(parser, NULL));
+    IS(REDTAIL_OK, redtail_parser_next_token(parser, &token));
+    CHECK(token->bytes.len == 2 && memcmp(token->bytes.data, "OK", 2) == 0);
+    IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
+    IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
+    IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
+    CHECK(offset == 17 && strstr(redtail_parser_message(parser), "at byte 17") != NULL);
+    redtail_parser_free(parser);
+
+    /* In memory of ours: anything wrong is told, and nothing is written beyond its size. */
+    size = redtail_parser_size();
+    memory = malloc(size + 64);
+    memset(memory, 0x5a, size + 64);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(NULL, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size - 1, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory + 1, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, 99, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, NULL));
+    IS(REDTAIL_OK, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    CHECK((uintptr_t)memory % redtail_parser_alignment() == 0);
+    for (len = 0; len < 64; len++)
+        CHECK(memory[size + len] == 0x5a);
+    input = slice("*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n");
+    IS(REDTAIL_STOPPED, redtail_parser_batch(inside, &input, args, 4, each_item, &count));
+    CHECK(count == 2 && input.len == 14);
+    IS(REDTAIL_MORE_ARGS, redtail_parser_next(inside, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_arg(inside, NULL));
+    IS(REDTAIL_OK, redtail_parser_next_arg(inside, &arg));
+    CHECK(arg.len == 4);
+    IS(REDTAIL_END, redtail_parser_next_arg(inside, &arg));
+    IS(REDTAIL_END, redtail_parser_next_token(inside, &token));
+    redtail_parser_free(inside);
+    free(memory);
+
+    /* Inline commands */
+    parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
+    input = slice("SET \"a\\tb\" 'c' d e\r\n");
+    IS(REDTAIL_MORE_ARGS, redtail_parser_next(parser, &input, args, 2, &item));
+    CHECK(item->kind == REDTAIL_ITEM_INLINE && item->argc == 5);
+    IS(REDTAIL_OK, redtail_unquote(&args[1], out, sizeof out, &len));
+    CHECK(len == 3 && memcmp(out, "a\tb", 3) == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], out, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(NULL, out, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], NULL, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], out, 2, NULL));
+    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
+    CHECK(arg.len == 3 && memcmp(arg.data, "'c'", 3) == 0);
+    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
+    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
+    IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
+    redtail_parser_free(parser);
+}
+
+/* A command with 5000 arguments, through an array of 100 and the walk beyond it, in a batch too. */
+static int each_long(void *context, const redtail_item *item) {
+    redtail_slice arg;
+    size_t index = 100;
+    char expected[24];
+    while (redtail_parser_next_arg((redtail_parser *)context, &arg) == REDTAIL_OK) {
+        snprintf(expected, sizeof expected, "%zu", index++);
+        CHECK(arg.len == strlen(expected) && memcmp(arg.data, expected, arg.len) == 0);
+    }
+    CHECK(index == item->argc);
+    return 0;
+}
+
+static void many_arguments(void) {
+    enum { MANY = 5000, ROOM = 100 };
+    char *bytes = malloc(MANY * 16), *end = bytes, expected[24];
+    redtail_slice input, args[ROOM];
+    const redtail_item *item = NULL;
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    size_t index, cut;
+
+    end += sprintf(end, "*%d\r\n", MANY);
+    for (index = 0; index < MANY; index++) {
+        sprintf(expected, "%zu", index);
+        end += sprintf(end, "$%zu\r\n%s\r\n", strlen(expected), expected);
+    }
+    /* Piece by piece, each time at another address. */
+    for (cut = 1; cut < (size_t)(end - bytes); cut += 997) {
+        char *copy = malloc(cut);
+        memcpy(copy, bytes, cut);
+        input.data = copy;
+        input.len = cut;
+        IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, args, ROOM, &item));
+        CHECK(input.data == copy && input.len == cut);
+        free(copy);
+    }
+    input.data = bytes;
+    input.len = (size_t)(end - bytes);
+    IS(REDTAIL_MORE_ARGS, redtail_parser_next(parser, &input, args, ROOM, &item));
+    CHECK(item->argc == MANY && input.len == 0 && item->raw.data == bytes);
+    for (index = 0; index < ROOM; index++) {
+        sprintf(expected, "%zu", index);
+        CHECK(args[index].len == strlen(expected) && memcmp(args[index].data, expected, args[index].len) == 0);
+    }
+    each_long(parser, item);
+    input.data = bytes;
+    input.len = (size_t)(end - bytes);
+    IS(REDTAIL_NEED_MORE, redtail_parser_batch(parser, &input, args, ROOM, each_long, parser));
+    redtail_parser_free(parser);
+
+    /* In a session they are all there at once. */
+    {
+        const char *head = "+CONTINUE\r\n";
+        redtail_session *session = redtail_session_new_recorded(NULL, 0);
+        const redtail_event *event;
+        size_t shown = 0, all = (size_t)(end - bytes), room;
+        char *space;
+        IS(REDTAIL_OK, redtail_session_space(session, &space, &room));
+        memcpy(space, head, strlen(head));
+        IS(REDTAIL_OK, redtail_session_received(session, strlen(head)));
+        while (shown < all) {
+            while (redtail_session_next(session, 0, &event) == REDTAIL_OK) {}
+            IS(REDTAIL_OK, redtail_session_space(session, &space, &room));
+            room = room < all - shown ? room : all - shown;
+            memcpy(space, bytes + shown, room);
+            shown += room;
+            IS(REDTAIL_OK, redtail_session_received(session, room));
+        }
+        do
+            IS(REDTAIL_OK, redtail_session_next(session, 0, &event));
+        while (event->kind != REDTAIL_EVENT_COMMAND);
+        CHECK(event->argc == MANY && event->offset == all && event->raw.len == all);
+        for (index = 0; index < event->argc; index++) {
+            sprintf(expected, "%zu", index);
+            CHECK(event->args[index].len == strlen(expected) && memcmp(event->args[index].data, expected, strlen(expected)) == 0);
+        }
+        redtail_session_free(session);
+    }
+    free(bytes);
+}
+
+static void session(void) {
+    redtail_session *session;
+    redtail_options options;
+    redtail_position position;
+    const redtail_event *event = NULL;
+    const char *out;
+    char *space;
+    size_t len;
+    uint64_t deadline;
+
+    redtail_session_free(NULL);
+    CHECK(redtail_session_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(NULL, "u", "p", 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_connected(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(NULL, NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_space(NULL, &space, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_silent(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_stamp(NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(NULL, 0, &event));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_keep_alive(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_to_send(NULL, &out, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_deadline_ms(NULL, &deadline));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_commit(NULL, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_position(NULL, &position));
+
+    /* Options that can't be. */
+    redtail_options_init(&options, sizeof options);
+#define WRONG(field, value, word)                                                   \
+    do {                                                                            \
+        redtail_options wrong = options;                                            \
+        wrong.field = value;                                                        \
+        session = redtail_session_new(&wrong);                                      \
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));       \
+        CHECK(strstr(redtail_session_message(session), word) != NULL);              \
+        redtail_session_free(session);                                              \
+    } while (0)
+    WRONG(struct_size, 0, "struct_size");
+    WRONG(struct_size, sizeof options - 1, "struct_size");
+    WRONG(struct_size, SIZE_MAX, "struct_size");
+    WRONG(start, 5, "start is 5");
+    WRONG(start, -1, "start is -1");
+    WRONG(start, REDTAIL_START_AT, "needs a position");
+    WRONG(on_gap, 3, "on_gap");
+    WRONG(ack, 77, "ack");
+    WRONG(label, "two words", "label");
+    WRONG(label, "\xff", "UTF-8");
+    WRONG(label, "", "label");
+    WRONG(user, "\xc0\x80", "UTF-8");
+    WRONG(buffer_size, SIZE_MAX, "buffer_size");
+    memset(&position, 0, sizeof position);
+    options.start = REDTAIL_START_AT;
+    WRONG(position, &position, "position");
+    options.start = REDTAIL_START_NOW;
+    options.password = "secret";
+    WRONG(password_len, SIZE_MAX, "password_len");
+
+    session = redtail_session_new(&options);
+    CHECK(strcmp(redtail_session_message(session), "") == 0);
+    /* Before there is a link. */
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_space(session, NULL, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_space(session, &space, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_to_send(session, NULL, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_to_send(session, &out, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_deadline_ms(session, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_position(session, NULL));
+    IS(REDTAIL_RECONNECT, redtail_session_next(session, 5, &event));
+    IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
+    CHECK(deadline == 5);
+    IS(REDTAIL_NONE, redtail_session_position(session, &position));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(session, 1));
+    IS(REDTAIL_OK, redtail_session_keep_alive(session, 6));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_commit(session, NULL));
+    IS(REDTAIL_ERROR_POSITION, redtail_session_commit(session, &position));
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+    IS(REDTAIL_OK, redtail_session_commit(session, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, "\xff", NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, NULL, "x", SIZE_MAX));
+    IS(REDTAIL_OK, redtail_session_login(session, "u", "p\0q", 3));
+    /* With one. */
+    IS(REDTAIL_OK, redtail_session_connected(session, 10));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 10));
+    IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
+    CHECK(len > 0 && memcmp(out, "*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$3\r\np\0q\r\n", len) == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(session, len + 1));
+    IS(REDTAIL_OK, redtail_session_sent(session, 3));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(session, SIZE_MAX));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, SIZE_MAX));
+    IS(REDTAIL_OK, redtail_session_silent(session));
+    IS(REDTAIL_NEED_MORE, redtail_session_next(session, 10, &event));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(session, "\xff\xff", 10));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 10));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 11, &event));
+    CHECK(strstr(redtail_session_message(session), "the reason") != NULL);
+    /* After the end. */
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 12, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 12));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, NULL, 12));
+    IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
+    CHECK(deadline == REDTAIL_FOREVER && event == NULL);
+    redtail_session_free(session);
+    options.struct_size = 1;
+    session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
+    redtail_session_free(session);
+}
+
+static int each_event(void *context, const redtail_event *event) {
+    (void)context;
+    (void)event;
+    return 0;
+}
+
+static void follower(void) {
+    redtail_follower *follower;
+    redtail_handle *handle;
+    redtail_options options;
+    redtail_position position;
+    const redtail_event *event = NULL;
+
+    redtail_follower_free(NULL);
+    redtail_handle_free(NULL);
+    CHECK(redtail_follower_message(NULL) != NULL);
+    CHECK(redtail_follower_handle(NULL) == NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(NULL, "127.0.0.1:1"));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(NULL, "u", "p", 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(NULL, &event));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(NULL, 0, &event));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(NULL, each_event, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(NULL, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(NULL, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_stop(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_heartbeat(NULL));
+
+    redtail_options_init(&options, sizeof options);
+    options.ack = 9;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
+    CHECK(redtail_follower_handle(follower) == NULL);
+    redtail_follower_free(follower);
+
+    follower = redtail_follower_new(NULL);
+    handle = redtail_follower_handle(follower);
+    /* Before it is connected. */
+    IS(REDTAIL_ERROR_STATE, redtail_follower_next(follower, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_follower_next_timeout(follower, UINT64_MAX, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_follower_batch(follower, each_event, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(follower, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(follower, 0, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
+    memset(&position, 0, sizeof position);
+    IS(REDTAIL_ERROR_POSITION, redtail_follower_commit(follower, &position));
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+    IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_NONE, redtail_follower_position(follower, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(follower, NULL));
+    IS(REDTAIL_OK, redtail_handle_heartbeat(handle));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "\xff:1"));
+    IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, ""));
+    IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, "localhost"));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(follower, "\xff", NULL, 0));
+    IS(REDTAIL_OK, redtail_follower_login(follower, NULL, NULL, 0));
+    /* The text of a refused connect; port 1 is nobody's. */
+    IS(REDTAIL_ERROR_CONNECT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "can't connect to 127.0.0.1:1: Connection refused") != NULL);
+    IS(REDTAIL_ERROR_CONNECT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    /* Stopped before it was connected; and the handle outlives it. */
+    IS(REDTAIL_OK, redtail_handle_stop(handle));
+    IS(REDTAIL_OK, redtail_handle_stop(handle));
+    IS(REDTAIL_CLOSED, redtail_follower_connect(follower, "127.0.0.1:1"));
+    redtail_follower_free(follower);
+    IS(REDTAIL_OK, redtail_handle_stop(handle));
+    IS(REDTAIL_OK, redtail_handle_heartbeat(handle));
+    redtail_handle_free(handle);
+    CHECK(event == NULL);
+}
+
+int main(void) {
+    basics();
+    parser();
+    many_arguments();
+    session();
+    follower();
+    if (failures == 0)
+        puts("every misuse is a status");
+    return failures > 0;
+}

@@ -1,0 +1,128 @@
+// The C++ wrapper: ownership, errors both ways, loops.
+#include <cstdio>
+#include <cstring>
+#include <redtail.hpp>
+#include <type_traits>
+#include <vector>
+
+static int failures;
+#define CHECK(condition) ((condition) ? (void)0 : (void)(std::printf("%d: not so: %s\n", __LINE__, #condition), failures++))
+
+static_assert(!std::is_copy_constructible_v<redtail::follower> && std::is_nothrow_move_constructible_v<redtail::follower>);
+static_assert(!std::is_copy_constructible_v<redtail::session> && std::is_nothrow_move_constructible_v<redtail::session>);
+static_assert(!std::is_copy_constructible_v<redtail::parser> && std::is_nothrow_move_constructible_v<redtail::parser>);
+static_assert(!std::is_copy_constructible_v<redtail::handle> && std::is_nothrow_move_assignable_v<redtail::handle>);
+
+template <class Call> static int thrown(Call call) {
+    try {
+        call();
+        return REDTAIL_OK;
+    } catch (const redtail::error &error) {
+        CHECK(std::strlen(error.what()) > 0);
+        return error.status().number();
+    }
+}
+
+static void parsers() {
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    std::string_view input = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4";
+    std::vector<std::string> words;
+    for (const redtail::item &item : parser.items(input))
+        for (std::string_view argument : item.args())
+            words.emplace_back(argument);
+    CHECK((words == std::vector<std::string>{"INCR", "n", "PING"}));
+    CHECK(input == "*1\r\n$4" && parser.needed() == 8 && parser.offset() == 35);
+
+    redtail::parser moved = std::move(parser);
+    redtail::status left;
+    input = "*1\r\n$4\r\nPING\r\nhello";
+    int items = 0;
+    for (const redtail::item &item : moved.items(input, left))
+        items += item.raw().size() == 14 && item.offset() == 49;
+    CHECK(items == 1 && left == REDTAIL_ERROR_PROTOCOL && input == "hello");
+    redtail::item item;
+    CHECK(thrown([&] { moved.next(input, item); }) == REDTAIL_ERROR_PROTOCOL);
+
+    redtail::parser frames(REDTAIL_MODE_FRAMES);
+    input = "*2\r\n:7\r\n+x\r\n";
+    CHECK(frames.next(input, item));
+    int steps = 0;
+    while (const redtail_token *token = item.next_token())
+        steps += token->step;
+    CHECK(steps == REDTAIL_TOKEN_BEGIN + 2 * REDTAIL_TOKEN_VALUE + REDTAIL_TOKEN_END);
+    CHECK(!frames.next(input, item));
+
+    std::string many = "*100\r\n";
+    for (int i = 0; i < 100; i++)
+        many += "$1\r\nx\r\n";
+    input = many;
+    redtail::parser stream(REDTAIL_MODE_STREAM);
+    CHECK(stream.next(input, item) && item.argc() == 100 && item.args().size() == 64);
+    std::string_view argument;
+    int beyond = 0;
+    while (item.next_arg(argument))
+        beyond += argument == "x";
+    CHECK(beyond == 36);
+}
+
+static void sessions() {
+    redtail::session session = redtail::session::recorded(100);
+    const std::string bytes = "+CONTINUE 26e9aa58837d8095338f33e660463dbdf56c86c9\r\n*1\r\n$7\r\nFLUSHDB\r\n";
+    redtail::session::room room = session.space();
+    std::memcpy(room.data, bytes.data(), bytes.size());
+    session.received(bytes.size());
+    redtail::status left;
+    std::string seen;
+    for (const redtail::event &event : session.events(0, left)) {
+        if (event.kind() == REDTAIL_EVENT_COMMAND) {
+            seen = event.args()[0];
+            CHECK(event.offset() == 117 && !event.db() && event.raw().size() == 17);
+        }
+        if (event.kind() == REDTAIL_EVENT_ATTACHED)
+            CHECK(event->attached->method == REDTAIL_METHOD_CONTINUED);
+    }
+    CHECK(seen == "FLUSHDB" && left == REDTAIL_NEED_MORE && std::strcmp(left.name(), "REDTAIL_NEED_MORE") == 0);
+    CHECK(thrown([&] { session.received(0); }) == REDTAIL_ERROR_ARGUMENT);
+    session.received(0, left);
+    CHECK(left == REDTAIL_ERROR_ARGUMENT && left.is_error());
+    CHECK(session.to_send().empty());
+}
+
+static void followers() {
+    redtail::options options;
+    options.no_reconnect = 1;
+    redtail::follower follower(options);
+    redtail::handle handle = follower.handle();
+    CHECK(thrown([&] { follower.connect("127.0.0.1:1"); }) == REDTAIL_ERROR_CONNECT);
+    redtail::status left;
+    follower.connect("nowhere", left);
+    CHECK(left == REDTAIL_ERROR_ADDRESS && std::strstr(follower.message(), "nowhere:6379"));
+    CHECK(thrown([&] { for (const redtail::event &event : follower) (void)event; }) == REDTAIL_ERROR_STATE);
+    for (const redtail::event &event : follower.events(left))
+        (void)event;
+    CHECK(left == REDTAIL_ERROR_STATE && !follower.position());
+    redtail::event event;
+    CHECK(!follower.next(event, 1, left) && left == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { follower.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")); }) == REDTAIL_ERROR_STATE);
+    { redtail::follower gone = std::move(follower); }
+    handle.stop();
+    CHECK(handle.heartbeat());
+}
+
+static void positions() {
+    const std::string text = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:3";
+    redtail::position position(text);
+    CHECK(position.text() == text && position.offset() == 1311 && position.db() == 3u && position.history() == position.replid());
+    CHECK(!redtail::position::parse("nonsense"));
+    CHECK(thrown([] { redtail::position("nonsense"); }) == REDTAIL_ERROR_POSITION);
+}
+
+int main() {
+    parsers();
+    sessions();
+    followers();
+    positions();
+    if (failures == 0)
+        std::puts("the wrapper holds");
+    return failures > 0;
+}

@@ -1,0 +1,74 @@
+//! The header, and what the libraries export.
+
+use std::fs;
+use std::process::Command;
+
+use crate::build::{How, WARNINGS, library, root, run, stdout};
+
+fn compiles(compiler: &str, standards: &[&str], header: &str) {
+    for standard in standards {
+        let language = if standard.contains("++") { "c++" } else { "c" };
+        let mut command = Command::new(compiler);
+        command.arg(format!("-std={standard}")).args(WARNINGS).args(["-fsyntax-only", "-x", language]);
+        let main = if language == "c" { "main(void)" } else { "main()" };
+        // A header given as the program itself would be told that it is one.
+        let file =
+            std::env::temp_dir().join(format!("redtail-{compiler}-{standard}-{}.{language}", std::process::id()));
+        fs::write(&file, format!("#include <{header}>\nint {main} {{ return 0; }}\n")).unwrap();
+        run(command.arg("-I").arg(root().join("include")).arg(&file));
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+const C: [&str; 4] = ["c99", "c11", "c17", "c2x"];
+const CPP: [&str; 4] = ["c++11", "c++14", "c++17", "c++20"];
+
+#[test]
+fn the_header_compiles_in_every_c() {
+    compiles("cc", &C, "redtail.h");
+}
+
+#[test]
+#[ignore = "needs g++ and clang: tests/tools"]
+fn the_headers_compile_in_every_compiler() {
+    compiles("gcc", &C, "redtail.h");
+    compiles("clang", &C, "redtail.h");
+    for compiler in ["g++", "clang++"] {
+        compiles(compiler, &CPP, "redtail.h");
+        compiles(compiler, &["c++17", "c++20"], "redtail.hpp");
+    }
+}
+
+#[cfg(feature = "header")]
+#[test]
+fn the_header_is_what_the_sources_make() {
+    let made = fs::read_to_string(env!("REDTAIL_HEADER_BUILT")).unwrap();
+    let kept = fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    assert!(made == kept, "include/redtail.h is not what src/capi makes now: make header");
+}
+
+#[test]
+fn the_shared_library_exports_what_the_list_says_and_nothing_else() {
+    let shared = library(How::Debug).join("libredtail.so");
+    let symbols = stdout(Command::new("nm").args(["--dynamic", "--defined-only", "--format=posix"]).arg(shared));
+    let mut names: Vec<&str> = symbols.lines().filter_map(|line| line.split(' ').next()).collect();
+    names.sort_unstable();
+    let listed = fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap();
+    assert_eq!(names, listed.lines().collect::<Vec<_>>());
+    assert!(names.iter().all(|name| name.starts_with("redtail_")));
+}
+
+#[test]
+fn every_exported_function_is_declared() {
+    let header = fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    for name in fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
+        assert!(header.contains(&format!("{name}(")), "{name} is not in the header");
+    }
+}
+
+#[test]
+fn the_shared_library_has_its_soname() {
+    let shared = library(How::Debug).join("libredtail.so");
+    let dynamic = stdout(Command::new("readelf").arg("-d").arg(shared));
+    assert!(dynamic.contains("[libredtail.so.0]"), "{dynamic}");
+}

@@ -1,0 +1,161 @@
+//! An installed copy in a folder of its own, and programs outside of this repository that know nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::build::{self, root, run, stdout};
+
+const PROGRAM: &str = r#"
+#include <redtail.h>
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    redtail_slice input;
+    const redtail_item *item;
+    input.data = "+OK\r\n";
+    input.len = 5;
+    int status = redtail_parser_next(parser, &input, NULL, 0, &item);
+    printf("%s %s\n", redtail_version(), redtail_status_name(status));
+    redtail_parser_free(parser);
+    return strcmp(redtail_version(), EXPECTED) != 0;
+}
+"#;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("redtail-install-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The prefix of an installed copy, which is moved there from where it was staged, as a package manager does.
+fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let (stage, prefix) = (folder("stage"), build::folder("prefix"));
+        let mut make = Command::new("make");
+        make.arg("-C").arg(root()).arg("install").env("CARGO_TARGET_DIR", build::folder("release"));
+        run(make.arg(format!("PREFIX={}", prefix.display())).arg(format!("DESTDIR={}", stage.display())));
+        let staged = stage.join(prefix.strip_prefix("/").unwrap());
+        fs::remove_dir_all(&prefix).unwrap();
+        fs::rename(staged, &prefix).unwrap();
+        fs::remove_dir_all(stage).unwrap();
+        prefix
+    })
+}
+
+fn expected() -> String {
+    format!("{} REDTAIL_OK\n", env!("CARGO_PKG_VERSION"))
+}
+
+fn uses_shared_library(program: &Path) -> bool {
+    stdout(Command::new("readelf").arg("-d").arg(program)).contains("libredtail.so.0")
+}
+
+#[test]
+#[ignore = "needs make and pkg-config: tests/tools"]
+fn a_program_that_knows_only_pkg_config() {
+    let (prefix, work) = (prefix(), folder("pkg-config"));
+    fs::write(work.join("program.c"), format!("#define EXPECTED \"{}\"\n{PROGRAM}", env!("CARGO_PKG_VERSION")))
+        .unwrap();
+    let flags = |more: &[&str]| {
+        let mut command = Command::new("pkg-config");
+        command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).args(["--cflags", "--libs"]).args(more);
+        stdout(command.arg(format!("redtail = {}", env!("CARGO_PKG_VERSION"))))
+    };
+    let build = |name: &str, flags: &str| {
+        let program = work.join(name);
+        let mut cc = Command::new("cc");
+        cc.arg(work.join("program.c")).arg("-o").arg(&program).args(flags.split_whitespace());
+        run(&mut cc);
+        program
+    };
+    let shared = build("shared", &flags(&[]));
+    assert!(uses_shared_library(&shared));
+    assert_eq!(stdout(Command::new(&shared).env("LD_LIBRARY_PATH", prefix.join("lib"))), expected());
+    // -l:NAME asks the linker for the archive where both are there.
+    let fixed = build("static", &flags(&["--static"]).replace("-lredtail", "-l:libredtail.a"));
+    assert!(!uses_shared_library(&fixed));
+    assert_eq!(stdout(&mut Command::new(&fixed)), expected());
+    fs::remove_dir_all(work).unwrap();
+}
+
+#[test]
+#[ignore = "needs make and CMake: tests/tools"]
+fn a_program_that_knows_only_cmake() {
+    let (prefix, work) = (prefix(), folder("cmake"));
+    fs::write(work.join("program.c"), PROGRAM).unwrap();
+    fs::write(
+        work.join("wrapper.cpp"),
+        "#include <redtail.hpp>\nint main() { redtail::parser parser(0); return 0; }\n",
+    )
+    .unwrap();
+    let lists = format!(
+        "cmake_minimum_required(VERSION 3.16)\nproject(outside C CXX)\nfind_package(redtail {} REQUIRED)\n\
+         add_compile_definitions(EXPECTED=\"${{redtail_VERSION}}\")\nset(CMAKE_CXX_STANDARD 17)\n\
+         add_executable(shared program.c)\ntarget_link_libraries(shared redtail::shared)\n\
+         add_executable(fixed program.c)\ntarget_link_libraries(fixed redtail::static)\n\
+         add_executable(default program.c)\ntarget_link_libraries(default redtail::redtail)\n\
+         add_executable(wrapper wrapper.cpp)\ntarget_link_libraries(wrapper redtail::redtail)\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    fs::write(work.join("CMakeLists.txt"), lists).unwrap();
+    for (built, shared_by_default, flags) in [("a", true, vec![]), ("b", false, vec!["-DBUILD_SHARED_LIBS=OFF"])] {
+        let built = work.join(built);
+        let mut configure = Command::new("cmake");
+        configure.arg("-S").arg(&work).arg("-B").arg(&built).arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+        run(configure.args(flags));
+        run(Command::new("cmake").arg("--build").arg(&built));
+        for (name, shared) in [("shared", true), ("fixed", false), ("default", shared_by_default)] {
+            let program = built.join(name);
+            assert_eq!(uses_shared_library(&program), shared, "{name}");
+            assert_eq!(stdout(&mut Command::new(&program)), expected());
+        }
+        run(&mut Command::new(built.join("wrapper")));
+    }
+    // Another minor version before 1.0 is another interface.
+    let wrong = fs::read_to_string(work.join("CMakeLists.txt"))
+        .unwrap()
+        .replace("find_package(redtail 0.1.0", "find_package(redtail 0.0.9");
+    fs::write(work.join("CMakeLists.txt"), wrong).unwrap();
+    let mut configure = Command::new("cmake");
+    configure
+        .arg("-S")
+        .arg(&work)
+        .arg("-B")
+        .arg(work.join("c"))
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+    assert!(!configure.output().unwrap().status.success());
+    fs::remove_dir_all(work).unwrap();
+}
+
+#[test]
+#[ignore = "needs make: tests/tools"]
+fn what_is_installed() {
+    let lib = prefix().join("lib");
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new("libredtail.so.0"));
+    assert_eq!(fs::read_link(lib.join("libredtail.so.0")).unwrap(), PathBuf::from(format!("libredtail.so.{version}")));
+    assert!(lib.join("libredtail.a").is_file() && prefix().join("include/redtail.hpp").is_file());
+    let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
+    assert!(dynamic.contains("[libredtail.so.0]"), "{dynamic}");
+    // In a prefix of its own, nothing is left behind.
+    let own = folder("own");
+    for what in ["install", "uninstall"] {
+        let mut make = Command::new("make");
+        make.arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
+        run(make.arg(format!("PREFIX={}", own.display())));
+    }
+    let mut left = Vec::new();
+    let mut folders = vec![own.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { left.push(entry.path()) }
+        }
+    }
+    assert!(left.is_empty(), "{left:?}");
+    fs::remove_dir_all(own).unwrap();
+}

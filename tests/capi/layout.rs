@@ -1,0 +1,145 @@
+//! Sizes, alignments, offsets and values: as a C compiler sees them in the header, and as they are in Rust.
+
+use std::fmt::Write;
+use std::fs;
+use std::mem::offset_of;
+use std::process::Command;
+
+use redtail::capi::basics::*;
+use redtail::capi::event::*;
+use redtail::capi::item::*;
+use redtail::capi::options::*;
+use redtail::capi::position::*;
+
+use crate::build::{WARNINGS, root, run, stdout};
+
+/// Every struct with its size, alignment and the offsets of its fields, in Rust.
+fn structs() -> String {
+    let mut lines = String::new();
+    macro_rules! table {
+        ($($type:ident: $($field:ident)*;)*) => {$(
+            writeln!(lines, "{} {} {}", stringify!($type), size_of::<$type>(), align_of::<$type>()).unwrap();
+            $(writeln!(lines, "{}.{} {}", stringify!($type), stringify!($field), offset_of!($type, $field)).unwrap();)*
+        )*};
+    }
+    table! {
+        redtail_slice: data len;
+        redtail_limits: struct_size bulk command arguments depth line;
+        redtail_position: replid history offset db;
+        redtail_item: kind frame offset raw args argc;
+        redtail_token: step kind depth count bytes integer number format;
+        redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits;
+        redtail_forking: reason used_memory last_fork_us;
+        redtail_attached: method role position server;
+        redtail_snapshot: length;
+        redtail_part: argc index length;
+        redtail_gap: from to missed;
+        redtail_disconnected: why resume retry_in_ms;
+        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected;
+    }
+    lines
+}
+
+/// Every constant with its value, in Rust.
+fn constants() -> String {
+    let mut lines = String::new();
+    macro_rules! table {
+        ($($name:ident)*; $($type:ident: $($variant:ident)*;)*) => {
+            $(writeln!(lines, "{} {}", stringify!($name), $name as u64).unwrap();)*
+            $($(writeln!(lines, "{} {}", stringify!($variant), $type::$variant as i64 as u64).unwrap();)*)*
+        };
+    }
+    table! {
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_FOREVER;
+        redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
+            REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ERROR_ARGUMENT
+            REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
+            REDTAIL_ERROR_PROTOCOL REDTAIL_ERROR_LIMIT REDTAIL_ERROR_ADDRESS REDTAIL_ERROR_CONNECT
+            REDTAIL_ERROR_LOST REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST
+            REDTAIL_ERROR_NO_BACKLOG REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK
+            REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY
+            REDTAIL_ERROR_CREDENTIALS;
+        redtail_mode: REDTAIL_MODE_FRAMES REDTAIL_MODE_REQUESTS REDTAIL_MODE_STREAM REDTAIL_MODE_AOF;
+        redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME;
+        redtail_token_step: REDTAIL_TOKEN_VALUE REDTAIL_TOKEN_BEGIN REDTAIL_TOKEN_CHUNK REDTAIL_TOKEN_END;
+        redtail_kind: REDTAIL_KIND_NONE REDTAIL_KIND_SIMPLE_STRING REDTAIL_KIND_ERROR REDTAIL_KIND_INTEGER
+            REDTAIL_KIND_BULK_STRING REDTAIL_KIND_ARRAY REDTAIL_KIND_NULL REDTAIL_KIND_BOOLEAN
+            REDTAIL_KIND_DOUBLE REDTAIL_KIND_BIG_NUMBER REDTAIL_KIND_BULK_ERROR REDTAIL_KIND_VERBATIM_STRING
+            REDTAIL_KIND_MAP REDTAIL_KIND_SET REDTAIL_KIND_PUSH REDTAIL_KIND_ATTRIBUTE;
+        redtail_start: REDTAIL_START_NOW REDTAIL_START_NOW_WITHOUT_FORK REDTAIL_START_SNAPSHOT
+            REDTAIL_START_AT REDTAIL_START_SYNC;
+        redtail_on_gap: REDTAIL_ON_GAP_STOP REDTAIL_ON_GAP_CONTINUE REDTAIL_ON_GAP_SNAPSHOT;
+        redtail_ack: REDTAIL_ACK_OBSERVE REDTAIL_ACK_RECEIVED REDTAIL_ACK_APPLIED;
+        redtail_event_kind: REDTAIL_EVENT_FORKING REDTAIL_EVENT_ATTACHED REDTAIL_EVENT_SNAPSHOT_BEGIN
+            REDTAIL_EVENT_SNAPSHOT_BYTES REDTAIL_EVENT_SNAPSHOT_END REDTAIL_EVENT_COMMAND REDTAIL_EVENT_MULTI
+            REDTAIL_EVENT_EXEC REDTAIL_EVENT_CONTROL REDTAIL_EVENT_PART_BEGIN REDTAIL_EVENT_PART_ARGUMENT
+            REDTAIL_EVENT_PART_PIECE REDTAIL_EVENT_PART_END REDTAIL_EVENT_GAP REDTAIL_EVENT_DISCONNECTED;
+        redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
+        redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
+            REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
+        redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
+        redtail_why: REDTAIL_WHY_CLOSED REDTAIL_WHY_IO REDTAIL_WHY_SILENCE REDTAIL_WHY_REFUSED;
+    }
+    lines
+}
+
+/// A program that prints the same of whatever the header declares.
+fn program() -> String {
+    let header = fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    let (mut structs, mut constants, mut open) = (String::new(), String::new(), None);
+    for line in header.lines() {
+        let code = line.trim();
+        if code.starts_with("/*") || code.starts_with('*') {
+            continue;
+        }
+        if let Some(name) = code.strip_prefix("typedef struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            open = Some(name);
+            writeln!(structs, r#"printf("{name} %zu %zu\n", sizeof({name}), _Alignof({name}));"#).unwrap();
+        } else if code.starts_with('}') {
+            open = None;
+        } else if let (Some(name), Some(declared)) = (open, code.strip_suffix(';')) {
+            let declared = declared.split('[').next().unwrap();
+            let field = declared.rsplit([' ', '*']).next().unwrap();
+            writeln!(structs, r#"printf("{name}.{field} %zu\n", offsetof({name}, {field}));"#).unwrap();
+        } else {
+            let constant = match code.strip_prefix("#define ") {
+                Some(define) => define.split_once(' ').map(|(name, _)| name),
+                None => code.split_once(" = ").map(|(name, _)| name),
+            };
+            if let Some(name) = constant.filter(|name| name.starts_with("REDTAIL_")) {
+                writeln!(constants, r#"printf("{name} %llu\n", (unsigned long long){name});"#).unwrap();
+            }
+        }
+    }
+    format!(
+        "#include <redtail.h>\n#include <stdio.h>\nint main(void) {{\n{structs}puts(\"\");\n{constants}return 0;\n}}\n"
+    )
+}
+
+#[test]
+fn c_and_rust_see_the_same() {
+    let file = std::env::temp_dir().join(format!("redtail-layout-{}.c", std::process::id()));
+    let binary = file.with_extension("bin");
+    fs::write(&file, program()).unwrap();
+    let mut compiler = Command::new("cc");
+    run(compiler
+        .arg("-std=c11")
+        .args(WARNINGS)
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(&file)
+        .arg("-o")
+        .arg(&binary));
+    let seen = stdout(&mut Command::new(&binary));
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(&binary).unwrap();
+    let (in_c, in_rust) = (seen.split_once("\n\n").unwrap(), (structs(), constants()));
+    assert_eq!(sorted(in_c.0), sorted(&in_rust.0));
+    assert_eq!(sorted(in_c.1), sorted(&in_rust.1));
+}
+
+fn sorted(lines: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines
+}

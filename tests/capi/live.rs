@@ -1,0 +1,247 @@
+//! The examples against a real server, as they are, under valgrind and under AddressSanitizer.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::build::{How, program, stdout, valgrind};
+use crate::help::{PATIENCE, eventually, wait};
+use crate::server::{Kind, Server};
+
+/// A running example; its lines come one by one.
+struct Example {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Example {
+    fn start(mut command: Command, args: &[String]) -> Example {
+        let mut child =
+            command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("see tests/tools");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Example { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Interrupts it, and gives what it said on standard error; it must end well.
+    fn interrupt(self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.end()
+    }
+
+    fn end(mut self) -> String {
+        let status = wait(&mut self.child, PATIENCE).expect("the example ends");
+        let mut words = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        assert!(status.success(), "{status}: {words}");
+        words
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// As it is, under valgrind, and with AddressSanitizer.
+fn ways(source: &str) -> [Box<dyn Fn() -> Command>; 3] {
+    let (plain, sanitized) = (program(source, How::Debug), program(source, How::Sanitized));
+    let watched = plain.clone();
+    [
+        Box::new(move || Command::new(&plain)),
+        Box::new(move || valgrind(&watched)),
+        Box::new(move || Command::new(&sanitized)),
+    ]
+}
+
+fn online_replicas(server: &Server) -> usize {
+    server.info("replication").values().filter(|value| value.contains("state=online")).count()
+}
+
+fn attached(server: &Server, count: usize) {
+    eventually("the example is attached", || online_replicas(server) == count);
+}
+
+fn tail(source: &str, with_db: bool) {
+    let server = Server::start(Kind::Redis70);
+    for command in ways(source) {
+        let mut example = Example::start(command(), &[server.address()]);
+        attached(&server, 1);
+        server.call(&["SET", "k", "value"]);
+        server.call(&["DEL", "k"]);
+        let db = if with_db { " [0]" } else { "" };
+        let line = example.line();
+        assert!(line.ends_with(&format!("{db} SET k value")), "{line}");
+        assert_eq!(example.line(), format!("{}{db} DEL k", server.offset()));
+        let words = example.interrupt();
+        let position = words.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+        assert!(position.ends_with(&format!(":{}:0", server.offset())), "{words}");
+        // It goes on where it stopped.
+        server.call(&["SET", "missed", "not"]);
+        let mut example = Example::start(command(), &[server.address(), position]);
+        assert!(example.line().ends_with("SET missed not"));
+        example.interrupt();
+        eventually("the server has noticed", || online_replicas(&server) == 0);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_tail_example() {
+    tail("examples/c/tail.c", true);
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_tail_example_in_cpp() {
+    tail("examples/c/tail.cpp", false);
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn what_the_tail_example_says_when_it_is_refused() {
+    let server = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
+    for command in ways("examples/c/tail.c") {
+        for (address, words) in [(server.address(), "NOAUTH"), ("127.0.0.1:1".into(), "Connection refused")] {
+            let output = command().arg(address).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_embed_example_follows_two_and_comes_back() {
+    for command in ways("examples/c/embed.c") {
+        let (mut one, two) = (Server::start(Kind::Redis70), Server::start(Kind::Redis70));
+        let ports = [one.port.to_string(), two.port.to_string()];
+        let mut example = Example::start(command(), &ports);
+        attached(&one, 1);
+        attached(&two, 1);
+        one.call(&["SET", "from", "one"]);
+        assert_eq!(example.line(), format!("{} {} SET from one", one.port, one.offset()));
+        two.call(&["SET", "from", "two"]);
+        assert_eq!(example.line(), format!("{} {} SET from two", two.port, two.offset()));
+        // The links break; what is written meanwhile comes after the reconnect.
+        for server in [&one, &two] {
+            server.call(&["MULTI"]);
+            let mut client = server.client();
+            client.pipeline(&[
+                crate::client::command(&["CLIENT", "KILL", "TYPE", "replica"]),
+                crate::client::command(&["SET", "during", "absence"]),
+            ]);
+            assert!(example.line().ends_with("SET during absence"));
+        }
+        // One is gone for good; the other is followed on.
+        one.kill();
+        two.call(&["SET", "still", "here"]);
+        assert!(example.line().ends_with("SET still here"));
+        let mut child = finish(example);
+        assert!(wait(&mut child, PATIENCE).expect("it ends with its standard output").success());
+        let mut words = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        assert!(words.contains(&format!("{}: the server closed the connection; trying again in", ports[0])), "{words}");
+    }
+}
+
+/// Closes the standard output of an example, at which it ends.
+fn finish(example: Example) -> Child {
+    let mut example = std::mem::ManuallyDrop::new(example);
+    let dummy = Command::new("true").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = std::mem::replace(&mut example.child, dummy);
+    drop(std::mem::ManuallyDrop::into_inner(example));
+    child
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_embed_example_holds_its_sources_back() {
+    for (round, command) in ways("examples/c/embed.c").into_iter().enumerate() {
+        let server = Server::start(Kind::Redis70);
+        let other = Server::start(Kind::Redis70);
+        let example = Example::start(command(), &[server.port.to_string(), other.port.to_string()]);
+        attached(&server, 1);
+        // Far more than the queue, the receive buffer and the sockets between hold; nobody reads what it prints.
+        let (value, count) = ("x".repeat(10_000), if round == 0 { 3_000 } else { 1_500 });
+        let mut client = server.client();
+        for number in 0..count {
+            client.call(&["SET", &number.to_string(), &value]);
+        }
+        // The primary goes on hearing from it: it acknowledges, though it takes no events.
+        let acknowledged = || {
+            let info = server.info("replication");
+            let line = info.get("slave0").cloned().unwrap_or_default();
+            line.contains("state=online") && (line.ends_with("lag=0") || line.ends_with("lag=1"))
+        };
+        eventually("a full queue fills up", || acknowledged() && !server.info("clients").is_empty());
+        let (send, received) = mpsc::channel();
+        let mut example = example;
+        let mut lines = std::mem::replace(&mut example.lines, BufReader::new(spare()));
+        let reader = thread::spawn(move || {
+            for number in 0..count {
+                let mut line = String::new();
+                lines.read_line(&mut line).unwrap();
+                let words: Vec<&str> = line.split_whitespace().collect();
+                assert_eq!((words[2], words[3], words[4].len()), ("SET", number.to_string().as_str(), 10_000));
+            }
+            send.send(()).unwrap();
+            lines
+        });
+        received.recv_timeout(PATIENCE).expect("all of them arrive, in order");
+        drop(reader.join().unwrap());
+        assert!(wait(&mut example.child, PATIENCE).expect("it ends with its standard output").success());
+    }
+}
+
+/// A pipe that nobody writes to, for an example whose own is in use elsewhere.
+fn spare() -> ChildStdout {
+    let mut child = Command::new("true").stdout(Stdio::piped()).spawn().unwrap();
+    let pipe = child.stdout.take().unwrap();
+    child.wait().unwrap();
+    pipe
+}
+
+/// `tests/c/threads.c` for so many rounds while somebody writes.
+fn threads(command: Command, rounds: u32) {
+    let server = Server::start(Kind::Redis70);
+    let (done, writing) = mpsc::channel::<()>();
+    let mut client = server.client();
+    let writer = thread::spawn(move || {
+        while writing.try_recv() == Err(mpsc::TryRecvError::Empty) {
+            client.call(&["SET", "k", "v"]);
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+    });
+    let mut command = command;
+    let said = stdout(command.args([server.address(), rounds.to_string()]));
+    drop(done);
+    writer.join().unwrap();
+    assert_eq!(said, format!("{rounds} rounds, with commands\n"));
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn stop_and_heartbeat_from_another_thread() {
+    for command in ways("tests/c/threads.c") {
+        threads(command(), 30);
+    }
+}
+
+#[test]
+#[ignore = "soak: tests/soak capi-threads"]
+fn thousand_times_stop_and_heartbeat_from_another_thread() {
+    for command in ways("tests/c/threads.c").iter().skip(1) {
+        threads(command(), 1000);
+    }
+}

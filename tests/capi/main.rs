@@ -1,0 +1,25 @@
+//! The C interface as C and C++ see it: the header, the libraries, the programs of `examples/c` and `tests/c`.
+//!
+//! Tests that need more than a C compiler (valgrind, clang, CMake, real servers) are ignored unless asked for: `tests/tools` and
+//! `tests/servers` install what they need, and `tests/run` asks for all of them.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
+
+mod build;
+mod header;
+mod install;
+mod layout;
+mod live;
+mod parity;
+mod programs;
+
+// The harness of the live tests; not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../live/client.rs"]
+mod client;
+#[allow(dead_code)]
+#[path = "../live/help.rs"]
+mod help;
+#[allow(dead_code)]
+#[path = "../live/server.rs"]
+mod server;

@@ -1,0 +1,113 @@
+//! Programs that need no server.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use crate::build::{How, compiler, program, root, run, stdout, valgrind};
+
+fn with_input(mut command: Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: see tests/tools"));
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+const REPLIES: &[u8] = b"+OK\r\n*2\r\n$5\r\nhello\r\n%1\r\n+k\r\n,1.5\r\n|1\r\n+a\r\n#t\r\n:-5\r\n$?\r\n;3\r\nabc\r\n;0\r\n=7\r\ntxt:abc\r\n\
+    *?\r\n_\r\n(123456789012345678901234567890\r\n.\r\n~1\r\n*0\r\n>2\r\n$-1\r\n!3\r\nERR\r\n-ERR no\r\n";
+
+const TREE: &str = r#""OK"
+array
+  "hello"
+  map
+    "k"
+    1.5
+attribute
+  "a"
+  true
+-5
+""
+  ... abc
+"abc"
+array
+  null
+  "123456789012345678901234567890"
+set
+  array
+push
+  null
+  error: ERR
+error: ERR no
+"#;
+
+fn parse(command: impl Fn() -> Command) {
+    let output = with_input(command(), REPLIES);
+    assert!(output.status.success(), "{output:?}");
+    // A streamed string is a begin, chunks and an end; the example shows its kind as a string.
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), TREE);
+    let cut = with_input(command(), b"+OK\r\n$5\r\nhel");
+    assert_eq!((cut.status.code(), cut.stdout.as_slice()), (Some(1), b"\"OK\"\n".as_slice()), "{cut:?}");
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("ends within a frame"));
+    let wrong = with_input(command(), b"+OK\r\nhello\r\n");
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("found 'h', at byte 5"), "{wrong:?}");
+    let long = [b"$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n"].concat();
+    assert_eq!(with_input(command(), &long).stdout.len(), 100_003);
+}
+
+#[test]
+fn the_parse_example() {
+    let program = program("examples/c/parse.c", How::Debug);
+    parse(|| Command::new(&program));
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn the_parse_example_under_valgrind_and_address_sanitizer() {
+    let (plain, sanitized) = (program("examples/c/parse.c", How::Debug), program("examples/c/parse.c", How::Sanitized));
+    parse(|| valgrind(&plain));
+    parse(|| Command::new(&sanitized));
+}
+
+#[test]
+fn every_misuse_is_a_status() {
+    assert_eq!(stdout(&mut Command::new(program("tests/c/misuse.c", How::Debug))), "every misuse is a status\n");
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
+    assert_eq!(stdout(&mut valgrind(&program("tests/c/misuse.c", How::Debug))), "every misuse is a status\n");
+    let sanitized = program("tests/c/misuse.c", How::Sanitized);
+    assert_eq!(stdout(&mut Command::new(sanitized)), "every misuse is a status\n");
+}
+
+#[test]
+#[ignore = "needs g++ and valgrind: tests/tools"]
+fn the_cpp_wrapper() {
+    assert_eq!(stdout(&mut valgrind(&program("tests/c/wrapper.cpp", How::Debug))), "the wrapper holds\n");
+    assert_eq!(stdout(&mut Command::new(program("tests/c/wrapper.cpp", How::Sanitized))), "the wrapper holds\n");
+}
+
+#[test]
+fn the_examples_are_short() {
+    for example in ["parse.c", "tail.c", "embed.c", "tail.cpp"] {
+        let text = std::fs::read_to_string(root().join("examples/c").join(example)).unwrap();
+        assert!(text.lines().count() < 120, "{example}");
+        assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");
+    }
+}
+
+#[test]
+fn the_page_for_c_users_names_every_status_and_its_program_compiles() {
+    let page = std::fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();
+    for status in statuses.lines().filter_map(|line| line.split_once(" = ")) {
+        assert!(page.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
+    }
+    let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
+    std::fs::write(&file, code).unwrap();
+    run(compiler("page.c").arg("-fsyntax-only").arg(&file));
+    std::fs::remove_file(file).unwrap();
+}
