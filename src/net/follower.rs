@@ -470,6 +470,13 @@ impl<T: Transport> Follower<T> {
     }
 }
 
+/// A handle that lives on must not hold the link: the primary would go on keeping a stream for somebody who no longer reads.
+impl<T: Transport> Drop for Follower<T> {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
 /// The iterator of [`Follower::events`].
 #[derive(Debug)]
 pub struct Events<'f, T: Transport = Socket> {
