@@ -176,7 +176,7 @@ impl<T: Transport> Follower<T> {
         loop {
             match self.search(patience)? {
                 Search::Event => {
-                    if each(self.session.event(self.ring.readable())).is_break() {
+                    if each(self.session.event(self.ring.readable())).is_break() || self.rush(&mut each).is_break() {
                         return Ok(true);
                     }
                     patience = Patience::None;
@@ -313,17 +313,39 @@ impl<T: Transport> Follower<T> {
         }
     }
 
+    /// Hands out the commands that are here, as far as nothing else comes between them.
+    fn rush(&mut self, each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        self.drop_pending();
+        while !self.shared.is_stopped() {
+            self.look_at_the_clock();
+            let limit = std::mem::take(&mut self.unlooked);
+            let (events, flow) = self.session.batch(self.ring.readable(), self.time_ms, limit, &mut *each);
+            self.pending = self.session.consumed();
+            self.drop_pending();
+            self.keep_in_touch();
+            if flow.is_break() || events < limit {
+                return flow;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// One look at what has been received, and whatever the session then wants to send.
     #[inline]
     fn poll(&mut self) -> Progress {
         let now = self.time_ms();
         let progress = self.session.poll(self.ring.readable(), now);
         self.pending = self.session.consumed();
+        self.keep_in_touch();
+        progress
+    }
+
+    #[inline]
+    fn keep_in_touch(&mut self) {
         self.shared.set_heartbeat(self.session.heartbeat());
         if !self.session.to_send().is_empty() {
             self.send();
         }
-        progress
     }
 
     #[inline]

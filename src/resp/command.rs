@@ -41,7 +41,7 @@ impl<'a> Command<'a> {
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         match self.spans.get(index) {
-            Some(&span) => self.at(span),
+            Some(span) => span.of(self.raw),
             None => {
                 let beyond = index.checked_sub(self.spans.len())?;
                 self.args_from(self.spans.len()).nth(beyond)
@@ -79,12 +79,6 @@ impl<'a> Command<'a> {
     #[cfg(feature = "capi")]
     pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
         Args { command: *self, index: place.index, walked: place.walked }
-    }
-
-    #[inline]
-    fn at(&self, span: Span) -> Option<&'a [u8]> {
-        let start = span.start as usize;
-        self.raw.get(start..start.checked_add(span.length as usize)?)
     }
 }
 
@@ -142,7 +136,7 @@ impl<'a> Iterator for Args<'a> {
             return None;
         }
         let arg = match self.command.spans.get(self.index) {
-            Some(&span) => self.command.at(span),
+            Some(span) => span.of(self.command.raw),
             None => self.walk(),
         };
         // A command that was built over other bytes than it was found in ends early, at worst.
@@ -159,8 +153,8 @@ impl<'a> Iterator for Args<'a> {
     #[inline]
     fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
         let mut folded = begin;
-        for &span in self.command.spans.get(self.index..).unwrap_or_default() {
-            let Some(arg) = self.command.at(span) else { return folded };
+        for span in self.command.spans.get(self.index..).unwrap_or_default() {
+            let Some(arg) = span.of(self.command.raw) else { return folded };
             folded = each(folded, arg);
         }
         self.index = self.index.max(self.command.spans.len());

@@ -189,7 +189,7 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, spans)) = self.tape.known(input) {
+                while let Some((raw, rest, spans)) = self.tape.known(input, |_| true) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
@@ -220,11 +220,21 @@ impl CommandParser {
     /// A command of a known shape, what follows it, and its argc.
     #[inline(always)]
     pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        self.known_if(input, |_| true)
+    }
+
+    /// The same for a name that is `wanted`. Otherwise the command is left as if it had not been looked at.
+    #[inline(always)]
+    pub(super) fn known_if<'a>(
+        &mut self,
+        input: &'a [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<(&'a [u8], &'a [u8], usize)> {
         // A failed parser is never between commands.
         if self.tape.is_open() {
             return None;
         }
-        let (raw, rest, spans) = self.tape.known(input)?;
+        let (raw, rest, spans) = self.tape.known(input, wanted)?;
         self.offset += raw.len() as u64;
         self.found = Found { skipped: 0, length: raw.len(), argc: spans.len() };
         Some((raw, rest, spans.len()))

@@ -216,6 +216,22 @@ impl PartsParser {
         self.other(input)
     }
 
+    /// The command at the front of `input`, if it is whole, of a shape that is known and has a name that is `wanted`. In any other case
+    /// nothing is used up, and [`poll`](Self::poll) tells what is there.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) fn command_if<'p>(
+        &'p mut self,
+        input: &'p [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<Command<'p>> {
+        if !matches!(self.stage, Stage::Whole) {
+            return None;
+        }
+        let (raw, _, argc) = self.commands.known_if(input, wanted)?;
+        Some(Command::new(raw, self.commands.tape.spans(), argc))
+    }
+
     fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
         if !matches!(self.stage, Stage::Whole) {
             return self.part(input);

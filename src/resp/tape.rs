@@ -14,6 +14,15 @@ pub(super) struct Span {
     pub(super) length: u32,
 }
 
+impl Span {
+    /// The argument, in the bytes of its command.
+    #[inline(always)]
+    pub(super) fn of(self, command: &[u8]) -> Option<&[u8]> {
+        let start = self.start as usize;
+        command.get(start..start.checked_add(self.length as usize)?)
+    }
+}
+
 /// What a count line says.
 pub(super) enum Count {
     /// A command follows.
@@ -182,14 +191,21 @@ impl Tape {
     }
 
     /// Splits off a command that is whole and of a shape that is known, in one go. What was read of another is kept: it may then be
-    /// open, and [`arguments`](Self::arguments) goes on from there.
+    /// open, and [`arguments`](Self::arguments) goes on from there. One that is not `wanted`, by its name, is left as if it had not been looked at.
     #[inline(always)]
-    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], &[Span])> {
+    pub(super) fn known<'a>(
+        &mut self,
+        input: &'a [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<(&'a [u8], &'a [u8], &[Span])> {
         let start = self.templates.start(input, &mut self.spans)?;
         let here = hop(&mut self.spans, input, start.argc, (start.index, start.at, 0));
         if here.0 == start.argc
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
+            if !wanted(self.spans.first().and_then(|name| name.of(raw)).unwrap_or_default()) {
+                return None;
+            }
             self.templates.learn(start.slot, input, &self.spans);
             return Some((raw, rest, self.spans.get(..start.argc)?));
         }

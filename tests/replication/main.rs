@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 mod acks;
+mod batch;
 mod corpus;
 mod deadlines;
 mod handshake;

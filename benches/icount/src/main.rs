@@ -6,6 +6,8 @@
 #[path = "../../corpora/mod.rs"]
 mod corpora;
 
+use std::ops::ControlFlow;
+
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
 use redtail::{Event, Options};
@@ -13,8 +15,15 @@ use redtail::{Event, Options};
 /// How a corpus is parsed.
 type Way = fn(&[u8], usize) -> (u64, u64);
 
-const WAYS: &[(&str, Way)] =
-    &[("batch", batch), ("next", next), ("parts", parts), ("frames", frames), ("walk", walk), ("session", session)];
+const WAYS: &[(&str, Way)] = &[
+    ("batch", batch),
+    ("next", next),
+    ("parts", parts),
+    ("frames", frames),
+    ("walk", walk),
+    ("session", session),
+    ("session_batch", session_batch),
+];
 
 const SIZE: usize = 1 << 20;
 
@@ -136,6 +145,32 @@ fn session(corpus: &[u8], piece: usize) -> (u64, u64) {
                     sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
                 }
                 _ => {}
+            }
+            used += session.consumed();
+        }
+        used + session.consumed()
+    });
+    (commands, sum)
+}
+
+/// The same with as many events at once as a follower asks for.
+fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let mut session = Session::commands(Options::default(), 0);
+    let (mut commands, mut sum) = (0, 0);
+    feed(corpus, piece, |bytes| {
+        let mut used = 0;
+        let mut each = |event: Event<'_>| {
+            if let Event::Command(command) | Event::Multi(command) | Event::Exec(command) = event {
+                commands += 1;
+                sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+            }
+            ControlFlow::Continue(())
+        };
+        while session.poll(&bytes[used..], 0) == Progress::Event {
+            let _ = each(session.event(&bytes[used..]));
+            used += session.consumed();
+            while session.batch(&bytes[used..], 0, 16, &mut each).0 == 16 {
+                used += session.consumed();
             }
             used += session.consumed();
         }

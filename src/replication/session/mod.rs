@@ -8,6 +8,8 @@ mod queue;
 mod snapshot;
 mod stream;
 
+use core::ops::ControlFlow;
+
 use self::attach::{Purpose, Request};
 use self::handshake::{Handshake, Heard};
 use self::outbox::Outbox;
@@ -282,6 +284,46 @@ impl Session {
         progress
     }
 
+    /// Hands events at the front of all unread bytes to `each`, at most `limit` of them, and tells how many there were and whether
+    /// `each` has ended it. Faster than [`poll`](Self::poll), which does the same one at a time, but only for commands in the middle of
+    /// the stream: whatever else comes next is left to it. As with `poll`, drop [`consumed`](Self::consumed) bytes and send what is to
+    /// be sent; the time is that of the whole batch.
+    #[inline]
+    pub fn batch(
+        &mut self,
+        input: &[u8],
+        now_ms: u64,
+        limit: u32,
+        mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> (u32, ControlFlow<()>) {
+        if input.len() > self.left {
+            self.last_received_ms = now_ms;
+        }
+        self.polled_ms = now_ms;
+        self.current = Current::Nothing;
+        let (mut unread, mut events, mut flow) = (input, 0, ControlFlow::Continue(()));
+        if matches!(self.phase, Phase::Stream) && self.queue.is_empty() {
+            while events < limit
+                && flow.is_continue()
+                && let Some((length, event)) = self.stream.write(unread, self.received_ms)
+            {
+                unread = unread.get(length..).unwrap_or_default();
+                events += 1;
+                flow = each(event);
+            }
+        }
+        self.consumed = 0;
+        self.consume(input.len() - unread.len());
+        if events > 0 {
+            self.came_on();
+        }
+        self.left = unread.len();
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
+        (events, flow)
+    }
+
     /// The event that [`poll`](Self::poll) found in `input`, which must be the same bytes.
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
@@ -415,6 +457,12 @@ impl Session {
         }
     }
 
+    /// Bytes of the stream have come.
+    fn came_on(&mut self) {
+        self.awaits_first_byte = false;
+        (self.attempts, self.unknown) = (0, 0);
+    }
+
     #[inline]
     fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Turn {
         let (used, looked) = match self.stream.look(unread, self.consumed) {
@@ -423,8 +471,7 @@ impl Session {
         };
         if used > 0 {
             self.consume(used);
-            self.awaits_first_byte = false;
-            (self.attempts, self.unknown) = (0, 0);
+            self.came_on();
         }
         match looked {
             Looked::Found(found) => {

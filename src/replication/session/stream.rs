@@ -141,13 +141,46 @@ impl Stream {
         Ok((used, Looked::Found(Found { kind, shown, length, offset: self.offset, db: self.db, tx, resumable })))
     }
 
+    /// The write, or the border of a transaction, at the front of the unread bytes, and its length. `None`, and nothing is used up:
+    /// anything else, which [`look`](Self::look) tells.
+    #[inline(always)]
+    pub(super) fn write<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(usize, Event<'a>)> {
+        let command = self.parser.command_if(unread, |name| !may_steer(name))?;
+        let length = command.raw().len();
+        self.offset += length as u64;
+        let kind = match (command.name().len(), initial(command.name())) {
+            (4, Some(b'e')) if command.is(b"EXEC") => Kind::Exec,
+            (5, Some(b'm')) if command.is(b"MULTI") => Kind::Multi,
+            _ => Kind::Write,
+        };
+        if kind == Kind::Multi {
+            self.tx = self.tx.or(Some(self.offset));
+        }
+        let tx = self.tx;
+        if kind == Kind::Exec {
+            self.tx = None;
+        }
+        let resumable = self.tx.is_none();
+        if resumable {
+            self.resumable = (self.offset, self.db);
+        }
+        let lineage = self.lineage.as_ref();
+        let command = StreamCommand { offset: self.offset, db: self.db, tx, received_ms, command, lineage, resumable };
+        let event = match kind {
+            Kind::Multi => Event::Multi(command),
+            Kind::Exec => Event::Exec(command),
+            _ => Event::Command(command),
+        };
+        Some((length, event))
+    }
+
     /// What a whole command means for the stream itself.
     #[inline]
     fn account(&mut self, unread: &[u8], before: u64) -> Result<Kind, ProtocolError> {
         let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
         let name = command.name();
         // Asked of every command: one look tells that it is none of these.
-        Ok(match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
+        Ok(match (name.len(), initial(name)) {
             (4, Some(b'p')) if command.is(b"PING") => Kind::Control,
             (4, Some(b'e')) if command.is(b"EXEC") => Kind::Exec,
             (5, Some(b'm')) if command.is(b"MULTI") => {
@@ -215,6 +248,15 @@ impl Stream {
             lineage: self.lineage.as_ref(),
         }
     }
+}
+
+fn initial(name: &[u8]) -> Option<u8> {
+    name.first().map(u8::to_ascii_lowercase)
+}
+
+/// The name could be PING, SELECT or REPLCONF.
+fn may_steer(name: &[u8]) -> bool {
+    matches!((name.len(), initial(name)), (4, Some(b'p')) | (6, Some(b's')) | (8, Some(b'r')))
 }
 
 fn database(command: &Command<'_>) -> Option<u32> {

@@ -1,0 +1,34 @@
+//! What a process has used, as Linux tells it.
+
+use std::fs;
+use std::io;
+
+/// Clock ticks per second in /proc: 100 on every Linux that matters.
+const TICKS: f64 = 100.0;
+
+/// Of this process, user and system.
+pub fn cpu_seconds() -> io::Result<f64> {
+    Ok((stat(13)? + stat(14)?) / TICKS)
+}
+
+/// Of its children that have ended.
+pub fn children_cpu_seconds() -> io::Result<f64> {
+    Ok((stat(15)? + stat(16)?) / TICKS)
+}
+
+/// The most memory it has had, in KiB.
+pub fn peak_kib() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| io::Error::other("no VmHWM in /proc/self/status"))
+}
+
+/// A field of /proc/self/stat, counted from 0.
+fn stat(field: usize) -> io::Result<f64> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    // The name may hold blanks; two fields stand before its end.
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    let word = rest.split_whitespace().nth(field - 2).and_then(|word| word.parse().ok());
+    word.ok_or_else(|| io::Error::other("/proc/self/stat can't be read"))
+}
