@@ -5,6 +5,7 @@
 
 use memchr::memchr2;
 
+use super::elements::{LONGEST, MOST_ELEMENTS, Quick, quick};
 use super::frame::Kind;
 use super::levels::{Level, Levels};
 use super::number::{self, Digits, Length, Text};
@@ -30,6 +31,8 @@ use crate::{Limits, MAX_COMMAND, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
 #[derive(Debug, Clone)]
 pub struct FrameParser {
     limits: Limits,
+    /// Bytes of a frame in which the usual elements fit every limit; 0 where they need not.
+    window: usize,
     failed: Option<ProtocolError>,
     /// Bytes used up before the input of the next call, and the number the first of all had.
     offset: u64,
@@ -89,6 +92,7 @@ impl FrameParser {
     pub fn new() -> Self {
         Self {
             limits: Limits::DEFAULT,
+            window: window(&Limits::DEFAULT),
             failed: None,
             offset: 0,
             at: 0,
@@ -107,7 +111,7 @@ impl FrameParser {
             depth: limits.depth.min(MAX_DEPTH),
             ..limits
         };
-        Self { limits, ..self }
+        Self { limits, window: window(&limits), ..self }
     }
 
     /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
@@ -148,7 +152,8 @@ impl FrameParser {
             return Err(error);
         }
         loop {
-            let needed = match self.step(input) {
+            let step = if self.elements(input) { Ok(Step::Whole) } else { self.step(input) };
+            let needed = match step {
                 Ok(Step::On) => continue,
                 Ok(Step::Whole) => {
                     let length = core::mem::take(&mut self.at);
@@ -175,6 +180,34 @@ impl FrameParser {
     #[must_use]
     pub fn frame<'a>(&self, input: &'a [u8]) -> Frame<'a> {
         Frame::new(input.get(..self.length).unwrap_or(input))
+    }
+
+    /// Goes on with elements of the usual kinds, as long as they come. True when the frame is whole.
+    fn elements(&mut self, input: &[u8]) -> bool {
+        let window = match self.window {
+            0 => return false,
+            limit => input.get(..limit).unwrap_or(input),
+        };
+        while matches!(self.stage, Stage::Element)
+            && self.levels.is_plain()
+            && let Some(element) = quick(window, self.at)
+        {
+            match element {
+                Quick::Scalar { end } => {
+                    self.at = end;
+                    if self.levels.plain() {
+                        return true;
+                    }
+                }
+                Quick::Open { .. } if self.levels.depth() >= self.limits.depth => return false,
+                Quick::Open { elements, end } => {
+                    self.at = end;
+                    self.levels.count();
+                    self.levels.open(Level::counted(elements));
+                }
+            }
+        }
+        false
     }
 
     fn step(&mut self, input: &[u8]) -> Result<Step, Fault> {
@@ -492,6 +525,11 @@ impl FrameParser {
     fn unwind(&mut self) -> Step {
         if self.levels.unwind() { Step::Whole } else { Step::On }
     }
+}
+
+fn window(limits: &Limits) -> usize {
+    let fits = limits.bulk >= LONGEST && limits.line as u64 >= LONGEST && limits.arguments >= MOST_ELEMENTS;
+    if fits { as_size(limits.command) } else { 0 }
 }
 
 impl Default for FrameParser {

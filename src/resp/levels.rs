@@ -91,6 +91,21 @@ impl Levels {
         self.last_mut().attributed = true;
     }
 
+    /// The innermost is counted, and nothing special is expected there.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        let level = self.last();
+        !level.streamed && !level.attributed
+    }
+
+    /// One element more of such a level is whole. True when that ends the frame.
+    #[inline(always)]
+    pub(super) fn plain(&mut self) -> bool {
+        let level = self.last_mut();
+        level.left = level.left.saturating_sub(1);
+        level.left == 0 && self.unwind()
+    }
+
     pub(super) fn open(&mut self, level: Level) {
         self.depth += 1;
         *self.last_mut() = level;

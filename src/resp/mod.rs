@@ -41,6 +41,7 @@
 
 mod command;
 mod commands;
+mod elements;
 mod encode;
 mod frame;
 mod frames;

@@ -466,7 +466,7 @@ fn three_digits(word: u64) -> Option<usize> {
 /// All bytes of `left` that `mask` looks at are 0, and those that it looks at the top bit of are below 10: `carry` lifts any
 /// other to where that bit shows.
 #[inline(always)]
-fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
+pub(super) fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
     (left.wrapping_add(carry) | left) & mask == 0
 }
 
