@@ -6,6 +6,8 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=fetch");
     println!("cargo::rerun-if-changed=src/hiredis.c");
+    println!("cargo::rerun-if-changed=src/redtail.c");
+    cc::Build::new().file("src/redtail.c").include("../../include").opt_level(3).compile("redtail_peer");
     let fetched = Command::new("./fetch").status().is_ok_and(|status| status.success());
     let vendor = Path::new("vendor/hiredis");
     let mut build = cc::Build::new();

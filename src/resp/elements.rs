@@ -2,6 +2,8 @@
 //!
 //! What is not certain here is not decided here: the careful way of [`frames`](super::frames) is asked instead.
 
+use memchr::memchr;
+
 use super::tape::is_digits;
 
 /// An element of the usual kinds.
@@ -81,6 +83,19 @@ fn integer(line: u64) -> Option<usize> {
     let leading_zero = digits > 1 && left & 0xff == 0;
     let ends = digits > 0 && digits < 6 && (line >> (8 * digits)) as u16 == CR_LF;
     (ends && !leading_zero).then_some(digits as usize + 2)
+}
+
+/// Where the first CR is.
+#[inline(always)]
+pub(super) fn line_length(line: &[u8]) -> Option<usize> {
+    if let Some(chunk) = line.first_chunk() {
+        let left = u64::from_le_bytes(*chunk) ^ 0x0d0d_0d0d_0d0d_0d0d;
+        let found = left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080;
+        if found != 0 {
+            return Some(found.trailing_zeros() as usize / 8);
+        }
+    }
+    memchr(b'\r', line)
 }
 
 /// A text of up to five bytes and its CR LF: how many bytes they are.

@@ -4,9 +4,8 @@
 
 use core::iter::FusedIterator;
 
-use memchr::memchr;
-
 use super::Frame;
+use super::elements::line_length;
 use super::frame::Kind;
 use crate::MAX_DEPTH;
 
@@ -84,7 +83,7 @@ impl<'a> Element<'a> {
 
 pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (&byte, line) = bytes.split_first()?;
-    let end = memchr(b'\r', line)?;
+    let end = line_length(line)?;
     let (line, rest) = (line.get(..end)?, line.get(end + 2..)?);
     match byte {
         b'.' => return Some(Element::Close { rest }),

@@ -29,7 +29,13 @@ type Run = fn(&[u8]) -> Outcome;
 /// The first is redtail's own figure, which all ratios are of.
 fn runs(kind: Kind) -> Vec<(&'static str, Run)> {
     let mut runs: Vec<(&'static str, Run)> = match kind {
-        Kind::Commands => vec![("redtail", ours::batch), ("redtail_next", ours::next), ("redtail_parts", ours::parts), ("redtail_tape", ours::tape)],
+        Kind::Commands => vec![
+            ("redtail", ours::batch),
+            ("redtail_next", ours::next),
+            ("redtail_c", ours::c_callback),
+            ("redtail_parts", ours::parts),
+            ("redtail_tape", ours::tape),
+        ],
         Kind::Large => vec![("redtail", ours::parts), ("redtail_whole", ours::batch)],
         Kind::Replies2 | Kind::Replies3 => vec![("redtail", ours::frames), ("redtail_walk", ours::walk)],
     };
@@ -143,10 +149,13 @@ struct Wish {
 
 impl Wish {
     fn read() -> Self {
-        let mut wish = Self { json: false, check: false, rounds: 9, size: corpora::SIZE, corpora: Vec::new(), peers: Vec::new() };
+        let mut wish =
+            Self { json: false, check: false, rounds: 9, size: corpora::SIZE, corpora: Vec::new(), peers: Vec::new() };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
-            let number = |args: &mut std::iter::Skip<std::env::Args>| args.next().and_then(|text| text.parse::<usize>().ok()).expect("a number");
+            let number = |args: &mut std::iter::Skip<std::env::Args>| {
+                args.next().and_then(|text| text.parse::<usize>().ok()).expect("a number")
+            };
             match arg.as_str() {
                 "--json" => wish.json = true,
                 "--check" => wish.check = true,
@@ -155,7 +164,9 @@ impl Wish {
                 "--size" => wish.size = number(&mut args) << 20,
                 name if corpora::CORPORA.iter().any(|(known, ..)| *known == name) => wish.corpora.push(arg),
                 _ => {
-                    eprintln!("usage: redtail-peers [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]");
+                    eprintln!(
+                        "usage: redtail-peers [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]"
+                    );
                     std::process::exit(2);
                 }
             }

@@ -1,5 +1,7 @@
 //! redtail, in each way it can be called.
 
+use std::ffi::c_void;
+
 use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status, Token};
 
 use crate::Outcome;
@@ -47,6 +49,26 @@ pub fn next(corpus: &[u8]) -> Outcome {
         }
         bytes.len() - rest.len()
     });
+    outcome
+}
+
+unsafe extern "C" {
+    fn redtail_batch_new() -> *mut c_void;
+    fn redtail_batch_run(parser: *mut c_void, data: *const u8, length: usize, out: *mut Outcome) -> usize;
+    fn redtail_batch_free(parser: *mut c_void);
+}
+
+/// Through the C interface: a C function for each command.
+pub fn c_callback(corpus: &[u8]) -> Outcome {
+    let mut outcome = Outcome::default();
+    // The library is linked for its C functions.
+    std::hint::black_box(redtail::MAX_DEPTH);
+    // SAFETY: the parser is used by this thread alone and freed once; the bytes outlive each call.
+    unsafe {
+        let parser = redtail_batch_new();
+        feed(corpus, FEED, |bytes| redtail_batch_run(parser, bytes.as_ptr(), bytes.len(), &mut outcome));
+        redtail_batch_free(parser);
+    }
     outcome
 }
 
