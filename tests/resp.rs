@@ -21,3 +21,5 @@ mod recordings;
 mod resume;
 #[path = "resp/samples.rs"]
 mod samples;
+#[path = "resp/templates.rs"]
+mod templates;

@@ -43,12 +43,18 @@ pub struct Follower<T: Transport = Socket> {
     ring_limit: usize,
     /// Bytes of the last event, to be dropped when the next is asked for.
     pending: usize,
-    /// What a look ahead has found and nobody has taken yet, and the position before it.
-    ahead: Option<(Progress, Option<Position>)>,
+    /// A look ahead has found an event that nobody has taken yet; and the position before it.
+    ahead: bool,
+    before: Option<Position>,
     /// When to connect again, on the follower's clock.
     reconnect_at_ms: Option<u64>,
     shared: Arc<Shared>,
     began: Instant,
+    /// What the clock has told last, in milliseconds since `began`.
+    time_ms: u64,
+    /// Events to go until it is looked at again, and how many there were between the last two looks.
+    unlooked: u32,
+    stride: u32,
 }
 
 /// User and password, asked for at every connect.
@@ -204,21 +210,18 @@ impl<T: Transport> Follower<T> {
 
     /// Whether the next call would have to read: no whole event is left in what has been received. The moment to flush an output.
     pub fn is_drained(&mut self) -> bool {
-        if self.ahead.is_none() {
-            let position = self.session.position();
+        if !self.ahead {
+            self.before = self.session.position();
             self.drop_pending();
-            self.ahead = Some((self.poll(), position));
+            self.ahead = matches!(self.poll(), Progress::Event);
         }
-        !matches!(self.ahead, Some((Progress::Event, _)))
+        !self.ahead
     }
 
     /// The last place that can be resumed from.
     pub fn position(&self) -> Option<Position> {
-        match self.ahead {
-            // Seen, but not handed out yet.
-            Some((Progress::Event, before)) => before,
-            _ => self.session.position(),
-        }
+        // Seen, but not handed out yet.
+        if self.ahead { self.before } else { self.session.position() }
     }
 
     /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
@@ -252,10 +255,14 @@ impl<T: Transport> Follower<T> {
             // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),
             pending: 0,
-            ahead: None,
+            ahead: false,
+            before: None,
             reconnect_at_ms: None,
             shared: handle.shared,
             began: Instant::now(),
+            time_ms: 0,
+            unlooked: 0,
+            stride: 0,
         };
         follower.shared.set_link(None);
         match follower.connect()? {
@@ -273,14 +280,11 @@ impl<T: Transport> Follower<T> {
                 self.unlink();
                 return Ok(Search::Over);
             }
-            let progress = match self.ahead.take() {
-                Some((progress, _)) => progress,
-                None => {
-                    self.drop_pending();
-                    self.poll()
-                }
-            };
-            match (progress, patience) {
+            if std::mem::take(&mut self.ahead) {
+                return Ok(Search::Event);
+            }
+            self.drop_pending();
+            match (self.poll(), patience) {
                 (Progress::Event, _) => return Ok(Search::Event),
                 (Progress::Failed(error), _) => {
                     self.unlink();
@@ -312,7 +316,7 @@ impl<T: Transport> Follower<T> {
     /// One look at what has been received, and whatever the session then wants to send.
     #[inline]
     fn poll(&mut self) -> Progress {
-        let now = self.now_ms();
+        let now = self.time_ms();
         let progress = self.session.poll(self.ring.readable(), now);
         self.pending = self.session.consumed();
         self.shared.set_heartbeat(self.session.heartbeat());
@@ -344,6 +348,7 @@ impl<T: Transport> Follower<T> {
     /// Reads once.
     fn read(&mut self, at_least: usize, patience: Patience) -> Result<(), Error> {
         let now = self.now_ms();
+        self.unlooked = 0;
         let up = match patience {
             Patience::Until(until) => until,
             Patience::Endless | Patience::None => u64::MAX,
@@ -357,7 +362,10 @@ impl<T: Transport> Follower<T> {
         };
         let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(self.ring.space()));
         match read {
-            Ok(0) => self.session.closed(Closed::ByPeer, self.now_ms()),
+            Ok(0) => {
+                let now = self.now_ms();
+                self.session.closed(Closed::ByPeer, now);
+            }
             Ok(count) => {
                 self.ring.filled(count);
                 let received = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -367,7 +375,10 @@ impl<T: Transport> Follower<T> {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 match link.write_error.take() {
                     Some(error) => self.closed(&error),
-                    None => self.session.silent(self.now_ms()),
+                    None => {
+                        let now = self.now_ms();
+                        self.session.silent(now);
+                    }
                 }
             }
             Err(error) => self.closed(&error),
@@ -415,12 +426,14 @@ impl<T: Transport> Follower<T> {
         self.link = Some(link);
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
-        self.session.connected(credentials, self.now_ms());
+        let now = self.now_ms();
+        self.session.connected(credentials, now);
         Ok(Ok(()))
     }
 
     fn closed(&mut self, error: &io::Error) {
-        self.session.closed(Closed::Failed(&error.to_string()), self.now_ms());
+        let now = self.now_ms();
+        self.session.closed(Closed::Failed(&error.to_string()), now);
     }
 
     fn unlink(&mut self) {
@@ -431,8 +444,29 @@ impl<T: Transport> Follower<T> {
         self.ring.consume(self.ring.len());
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// The time as of a look at the clock a few events ago.
+    #[inline]
+    fn time_ms(&mut self) -> u64 {
+        if self.unlooked == 0 {
+            self.look_at_the_clock();
+        }
+        self.unlooked -= 1;
+        self.time_ms
+    }
+
+    /// A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
+    /// longer, each is: acknowledgements must not be late because a consumer is slow.
+    fn look_at_the_clock(&mut self) {
+        let last = self.time_ms;
+        let quick = self.now_ms() - last <= 1;
+        self.stride = if quick { (2 * self.stride).clamp(1, LONGEST_STRIDE) } else { 1 };
+        self.unlooked = self.stride;
+    }
+
+    /// The time now. Never less than it was.
+    fn now_ms(&mut self) -> u64 {
+        self.time_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.time_ms
     }
 }
 
@@ -464,6 +498,10 @@ impl<T: Transport> Iterator for Events<'_, T> {
 }
 
 impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
+
+/// Events between two looks at the clock, at most. A consumer that suddenly takes seconds for each is still heard of within the
+/// primary's `repl-timeout`.
+const LONGEST_STRIDE: u32 = 16;
 
 /// A follower without a deadline of its own still looks up now and then.
 const LONGEST_READ_MS: u64 = 60_000;

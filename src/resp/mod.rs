@@ -52,6 +52,7 @@ mod quoted;
 mod render;
 mod request;
 mod tape;
+mod templates;
 mod tokens;
 
 #[cfg(feature = "capi")]

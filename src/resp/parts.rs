@@ -207,16 +207,26 @@ impl PartsParser {
     /// As [`next`](Self::next).
     #[inline]
     pub fn poll(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
-        if matches!(self.stage, Stage::Whole) {
-            let mut skipped = 0;
-            self.found = match self.commands.advance(input, &mut skipped)? {
-                Advance::Whole => PartsPoll::Command { skipped, length: self.commands.found().length },
-                Advance::Partial { needed } => PartsPoll::Incomplete { skipped, needed },
-                Advance::Large => self.begin(input, skipped),
-            };
+        if matches!(self.stage, Stage::Whole)
+            && let Some((raw, ..)) = self.commands.known(input)
+        {
+            self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
             return Ok(self.found);
         }
-        self.part(input)
+        self.other(input)
+    }
+
+    fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
+        if !matches!(self.stage, Stage::Whole) {
+            return self.part(input);
+        }
+        let mut skipped = 0;
+        self.found = match self.commands.other(input, &mut skipped)? {
+            Advance::Whole => PartsPoll::Command { skipped, length: self.commands.found().length },
+            Advance::Partial { needed } => PartsPoll::Incomplete { skipped, needed },
+            Advance::Large => self.begin(input, skipped),
+        };
+        Ok(self.found)
     }
 
     /// The second step: the command or part that the last [`poll`](Self::poll) found, from the same `input`. `None` if it found

@@ -3,6 +3,7 @@
 //! It stands at the end of the last argument whose length is read. What lies before is never looked at again.
 
 use super::number::{self, Length, Text};
+use super::templates::Templates;
 use super::{Fault, as_size};
 use crate::{Limits, MAX_COMMAND, ProtocolErrorKind, TAPE_LENGTH};
 
@@ -40,6 +41,12 @@ const SMALLEST_COUNT: u64 = 4;
 /// The one-load path takes lengths of at most three digits.
 const LARGEST_QUICK: u64 = 999;
 
+/// And counts of at most two.
+const LARGEST_COUNT: u64 = 99;
+
+/// A command of at most so many such arguments is shorter than this.
+const LARGEST_WHOLE: u64 = 100 << 10;
+
 #[derive(Debug, Clone)]
 pub(super) struct Tape {
     limits: Limits,
@@ -58,23 +65,30 @@ pub(super) struct Tape {
     /// Its declared length.
     last: u64,
     spans: [Span; TAPE_LENGTH],
+    templates: Templates,
 }
 
 impl Tape {
     pub(super) fn new(limits: Limits, threshold: Option<u64>) -> Self {
         let limits =
             Limits { command: limits.command.min(MAX_COMMAND), arguments: limits.arguments.min(MAX_COMMAND), ..limits };
+        let is_wide = limits.bulk >= LARGEST_QUICK && limits.command >= LARGEST_WHOLE;
         Self {
             limits,
             threshold,
-            quick: if limits.bulk >= LARGEST_QUICK { as_size(limits.arguments) } else { 0 },
+            quick: if is_wide { as_size(limits.arguments) } else { 0 },
             largest: as_size(limits.command),
             argc: 0,
             index: 0,
             at: 0,
             last: 0,
             spans: [Span::default(); TAPE_LENGTH],
+            templates: Templates::new(is_wide && limits.arguments >= LARGEST_COUNT),
         }
+    }
+
+    pub(super) fn without_templates(self) -> Self {
+        Self { templates: Templates::new(false), ..self }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -167,19 +181,37 @@ impl Tape {
         self.at = at;
     }
 
-    /// A command that is whole and of the common shape, in one go: its length and argc. Otherwise what was read of it is kept,
-    /// and [`arguments`](Self::arguments) goes on from there.
+    /// Splits off a command that is whole and of a shape that is known, in one go. What was read of another is kept: it may then be
+    /// open, and [`arguments`](Self::arguments) goes on from there.
     #[inline(always)]
-    pub(super) fn whole(&mut self, command: &[u8]) -> Option<(usize, usize)> {
-        let (argc, at) = quick_count(command)?;
+    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], &[Span])> {
+        let start = self.templates.start(input, &mut self.spans)?;
+        let here = hop(&mut self.spans, input, start.argc, (start.index, start.at, 0));
+        if here.0 == start.argc
+            && let Some((raw, rest)) = split_at_end(input, here.1)
+        {
+            self.templates.learn(start.slot, input, &self.spans);
+            return Some((raw, rest, self.spans.get(..start.argc)?));
+        }
+        let last = self.spans.get(here.0 - 1).map_or(0, |span| span.length.into());
+        self.leave(start.argc, (here.0, here.1, last));
+        None
+    }
+
+    /// The same for any command of the common shape: with its argc.
+    #[inline]
+    pub(super) fn whole<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        let (argc, at) = quick_count(input)?;
         if argc > self.quick {
             return None;
         }
-        let (index, at, last) = self.hop(command, argc, 0, at, 0);
-        if index == argc && command.get(at..).is_some_and(|end| end.starts_with(b"\r\n")) {
-            return Some((at + 2, argc));
+        let here = hop(&mut self.spans, input, argc, (0, at, 0));
+        if here.0 == argc
+            && let Some((raw, rest)) = split_at_end(input, here.1)
+        {
+            return Some((raw, rest, argc));
         }
-        (self.argc, self.index, self.at, self.last) = (argc, index, at, last);
+        self.leave(argc, here);
         None
     }
 
@@ -187,8 +219,7 @@ impl Tape {
     pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, Fault> {
         loop {
             if self.quick > 0 {
-                let (argc, index, at, last) = (self.argc, self.index, self.at, self.last);
-                (self.index, self.at, self.last) = self.hop(command, argc, index, at, last);
+                self.hop_within_limit(command);
             }
             if let Some(progress) = self.any_argument(command)? {
                 return Ok(progress);
@@ -196,23 +227,24 @@ impl Tape {
         }
     }
 
-    /// Hops from length to length as long as they have the common shape. Gives what `index`, `at` and `last` then are.
-    #[inline(always)]
-    fn hop(&mut self, command: &[u8], argc: usize, index: usize, at: usize, last: u64) -> (usize, usize, u64) {
+    fn hop_within_limit(&mut self, command: &[u8]) {
         let window = command.get(..self.largest).unwrap_or(command);
-        let mut here = (index, at, last);
-        let mut before = here;
-        while here.0 < argc
-            && let Some((start, length)) = quick_argument(window, here.1)
-        {
-            if let Some(span) = self.spans.get_mut(here.0) {
-                *span = Span { start: start as u32, length: length as u32 };
-            }
-            before = here;
-            here = (here.0 + 1, start + length, length as u64);
+        let here = hop(&mut self.spans, window, self.argc, (self.index, self.at, self.last));
+        // Only the last can end beyond the window, where nothing is read.
+        if here.1 <= self.largest.saturating_sub(2) {
+            self.leave(self.argc, here);
+            return;
         }
-        // Only the last can end beyond the window, where nothing is read. The careful way tells what that means.
-        if here.1 > self.largest.saturating_sub(2) { before } else { here }
+        // The careful way tells what that means.
+        while self.index + 1 < here.0
+            && let Some((start, length)) = quick_argument(window, self.at)
+        {
+            self.leave(self.argc, (self.index + 1, start + length, length as u64));
+        }
+    }
+
+    fn leave(&mut self, argc: usize, (index, at, last): Place) {
+        (self.argc, self.index, self.at, self.last) = (argc, index, at, last);
     }
 
     /// One argument the careful way. `Some`: the command ends here, or something keeps it from being read on.
@@ -341,9 +373,34 @@ pub(super) fn shift(by: usize) -> impl Fn(Fault) -> Fault {
     move |fault| Fault { at: fault.at.saturating_add(by as u64), ..fault }
 }
 
+/// Arguments whose length is read, the end of the last one's payload, and its length.
+type Place = (usize, usize, u64);
+
+/// Hops from length to length as long as they have the common shape, and keeps the places of the arguments.
+#[inline(always)]
+fn hop(spans: &mut [Span], command: &[u8], argc: usize, mut here: Place) -> Place {
+    while here.0 < argc
+        && let Some((start, length)) = quick_argument(command, here.1)
+    {
+        if let Some(span) = spans.get_mut(here.0) {
+            *span = Span { start: start as u32, length: length as u32 };
+        }
+        here = (here.0 + 1, start + length, length as u64);
+    }
+    here
+}
+
+/// The command whose last payload ends at `at`, if CR LF is there, and what follows it.
+#[inline(always)]
+fn split_at_end(input: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
+    let end = (at as u32 as usize) + 2;
+    let (raw, rest) = input.split_at_checked(end)?;
+    (raw.get(end - 2..)? == b"\r\n").then_some((raw, rest))
+}
+
 /// `*`, one or two digits, CR LF: the count and the index of the CR.
 #[inline(always)]
-fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
     let word = u64::from_le_bytes(*command.first_chunk()?);
     let one = word.wrapping_sub(0x0a0d_302a);
     let units = (one >> 8) & 0xff;
@@ -361,23 +418,33 @@ fn quick_count(command: &[u8]) -> Option<(usize, usize)> {
 /// CR LF, `$`, a length of up to three digits, CR LF, in one load of eight bytes: where the payload begins, and its length.
 ///
 /// A whole argument has at least eight bytes from the CR LF before it, so that the load fails only on an unfinished one.
+/// One digit or two make no difference to the path taken: which it is can seldom be foretold.
 #[inline(always)]
-fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
-    let word = u64::from_le_bytes(*command.get(at..)?.first_chunk()?);
-    // Where the word is the pattern, this leaves the digits as numbers, each in its byte, and after it whatever follows.
-    let left = word ^ u64::from_le_bytes(*b"\r\n$00\r\n\0");
-    if is_digits(left, 0x0000_0076_7600_0000, 0x00ff_ff80_80ff_ffff) && left & 0xff00_0000 != 0 {
-        return Some((at + 7, (digit(left, 24) * 10 + digit(left, 32)) as usize));
+pub(super) fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
+    // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
+    let at = at as u32 as usize;
+    let bytes: &[u8; 8] = command.get(at..at + 8)?.first_chunk()?;
+    let word = u64::from_le_bytes(*bytes);
+    // A digit has this bit set, CR has not.
+    let more = (word >> 36) as usize & 1;
+    // The last digit and what follows, then what precedes and the first digit: below ten where all is as it should be.
+    let units = u32::from_le_bytes(*bytes.get(3 + more..)?.first_chunk()?) & 0x00ff_ffff ^ 0x000a_0d30;
+    let first = (word as u32 ^ 0x3024_0a0d).rotate_left(8);
+    if units > 9 || first > 9 {
+        return three_digits(word).map(|length| (at + 8, length));
     }
-    let left = word ^ u64::from_le_bytes(*b"\r\n$0\r\n\0\0");
-    if is_digits(left, 0x0000_0000_7600_0000, 0x0000_ffff_80ff_ffff) {
-        return Some((at + 6, digit(left, 24) as usize));
+    if (first as usize) < more {
+        return None;
     }
+    let tens = first & (more as u32).wrapping_neg();
+    Some((at + 6 + more, (10 * tens + units) as usize))
+}
+
+#[inline(always)]
+fn three_digits(word: u64) -> Option<usize> {
     let left = word ^ u64::from_le_bytes(*b"\r\n$000\r\n");
-    if is_digits(left, 0x0000_7676_7600_0000, 0xffff_8080_80ff_ffff) && left & 0xff00_0000 != 0 {
-        return Some((at + 8, (digit(left, 24) * 100 + digit(left, 32) * 10 + digit(left, 40)) as usize));
-    }
-    None
+    let fits = is_digits(left, 0x0000_7676_7600_0000, 0xffff_8080_80ff_ffff) && left & 0xff00_0000 != 0;
+    fits.then_some((digit(left, 24) * 100 + digit(left, 32) * 10 + digit(left, 40)) as usize)
 }
 
 /// All bytes of `left` that `mask` looks at are 0, and those that it looks at the top bit of are below 10: `carry` lifts any

@@ -267,7 +267,13 @@ impl Session {
         }
         self.polled_ms = now_ms;
         self.consumed = 0;
-        let progress = self.advance(input, now_ms);
+        // The way of almost every event.
+        let streams = matches!(self.phase, Phase::Stream) && self.queue.is_empty();
+        let progress = if streams && matches!(self.read_stream(input, now_ms), Turn::Event) {
+            Progress::Event
+        } else {
+            self.advance(input, now_ms)
+        };
         self.left = input.len() - self.consumed;
         // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
         if now_ms >= self.next_ack_ms {
@@ -369,6 +375,7 @@ impl Session {
         matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
     }
 
+    #[inline(never)]
     fn advance(&mut self, input: &[u8], now_ms: u64) -> Progress {
         loop {
             if let Some(queued) = self.queue.pop() {
@@ -408,6 +415,7 @@ impl Session {
         }
     }
 
+    #[inline]
     fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Turn {
         let (used, looked) = match self.stream.look(unread, self.consumed) {
             Ok(result) => result,

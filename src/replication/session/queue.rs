@@ -40,8 +40,11 @@ impl Queue {
     }
 
     #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+
     pub(super) fn pop(&mut self) -> Option<Queued> {
-        // Asked before every command: the common answer must cost one comparison.
         let first = self.0[0].take()?;
         self.0.rotate_left(1);
         Some(first)

@@ -145,14 +145,16 @@ impl Stream {
     #[inline]
     fn account(&mut self, unread: &[u8], before: u64) -> Result<Kind, ProtocolError> {
         let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
-        Ok(match command.name().len() {
-            4 if command.is(b"PING") => Kind::Control,
-            4 if command.is(b"EXEC") => Kind::Exec,
-            5 if command.is(b"MULTI") => {
+        let name = command.name();
+        // Asked of every command: one look tells that it is none of these.
+        Ok(match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
+            (4, Some(b'p')) if command.is(b"PING") => Kind::Control,
+            (4, Some(b'e')) if command.is(b"EXEC") => Kind::Exec,
+            (5, Some(b'm')) if command.is(b"MULTI") => {
                 self.tx = self.tx.or(Some(self.offset));
                 Kind::Multi
             }
-            6 if command.is(b"SELECT") => {
+            (6, Some(b's')) if command.is(b"SELECT") => {
                 let db = database(&command);
                 let error = ProtocolError {
                     kind: ProtocolErrorKind::InvalidValue("database number after SELECT"),
@@ -161,7 +163,7 @@ impl Stream {
                 self.db = Some(db.ok_or(error)?);
                 Kind::Control
             }
-            8 if command.is(b"REPLCONF") => {
+            (8, Some(b'r')) if command.is(b"REPLCONF") => {
                 let getack = command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"));
                 if getack { Kind::GetAck } else { Kind::Control }
             }

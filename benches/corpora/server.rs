@@ -1,0 +1,163 @@
+//! A real server with a large backlog of real commands, and what it sends to a replica.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A redis-server of our own on a free port, without persistence. Ends with the value.
+pub struct Server {
+    child: Child,
+    folder: PathBuf,
+    pub port: u16,
+}
+
+impl Server {
+    /// Starts one whose backlog holds `backlog` bytes. `None` if there is no redis-server on the path.
+    pub fn start(backlog: usize) -> io::Result<Option<Self>> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = std::env::temp_dir().join(format!("redtail-bench-{}-{port}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--repl-backlog-size", &backlog.to_string(), "--repl-diskless-sync-delay", "0"])
+            .args(["--client-output-buffer-limit", "replica 0 0 0", "--repl-timeout", "3600"])
+            .current_dir(&folder)
+            .stdout(Stdio::null())
+            .spawn();
+        let child = match child {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            child => child?,
+        };
+        let server = Self { child, folder, port };
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if began.elapsed() > Duration::from_secs(20) {
+                return Err(io::Error::other("redis-server does not answer"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Some(server))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A line of INFO.
+    pub fn info(&self, field: &str) -> io::Result<String> {
+        let mut link = self.connect()?;
+        link.write_all(b"INFO\r\n")?;
+        let length = line(&mut link)?.trim_start_matches('$').parse().map_err(io::Error::other)?;
+        let mut text = vec![0; length];
+        link.read_exact(&mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let found = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        found.map(str::to_owned).ok_or_else(|| io::Error::other(format!("INFO has no {field}")))
+    }
+
+    /// Makes the server keep a backlog from here on, and tells the replication id and offset. Costs it one fork.
+    pub fn begin_backlog(&self) -> io::Result<(String, u64)> {
+        let mut link = self.connect()?;
+        link.write_all(b"PSYNC ? -1\r\n")?;
+        let reply = line(&mut link)?;
+        let mut words = reply.split(' ').skip(1);
+        let (Some(id), Some(offset)) = (words.next(), words.next()) else {
+            return Err(io::Error::other(format!("PSYNC: {reply}")));
+        };
+        let (id, offset) = (id.to_owned(), offset.trim().parse().map_err(io::Error::other)?);
+        // The stream begins once the snapshot is through; the link has done its work then.
+        let began = Instant::now();
+        link.set_read_timeout(Some(Duration::from_millis(300)))?;
+        let mut rest = [0; 4096];
+        while began.elapsed() < Duration::from_secs(2) && !matches!(link.read(&mut rest), Err(_) | Ok(0)) {}
+        Ok((id, offset))
+    }
+
+    /// Writes about `bytes` of stream with redis-benchmark, in turns of eight kinds of commands.
+    pub fn fill(&self, bytes: u64) -> io::Result<()> {
+        let goal = self.offset()? + bytes;
+        while self.offset()? < goal {
+            let turn = 60_000.min((goal - self.offset()?) / 90 / 8 + 1_000).to_string();
+            self.benchmark(&turn, &["-t", "set,incr,lpush,sadd,hset,zadd"])?;
+            self.benchmark(&turn, &["SETEX", "session:__rand_int__", "3600", "0123456789abcdef"])?;
+            self.benchmark(&turn, &["XADD", "stream", "MAXLEN", "=", "1000", "*", "field", "0123456789abcdef"])?;
+            self.benchmark("1", &["DEL", "mylist"])?;
+        }
+        Ok(())
+    }
+
+    pub fn offset(&self) -> io::Result<u64> {
+        self.info("master_repl_offset")?.trim().parse().map_err(io::Error::other)
+    }
+
+    /// The link after `PSYNC id offset+1` was answered with +CONTINUE: the stream follows.
+    pub fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
+        let mut link = self.connect()?;
+        link.write_all(format!("PSYNC {id} {}\r\n", offset + 1).as_bytes())?;
+        let reply = line(&mut link)?;
+        if reply.starts_with("+CONTINUE") { Ok(link) } else { Err(io::Error::other(format!("PSYNC: {reply}"))) }
+    }
+
+    pub fn connect(&self) -> io::Result<TcpStream> {
+        let link = TcpStream::connect(("127.0.0.1", self.port))?;
+        link.set_nodelay(true)?;
+        Ok(link)
+    }
+
+    fn benchmark(&self, requests: &str, args: &[&str]) -> io::Result<()> {
+        let status = Command::new("redis-benchmark")
+            .args([
+                "-p",
+                &self.port.to_string(),
+                "-n",
+                requests,
+                "-P",
+                "64",
+                "-c",
+                "8",
+                "-r",
+                "1000000",
+                "-d",
+                "64",
+                "-q",
+            ])
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("redis-benchmark: {status}"))) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The corpus `captured`: `size` bytes of what a server sends. `None` without a server.
+pub fn captured(size: usize) -> io::Result<Option<Vec<u8>>> {
+    let Some(server) = Server::start(size + (32 << 20))? else { return Ok(None) };
+    let (id, offset) = server.begin_backlog()?;
+    server.fill(size as u64)?;
+    let mut link = server.resume(&id, offset)?;
+    let mut bytes = vec![0; usize::try_from(server.offset()? - offset).map_err(io::Error::other)?];
+    link.read_exact(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// One line, byte by byte: what follows it must stay in the socket.
+fn line(link: &mut TcpStream) -> io::Result<String> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while byte != *b"\n" {
+        link.read_exact(&mut byte)?;
+        text.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
+}

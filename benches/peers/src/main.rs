@@ -1,0 +1,165 @@
+//! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
+//!
+//! `cargo run --release -- [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
+//!
+//! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings.
+
+mod allocations;
+mod feed;
+mod hiredis;
+mod ours;
+mod table;
+mod theirs;
+
+#[path = "../../corpora/mod.rs"]
+mod corpora;
+
+use corpora::Kind;
+
+/// What a run has found. The layout is that of the C side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Outcome {
+    frames: u64,
+    bytes: u64,
+}
+
+type Run = fn(&[u8]) -> Outcome;
+
+/// The first is redtail's own figure, which all ratios are of.
+fn runs(kind: Kind) -> Vec<(&'static str, Run)> {
+    let mut runs: Vec<(&'static str, Run)> = match kind {
+        Kind::Commands => vec![("redtail", ours::batch), ("redtail_next", ours::next), ("redtail_parts", ours::parts), ("redtail_tape", ours::tape)],
+        Kind::Large => vec![("redtail", ours::parts), ("redtail_whole", ours::batch)],
+        Kind::Replies2 | Kind::Replies3 => vec![("redtail", ours::frames), ("redtail_walk", ours::walk)],
+    };
+    runs.extend([
+        ("memcpy", ours::copy as Run),
+        ("hiredis_noop", hiredis::noop),
+        ("hiredis_default", hiredis::default_replies),
+    ]);
+    if kind != Kind::Replies3 {
+        runs.push(("redis_protocol_resp2", theirs::redis_protocol_resp2));
+    }
+    if kind != Kind::Replies2 {
+        runs.push(("redis_protocol_resp3", theirs::redis_protocol_resp3));
+    }
+    runs.push(("redis_rs", theirs::redis_rs));
+    if matches!(kind, Kind::Commands | Kind::Large) {
+        runs.push(("redis_event", theirs::redis_event));
+    }
+    runs
+}
+
+/// The first is redtail.
+const OURS: &str = "redtail";
+/// What counts nothing, or not what the others count.
+const UNCOUNTED: [&str; 2] = ["memcpy", "redtail"];
+
+fn main() {
+    let wish = Wish::read();
+    let mut results = Vec::new();
+    eprintln!("hiredis {}", env!("HIREDIS"));
+    for &(name, kind, what) in corpora::CORPORA {
+        if !wish.corpora.is_empty() && !wish.corpora.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let Some(corpus) = corpus(name, wish.size) else {
+            eprintln!("{name}: no redis-server to capture it from, left out");
+            continue;
+        };
+        let result = measure(name, kind, &corpus, &wish);
+        if !wish.check {
+            table::print(&result, what);
+        }
+        results.push(result);
+    }
+    if wish.json {
+        println!("{}", table::json(&results));
+    }
+}
+
+/// Everything measured on one corpus.
+pub struct Measured {
+    name: &'static str,
+    frames: u64,
+    bytes: usize,
+    allocations: u64,
+    /// CPU seconds of each round.
+    seconds: Vec<(&'static str, Vec<f64>)>,
+}
+
+fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
+    let mut runs = runs(kind);
+    runs.retain(|(peer, _)| wish.peers.is_empty() || *peer == OURS || wish.peers.iter().any(|wanted| wanted == peer));
+    let counted = if kind == Kind::Replies2 || kind == Kind::Replies3 { ours::walk } else { runs[0].1 };
+    let expected = counted(corpus);
+    assert_eq!(counted(corpus).frames, runs[0].1(corpus).frames, "{name}");
+    for (peer, run) in &runs {
+        if !UNCOUNTED.contains(peer) {
+            assert_eq!(run(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
+        }
+    }
+    eprintln!("{name}: all agree on {} frames and {} bytes of strings", expected.frames, expected.bytes);
+    // The buffer of the harness is the one allocation that is not the parser's.
+    let harness = allocations::during(|| _ = ours::copy(corpus));
+    let allocations = allocations::during(|| _ = runs[0].1(corpus)) - harness;
+    assert_eq!(allocations, 0, "{name}: redtail allocates");
+
+    let mut seconds: Vec<(&str, Vec<f64>)> = runs.iter().map(|(peer, _)| (*peer, Vec::new())).collect();
+    for _ in 0..if wish.check { 0 } else { wish.rounds } {
+        for ((_, run), (_, times)) in runs.iter().zip(&mut seconds) {
+            let began = hiredis::cpu();
+            std::hint::black_box(run(std::hint::black_box(corpus)));
+            times.push(hiredis::cpu() - began);
+        }
+    }
+    Measured { name, frames: expected.frames, bytes: corpus.len(), allocations, seconds }
+}
+
+fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {
+    if name != "captured" {
+        return Some(corpora::make(name, size));
+    }
+    // A capture takes a while: one is kept.
+    let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("captured-{size}.bin"));
+    if let Ok(bytes) = std::fs::read(&kept) {
+        return Some(bytes);
+    }
+    let bytes = corpora::server::captured(size).expect("a capture from redis-server")?;
+    std::fs::write(&kept, &bytes).expect("target is writable");
+    Some(bytes)
+}
+
+struct Wish {
+    json: bool,
+    check: bool,
+    rounds: usize,
+    size: usize,
+    corpora: Vec<String>,
+    /// With redtail; if empty, all.
+    peers: Vec<String>,
+}
+
+impl Wish {
+    fn read() -> Self {
+        let mut wish = Self { json: false, check: false, rounds: 9, size: corpora::SIZE, corpora: Vec::new(), peers: Vec::new() };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let number = |args: &mut std::iter::Skip<std::env::Args>| args.next().and_then(|text| text.parse::<usize>().ok()).expect("a number");
+            match arg.as_str() {
+                "--json" => wish.json = true,
+                "--check" => wish.check = true,
+                "--peer" => wish.peers.extend(args.next()),
+                "--rounds" => wish.rounds = number(&mut args),
+                "--size" => wish.size = number(&mut args) << 20,
+                name if corpora::CORPORA.iter().any(|(known, ..)| *known == name) => wish.corpora.push(arg),
+                _ => {
+                    eprintln!("usage: redtail-peers [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]");
+                    std::process::exit(2);
+                }
+            }
+        }
+        wish
+    }
+}

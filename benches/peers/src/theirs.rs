@@ -1,0 +1,97 @@
+//! The peers in Rust.
+
+use std::io::BufReader;
+
+use redis_event::resp::{Resp, RespDecode};
+use redis_protocol::resp2::types::RangeFrame as Range2;
+use redis_protocol::resp3::types::RangeFrame as Range3;
+
+use crate::Outcome;
+use crate::feed::{FEED, feed};
+
+pub fn redis_protocol_resp2(corpus: &[u8]) -> Outcome {
+    fn sum(frame: &Range2) -> u64 {
+        match frame {
+            Range2::BulkString((start, end)) => (end - start) as u64,
+            Range2::Array(frames) => frames.iter().map(sum).sum(),
+            _ => 0,
+        }
+    }
+    let mut outcome = Outcome::default();
+    feed(corpus, FEED, |bytes| {
+        let mut at = 0;
+        while let Some((frame, used)) = redis_protocol::resp2::decode::decode_range(&bytes[at..]).expect("valid") {
+            at += used;
+            outcome.frames += 1;
+            outcome.bytes += sum(&frame);
+        }
+        at
+    });
+    outcome
+}
+
+pub fn redis_protocol_resp3(corpus: &[u8]) -> Outcome {
+    fn sum(frame: &Range3) -> u64 {
+        match frame {
+            Range3::BlobString { data: (start, end), .. } => (end - start) as u64,
+            Range3::Array { data, .. } | Range3::Push { data, .. } => data.iter().map(sum).sum(),
+            Range3::Set { data, .. } => data.iter().map(sum).sum(),
+            Range3::Map { data, .. } => data.iter().map(|(key, value)| sum(key) + sum(value)).sum(),
+            _ => 0,
+        }
+    }
+    let mut outcome = Outcome::default();
+    feed(corpus, FEED, |bytes| {
+        let mut at = 0;
+        while let Some((frame, used)) =
+            redis_protocol::resp3::decode::complete::decode_range(&bytes[at..]).expect("valid")
+        {
+            at += used;
+            outcome.frames += 1;
+            outcome.bytes += sum(&frame);
+        }
+        at
+    });
+    outcome
+}
+
+/// It reads by itself, and copies as it does.
+pub fn redis_rs(corpus: &[u8]) -> Outcome {
+    use redis::Value;
+    fn sum(value: &Value) -> u64 {
+        match value {
+            Value::BulkString(bytes) => bytes.len() as u64,
+            Value::Array(values) | Value::Set(values) => values.iter().map(sum).sum(),
+            Value::Map(pairs) => pairs.iter().map(|(key, value)| sum(key) + sum(value)).sum(),
+            Value::Push { data, .. } => data.iter().map(sum).sum(),
+            _ => 0,
+        }
+    }
+    let mut outcome = Outcome::default();
+    let mut parser = redis::Parser::new();
+    let mut rest = corpus;
+    while let Ok(value) = parser.parse_value(&mut rest) {
+        outcome.frames += 1;
+        outcome.bytes += sum(&value);
+    }
+    assert!(rest.is_empty(), "the redis crate refuses the corpus");
+    outcome
+}
+
+/// It reads byte by byte, so it gets a buffer in front.
+pub fn redis_event(corpus: &[u8]) -> Outcome {
+    fn sum(value: &Resp) -> u64 {
+        match value {
+            Resp::BulkBytes(bytes) => bytes.len() as u64,
+            Resp::Array(values) => values.iter().map(sum).sum(),
+            _ => 0,
+        }
+    }
+    let mut outcome = Outcome::default();
+    let mut reader = BufReader::with_capacity(FEED, corpus);
+    while let Ok(value) = reader.decode_resp() {
+        outcome.frames += 1;
+        outcome.bytes += sum(&value);
+    }
+    outcome
+}

@@ -1,0 +1,140 @@
+//! Templates are invisible: with and without them a parser gives the same, on streams that make them grow, shrink and be replaced,
+//! cut anywhere and broken anywhere.
+
+use redtail::resp::{Item, PartsParser, PartsPoll, Poll};
+use redtail::{CommandParser, Limits, ProtocolError};
+
+/// What a parser made of a stream: places, arguments and offsets, then how it ended.
+type Seen = (Vec<(usize, Vec<Vec<u8>>, u64)>, Option<ProtocolError>);
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// A few shapes, each with arguments that mostly keep their length.
+fn stream(random: &mut Random) -> Vec<u8> {
+    let shapes: Vec<Vec<usize>> = (0..1 + random.below(20))
+        .map(|_| {
+            let argc = if random.below(10) == 0 { 10 + random.below(60) } else { 1 + random.below(5) };
+            (0..argc)
+                .map(|_| [random.below(10), random.below(100), random.below(130)][random.below(8).min(2)])
+                .collect()
+        })
+        .collect();
+    let (mut bytes, mut shape) = (Vec::new(), 0);
+    let changes = 1 + random.below(60);
+    for _ in 0..200 + random.below(600) {
+        if random.below(3) == 0 {
+            shape = random.below(shapes.len());
+        }
+        bytes.extend(format!("*{}\r\n", shapes[shape].len()).bytes());
+        for &length in &shapes[shape] {
+            let length = if random.below(changes) == 0 { random.below(300) } else { length };
+            bytes.extend(format!("${length}\r\n").bytes());
+            // Payloads that look like headers.
+            bytes.extend((0..length).map(|at| b"\r\n$12\r\n*3\r\n$3\r\n"[at % 15]));
+            bytes.extend(b"\r\n");
+        }
+        if random.below(50) == 0 {
+            bytes.extend([&b"\n"[..], b"*0\r\n", b"\r\n", b"*-1\r\n"][random.below(4)]);
+        }
+    }
+    bytes
+}
+
+fn one_by_one(mut parser: CommandParser, bytes: &[u8], cuts: &[usize]) -> Seen {
+    let (mut seen, mut front) = (Vec::new(), 0);
+    for &cut in cuts {
+        loop {
+            let input = &bytes[front..cut];
+            match parser.poll(input) {
+                Ok(poll) => {
+                    front += poll.used();
+                    let Poll::Complete { length, .. } = poll else { break };
+                    let args = parser.command(input).args().map(<[u8]>::to_vec).collect();
+                    seen.push((front - length, args, parser.offset()));
+                }
+                Err(error) => return (seen, Some(error)),
+            }
+        }
+    }
+    (seen, None)
+}
+
+fn in_batches(mut parser: CommandParser, bytes: &[u8], cuts: &[usize]) -> Seen {
+    let (mut seen, mut front, mut offset) = (Vec::new(), 0, 0);
+    for &cut in cuts {
+        let mut input = &bytes[front..cut];
+        let result = parser.batch(&mut input, |command| {
+            let begin = command.raw().as_ptr() as usize - bytes.as_ptr() as usize;
+            offset = (begin + command.raw().len()) as u64;
+            seen.push((begin, command.args().map(<[u8]>::to_vec).collect(), offset));
+        });
+        front = cut - input.len();
+        match result {
+            Ok(_) => assert_eq!(parser.offset(), front as u64),
+            Err(error) => return (seen, Some(error)),
+        }
+    }
+    (seen, None)
+}
+
+fn in_parts(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> Seen {
+    let (mut seen, mut front) = (Vec::new(), 0);
+    for &cut in cuts {
+        loop {
+            let input = &bytes[front..cut];
+            match parser.poll(input) {
+                Ok(poll) => {
+                    front += poll.used();
+                    let PartsPoll::Command { length, .. } = poll else { break };
+                    let Some(Item::Command(command)) = parser.item(input) else { panic!("no command") };
+                    seen.push((front - length, command.args().map(<[u8]>::to_vec).collect(), parser.offset()));
+                }
+                Err(error) => return (seen, Some(error)),
+            }
+        }
+    }
+    (seen, None)
+}
+
+#[test]
+fn templates_are_invisible() {
+    let mut commands = 0;
+    for seed in 0..if cfg!(debug_assertions) { 150 } else { 5_000 } {
+        let mut random = Random(seed);
+        let mut bytes = stream(&mut random);
+        for _ in 0..random.below(3) {
+            let place = random.below(bytes.len());
+            bytes[place] = b"\r\n$*0189a"[random.below(9)];
+        }
+        let pieces = [usize::MAX, 4096, 300, 40][random.below(4)];
+        let mut cuts = vec![bytes.len()];
+        while pieces < bytes.len() && cuts[cuts.len() - 1] > pieces {
+            cuts.push(cuts[cuts.len() - 1] - 1 - random.below(pieces));
+        }
+        cuts.reverse();
+        let limits = match random.below(4) {
+            0 => Limits { bulk: 1000, command: 120 << 10, arguments: 99, ..Limits::DEFAULT },
+            1 => Limits { bulk: 200, command: 1000, arguments: 9, ..Limits::DEFAULT },
+            _ => Limits::DEFAULT,
+        };
+        let parser = || CommandParser::stream().with_limits(limits);
+        let plain = one_by_one(parser().without_templates(), &bytes, &cuts);
+        assert_eq!(one_by_one(parser(), &bytes, &cuts), plain, "seed {seed}");
+        assert_eq!(in_batches(parser(), &bytes, &cuts), plain, "seed {seed}, in batches");
+        assert_eq!(
+            in_parts(PartsParser::stream(None).with_limits(limits), &bytes, &cuts),
+            plain,
+            "seed {seed}, in parts"
+        );
+        assert_eq!(in_batches(parser(), &bytes, &[bytes.len()]), plain, "seed {seed}, at once");
+        commands += plain.0.len();
+    }
+    assert!(commands > 10_000);
+}
