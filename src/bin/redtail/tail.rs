@@ -34,12 +34,10 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let failed = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
     match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
         Some(position) if !lost => {
-            notes::say(format_args!("resume with --from {position}"));
             if options.output.format == Format::Resp {
-                notes::say(
-                    "that counts what was handed over: if the reader of this output was cut off, it has loaded less",
-                );
+                notes::say("if the reader of this output was cut off, it has loaded less than what this counts:");
             }
+            notes::say(format_args!("resume with --from {position}"));
         }
         _ => {}
     }
