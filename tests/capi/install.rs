@@ -80,6 +80,9 @@ fn a_program_that_knows_only_pkg_config() {
     let fixed = build("static", &flags(&["--static"]).replace("-lredtail", "-l:libredtail.a"));
     assert!(!uses_shared_library(&fixed));
     assert_eq!(stdout(&mut Command::new(&fixed)), expected());
+    // Without any shared library there is no shared libgcc either.
+    let alone = build("alone", &(flags(&["--static"]) + " -static"));
+    assert_eq!(stdout(&mut Command::new(&alone)), expected());
     fs::remove_dir_all(work).unwrap();
 }
 
