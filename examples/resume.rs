@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::ErrorKind;
 
 use redtail::{Event, Follower, OnGap, Start};
 
@@ -13,8 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let file = args.next().unwrap_or_else(|| "position.txt".into());
     let start = match fs::read_to_string(&file) {
-        Ok(text) => Start::At(text.trim().parse()?),
-        Err(_) => Start::Now,
+        Ok(text) => Start::At(text.trim().parse().map_err(|error| format!("{file}: {error}"))?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Start::Now,
+        Err(error) => return Err(format!("{file}: {error}").into()),
     };
     let mut follower = Follower::builder(target).start(start).on_gap(OnGap::Continue).connect()?;
     while let Some(event) = follower.next()? {

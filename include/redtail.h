@@ -393,7 +393,8 @@ int redtail_parser_next(redtail_parser *parser,
 /**
  * Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
  * room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
- * than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser.
+ * than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser. It must
+ * return: no longjmp, no exception of C++.
  *
  * Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
  */
@@ -1001,7 +1002,8 @@ int redtail_follower_next_timeout(redtail_follower *follower, uint64_t limit_ms,
 
 /**
  * Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
- * of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower.
+ * of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower. It must return: no
+ * longjmp, no exception of C++.
  *
  * Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
  * else as redtail_follower_next.
@@ -1038,7 +1040,8 @@ redtail_handle *redtail_follower_handle(redtail_follower *follower);
  * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
  * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
  *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits.
+ * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
+ * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 int redtail_handle_stop(const redtail_handle *handle);

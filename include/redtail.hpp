@@ -298,7 +298,13 @@ public:
         return redtail::position(found);
     }
     const char *message() const noexcept { return redtail_follower_message(follower_.get()); }
-    redtail::handle handle() { return redtail::handle(detail::made(redtail_follower_handle(follower_.get()))); }
+    /** Throws error where the follower is of no more use, for example after wrong options. */
+    redtail::handle handle() {
+        redtail_handle *made = redtail_follower_handle(follower_.get());
+        redtail_position unused;
+        if (made == nullptr) check(redtail_follower_position(follower_.get(), &unused)); /* NULL does not tell why */
+        return redtail::handle(detail::made(made));
+    }
     redtail_follower *c() const noexcept { return follower_.get(); }
 
 private:

@@ -28,15 +28,19 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void lost(follower_t *f, const char *reason) {
+    redtail_session_disconnected(f->session, reason, now_ms());
+    f->socket = (close(f->socket), -1);
+}
+
 static void dial(follower_t *f) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     f->socket = socket(AF_INET, SOCK_STREAM, 0);
     fcntl(f->socket, F_SETFL, O_NONBLOCK);
-    if (connect(f->socket, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS)
-        redtail_session_disconnected(f->session, strerror(errno), now_ms());
-    else
-        redtail_session_connected(f->session, now_ms()); /* what it has to send waits until the socket is writable */
+    if (connect(f->socket, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) lost(f, strerror(errno));
+    else redtail_session_connected(f->session, now_ms()); /* what it has to send waits until the socket is writable */
+    f->status = REDTAIL_NEED_MORE; /* what was said of the link before does not hold for this one */
 }
 
 static void enqueue(const follower_t *f, const redtail_event *event) {
@@ -44,43 +48,39 @@ static void enqueue(const follower_t *f, const redtail_event *event) {
     line += snprintf(line, (size_t)(end - line), "%d %llu", f->port, (unsigned long long)event->offset);
     for (size_t i = 0; i < event->argc && (size_t)(end - line) > event->args[i].len; i++) {
         *line++ = ' ';
-        memcpy(line, event->args[i].data, event->args[i].len);
-        line += event->args[i].len;
+        line = (char *)memcpy(line, event->args[i].data, event->args[i].len) + event->args[i].len;
     }
     *line++ = '\n';
     queued = (size_t)(line - queue);
 }
 
 static void handle_events(follower_t *f) {
-    const redtail_event *event;
-    uint64_t deadline;
+    const redtail_event *event; uint64_t deadline = 0;
     while (queued < FULL && (f->status = redtail_session_next(f->session, now_ms(), &event)) == REDTAIL_OK)
-        if (event->argc > 0) /* a command */
-            enqueue(f, event);
+        if (event->argc > 0) enqueue(f, event); /* a command */
         else if (event->kind == REDTAIL_EVENT_DISCONNECTED)
             fprintf(stderr, "%d: %s\n", f->port, redtail_session_message(f->session));
-    if (queued >= FULL)
-        redtail_session_keep_alive(f->session, now_ms()); /* no room for an event, but time for an acknowledgement */
-    if (f->status < 0)
-        fprintf(stderr, "%d: %s\n", f->port, redtail_session_message(f->session));
+    if (queued >= FULL) redtail_session_keep_alive(f->session, now_ms()); /* no room for an event; an acknowledgement may be due */
+    if (f->status < 0) fprintf(stderr, "%d: %s\n", f->port, redtail_session_message(f->session));
     if (f->socket >= 0 && (f->status == REDTAIL_RECONNECT || f->status < 0))
         f->socket = (close(f->socket), -1);
     redtail_session_deadline_ms(f->session, &deadline);
-    if (f->status == REDTAIL_RECONNECT && deadline <= now_ms()) dial(f);
+    if (f->status == REDTAIL_RECONNECT && queued < FULL && deadline <= now_ms()) dial(f);
 }
 
 static void transfer(follower_t *f, short ready) {
     const char *out; char *in;
-    size_t len; ssize_t count;
+    size_t len = 0; ssize_t count = 0;
     redtail_session_to_send(f->session, &out, &len);
     if (len > 0 && (ready & POLLOUT) && (count = send(f->socket, out, len, 0)) > 0)
         redtail_session_sent(f->session, (size_t)count);
-    if (queued >= FULL || redtail_session_space(f->session, &in, &len) != REDTAIL_OK) return;
+    if (count < 0 && errno != EAGAIN && errno != EINTR) lost(f, strerror(errno));
+    if (f->socket < 0 || queued >= FULL || redtail_session_space(f->session, &in, &len) != REDTAIL_OK) return;
     count = recv(f->socket, in, len, 0);
     if (count > 0) redtail_session_received(f->session, (size_t)count);
-    else if (count == 0) redtail_session_disconnected(f->session, NULL, now_ms()); /* the server closed it */
+    else if (count == 0) lost(f, NULL); /* the server closed it */
     else if (errno == EAGAIN) redtail_session_silent(f->session);
-    else if (errno != EINTR) redtail_session_disconnected(f->session, strerror(errno), now_ms());
+    else if (errno != EINTR) lost(f, strerror(errno));
 }
 
 int main(int argc, char **argv) {
@@ -94,20 +94,20 @@ int main(int argc, char **argv) {
     fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
     for (;;) {
         struct pollfd polled[3] = {{0}};
-        uint64_t wake = now_ms() + 60000, deadline;
+        uint64_t now, wake = now_ms() + 60000, deadline = 0;
         for (int i = 0; i < 2; i++) {
             follower_t *f = &followers[i];
-            const char *out; size_t len;
+            const char *out; size_t len = 0;
             if (f->status >= 0) handle_events(f);
             redtail_session_to_send(f->session, &out, &len);
             redtail_session_deadline_ms(f->session, &deadline);
-            if (deadline < wake) wake = deadline;
+            if (deadline < wake && (queued < FULL || f->socket >= 0)) wake = deadline;
             polled[i].fd = queued < FULL || len > 0 ? f->socket : -1; /* -1 is passed over */
             polled[i].events = (short)((queued < FULL ? POLLIN : 0) | (len > 0 ? POLLOUT : 0));
         }
         polled[2] = (struct pollfd){STDOUT_FILENO, queued > 0 ? POLLOUT : 0, 0};
         if (followers[0].status < 0 && followers[1].status < 0 && queued == 0) break;
-        poll(polled, 3, wake > now_ms() ? (int)(wake - now_ms()) : 0);
+        poll(polled, 3, (now = now_ms()) < wake ? (int)(wake - now) : 0);
         for (int i = 0; i < 2; i++)
             if (followers[i].socket >= 0) transfer(&followers[i], polled[i].revents);
         ssize_t written = queued > 0 && polled[2].revents ? write(STDOUT_FILENO, queue, queued) : 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_frame(redtail_parser *parser) {
     const redtail_token *token;
@@ -35,17 +36,19 @@ static void print_frame(redtail_parser *parser) {
 
 int main(void) {
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
-    size_t size = 4096, filled = 0, count;
+    size_t size = 4096, filled = 0;
+    ssize_t count; /* read, and not fread: what is there is shown, and not held until the buffer is full */
     char *buffer = malloc(size);
     int status = parser && buffer ? REDTAIL_NEED_MORE : REDTAIL_ERROR_MEMORY;
 
-    while (status == REDTAIL_NEED_MORE && (count = fread(buffer + filled, 1, size - filled, stdin)) > 0) {
+    while (status == REDTAIL_NEED_MORE && (count = read(STDIN_FILENO, buffer + filled, size - filled)) > 0) {
         const redtail_item *frame;
         redtail_slice unread;
         unread.data = buffer;
-        unread.len = filled += count;
+        unread.len = filled += (size_t)count;
         while ((status = redtail_parser_next(parser, &unread, NULL, 0, &frame)) == REDTAIL_OK)
             print_frame(parser);
+        fflush(stdout);
         memmove(buffer, unread.data, filled = unread.len); /* what is not whole yet stays, at the front */
         if (filled == size) {
             char *larger = realloc(buffer, size * 2);

@@ -4,6 +4,7 @@
  *
  * At the end it prints the position to go on from.
  */
+#include <errno.h>
 #include <redtail.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@ static redtail_handle *handle;
 
 static void on_signal(int number) {
     (void)number;
-    redtail_handle_stop(handle); /* may be called in a signal handler */
+    int before = errno;
+    redtail_handle_stop(handle); /* may be called in a signal handler, but changes errno */
+    errno = before;
 }
 
 static void print_command(const redtail_event *event) {
@@ -62,6 +65,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "go on with: tail %s %s\n", address, text);
     if (status < 0)
         fprintf(stderr, "tail: %s\n", redtail_follower_message(follower));
+    signal(SIGINT, SIG_DFL); /* before the handle goes that they use */
+    signal(SIGTERM, SIG_DFL);
     redtail_handle_free(handle);
     redtail_follower_free(follower);
     return status < 0;

@@ -1,9 +1,21 @@
 // Prints every write of a server as it happens, until Ctrl-C: "tail 127.0.0.1:6379 [POSITION]".
+#include <cerrno>
 #include <csignal>
 #include <iostream>
 #include <redtail.hpp>
 
 static const redtail::handle *stopper;
+
+extern "C" void on_signal(int) {
+    const int before = errno; // stop may be called in a signal handler, but changes errno
+    stopper->stop();
+    errno = before;
+}
+
+struct signals { // while the handle lives that they use
+    signals() { std::signal(SIGINT, on_signal), std::signal(SIGTERM, on_signal); }
+    ~signals() { std::signal(SIGINT, SIG_DFL), std::signal(SIGTERM, SIG_DFL); }
+};
 
 int main(int argc, char **argv) try {
     redtail::options options;
@@ -17,8 +29,7 @@ int main(int argc, char **argv) try {
     redtail::follower follower(options);
     const redtail::handle handle = follower.handle();
     stopper = &handle;
-    std::signal(SIGINT, [](int) { stopper->stop(); });
-    std::signal(SIGTERM, [](int) { stopper->stop(); });
+    const signals handled;
 
     follower.connect(argc > 1 ? argv[1] : "127.0.0.1:6379");
     for (const redtail::event &event : follower) { // ends when it was stopped; throws when something failed

@@ -170,7 +170,8 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
 }
 
 /// Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
-/// of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower.
+/// of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower. It must return: no
+/// longjmp, no exception of C++.
 ///
 /// Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
 /// else as redtail_follower_next.
@@ -258,7 +259,8 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
 /// Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
 /// before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
 ///
-/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits.
+/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
+/// signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {

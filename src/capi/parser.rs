@@ -186,7 +186,8 @@ pub unsafe extern "C" fn redtail_parser_next(
 
 /// Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
 /// room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
-/// than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser.
+/// than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser. It must
+/// return: no longjmp, no exception of C++.
 ///
 /// Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
 #[unsafe(no_mangle)]

@@ -52,16 +52,16 @@ impl Shown {
     #[inline]
     pub(super) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
         match event {
-            Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command),
-            Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command),
-            Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command),
-            Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command),
+            Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command, guard),
+            Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command, guard),
+            Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command, guard),
+            Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command, guard),
             other => self.rare(other, guard),
         }
     }
 
     #[inline]
-    fn command(&mut self, kind: redtail_event_kind, command: &StreamCommand<'_>) -> redtail_status {
+    fn command(&mut self, kind: redtail_event_kind, command: &StreamCommand<'_>, guard: &mut Guard) -> redtail_status {
         if self.rare {
             self.event = redtail_event::NOTHING;
             self.rare = false;
@@ -69,7 +69,7 @@ impl Shown {
         let argc = command.argc();
         self.args.clear();
         if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
-            return REDTAIL_ERROR_MEMORY;
+            return no_memory(guard, argc, command.offset);
         }
         let mut places = self.args.spare_capacity_mut().iter_mut();
         let mut count = 0;
@@ -256,6 +256,16 @@ impl Shown {
     }
 }
 
+/// The stream has passed the command already: whoever went on would miss it, so that nobody may.
+#[cold]
+fn no_memory(guard: &mut Guard, argc: usize, offset: u64) -> redtail_status {
+    *guard = Guard::closed(
+        REDTAIL_ERROR_MEMORY,
+        format_args!("no memory for the {argc} arguments of the command that ends at offset {offset}"),
+    );
+    REDTAIL_ERROR_MEMORY
+}
+
 #[inline]
 fn name_history(event: &mut redtail_event, lineage: Option<&Lineage>) {
     (event.replid, event.history) = match lineage {
@@ -315,5 +325,17 @@ pub(super) const fn follower_status(error: &Error) -> redtail_status {
         Error::Target(_) => REDTAIL_ERROR_ADDRESS,
         Error::Buffer(full) => full_status(full),
         Error::Login(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_command_that_could_not_be_shown_nothing_follows() {
+        let mut guard = Guard::new();
+        assert_eq!(no_memory(&mut guard, 5, 7), REDTAIL_ERROR_MEMORY);
+        assert_eq!(guard.refused(), Some(REDTAIL_ERROR_MEMORY));
     }
 }

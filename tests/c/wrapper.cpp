@@ -105,6 +105,9 @@ static void followers() {
     CHECK(!follower.next(event, 1, left) && left == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { follower.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")); }) == REDTAIL_ERROR_STATE);
     { redtail::follower gone = std::move(follower); }
+    options.start = 77;
+    redtail::follower wrong(options);
+    CHECK(thrown([&] { wrong.handle(); }) == REDTAIL_ERROR_ARGUMENT && std::strstr(wrong.message(), "start is 77"));
     handle.stop();
     CHECK(handle.heartbeat());
 }

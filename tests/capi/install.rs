@@ -80,6 +80,9 @@ fn a_program_that_knows_only_pkg_config() {
     let fixed = build("static", &flags(&["--static"]).replace("-lredtail", "-l:libredtail.a"));
     assert!(!uses_shared_library(&fixed));
     assert_eq!(stdout(&mut Command::new(&fixed)), expected());
+    // Without any shared library there is no shared libgcc either.
+    let alone = build("alone", &(flags(&["--static"]) + " -static"));
+    assert_eq!(stdout(&mut Command::new(&alone)), expected());
     fs::remove_dir_all(work).unwrap();
 }
 
@@ -158,4 +161,31 @@ fn what_is_installed() {
     }
     assert!(left.is_empty(), "{left:?}");
     fs::remove_dir_all(own).unwrap();
+}
+
+#[test]
+#[ignore = "needs CMake: tests/tools"]
+fn which_versions_fit_together() {
+    let template = fs::read_to_string(root().join("packaging/redtail-config-version.cmake.in")).unwrap();
+    let work = folder("versions");
+    for (have, wanted, fits) in [
+        ("0.1.2", "", true),
+        ("0.1.2", "0.1", true),
+        ("0.1.2", "0.1.3", false),
+        ("0.2.0", "0.1", false),
+        ("1.2.0", "", true),
+        ("1.2.0", "1.1", true),
+        ("1.2.0", "0.1", false),
+        ("1.2.0", "0", false),
+        ("2.0.0", "1.1", false),
+    ] {
+        let script = work.join("script.cmake");
+        let major = wanted.split('.').next().unwrap();
+        let before = format!("set(PACKAGE_FIND_VERSION \"{wanted}\")\nset(PACKAGE_FIND_VERSION_MAJOR \"{major}\")\n");
+        let after = "\nif(PACKAGE_VERSION_COMPATIBLE)\n  message(FATAL_ERROR fits)\nendif()\n";
+        fs::write(&script, before + &template.replace("@VERSION@", have) + after).unwrap();
+        let status = Command::new("cmake").arg("-P").arg(&script).output().unwrap().status;
+        assert_eq!(!status.success(), fits, "{have} for somebody who wants {wanted:?}");
+    }
+    fs::remove_dir_all(work).unwrap();
 }

@@ -1,9 +1,11 @@
 //! The examples against a real server, as they are, under valgrind and under AddressSanitizer.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::build::{How, program, stdout, valgrind};
 use crate::help::{PATIENCE, eventually, wait};
@@ -201,6 +203,47 @@ fn the_embed_example_holds_its_sources_back() {
         received.recv_timeout(PATIENCE).expect("all of them arrive, in order");
         drop(reader.join().unwrap());
         assert!(wait(&mut example.child, PATIENCE).expect("it ends with its standard output").success());
+    }
+}
+
+/// One primary fills the queue; the other, which hangs up at each attempt until then, has to be followed once there is room again.
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_embed_example_reconnects_after_its_queue_was_full() {
+    let [plain, _, sanitized] = ways("examples/c/embed.c");
+    for command in [plain, sanitized] {
+        let full = Server::start(Kind::Redis70);
+        let shy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = shy.local_addr().unwrap().port();
+        shy.set_nonblocking(true).unwrap();
+        let (enough, end) = mpsc::channel::<()>();
+        let hangs_up = thread::spawn(move || {
+            while end.try_recv().is_err() {
+                drop(shy.accept());
+                thread::sleep(Duration::from_millis(2));
+            }
+            shy
+        });
+        let mut example = Example::start(command(), &[port.to_string(), full.port.to_string()]);
+        attached(&full, 1);
+        let mut client = full.client();
+        for number in 0..1_000 {
+            client.call(&["SET", &number.to_string(), &"x".repeat(10_000)]);
+        }
+        // Time for more attempts, had it any to make.
+        thread::sleep(Duration::from_secs(4));
+        enough.send(()).unwrap();
+        let shy = hangs_up.join().unwrap();
+        let mut lines = std::mem::replace(&mut example.lines, BufReader::new(spare()));
+        let reader = thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        eventually("it connects again and speaks", || {
+            let Ok((mut link, _)) = shy.accept() else { return false };
+            link.set_nonblocking(false).unwrap();
+            let greeted = matches!(link.read(&mut [0; 512]), Ok(1..));
+            greeted && link.write_all(b"+PONG\r\n").is_ok() && matches!(link.read(&mut [0; 512]), Ok(1..))
+        });
+        drop(example);
+        reader.join().unwrap().unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Programs that need no server.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use crate::build::{How, compiler, program, root, run, stdout, valgrind};
@@ -58,6 +58,13 @@ fn parse(command: impl Fn() -> Command) {
 fn the_parse_example() {
     let program = program("examples/c/parse.c", How::Debug);
     parse(|| Command::new(&program));
+    // A server that has answered and keeps the connection: the answer shows at once.
+    let mut child = Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"+PONG\r\n").unwrap();
+    let mut answer = [0; 7];
+    child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\"PONG\"\n");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -53,9 +53,10 @@ Possible values:
   and later, Valkey; older servers are asked with INFO)
 - now-without-fork: The same with INFO alone. Needs a backlog, and the
   database is unknown until a SELECT passes
-- snapshot:         With the whole data set, for which the server
-  forks, then the writes after it
-- sync:             With the old SYNC, for servers that know no PSYNC
+- snapshot:         After a snapshot of everything, for which the server
+  forks. This version reads over its data and prints the writes after it
+- sync:             The same with the old SYNC, for servers that know no
+  PSYNC; there is no position to resume from
 - POSITION:         After the place where an earlier run ended
   (replid:offset:db)";
 
@@ -186,7 +187,7 @@ pub(crate) enum GapChoice {
     Stop,
     /// Go on with the writes from now on
     Continue,
-    /// Take a snapshot, then go on
+    /// Take a snapshot, then go on (this version reads over its data)
     Snapshot,
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
-use redtail::{Error, SessionError};
+use redtail::{Error, SessionError, Stage, Why};
 
 use crate::notes;
 
@@ -51,8 +51,9 @@ impl Failure {
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
                 notes::say(
-                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on, \
-                     --on-gap snapshot takes the data set first; a larger repl-backlog-size on the server bridges longer outages",
+                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on. \
+                     Bytes that are missing: a larger repl-backlog-size on the server bridges longer outages. Another history: the \
+                     server was restarted without saving, or is another one",
                 );
                 ExitCode::from(4)
             }
@@ -76,6 +77,10 @@ impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
+            SessionError::Protocol { stage: Stage::Handshake, .. } => {
+                ": what answers there does not speak the protocol of Redis and Valkey; check host and port"
+            }
+            SessionError::Lost { why: Why::Silence(_), .. } => "; check that a Redis or Valkey server listens there",
             SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
             SessionError::InfoNeeded => ": that is --from now",
             SessionError::NotResumable(_) => "; --from now and --from snapshot can be",

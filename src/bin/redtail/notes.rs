@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use redtail::{Attached, Event};
+use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
 
@@ -16,14 +16,17 @@ pub(crate) fn say(words: impl Display) {
 pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
     let json = format == Format::Json;
     match event {
+        Event::Forking(forking) if forking.reason == ForkReason::Filtered => say(format_args!(
+            "{forking}; that can take its repl-diskless-sync-delay (5 s), and what is written before it is done is not shown"
+        )),
         Event::Forking(forking) => say(forking),
         Event::Gap(gap) => say(format_args!("history lost: {gap}")),
         // Without another try it is the end, which has words of its own.
         Event::Disconnected(lost) if lost.retry_in_ms.is_some() => say(lost),
         Event::Attached(attached) if !json => say(Words { attached, target }),
-        Event::SnapshotBegin(begin) if !json => match begin.length {
-            Some(length) => say(format_args!("a snapshot of {length} bytes begins; this version reads over it")),
-            None => say("a snapshot begins; this version reads over it"),
+        Event::SnapshotBegin(begin) => match begin.length {
+            Some(length) => say(format_args!("a snapshot of {length} bytes begins; this version reads over its data")),
+            None => say("a snapshot begins; this version reads over its data"),
         },
         Event::SnapshotEnd(end) if !json => {
             say(format_args!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes));

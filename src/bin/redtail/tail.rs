@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use redtail::{Event, Follower, Handle, Idle, Position};
 
-use crate::args::{self, Tail};
+use crate::args::{self, Format, Tail};
 use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::notes;
@@ -33,7 +33,12 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
     let failed = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
     match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
-        Some(position) if !lost => notes::say(format_args!("resume with --from {position}")),
+        Some(position) if !lost => {
+            if options.output.format == Format::Resp {
+                notes::say("if the reader of this output was cut off, it has loaded less than what this counts:");
+            }
+            notes::say(format_args!("resume with --from {position}"));
+        }
         _ => {}
     }
     failure::first(outcome, finished)
