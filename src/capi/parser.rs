@@ -388,15 +388,21 @@ impl redtail_parser {
     fn next(&mut self, bytes: &[u8], array: Array) -> (usize, redtail_status) {
         // Commands are the fast path; moving what it finds through memory that all grammars share would cost more than the rest of it.
         let error = match &mut self.machine {
-            Machine::Commands(machine) => match machine.poll(bytes) {
-                Ok(Poll::Complete { skipped, length }) => {
-                    self.view.item.offset = machine.offset();
-                    let status = self.view.command(machine.command(bytes), array, bytes);
-                    return (skipped.saturating_add(length), status);
+            Machine::Commands(machine) => {
+                if let Some((offset, command)) = machine.known_command(bytes) {
+                    self.view.item.offset = offset;
+                    return (command.raw().len(), self.view.command(command, array, bytes));
                 }
-                Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
-                Err(error) => error,
-            },
+                match machine.poll(bytes) {
+                    Ok(Poll::Complete { skipped, length }) => {
+                        self.view.item.offset = machine.offset();
+                        let status = self.view.command(machine.command(bytes), array, bytes);
+                        return (skipped.saturating_add(length), status);
+                    }
+                    Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
+                    Err(error) => error,
+                }
+            }
             Machine::Requests(_) | Machine::Frames(_) => match self.other(bytes, array) {
                 Ok(found) => return found,
                 Err(error) => error,

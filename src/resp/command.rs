@@ -150,7 +150,7 @@ impl<'a> Iterator for Args<'a> {
     }
 
     /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
-    #[inline]
+    #[inline(always)]
     fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
         let mut folded = begin;
         for span in self.command.spans.get(self.index..).unwrap_or_default() {

@@ -217,6 +217,15 @@ impl CommandParser {
         }
     }
 
+    /// A command of a known shape, and the offset after it. In any other case nothing is used up, and [`poll`](Self::poll) tells what
+    /// is there.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn known_command<'p>(&'p mut self, input: &'p [u8]) -> Option<(u64, Command<'p>)> {
+        let (raw, _, argc) = self.known(input)?;
+        Some((self.offset, Command::new(raw, self.tape.spans(), argc)))
+    }
+
     /// A command of a known shape, what follows it, and its argc.
     #[inline(always)]
     pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {

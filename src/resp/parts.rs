@@ -191,8 +191,15 @@ impl PartsParser {
     /// Bytes that are no command, or pass a limit.
     #[inline]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Item<'p>>, ProtocolError> {
-        let poll = self.poll(input)?;
         let shown = *input;
+        if matches!(self.stage, Stage::Whole)
+            && let Some((raw, rest, argc)) = self.commands.known(shown)
+        {
+            self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
+            *input = rest;
+            return Ok(Status::Complete(Item::Command(Command::new(raw, self.commands.tape.spans(), argc))));
+        }
+        let poll = self.poll(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         if let PartsPoll::Incomplete { needed, .. } = poll {
             return Ok(Status::Incomplete { needed });
