@@ -5,7 +5,7 @@ use std::io::Write;
 use super::random::Random;
 
 /// Appends the next command (or the next few that belong together) of the corpus `name`.
-pub fn push(name: &str, to: &mut Vec<u8>, random: &mut Random, number: u64) {
+pub(crate) fn push(name: &str, to: &mut Vec<u8>, random: &mut Random, number: u64) {
     match name {
         "small_set" => small_set(to, random),
         "mixed" => mixed(to, random),

@@ -6,16 +6,16 @@
 mod commands;
 mod random;
 mod replies;
-pub mod server;
+pub(crate) mod server;
 
 use random::Random;
 
 /// Bytes of a corpus, unless a caller asks for another size: too many for the branch predictor to learn them.
-pub const SIZE: usize = 64 << 20;
+pub(crate) const SIZE: usize = 64 << 20;
 
 /// What a corpus is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A command stream.
     Commands,
     /// The same, with values that are to come in parts.
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Name, kind, what it is.
-pub const CORPORA: &[(&str, Kind, &str)] = &[
+pub(crate) const CORPORA: &[(&str, Kind, &str)] = &[
     ("small_set", Kind::Commands, "SET key:<12 digits> <16..64 random bytes>"),
     ("mixed", Kind::Commands, "thirteen commands, values of 2..400 random bytes"),
     ("captured", Kind::Commands, "what a real server sent its replica under redis-benchmark"),
@@ -48,7 +48,7 @@ pub const CORPORA: &[(&str, Kind, &str)] = &[
 ///
 /// # Panics
 /// If there is none.
-pub fn make(name: &str, size: usize) -> Vec<u8> {
+pub(crate) fn make(name: &str, size: usize) -> Vec<u8> {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut bytes = Vec::with_capacity(size + (8 << 20));
     let mut number = 0;

@@ -1,14 +1,14 @@
 //! Numbers that look random and are always the same.
 
 /// The generator of Sebastiano Vigna's splitmix64.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,12 +17,12 @@ impl Random {
     }
 
     /// From `low` to `high`, both included.
-    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
     /// Appends `length` bytes of any value.
-    pub fn bytes(&mut self, to: &mut Vec<u8>, length: usize) {
+    pub(crate) fn bytes(&mut self, to: &mut Vec<u8>, length: usize) {
         let end = to.len() + length;
         while to.len() < end {
             to.extend_from_slice(&self.next().to_le_bytes());

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::random::Random;
 
 /// One RESP2 reply to a transaction: slots of a cluster, entries of a stream, fields of a hash, scalars.
-pub fn resp2(to: &mut Vec<u8>, random: &mut Random) {
+pub(crate) fn resp2(to: &mut Vec<u8>, random: &mut Random) {
     to.extend_from_slice(b"*6\r\n");
     slots(to, random);
     entries(to, random);
@@ -16,7 +16,7 @@ pub fn resp2(to: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// The same as RESP3 gives it, with a set of doubles and booleans, and now and then a push before it.
-pub fn resp3(to: &mut Vec<u8>, random: &mut Random) {
+pub(crate) fn resp3(to: &mut Vec<u8>, random: &mut Random) {
     if random.between(0, 7) == 0 {
         to.extend_from_slice(b">3\r\n+invalidate\r\n");
         bulk(to, random, 5, 20);

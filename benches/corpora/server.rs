@@ -8,15 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A redis-server of our own on a free port, without persistence. Ends with the value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     folder: PathBuf,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     /// Starts one whose backlog holds `backlog` bytes. `None` if there is no redis-server on the path.
-    pub fn start(backlog: usize) -> io::Result<Option<Self>> {
+    pub(crate) fn start(backlog: usize) -> io::Result<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = std::env::temp_dir().join(format!("redtail-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -42,12 +42,12 @@ impl Server {
         Ok(Some(server))
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// A line of INFO.
-    pub fn info(&self, field: &str) -> io::Result<String> {
+    pub(crate) fn info(&self, field: &str) -> io::Result<String> {
         let mut link = self.connect()?;
         link.write_all(b"INFO\r\n")?;
         let length = line(&mut link)?.trim_start_matches('$').parse().map_err(io::Error::other)?;
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Makes the server keep a backlog from here on, and tells the replication id and offset. Costs it one fork.
-    pub fn begin_backlog(&self) -> io::Result<(String, u64)> {
+    pub(crate) fn begin_backlog(&self) -> io::Result<(String, u64)> {
         let mut link = self.connect()?;
         link.write_all(b"PSYNC ? -1\r\n")?;
         let reply = line(&mut link)?;
@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Writes about `bytes` of stream with redis-benchmark, in turns of eight kinds of commands.
-    pub fn fill(&self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn fill(&self, bytes: u64) -> io::Result<()> {
         let goal = self.offset()? + bytes;
         while self.offset()? < goal {
             let turn = 60_000.min((goal - self.offset()?) / 90 / 8 + 1_000).to_string();
@@ -89,16 +89,16 @@ impl Server {
         Ok(())
     }
 
-    pub fn offset(&self) -> io::Result<u64> {
+    pub(crate) fn offset(&self) -> io::Result<u64> {
         self.info("master_repl_offset")?.trim().parse().map_err(io::Error::other)
     }
 
     /// As [`Remote::resume`].
-    pub fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
+    pub(crate) fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
         Remote { port: self.port }.resume(id, offset)
     }
 
-    pub fn connect(&self) -> io::Result<TcpStream> {
+    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
         Remote { port: self.port }.connect()
     }
 
@@ -136,20 +136,20 @@ impl Drop for Server {
 }
 
 /// A server of somebody else's on this machine.
-pub struct Remote {
-    pub port: u16,
+pub(crate) struct Remote {
+    pub(crate) port: u16,
 }
 
 impl Remote {
     /// The link after `PSYNC id offset+1` was answered with +CONTINUE: the stream follows.
-    pub fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
+    pub(crate) fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
         let mut link = self.connect()?;
         link.write_all(format!("PSYNC {id} {}\r\n", offset + 1).as_bytes())?;
         let reply = line(&mut link)?;
         if reply.starts_with("+CONTINUE") { Ok(link) } else { Err(io::Error::other(format!("PSYNC: {reply}"))) }
     }
 
-    pub fn connect(&self) -> io::Result<TcpStream> {
+    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
         let link = TcpStream::connect(("127.0.0.1", self.port))?;
         link.set_nodelay(true)?;
         Ok(link)
@@ -157,7 +157,7 @@ impl Remote {
 }
 
 /// The corpus `captured`: `size` bytes of what a server sends. `None` without a server.
-pub fn captured(size: usize) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn captured(size: usize) -> io::Result<Option<Vec<u8>>> {
     let Some(server) = Server::start(size + (32 << 20))? else { return Ok(None) };
     let (id, offset) = server.begin_backlog()?;
     server.fill(size as u64)?;
