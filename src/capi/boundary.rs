@@ -86,12 +86,11 @@ pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, words: i
 /// `handle` is NULL, or points to a live `H` that nobody else uses while the result lives.
 #[inline]
 pub(super) unsafe fn checked<'a, H>(handle: *const H) -> Option<&'a mut H> {
-    let handle = handle.cast_mut();
-    if !handle.is_aligned() {
+    if handle.addr() & (align_of::<H>() - 1) != 0 || handle.is_null() {
         return None;
     }
-    // SAFETY: aligned, as just seen; NULL is found out here; live and ours, as the caller promises.
-    unsafe { handle.as_mut() }
+    // SAFETY: there and aligned, as just seen; live and ours, as the caller promises.
+    Some(unsafe { &mut *handle.cast_mut() })
 }
 
 #[inline]
@@ -164,7 +163,7 @@ pub(super) struct Out<T>(*mut T);
 impl<T> Out<T> {
     #[inline]
     pub(super) fn new(pointer: *mut T) -> Option<Self> {
-        (!pointer.is_null() && pointer.is_aligned()).then_some(Self(pointer))
+        if pointer.addr() & (align_of::<T>() - 1) != 0 || pointer.is_null() { None } else { Some(Self(pointer)) }
     }
 
     pub(super) const fn pointer(&self) -> *mut T {
@@ -187,7 +186,7 @@ pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize) -> Option<&'a [u
     if data.is_null() {
         return (len == 0).then_some(&[]);
     }
-    if len > isize::MAX as usize || (data as usize).checked_add(len).is_none() {
+    if len > isize::MAX as usize {
         return None;
     }
     // SAFETY: not NULL, not longer than memory, and readable as the caller promises.

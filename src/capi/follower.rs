@@ -11,7 +11,7 @@ use super::boundary::{
 use super::event::redtail_event;
 use super::options::{self, Chosen, redtail_options};
 use super::position::{self, redtail_position};
-use super::show::{Shown, follower_status};
+use super::show::{Screen, follower_status};
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
 use crate::replication::{Event, Options};
 
@@ -24,7 +24,7 @@ pub struct redtail_follower {
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
-    shown: Shown,
+    screen: Screen,
 }
 
 /// Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
@@ -50,6 +50,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
         Ok(chosen) => (chosen, Guard::new()),
         Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
     };
+    let Some(screen) = Screen::new() else { return std::ptr::null_mut() };
     allocate(redtail_follower {
         guard,
         options: chosen.options,
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
         login: Arc::new(Mutex::new(chosen.login)),
         handle: Handle::new(),
         follower: None,
-        shown: Shown::new(),
+        screen,
     })
 }
 
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     call!(follower, out event; {
         let status = follower.advance(Follower::next);
         if status == REDTAIL_OK {
-            event.set(&raw const follower.shown.event);
+            event.set(follower.screen.event());
         }
         status
     })
@@ -163,7 +164,7 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     call!(follower, out event; {
         let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
         if status == REDTAIL_OK {
-            event.set(&raw const follower.shown.event);
+            event.set(follower.screen.event());
         }
         status
     })
@@ -297,7 +298,7 @@ impl redtail_follower {
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
-            Ok(Some(event)) => self.shown.show(&event, &mut self.guard),
+            Ok(Some(event)) => self.screen.show(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),
         }

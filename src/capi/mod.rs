@@ -44,6 +44,7 @@
     reason = "this is the C face: its names are the header's, and the header's comments say what each pointer may be"
 )]
 
+mod array;
 pub mod basics;
 mod boundary;
 pub mod event;

@@ -8,6 +8,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
+use super::array::Array;
 use super::basics::*;
 use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release};
 use super::item::*;
@@ -175,8 +176,8 @@ pub unsafe extern "C" fn redtail_parser_next(
         let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
             return REDTAIL_ERROR_ARGUMENT;
         };
-        let (used, status) = parser.next(bytes, array);
-        input.set(redtail_slice::of(bytes.get(used..).unwrap_or_default()));
+        let (rest, status) = parser.next(bytes, array);
+        input.set(redtail_slice::of(rest));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
             item.set(&raw const parser.view.item);
         }
@@ -206,8 +207,8 @@ pub unsafe extern "C" fn redtail_parser_batch(
         let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
         let status = loop {
             // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
-            let (used, status) = unsafe { (*parser).next(unread, array) };
-            unread = unread.get(used..).unwrap_or_default();
+            let (rest, status) = unsafe { (*parser).next(unread, array) };
+            unread = rest;
             if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
                 break status;
             }
@@ -375,61 +376,79 @@ impl redtail_parser {
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.
-        match unsafe { (bytes(input.data, input.len), Array::new(args, capacity)) } {
-            (Some(bytes), Some(array)) => return Some((bytes, array)),
-            (None, _) => refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has"),
-            (_, None) => refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has"),
+        let Some(bytes) = (unsafe { bytes(input.data, input.len) }) else {
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has");
+            return None;
         };
-        None
+        // SAFETY: as promised.
+        let Some(array) = (unsafe { Array::new(args, capacity) }) else {
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
+            return None;
+        };
+        Some((bytes, array))
     }
 
-    /// One item. Gives the bytes used up and the status.
+    /// One item. Gives what follows it, and the status.
     #[inline(always)]
-    fn next(&mut self, bytes: &[u8], array: Array) -> (usize, redtail_status) {
-        // Commands are the fast path; moving what it finds through memory that all grammars share would cost more than the rest of it.
-        let error = match &mut self.machine {
-            Machine::Commands(machine) => {
-                if let Some((offset, command)) = machine.known_command(bytes) {
-                    self.view.item.offset = offset;
-                    return (command.raw().len(), self.view.command(command, array, bytes));
-                }
-                match machine.poll(bytes) {
-                    Ok(Poll::Complete { skipped, length }) => {
-                        self.view.item.offset = machine.offset();
-                        let status = self.view.command(machine.command(bytes), array, bytes);
-                        return (skipped.saturating_add(length), status);
-                    }
-                    Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
-                    Err(error) => error,
-                }
+    fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
+        // The way of almost every command.
+        if let Machine::Commands(machine) = &mut self.machine
+            && let Some((raw, rest, spans)) = machine.known_spans(bytes)
+        {
+            if spans.len() > array.capacity {
+                return (rest, self.more_args(bytes, array));
             }
-            Machine::Requests(_) | Machine::Frames(_) => match self.other(bytes, array) {
-                Ok(found) => return found,
-                Err(error) => error,
-            },
-        };
-        (0, self.fail(error))
+            array.fill_spans(raw, spans);
+            let argc = spans.len();
+            self.view.item.offset = machine.offset();
+            self.view.command(raw, argc, array);
+            return (rest, REDTAIL_OK);
+        }
+        match self.other(bytes, array) {
+            Ok((used, status)) => (bytes.get(used..).unwrap_or_default(), status),
+            Err(error) => (bytes, self.fail(error)),
+        }
     }
 
-    /// For the other grammars. Gives the bytes used up and the status.
+    /// Whatever else there is. Gives the bytes used up and the status.
     #[inline(never)]
     fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
-            Machine::Commands(_) => return Ok((0, REDTAIL_ERROR_STATE)),
+            Machine::Commands(machine) => machine.poll(bytes),
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
         }?;
+        if let Poll::Incomplete { needed, .. } = poll {
+            return Ok((poll.used(), self.view.incomplete(needed)));
+        }
         self.view.item.offset = self.offset();
-        let status = match (poll, &self.machine) {
-            (Poll::Incomplete { needed, .. }, _) => self.view.incomplete(needed),
-            (_, Machine::Commands(_)) => REDTAIL_ERROR_STATE,
-            (_, Machine::Requests(machine)) => match machine.request(bytes) {
-                Request::Command(command) => self.view.command(command, array, bytes),
-                Request::Inline(line) => self.view.line(line, array),
+        let command = match &self.machine {
+            Machine::Commands(machine) => machine.command(bytes),
+            Machine::Requests(machine) => match machine.request(bytes) {
+                Request::Command(command) => command,
+                Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array))),
             },
-            (_, Machine::Frames(machine)) => self.view.frame(machine.frame(bytes)),
+            Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes)))),
         };
-        Ok((poll.used(), status))
+        if command.argc() > array.capacity {
+            return Ok((poll.used(), self.more_args(bytes, array)));
+        }
+        array.fill_all(&command);
+        self.view.command(command.raw(), command.argc(), array);
+        Ok((poll.used(), REDTAIL_OK))
+    }
+
+    /// For the command found last, in these bytes.
+    #[cold]
+    fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
+        self.view.item.offset = self.offset();
+        let Some(command) = self.machine.command(shown) else { return REDTAIL_ERROR_STATE };
+        let mut args = command.args();
+        array.fill(&mut args);
+        self.view.command(command.raw(), command.argc(), array);
+        self.view.shown = redtail_slice::of(shown);
+        self.view.rest = Rest::Command(args.place());
+        REDTAIL_MORE_ARGS
     }
 
     #[cold]
@@ -448,14 +467,7 @@ impl redtail_parser {
             Rest::Command(place) => {
                 // SAFETY: as promised.
                 let shown = unsafe { bytes(self.view.shown.data, self.view.shown.len) }?;
-                let command = match &self.machine {
-                    Machine::Commands(machine) => machine.command(shown),
-                    Machine::Requests(machine) => match machine.request(shown) {
-                        Request::Command(command) => command,
-                        Request::Inline(_) => return None,
-                    },
-                    Machine::Frames(_) => return None,
-                };
+                let command = self.machine.command(shown)?;
                 let mut args: Args<'_> = command.args_at(*place);
                 let arg = args.next().map(redtail_slice::of);
                 *place = args.place();
@@ -521,31 +533,31 @@ impl redtail_parser {
     }
 }
 
+impl Machine {
+    /// The command that was found last, in the same bytes.
+    fn command<'a>(&'a self, shown: &'a [u8]) -> Option<Command<'a>> {
+        match self {
+            Self::Commands(machine) => Some(machine.command(shown)),
+            Self::Requests(machine) => match machine.request(shown) {
+                Request::Command(command) => Some(command),
+                Request::Inline(_) => None,
+            },
+            Self::Frames(_) => None,
+        }
+    }
+}
+
 impl View {
     #[inline(always)]
-    fn command(&mut self, command: Command<'_>, array: Array, shown: &[u8]) -> redtail_status {
+    fn command(&mut self, raw: &[u8], argc: usize, array: Array) {
         let item = &mut self.item;
         item.kind = REDTAIL_ITEM_COMMAND as c_int;
         item.frame = REDTAIL_KIND_NONE as c_int;
-        item.raw = redtail_slice::of(command.raw());
+        item.raw = redtail_slice::of(raw);
         item.args = array.start;
-        item.argc = command.argc();
+        item.argc = argc;
         self.needed = 0;
-        if item.argc > array.capacity {
-            self.shown = redtail_slice::of(shown);
-            return self.more_args(&command, array);
-        }
-        array.fill(command.args());
         self.rest = Rest::None;
-        REDTAIL_OK
-    }
-
-    #[cold]
-    fn more_args(&mut self, command: &Command<'_>, array: Array) -> redtail_status {
-        let mut args = command.args();
-        array.fill(args.by_ref().take(array.capacity));
-        self.rest = Rest::Command(args.place());
-        REDTAIL_MORE_ARGS
     }
 
     fn line(&mut self, line: Inline<'_>, array: Array) -> redtail_status {
@@ -578,38 +590,5 @@ impl View {
         self.rest = Rest::None;
         self.walk.rest = redtail_slice::NONE;
         REDTAIL_NEED_MORE
-    }
-}
-
-/// The caller's array for arguments.
-#[derive(Clone, Copy)]
-struct Array {
-    start: *mut redtail_slice,
-    capacity: usize,
-}
-
-impl Array {
-    /// `None` where there can't be such an array.
-    ///
-    /// # Safety
-    /// `start` points to room for `capacity` slices, or this gives `None`.
-    #[inline]
-    unsafe fn new(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
-        let there =
-            !start.is_null() && start.is_aligned() && capacity <= isize::MAX as usize / size_of::<redtail_slice>();
-        (there || capacity == 0).then_some(Self { start, capacity })
-    }
-
-    /// Writes the arguments, of which there are at most `capacity`.
-    #[inline]
-    fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
-        let mut place = self.start;
-        args.for_each(|arg| {
-            // SAFETY: within the room that was promised to `new`. What is there is not read.
-            unsafe {
-                place.write(redtail_slice::of(arg));
-                place = place.add(1);
-            }
-        });
     }
 }

@@ -13,13 +13,14 @@
 //! one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
 
 use std::ffi::{c_char, c_int};
+use std::ops::ControlFlow;
 
 use super::basics::*;
 use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text};
 use super::event::redtail_event;
 use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
 use super::position::{self, redtail_position};
-use super::show::{Shown, full_status, session_status};
+use super::show::{Screen, full_status, session_status};
 use crate::net::{Login, Ring};
 use crate::replication::{Closed, Credentials, Options, Progress, Session};
 
@@ -36,7 +37,7 @@ pub struct redtail_session {
     /// The least number of bytes the session waits for.
     at_least: usize,
     login: Login,
-    shown: Shown,
+    screen: Screen,
     /// A read was tried and brought nothing.
     silent: bool,
     /// When to connect, once that is known; while it is over: never.
@@ -80,7 +81,7 @@ unsafe fn make(options: *const redtail_options, session: impl FnOnce(Options) ->
     // SAFETY: as promised.
     let chosen = unsafe { options::read(options) };
     let ring = chosen.as_ref().map_or(Ok(Ring::with_capacity(0)), |chosen| Ring::try_with_capacity(chosen.buffer));
-    let Ok(ring) = ring else { return std::ptr::null_mut() };
+    let (Ok(ring), Some(screen)) = (ring, Screen::new()) else { return std::ptr::null_mut() };
     let (chosen, guard) = match chosen {
         Ok(chosen) => (chosen, Guard::new()),
         Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
@@ -95,7 +96,7 @@ unsafe fn make(options: *const redtail_options, session: impl FnOnce(Options) ->
         pending: 0,
         at_least: 1,
         login: chosen.login,
-        shown: Shown::new(),
+        screen,
         silent: false,
         connect_at_ms: None,
     })
@@ -265,14 +266,27 @@ pub unsafe extern "C" fn redtail_session_next(
             session.silent = false;
             session.session.silent(now_ms);
         }
+        // The way of almost every event: a command in the middle of the stream.
+        let (screen, guard, mut status) = (&mut session.screen, &mut session.guard, REDTAIL_OK);
+        let (events, _) = session.session.batch(session.ring.readable(), now_ms, 1, |found| {
+            status = screen.show(&found, guard);
+            ControlFlow::Continue(())
+        });
+        if events > 0 {
+            session.pending = session.session.consumed();
+            if status == REDTAIL_OK {
+                event.set(session.screen.event());
+            }
+            return status;
+        }
         let progress = session.session.poll(session.ring.readable(), now_ms);
         session.pending = session.session.consumed();
         match progress {
             Progress::Event => {
                 let found = session.session.event(session.ring.readable());
-                let status = session.shown.show(&found, &mut session.guard);
+                let status = session.screen.show(&found, &mut session.guard);
                 if status == REDTAIL_OK {
-                    event.set(&raw const session.shown.event);
+                    event.set(session.screen.event());
                 }
                 status
             }

@@ -2,6 +2,8 @@
 
 use memchr::memchr2;
 
+#[cfg(feature = "capi")]
+use super::tape::Span;
 use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
@@ -217,13 +219,13 @@ impl CommandParser {
         }
     }
 
-    /// A command of a known shape, and the offset after it. In any other case nothing is used up, and [`poll`](Self::poll) tells what
-    /// is there.
+    /// A command of a known shape, what follows it, and where its arguments lie. In any other case nothing is used up, and
+    /// [`poll`](Self::poll) tells what is there.
     #[cfg(feature = "capi")]
     #[inline(always)]
-    pub(crate) fn known_command<'p>(&'p mut self, input: &'p [u8]) -> Option<(u64, Command<'p>)> {
-        let (raw, _, argc) = self.known(input)?;
-        Some((self.offset, Command::new(raw, self.tape.spans(), argc)))
+    pub(crate) fn known_spans<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], &[Span])> {
+        let (raw, rest, argc) = self.known(input)?;
+        Some((raw, rest, self.tape.spans().get(..argc)?))
     }
 
     /// A command of a known shape, what follows it, and its argc.

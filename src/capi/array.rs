@@ -1,0 +1,97 @@
+//! Arrays of slices that arguments are written to.
+
+use super::basics::redtail_slice;
+use crate::resp::{Command, Span};
+
+/// Room for so many slices.
+#[derive(Clone, Copy)]
+pub(super) struct Array {
+    pub(super) start: *mut redtail_slice,
+    pub(super) capacity: usize,
+}
+
+impl Array {
+    /// `None` where there can't be such an array.
+    ///
+    /// # Safety
+    /// `start` points to room for `capacity` slices, or this gives `None`.
+    #[inline]
+    pub(super) unsafe fn new(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
+        if start.is_null() || !start.is_aligned() || capacity > isize::MAX as usize / size_of::<redtail_slice>() {
+            return Self::none(start, capacity);
+        }
+        Some(Self { start, capacity })
+    }
+
+    /// The capacity of a vector.
+    #[inline]
+    pub(super) fn of(vector: &mut Vec<redtail_slice>) -> Self {
+        Self { start: vector.as_mut_ptr(), capacity: vector.capacity() }
+    }
+
+    #[cold]
+    fn none(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
+        (capacity == 0).then_some(Self { start, capacity })
+    }
+
+    /// Writes what there is room for.
+    #[inline]
+    pub(super) fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
+        let mut place = self.start;
+        for arg in args.take(self.capacity) {
+            // SAFETY: within the room that was promised to `new`. What is there is not read.
+            unsafe {
+                place.write(redtail_slice::of(arg));
+                place = place.add(1);
+            }
+        }
+    }
+
+    /// Writes the arguments of a command that lie at `spans` in `raw`. There are at most `capacity` of them.
+    #[inline(always)]
+    pub(super) fn fill_spans(self, raw: &[u8], spans: &[Span]) {
+        debug_assert!(spans.len() <= self.capacity && spans.iter().all(|span| is_in(span, raw)));
+        let bytes = raw.as_ptr();
+        let mut place = self.start;
+        let (pairs, last) = spans.as_chunks::<2>();
+        for [one, two] in pairs {
+            // SAFETY: within the room that was promised to `new`. What is there is not read.
+            unsafe {
+                place.write(slice(bytes, one));
+                place.add(1).write(slice(bytes, two));
+                place = place.add(2);
+            }
+        }
+        if let [last] = last {
+            // SAFETY: as above.
+            unsafe { place.write(slice(bytes, last)) }
+        }
+    }
+
+    /// Writes all arguments of a command. There are at most `capacity` of them.
+    #[inline(always)]
+    pub(super) fn fill_all(self, command: &Command<'_>) {
+        let spans = command.spans();
+        self.fill_spans(command.raw(), spans);
+        if spans.len() < command.argc() {
+            self.fill_after(command, spans.len());
+        }
+    }
+
+    #[cold]
+    fn fill_after(self, command: &Command<'_>, written: usize) {
+        // SAFETY: as many were written.
+        let start = unsafe { self.start.add(written) };
+        Self { start, capacity: self.capacity - written }.fill(command.args().skip(written));
+    }
+}
+
+/// The tape's spans lie within the command: it has walked over them, from the first byte to the last.
+#[inline(always)]
+fn slice(raw: *const u8, span: &Span) -> redtail_slice {
+    redtail_slice { data: raw.wrapping_add(span.start as usize).cast(), len: span.length as usize }
+}
+
+fn is_in(span: &Span, raw: &[u8]) -> bool {
+    raw.len().checked_sub(span.start as usize).is_some_and(|left| left >= span.length as usize)
+}
