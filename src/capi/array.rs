@@ -1,6 +1,7 @@
 //! Arrays of slices that arguments are written to.
 
 use super::basics::redtail_slice;
+use crate::TAPE_LENGTH;
 use crate::resp::{Command, Span};
 
 /// Room for so many slices.
@@ -47,24 +48,41 @@ impl Array {
         }
     }
 
-    /// Writes the arguments of a command that lie at `spans` in `raw`. There are at most `capacity` of them.
+    /// Writes the `argc` arguments of a command that lie at the first spans in `raw`, at most `capacity`. What lies behind them in the
+    /// array may be overwritten: to write them by fours takes half the time.
     #[inline(always)]
-    pub(super) fn fill_spans(self, raw: &[u8], spans: &[Span]) {
-        debug_assert!(spans.len() <= self.capacity && spans.iter().all(|span| is_in(span, raw)));
-        let bytes = raw.as_ptr();
-        let mut place = self.start;
-        let (pairs, last) = spans.as_chunks::<2>();
-        for [one, two] in pairs {
+    pub(super) fn fill_known(self, raw: &[u8], argc: usize, spans: &[Span; TAPE_LENGTH]) {
+        if argc + 3 > self.capacity {
+            return self.fill_spans(raw, spans.get(..argc).unwrap_or_default());
+        }
+        let (bytes, mut place, mut left) = (raw.as_ptr(), self.start, argc as isize);
+        for [a, b, c, d] in spans.as_chunks().0 {
             // SAFETY: within the room that was promised to `new`. What is there is not read.
             unsafe {
-                place.write(slice(bytes, one));
-                place.add(1).write(slice(bytes, two));
-                place = place.add(2);
+                place.write(slice(bytes, a));
+                place.add(1).write(slice(bytes, b));
+                place.add(2).write(slice(bytes, c));
+                place.add(3).write(slice(bytes, d));
+                place = place.add(4);
+            }
+            left -= 4;
+            if left <= 0 {
+                break;
             }
         }
-        if let [last] = last {
-            // SAFETY: as above.
-            unsafe { place.write(slice(bytes, last)) }
+    }
+
+    /// Writes the arguments of a command that lie at `spans` in `raw`. There are at most `capacity` of them.
+    #[inline(always)]
+    fn fill_spans(self, raw: &[u8], spans: &[Span]) {
+        debug_assert!(spans.len() <= self.capacity);
+        let (bytes, mut place) = (raw.as_ptr(), self.start);
+        for span in spans {
+            // SAFETY: within the room that was promised to `new`. What is there is not read.
+            unsafe {
+                place.write(slice(bytes, span));
+                place = place.add(1);
+            }
         }
     }
 
@@ -90,8 +108,4 @@ impl Array {
 #[inline(always)]
 fn slice(raw: *const u8, span: &Span) -> redtail_slice {
     redtail_slice { data: raw.wrapping_add(span.start as usize).cast(), len: span.length as usize }
-}
-
-fn is_in(span: &Span, raw: &[u8]) -> bool {
-    raw.len().checked_sub(span.start as usize).is_some_and(|left| left >= span.length as usize)
 }

@@ -15,8 +15,8 @@ use super::item::*;
 use super::options;
 use super::show::protocol_status;
 use crate::resp::{
-    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Nesting, Place, Poll, Request,
-    RequestParser, Token,
+    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Known, Nesting, Place, Poll,
+    Request, RequestParser, Token,
 };
 use crate::{Limits, ProtocolError};
 
@@ -36,8 +36,6 @@ struct View {
     token: redtail_token,
     /// What the command was found in, where arguments are left over.
     shown: redtail_slice,
-    /// The least number of bytes that are missing.
-    needed: usize,
     rest: Rest,
     walk: Walk,
 }
@@ -48,9 +46,11 @@ enum Machine {
     Commands(CommandParser),
 }
 
-/// Which arguments `redtail_parser_next_arg` gives next.
+/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
 enum Rest {
     None,
+    /// Nothing whole was there: the least number of bytes that are missing.
+    Missing(usize),
     Command(Place),
     /// The words from here on; bytes of the shown.
     Inline(redtail_slice),
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
-        if parser.offset() != 0 || parser.view.needed != 0 {
+        if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
             return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
         }
         match &mut parser.machine {
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
     call!(parser, out needed; {
-        needed.set(parser.view.needed);
+        needed.set(if let Rest::Missing(needed) = parser.view.rest { needed } else { 0 });
         REDTAIL_OK
     })
 }
@@ -355,7 +355,6 @@ impl redtail_parser {
                     format: [0; 4],
                 },
                 shown: nothing,
-                needed: 0,
                 rest: Rest::None,
                 walk: Walk { nesting: Nesting::new(), rest: nothing },
             },
@@ -385,6 +384,7 @@ impl redtail_parser {
             refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
             return None;
         };
+        self.view.item.args = array.start;
         Some((bytes, array))
     }
 
@@ -393,15 +393,14 @@ impl redtail_parser {
     fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
         // The way of almost every command.
         if let Machine::Commands(machine) = &mut self.machine
-            && let Some((raw, rest, spans)) = machine.known_spans(bytes)
+            && let Some(Known { raw, rest, argc, spans, offset }) = machine.known_spans(bytes)
         {
-            if spans.len() > array.capacity {
+            if argc > array.capacity {
+                machine.keep(raw.len(), argc);
                 return (rest, self.more_args(bytes, array));
             }
-            array.fill_spans(raw, spans);
-            let argc = spans.len();
-            self.view.item.offset = machine.offset();
-            self.view.command(raw, argc, array);
+            self.view.command(raw, argc, offset);
+            array.fill_known(raw, argc, spans);
             return (rest, REDTAIL_OK);
         }
         match self.other(bytes, array) {
@@ -421,31 +420,31 @@ impl redtail_parser {
         if let Poll::Incomplete { needed, .. } = poll {
             return Ok((poll.used(), self.view.incomplete(needed)));
         }
-        self.view.item.offset = self.offset();
+        let offset = self.offset();
         let command = match &self.machine {
             Machine::Commands(machine) => machine.command(bytes),
             Machine::Requests(machine) => match machine.request(bytes) {
                 Request::Command(command) => command,
-                Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array))),
+                Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array, offset))),
             },
-            Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes)))),
+            Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes), offset))),
         };
         if command.argc() > array.capacity {
             return Ok((poll.used(), self.more_args(bytes, array)));
         }
         array.fill_all(&command);
-        self.view.command(command.raw(), command.argc(), array);
+        self.view.command(command.raw(), command.argc(), offset);
         Ok((poll.used(), REDTAIL_OK))
     }
 
     /// For the command found last, in these bytes.
     #[cold]
     fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
-        self.view.item.offset = self.offset();
+        let offset = self.offset();
         let Some(command) = self.machine.command(shown) else { return REDTAIL_ERROR_STATE };
         let mut args = command.args();
         array.fill(&mut args);
-        self.view.command(command.raw(), command.argc(), array);
+        self.view.command(command.raw(), command.argc(), offset);
         self.view.shown = redtail_slice::of(shown);
         self.view.rest = Rest::Command(args.place());
         REDTAIL_MORE_ARGS
@@ -463,7 +462,7 @@ impl redtail_parser {
     /// The bytes shown last have not changed.
     unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
         match &mut self.view.rest {
-            Rest::None => None,
+            Rest::None | Rest::Missing(_) => None,
             Rest::Command(place) => {
                 // SAFETY: as promised.
                 let shown = unsafe { bytes(self.view.shown.data, self.view.shown.len) }?;
@@ -549,35 +548,33 @@ impl Machine {
 
 impl View {
     #[inline(always)]
-    fn command(&mut self, raw: &[u8], argc: usize, array: Array) {
+    fn command(&mut self, raw: &[u8], argc: usize, offset: u64) {
         let item = &mut self.item;
         item.kind = REDTAIL_ITEM_COMMAND as c_int;
         item.frame = REDTAIL_KIND_NONE as c_int;
+        item.offset = offset;
         item.raw = redtail_slice::of(raw);
-        item.args = array.start;
         item.argc = argc;
-        self.needed = 0;
         self.rest = Rest::None;
     }
 
-    fn line(&mut self, line: Inline<'_>, array: Array) -> redtail_status {
+    fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
         let mut words = line.args();
         array.fill(words.by_ref().take(array.capacity).map(|word| word.raw()));
         self.rest = Rest::Inline(redtail_slice::of(words.rest()));
-        self.needed = 0;
         self.item.kind = REDTAIL_ITEM_INLINE as c_int;
+        self.item.offset = offset;
         self.item.frame = REDTAIL_KIND_NONE as c_int;
         self.item.raw = redtail_slice::of(line.raw());
-        self.item.args = array.start;
         self.item.argc = line.args().count();
         if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
     }
 
-    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
+    fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
         self.rest = Rest::None;
         self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
-        self.needed = 0;
         self.item.kind = REDTAIL_ITEM_FRAME as c_int;
+        self.item.offset = offset;
         self.item.frame = kind_of(frame.kind()) as c_int;
         self.item.raw = redtail_slice::of(frame.raw());
         self.item.args = std::ptr::null();
@@ -586,8 +583,7 @@ impl View {
     }
 
     fn incomplete(&mut self, needed: usize) -> redtail_status {
-        self.needed = needed;
-        self.rest = Rest::None;
+        self.rest = Rest::Missing(needed);
         self.walk.rest = redtail_slice::NONE;
         REDTAIL_NEED_MORE
     }

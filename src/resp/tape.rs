@@ -123,7 +123,7 @@ impl Tape {
         self.argc
     }
 
-    pub(super) fn spans(&self) -> &[Span] {
+    pub(super) fn spans(&self) -> &[Span; TAPE_LENGTH] {
         &self.spans
     }
 
