@@ -93,6 +93,16 @@ pub(super) unsafe fn checked<'a, H>(handle: *const H) -> Option<&'a mut H> {
     Some(unsafe { &mut *handle.cast_mut() })
 }
 
+/// The same for what others may read at the same time.
+///
+/// # Safety
+/// `pointer` is NULL, or points to a live `T` that nobody changes while the result lives.
+#[inline]
+pub(super) unsafe fn there<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: aligned, as just seen; NULL is found out here; live, as the caller promises.
+    if pointer.is_aligned() { unsafe { pointer.as_ref() } } else { None }
+}
+
 #[inline]
 pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H) -> redtail_status) -> c_int {
     let Some(handle) = handle else { return REDTAIL_ERROR_ARGUMENT as c_int };
@@ -113,9 +123,13 @@ pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H
 #[inline]
 pub(super) unsafe fn enter_shared<H: Guarded>(handle: *mut H, work: impl FnOnce(*mut H) -> redtail_status) -> c_int {
     // SAFETY: as promised.
-    let first = enter(unsafe { checked(handle) }, |_| REDTAIL_OK);
-    if first != REDTAIL_OK as c_int {
-        return first;
+    match unsafe { checked(handle) } {
+        None => return REDTAIL_ERROR_ARGUMENT as c_int,
+        Some(handle) => {
+            if let Some(status) = handle.guard().refused {
+                return status as c_int;
+            }
+        }
     }
     catch_unwind(AssertUnwindSafe(|| work(handle))).unwrap_or_else(|_| {
         // SAFETY: as promised; the work is over.

@@ -7,10 +7,11 @@
 //! Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::offset_of;
 
 use super::array::Array;
 use super::basics::*;
-use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release};
+use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release, there};
 use super::item::*;
 use super::options;
 use super::show::protocol_status;
@@ -125,7 +126,7 @@ pub unsafe extern "C" fn redtail_parser_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     // SAFETY: NULL, or a parser that lives.
-    if !unsafe { parser.as_ref() }.is_none_or(|parser| parser.lodger) {
+    if unsafe { there(parser) }.is_some_and(|parser| !parser.lodger) {
         // SAFETY: from _new, as just seen, and not used again.
         unsafe { release(parser) }
     }
@@ -135,17 +136,17 @@ pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
     // SAFETY: NULL, or a parser that lives.
-    unsafe { parser.as_ref() }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
+    unsafe { there(parser) }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
 }
 
-/// Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+/// Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
         if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
-            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes, or been told where to start, already");
         }
         match &mut parser.machine {
             Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
@@ -157,8 +158,8 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
 }
 
 /// The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
-/// arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
-/// unless its length is 0, and the bytes must not change while you use the item.
+/// arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
+/// and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
 ///
 /// Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
 /// REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
@@ -171,6 +172,7 @@ pub unsafe extern "C" fn redtail_parser_next(
     capacity: usize,
     item: *mut *const redtail_item,
 ) -> c_int {
+    let found = item_of(parser);
     call!(parser, out input, out item; {
         // SAFETY: as the header asks.
         let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
@@ -179,7 +181,7 @@ pub unsafe extern "C" fn redtail_parser_next(
         let (rest, status) = parser.next(bytes, array);
         input.set(redtail_slice::of(rest));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
-            item.set(&raw const parser.view.item);
+            item.set(found);
         }
         status
     })
@@ -200,8 +202,11 @@ pub unsafe extern "C" fn redtail_parser_batch(
     each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
     context: *mut c_void,
 ) -> c_int {
-    let (Some(each), Some(input)) = (each, Out::new(input)) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     let work = |parser: *mut redtail_parser| {
+        let (Some(each), Some(input)) = (each, Out::new(input)) else {
+            // SAFETY: as the header asks.
+            return refuse(unsafe { &mut *parser }, REDTAIL_ERROR_ARGUMENT, "the pointer input or each is NULL");
+        };
         // SAFETY: as the header asks.
         let shown = unsafe { (*parser).shown(input.pointer(), args, capacity) };
         let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
@@ -213,7 +218,7 @@ pub unsafe extern "C" fn redtail_parser_batch(
                 break status;
             }
             // SAFETY: the caller's own function, and an item of a parser that lives.
-            if unsafe { each(context, &raw const (*parser).view.item) } != 0 {
+            if unsafe { each(context, item_of(parser)) } != 0 {
                 break REDTAIL_STOPPED;
             }
         };
@@ -246,12 +251,13 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     parser: *mut redtail_parser,
     token: *mut *const redtail_token,
 ) -> c_int {
+    let found = token_of(parser);
     call!(parser, out token; {
         // SAFETY: the frame's bytes have not changed, as the header asks.
         if !unsafe { parser.next_token() } {
             return REDTAIL_END;
         }
-        token.set(&raw const parser.view.token);
+        token.set(found);
         REDTAIL_OK
     })
 }
@@ -303,7 +309,7 @@ pub unsafe extern "C" fn redtail_unquote(
 ) -> c_int {
     call!(; out out, out len; {
         // SAFETY: NULL or a slice of the caller's, as the header asks.
-        let word = unsafe { word.as_ref().and_then(|word| bytes(word.data, word.len)) };
+        let word = unsafe { there(word).and_then(|word| bytes(word.data, word.len)) };
         let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
         let word = InlineArg::new(word);
         if word.bytes().count() > size {
@@ -318,6 +324,16 @@ pub unsafe extern "C" fn redtail_unquote(
         len.set(written);
         REDTAIL_OK
     })
+}
+
+/// The item of a parser, as a part of what C holds: no reference comes between, which the next call would end.
+fn item_of(parser: *mut redtail_parser) -> *const redtail_item {
+    parser.wrapping_byte_add(offset_of!(redtail_parser, view.item)).cast()
+}
+
+/// Its token, likewise.
+fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
+    parser.wrapping_byte_add(offset_of!(redtail_parser, view.token)).cast()
 }
 
 /// # Safety

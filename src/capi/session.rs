@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_int};
 use std::ops::ControlFlow;
 
 use super::basics::*;
-use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text};
+use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text, there};
 use super::event::redtail_event;
 use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
 use super::position::{self, redtail_position};
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session) -> *const c_char {
     // SAFETY: NULL, or a session that lives.
-    unsafe { session.as_ref() }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
+    unsafe { there(session) }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
 }
 
 /// User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
@@ -159,7 +159,9 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
 }
 
 /// Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
-/// be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+/// be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
+/// REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
+/// calls there tell what follows.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -207,7 +209,7 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// So many bytes were read to redtail_session_space.
+/// So many bytes were read to redtail_session_space, which was the last call on the session before this one.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
 /// redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
