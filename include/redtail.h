@@ -16,7 +16,7 @@
  * anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
  *
  * POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
- * nothing. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+ * nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
  *
  * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
  * What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
@@ -26,9 +26,10 @@
  * (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
  * live until the next call on the handle.
  *
- * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Structs
- * that we fill reach you as pointers to const; later versions add fields at the end and kinds of events, which you should ignore. redtail_slice and
- * redtail_position stay as they are.
+ * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
+ * add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
+ * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
+ * which you should ignore. redtail_slice and redtail_position stay as they are.
  *
  * THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
  * Handles share nothing.
@@ -142,11 +143,11 @@ typedef struct redtail_limits {
     size_t struct_size;
     /** Longest bulk string in bytes. Default 512 MiB. */
     uint64_t bulk;
-    /** Longest whole command or frame in bytes. Default 1 GiB, at most 4 GiB - 1. */
+    /** Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that. */
     uint64_t command;
     /** Most arguments of a command, or elements of an aggregate. Default 2^24. */
     uint64_t arguments;
-    /** Deepest nesting of aggregates. Default and most: 128. */
+    /** Deepest nesting of aggregates. Default 128; more is read as that. */
     size_t depth;
     /** Longest line in bytes. Default 64 KiB. */
     size_t line;
@@ -369,16 +370,16 @@ void redtail_parser_free(redtail_parser *parser);
 const char *redtail_parser_message(const redtail_parser *parser);
 
 /**
- * Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+ * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
  */
 int redtail_parser_start_at(redtail_parser *parser, uint64_t offset);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
- * arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
- * unless its length is 0, and the bytes must not change while you use the item.
+ * arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
+ * and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
  *
  * Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
  * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
@@ -539,7 +540,10 @@ typedef struct redtail_options {
     const char *password;
     /** Its length in bytes; 0: it ends with NUL. */
     size_t password_len;
-    /** Commands with a bulk string of at least this many bytes (at least 1024) come in parts; 0: every command comes whole. */
+    /**
+     * Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
+     * parts; 0: every command comes whole.
+     */
     uint64_t parts;
     /** How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever. */
     uint64_t silence_ms;
@@ -549,7 +553,10 @@ typedef struct redtail_options {
     uint64_t backoff_longest_ms;
     /** Attempts in a row before giving up; 0: never give up. */
     uint32_t backoff_attempts;
-    /** Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB, at most 1 GiB. */
+    /**
+     * Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB; less than 1 KiB is read as
+     * 1 KiB; more than 1 GiB is an error.
+     */
     size_t buffer_size;
     /** Follower only: the time for connecting to each address, in milliseconds. Default 5,000. */
     uint64_t connect_timeout_ms;
@@ -562,8 +569,8 @@ typedef struct redtail_options {
 /**
  * Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size is another than this library's: header and library
- * are then of different versions. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
+ * older than yours, or of no struct at all. Any thread.
  */
 int redtail_options_init(redtail_options *options,
                          size_t size);
@@ -834,7 +841,9 @@ int redtail_session_connected(redtail_session *session, uint64_t now_ms);
 
 /**
  * Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
- * be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+ * be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
+ * REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
+ * calls there tell what follows.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
@@ -853,7 +862,7 @@ int redtail_session_space(redtail_session *session,
                           size_t *len);
 
 /**
- * So many bytes were read to redtail_session_space.
+ * So many bytes were read to redtail_session_space, which was the last call on the session before this one.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
  * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.

@@ -108,11 +108,11 @@ pub struct redtail_limits {
     pub struct_size: usize,
     /// Longest bulk string in bytes. Default 512 MiB.
     pub bulk: u64,
-    /// Longest whole command or frame in bytes. Default 1 GiB, at most 4 GiB - 1.
+    /// Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that.
     pub command: u64,
     /// Most arguments of a command, or elements of an aggregate. Default 2^24.
     pub arguments: u64,
-    /// Deepest nesting of aggregates. Default and most: 128.
+    /// Deepest nesting of aggregates. Default 128; more is read as that.
     pub depth: usize,
     /// Longest line in bytes. Default 64 KiB.
     pub line: usize,

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use super::basics::*;
-use super::boundary::call;
+use super::boundary::{call, there};
 use super::position::redtail_position;
 
 /// What an event tells. Ignore kinds that you do not know: later versions add some.
@@ -247,7 +247,7 @@ impl redtail_event {
 pub unsafe extern "C" fn redtail_event_position(event: *const redtail_event, position: *mut redtail_position) -> c_int {
     call!(; out position; {
         // SAFETY: NULL or an event of ours that lives, as the header asks.
-        let Some(event) = (unsafe { event.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT };
+        let Some(event) = (unsafe { there(event) }) else { return REDTAIL_ERROR_ARGUMENT };
         if event.resumable == 0 {
             return REDTAIL_NONE;
         }
