@@ -1,6 +1,6 @@
 /* Prints what stands in a snapshot, in constant memory: "snapshot < dump.rdb".
  *
- * A line for each key, and one for each element below it. Strings longer than 16 KiB come in pieces, which are printed as they come.
+ * A line for each key, and one for each element below it. Strings longer than 16 KiB come in pieces, printed as they come.
  */
 #include <redtail.h>
 #include <stdio.h>

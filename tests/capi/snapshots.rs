@@ -32,7 +32,7 @@ fn corpus() -> Vec<PathBuf> {
     found
 }
 
-/// What `tests/c/snapshot.c` is to print.
+/// What `tests/c/snapshots.c` is to print.
 fn in_rust(rdb: &[u8]) -> String {
     let (mut lines, mut input, mut decoder) = (Lines::default(), rdb, Decoder::new());
     loop {
@@ -209,7 +209,7 @@ fn in_c(mut command: Command, how: &str, file: &Path, seed: u32) -> String {
 
 #[test]
 fn snapshots_give_in_c_what_they_give_in_rust() {
-    let snapshot = program("tests/c/snapshot.c", How::Debug);
+    let snapshot = program("tests/c/snapshots.c", How::Debug);
     let mut kinds = std::collections::BTreeSet::new();
     for (number, file) in carried().into_iter().chain(corpus()).enumerate() {
         let expected = in_rust(&fs::read(&file).unwrap());
@@ -232,7 +232,7 @@ fn snapshots_give_in_c_what_they_give_in_rust() {
 
 #[test]
 fn a_snapshot_that_is_cut_or_broken_is_an_error_in_c_too() {
-    let snapshot = program("tests/c/snapshot.c", How::Debug);
+    let snapshot = program("tests/c/snapshots.c", How::Debug);
     let whole = fs::read(&carried()[1]).unwrap();
     let file = std::env::temp_dir().join(format!("redtail-broken-{}", std::process::id()));
     let mut changed = whole.clone();
@@ -249,7 +249,7 @@ fn a_snapshot_that_is_cut_or_broken_is_an_error_in_c_too() {
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
 fn snapshots_under_valgrind_and_address_sanitizer() {
-    let (plain, sanitized) = (program("tests/c/snapshot.c", How::Debug), program("tests/c/snapshot.c", How::Sanitized));
+    let (plain, sanitized) = (program("tests/c/snapshots.c", How::Debug), program("tests/c/snapshots.c", How::Sanitized));
     for (number, file) in carried().into_iter().enumerate() {
         let expected = in_rust(&fs::read(&file).unwrap());
         let link = link(&file, &format!("checked-{number}"));

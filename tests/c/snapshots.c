@@ -1,7 +1,7 @@
 /* Reads a snapshot cut at random places, and prints a line for each item:
  *
- *     snapshot rdb FILE SEED         an RDB file, through a redtail_rdb
- *     snapshot session FILE SEED     a recorded link, through a session              (SEED 0: not cut)
+ *     snapshots rdb FILE SEED         an RDB file, through a redtail_rdb
+ *     snapshots session FILE SEED     a recorded link, through a session              (SEED 0: not cut)
  *
  * Of strings and raw bytes that come in pieces one line tells all, at the last piece.
  */
