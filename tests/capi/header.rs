@@ -70,5 +70,5 @@ fn every_exported_function_is_declared() {
 fn the_shared_library_has_its_soname() {
     let shared = library(How::Debug).join("libredtail.so");
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(shared));
-    assert!(dynamic.contains("[libredtail.so.0]"), "{dynamic}");
+    assert!(dynamic.contains("[libredtail.so.0.1]"), "{dynamic}");
 }
