@@ -719,7 +719,7 @@ typedef struct redtail_rdb redtail_rdb;
  * A new decoder. flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
  * for redtail_rdb_offset and messages; 0 for a file.
  *
- * Returns NULL only if there is no memory. Unknown flags: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
  */
 redtail_rdb *redtail_rdb_new(unsigned int flags,
                              uint64_t offset);

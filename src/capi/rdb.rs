@@ -45,11 +45,14 @@ impl Guarded for redtail_rdb {
 /// A new decoder. flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
 /// for redtail_rdb_offset and messages; 0 for a file.
 ///
-/// Returns NULL only if there is no memory. Unknown flags: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+/// Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rdb {
     listen_for_panics();
     let guard = match flags & !(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM) {
+        0 if i64::try_from(offset).is_err() => {
+            Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no file is so long"))
+        }
         0 => Guard::new(),
         unknown => {
             Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has bits that mean nothing: {unknown:#x}"))

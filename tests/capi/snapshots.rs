@@ -249,7 +249,8 @@ fn a_snapshot_that_is_cut_or_broken_is_an_error_in_c_too() {
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
 fn snapshots_under_valgrind_and_address_sanitizer() {
-    let (plain, sanitized) = (program("tests/c/snapshots.c", How::Debug), program("tests/c/snapshots.c", How::Sanitized));
+    let (plain, sanitized) =
+        (program("tests/c/snapshots.c", How::Debug), program("tests/c/snapshots.c", How::Sanitized));
     for (number, file) in carried().into_iter().enumerate() {
         let expected = in_rust(&fs::read(&file).unwrap());
         let link = link(&file, &format!("checked-{number}"));
