@@ -14,6 +14,7 @@ Examples:
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
   redtail decode appendonly.aof              the same from a file
+  redtail decode dump.rdb                    the keys of a snapshot
 
 `redtail help tail` says more about following a server.";
 
@@ -38,9 +39,21 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
+  redtail decode dump.rdb
+  redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
+  redtail decode --format resp dump.rdb | redis-cli -h new --pipe
   redtail decode appendonlydir/appendonly.aof.1.incr.aof
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
+
+With --elements the lines of a key are one `key_begin`, then, in order, `element`
+(`value` of a string or list, `member` of a set, `member` and `score`, `field`,
+`value` and `expire_at_ms`; of an array `index` and `value`), for a stream `entry`
+(`id`, `fields`), `stream`, `group`, `pending`, `consumer`, `consumer_pending`, for
+a module's value `module`, and at last one `key_end` with the number of elements.
+Before the line of a string of more than 16 KiB stand lines `piece` (`of`, `at`,
+`length`, `value`), and {\"pieces\":LENGTH} stands for it. Only a key with its
+`key_end` is whole.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -73,7 +86,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Follow a server and print every write
     Tail(Tail),
-    /// Print the commands of a file: a recorded connection, a bare stream, or an append-only file
+    /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
     Decode(Decode),
 }
 
@@ -129,8 +142,8 @@ pub(crate) struct Tail {
 pub(crate) struct Decode {
     /// The file, or - for standard input
     ///
-    /// A connection recorded from the first byte after PSYNC or SYNC was sent, a bare stream of commands, or an append-only file
-    /// (without a binary preamble, in this version).
+    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), a connection recorded from the first byte
+    /// after PSYNC or SYNC was sent, or a bare stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -139,8 +152,14 @@ pub(crate) struct Decode {
     pub(crate) offset: Option<u64>,
 
     /// Take the input as RESP of any kind, and print one frame a line
-    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db"])]
+    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged"])]
     pub(crate) frames: bool,
+
+    /// Pass over what is broken inside a value of a snapshot, and say what and where
+    ///
+    /// Possible where the length of the broken part is known. Without it the first broken byte is the end.
+    #[arg(long)]
+    pub(crate) skip_damaged: bool,
 
     #[command(flatten)]
     pub(crate) output: Output,
@@ -149,11 +168,11 @@ pub(crate) struct Decode {
 /// What both verbs know about printing.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// text: one line a command; json: one object a line, for programs; resp: a stream that `redis-cli --pipe` loads
+    /// text: one line a command or key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
-    /// End after N printed commands, but not inside a transaction
+    /// End after N printed commands or keys, but not inside a transaction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
@@ -161,9 +180,15 @@ pub(crate) struct Output {
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print (and count) SELECT, PING and REPLCONF too, as they pass
+    /// Print (and count) SELECT, PING and REPLCONF too, as they pass; of a snapshot what stands beside the keys
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// With --format json: print each element of a key on a line of its own, and long strings in pieces
+    ///
+    /// Memory then does not depend on what is in the snapshot.
+    #[arg(long)]
+    pub(crate) elements: bool,
 
     /// Leave out arguments longer than this, and say how long they are [default: 16777216]
     #[arg(long, value_name = "BYTES")]
@@ -238,6 +263,10 @@ impl Output {
             Self { format: Format::Resp, max_arg: Some(_), .. } => Err(
                 "--max-arg can't be used with --format resp: a command with an argument left out can't be loaded; remove --max-arg \
                  (values of any size pass in little memory)",
+            ),
+            Self { format: Format::Text | Format::Resp, elements: true, .. } => Err(
+                "--elements is for --format json only: text shortens long keys, and resp holds no whole key anyway; add --format json, \
+                 or remove --elements",
             ),
             Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
                 "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",

@@ -55,6 +55,12 @@ impl End {
                 || self.until.is_some_and(|until| offset >= until))
     }
 
+    /// Takes note of a key of a snapshot, likewise; `offset` is where in the snapshot it ends.
+    pub(crate) fn after_key(&mut self, offset: u64) -> bool {
+        self.printed += 1;
+        self.count.is_some_and(|count| self.printed >= count) || self.until.is_some_and(|until| offset >= until)
+    }
+
     /// The offset of the MULTI whose EXEC has not come.
     pub(crate) fn open_transaction(&self) -> Option<u64> {
         self.open

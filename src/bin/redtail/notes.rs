@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use redtail::rdb::Item;
 use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
@@ -36,6 +37,13 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
             None => say("no position yet"),
         },
         _ => {}
+    }
+}
+
+/// Says what was passed over in a snapshot.
+pub(crate) fn item(item: &Item<'_>) {
+    if let Item::Skipped { error, bytes } = item {
+        say(format_args!("passed over a value of {bytes} bytes, or what was left of it: {error}"));
     }
 }
 

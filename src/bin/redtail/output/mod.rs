@@ -2,17 +2,20 @@
 
 pub(crate) mod frame;
 mod json;
+mod keys;
 mod resp;
 mod text;
 
 use std::io::{self, BufWriter, Write};
 
 use redtail::Event;
+use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
 
 use crate::args;
 use crate::failure::Failure;
 use json::Json;
+use keys::SharedNames;
 use resp::Resp;
 use text::Text;
 
@@ -23,6 +26,7 @@ const BUFFER: usize = 64 << 10;
 pub(crate) struct Output<W: Write> {
     out: BufWriter<W>,
     format: Format,
+    names: SharedNames,
 }
 
 enum Format {
@@ -36,10 +40,10 @@ impl<W: Write> Output<W> {
     pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
         let format = match options.format {
             args::Format::Text => Format::Text(Text::new(options.all, options.max_arg())),
-            args::Format::Json => Format::Json(Json::new(options.all, options.max_arg(), target)),
+            args::Format::Json => Format::Json(Json::new(options, target)),
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };
-        Self { out: BufWriter::with_capacity(BUFFER, to), format }
+        Self { out: BufWriter::with_capacity(BUFFER, to), format, names: SharedNames::default() }
     }
 
     /// Prints an event, or leaves it out where the format has no place for it.
@@ -48,6 +52,32 @@ impl<W: Write> Output<W> {
             Format::Text(text) => Ok(text.event(event, &mut self.out)?),
             Format::Json(json) => Ok(json.event(event, &mut self.out)?),
             Format::Resp(resp) => resp.event(event, &mut self.out),
+        }
+    }
+
+    /// Prints what stands in a snapshot.
+    pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
+        if let Some(name) = self.names.before(item) {
+            let name = RdbText { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
+            self.format.item(&Item::Text(name), &mut self.out)?;
+        }
+        self.format.item(item, &mut self.out)
+    }
+
+    /// The snapshot is whole; it took so many bytes.
+    pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
+        match &mut self.format {
+            Format::Json(json) => json.snapshot_end(bytes, &mut self.out),
+            Format::Text(_) | Format::Resp(_) => Ok(()),
+        }
+    }
+
+    /// The snapshot breaks off: what was printed of it is void.
+    pub(crate) fn snapshot_broken(&mut self) -> Result<(), Failure> {
+        match &mut self.format {
+            Format::Text(_) => Ok(()),
+            Format::Json(json) => Ok(json.snapshot_broken(&mut self.out)?),
+            Format::Resp(resp) => resp.snapshot_broken(&mut self.out),
         }
     }
 
@@ -67,12 +97,24 @@ impl<W: Write> Output<W> {
     }
 }
 
+impl Format {
+    fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.item(item, out)?),
+            Self::Json(json) => Ok(json.item(item, out)?),
+            Self::Resp(resp) => resp.item(item, out),
+        }
+    }
+}
+
 /// An argument as text and JSON print it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Argument<'a> {
     Whole(&'a [u8]),
     /// Longer than `--max-arg`; its length.
     Omitted(u64),
+    /// So many bytes, which have been printed in pieces.
+    Pieces(u64),
 }
 
 impl<'a> Argument<'a> {
