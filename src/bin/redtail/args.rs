@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use redtail::{Backoff, Limits, OnGap, Options, Position, Start};
+use redtail::{Backoff, Limits, OnGap, Options, Position, SnapshotForm, Start};
 
 const EXAMPLES: &str = "\
 Examples:
   redtail                                    a demonstration; needs no server
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
+  redtail snapshot localhost:6379            everything a server holds
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
 
@@ -26,8 +27,8 @@ Examples:
     redtail tail redis://cdc@localhost --password-file pw --format json
   After the place where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
-  Into another server:
-    redtail tail old:6379 --format resp | redis-cli -h new --pipe
+  Everything, and every write after it, into another server:
+    redtail tail old:6379 --from snapshot --format resp | redis-cli -h new --pipe
 
 A user needs no more than
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
@@ -57,6 +58,19 @@ Before the line of a string of more than 16 KiB stand lines `piece` (`of`, `at`,
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
+const SNAPSHOT_EXAMPLES: &str = "\
+Examples:
+  redtail snapshot localhost:6379
+  redtail snapshot localhost:6379 --format json | jq -r .key
+  redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+
+The server forks and sends everything, as to a new replica. What is written
+meanwhile is not in it: `redtail tail --from snapshot` prints it after the keys,
+without a gap, and so does `redtail tail --from POSITION` with the position that
+is said at the end.
+
+Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
+
 const STARTS: &str = "\
 Where to start
 
@@ -66,8 +80,8 @@ Possible values:
   and later, Valkey; older servers are asked with INFO)
 - now-without-fork: The same with INFO alone. Needs a backlog, and the
   database is unknown until a SELECT passes
-- snapshot:         After a snapshot of everything, for which the server
-  forks. This version reads over its data and prints the writes after it
+- snapshot:         With everything the server holds, key by key, then the
+  writes after it, no gap between. The server forks and sends it all
 - sync:             The same with the old SYNC, for servers that know no
   PSYNC; there is no position to resume from
 - POSITION:         After the place where an earlier run ended
@@ -86,6 +100,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Follow a server and print every write
     Tail(Tail),
+    /// Print everything a server holds
+    Snapshot(Snapshot),
     /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
     Decode(Decode),
 }
@@ -135,6 +151,71 @@ pub(crate) struct Tail {
 
     #[command(flatten)]
     pub(crate) output: Output,
+
+    /// End behind the snapshot.
+    #[arg(skip)]
+    pub(crate) only_snapshot: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SNAPSHOT_EXAMPLES)]
+pub(crate) struct Snapshot {
+    /// host:port, redis://[user:password@]host[:port] or unix:PATH
+    ///
+    /// Everyone on this machine can see a password on a command line: better give it with --password-file, or in the environment
+    /// as REDTAIL_PASSWORD or REDISCLI_AUTH.
+    target: String,
+
+    /// The ACL user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// A file with the password (a newline at its end does not count)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// text: one line a key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// End after N keys
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Print what stands beside the keys too
+    #[arg(long)]
+    all: bool,
+
+    /// With --format json: print each element of a key on a line of its own, and long strings in pieces
+    ///
+    /// Memory then does not depend on what is in the snapshot. `redtail help decode` tells which lines there are.
+    #[arg(long)]
+    elements: bool,
+
+    /// Leave out strings longer than this, and say how long they are [default: 16777216]
+    #[arg(long, value_name = "BYTES")]
+    max_arg: Option<u64>,
+}
+
+impl Snapshot {
+    /// Following a server, but not beyond its snapshot.
+    pub(crate) fn as_tail(&self) -> Tail {
+        let Self { target, user, password_file, format, count, all, elements, max_arg } = self;
+        let (format, count, all, elements, max_arg) = (*format, *count, *all, *elements, *max_arg);
+        Tail {
+            target: target.clone(),
+            from: Start::Snapshot,
+            allow_probe: false,
+            on_gap: GapChoice::Stop,
+            ack: AckChoice::Observe,
+            user: user.clone(),
+            password_file: password_file.clone(),
+            reconnect: Some(Backoff::OFF),
+            heartbeat: None,
+            output: Output { format, count, until: None, all, elements, max_arg, assume_db: None },
+            only_snapshot: true,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -212,7 +293,7 @@ pub(crate) enum GapChoice {
     Stop,
     /// Go on with the writes from now on
     Continue,
-    /// Take a snapshot, then go on (this version reads over its data)
+    /// Print a snapshot, then go on with the writes after it
     Snapshot,
 }
 
@@ -251,7 +332,7 @@ impl Output {
         // What is larger flows through in parts, so this is what bounds our memory.
         // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
         let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
-        Options { control: true, parts: Some(parts), limits, ..Options::default() }
+        Options { control: true, parts: Some(parts), snapshot: SnapshotForm::Items, limits, ..Options::default() }
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -282,6 +363,7 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
             Some(Verb::Decode(decode)) => decode.check(),
             None => Ok(()),
         };
@@ -303,8 +385,8 @@ impl Tail {
     }
 
     /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(words: impl Display) -> ! {
-        wrong_usage("tail", words)
+    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
+        wrong_usage(if self.only_snapshot { "snapshot" } else { "tail" }, words)
     }
 }
 
@@ -321,6 +403,7 @@ impl Verb {
     fn wrong_usage(&self, words: &str) -> ! {
         match self {
             Self::Tail(_) => wrong_usage("tail", words),
+            Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use redtail::net::{FrameReader, ReadError, RecordingReader, SnapshotReader};
 use redtail::rdb::{Decoder, Item, RdbErrorKind};
-use redtail::{Byte, Event, ProtocolError, SessionError, Stage};
+use redtail::{Byte, Event, Options, ProtocolError, SessionError, Stage};
 
 use crate::args::{Decode, Format};
 use crate::end::End;
@@ -27,7 +27,8 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let mut end = End::new(&options.output);
     let outcome = match kind(&head) {
         Kind::Recording => {
-            let mut reader = RecordingReader::with(whole, options.output.settings(), options.offset);
+            let settings = Options { lenient: options.skip_damaged, ..options.output.settings() };
+            let mut reader = RecordingReader::with(whole, settings, options.offset);
             print(&mut reader, &mut output, &mut end, options, None)
         }
         Kind::Commands => {
@@ -56,13 +57,8 @@ fn snapshot<W: Write>(
 ) -> Result<(), Failure> {
     let decoder = if options.skip_damaged { Decoder::new().skip_damaged() } else { Decoder::new() };
     let mut reader = SnapshotReader::with(input, decoder);
-    match keys(&mut reader, output, end) {
-        Ok(true) => {}
-        Ok(false) => return Ok(()),
-        Err(failure) => {
-            let broken = if let Failure::Words(_) = failure { output.snapshot_broken() } else { Ok(()) };
-            return failure::first(Err(failure), broken);
-        }
+    if !keys(&mut reader, output, end)? {
+        return Ok(());
     }
     let at = reader.offset();
     output.snapshot_end(at)?;
@@ -98,6 +94,7 @@ fn keys<R: Read, W: Write>(
         notes::item(&item);
         let is_key_end = matches!(item, Item::KeyEnd);
         if is_key_end && end.after_key(reader.offset()) {
+            output.enough();
             return Ok(false);
         }
     }
@@ -135,6 +132,7 @@ fn print<R: Read, W: Write>(
         output.event(&event)?;
         notes::event(&event, options.output.format, &target);
         if end.after(&event) {
+            output.enough();
             return Ok(());
         }
     }

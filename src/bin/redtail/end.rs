@@ -1,6 +1,7 @@
 //! When to end by ourselves: `--count` and `--until`.
 
 use redtail::Event;
+use redtail::rdb::Item;
 
 use crate::args;
 
@@ -38,6 +39,11 @@ impl End {
                 (self.open, self.before) = (Some(multi.offset), self.printed);
                 return false;
             }
+            Event::SnapshotItem(Item::KeyEnd) => {
+                self.printed += 1;
+                return self.count.is_some_and(|count| self.printed >= count);
+            }
+            Event::SnapshotEnd(end) => end.offset,
             Event::Exec(exec) => {
                 self.open = None;
                 exec.offset

@@ -96,7 +96,12 @@ impl Json {
                 object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
             }
             Event::SnapshotEnd(end) => {
-                let fields = [("bytes", end.bytes.into()), ("offset", end.offset.into()), ("db", end.db.into())];
+                let fields = [
+                    ("bytes", end.bytes.into()),
+                    ("offset", end.offset.into()),
+                    ("db", end.db.into()),
+                    ("keys", self.count.into()),
+                ];
                 object("snapshot", &fields, out)
             }
             Event::Gap(gap) => {

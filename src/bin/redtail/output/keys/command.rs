@@ -75,13 +75,12 @@ impl Command {
             self.left = Some(text.length);
         }
         if self.bytes.len() + text.bytes.len() > SHORT {
+            self.is_flowing = true;
             out.write_all(&self.bytes)?;
             self.bytes.clear();
-            self.is_flowing = true;
-        }
-        match self.is_flowing {
-            true => out.write_all(text.bytes)?,
-            false => self.bytes.extend_from_slice(text.bytes),
+            out.write_all(text.bytes)?;
+        } else {
+            self.bytes.extend_from_slice(text.bytes);
         }
         self.left = self.left.map(|left| left.saturating_sub(text.bytes.len() as u64));
         if text.is_last() {
