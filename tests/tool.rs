@@ -8,6 +8,8 @@ mod corpus;
 mod decode;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/snapshots.rs"]
+mod snapshots;
 #[path = "tool/tail.rs"]
 mod tail;
 #[path = "tool/usage.rs"]

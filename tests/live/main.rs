@@ -11,6 +11,7 @@ mod million;
 mod presence;
 mod promotion;
 mod proxy;
+mod rebuild;
 mod refusals;
 mod restart;
 mod resume;

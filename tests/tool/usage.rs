@@ -27,6 +27,9 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
         (&["decode", "--frames", "--offset", "3"], &["--frames", "--offset"]),
         (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
+        (&["decode", "--elements"], &["--elements", "--format json"]),
+        (&["decode", "--elements", "--format", "resp"], &["--elements", "--format json"]),
+        (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments);

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
         Some(Verb::Tail(options)) => tail::run(&options),
+        Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
     };
     match outcome {

@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::read(&options.target)
         .map_err(|words| format!("TARGET: {words}"))
         .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
-        .unwrap_or_else(|words| Tail::wrong_usage(words));
+        .unwrap_or_else(|words| options.wrong_usage(words));
     let target = address.target.to_string();
     stop_on_signals()?;
     let mut follower = connect(options, address)?;
@@ -80,7 +80,8 @@ fn follow(
         };
         output.event(&event)?;
         notes::event(&event, options.output.format, target);
-        if end.after(&event) {
+        if end.after(&event) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+            output.enough();
             place.printed = follower.position();
             return Ok(());
         }
