@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::run::{REPLID, command, commands, redtail, run};
 
 /// A primary whose stream begins after offset 1000, in database 0.
-fn primary(stream: &[u8], play: Play) -> Primary {
+pub(crate) fn primary(stream: &[u8], play: Play) -> Primary {
     let snapshot = b"REDIS0010\xfa\x0erepl-stream-db\x011\xff\0\0\0\0\0\0\0\0";
     let head = format!("+FULLRESYNC {REPLID} 1000\r\n${}\r\n", snapshot.len());
     let recording = [head.as_bytes(), snapshot, stream].concat();
@@ -19,12 +19,12 @@ fn primary(stream: &[u8], play: Play) -> Primary {
 }
 
 /// SELECT 2, SET k v, MULTI, INCR n, RPUSH l (a large value), EXEC, DEL k.
-fn stream() -> Vec<u8> {
+pub(crate) fn stream() -> Vec<u8> {
     let large = command(&[b"RPUSH", b"l", &vec![b'x'; 100_000]]);
     [commands(&["SELECT 2", "SET k v", "MULTI", "INCR n"]), large, commands(&["EXEC", "DEL k"])].concat()
 }
 
-fn end(stream: &[u8]) -> String {
+pub(crate) fn end(stream: &[u8]) -> String {
     (1000 + stream.len()).to_string()
 }
 

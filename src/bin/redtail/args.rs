@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use redtail::{Backoff, Limits, OnGap, Options, Position, SnapshotForm, Start};
+use redtail::{Backoff, Checkpoint, Limits, OnGap, Options, Position, SnapshotForm, Start};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,9 +115,27 @@ pub(crate) struct Tail {
     /// as REDTAIL_PASSWORD or REDISCLI_AUTH.
     pub(crate) target: String,
 
-    /// Where to start: now, now-without-fork, snapshot, sync, or a position
-    #[arg(long, value_name = "START", default_value = "now", value_parser = start, long_help = STARTS)]
-    pub(crate) from: Start,
+    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
+    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    pub(crate) from: Option<Start>,
+
+    /// Keep the position of what was printed in this file, and go on from it in the next run
+    ///
+    /// It is written when we attach (with --from snapshot: once the snapshot is whole), then each time only after the output before it
+    /// has been flushed (and synced, where it is a regular file), and replaced as a whole. After a crash at any moment nothing is missing
+    /// from what the runs print together; what came after the last save comes twice.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Save the position after so many commands
+    #[arg(long, value_name = "N", default_value_t = Checkpoint::COMMANDS, requires = "checkpoint",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint_commands: u64,
+
+    /// Save the position after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", requires = "checkpoint", value_parser = seconds,
+          allow_negative_numbers = true)]
+    pub(crate) checkpoint_interval: Duration,
 
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
     #[arg(long)]
@@ -204,7 +222,10 @@ impl Snapshot {
         let (format, count, all, elements, max_arg) = (*format, *count, *all, *elements, *max_arg);
         Tail {
             target: target.clone(),
-            from: Start::Snapshot,
+            from: Some(Start::Snapshot),
+            checkpoint: None,
+            checkpoint_commands: Checkpoint::COMMANDS,
+            checkpoint_interval: Checkpoint::INTERVAL,
             allow_probe: false,
             on_gap: GapChoice::Stop,
             ack: AckChoice::Observe,
@@ -301,7 +322,7 @@ pub(crate) enum GapChoice {
 pub(crate) enum AckChoice {
     /// Nothing that WAIT or FAILOVER would count on
     Observe,
-    /// What has been stored; needs a checkpoint, which this version does not have
+    /// What --checkpoint has saved: WAIT then means that it has been printed and written
     Applied,
 }
 
@@ -376,10 +397,13 @@ impl Arguments {
 
 impl Tail {
     fn check(&self) -> Result<(), &'static str> {
-        if self.ack == AckChoice::Applied {
+        if self.ack == AckChoice::Applied && self.checkpoint.is_none() {
             return Err(
-                "--ack applied needs a checkpoint that says what has been stored, and this version has none; use --ack observe",
+                "--ack applied acknowledges what a checkpoint has saved: add --checkpoint FILE, or use --ack observe",
             );
+        }
+        if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
+            return Err("--checkpoint needs positions, and --from sync has none; use another start");
         }
         self.output.check()
     }

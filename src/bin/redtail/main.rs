@@ -1,6 +1,8 @@
 //! The command-line tool.
 
+mod alive;
 mod args;
+mod checkpoint;
 mod decode;
 mod demo;
 mod end;
