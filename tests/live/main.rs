@@ -19,6 +19,7 @@ mod resume;
 mod server;
 mod snapshots;
 mod starts;
+mod state;
 mod stream;
 mod tail;
 mod tool;

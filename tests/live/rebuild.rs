@@ -27,8 +27,17 @@ pub(crate) fn printed(args: &[&str], input: &[u8]) -> (Vec<u8>, String) {
 /// Both hold the same, but for what no command makes again: pending entries that are no longer in their stream (which servers leave out
 /// of their own append-only files too), and when consumers were last seen.
 pub(crate) fn same_but_for_what_is_lost(one: &Server, other: &Server, at: &str) {
+    same(one, other, &[], at);
+}
+
+/// The same after a stream: how much a group has read is not replicated, unless it reads without acknowledgement.
+pub(crate) fn same_but_for_what_is_not_replicated(one: &Server, other: &Server, at: &str) {
+    same(one, other, &["entries-read", "lag"], at);
+}
+
+fn same(one: &Server, other: &Server, without: &[&str], at: &str) {
     eventually("both servers have the same digest", || one.digest() == other.digest());
-    let (one, other) = (facts(one), facts(other));
+    let (one, other) = (facts(one, without), facts(other, without));
     assert!(one.keys().eq(other.keys()), "{at}: {:?} and {:?}", one.keys(), other.keys());
     for (key, facts) in &one {
         assert_eq!(facts, &other[key], "{at}, {key:?}");
@@ -36,7 +45,7 @@ pub(crate) fn same_but_for_what_is_lost(one: &Server, other: &Server, at: &str) 
 }
 
 /// Of each key what the digest does not see, and all functions.
-fn facts(server: &Server) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
+fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
     let mut facts = BTreeMap::new();
     let mut client = server.client();
     client.call(&["SAVE"]);
@@ -50,7 +59,7 @@ fn facts(server: &Server) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
         }
         let mut found = vec![expiry, client.call(&[b"TYPE", &key.name[..]])];
         match &key.value {
-            Decoded::Stream(_) => found.push(stream(&mut client, server.kind, &key.name)),
+            Decoded::Stream(_) => found.push(stream(&mut client, server.kind, &key.name, without)),
             Decoded::Hash(hash) if expires_fields(server.kind) => {
                 let mut fields: Vec<&[u8]> = hash.iter().map(|field| &field.field[..]).collect();
                 fields.sort();
@@ -73,14 +82,15 @@ fn facts(server: &Server) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
 }
 
 /// `XINFO STREAM FULL` without what is lost.
-fn stream(client: &mut Client, kind: Kind, key: &[u8]) -> Value {
+fn stream(client: &mut Client, kind: Kind, key: &[u8], without: &[&str]) -> Value {
     let ids = client.call(&[b"XRANGE", key, b"-", b"+"]);
     let ids: BTreeSet<String> = ids.items().iter().map(|entry| entry.items()[0].text()).collect();
     let full = client.call(&[&b"XINFO"[..], b"STREAM", key, b"FULL", b"COUNT", b"0"]);
-    without_lost(full, &|id| kind == Kind::Redis62 || ids.contains(id))
+    let lost = ["seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes", "pel-count"];
+    without_lost(full, &[&lost[..], without].concat(), &|id| kind == Kind::Redis62 || ids.contains(id))
 }
 
-fn without_lost(value: Value, is_there: &dyn Fn(&str) -> bool) -> Value {
+fn without_lost(value: Value, lost: &[&str], is_there: &dyn Fn(&str) -> bool) -> Value {
     let Value::Array(items) = value else { return value };
     // Rows of pending entries: of a group, id, consumer, time and count; of a consumer without its name.
     let is_pending = |item: &Value| match item {
@@ -90,14 +100,13 @@ fn without_lost(value: Value, is_there: &dyn Fn(&str) -> bool) -> Value {
         }
         _ => false,
     };
-    let lost = ["seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes", "pel-count"];
     let mut kept = Vec::new();
     let mut items = items.into_iter();
     while let Some(item) = items.next() {
         if matches!(&item, Value::Bulk(name) if lost.iter().any(|lost| name == lost.as_bytes())) {
             items.next();
         } else if !is_pending(&item) || is_there(&item.items()[0].text()) {
-            kept.push(without_lost(item, is_there));
+            kept.push(without_lost(item, lost, is_there));
         }
     }
     Value::Array(kept)

@@ -47,14 +47,14 @@ Examples:
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
-With --elements the lines of a key are one `key_begin`, then, in order, `element`
-(`value` of a string or list, `member` of a set, `member` and `score`, `field`,
-`value` and `expire_at_ms`; of an array `index` and `value`), for a stream `entry`
-(`id`, `fields`), `stream`, `group`, `pending`, `consumer`, `consumer_pending`, for
-a module's value `module`, and at last one `key_end` with the number of elements.
-Before the line of a string of more than 16 KiB stand lines `piece` (`of`, `at`,
-`length`, `value`), and {\"pieces\":LENGTH} stands for it. Only a key with its
-`key_end` is whole.
+With --elements the lines of a key are one `key_begin`; in order an `element`
+each (`value` of a string or list; `member` of a set; `member` and `score`;
+`field`, `value` and `expire_at_ms`; of an array `index` and `value`), of a
+stream `entry` (`id`, `fields`), `stream`, `group`, `pending`, `consumer`,
+`consumer_pending`, of a module's value `module`; at last one `key_end`, without
+which it is not whole. A string of more than 16 KiB stands in `piece` lines
+(`of`, `at`, `length`, `value`) before the line it belongs to, and there as
+{\"pieces\":LENGTH}.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 

@@ -41,7 +41,7 @@ impl<W: Write> Output<W> {
     /// `target`: where the events come from, for JSON.
     pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
         let format = match options.format {
-            args::Format::Text => Format::Text(Text::new(options.all, options.max_arg())),
+            args::Format::Text => Format::Text(Text::new(options)),
             args::Format::Json => Format::Json(Json::new(options, target)),
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };

@@ -8,6 +8,7 @@ use redtail::{Database, Event, StreamCommand, StreamPart};
 
 use super::keys::TextKeys;
 use super::{Argument, Gather};
+use crate::args;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
 /// counted instead.
@@ -23,8 +24,10 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(all: bool, max_arg: u64) -> Self {
-        let keys = TextKeys::new(all, max_arg);
+    pub(super) fn new(options: &args::Output) -> Self {
+        let (all, max_arg) = (options.all, options.max_arg());
+        // Of a long string in a snapshot no more than the beginning is shown anyway.
+        let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
         Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0, keys }
     }
 

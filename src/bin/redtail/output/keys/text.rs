@@ -86,6 +86,13 @@ impl Keys {
     }
 
     fn text(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
+        let is_value = matches!(text.role, Role::Element | Role::Member | Role::Field | Role::FieldValue);
+        if is_value && self.line.len() >= LINE {
+            // It would not be shown.
+            self.elements += u64::from(text.is_last() && self.counts(text.role));
+            self.more("");
+            return Ok(());
+        }
         if text.is_first() {
             self.beginning.clear();
         }
@@ -124,16 +131,23 @@ impl Keys {
                 self.arguments = self.arguments.saturating_sub(1);
                 return if self.arguments == 0 { self.end(out) } else { Ok(()) };
             }
-            Role::Element if self.key.is_some_and(|key| key.kind == Type::Array) => self.more(shown),
-            Role::Element | Role::Member | Role::Field => {
-                self.elements += 1;
+            Role::Element | Role::Member | Role::Field | Role::FieldValue | Role::Value => {
+                self.elements += u64::from(self.counts(text.role));
                 self.more(shown);
             }
-            Role::Value | Role::FieldValue => self.more(shown),
             // Of a stream its state is shown.
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether each such string is one more element. An array tells the place of each.
+    fn counts(&self, role: Role) -> bool {
+        match role {
+            Role::Member | Role::Field => true,
+            Role::Element => self.key.is_some_and(|key| key.kind != Type::Array),
+            _ => false,
+        }
     }
 
     fn begin(&mut self, words: std::fmt::Arguments<'_>) {
