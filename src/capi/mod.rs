@@ -56,3 +56,4 @@ pub mod parser;
 pub mod position;
 pub mod session;
 mod show;
+mod view;
