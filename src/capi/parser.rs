@@ -11,7 +11,7 @@ use std::mem::offset_of;
 
 use super::array::Array;
 use super::basics::*;
-use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release, there};
+use super::boundary::{self, Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
 use super::item::*;
 use super::options;
 use super::show::protocol_status;
@@ -48,13 +48,14 @@ impl Guarded for redtail_parser {
 /// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
-    listen_for_panics();
-    // SAFETY: as the header asks.
-    let (machine, guard) = match unsafe { machine(mode, limits) } {
-        Ok(machine) => (machine, Guard::new()),
-        Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    allocate(redtail_parser::over(machine, guard, false))
+    make(|| {
+        // SAFETY: as the header asks.
+        let (machine, guard) = match unsafe { machine(mode, limits) } {
+            Ok(machine) => (machine, Guard::new()),
+            Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        Some(redtail_parser::over(machine, guard, false))
+    })
 }
 
 /// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.

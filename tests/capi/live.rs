@@ -112,6 +112,24 @@ fn the_tail_example_in_cpp() {
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_parse_example_reads_what_a_server_answers() {
+    let server = Server::start(Kind::Redis70);
+    server.call(&["HSET", "hash", "field", "1"]);
+    for command in ways("examples/c/parse.c") {
+        let link = std::net::TcpStream::connect(server.address()).unwrap();
+        (&link).write_all(b"PING\r\nHELLO 3\r\nHGETALL hash\r\nGET nothing\r\nNONSENSE\r\nQUIT\r\n").unwrap();
+        let mut command = command();
+        let output = command.stdin(Stdio::from(std::os::fd::OwnedFd::from(link))).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.starts_with("\"PONG\"\nmap\n  \"server\"\n  \"redis\"\n"), "{text}");
+        assert!(text.contains("\nmap\n  \"field\"\n  \"1\"\nnull\nerror: ERR unknown command"), "{text}");
+        assert!(text.ends_with("\"OK\"\n"), "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
 fn what_the_tail_example_says_when_it_is_refused() {
     let server = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
     for command in ways("examples/c/tail.c") {
