@@ -1,6 +1,6 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>, whose comments say what each thing means.
  *
- * OWNERS. parser, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
+ * OWNERS. parser, rdb, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
  * assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
  *
  * ERRORS, as you choose, call by call: without a redtail::status argument a call throws redtail::error, which carries the number and the
@@ -150,6 +150,27 @@ private:
     redtail_position position_;
 };
 
+/** What stands next in a snapshot; a view. */
+class snapshot_item {
+public:
+    snapshot_item() noexcept = default;
+    explicit snapshot_item(const redtail_rdb_item *from) noexcept : item_(from) {}
+    /** One of redtail_rdb_kind. */
+    int kind() const noexcept { return item_->kind; }
+    /** Of a text, a key's name or raw bytes. */
+    std::string_view bytes() const noexcept { return view(item_->bytes); }
+    /** When a key or field expires, in milliseconds since 1970; nothing if it does not. */
+    std::optional<std::int64_t> time_ms() const noexcept {
+        if (item_->time_ms == REDTAIL_NO_TIME) return std::nullopt;
+        return item_->time_ms;
+    }
+    /** All other fields: item->key_type, item->score. The C header says which mean something for which kind. */
+    const redtail_rdb_item *operator->() const noexcept { return item_; }
+
+private:
+    const redtail_rdb_item *item_ = nullptr;
+};
+
 /** An event of a session or follower; a view. */
 class event {
 public:
@@ -173,6 +194,8 @@ public:
         if (redtail_event_position(event_, &found) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
+    /** Of REDTAIL_EVENT_SNAPSHOT_ITEM only. */
+    snapshot_item item() const noexcept { return snapshot_item(event_->item); }
     /** All other fields: event->gap, event->disconnected. */
     const redtail_event *operator->() const noexcept { return event_; }
 
@@ -673,6 +696,86 @@ private:
     static constexpr std::size_t room = 64;
     detail::owner<redtail_parser, redtail_parser_free> parser_;
     std::unique_ptr<redtail_slice[]> args_;
+    std::string_view *input_ = nullptr;
+};
+
+/** A decoder of snapshots (RDB files) over bytes that you hold. */
+class rdb {
+public:
+    /** flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM. offset: the number of the first byte. */
+    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
+
+    /** The next item at the front of input, which is moved past it; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_END or an
+     * error. */
+    bool next(std::string_view &input, snapshot_item &next, status &left) noexcept {
+        redtail_slice unread{input.data(), input.size()};
+        const redtail_rdb_item *found = nullptr;
+        left = redtail_rdb_next(rdb_.get(), &unread, &found);
+        if (left.number() >= 0) input = view(unread);
+        if (found != nullptr) next = snapshot_item(found);
+        return found != nullptr;
+    }
+    /** As above; false when more input is needed, or the snapshot is over. */
+    bool next(std::string_view &input, snapshot_item &next) {
+        status left;
+        bool more = this->next(input, next, left);
+        return check(left.number()), more;
+    }
+    /** As above, from the input that the last call of items was given. */
+    bool next(snapshot_item &next, status &left) noexcept { return this->next(*input_, next, left); }
+    /** The items in input, which is moved past each. Throws; with left it does not. */
+    detail::range<rdb, snapshot_item> items(std::string_view &input) noexcept {
+        return input_ = &input, detail::range<rdb, snapshot_item>(*this, nullptr);
+    }
+    detail::range<rdb, snapshot_item> items(std::string_view &input, status &left) noexcept {
+        return input_ = &input, detail::range<rdb, snapshot_item>(*this, &left);
+    }
+
+    /** To be asked when no more input comes: throws if the snapshot is cut short. */
+    void finish() { check(redtail_rdb_finish(rdb_.get())); }
+    void finish(status &left) noexcept { left = redtail_rdb_finish(rdb_.get()); }
+    /** The least number of further bytes that take it further. */
+    std::size_t needed() const {
+        status left;
+        std::size_t bytes = needed(left);
+        return check(left.number()), bytes;
+    }
+    std::size_t needed(status &left) const noexcept {
+        std::size_t needed = 0;
+        left = redtail_rdb_needed(rdb_.get(), &needed);
+        return needed;
+    }
+    /** The number of the next byte to be shown. */
+    std::uint64_t offset() const {
+        status left;
+        std::uint64_t number = offset(left);
+        return check(left.number()), number;
+    }
+    std::uint64_t offset(status &left) const noexcept {
+        std::uint64_t offset = 0;
+        left = redtail_rdb_offset(rdb_.get(), &offset);
+        return offset;
+    }
+    /** After an error in the bytes: the number of the byte where the item begins that is wrong. */
+    std::optional<std::uint64_t> error_offset() const {
+        status left;
+        auto number = error_offset(left);
+        return check(left.number()), number;
+    }
+    std::optional<std::uint64_t> error_offset(status &left) const noexcept {
+        std::uint64_t offset = 0;
+        left = redtail_rdb_error_offset(rdb_.get(), &offset);
+        if (left != REDTAIL_OK) return std::nullopt;
+        return offset;
+    }
+    const char *message() const noexcept { return redtail_rdb_message(rdb_.get()); }
+    redtail_rdb *c() const noexcept { return rdb_.get(); }
+
+private:
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
+    detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;
 };
 

@@ -77,6 +77,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /// User and password are longer than a server accepts.
     REDTAIL_ERROR_CREDENTIALS = -20,
+    /// Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final.
+    REDTAIL_ERROR_SNAPSHOT = -21,
 }
 
 pub(super) use redtail_status::*;
@@ -146,7 +148,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_PROTOCOL REDTAIL_ERROR_LIMIT REDTAIL_ERROR_ADDRESS REDTAIL_ERROR_CONNECT REDTAIL_ERROR_LOST
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
-        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS
+        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT
     )
     .as_ptr()
     .cast()

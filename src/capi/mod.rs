@@ -2,7 +2,7 @@
 //!
 //! Three things, from the bottom up; take the one that fits:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold
+//!   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
 //!   session    the replication protocol over your own socket and event loop
 //!   follower   sockets, reconnection and waiting included: one blocking call per event
 //!
@@ -54,6 +54,8 @@ pub mod item;
 pub mod options;
 pub mod parser;
 pub mod position;
+pub mod rdb;
+pub mod rdb_item;
 pub mod session;
 mod show;
 mod view;

@@ -9,7 +9,7 @@ use super::boundary::{call, text};
 use super::position::{self, redtail_position};
 use crate::limits::BUFFER_CAPACITY;
 use crate::net::{Login, Timeouts};
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, Start};
+use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 use crate::{Limits, MAX_DEPTH};
 
 /// For silence_ms: never. For other times: as long as it takes.
@@ -118,6 +118,11 @@ pub struct redtail_options {
     pub write_timeout_ms: u64,
     /// NULL: the defaults.
     pub limits: *const redtail_limits,
+    /// Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes.
+    pub snapshot_items: c_int,
+    /// Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
+    /// REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
+    pub lenient: c_int,
 }
 
 /// Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
@@ -188,6 +193,8 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
         // The hasher's keys are the only random numbers the standard library has.
         seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
         limits,
+        snapshot: if given.snapshot_items == 0 { SnapshotForm::Bytes } else { SnapshotForm::Items },
+        lenient: given.lenient != 0,
     };
     Ok(Chosen { options, login, buffer, timeouts: timeouts(&given) })
 }
@@ -366,6 +373,8 @@ impl redtail_options {
         connect_timeout_ms: 0,
         write_timeout_ms: 0,
         limits: std::ptr::null(),
+        snapshot_items: 0,
+        lenient: 0,
     };
 }
 

@@ -22,6 +22,7 @@ use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
 use super::position::{self, redtail_position};
 use super::show::{Screen, full_status, session_status};
 use crate::net::{Login, Ring};
+use crate::rdb::MIN_INPUT;
 use crate::replication::{Closed, Credentials, Options, Progress, Session};
 
 /// One follower's conversation with its primary, over one link after another. One thread at a time.
@@ -85,7 +86,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
             Ok(chosen) => (chosen, Guard::new()),
             Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
-        let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX);
+        let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
         Some(redtail_session {
             guard,
             session: session(chosen.options),

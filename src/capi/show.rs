@@ -8,7 +8,9 @@ use super::basics::*;
 use super::boundary::{Guard, allocate, release};
 use super::event::*;
 use super::position::{database, redtail_position};
+use super::rdb_item::redtail_rdb_item;
 use crate::net::{Error, Full};
+use crate::rdb::Item;
 use crate::replication::{
     Attached, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Method, Position, Role, StreamCommand,
     StreamPart, Why,
@@ -65,6 +67,7 @@ struct Shown {
     part: redtail_part,
     gap: redtail_gap,
     disconnected: redtail_disconnected,
+    item: redtail_rdb_item,
 }
 
 impl Shown {
@@ -81,6 +84,7 @@ impl Shown {
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
             disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+            item: redtail_rdb_item::NOTHING,
         }
     }
 
@@ -91,8 +95,25 @@ impl Shown {
             Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command, guard),
             Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command, guard),
             Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command, guard),
+            Event::SnapshotItem(item) => {
+                self.item(item, guard);
+                REDTAIL_OK
+            }
             other => self.rare(other, guard),
         }
+    }
+
+    fn item(&mut self, item: &Item<'_>, guard: &mut Guard) {
+        if let Item::Skipped { error, .. } = item {
+            guard.say(error);
+        }
+        self.item.show(item);
+        // What the event before has set is kept only from one item to the next.
+        if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
+            self.rare = true;
+            self.event = redtail_event { kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int, ..redtail_event::NOTHING };
+        }
+        self.event.item = &raw const self.item;
     }
 
     #[inline]
@@ -156,7 +177,7 @@ impl Shown {
             }
             Event::Idle(_) => return REDTAIL_IDLE,
             // Shown above.
-            Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
+            Event::SnapshotItem(_) | Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
         }
         REDTAIL_OK
     }
@@ -328,6 +349,7 @@ pub(super) const fn session_status(error: &SessionError) -> redtail_status {
         SessionError::InfoNeeded => REDTAIL_ERROR_INFO_NEEDED,
         SessionError::SecondLinkNeeded => REDTAIL_ERROR_SECOND_LINK,
         SessionError::NotResumable(_) => REDTAIL_ERROR_NOT_RESUMABLE,
+        SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. } => REDTAIL_ERROR_SNAPSHOT,
         SessionError::SnapshotBroken { .. } => REDTAIL_ERROR_SNAPSHOT_BROKEN,
         SessionError::SnapshotNotEmpty { .. } => REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY,
         SessionError::CredentialsTooLong { .. } => REDTAIL_ERROR_CREDENTIALS,

@@ -191,6 +191,44 @@ static void followers() {
     CHECK(handle.heartbeat());
 }
 
+static void snapshots() {
+    const std::string file("REDIS0010\xfe\x02\x05\x01z\x01\x01m\0\0\0\0\0\0\xf8\x3f\xff\0\0\0\0\0\0\0\0rest", 38);
+    std::string_view input(file);
+    redtail::rdb rdb;
+    std::string seen;
+    for (const redtail::snapshot_item &item : rdb.items(input)) {
+        if (item.kind() == REDTAIL_RDB_KEY)
+            seen += std::to_string(item->db) + (item.time_ms() ? " expires " : " ") + std::string(item.bytes());
+        if (item.kind() == REDTAIL_RDB_TEXT)
+            seen += " " + std::string(item.bytes());
+        if (item.kind() == REDTAIL_RDB_SCORE)
+            seen += " " + std::to_string(item->score).substr(0, 3);
+    }
+    CHECK(seen == "2 z m 1.5" && input == "rest" && rdb.offset() == file.size() - 4 && !rdb.error_offset());
+    rdb.finish();
+    redtail::snapshot_item item;
+    redtail::status left;
+    CHECK(!rdb.next(input, item, left) && left == REDTAIL_END && rdb.needed() == 0);
+
+    redtail::rdb other(0, 100);
+    input = "REDIS0010";
+    CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_START && item->number == 10);
+    CHECK(!other.next(input, item) && other.needed() > 0 && other.offset() == 109);
+    CHECK(thrown([&] { other.finish(); }) == REDTAIL_ERROR_SNAPSHOT && other.error_offset() == 109u);
+    other.finish(left);
+    CHECK(left == REDTAIL_ERROR_SNAPSHOT && std::strstr(other.message(), "cut short"));
+    redtail::rdb broken;
+    input = "hello";
+    CHECK(thrown([&] { for (const redtail::snapshot_item &i : broken.items(input)) (void)i; }) == REDTAIL_ERROR_SNAPSHOT);
+    for (const redtail::snapshot_item &i : broken.items(input, left))
+        (void)i;
+    CHECK(left == REDTAIL_ERROR_SNAPSHOT && input == "hello" && std::strstr(broken.message(), "not a snapshot"));
+    redtail::rdb wrong(64);
+    CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
+    redtail::rdb moved = std::move(wrong);
+    CHECK(std::strstr(moved.message(), "0x40"));
+}
+
 static void positions() {
     const std::string text = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:3";
     redtail::position position(text);
@@ -204,6 +242,7 @@ int main() {
     batches();
     sessions();
     followers();
+    snapshots();
     positions();
     if (failures == 0)
         std::puts("the wrapper holds");
