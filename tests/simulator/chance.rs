@@ -40,7 +40,7 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         ]),
         ack: rng.pick(&[Ack::Observe, Ack::Received, Ack::Applied]),
         allow_probe: rng.chance(50),
-        retry_first: rng.chance(85),
+        retry_first: rng.chance(92),
         retry_snapshot: rng.chance(75),
         single_link: rng.chance(4),
         control: rng.chance(40),
@@ -129,10 +129,10 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn clean(rng: &mut Rng) -> Self {
         Self {
-            pieces: match rng.below(6) {
+            pieces: match rng.below(8) {
                 0 => Pieces::OneByte,
-                1 => Pieces::Whole,
-                2 | 3 => Pieces::UpTo(20),
+                1 | 2 => Pieces::Whole,
+                3 | 4 => Pieces::UpTo(20),
                 _ => Pieces::UpTo(700),
             },
             is_clean: true,

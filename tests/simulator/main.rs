@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tally::Tally;
 
 /// Lives in a debug build, where nobody says how many.
-const DEFAULT_SEEDS: u64 = 2000;
+const DEFAULT_SEEDS: u64 = 1000;
 /// So many lives meet everything.
 const ENOUGH: u64 = 10_000;
 

@@ -468,7 +468,12 @@ impl Primary {
         self.talk.stage = Stage::Stream;
         if full.length.is_none() {
             full.end = wire.queue(at, Tag::Mark, mark.as_bytes());
-            self.talk.stage = Stage::AwaitsAck { from: at + if rng.chance(50) { rng.ms(0, 450) } else { 0 } };
+            // Servers wait for an acknowledgement; one that does not is followed as well.
+            if rng.chance(85) {
+                self.talk.stage = Stage::AwaitsAck { from: at + if rng.chance(50) { rng.ms(0, 450) } else { 0 } };
+            } else {
+                tally.sight(Sight::StreamAfterMark);
+            }
         }
         tally.sight(if full.length.is_some() { Sight::LengthFramed } else { Sight::MarkFramed });
     }

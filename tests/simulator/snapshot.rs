@@ -16,6 +16,23 @@ pub(crate) struct Content<'a> {
 
 /// A whole snapshot of a server of this kind.
 pub(crate) fn snapshot(profile: &Profile, content: &Content<'_>, rng: &mut Rng) -> Vec<u8> {
+    loop {
+        let bytes = file(profile, content, rng);
+        if FALSE_ENDS || !content.mark.is_some_and(|mark| has_false_end(&bytes, mark)) {
+            return bytes;
+        }
+    }
+}
+
+/// Whether false ends may occur: the opcode that ends a file, eight bytes, and the mark. Only a walk through the file's structure tells
+/// such a place from the true end, so that this must stay off as long as the session looks for the mark alone.
+const FALSE_ENDS: bool = false;
+
+fn has_false_end(bytes: &[u8], mark: &str) -> bool {
+    bytes.windows(49).any(|window| window[0] == 255 && &window[9..] == mark.as_bytes())
+}
+
+fn file(profile: &Profile, content: &Content<'_>, rng: &mut Rng) -> Vec<u8> {
     let version = profile.rdb_version();
     let mut file = File::new(profile.magic);
     if version >= 7 {
@@ -94,18 +111,13 @@ fn entry(mut file: File, version: u32, key: usize, content: &Content<'_>, rng: &
 /// A value; one in three holds the mark, in a place of its own, cut short, or twice.
 fn text(content: &Content<'_>, rng: &mut Rng) -> Vec<u8> {
     let size = if rng.chance(5) { rng.between(100, 3000) } else { rng.below(60) };
-    let bytes: &[u8] = if FORGED_ENDS || content.mark.is_none() { b"abc\r\n$\0\xff" } else { b"abc\r\n$\0" };
-    let filler: Vec<u8> = (0..size).map(|_| rng.pick(bytes)).collect();
+    let filler: Vec<u8> = (0..size).map(|_| rng.pick(b"abc\r\n$\xff\0")).collect();
     match (content.mark, rng.below(9)) {
         (Some(mark), 0) => [&filler[..], mark.as_bytes(), b"after"].concat(),
         (Some(mark), 1) => [mark.as_bytes(), mark.as_bytes(), &filler].concat(),
         (Some(mark), 2) => [&filler[..], &mark.as_bytes()[..39]].concat(),
         // The end of a file and its mark, as somebody would write them who wants the file to end there.
-        (Some(mark), 3) if FORGED_ENDS => [b"\xff\0\0\0\0\0\0\0\0", mark.as_bytes(), &filler].concat(),
+        (Some(mark), 3) if FALSE_ENDS => [b"\xff\0\0\0\0\0\0\0\0", mark.as_bytes(), &filler].concat(),
         _ => filler,
     }
 }
-
-/// A value may hold a whole false end: the opcode that ends a file, eight bytes, and the mark. Only a walk through the file's structure tells it from the true one, so that this must stay off
-/// as long as the session looks for the mark alone.
-const FORGED_ENDS: bool = false;

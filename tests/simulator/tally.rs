@@ -76,6 +76,7 @@ kinds! {
         Sync => "attached with SYNC",
         LengthFramed => "snapshots with a length",
         MarkFramed => "snapshots with a mark",
+        StreamAfterMark => "streams that follow a mark at once",
         MarkInside => "snapshots that hold their mark",
         Gaps => "gaps",
         Resumes => "reconnects",

@@ -57,7 +57,8 @@ pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rn
             // The same shape again and again, as most streams have it.
             let name = rng.pick(NAMES).as_bytes();
             select(log, style, again, rng, true);
-            for _ in 0..rng.between(2, 12) {
+            let most = if rng.chance(20) { 60 } else { 8 };
+            for _ in 0..rng.between(2, most) {
                 let key = rng.between(1, 99_999).to_string();
                 log.push(What::Write, &[name, key.as_bytes(), b"value"]);
             }

@@ -83,7 +83,8 @@ impl Judge {
         match words[..] {
             [""] => {
                 let own = self.link.snapshot.as_ref();
-                let is_right = own.is_some_and(|own| own.line_end <= self.delivered && self.consumed < own.end);
+                let is_right = own.is_some_and(|own| own.line_end <= self.delivered && self.consumed <= own.end);
+                let is_right = is_right && !self.link.handshake.in_stream;
                 ensure!(is_right, "a newline, and no snapshot is on its way");
                 tally.sight(Sight::Beats);
                 self.beat(now)
