@@ -52,6 +52,8 @@
 #[cfg(feature = "capi")]
 #[doc(hidden)]
 pub mod capi;
+#[cfg(feature = "std")]
+pub mod checkpoint;
 mod error;
 mod excerpt;
 mod limits;
@@ -67,6 +69,8 @@ mod status;
 #[cfg(feature = "std")]
 pub mod whole;
 
+#[cfg(feature = "std")]
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{Byte, ProtocolError, ProtocolErrorKind};
 pub use excerpt::Excerpt;
 #[cfg(feature = "std")]
@@ -78,7 +82,7 @@ pub use net::{Builder, Error, Follower, Handle};
 pub use replication::{
     Ack, Attached, Backoff, Credentials, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Label, Method,
     OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
-    SnapshotEnd, Stage, Start, StreamCommand, StreamPart, Why,
+    SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
 pub use status::Status;
