@@ -1,6 +1,6 @@
 //! What a seed decides: options, how a stream looks, what happens to a link, and what happens between two.
 
-use redtail::{Ack, Backoff, Limits, OnGap, Options, Start};
+use redtail::{Ack, Backoff, Limits, OnGap, Options, SnapshotForm, Start};
 
 use crate::log::Log;
 use crate::primary::{Primary, Trouble};
@@ -45,6 +45,7 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         single_link: rng.chance(4),
         control: rng.chance(40),
         parts,
+        snapshot: rng.pick(&[SnapshotForm::Bytes, SnapshotForm::Items]),
         listening_port: rng.chance(30).then_some(7777),
         backoff,
         silence_ms: rng.pick(&[0, 2500, 60_000, 60_000]),
@@ -164,7 +165,8 @@ impl Plan {
             16 => plan.trouble = Some(Trouble::GarbageHeader),
             17..19 => plan.trouble = Some(Trouble::SnapshotFails(rng.below(100))),
             19 => plan.trouble = (rng.chance(10)).then_some(Trouble::FilterIgnored),
-            20..25 => plan.trouble = Some(Trouble::MovesOnAfterInfo),
+            20 => plan.trouble = Some(Trouble::BrokenSnapshot),
+            21..25 => plan.trouble = Some(Trouble::MovesOnAfterInfo),
             25..27 => plan.spoils = Some(spoil(rng, options)),
             27..75 => plan.strike = Some(strike(rng)),
             _ => {}

@@ -41,6 +41,7 @@ enum How {
     NoBacklog,
     SecondLinkNeeded,
     NotEmpty,
+    BrokenSnapshot,
     Unexpected,
     /// Bytes of the link.
     Protocol {
@@ -98,6 +99,10 @@ impl Ending {
 
     pub(super) const fn not_empty(from: usize, until: usize) -> Self {
         Self { from, until, how: How::NotEmpty }
+    }
+
+    pub(super) const fn broken(from: usize, until: usize) -> Self {
+        Self { from, until, how: How::BrokenSnapshot }
     }
 
     pub(super) const fn spoiled(due: usize, offset: u64, at: Option<u64>, length: u64) -> Self {
@@ -273,6 +278,7 @@ impl Judge {
             (How::NoBacklog, SessionError::NoBacklog) => true,
             (How::SecondLinkNeeded, SessionError::SecondLinkNeeded) => true,
             (How::NotEmpty, SessionError::SnapshotNotEmpty { .. }) => true,
+            (How::BrokenSnapshot, SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. }) => true,
             (How::Unexpected, SessionError::Unexpected { asked: "PSYNC" | "SYNC", .. }) => true,
             (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
                 *stage == told && source.offset == *at as u64
@@ -299,10 +305,11 @@ impl Judge {
         self.attempts += 1;
         match (error, self.unrecoverable()) {
             (SessionError::SnapshotBroken { received, why }, Some("snapshot")) => {
-                let told = self.link.snapshot.as_ref().map(|own| own.told as u64);
                 // What may still turn out to be the mark is not told yet.
                 self.link.expected.clear();
-                told == Some(received) && is_why(why)
+                let own = self.link.snapshot.as_ref();
+                let used = own.map(|own| self.consumed.saturating_sub(own.header_end) as u64);
+                used == Some(received) && is_why(why)
             }
             (SessionError::NotResumable(why), Some("SYNC")) => is_why(why),
             (SessionError::Lost { why, attempts }, None) => {
