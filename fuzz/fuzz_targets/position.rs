@@ -16,8 +16,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(printed.len() < 128, "room for a position is 128 bytes in C");
             assert!(position.offset < i64::MAX as u64);
             // The text may differ in the case of the ids, in leading zeros, and in a history that says nothing new.
-            let (fields, canonical): (Vec<&str>, Vec<&str>) =
-                (text.split(':').collect(), printed.split(':').collect());
+            let (fields, canonical): (Vec<&str>, Vec<&str>) = (text.split(':').collect(), printed.split(':').collect());
             assert!(fields.len() == canonical.len() || (fields.len() == 4 && position.history == position.replid));
             assert!(fields[0].eq_ignore_ascii_case(canonical[0]));
             assert_eq!(fields[1].parse(), Ok(position.offset));
