@@ -78,7 +78,7 @@ pub use net::{Builder, Error, Follower, Handle};
 pub use replication::{
     Ack, Attached, Backoff, Credentials, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Label, Method,
     OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
-    SnapshotEnd, Stage, Start, StreamCommand, StreamPart, Why,
+    SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
 pub use status::Status;

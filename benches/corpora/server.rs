@@ -42,6 +42,11 @@ impl Server {
         Ok(Some(server))
     }
 
+    /// Its working folder, which ends with it.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -183,6 +183,7 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
         // The hasher's keys are the only random numbers the standard library has.
         seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
         limits,
+        ..Options::default()
     };
     Ok(Chosen { options, login, buffer, timeouts: timeouts(&given) })
 }

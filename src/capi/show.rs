@@ -130,6 +130,7 @@ impl Shown {
             }
             Event::Idle(_) => return REDTAIL_IDLE,
             // Shown above.
+            Event::SnapshotItem(_) => {}
             Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
         }
         REDTAIL_OK
@@ -302,6 +303,7 @@ pub(super) const fn session_status(error: &SessionError) -> redtail_status {
         SessionError::InfoNeeded => REDTAIL_ERROR_INFO_NEEDED,
         SessionError::SecondLinkNeeded => REDTAIL_ERROR_SECOND_LINK,
         SessionError::NotResumable(_) => REDTAIL_ERROR_NOT_RESUMABLE,
+        SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. } => REDTAIL_ERROR_PROTOCOL,
         SessionError::SnapshotBroken { .. } => REDTAIL_ERROR_SNAPSHOT_BROKEN,
         SessionError::SnapshotNotEmpty { .. } => REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY,
         SessionError::CredentialsTooLong { .. } => REDTAIL_ERROR_CREDENTIALS,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::limits::BUFFER_CAPACITY;
 use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, Start};
+use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
 ///
@@ -160,6 +160,18 @@ impl<T> Builder<T> {
     /// From which bulk length in bytes commands come in parts; `None`: never.
     pub fn parts(mut self, threshold: Option<u64>) -> Self {
         self.options.parts = threshold;
+        self
+    }
+
+    /// How a snapshot is handed out: as bytes, unless said, or as keys and their elements.
+    pub fn snapshot(mut self, form: SnapshotForm) -> Self {
+        self.options.snapshot = form;
+        self
+    }
+
+    /// Whether items may be had from a snapshot that holds what is not known or broken; see [`Options::lenient`].
+    pub fn lenient(mut self, yes: bool) -> Self {
+        self.options.lenient = yes;
         self
     }
 

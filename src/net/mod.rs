@@ -16,7 +16,7 @@ pub use builder::Builder;
 pub use feed::ReadError;
 pub use follower::{Error, Events, Follower, Login};
 pub use handle::Handle;
-pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedPart};
+pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedItem, OwnedPart};
 pub use reader::{CommandReader, FrameReader, PartsReader, Placed};
 pub use recorded::RecordingReader;
 pub use ring::{Full, Ring};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::rdb::Item;
 use crate::replication::{
     Attached, Database, Disconnected, Event, Forking, Gap, Idle, Position, ReplicationId, SnapshotBegin, SnapshotEnd,
     StreamCommand, StreamPart,
@@ -12,7 +13,7 @@ use crate::resp::{Part, Quoted};
 ///
 /// This is the form that allocates: once for each argument, and once for the list of them. Where events are dealt with one by one,
 /// the borrowed form does without.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum OwnedEvent {
     /// [`Event::Forking`].
@@ -23,6 +24,8 @@ pub enum OwnedEvent {
     SnapshotBegin(SnapshotBegin),
     /// [`Event::SnapshotBytes`].
     SnapshotBytes(Vec<u8>),
+    /// [`Event::SnapshotItem`].
+    SnapshotItem(OwnedItem),
     /// [`Event::SnapshotEnd`].
     SnapshotEnd(SnapshotEnd),
     /// [`Event::Command`].
@@ -52,6 +55,7 @@ impl Event<'_> {
             Self::Attached(attached) => OwnedEvent::Attached(*attached),
             Self::SnapshotBegin(begin) => OwnedEvent::SnapshotBegin(*begin),
             Self::SnapshotBytes(bytes) => OwnedEvent::SnapshotBytes(bytes.to_vec()),
+            Self::SnapshotItem(item) => OwnedEvent::SnapshotItem(item.into()),
             Self::SnapshotEnd(end) => OwnedEvent::SnapshotEnd(*end),
             Self::Command(command) => OwnedEvent::Command(command.into()),
             Self::Part(part) => OwnedEvent::Part(part.into()),
@@ -168,5 +172,27 @@ impl From<&StreamPart<'_>> for OwnedPart {
             position: part.position(),
             history: part.history(),
         }
+    }
+}
+
+/// An [`Item`] that borrows nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedItem {
+    /// The item without its bytes.
+    item: Item<'static>,
+    bytes: Vec<u8>,
+}
+
+impl OwnedItem {
+    /// The item, borrowing from here.
+    #[must_use]
+    pub fn item(&self) -> Item<'_> {
+        self.item.with_bytes(&self.bytes)
+    }
+}
+
+impl From<&Item<'_>> for OwnedItem {
+    fn from(item: &Item<'_>) -> Self {
+        Self { item: item.with_bytes(b""), bytes: item.bytes().to_vec() }
     }
 }

@@ -103,7 +103,7 @@ impl<R: Read> RecordingReader<R> {
             Event::SnapshotBegin(_) => Some(("a snapshot", self.feed.start())),
             Event::Part(StreamPart { part: Part::Begin { .. }, .. }) => Some(("a command", self.feed.start())),
             Event::Part(StreamPart { part: Part::End, .. }) => None,
-            Event::SnapshotBytes(_) | Event::Part(_) => self.begun,
+            Event::SnapshotBytes(_) | Event::SnapshotItem(_) | Event::Part(_) => self.begun,
             // What was promised is a snapshot.
             Event::Attached(Attached { method: Method::Full | Method::Sync, .. }) => self.begun,
             _ => None,

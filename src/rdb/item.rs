@@ -421,3 +421,61 @@ pub enum Item<'a> {
     /// The snapshot is at its end.
     End(Checksum),
 }
+
+impl<'a> Item<'a> {
+    /// The bytes it borrows: those of a text, a key's name, or raw ones; else none.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Text(Text { bytes, .. })
+            | Self::Key(Key { name: Text { bytes, .. }, .. })
+            | Self::Raw { bytes, .. } => bytes,
+            _ => &[],
+        }
+    }
+
+    /// The same item, with other [`bytes`](Self::bytes): a copy, for example, that lives longer.
+    #[must_use]
+    pub const fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Item<'b> {
+        match *self {
+            Self::Text(Text { role, at, length, .. }) => Item::Text(Text { role, bytes, at, length }),
+            Self::Key(Key { database, name, kind, number, expire_at_ms, idle_s, frequency }) => {
+                let name = Text { role: name.role, bytes, at: name.at, length: name.length };
+                Item::Key(Key { database, name, kind, number, expire_at_ms, idle_s, frequency })
+            }
+            Self::Raw { last, .. } => Item::Raw { bytes, last },
+            Self::Start(inner) => Item::Start(inner),
+            Self::Database(inner) => Item::Database(inner),
+            Self::Sizes { keys, expires } => Item::Sizes { keys, expires },
+            Self::Slot { slot, keys, expires } => Item::Slot { slot, keys, expires },
+            Self::SlotRange { first, last } => Item::SlotRange { first, last },
+            Self::Command { argc } => Item::Command { argc },
+            Self::ModuleAux { module, when } => Item::ModuleAux { module, when },
+            Self::KeyMetadata { class } => Item::KeyMetadata { class },
+            Self::Score(inner) => Item::Score(inner),
+            Self::FieldExpiry { at_ms } => Item::FieldExpiry { at_ms },
+            Self::Entry(inner) => Item::Entry(inner),
+            Self::Stream(inner) => Item::Stream(inner),
+            Self::Group { last, read, pending } => Item::Group { last, read, pending },
+            Self::Pending { id, delivered_at_ms, deliveries } => Item::Pending { id, delivered_at_ms, deliveries },
+            Self::Consumers { count } => Item::Consumers { count },
+            Self::Consumer { seen_at_ms, active_at_ms, pending } => {
+                Item::Consumer { seen_at_ms, active_at_ms, pending }
+            }
+            Self::ConsumerPending(inner) => Item::ConsumerPending(inner),
+            Self::Returned(inner) => Item::Returned(inner),
+            Self::Idempotence { duration_s, most, producers } => Item::Idempotence { duration_s, most, producers },
+            Self::Producer { keys } => Item::Producer { keys },
+            Self::Idempotent(inner) => Item::Idempotent(inner),
+            Self::IdempotenceCounts { added, duplicates } => Item::IdempotenceCounts { added, duplicates },
+            Self::Module(inner) => Item::Module(inner),
+            Self::Array { count, insert_at } => Item::Array { count, insert_at },
+            Self::Index(inner) => Item::Index(inner),
+            Self::Double(inner) => Item::Double(inner),
+            Self::Rate(inner) => Item::Rate(inner),
+            Self::Skipped { error, bytes } => Item::Skipped { error, bytes },
+            Self::KeyEnd => Item::KeyEnd,
+            Self::End(inner) => Item::End(inner),
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The servers' snapshot format: bytes in, keys and their elements out. Usable alone, without `std` and without an allocator.
 //!
 //! [`Decoder`] reads every version from 1 to Redis' 14 and Valkey's 81, every type and every encoding in them, in constant
-//! memory: a hash of a hundred million fields needs no more than one of ten. [`Head`] reads only what stands before the keys.
+//! memory: a hash of a hundred million fields needs no more than one of ten.
 //!
 //! A key comes as [`Item::Key`], its elements, [`Item::KeyEnd`]:
 //!
@@ -29,7 +29,6 @@ mod crc64;
 mod decoder;
 mod error;
 mod flow;
-mod head;
 mod item;
 mod kind;
 mod packed;
@@ -43,7 +42,6 @@ mod wire;
 pub use crc64::Crc64;
 pub use decoder::{Decoder, Poll};
 pub use error::{RdbError, RdbErrorKind};
-pub use head::Head;
 pub use item::{Checksum, Entry, Format, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
 
 /// The longest string in bytes that a [`Decoder`] hands out whole. Longer ones come in pieces.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use memchr::memmem;
 use thiserror::Error;
 
+use crate::rdb::{Decoder, Item, Role, Text};
 use crate::resp::{CommandParser, Status};
 use crate::{ProtocolError, ReplicationId};
 
@@ -39,7 +40,7 @@ impl Recording {
         let header = take_line(&mut rest).and_then(|line| line.strip_prefix(b"$"));
         let header = header.ok_or(RecordingError::NoSnapshot { at: header_at })?;
         let (snapshot, stream) = match header.strip_prefix(b"EOF:") {
-            Some(mark) if mark.len() == 40 => memmem::find(rest, mark)
+            Some(mark) if mark.len() == 40 => snapshot_length(rest, mark)
                 .map(|found| (rest.get(..found).unwrap_or_default(), rest.get(found + 40..).unwrap_or_default())),
             _ => decimal(header).and_then(|length| rest.split_at_checked(usize::try_from(length).ok()?)),
         }
@@ -125,6 +126,23 @@ impl Recording {
     }
 }
 
+/// Where the snapshot ends that stands before this mark. A value may hold the mark, so it is found by the snapshot's structure; by the
+/// mark alone only where the structure is not known.
+fn snapshot_length(bytes: &[u8], mark: &[u8]) -> Option<usize> {
+    let mut decoder = Decoder::new().any_version().skip_damaged().without_checksum();
+    let mut rest = bytes;
+    loop {
+        match decoder.next(&mut rest) {
+            Ok(Status::Complete(_)) => {}
+            Ok(Status::Incomplete { needed: 0 }) => {
+                return rest.starts_with(mark).then_some(bytes.len() - rest.len());
+            }
+            Ok(Status::Incomplete { .. }) => return None,
+            Err(_) => return memmem::find(bytes, mark),
+        }
+    }
+}
+
 /// The mark around a snapshot whose length is not told beforehand: 40 digits that differ each time and are not in the snapshot.
 pub(crate) fn mark_for(snapshot: &[u8]) -> [u8; 40] {
     let random = RandomState::new();
@@ -181,18 +199,21 @@ fn full_resync(line: &[u8]) -> Option<(ReplicationId, u64)> {
     Some((ReplicationId::from_bytes(id)?, offset))
 }
 
-/// The number in the snapshot's field `repl-stream-db`, in any of the ways an RDB file writes a small number.
+/// The number in the snapshot's field `repl-stream-db`.
 fn selected_database(snapshot: &[u8]) -> u32 {
-    const FIELD: &[u8] = b"\xfa\x0erepl-stream-db";
-    let value = memmem::find(snapshot, FIELD).and_then(|at| snapshot.get(at + FIELD.len()..)).unwrap_or_default();
-    let number = match *value {
-        [0xc0, byte, ..] => Some(u64::from(byte)),
-        [0xc1, low, high, ..] => Some(u64::from(u16::from_le_bytes([low, high]))),
-        [0xc2, a, b, c, d, ..] => Some(u64::from(u32::from_le_bytes([a, b, c, d]))),
-        [length @ 1..=10, ref text @ ..] => text.get(..usize::from(length)).and_then(decimal),
-        _ => None,
-    };
-    number.and_then(|db| u32::try_from(db).ok()).unwrap_or(0)
+    let mut decoder = Decoder::new().any_version().without_checksum();
+    let (mut rest, mut is_it) = (snapshot, false);
+    while let Ok(Status::Complete(item)) = decoder.next(&mut rest) {
+        match item {
+            Item::Text(Text { role: Role::AuxName, bytes, .. }) => is_it = bytes == b"repl-stream-db",
+            Item::Text(Text { role: Role::AuxValue, bytes, .. }) if is_it => {
+                return decimal(bytes).and_then(|db| u32::try_from(db).ok()).unwrap_or(0);
+            }
+            Item::Key(_) => break,
+            _ => {}
+        }
+    }
+    0
 }
 
 fn skip_newlines(bytes: &[u8]) -> &[u8] {

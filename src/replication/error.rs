@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::ProtocolError;
 use crate::excerpt::Excerpt;
+use crate::rdb::RdbError;
 use crate::replication::{Gap, Why};
 
 /// Why a session is over. Final: a session that has given one gives it again at every later call.
@@ -70,6 +71,17 @@ pub enum SessionError {
     SnapshotNotEmpty {
         /// The largest size taken for empty.
         limit: u64,
+    },
+    /// What came as a snapshot is not one that a server would write, or, where items were asked for, holds what is not known here.
+    #[error("in the snapshot: {0}")]
+    Snapshot(RdbError),
+    /// A snapshot is at its end, but what frames it is not.
+    #[error("the snapshot is whole after {ended_at} bytes, but {expected}")]
+    SnapshotFrame {
+        /// The bytes of the snapshot.
+        ended_at: u64,
+        /// What the frame should have been.
+        expected: &'static str,
     },
     /// User, password or both are too long to send.
     #[error(

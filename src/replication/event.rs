@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::excerpt::Excerpt;
+use crate::rdb::Item;
 use crate::replication::{Lineage, Position, ReplicationId};
 use crate::resp::{Command, Part};
 
@@ -20,6 +21,9 @@ pub enum Event<'a> {
     SnapshotBegin(SnapshotBegin),
     /// The next bytes of the snapshot, an RDB file without frame or mark.
     SnapshotBytes(&'a [u8]),
+    /// What stands next in the snapshot, where [`SnapshotForm::Items`](crate::SnapshotForm::Items) was asked for: a key, an element, and
+    /// so on. Void if no [`Event::SnapshotEnd`] comes.
+    SnapshotItem(Item<'a>),
     /// The snapshot is whole; the stream follows without a gap.
     SnapshotEnd(SnapshotEnd),
     /// A command as the primary replicates it.

@@ -17,6 +17,6 @@ pub use event::{
     Attached, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Method, Role, Server, ServerKind,
     SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart, Why,
 };
-pub use options::{Ack, Credentials, Label, OnGap, Options, Start};
+pub use options::{Ack, Credentials, Label, OnGap, Options, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use session::{Closed, Heartbeat, Progress, Session};

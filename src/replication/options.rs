@@ -35,6 +35,11 @@ pub struct Options {
     /// default: every command comes whole, up to [`Limits::command`]. With parts, that limit is at least 2 KiB, so that SELECT, MULTI
     /// and EXEC come whole.
     pub parts: Option<u64>,
+    /// How a snapshot is handed out. Default: as the bytes it consists of.
+    pub snapshot: SnapshotForm,
+    /// Whether items may also be had from a snapshot that is of a version from the future or holds broken values: what can be passed
+    /// over is, and comes as [`Item::Skipped`](crate::rdb::Item::Skipped). Default no: such a snapshot is an error.
+    pub lenient: bool,
     /// How the primary shows us in INFO and ROLE. Default `redtail.invalid`.
     pub label: Label,
     /// The port the primary shows for us. Default: none is announced.
@@ -62,6 +67,8 @@ impl Default for Options {
             single_link: false,
             control: false,
             parts: None,
+            snapshot: SnapshotForm::Bytes,
+            lenient: false,
             label: Label::DEFAULT,
             listening_port: None,
             backoff: Backoff::default(),
@@ -91,6 +98,21 @@ pub enum Start {
     /// With the old SYNC: the whole data set, then the writes. There is no position and no resuming; offsets count the bytes after the
     /// snapshot. For servers that know no PSYNC.
     Sync,
+}
+
+/// How a snapshot is handed out.
+///
+/// In either form it is walked by its structure while it passes, so that no value in it can be taken for its end, and its checksum is
+/// verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SnapshotForm {
+    /// As [`Event::SnapshotBytes`](crate::Event::SnapshotBytes): the bytes of an RDB file, in pieces. What a later server may write is
+    /// handed on like all else; behind it only the frame tells where the snapshot ends.
+    #[default]
+    Bytes,
+    /// As [`Event::SnapshotItem`](crate::Event::SnapshotItem): keys and their elements, as [`rdb::Decoder`](crate::rdb::Decoder) finds
+    /// them. The caller's buffer must come to hold [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) bytes.
+    Items,
 }
 
 /// What to do when history was lost. The gap itself is always delivered as an event.

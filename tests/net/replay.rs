@@ -97,6 +97,16 @@ fn a_recording_with_a_mark_is_read_as_well_and_ends_with_a_whole_command() {
 }
 
 #[test]
+fn a_value_that_holds_the_mark_is_part_of_the_snapshot() {
+    let mark = "0123456789".repeat(4);
+    let head = format!("+FULLRESYNC {ID} 0\r\n$EOF:{mark}\r\n");
+    let snapshot = [b"REDIS0003\xfe\0\0\x01k\x28", mark.as_bytes(), b"\xff"].concat();
+    let bytes = [head.as_bytes(), &snapshot, mark.as_bytes(), STREAM].concat();
+    let recording = Recording::parse(&bytes).unwrap();
+    assert_eq!((recording.snapshot(), recording.stream()), (snapshot.as_slice(), STREAM));
+}
+
+#[test]
 fn what_is_no_recording_says_what_is_missing() {
     let head = format!("+FULLRESYNC {ID} 0\r\n");
     let parse = |rest: &str| Recording::parse(format!("{head}{rest}").as_bytes()).map(|_| ());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::test_runner::{Config, TestRunner};
-use redtail::rdb::{Decoder, Head};
+use redtail::rdb::Decoder;
 use serde_json::Value;
 
 use crate::oracle;
@@ -110,24 +110,6 @@ fn random_cuts_change_nothing() {
                 Ok(())
             })
             .unwrap();
-    }
-}
-
-#[test]
-fn the_head_agrees() {
-    for snapshot in all() {
-        let mut head = Head::new();
-        head.read(&snapshot.bytes);
-        assert!(head.is_rdb(), "{}", snapshot.name);
-        let (seen, _) = run(&snapshot.bytes, &[]);
-        let aux = |name: &[u8]| {
-            let at = seen.iter().position(|seen| matches!(seen, Seen::Text(_, text) if text == name))?;
-            let Seen::Text(_, value) = &seen[at + 1] else { panic!("a value") };
-            Some(String::from_utf8(value.clone()).unwrap())
-        };
-        assert_eq!(head.stream_db().map(|db| db.to_string()), aux(b"repl-stream-db"), "{}", snapshot.name);
-        assert_eq!(head.redis_version().map(|text| text.to_string()), aux(b"redis-ver"));
-        assert_eq!(head.valkey_version().map(|text| text.to_string()), aux(b"valkey-ver"));
     }
 }
 

@@ -10,6 +10,9 @@ const OTHER: &str = "36c5b256fc563b711ac7b6ff2e615bab7d161378";
 const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
 
 /// A snapshot with nothing in it but where the stream goes on, as `rdb-filter-only ""` gives it.
+/// A snapshot of the days before checksums.
+const SMALLEST: &[u8] = b"REDIS0001\xff";
+
 fn empty_snapshot(db: u8) -> Vec<u8> {
     [b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x0erepl-stream-db\xc0" as &[u8], &[db], b"\xff\0\0\0\0\0\0\0\0"]
         .concat()
@@ -249,13 +252,13 @@ fn the_old_sync() {
             ("REPLCONF ip-address redtail.invalid", b"-ERR unknown command 'REPLCONF'\r\n"),
             ("INFO", &replication_info(0, 0, 0)),
             ("REPLCONF capa eof", b"-ERR Unrecognized REPLCONF option: capa\r\n"),
-            ("SYNC", b"\n\n$3\r\nabc*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"),
+            ("SYNC", b"\n\n$10\r\nREDIS0001\xff*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"),
         ],
     );
     let seen = shell.events();
     assert!(matches!(&seen[1], Seen::Other(text) if text.contains("method: Sync, replid: None")), "{seen:?}");
     assert!(matches!(&seen[2], Seen::Other(text) if text.starts_with("SnapshotBegin")));
-    assert_eq!(seen[3], Seen::Snapshot(b"abc".to_vec()));
+    assert_eq!(seen[3], Seen::Snapshot(SMALLEST.to_vec()));
     assert!(matches!(seen[5], Seen::Command { offset: 21, position: None, .. }), "{seen:?}");
 }
 
@@ -357,11 +360,11 @@ fn lost_history_takes_a_snapshot_where_that_was_chosen() {
     // No filter is set: the snapshot that a refusal brings is the one that is wanted.
     to_psync(&mut shell, &replication_info(1, 100, 2000), None);
     shell.sent();
-    shell.arrive(format!("+FULLRESYNC {ID} 2000\r\n$3\r\nabc").as_bytes());
+    shell.arrive(&[format!("+FULLRESYNC {ID} 2000\r\n$10\r\n").as_bytes(), SMALLEST].concat());
     let seen = shell.events();
     assert!(matches!(&seen[0], Seen::Other(text) if text.starts_with("Gap(")), "{seen:?}");
     assert!(matches!(&seen[1], Seen::Other(text) if text.contains("method: Full")), "{seen:?}");
-    assert_eq!(seen[3], Seen::Snapshot(b"abc".to_vec()));
+    assert_eq!(seen[3], Seen::Snapshot(SMALLEST.to_vec()));
 }
 
 #[test]

@@ -187,6 +187,8 @@ fn a_snapshot_that_should_be_empty_and_is_not() {
     }
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
     shell.arrive(format!("+FULLRESYNC {ID} 1\r\n$2000000\r\n").as_bytes());
+    // One key with a long value.
+    shell.arrive(b"REDIS0011\xfe\0\0\x01k\x80\0\x1d\0\0");
     for _ in 0..200 {
         shell.arrive(&[0; 8192]);
     }
@@ -201,10 +203,12 @@ fn a_mark_that_never_comes_is_a_snapshot_that_broke_off() {
         shell.arrive(reply);
     }
     shell.arrive(format!("+FULLRESYNC {ID} 1\r\n$EOF:{}\r\n", "m".repeat(40)).as_bytes());
-    shell.arrive(&[7; 100_000]);
+    let snapshot = [&b"REDIS0003\xfe\0\0\x01k\x50\0"[..], &[7; 4096], b"\xff"].concat();
+    shell.arrive(&snapshot);
     shell.arrive(&[b'm'; 39]);
     shell.close(Closed::ByPeer);
-    assert!(matches!(failure(&mut shell), SessionError::SnapshotBroken { received: 100_000, .. }));
+    let received = snapshot.len() as u64;
+    assert!(matches!(failure(&mut shell), SessionError::SnapshotBroken { received: found, .. } if found == received));
 }
 
 /// Pieces of what servers send, so that random input gets past the first byte.

@@ -245,7 +245,7 @@ fn a_snapshot_is_asked_for_again_where_that_was_chosen() {
     assert!(matches!(shell.events().pop(), Some(Seen::Reconnect(_))));
     shell.connect();
     assert_eq!(handshake(&mut shell), u64::MAX, "PSYNC ? -1");
-    shell.arrive(format!("+FULLRESYNC {ID} 9\r\n$3\r\nabc*1\r\n$4\r\nping\r\n").as_bytes());
+    shell.arrive(&[format!("+FULLRESYNC {ID} 9\r\n").as_bytes(), b"$10\r\nREDIS0001\xff*1\r\n$4\r\nping\r\n"].concat());
     let seen = shell.events();
     assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("SnapshotBegin"))), "{seen:?}");
     assert_eq!(shell.session.position().unwrap().offset, 23);
@@ -261,7 +261,7 @@ fn a_stream_from_sync_cannot_be_resumed() {
             _ => shell.arrive(b"+OK\r\n"),
         }
     }
-    shell.arrive(b"$3\r\nabc*1\r\n$4\r\nping\r\n");
+    shell.arrive(b"$10\r\nREDIS0001\xff*1\r\n$4\r\nping\r\n");
     shell.close(Closed::ByPeer);
     assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::NotResumable(Why::Closed)))));
 }

@@ -11,3 +11,4 @@ mod hostile;
 mod loss;
 mod model;
 mod shell;
+mod snapshots;

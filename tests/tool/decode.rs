@@ -293,7 +293,7 @@ fn a_full_disk_is_an_error() {
 
 #[test]
 fn the_offset_counts_after_sync_too() {
-    let recording = [b"$3\r\nabc".as_slice(), &commands(&["SET k v"])].concat();
+    let recording = [b"$10\r\nREDIS0001\xff".as_slice(), &commands(&["SET k v"])].concat();
     let ran = run_on(&["decode", "--offset", "1000"], &recording).ok();
     assert_eq!(ran.text(), "1027 [?] \"SET\" \"k\" \"v\"\n");
 }

@@ -10,7 +10,7 @@ use crate::replication::info::{self, Info};
 use crate::replication::reply::{Asked, judge};
 use crate::replication::{
     Attached, ForkReason, Forking, Gap, Lineage, Method, OnGap, Position, ReplicationId, SessionError, SnapshotBegin,
-    SnapshotEnd, Stage, Start, Why,
+    SnapshotEnd, SnapshotForm, Stage, Start, Why,
 };
 use crate::{Byte, ProtocolError, ProtocolErrorKind};
 
@@ -332,7 +332,7 @@ impl Session {
     fn announce(&mut self, method: Method) {
         self.ever_attached = true;
         let stream = &self.stream;
-        let head = self.snapshot.head();
+        let told = self.snapshot.told();
         let server = self.handshake.server();
         let attached = Attached {
             method,
@@ -342,7 +342,7 @@ impl Session {
             db: stream.db,
             position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
             server: server.or_else(|| match method {
-                Method::Filtered => info::server(head.redis_version(), head.valkey_version()),
+                Method::Filtered => info::server(told.redis_version, told.valkey_version),
                 _ => None,
             }),
             role: self.handshake.info().and_then(|info| info.role),
@@ -374,7 +374,11 @@ impl Session {
             return self.fail(self.broken(Stage::SnapshotHeader, kind));
         };
         self.consume(used);
-        self.snapshot = Snapshot::new(framing);
+        let form = match purpose {
+            Purpose::Deliver => self.options.snapshot,
+            Purpose::Learn { .. } => SnapshotForm::Bytes,
+        };
+        self.snapshot = Snapshot::new(framing, form, self.options.lenient);
         self.phase = Phase::Snapshot(purpose);
         if matches!(purpose, Purpose::Deliver) {
             self.queue.push(Queued::SnapshotBegin(SnapshotBegin {
@@ -389,6 +393,17 @@ impl Session {
     pub(super) fn read_snapshot(&mut self, purpose: Purpose, unread: &[u8], now_ms: u64) -> Turn {
         match self.snapshot.next(unread) {
             Next::Need(needed) => Turn::Wait(needed),
+            Next::Broken(error) => self.fail(error),
+            Next::Passed(count) => {
+                self.consume(count);
+                Turn::Again
+            }
+            Next::Item(count) => {
+                let start = self.consumed;
+                self.consume(count);
+                self.current = Current::SnapshotItem { start };
+                Turn::Event
+            }
             Next::Data(count) => {
                 let start = self.consumed;
                 self.consume(count);
@@ -405,7 +420,7 @@ impl Session {
             }
             Next::End(frame) => {
                 self.consume(frame);
-                self.stream.select(self.snapshot.head().stream_db());
+                self.stream.select(self.snapshot.told().stream_db);
                 self.awaits_first_byte = frame > 0;
                 if let (Purpose::Learn { gap: Some(from) }, Some(to)) = (purpose, self.stream.position()) {
                     self.gap(from, to);

@@ -17,7 +17,9 @@ use self::queue::{Queue, Queued};
 use self::snapshot::{Framing, Snapshot};
 use self::stream::{Found, Looked, Stream};
 use crate::excerpt::Excerpt;
-use crate::replication::{Ack, Credentials, Event, Idle, Options, Position, SessionError, Stage, Start, Why};
+use crate::replication::{
+    Ack, Credentials, Event, Idle, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
+};
 
 /// One follower's conversation with its primary, over one link after another.
 ///
@@ -156,6 +158,7 @@ enum Current {
     Nothing,
     Queued(Queued),
     SnapshotBytes { start: usize, end: usize },
+    SnapshotItem { start: usize },
     Stream(Found),
 }
 
@@ -177,7 +180,7 @@ impl Session {
             phase: Phase::Offline,
             handshake: Handshake::new(),
             stream: Stream::new(&options, None, 0, None),
-            snapshot: Snapshot::new(Framing::Length(0)),
+            snapshot: Snapshot::new(Framing::Length(0), SnapshotForm::Bytes, false),
             outbox: Outbox::EMPTY,
             queue: Queue::EMPTY,
             current: Current::Nothing,
@@ -327,9 +330,13 @@ impl Session {
     /// The event that [`poll`](Self::poll) found in `input`, which must be the same bytes.
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
-            Current::Nothing => Event::Idle(Idle { position: self.position() }),
+            Current::Nothing => self.idle(),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
+            Current::SnapshotItem { start } => self
+                .snapshot
+                .item(input.get(start..).unwrap_or_default())
+                .map_or_else(|| self.idle(), Event::SnapshotItem),
             Current::Stream(found) => self.stream.event(found, input, self.received_ms),
         }
     }
@@ -455,6 +462,10 @@ impl Session {
             Heard::Refusal { verdict, words } => self.refused(verdict, words),
             Heard::Broken(error) => self.fail(error),
         }
+    }
+
+    fn idle(&self) -> Event<'_> {
+        Event::Idle(Idle { position: self.position() })
     }
 
     /// Bytes of the stream have come.

@@ -2,7 +2,9 @@
 
 use memchr::memmem;
 
-use crate::rdb::Head;
+use crate::excerpt::Excerpt;
+use crate::rdb::{Decoder, Item, Poll, RdbErrorKind, Role, Text};
+use crate::replication::{SessionError, SnapshotForm};
 
 /// How the primary frames a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +35,16 @@ impl Framing {
     }
 }
 
-/// A snapshot on its way: tells data from what follows it.
+/// A snapshot on its way: walked by its structure, so that nothing in its data can be taken for its end.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     framing: Framing,
-    head: Head,
+    form: SnapshotForm,
+    decoder: Decoder,
+    told: Told,
     received: u64,
-    /// The last bytes of the data, newest last: at a true end they are the end opcode and the checksum.
-    tail: [u8; TRAILER_LENGTH],
+    /// What no decoder of today knows came, so that only the frame tells the end. Never where items are handed out.
+    blind: Option<Tail>,
 }
 
 /// What the next bytes of a snapshot are.
@@ -48,19 +52,31 @@ pub(super) struct Snapshot {
 pub(super) enum Next {
     /// So many bytes of data.
     Data(usize),
+    /// So many bytes of data that are part of no item, or of one that is not whole yet.
+    Passed(usize),
+    /// So many bytes of data, and the item that stands in them.
+    Item(usize),
     /// The end: so many bytes of frame (the mark), then the stream.
     End(usize),
     /// Not known before so many further bytes.
     Need(usize),
+    /// No snapshot, or not one that fits its frame.
+    Broken(SessionError),
 }
 
 impl Snapshot {
-    pub(super) const fn new(framing: Framing) -> Self {
-        Self { framing, head: Head::new(), received: 0, tail: [0; TRAILER_LENGTH] }
+    pub(super) const fn new(framing: Framing, form: SnapshotForm, lenient: bool) -> Self {
+        let decoder = match form {
+            // Whoever takes the bytes may know more than this decoder does.
+            SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
+            SnapshotForm::Items if lenient => Decoder::new().any_version().skip_damaged(),
+            SnapshotForm::Items => Decoder::new(),
+        };
+        Self { framing, form, decoder, told: Told::NOTHING, received: 0, blind: None }
     }
 
-    pub(super) const fn head(&self) -> &Head {
-        &self.head
+    pub(super) const fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Bytes of data so far.
@@ -75,23 +91,108 @@ impl Snapshot {
         }
     }
 
+    /// The item that was found last, in the bytes that were shown then.
+    pub(super) fn item<'a>(&'a self, input: &'a [u8]) -> Option<Item<'a>> {
+        self.decoder.item(input)
+    }
+
     /// What `input`, the unread bytes, begins with. Data is counted as read.
     pub(super) fn next(&mut self, input: &[u8]) -> Next {
-        let next = match self.framing {
+        let data = match self.framing {
             Framing::Length(length) => {
-                let left = length - self.received;
-                match usize::try_from(left).unwrap_or(usize::MAX).min(input.len()) {
-                    _ if left == 0 => Next::End(0),
-                    0 => Next::Need(1),
-                    here => Next::Data(here),
-                }
+                let left = usize::try_from(length - self.received).unwrap_or(usize::MAX);
+                input.get(..left).unwrap_or(input)
             }
-            Framing::Mark(mark) => self.until_mark(input, &mark),
+            Framing::Mark(_) => input,
         };
-        if let Next::Data(count) = next {
-            self.data(input.get(..count).unwrap_or_default());
+        let next = if self.blind.is_some() { self.next_blind(data) } else { self.walk(data) };
+        if let Next::Data(count) | Next::Item(count) | Next::Passed(count) = next {
+            self.received += count as u64;
+            if let Some(tail) = &mut self.blind {
+                tail.append(data.get(..count).unwrap_or_default());
+            }
         }
         next
+    }
+
+    fn walk(&mut self, data: &[u8]) -> Next {
+        let mut used = 0;
+        loop {
+            let rest = data.get(used..).unwrap_or_default();
+            match self.decoder.poll(rest) {
+                Ok(poll @ Poll::Complete { .. }) => {
+                    if let Some(Item::Text(text)) = self.decoder.item(rest) {
+                        self.told.text(&text);
+                    }
+                    used += poll.used();
+                    if self.form == SnapshotForm::Items {
+                        return Next::Item(used);
+                    }
+                }
+                Ok(poll @ Poll::Incomplete { needed, .. }) => {
+                    used += poll.used();
+                    return match used {
+                        0 if self.decoder.is_over() => self.end(data),
+                        0 if self.is_cut_off(data, needed) => self.broken(),
+                        0 => Next::Need(needed),
+                        _ if self.form == SnapshotForm::Items => Next::Passed(used),
+                        _ => Next::Data(used),
+                    };
+                }
+                Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
+                    self.blind = Some(Tail::NONE);
+                    return if used > 0 { Next::Data(used) } else { self.next_blind(data) };
+                }
+                Err(error) => {
+                    return if used > 0 { Next::Data(used) } else { Next::Broken(SessionError::Snapshot(error)) };
+                }
+            }
+        }
+    }
+
+    /// The structure is at its end: so must the frame be.
+    fn end(&self, data: &[u8]) -> Next {
+        match self.framing {
+            Framing::Length(length) if length > self.received => Next::Broken(SessionError::SnapshotFrame {
+                ended_at: self.received,
+                expected: "its frame announces a greater length",
+            }),
+            Framing::Length(_) => Next::End(0),
+            Framing::Mark(mark) => match data.get(..MARK_LENGTH) {
+                Some(found) if found == mark => Next::End(MARK_LENGTH),
+                None if mark.starts_with(data) => Next::Need(MARK_LENGTH - data.len()),
+                _ => Next::Broken(SessionError::SnapshotFrame {
+                    ended_at: self.received,
+                    expected: "its mark does not follow",
+                }),
+            },
+        }
+    }
+
+    /// The structure asks for more than the frame has left.
+    fn is_cut_off(&self, data: &[u8], needed: usize) -> bool {
+        match self.framing {
+            Framing::Length(length) => length - self.received < (data.len() as u64).saturating_add(needed as u64),
+            Framing::Mark(_) => false,
+        }
+    }
+
+    fn broken(&self) -> Next {
+        match self.decoder.finish() {
+            Err(error) => Next::Broken(SessionError::Snapshot(error)),
+            Ok(()) => Next::Need(1),
+        }
+    }
+
+    // ---- without its structure ------------------------------------------------------------------------------------
+
+    fn next_blind(&self, data: &[u8]) -> Next {
+        match self.framing {
+            Framing::Length(length) if length == self.received => Next::End(0),
+            Framing::Length(_) if data.is_empty() => Next::Need(1),
+            Framing::Length(_) => Next::Data(data.len()),
+            Framing::Mark(mark) => self.until_mark(data, &mark),
+        }
     }
 
     fn until_mark(&self, input: &[u8], mark: &[u8; MARK_LENGTH]) -> Next {
@@ -99,7 +200,7 @@ impl Snapshot {
             return Next::Need(1);
         }
         match memmem::find(input, mark) {
-            Some(0) if self.may_end() => Next::End(MARK_LENGTH),
+            Some(0) if self.blind.is_some_and(|tail| tail.may_be_the_end()) => Next::End(MARK_LENGTH),
             // The mark's bytes inside the data: a value may hold them, since one server process uses one mark for all its syncs.
             Some(0) => Next::Data(1),
             Some(data) => Next::Data(data),
@@ -109,21 +210,67 @@ impl Snapshot {
             }
         }
     }
+}
 
-    /// Every snapshot that is sent with a mark ends with the end opcode and eight bytes of checksum (RDB 5 and later).
-    fn may_end(&self) -> bool {
-        !self.head.is_rdb() || self.tail.first() == Some(&OPCODE_END)
-    }
+/// The last bytes of the data, newest last: every snapshot that is sent with a mark ends with the end opcode and eight bytes of
+/// checksum (RDB 5 and later).
+#[derive(Debug, Clone, Copy)]
+struct Tail([u8; TRAILER_LENGTH]);
 
-    fn data(&mut self, data: &[u8]) {
-        self.head.read(data);
-        self.received += data.len() as u64;
+impl Tail {
+    const NONE: Self = Self([0; TRAILER_LENGTH]);
+
+    fn append(&mut self, data: &[u8]) {
         let newest = data.get(data.len().saturating_sub(TRAILER_LENGTH)..).unwrap_or_default();
-        self.tail.rotate_left(newest.len());
-        if let Some(place) = self.tail.get_mut(TRAILER_LENGTH - newest.len()..) {
+        self.0.rotate_left(newest.len());
+        if let Some(place) = self.0.get_mut(TRAILER_LENGTH - newest.len()..) {
             place.copy_from_slice(newest);
         }
     }
+
+    fn may_be_the_end(&self) -> bool {
+        self.0.first() == Some(&OPCODE_END)
+    }
+}
+
+/// What the auxiliary fields of a snapshot tell a follower.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    field: Excerpt<16>,
+    /// The database selected where the stream goes on (`repl-stream-db`).
+    pub(super) stream_db: Option<u32>,
+    /// The version of the Redis server that wrote it.
+    pub(super) redis_version: Option<Excerpt<24>>,
+    /// The version of the Valkey server that wrote it.
+    pub(super) valkey_version: Option<Excerpt<24>>,
+}
+
+impl Told {
+    const NOTHING: Self = Self { field: Excerpt::EMPTY, stream_db: None, redis_version: None, valkey_version: None };
+
+    fn text(&mut self, text: &Text<'_>) {
+        match text.role {
+            Role::AuxName if text.is_whole() => self.field = Excerpt::new(text.bytes),
+            Role::AuxName => self.field = Excerpt::EMPTY,
+            Role::AuxValue => match self.field.as_bytes() {
+                b"repl-stream-db" => {
+                    self.stream_db = core::str::from_utf8(text.bytes).ok().and_then(|text| text.parse().ok());
+                }
+                b"redis-ver" => self.redis_version = Some(Excerpt::new(text.bytes)),
+                b"valkey-ver" => self.valkey_version = Some(Excerpt::new(text.bytes)),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+/// What a later server may write, as against what none would.
+const fn is_unknown(kind: RdbErrorKind) -> bool {
+    matches!(
+        kind,
+        RdbErrorKind::UnknownNumber { .. } | RdbErrorKind::UnknownEncoding { .. } | RdbErrorKind::Refused { .. }
+    )
 }
 
 /// The length of the longest end of `input` with which `mark` begins.
@@ -140,28 +287,52 @@ mod tests {
 
     const MARK: &[u8; 40] = b"398c1a683d14df9f2e290fd53a6174729509e866";
 
-    /// Feeds `pieces` as they arrive; gives the data and what is left after the end.
-    fn run(framing: Framing, pieces: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>) {
-        let mut snapshot = Snapshot::new(framing);
-        let (mut unread, mut data) = (Vec::new(), Vec::new());
+    /// What a snapshot gives, shown `pieces` as they arrive: its data, its items, and what is left after the end or why there is none.
+    struct Run {
+        data: Vec<u8>,
+        items: Vec<String>,
+        rest: Result<Option<Vec<u8>>, SessionError>,
+    }
+
+    fn run(framing: Framing, form: SnapshotForm, pieces: &[&[u8]]) -> Run {
+        let mut snapshot = Snapshot::new(framing, form, false);
+        let (mut unread, mut data, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for piece in pieces {
             unread.extend_from_slice(piece);
             loop {
                 match snapshot.next(&unread) {
-                    Next::Data(count) => data.extend(unread.drain(..count)),
-                    Next::End(count) => return (data, Some(unread.split_off(count))),
+                    Next::Data(count) => {
+                        assert!(count > 0);
+                        data.extend(unread.drain(..count));
+                    }
+                    Next::Passed(count) => data.extend(unread.drain(..count)),
+                    Next::Item(count) => {
+                        items.push(format!("{:?}", snapshot.item(&unread).unwrap()));
+                        data.extend(unread.drain(..count));
+                    }
+                    Next::End(count) => return Run { data, items, rest: Ok(Some(unread.split_off(count))) },
                     Next::Need(count) => {
                         assert!(count > 0);
                         break;
                     }
+                    Next::Broken(error) => return Run { data, items, rest: Err(error) },
                 }
             }
         }
-        (data, None)
+        assert_eq!(snapshot.received(), data.len() as u64);
+        Run { data, items, rest: Ok(None) }
     }
 
+    const FORMS: [SnapshotForm; 2] = [SnapshotForm::Bytes, SnapshotForm::Items];
+
+    /// One key `k` with this string, and the checksum of a server that computes none.
     fn snapshot(value: &[u8]) -> Vec<u8> {
-        [b"REDIS0010\xfa\x03abc\x01d\x00\x01k", &[value.len() as u8][..], value, b"\xff12345678"].concat()
+        [b"REDIS0010\xfa\x03abc\x01d\xfe\0\0\x01k", &[value.len() as u8][..], value, b"\xff\0\0\0\0\0\0\0\0"].concat()
+    }
+
+    /// The same with a key of a type that is not known, behind which only the frame tells the end.
+    fn unknown(value: &[u8]) -> Vec<u8> {
+        [b"REDIS0099\xfe\0\xc8", value, b"\xff12345678"].concat()
     }
 
     #[test]
@@ -175,39 +346,123 @@ mod tests {
 
     #[test]
     fn a_mark_split_anywhere_is_found_and_what_follows_is_kept() {
-        let rdb = snapshot(b"value");
-        let bytes = [&rdb[..], MARK, b"*1\r\n"].concat();
-        for first in 0..bytes.len() {
-            for second in first..bytes.len() {
-                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
-                let (data, rest) = run(Framing::Mark(*MARK), &pieces);
-                assert_eq!(data, rdb);
-                let seen = if second >= rdb.len() + 40 { second - rdb.len() - 40 } else { 4 };
-                assert!(rest.unwrap().len() <= 4.max(seen));
+        for rdb in [snapshot(b"value"), unknown(b"value")] {
+            let bytes = [&rdb[..], MARK, b"*1\r\n"].concat();
+            for first in 0..bytes.len() {
+                for second in first..bytes.len() {
+                    let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                    let ran = run(Framing::Mark(*MARK), SnapshotForm::Bytes, &pieces);
+                    assert_eq!(ran.data, rdb);
+                    let seen = if second >= rdb.len() + 40 { second - rdb.len() - 40 } else { 4 };
+                    assert!(ran.rest.unwrap().unwrap().len() <= 4.max(seen));
+                }
             }
         }
     }
 
     #[test]
-    fn a_mark_inside_a_value_does_not_end_it() {
-        let rdb = snapshot(MARK);
-        let bytes = [&rdb[..], MARK].concat();
-        for cut in 0..bytes.len() {
-            let (data, rest) = run(Framing::Mark(*MARK), &[&bytes[..cut], &bytes[cut..]]);
-            assert_eq!((data, rest), (rdb.clone(), Some(Vec::new())), "cut at {cut}");
+    fn no_value_can_be_taken_for_the_end() {
+        // The mark alone; and all that could stand before and behind a true end.
+        for value in [MARK.to_vec(), [b"\xff12345678", &MARK[..], b"*1\r\n$4\r\nPING\r\n"].concat()] {
+            let rdb = snapshot(&value);
+            let bytes = [&rdb[..], MARK].concat();
+            for form in FORMS {
+                for cut in 0..bytes.len() {
+                    let ran = run(Framing::Mark(*MARK), form, &[&bytes[..cut], &bytes[cut..]]);
+                    assert_eq!((ran.data, ran.rest), (rdb.clone(), Ok(Some(Vec::new()))), "{form:?}, cut at {cut}");
+                }
+            }
         }
     }
 
     #[test]
-    fn a_mark_that_never_comes_is_only_data() {
-        let (data, rest) = run(Framing::Mark(*MARK), &[&snapshot(b"value"), &MARK[..39]]);
-        assert_eq!((data, rest), (snapshot(b"value"), None));
+    fn behind_what_is_not_known_the_mark_needs_the_end_opcode_before_it() {
+        let rdb = unknown(MARK);
+        let bytes = [&rdb[..], MARK].concat();
+        for cut in 0..bytes.len() {
+            let ran = run(Framing::Mark(*MARK), SnapshotForm::Bytes, &[&bytes[..cut], &bytes[cut..]]);
+            assert_eq!((ran.data, ran.rest), (rdb.clone(), Ok(Some(Vec::new()))), "cut at {cut}");
+        }
+        let ran = run(Framing::Length(rdb.len() as u64), SnapshotForm::Bytes, &[&bytes]);
+        assert_eq!((ran.data, ran.rest), (rdb, Ok(Some(MARK.to_vec()))));
+    }
+
+    #[test]
+    fn items_need_a_snapshot_that_is_known() {
+        let ran = run(Framing::Mark(*MARK), SnapshotForm::Items, &[&unknown(b"value")]);
+        let Err(SessionError::Snapshot(error)) = ran.rest else { panic!("an error") };
+        assert!(matches!(error.kind, RdbErrorKind::UnknownVersion(_)), "{error}");
+    }
+
+    #[test]
+    fn items_are_those_of_the_data() {
+        let ran = run(Framing::Mark(*MARK), SnapshotForm::Items, &[&[&snapshot(b"value")[..], MARK].concat()]);
+        let items = ran.items.join("\n");
+        for expected in
+            ["AuxName \"abc\"", "AuxValue \"d\"", "KeyName \"k\"", "Value \"value\"", "KeyEnd", "End(Absent)"]
+        {
+            assert!(items.contains(expected), "{expected} in {items}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_goes_on_waits() {
+        for form in FORMS {
+            let ran = run(Framing::Mark(*MARK), form, &[&snapshot(b"value"), &MARK[..39]]);
+            assert_eq!((ran.data, ran.rest), (snapshot(b"value"), Ok(None)));
+            let ran = run(Framing::Length(1000), form, &[&snapshot(b"value")[..20]]);
+            assert_eq!(ran.rest, Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_is_an_error() {
+        let rdb = snapshot(b"value");
+        let ended_at = rdb.len() as u64;
+        for form in FORMS {
+            let expected = "its mark does not follow";
+            let ran = run(Framing::Mark(*MARK), form, &[&rdb, b"398c1a683d14df9f2e290fd53a6174729509e867"]);
+            assert_eq!(ran.rest, Err(SessionError::SnapshotFrame { ended_at, expected }));
+            let ran = run(Framing::Mark(*MARK), form, &[&rdb, b"x"]);
+            assert_eq!(ran.rest, Err(SessionError::SnapshotFrame { ended_at, expected }));
+
+            let expected = "its frame announces a greater length";
+            let ran = run(Framing::Length(ended_at + 1), form, &[&rdb, b"x"]);
+            assert_eq!(ran.rest, Err(SessionError::SnapshotFrame { ended_at, expected }));
+            for length in 0..ended_at {
+                let ran = run(Framing::Length(length), form, &[&rdb]);
+                let Err(SessionError::Snapshot(error)) = ran.rest else { panic!("{length}: {:?}", ran.rest) };
+                assert!(matches!(error.kind, RdbErrorKind::Truncated(_)), "{length}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_server_writes_is_an_error() {
+        for form in FORMS {
+            let ran = run(Framing::Length(5), form, &[b"hello"]);
+            assert!(
+                matches!(ran.rest, Err(SessionError::Snapshot(error)) if matches!(error.kind, RdbErrorKind::NotRdb(_)))
+            );
+            let mut rdb = snapshot(b"value");
+            *rdb.last_mut().unwrap() = 1;
+            let ran = run(Framing::Length(rdb.len() as u64), form, &[&rdb]);
+            assert!(
+                matches!(ran.rest, Err(SessionError::Snapshot(error)) if matches!(error.kind, RdbErrorKind::Checksum { .. }))
+            );
+        }
     }
 
     #[test]
     fn a_length_is_exact() {
-        assert_eq!(run(Framing::Length(3), &[b"ab", b"c*1"]), (b"abc".to_vec(), Some(b"*1".to_vec())));
-        assert_eq!(run(Framing::Length(0), &[b"*1"]), (vec![], Some(b"*1".to_vec())));
-        assert_eq!(run(Framing::Length(3), &[b"ab"]), (b"ab".to_vec(), None));
+        let rdb = snapshot(b"value");
+        let bytes = [&rdb[..], b"*1"].concat();
+        for form in FORMS {
+            for cut in 0..bytes.len() {
+                let ran = run(Framing::Length(rdb.len() as u64), form, &[&bytes[..cut], &bytes[cut..]]);
+                assert_eq!(ran.data, rdb);
+                assert!(b"*1".starts_with(&ran.rest.unwrap().unwrap()));
+            }
+        }
     }
 }

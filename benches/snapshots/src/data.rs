@@ -1,0 +1,137 @@
+//! Data sets, made by scripts in the server and saved by it.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use crate::server::Server;
+
+pub struct Set {
+    pub name: &'static str,
+    /// Makes keys `ARGV[1]` to `ARGV[2]`.
+    script: &'static str,
+    /// About how many bytes one key takes in the snapshot.
+    bytes_each: u64,
+    settings: &'static [(&'static str, &'static str)],
+}
+
+/// Packed encodings hold whatever the settings say, plain ones nothing.
+pub const SETS: [Set; 10] = [
+    Set { name: "strings_40", script: "redis.call('SET', 'key:'..i, hex(i))", bytes_each: 56, settings: PLAIN },
+    Set {
+        name: "strings_1k",
+        script: "redis.call('SET', 'key:'..i, string.rep(hex(i), 25)..'0123456789abcdefghijklmn')",
+        bytes_each: 1040,
+        settings: PLAIN,
+    },
+    Set {
+        name: "strings_lzf",
+        script: "redis.call('SET', 'key:'..i, string.rep(hex(i), 4)..'user:'..i..' name=somebody mail=somebody@example.com name=somebody mail=somebody@example.com')",
+        bytes_each: 130,
+        settings: LZF,
+    },
+    Set {
+        name: "hash_packed",
+        script: "for j = 1, 50 do redis.call('HSET', 'key:'..i, 'field:'..j, hex(j)) end",
+        bytes_each: 2700,
+        settings: PACKED,
+    },
+    Set {
+        name: "hash_plain",
+        script: "for j = 1, 50 do redis.call('HSET', 'key:'..i, 'field:'..j, hex(j)) end",
+        bytes_each: 2600,
+        settings: PLAIN,
+    },
+    Set {
+        name: "list",
+        script: "for j = 1, 100 do redis.call('RPUSH', 'key:'..i, hex(j)) end",
+        bytes_each: 4300,
+        settings: PACKED,
+    },
+    Set {
+        name: "set_integers",
+        script: "for j = 1, 400 do redis.call('SADD', 'key:'..i, j * 7919) end",
+        bytes_each: 1620,
+        settings: PACKED,
+    },
+    Set {
+        name: "set_plain",
+        script: "for j = 1, 50 do redis.call('SADD', 'key:'..i, hex(j)) end",
+        bytes_each: 2070,
+        settings: PLAIN,
+    },
+    Set {
+        name: "zset_packed",
+        script: "for j = 1, 50 do redis.call('ZADD', 'key:'..i, j * 1.5, hex(j)) end",
+        bytes_each: 2500,
+        settings: PACKED,
+    },
+    Set {
+        name: "zset_plain",
+        script: "for j = 1, 50 do redis.call('ZADD', 'key:'..i, j * 1.5, hex(j)) end",
+        bytes_each: 2500,
+        settings: PLAIN,
+    },
+];
+
+const PLAIN: &[(&str, &str)] = &[
+    ("rdbcompression", "no"),
+    ("hash-max-listpack-entries", "0"),
+    ("zset-max-listpack-entries", "0"),
+    ("set-max-intset-entries", "0"),
+];
+
+const PACKED: &[(&str, &str)] = &[
+    ("rdbcompression", "no"),
+    ("hash-max-listpack-entries", "128"),
+    ("zset-max-listpack-entries", "128"),
+    ("set-max-intset-entries", "512"),
+];
+
+const LZF: &[(&str, &str)] = &[("rdbcompression", "yes")];
+
+/// Keys made by one call of the script: few enough that the server answers soon.
+const STEP: u64 = 1000;
+
+/// Fills the server with about `size` bytes of it, and saves. The file lies in the server's folder, and ends with it.
+pub fn make(server: &Server, set: &Set, size: u64) -> io::Result<PathBuf> {
+    let mut link = server.connect()?;
+    ask(&mut link, &["FLUSHALL"])?;
+    for (name, value) in set.settings {
+        ask(&mut link, &["CONFIG", "SET", name, value])?;
+    }
+    let script = format!(
+        "local hex = function(n) return redis.sha1hex(n) end for i = ARGV[1], ARGV[2] do {} end return redis.status_reply('OK')",
+        set.script
+    );
+    let keys = (size / set.bytes_each).max(STEP);
+    let mut first = 1;
+    while first <= keys {
+        let last = (first + STEP - 1).min(keys);
+        ask(&mut link, &["EVAL", &script, "0", &first.to_string(), &last.to_string()])?;
+        first = last + 1;
+    }
+    ask(&mut link, &["SAVE"])?;
+    let saved = server.folder().join("dump.rdb");
+    let file = server.folder().join(format!("{}.rdb", set.name));
+    fs::rename(saved, &file)?;
+    Ok(file)
+}
+
+fn ask(link: &mut std::net::TcpStream, words: &[&str]) -> io::Result<()> {
+    let mut bytes = format!("*{}\r\n", words.len());
+    for word in words {
+        bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    link.write_all(bytes.as_bytes())?;
+    let mut reply = Vec::new();
+    let mut byte = [0];
+    while byte != *b"\n" {
+        link.read_exact(&mut byte)?;
+        reply.push(byte[0]);
+    }
+    match reply.as_slice() {
+        b"+OK\r\n" => Ok(()),
+        reply => Err(io::Error::other(format!("{}: {}", words[0], reply.escape_ascii()))),
+    }
+}

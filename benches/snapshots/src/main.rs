@@ -1,0 +1,89 @@
+//! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`, in turns.
+//!
+//! `./run [--rounds N] [--size MIB] [--check]`
+//!
+//! Before anything is timed all must agree on the number of keys and on the bytes of their elements; with `--check` that is all.
+//! Times are CPU time of the process (user and system), so that other work on the machine counts little; each round runs each way once.
+
+mod data;
+mod ways;
+
+#[path = "../../corpora/server.rs"]
+#[allow(dead_code, reason = "shared with the other benches")]
+mod server;
+
+use std::io;
+use std::path::Path;
+
+use server::Server;
+use ways::{Found, WAYS};
+
+fn main() -> io::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let check = args.iter().any(|arg| arg == "--check");
+    let option = |name: &str, default: u64| {
+        let at = args.iter().position(|arg| arg == name);
+        at.and_then(|at| args.get(at + 1)).map_or(Ok(default), |text| text.parse().map_err(io::Error::other))
+    };
+    let rounds = option("--rounds", 7)?.max(1);
+    let size = option("--size", if check { 2 } else { 96 })? << 20;
+    let Some(server) = Server::start(1 << 20)? else {
+        return Err(io::Error::other("there is no redis-server on the PATH"));
+    };
+    println!("redis-server {}; {rounds} rounds", server.info("redis_version")?.trim());
+    println!("{:<16}{:>8}  {}", "", "MiB", WAYS.map(|way| format!("{:>24}", way.name)).concat());
+    for set in data::SETS {
+        let file = data::make(&server, &set, size)?;
+        agree(&file)?;
+        if !check {
+            measure(set.name, &file, rounds)?;
+        }
+    }
+    if check {
+        println!("all agree");
+    }
+    Ok(())
+}
+
+/// All who decode have found the same.
+fn agree(file: &Path) -> io::Result<()> {
+    let mut first: Option<Found> = None;
+    for way in WAYS {
+        let Some(found) = (way.run)(file)? else { continue };
+        match first {
+            None => first = Some(found),
+            Some(first) if first == found => {}
+            Some(first) => {
+                return Err(io::Error::other(format!(
+                    "{}: {} finds {found:?}, not {first:?}",
+                    file.display(),
+                    way.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Prints GB/s of each way (medians), and its time against that of the first.
+fn measure(name: &str, file: &Path, rounds: u64) -> io::Result<()> {
+    let bytes = std::fs::metadata(file)?.len() as f64;
+    let mut times = WAYS.map(|_| Vec::new());
+    for _ in 0..rounds {
+        for (way, times) in WAYS.iter().zip(&mut times) {
+            let before = ways::cpu_seconds()?;
+            (way.run)(file)?;
+            times.push(ways::cpu_seconds()? - before);
+        }
+    }
+    print!("{name:<16}{:>8.1}  ", bytes / f64::from(1 << 20));
+    let mut ours = None;
+    for times in &mut times {
+        times.sort_by(f64::total_cmp);
+        let median = times[times.len() / 2];
+        let ours = *ours.get_or_insert(median);
+        print!("{:>24}", format!("{:.2} GB/s  {:>6.2}x", bytes / median / 1e9, median / ours));
+    }
+    println!();
+    Ok(())
+}
