@@ -1,15 +1,18 @@
 #![no_main]
 //! A session and a hostile primary: whatever bytes come, in whatever pieces, at whatever times.
 //!
-//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one link, small limits. Byte 1: what to do at a gap, what to
-//! acknowledge, probe, snapshot again, credentials, byte by byte. The rest is what arrives; `~!` and a letter in it is something that
+//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one link, small limits. Byte 1: what to do at a gap (3: snapshots as
+//! items too), what to acknowledge (3: lenient too), probe, snapshot again, credentials, byte by byte. The rest is what arrives; `~!` and a letter in it is something that
 //! happens: a cut, time that passes, a link that ends.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
+use redtail::rdb::Item;
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{FrameParser, Part};
-use redtail::{Ack, Credentials, Event, Limits, Method, OnGap, Options, Position, SessionError, Start, Status};
+use redtail::{
+    Ack, Credentials, Event, Limits, Method, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
+};
 
 /// Where a recorded stream begins.
 const BEGIN: u64 = 1000;
@@ -51,6 +54,8 @@ fn options(first: u8, second: u8) -> Options {
         ack: [Ack::Observe, Ack::Received, Ack::Applied, Ack::Observe][usize::from(second >> 2 & 3)],
         allow_probe: second & 16 != 0,
         retry_snapshot: second & 32 != 0,
+        snapshot: if second & 3 == 3 { SnapshotForm::Items } else { SnapshotForm::Bytes },
+        lenient: second >> 2 & 3 == 3,
         ..Options::default()
     }
 }
@@ -105,15 +110,35 @@ fn recording(session: impl Fn() -> Session, options: Options, is_bare: bool, act
             (shell.link.base, shell.link.db) = (Some(BEGIN.into()), Some(None));
         }
         shell.play(pieces);
-        (shell.seen, shell.open, shell.end, shell.session.is_whole())
+        Run { seen: shell.seen, open: shell.open, end: shell.end, is_whole: shell.session.is_whole() }
     };
     let whole = run(false, &[Action::Arrive(&bytes)]);
     let arrived: Vec<_> = actions
         .iter()
         .filter_map(|action| if let Action::Arrive(bytes) = action { Some(Action::Arrive(bytes)) } else { None })
         .collect();
-    assert_eq!(run(false, &arrived), whole);
-    assert_eq!(run(true, &[Action::Arrive(&bytes)]), whole);
+    whole.is_as(&run(false, &arrived));
+    whole.is_as(&run(true, &[Action::Arrive(&bytes)]));
+}
+
+#[derive(Debug, PartialEq)]
+struct Run {
+    seen: Vec<String>,
+    open: Vec<u8>,
+    end: Option<String>,
+    is_whole: bool,
+}
+
+impl Run {
+    fn is_as(&self, other: &Self) {
+        if self.end.as_ref().is_some_and(|end| end.starts_with("snapshot")) {
+            // How much of what is broken had gone through before it showed hangs on what has come.
+            assert!(self.open.starts_with(&other.open) || other.open.starts_with(&self.open));
+            assert_eq!((&self.seen, &self.end), (&other.seen, &other.end));
+        } else {
+            assert_eq!(self, other);
+        }
+    }
 }
 
 struct Shell {
@@ -288,7 +313,11 @@ impl Shell {
         self.end = Some(error.map_or("ended".into(), |error| {
             let words = error.to_string();
             assert!(!words.is_empty() && !words.contains(char::is_control), "{words:?}");
-            format!("{error:?}")
+            match error {
+                // Of a snapshot that is longer than its frame the first thing wrong hangs on what has come; the place does not.
+                SessionError::Snapshot(error) => format!("snapshot, byte {}", error.offset),
+                error => format!("{error:?}"),
+            }
         }));
     }
 
@@ -365,6 +394,14 @@ impl Shell {
                 assert!(!bytes.is_empty());
                 return self.open.extend_from_slice(&bytes);
             }
+            What::Item { text, bytes } => {
+                // A few compressed bytes can be many items.
+                self.link.idle_polls = 0;
+                if let Some(text) = text {
+                    self.note(text);
+                }
+                return self.open.extend_from_slice(&bytes);
+            }
             What::Attached { method, position } => {
                 self.link.attached = true;
                 if !matches!(method, Method::Full | Method::Sync) {
@@ -436,11 +473,32 @@ struct Facts {
 
 enum What {
     Bytes(Vec<u8>),
-    Attached { method: Method, position: Option<Position> },
-    SnapshotEnd { position: Option<Position> },
-    Command { kind: &'static str, tx: Option<u64>, position: Option<Position>, has_history: bool, selects: bool },
-    Gap { from: Position, to: Position },
-    Disconnected { resume: Option<Position> },
+    /// Without its bytes, unless it goes on with the one before.
+    Item {
+        text: Option<String>,
+        bytes: Vec<u8>,
+    },
+    Attached {
+        method: Method,
+        position: Option<Position>,
+    },
+    SnapshotEnd {
+        position: Option<Position>,
+    },
+    Command {
+        kind: &'static str,
+        tx: Option<u64>,
+        position: Option<Position>,
+        has_history: bool,
+        selects: bool,
+    },
+    Gap {
+        from: Position,
+        to: Position,
+    },
+    Disconnected {
+        resume: Option<Position>,
+    },
     Other,
 }
 
@@ -449,6 +507,11 @@ impl Facts {
         let text = format!("{event:?}");
         let (offset, db, what) = match event {
             Event::SnapshotBytes(bytes) => (0, None, What::Bytes(bytes.to_vec())),
+            Event::SnapshotItem(item) => {
+                let goes_on = matches!(item, Item::Text(text) if !text.is_first()) || matches!(item, Item::Raw { .. });
+                let text = (!goes_on).then(|| format!("{:?}", item.with_bytes(b"")));
+                (0, None, What::Item { text, bytes: item.bytes().to_vec() })
+            }
             Event::Attached(attached) => {
                 let (method, position) = (attached.method, attached.position);
                 (attached.offset, attached.db, What::Attached { method, position })

@@ -66,14 +66,17 @@ fn snapshot(choice: u8, mark: &[u8; 40], mut keys: &[u8]) -> Vec<u8> {
         let name = format!("key {number}");
         match kind % 7 {
             0 | 1 => bytes.extend([&b"\x00"[..], &string(name.as_bytes()), &string(&value)].concat()),
-            2 => bytes.extend([&b"\x01"[..], &string(name.as_bytes()), b"\x02", &string(&value), &string(text)].concat()),
-            3 => bytes.extend([&b"\x04"[..], &string(name.as_bytes()), b"\x01", &string(&value), &string(mark)].concat()),
+            2 => {
+                bytes.extend([&b"\x01"[..], &string(name.as_bytes()), b"\x02", &string(&value), &string(text)].concat())
+            }
+            3 => {
+                bytes.extend([&b"\x04"[..], &string(name.as_bytes()), b"\x01", &string(&value), &string(mark)].concat())
+            }
             4 => bytes.extend([&b"\xfc"[..], &[0xff; 8], b"\x00", &string(&value), &string(name.as_bytes())].concat()),
             5 => bytes.extend([&b"\xfa"[..], &string(name.as_bytes()), &string(&value)].concat()),
             // Compressed, all of it literal.
             _ => {
-                let packed: Vec<u8> =
-                    value.chunks(32).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect();
+                let packed: Vec<u8> = value.chunks(32).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect();
                 if !value.is_empty() {
                     bytes.extend([&b"\x00"[..], &string(name.as_bytes()), b"\xc3"].concat());
                     bytes.extend([length_of(packed.len()), length_of(value.len()), packed].concat());

@@ -37,7 +37,14 @@ impl Calls {
         let Some(session) = &self.session else { return };
         let (handle, now) = (session.handle, self.now_ms);
         let status = match call % 16 {
-            1 => unsafe { redtail_session_connected(handle, now) },
+            1 => {
+                let status = unsafe { redtail_session_connected(handle, now) };
+                // A recording that ended with a refusal may go on with a real link.
+                if status == 0 {
+                    self.session.as_mut().unwrap().recorded = false;
+                }
+                status
+            }
             2 | 3 => return self.receive(input.bytes()),
             4 | 5 => return self.next(input.byte()),
             6 => return self.send(input.byte()),

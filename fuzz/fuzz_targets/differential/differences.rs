@@ -51,7 +51,10 @@ pub(crate) enum Difference {
 
 /// An aggregate is declared that has more elements than there are bytes. Both peers make room for all of them at once.
 pub(crate) fn declares_much(data: &[u8]) -> bool {
-    data.windows(6).any(|window| b"*%~>|$=!".contains(&window[0]) && window[1..].iter().all(|byte| byte.is_ascii_digit() || b"+- \t\x0b\x0c".contains(byte)))
+    data.windows(6).any(|window| {
+        b"*%~>|$=!".contains(&window[0])
+            && window[1..].iter().all(|byte| byte.is_ascii_digit() || b"+- \t\x0b\x0c".contains(byte))
+    })
 }
 
 impl Difference {
@@ -82,7 +85,9 @@ impl Difference {
     fn for_hiredis(frame: Frame<'_>) -> Option<Self> {
         match frame.kind() {
             Kind::BulkError => Some(Self::NoBulkErrors),
-            Kind::Double if frame.raw().len() > 320 || frame.as_f64().is_some_and(f64::is_infinite) => Some(Self::Doubles),
+            Kind::Double if frame.raw().len() > 320 || frame.as_f64().is_some_and(f64::is_infinite) => {
+                Some(Self::Doubles)
+            }
             _ => None,
         }
     }
@@ -142,9 +147,10 @@ impl Difference {
             (ProtocolErrorKind::InvalidLength(_) | ProtocolErrorKind::InvalidValue("integer"), Peer::RedisRs) => {
                 Some(Self::LooseNumbers)
             }
-            (ProtocolErrorKind::Unexpected { expected: "':' after the format of a verbatim string", .. }, Peer::RedisRs) => {
-                Some(Self::VerbatimFormats)
-            }
+            (
+                ProtocolErrorKind::Unexpected { expected: "':' after the format of a verbatim string", .. },
+                Peer::RedisRs,
+            ) => Some(Self::VerbatimFormats),
             (ProtocolErrorKind::Unexpected { .. }, Peer::RedisRs) => Some(Self::LooseLines),
             _ => None,
         }

@@ -64,11 +64,9 @@ fn compare(peer: Peer, data: &[u8]) -> Option<Difference> {
         match excuse {
             None => rest = &rest[poll.map_or(0, |poll| poll.used())..],
             Some(Some(difference)) => return Some(difference),
-            Some(None) => panic!(
-                "{peer:?}: we say {}, they say {their:?} of {}",
-                said(poll, &parser, rest),
-                rest.escape_ascii()
-            ),
+            Some(None) => {
+                panic!("{peer:?}: we say {}, they say {their:?} of {}", said(poll, &parser, rest), rest.escape_ascii())
+            }
         }
     }
 }
