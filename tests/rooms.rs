@@ -16,6 +16,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("replication", 2),
     ("net", 3),
     ("replay", 3),
+    ("checkpoint", 3),
     ("whole", 3),
     ("topology", 4),
     ("capi", 5),

@@ -2,8 +2,12 @@
 
 use memchr::memchr2;
 
+#[cfg(feature = "capi")]
+use super::tape::Span;
 use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
+#[cfg(feature = "capi")]
+use crate::TAPE_LENGTH;
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
 
 /// Finds the commands in a replication stream, or in an append-only file.
@@ -49,6 +53,19 @@ impl Found {
         let raw = input.get(self.skipped..self.skipped.saturating_add(self.length)).unwrap_or_default();
         Command::new(raw, tape.spans(), self.argc)
     }
+}
+
+/// A command of a known shape, in pieces.
+#[cfg(feature = "capi")]
+pub(crate) struct Known<'p, 'a> {
+    pub(crate) raw: &'a [u8],
+    /// What follows it.
+    pub(crate) rest: &'a [u8],
+    pub(crate) argc: usize,
+    /// Where its arguments lie: the first `argc` of these.
+    pub(crate) spans: &'p [Span; TAPE_LENGTH],
+    /// The number of the byte after it.
+    pub(crate) offset: u64,
 }
 
 /// What stands between two commands.
@@ -217,13 +234,22 @@ impl CommandParser {
         }
     }
 
-    /// A command of a known shape, and the offset after it. In any other case nothing is used up, and [`poll`](Self::poll) tells what
-    /// is there.
+    /// A command of a known shape. In any other case nothing is used up, and [`poll`](Self::poll) tells what is there.
     #[cfg(feature = "capi")]
     #[inline(always)]
-    pub(crate) fn known_command<'p>(&'p mut self, input: &'p [u8]) -> Option<(u64, Command<'p>)> {
-        let (raw, _, argc) = self.known(input)?;
-        Some((self.offset, Command::new(raw, self.tape.spans(), argc)))
+    pub(crate) fn known_spans<'a>(&mut self, input: &'a [u8]) -> Option<Known<'_, 'a>> {
+        if self.tape.is_open() {
+            return None;
+        }
+        let (raw, rest, spans) = self.tape.known(input, |_| true)?;
+        self.offset += raw.len() as u64;
+        Some(Known { raw, rest, argc: spans.len(), spans: self.tape.spans(), offset: self.offset })
+    }
+
+    /// Makes it the one that [`command`](Self::command) gives.
+    #[cfg(feature = "capi")]
+    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
+        self.found = Found { skipped: 0, length, argc };
     }
 
     /// A command of a known shape, what follows it, and its argc.

@@ -9,9 +9,9 @@ use crate::{Limits, MAX_COMMAND, ProtocolErrorKind, TAPE_LENGTH};
 
 /// Where an argument lies, from the first byte of its command.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) length: u32,
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) length: u32,
 }
 
 impl Span {
@@ -123,7 +123,7 @@ impl Tape {
         self.argc
     }
 
-    pub(super) fn spans(&self) -> &[Span] {
+    pub(super) fn spans(&self) -> &[Span; TAPE_LENGTH] {
         &self.spans
     }
 

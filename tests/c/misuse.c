@@ -183,6 +183,68 @@ static void parser(void) {
     redtail_parser_free(parser);
 }
 
+static void rdb(void) {
+    static const char file[] = "REDIS0003\xfe\0\0\x01k\x01v\xff";
+    const redtail_rdb_item *item = NULL;
+    redtail_slice input = slice("x");
+    redtail_rdb *rdb;
+    uint64_t offset;
+    size_t needed, count = 0;
+
+    redtail_rdb_free(NULL);
+    CHECK(redtail_rdb_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(NULL, &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(NULL, &needed));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(NULL, &offset));
+    rdb = redtail_rdb_new(~0u, 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(rdb));
+    CHECK(strstr(redtail_rdb_message(rdb), "flags") != NULL);
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM, INT64_MAX - 100);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, NULL, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(rdb, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(rdb, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(rdb, NULL));
+    IS(REDTAIL_NONE, redtail_rdb_error_offset(rdb, &offset));
+    input.len = SIZE_MAX;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    input.data = NULL;
+    input.len = 1;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    CHECK(item == NULL);
+    input.len = 0;
+    IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_needed(rdb, &needed));
+    CHECK(needed > 0);
+    input.data = file;
+    input.len = sizeof file - 1;
+    while (redtail_rdb_next(rdb, &input, &item) == REDTAIL_OK)
+        count++;
+    CHECK(count == 6 && input.len == 0);
+    IS(REDTAIL_END, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_finish(rdb));
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, 7);
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
+    input = slice("no snapshot");
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
+    IS(REDTAIL_OK, redtail_rdb_error_offset(rdb, &offset));
+    CHECK(offset == 7 && strstr(redtail_rdb_message(rdb), "at byte 7") != NULL);
+    redtail_rdb_free(rdb);
+}
+
 /* A command with 5000 arguments, through an array of 100 and the walk beyond it, in a batch too. */
 static int each_long(void *context, const redtail_item *item) {
     redtail_slice arg;
@@ -452,6 +514,7 @@ static void follower(void) {
 int main(void) {
     basics();
     parser();
+    rdb();
     many_arguments();
     session();
     follower();

@@ -53,7 +53,7 @@ fn cargo(target: &Path, kinds: &str, environment: &[(&str, &str)]) {
     let mut command = Command::new(env!("CARGO"));
     command.args(["rustc", "--lib", "--features", "capi", "--crate-type", kinds, "--target-dir"]).arg(target);
     if kinds.contains("cdylib") {
-        command.args(["--", "-Clink-arg=-Wl,-soname,libredtail.so.0"]);
+        command.args(["--", "-Clink-arg=-Wl,-soname,libredtail.so.0.1"]);
     }
     run(command.envs(environment.iter().copied()).current_dir(root()));
 }

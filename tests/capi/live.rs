@@ -79,10 +79,12 @@ fn tail(source: &str, with_db: bool) {
         let mut example = Example::start(command(), &[server.address()]);
         attached(&server, 1);
         server.call(&["SET", "k", "value"]);
+        server.call(&["SET", "nul", "a\0b"]);
         server.call(&["DEL", "k"]);
         let db = if with_db { " [0]" } else { "" };
         let line = example.line();
         assert!(line.ends_with(&format!("{db} SET k value")), "{line}");
+        assert!(example.line().ends_with(" SET nul a\0b"));
         assert_eq!(example.line(), format!("{}{db} DEL k", server.offset()));
         let words = example.interrupt();
         let position = words.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();

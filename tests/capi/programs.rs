@@ -50,6 +50,8 @@ fn parse(command: impl Fn() -> Command) {
     let wrong = with_input(command(), b"+OK\r\nhello\r\n");
     assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("found 'h', at byte 5"), "{wrong:?}");
+    let with_nul = with_input(command(), b"$3\r\na\0b\r\n").stdout;
+    assert_eq!(with_nul, b"\"a\0b\"\n");
     let long = [b"$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n"].concat();
     assert_eq!(with_input(command(), &long).stdout.len(), 100_003);
 }
@@ -97,7 +99,7 @@ fn the_cpp_wrapper() {
 
 #[test]
 fn the_examples_are_short() {
-    for example in ["parse.c", "tail.c", "embed.c", "tail.cpp"] {
+    for example in ["parse.c", "snapshot.c", "tail.c", "embed.c", "tail.cpp"] {
         let text = std::fs::read_to_string(root().join("examples/c").join(example)).unwrap();
         assert!(text.lines().count() < 120, "{example}");
         assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");
