@@ -504,3 +504,44 @@ fn where_the_input_is_cut_changes_nothing() {
         }
     }
 }
+
+/// Whatever a byte is turned into, lines are whole objects, commands are whole commands, and nothing but success is exit code 0.
+#[test]
+fn damaged_bytes_leave_whole_lines_and_commands() {
+    let mut passed_over = 0;
+    for snapshot in carried().into_iter().chain(built().filter(|snapshot| snapshot.bytes.len() < 3000)) {
+        // Other bytes in other files, so that together they are many.
+        let step = 1 + snapshot.bytes.len() / 5;
+        for at in (9 + snapshot.name.len() % step..snapshot.bytes.len()).step_by(step) {
+            let mut bytes = snapshot.bytes.clone();
+            bytes[at] ^= [1, 0x80, 0xff, 0x40][at % 4];
+            let name = format!("{} with byte {at} damaged", snapshot.name);
+            for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"]] {
+                let output = decode(&bytes, &[], &[arguments, &["--skip-damaged"]].concat());
+                let errors = String::from_utf8_lossy(&output.stderr);
+                assert!(!errors.contains("panicked"), "{name}: {errors}");
+                passed_over += errors.matches("passed over").count();
+                let failed = output.status.code() == Some(1);
+                assert!(failed || output.status.success(), "{name}: {errors}");
+                if arguments.contains(&"json") {
+                    let text = String::from_utf8(output.stdout).unwrap();
+                    let parse =
+                        |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
+                    let lines: Vec<Value> = text.lines().map(parse).collect();
+                    let is_last = |event: &str| lines.last().is_some_and(|line| line["event"] == event);
+                    // A flaw before the first item, the magic, leaves no line.
+                    assert!(
+                        if failed { is_last("void") || lines.is_empty() } else { is_last("snapshot") },
+                        "{name}: {errors}"
+                    );
+                } else {
+                    let mut parser = redtail::CommandParser::stream();
+                    let mut rest = &output.stdout[..];
+                    while let redtail::Status::Complete(_) = parser.next(&mut rest).unwrap() {}
+                    assert!(rest.is_empty() || errors.contains("can't be loaded as it is"), "{name}: {errors}");
+                }
+            }
+        }
+    }
+    assert!(passed_over > 20, "{passed_over}");
+}

@@ -39,7 +39,7 @@ impl Snapshot {
 }
 
 /// One key of each simple kind.
-fn small() -> Vec<u8> {
+pub(crate) fn small() -> Vec<u8> {
     let list = Snapshot::new().key(0, "s").string("value").key(1, "l").len(2).string("a").string("b");
     let hash = list.raw([0xfc]).raw(4_000_000_000_000_i64.to_le_bytes()).key(4, "h").len(1).string("f").string("v");
     let zset = hash.raw([0xfe, 3]).key(5, "z").len(2).string("m").raw(1.5_f64.to_le_bytes());

@@ -206,7 +206,7 @@ pub(crate) struct Snapshot {
 
     /// With --format json: print each element of a key on a line of its own, and long strings in pieces
     ///
-    /// Memory then does not depend on what is in the snapshot. `redtail help decode` tells which lines there are.
+    /// Memory then does not depend on how much a key holds. `redtail help decode` tells which lines there are.
     #[arg(long)]
     elements: bool,
 
@@ -288,7 +288,7 @@ pub(crate) struct Output {
 
     /// With --format json: print each element of a key on a line of its own, and long strings in pieces
     ///
-    /// Memory then does not depend on what is in the snapshot.
+    /// Memory then does not depend on how much a key holds.
     #[arg(long)]
     pub(crate) elements: bool,
 

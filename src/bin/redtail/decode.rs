@@ -261,9 +261,7 @@ impl From<ReadError> for Failure {
 /// What to do about a snapshot that can't be read.
 fn hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
-            "; it may come from a server that is newer than this version of redtail"
-        }
+        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => failure::unknown(kind),
         RdbErrorKind::Checksum { .. } => {
             "; what was printed may be wrong: the file was damaged after the server wrote it"
         }
