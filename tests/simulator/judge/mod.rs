@@ -366,6 +366,7 @@ impl Judge {
         }
         self.stream_drained(log, at_least)?;
         self.forgive_newlines(session.position(), log);
+        self.heartbeat(session.heartbeat())?;
         ensure!(
             session.position() == self.resume,
             "position() is {:?}, and should be {:?}",
