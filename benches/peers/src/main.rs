@@ -133,6 +133,7 @@ fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {
         return Some(bytes);
     }
     let bytes = corpora::server::captured(size).expect("a capture from redis-server")?;
+    std::fs::create_dir_all(kept.parent()?).expect("the package's folder is writable");
     std::fs::write(&kept, &bytes).expect("target is writable");
     Some(bytes)
 }
