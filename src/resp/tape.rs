@@ -444,7 +444,7 @@ pub(super) fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)
     // A digit has this bit set, CR has not.
     let more = (word >> 36) as usize & 1;
     // The last digit and what follows, then what precedes and the first digit: below ten where all is as it should be.
-    let units = u32::from_le_bytes(*bytes.get(3 + more..)?.first_chunk()?) & 0x00ff_ffff ^ 0x000a_0d30;
+    let units = (word >> 24 >> (8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
     let first = (word as u32 ^ 0x3024_0a0d).rotate_left(8);
     if units > 9 || first > 9 {
         return three_digits(word).map(|length| (at + 8, length));
