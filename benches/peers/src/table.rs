@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Measured, OURS};
+use crate::{MEMCPY, Measured, OURS};
 
 /// Medians, spread and ratios of one corpus.
 pub fn print(result: &Measured, what: &str) {
@@ -37,13 +37,13 @@ pub fn json(results: &[Measured]) -> String {
     let ratios = |result: &Measured| {
         let ours = median(result, OURS);
         let mut text = String::from("{");
-        for (peer, seconds) in result.seconds.iter().filter(|(peer, _)| !peer.starts_with(OURS) && *peer != "memcpy") {
+        for (peer, seconds) in result.seconds.iter().filter(|(peer, _)| !peer.starts_with(OURS) && *peer != MEMCPY) {
             let comma = if text.len() > 1 { "," } else { "" };
             write!(text, "{comma}\"{peer}\":{:.2}", middle(seconds) / ours).expect("memory");
         }
         text + "}"
     };
-    let fraction = |result: &Measured| format!("{:.3}", median(result, "memcpy") / median(result, OURS));
+    let fraction = |result: &Measured| format!("{:.3}", median(result, MEMCPY) / median(result, OURS));
     format!(
         "{{\"ratios\":{{{}}},\"memcpy_fraction\":{{{}}},\"allocations\":{{{}}}}}",
         each(&ratios),
