@@ -22,7 +22,7 @@ const WINDOW: usize = 256 + 7;
 const STREAK: u8 = 16;
 
 /// Lengths are looked at each so many commands: the number varies, so as not to fall in step with the stream.
-const REST: core::ops::Range<u8> = 4..8;
+const REST: core::ops::Range<u8> = 29..37;
 
 /// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
 /// costs more than it brings.
