@@ -99,11 +99,14 @@ impl Templates {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
         // What comes after what repeats itself, and to guess it is faster than to look for it.
-        let mut slot = usize::from(self.expected) % TEMPLATES;
-        if self.all.get(slot)?.head != head {
-            slot = self.find(head, window)?;
-        }
-        let template = self.all.get_mut(slot)?;
+        let guess = usize::from(self.expected) % TEMPLATES;
+        let template = self.all.get_mut(guess)?;
+        let (slot, template) = if template.head == head {
+            (guess, template)
+        } else {
+            let slot = self.find(head, window)?;
+            (slot, self.all.get_mut(slot)?)
+        };
         (self.current, self.expected) = (slot as u8, template.next);
         let mut differs = 0;
         for header in template.headers.iter().take(template.checks.into()) {
