@@ -208,9 +208,16 @@ impl CommandParser {
                     commands += 1;
                     each(Command::new(raw, spans, spans.len()));
                 }
+                if let Some((raw, rest, argc)) = self.tape.whole(input) {
+                    *input = rest;
+                    self.offset += raw.len() as u64;
+                    commands += 1;
+                    each(Command::new(raw, self.tape.spans(), argc));
+                    continue;
+                }
             }
             let (shown, mut skipped) = (*input, 0);
-            let advance = self.other(shown, &mut skipped)?;
+            let advance = self.any(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
             *input = shown.get(used..).unwrap_or_default();
             if !matches!(advance, Advance::Whole) {

@@ -14,9 +14,9 @@ const HEADERS: usize = 3;
 /// Of commands with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// Only the first bytes of a command are compared, so that one check of the length serves all of them: as many as a byte can count,
-/// and a load from there.
-const WINDOW: usize = 256 + 7;
+/// Only the first bytes of a command are compared, so that one check of the length serves all of them. At the end of what has come a
+/// shorter command goes without, so they are not many.
+const WINDOW: usize = 128;
 
 /// So often in a row, when looked at, an argument must have had the same length to be expected to.
 const STREAK: u8 = 16;
@@ -166,7 +166,7 @@ impl Header {
 
     /// Expects the `length` bytes that are at `at` now.
     fn of(window: &[u8; WINDOW], at: u32, length: u32) -> Option<Self> {
-        let at = u8::try_from(at).ok()?;
+        let at = u8::try_from(at).ok().filter(|at| usize::from(*at) + 8 <= WINDOW)?;
         let mask = u64::MAX.checked_shr(64_u32.checked_sub(8 * length)?)?;
         Some(Self { word: load(window, at) & mask, mask, at: at.into() })
     }
