@@ -208,13 +208,14 @@ impl CommandParser {
                     commands += 1;
                     each(Command::new(raw, spans, spans.len()));
                 }
-                if let Some((raw, rest, argc)) = self.tape.whole(input) {
-                    *input = rest;
-                    self.offset += raw.len() as u64;
-                    commands += 1;
-                    each(Command::new(raw, self.tape.spans(), argc));
-                    continue;
-                }
+            }
+            let whole = if self.tape.is_open() { self.tape.rest(input) } else { self.tape.whole(input) };
+            if let Some((raw, rest, argc)) = whole {
+                *input = rest;
+                self.offset += raw.len() as u64;
+                commands += 1;
+                each(Command::new(raw, self.tape.spans(), argc));
+                continue;
             }
             let (shown, mut skipped) = (*input, 0);
             let advance = self.any(shown, &mut skipped)?;

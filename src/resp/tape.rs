@@ -246,13 +246,27 @@ impl Tape {
     /// Goes on with the arguments of an open command, shown from its first byte.
     pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, Fault> {
         loop {
-            if self.quick > 0 {
-                self.hop_within_limit(command);
-            }
             if let Some(progress) = self.any_argument(command)? {
                 return Ok(progress);
             }
+            if self.quick > 0 {
+                self.hop_within_limit(command);
+            }
         }
+    }
+
+    /// Goes on with an open command that is whole now: with its argc. Otherwise [`arguments`](Self::arguments) tells what there is.
+    #[inline]
+    pub(super) fn rest<'a>(&mut self, command: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        if self.quick == 0 {
+            return None;
+        }
+        self.hop_within_limit(command);
+        if self.index < self.argc {
+            return None;
+        }
+        let (raw, rest) = split_at_end(command, self.at)?;
+        Some((raw, rest, core::mem::take(&mut self.argc)))
     }
 
     fn hop_within_limit(&mut self, command: &[u8]) {
