@@ -7,6 +7,7 @@ mod follow;
 mod harness;
 mod help;
 mod liveness;
+mod memory;
 mod migrate;
 mod million;
 mod presence;
