@@ -331,7 +331,7 @@ impl Tape {
         if self.threshold.is_none() || arguments == 0 {
             return whole;
         }
-        whole.min(1 + self.least_parts(None, 0, at))
+        whole.min(self.least_parts(None, 0, at).saturating_add(1))
     }
 
     /// An argument of this length that ends here makes its command come in parts, if any do.
