@@ -27,7 +27,7 @@ const WAYS: &[(&str, Way)] = &[
     ("session_batch", session_batch),
 ];
 
-const SIZE: usize = 1 << 20;
+const SIZE: usize = 2 << 20;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,6 @@
 //! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
 //!
-//! `cargo run --release -- [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
+//! `./run [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
 //! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings. What is timed
 //! is the parsing: frames are counted, their strings not looked at.
