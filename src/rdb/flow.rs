@@ -7,6 +7,8 @@ use super::wire::{Cursor, Halt, Step};
 const WINDOW: usize = 32 << 10;
 /// How far back a reference of the compression can reach.
 const HISTORY: usize = 8 << 10;
+/// Bytes that are copied at once, whatever the number that is needed: the longest run of literal bytes.
+const SPARE: usize = 32;
 /// The most that one reference gives.
 const LONGEST_COPY: usize = 264;
 
@@ -75,6 +77,20 @@ impl Flow {
         (self.start, self.encoded) = (start, packed);
         (self.left, self.lzf) = (length, Some(Lzf { packed, missing: length, literal: 0 }));
         (self.read, self.write) = (0, 0);
+    }
+
+    /// Undoes a string of which everything is in `input`. Gives its end, or nothing if it does not come out whole.
+    pub(super) fn whole_lzf(&mut self, input: &[u8], at: usize, packed: usize, length: usize) -> Option<usize> {
+        let end = at + packed;
+        if end > input.len() {
+            return None;
+        }
+        let mut cursor = Cursor { input, at };
+        self.open_lzf(packed as u64, length as u64, 0);
+        self.undo(&mut cursor, length);
+        let whole = cursor.at == end && self.write == length;
+        self.close();
+        whole.then_some(end)
     }
 
     /// Bytes of the string that have not been taken.
@@ -197,6 +213,7 @@ impl Flow {
         }
         let Some(mut lzf) = self.lzf else { return Halt::Need(1) };
         let halt = loop {
+            while lzf.literal == 0 && self.swift(&mut lzf, cursor).is_some() {}
             match self.instruction(&mut lzf, cursor) {
                 Ok(true) => {}
                 Ok(false) => break Halt::Need(1),
@@ -205,6 +222,48 @@ impl Flow {
         };
         self.lzf = Some(lzf);
         halt
+    }
+
+    /// A whole step of the usual kind, with room to spare on both sides. Copies more than needed: what is behind the undone
+    /// bytes is overwritten by what comes next.
+    #[inline(always)]
+    fn swift(&mut self, lzf: &mut Lzf, cursor: &mut Cursor<'_>) -> Option<()> {
+        let [control, rest @ ..] = cursor.input.get(cursor.at..)?.first_chunk::<{ 1 + SPARE }>()?;
+        let (used, count) = if *control < 32 {
+            let count = usize::from(*control) + 1;
+            *self.window.get_mut(self.write..)?.first_chunk_mut()? = *rest;
+            (1 + count, count)
+        } else {
+            let [first, second, ..] = *rest;
+            let (count, low, used) = match control >> 5 {
+                7 => (usize::from(first) + 9, second, 3),
+                count => (usize::from(count) + 2, first, 2),
+            };
+            let distance = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
+            let start = self.write.checked_sub(distance)?;
+            if distance < SPARE {
+                return None;
+            }
+            // Where the reference reaches into what is being written, its beginning repeats. It is read anew each time, since
+            // processors are slow to read what has just been written in other portions.
+            let (mut lap, mut at) = (0, 0);
+            while lap + at < count {
+                let chunk: [u8; SPARE] = *self.window.get(start + at..)?.first_chunk()?;
+                *self.window.get_mut(self.write + lap + at..)?.first_chunk_mut()? = chunk;
+                (lap, at) = match at + SPARE {
+                    end if end >= distance => (lap + distance, 0),
+                    end => (lap, end.min(distance - SPARE)),
+                };
+            }
+            (used, count)
+        };
+        if used as u64 > lzf.packed || count as u64 > lzf.missing {
+            return None;
+        }
+        lzf.packed -= used as u64;
+        cursor.at += used;
+        self.gave(lzf, count);
+        Some(())
     }
 
     /// One step of the compression. `false` if the window is full or all is undone.

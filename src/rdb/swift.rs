@@ -3,6 +3,7 @@
 //! It gives what the long way (`decoder.rs` and below it) would give, or nothing: then nothing has changed, and the long way
 //! decides. So no fault is told here, and none is overlooked.
 
+use super::WHOLE_TEXT;
 use super::decoder::Decoder;
 use super::flow::Place;
 use super::item::{Item, Role};
@@ -10,6 +11,7 @@ use super::kind::{self, Column, Layout};
 use super::packed::Short;
 use super::stage::{AfterPacked, Found, Stage, Upcoming};
 use super::value::score;
+use super::wire::{Ahead, Header};
 
 impl Decoder {
     /// Finds the next item. Gives the bytes it uses up.
@@ -28,9 +30,8 @@ impl Decoder {
             }
             Stage::Opcode => self.swift_key(input),
             Stage::Value if self.key.layout == Layout::Text => {
-                let (start, end) = plain(input, 0)?;
-                self.stage = Stage::KeyEnd;
-                self.found = text(Role::Value, Place::Input(start, end), end - start);
+                let (found, end) = self.swift_text(input, Role::Value)?;
+                (self.stage, self.found) = (Stage::KeyEnd, found);
                 Some(end)
             }
             _ => None,
@@ -54,13 +55,41 @@ impl Decoder {
         Some(end)
     }
 
+    /// A string, and the bytes it uses up.
+    #[inline(always)]
+    fn swift_text(&mut self, input: &[u8], role: Role) -> Option<(Found, usize)> {
+        if input.first().is_some_and(|first| *first > 127) {
+            return self.coded_text(input, role);
+        }
+        let (start, end) = plain(input, 0)?;
+        Some((text(role, Place::Input(start, end), end - start), end))
+    }
+
+    /// The same for an integer or a compressed string.
+    #[inline(never)]
+    fn coded_text(&mut self, input: &[u8], role: Role) -> Option<(Found, usize)> {
+        let mut ahead = Ahead { bytes: input, used: 0 };
+        match ahead.header().ok()? {
+            Header::Integer(value) => {
+                self.digits.set(value);
+                Some((text(role, Place::Number, self.digits.text().len()), ahead.used))
+            }
+            Header::Lzf { packed, length } if length <= WHOLE_TEXT as u64 => {
+                let (packed, length) = (usize::try_from(packed).ok()?, length as usize);
+                let end = self.flow.whole_lzf(input, ahead.used, packed, length)?;
+                Some((text(role, Place::Window(0, length), length), end))
+            }
+            _ => None,
+        }
+    }
+
     /// A part of a row that is not packed.
     #[inline(always)]
     fn swift_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<usize> {
         let used = match *self.columns.get(usize::from(column))? {
             Column::Text(role) => {
-                let (start, end) = plain(input, 0)?;
-                self.found = text(role, Place::Input(start, end), end - start);
+                let (found, end) = self.swift_text(input, role)?;
+                self.found = found;
                 end
             }
             Column::BinaryScore => {
