@@ -31,7 +31,7 @@ impl Drop for Session {
 
 impl Calls {
     pub(crate) fn call(&mut self, call: u8, input: &mut Input<'_>) {
-        if call % 16 == 0 {
+        if call.is_multiple_of(16) {
             return self.make(input);
         }
         let Some(session) = &self.session else { return };
