@@ -48,8 +48,8 @@ impl Array {
         }
     }
 
-    /// Writes the `argc` arguments of a command that lie at the first spans in `raw`, at most `capacity`. What lies behind them in the
-    /// array may be overwritten: to write them by fours takes half the time.
+    /// Writes the `argc` arguments of a command that lie at the first spans in `raw`, as far as there is room. What lies behind them in
+    /// the array may be overwritten: to write them by fours takes half the time.
     #[inline(always)]
     pub(super) fn fill_known(self, raw: &[u8], argc: usize, spans: &[Span; TAPE_LENGTH]) {
         if argc + 3 > self.capacity {
@@ -72,12 +72,11 @@ impl Array {
         }
     }
 
-    /// Writes the arguments of a command that lie at `spans` in `raw`. There are at most `capacity` of them.
+    /// Writes the arguments of a command that lie at `spans` in `raw`, as far as there is room.
     #[inline(always)]
     fn fill_spans(self, raw: &[u8], spans: &[Span]) {
-        debug_assert!(spans.len() <= self.capacity);
         let (bytes, mut place) = (raw.as_ptr(), self.start);
-        for span in spans {
+        for span in spans.iter().take(self.capacity) {
             // SAFETY: within the room that was promised to `new`. What is there is not read.
             unsafe {
                 place.write(slice(bytes, span));
@@ -86,7 +85,7 @@ impl Array {
         }
     }
 
-    /// Writes all arguments of a command. There are at most `capacity` of them.
+    /// Writes all arguments of a command, as far as there is room.
     #[inline(always)]
     pub(super) fn fill_all(self, command: &Command<'_>) {
         let spans = command.spans();
@@ -98,9 +97,10 @@ impl Array {
 
     #[cold]
     fn fill_after(self, command: &Command<'_>, written: usize) {
-        // SAFETY: as many were written.
+        let Some(capacity) = self.capacity.checked_sub(written) else { return };
+        // SAFETY: within the room, as just seen.
         let start = unsafe { self.start.add(written) };
-        Self { start, capacity: self.capacity - written }.fill(command.args().skip(written));
+        Self { start, capacity }.fill(command.args().skip(written));
     }
 }
 

@@ -219,6 +219,15 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, &'static s
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| "is not UTF-8")
 }
 
+/// A new handle on the heap; NULL without memory, or where making it panics: there is no handle yet that could tell.
+pub(super) fn make<T>(made: impl FnOnce() -> Option<T>) -> *mut T {
+    listen_for_panics();
+    match catch_unwind(AssertUnwindSafe(made)) {
+        Ok(Some(made)) => allocate(made),
+        _ => std::ptr::null_mut(),
+    }
+}
+
 /// Moves a value to the heap; NULL without memory, where `Box` would end the process.
 pub(super) fn allocate<T>(value: T) -> *mut T {
     const { assert!(size_of::<T>() > 0) };
@@ -308,6 +317,18 @@ mod tests {
         assert!(words.contains("on purpose") && words.contains(&format!("boundary.rs:{line}")), "{words}");
         let again = enter(Some(&mut thing), |_| unreachable!("a poisoned handle is not entered"));
         assert_eq!(again, REDTAIL_ERROR_PANIC as c_int);
+    }
+
+    #[test]
+    fn what_panics_while_it_is_made_is_not_made() {
+        assert!(make::<u8>(|| panic!("on purpose")).is_null());
+        assert!(make::<u8>(|| None).is_null());
+        let made = make(|| Some(7_u8));
+        // SAFETY: just made, and released once.
+        unsafe {
+            assert_eq!(*made, 7);
+            release(made);
+        }
     }
 
     #[test]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::basics::*;
 use super::boundary::{
-    Guard, Guarded, allocate, call, checked, enter_shared, listen_for_panics, refuse, release, text, there,
-    without_handle,
+    Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
 };
 use super::event::redtail_event;
 use super::options::{self, Chosen, redtail_options};
@@ -45,22 +44,22 @@ impl Guarded for redtail_follower {
 /// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
-    listen_for_panics();
-    // SAFETY: as the header asks.
-    let (chosen, guard) = match unsafe { options::read(options) } {
-        Ok(chosen) => (chosen, Guard::new()),
-        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    let Some(screen) = Screen::new() else { return std::ptr::null_mut() };
-    allocate(redtail_follower {
-        guard,
-        options: chosen.options,
-        timeouts: chosen.timeouts,
-        buffer: chosen.buffer,
-        login: Arc::new(Mutex::new(chosen.login)),
-        handle: Handle::new(),
-        follower: None,
-        screen,
+    make(|| {
+        // SAFETY: as the header asks.
+        let (chosen, guard) = match unsafe { options::read(options) } {
+            Ok(chosen) => (chosen, Guard::new()),
+            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        Some(redtail_follower {
+            guard,
+            options: chosen.options,
+            timeouts: chosen.timeouts,
+            buffer: chosen.buffer,
+            login: Arc::new(Mutex::new(chosen.login)),
+            handle: Handle::new(),
+            follower: None,
+            screen: Screen::new()?,
+        })
     })
 }
 
@@ -255,7 +254,7 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            allocate(redtail_handle { handle: follower.handle.clone() })
+            make(|| Some(redtail_handle { handle: follower.handle.clone() }))
         }
         _ => std::ptr::null_mut(),
     }

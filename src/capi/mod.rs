@@ -58,3 +58,4 @@ pub mod rdb;
 pub mod rdb_item;
 pub mod session;
 mod show;
+mod view;

@@ -11,13 +11,13 @@ use std::mem::offset_of;
 
 use super::array::Array;
 use super::basics::*;
-use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release, there};
+use super::boundary::{self, Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
 use super::item::*;
 use super::options;
 use super::show::protocol_status;
+use super::view::{Rest, View};
 use crate::resp::{
-    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Known, Nesting, Place, Poll,
-    Request, RequestParser, Token,
+    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
 };
 use crate::{Limits, ProtocolError};
 
@@ -31,37 +31,10 @@ pub struct redtail_parser {
     view: View,
 }
 
-/// What C sees of the last item, and how far it has looked.
-struct View {
-    item: redtail_item,
-    token: redtail_token,
-    /// What the command was found in, where arguments are left over.
-    shown: redtail_slice,
-    rest: Rest,
-    walk: Walk,
-}
-
 enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
     Commands(CommandParser),
-}
-
-/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
-enum Rest {
-    None,
-    /// Nothing whole was there: the least number of bytes that are missing.
-    Missing(usize),
-    Command(Place),
-    /// The words from here on; bytes of the shown.
-    Inline(redtail_slice),
-}
-
-/// How far the walk through the frame is.
-struct Walk {
-    nesting: Nesting,
-    /// What is still to be walked; bytes of the shown.
-    rest: redtail_slice,
 }
 
 impl Guarded for redtail_parser {
@@ -75,13 +48,14 @@ impl Guarded for redtail_parser {
 /// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
-    listen_for_panics();
-    // SAFETY: as the header asks.
-    let (machine, guard) = match unsafe { machine(mode, limits) } {
-        Ok(machine) => (machine, Guard::new()),
-        Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    allocate(redtail_parser::over(machine, guard, false))
+    make(|| {
+        // SAFETY: as the header asks.
+        let (machine, guard) = match unsafe { machine(mode, limits) } {
+            Ok(machine) => (machine, Guard::new()),
+            Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        Some(redtail_parser::over(machine, guard, false))
+    })
 }
 
 /// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
@@ -254,7 +228,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     let found = token_of(parser);
     call!(parser, out token; {
         // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !unsafe { parser.next_token() } {
+        if !unsafe { parser.view.next_token() } {
             return REDTAIL_END;
         }
         token.set(found);
@@ -268,7 +242,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
     call!(parser, out needed; {
-        needed.set(if let Rest::Missing(needed) = parser.view.rest { needed } else { 0 });
+        needed.set(parser.view.needed());
         REDTAIL_OK
     })
 }
@@ -352,29 +326,7 @@ unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine,
 
 impl redtail_parser {
     fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
-        let nothing = redtail_slice::NONE;
-        Self {
-            guard,
-            machine,
-            lodger,
-            error: None,
-            view: View {
-                item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
-                token: redtail_token {
-                    step: 0,
-                    kind: 0,
-                    depth: 0,
-                    count: 0,
-                    bytes: nothing,
-                    integer: 0,
-                    number: 0.0,
-                    format: [0; 4],
-                },
-                shown: nothing,
-                rest: Rest::None,
-                walk: Walk { nesting: Nesting::new(), rest: nothing },
-            },
-        }
+        Self { guard, machine, lodger, error: None, view: View::new() }
     }
 
     /// What the caller shows, checked: its bytes, and the array for arguments.
@@ -469,8 +421,7 @@ impl redtail_parser {
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> redtail_status {
         self.error = Some(error);
-        self.view.rest = Rest::None;
-        self.view.walk.rest = redtail_slice::NONE;
+        self.view.nothing();
         refuse(self, protocol_status(&error.kind), error)
     }
 
@@ -498,47 +449,6 @@ impl redtail_parser {
         }
     }
 
-    /// # Safety
-    /// The bytes shown last have not changed.
-    unsafe fn next_token(&mut self) -> bool {
-        let Walk { nesting, rest } = &mut self.view.walk;
-        // SAFETY: a part of the bytes shown last, which have not changed.
-        let Some(mut unread) = (unsafe { boundary::bytes(rest.data, rest.len) }) else { return false };
-        let outside = nesting.depth();
-        let Some(token) = nesting.next(&mut unread) else { return false };
-        *rest = redtail_slice::of(unread);
-        // An end, and what closes itself, is counted at the depth of its beginning.
-        let depth = outside.min(nesting.depth());
-        let shown = &mut self.view.token;
-        *shown = redtail_token {
-            step: 0,
-            kind: REDTAIL_KIND_NONE as c_int,
-            depth,
-            count: 0,
-            bytes: redtail_slice::NONE,
-            integer: 0,
-            number: 0.0,
-            format: [0; 4],
-        };
-        match token {
-            Token::Scalar(frame) => {
-                shown.step = REDTAIL_TOKEN_VALUE as c_int;
-                shown.value(&frame);
-            }
-            Token::Begin { kind, count } => {
-                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
-                shown.kind = kind_of(kind) as c_int;
-                shown.count = count.unwrap_or(usize::MAX);
-            }
-            Token::Chunk(bytes) => {
-                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
-                shown.bytes = redtail_slice::of(bytes);
-            }
-            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
-        }
-        true
-    }
-
     fn offset(&self) -> u64 {
         match &self.machine {
             Machine::Frames(machine) => machine.offset(),
@@ -559,48 +469,5 @@ impl Machine {
             },
             Self::Frames(_) => None,
         }
-    }
-}
-
-impl View {
-    #[inline(always)]
-    fn command(&mut self, raw: &[u8], argc: usize, offset: u64) {
-        let item = &mut self.item;
-        item.kind = REDTAIL_ITEM_COMMAND as c_int;
-        item.frame = REDTAIL_KIND_NONE as c_int;
-        item.offset = offset;
-        item.raw = redtail_slice::of(raw);
-        item.argc = argc;
-        self.rest = Rest::None;
-    }
-
-    fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
-        let mut words = line.args();
-        array.fill(words.by_ref().take(array.capacity).map(|word| word.raw()));
-        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
-        self.item.kind = REDTAIL_ITEM_INLINE as c_int;
-        self.item.offset = offset;
-        self.item.frame = REDTAIL_KIND_NONE as c_int;
-        self.item.raw = redtail_slice::of(line.raw());
-        self.item.argc = line.args().count();
-        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
-    }
-
-    fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
-        self.rest = Rest::None;
-        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
-        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
-        self.item.offset = offset;
-        self.item.frame = kind_of(frame.kind()) as c_int;
-        self.item.raw = redtail_slice::of(frame.raw());
-        self.item.args = std::ptr::null();
-        self.item.argc = 0;
-        REDTAIL_OK
-    }
-
-    fn incomplete(&mut self, needed: usize) -> redtail_status {
-        self.rest = Rest::Missing(needed);
-        self.walk.rest = redtail_slice::NONE;
-        REDTAIL_NEED_MORE
     }
 }

@@ -11,7 +11,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;
 
 use super::basics::*;
-use super::boundary::{Guard, Guarded, allocate, bytes, call, listen_for_panics, refuse, release};
+use super::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
 use super::rdb_item::*;
 use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
 
@@ -48,24 +48,25 @@ impl Guarded for redtail_rdb {
 /// Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rdb {
-    listen_for_panics();
-    let guard = match flags & !(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM) {
-        0 if i64::try_from(offset).is_err() => {
-            Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no file is so long"))
+    make(|| {
+        let guard = match flags & !(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM) {
+            0 if i64::try_from(offset).is_err() => {
+                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no file is so long"))
+            }
+            0 => Guard::new(),
+            unknown => {
+                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has bits that mean nothing: {unknown:#x}"))
+            }
+        };
+        let mut decoder = Decoder::new().starting_at(offset);
+        if flags & REDTAIL_RDB_LENIENT != 0 {
+            decoder = decoder.any_version().skip_damaged();
         }
-        0 => Guard::new(),
-        unknown => {
-            Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has bits that mean nothing: {unknown:#x}"))
+        if flags & REDTAIL_RDB_NO_CHECKSUM != 0 {
+            decoder = decoder.without_checksum();
         }
-    };
-    let mut decoder = Decoder::new().starting_at(offset);
-    if flags & REDTAIL_RDB_LENIENT != 0 {
-        decoder = decoder.any_version().skip_damaged();
-    }
-    if flags & REDTAIL_RDB_NO_CHECKSUM != 0 {
-        decoder = decoder.without_checksum();
-    }
-    allocate(redtail_rdb { guard, decoder, item: redtail_rdb_item::NOTHING, needed: 0, error: None })
+        Some(redtail_rdb { guard, decoder, item: redtail_rdb_item::NOTHING, needed: 0, error: None })
+    })
 }
 
 /// Ends a decoder. NULL does nothing.
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn redtail_rdb_free(rdb: *mut redtail_rdb) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_message(rdb: *const redtail_rdb) -> *const c_char {
     // SAFETY: NULL, or a decoder that lives.
-    unsafe { rdb.as_ref() }.map_or(c"the decoder is NULL".as_ptr(), |rdb| rdb.guard.message())
+    unsafe { there(rdb) }.map_or(c"the decoder is NULL".as_ptr(), |rdb| rdb.guard.message())
 }
 
 /// The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless

@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_int};
 use std::ops::ControlFlow;
 
 use super::basics::*;
-use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text, there};
+use super::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
 use super::event::redtail_event;
 use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
 use super::position::{self, redtail_position};
@@ -57,7 +57,7 @@ impl Guarded for redtail_session {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
-    unsafe { make(options, Session::new) }
+    unsafe { over(options, Session::new) }
 }
 
 /// A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
@@ -72,34 +72,34 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 ) -> *mut redtail_session {
     let offset = (offset != REDTAIL_UNKNOWN).then_some(offset);
     // SAFETY: as the header asks.
-    unsafe { make(options, |options| Session::recorded(options, offset)) }
+    unsafe { over(options, |options| Session::recorded(options, offset)) }
 }
 
 /// # Safety
 /// `options` is as the header asks.
-unsafe fn make(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
-    listen_for_panics();
-    // SAFETY: as promised.
-    let chosen = unsafe { options::read(options) };
-    let ring = chosen.as_ref().map_or(Ok(Ring::with_capacity(0)), |chosen| Ring::try_with_capacity(chosen.buffer));
-    let (Ok(ring), Some(screen)) = (ring, Screen::new()) else { return std::ptr::null_mut() };
-    let (chosen, guard) = match chosen {
-        Ok(chosen) => (chosen, Guard::new()),
-        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
-    allocate(redtail_session {
-        guard,
-        session: session(chosen.options),
-        ring,
-        base: chosen.buffer,
-        limit: limit.saturating_add(chosen.buffer),
-        pending: 0,
-        at_least: 1,
-        login: chosen.login,
-        screen,
-        silent: false,
-        connect_at_ms: None,
+unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
+    make(|| {
+        // SAFETY: as promised.
+        let chosen = unsafe { options::read(options) };
+        let ring = Ring::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
+        let (chosen, guard) = match chosen {
+            Ok(chosen) => (chosen, Guard::new()),
+            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
+        Some(redtail_session {
+            guard,
+            session: session(chosen.options),
+            ring,
+            base: chosen.buffer,
+            limit: limit.saturating_add(chosen.buffer),
+            pending: 0,
+            at_least: 1,
+            login: chosen.login,
+            screen: Screen::new()?,
+            silent: false,
+            connect_at_ms: None,
+        })
     })
 }
 

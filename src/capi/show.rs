@@ -111,12 +111,9 @@ impl Shown {
         // What the event before has set is kept only from one item to the next.
         if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
             self.rare = true;
-            self.event = redtail_event {
-                kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int,
-                item: &raw const self.item,
-                ..redtail_event::NOTHING
-            };
+            self.event = redtail_event { kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int, ..redtail_event::NOTHING };
         }
+        self.event.item = &raw const self.item;
     }
 
     #[inline]

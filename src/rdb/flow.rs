@@ -129,12 +129,27 @@ impl Flow {
         }
     }
 
-    /// What there is of the string, if it stands in the input as it is.
+    /// What there is of the string without undoing more of it.
     #[inline(always)]
-    pub(super) fn at_hand<'i>(&self, cursor: &Cursor<'i>) -> Option<&'i [u8]> {
-        let rest = cursor.rest();
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-        if self.lzf.is_some() { None } else { rest.get(..most) }
+    pub(super) fn at_hand<'b>(&'b self, input: &'b [u8]) -> (&'b [u8], Place) {
+        if self.lzf.is_some() {
+            return (self.undone(self.read, self.write), Place::Window(self.read, self.write));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
+        (input.get(..most).unwrap_or_default(), Place::Input(0, most))
+    }
+
+    /// Takes bytes that were [`at_hand`](Self::at_hand). Gives how many of them the input loses.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, count: usize) -> usize {
+        self.left = self.left.saturating_sub(count as u64);
+        match self.lzf {
+            Some(_) => {
+                self.read += count;
+                0
+            }
+            None => count,
+        }
     }
 
     fn undone_bytes<'b>(&'b mut self, cursor: &mut Cursor<'_>, want: usize) -> Step<(&'b [u8], Place)> {

@@ -1,5 +1,6 @@
 /* Misuses everything: each function with NULLs, lengths of zero and beyond memory, and in the wrong order. Whatever happens is a status. */
 #include <redtail.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,12 @@ static void basics(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(NULL, sizeof options));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options + 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options - 1));
+    /* As a program does that was compiled with an older header: nothing is written beyond what it knows. */
+    memset(&options, 0x5a, sizeof options);
+    IS(REDTAIL_OK, redtail_options_init(&options, offsetof(redtail_options, label)));
+    CHECK(options.struct_size == offsetof(redtail_options, label) && options.start == REDTAIL_START_NOW && options.position == NULL);
+    CHECK(((unsigned char *)&options.label)[0] == 0x5a && ((unsigned char *)&options)[sizeof options - 1] == 0x5a);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
 }
 
@@ -112,7 +119,17 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 4, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, args, SIZE_MAX, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, &input, args, 4, NULL, NULL));
+    CHECK(strstr(redtail_parser_message(parser), "each is NULL") != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, NULL));
+    CHECK(strstr(redtail_parser_message(parser), "item is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, NULL, args, 4, each_item, &count));
+    CHECK(strstr(redtail_parser_message(parser), "input or each is NULL") != NULL);
+    /* What is not aligned is treated as NULL. */
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)((char *)args + 4), 2, &item));
+    CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
+    redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
     input.len = (size_t)PTRDIFF_MAX + 1;
@@ -366,6 +383,7 @@ static void session(void) {
     } while (0)
     WRONG(struct_size, 0, "struct_size");
     WRONG(struct_size, sizeof options - 1, "struct_size");
+    WRONG(struct_size, sizeof options + 8, "older than yours");
     WRONG(struct_size, SIZE_MAX, "struct_size");
     WRONG(start, 5, "start is 5");
     WRONG(start, -1, "start is -1");
@@ -383,6 +401,21 @@ static void session(void) {
     options.start = REDTAIL_START_NOW;
     options.password = "secret";
     WRONG(password_len, SIZE_MAX, "password_len");
+
+    /* The first fields alone, as of an older header: what follows them is not looked at. */
+    {
+        redtail_options older = options;
+        older.struct_size = offsetof(redtail_options, label);
+        older.label = "two words";
+        older.buffer_size = SIZE_MAX;
+        session = redtail_session_new(&older);
+        IS(REDTAIL_RECONNECT, redtail_session_next(session, 5, &event));
+        redtail_session_free(session);
+        older.start = 5;
+        session = redtail_session_new(&older);
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 5, &event));
+        redtail_session_free(session);
+    }
 
     session = redtail_session_new(&options);
     CHECK(strcmp(redtail_session_message(session), "") == 0);
@@ -471,6 +504,8 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     CHECK(redtail_follower_handle(follower) == NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
+    CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     redtail_follower_free(follower);
 
     follower = redtail_follower_new(NULL);
@@ -480,6 +515,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_STATE, redtail_follower_next_timeout(follower, UINT64_MAX, &event));
     IS(REDTAIL_ERROR_STATE, redtail_follower_batch(follower, each_event, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
+    CHECK(strstr(redtail_follower_message(follower), "each is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(follower, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(follower, 0, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
@@ -504,6 +540,7 @@ static void follower(void) {
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_CLOSED, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strcmp(redtail_follower_message(follower), "the follower was stopped") == 0);
     redtail_follower_free(follower);
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));

@@ -101,7 +101,8 @@ static int over_rdb(FILE *file, uint64_t random) {
     redtail_rdb *rdb = redtail_rdb_new(0, 0);
     redtail_slice input = {buffer, 0};
     const redtail_rdb_item *item;
-    size_t count = 1;
+    uint64_t offset, wrong;
+    size_t count = 1, needed;
     int status = REDTAIL_NEED_MORE;
     while (status == REDTAIL_NEED_MORE && count > 0) {
         memmove(buffer, input.data, input.len);
@@ -110,9 +111,15 @@ static int over_rdb(FILE *file, uint64_t random) {
         input.len += count;
         while ((status = redtail_rdb_next(rdb, &input, &item)) == REDTAIL_OK)
             show(item);
+        if (redtail_rdb_needed(rdb, &needed) != REDTAIL_OK || (needed > 0) != (status == REDTAIL_NEED_MORE))
+            printf("what is needed is not told\n");
     }
     if (status >= 0)
         status = redtail_rdb_finish(rdb);
+    if (redtail_rdb_offset(rdb, &offset) != REDTAIL_OK || offset != (uint64_t)ftell(file) - input.len)
+        printf("it stands at another byte than was shown\n");
+    if (redtail_rdb_error_offset(rdb, &wrong) != (status < 0 ? REDTAIL_OK : REDTAIL_NONE) || (status < 0 && wrong > offset + input.len))
+        printf("the byte where the error shows is not told\n");
     if (status < 0)
         printf("%s: %s\n", redtail_status_name(status), redtail_rdb_message(rdb));
     redtail_rdb_free(rdb);

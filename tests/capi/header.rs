@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::build::{How, WARNINGS, library, root, run, stdout};
+use crate::build::{How, SONAME, WARNINGS, library, root, run, stdout};
 
 fn compiles(compiler: &str, standards: &[&str], header: &str) {
     for standard in standards {
@@ -76,5 +76,5 @@ fn every_exported_function_is_declared() {
 fn the_shared_library_has_its_soname() {
     let shared = library(How::Debug).join("libredtail.so");
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(shared));
-    assert!(dynamic.contains("[libredtail.so.0.1]"), "{dynamic}");
+    assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::build::{self, root, run, stdout};
+use crate::build::{self, SONAME, root, run, stdout};
 
 const PROGRAM: &str = r#"
 #include <redtail.h>
@@ -58,7 +58,7 @@ fn expected() -> String {
 }
 
 fn uses_shared_library(program: &Path) -> bool {
-    stdout(Command::new("readelf").arg("-d").arg(program)).contains("[libredtail.so.0.1]")
+    stdout(Command::new("readelf").arg("-d").arg(program)).contains(&format!("[{SONAME}]"))
 }
 
 #[test]
@@ -146,14 +146,11 @@ fn a_program_that_knows_only_cmake() {
 fn what_is_installed() {
     let lib = prefix().join("lib");
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new("libredtail.so.0.1"));
-    assert_eq!(
-        fs::read_link(lib.join("libredtail.so.0.1")).unwrap(),
-        PathBuf::from(format!("libredtail.so.{version}"))
-    );
+    assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new(SONAME));
+    assert_eq!(fs::read_link(lib.join(SONAME)).unwrap(), PathBuf::from(format!("libredtail.so.{version}")));
     assert!(lib.join("libredtail.a").is_file() && prefix().join("include/redtail.hpp").is_file());
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
-    assert!(dynamic.contains("[libredtail.so.0.1]"), "{dynamic}");
+    assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
     // In a prefix of its own, nothing is left behind.
     let own = folder("own");
     for what in ["install", "uninstall"] {

@@ -91,6 +91,35 @@ fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
 }
 
 #[test]
+fn what_parsers_do_beyond_the_examples() {
+    assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn what_parsers_do_beyond_the_examples_under_valgrind_and_address_sanitizer() {
+    assert_eq!(stdout(&mut valgrind(&program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
+    assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Sanitized))), "the parsers hold\n");
+}
+
+/// Misuse does not count: there, most calls end before they do anything.
+#[test]
+fn every_exported_function_is_used_by_a_c_program() {
+    let mut used = String::new();
+    for folder in ["tests/c", "examples/c"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if name.ends_with(".c") && name != "misuse.c" {
+                used.push_str(&std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+    for name in std::fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
+        assert!(used.contains(&format!("{name}(")), "no C program but misuse.c calls {name}");
+    }
+}
+
+#[test]
 #[ignore = "needs g++ and valgrind: tests/tools"]
 fn the_cpp_wrapper() {
     assert_eq!(stdout(&mut valgrind(&program("tests/c/wrapper.cpp", How::Debug))), "the wrapper holds\n");
