@@ -79,6 +79,8 @@ fn seeds() {
                     let (tally, check) = live(first + number);
                     sum.add(&tally);
                     if let Err(words) = check {
+                        // At once: a long run need not be waited for.
+                        print(&format!("seed {}: {words}\n", first + number));
                         wrong.push((first + number, words));
                     }
                 }
