@@ -25,7 +25,8 @@ mod writes;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tally::Tally;
 
@@ -50,6 +51,35 @@ fn live(seed: u64) -> (Tally, Result<(), String>) {
     }
 }
 
+/// The life that a thread lives.
+#[derive(Default)]
+struct Life {
+    seed: AtomicU64,
+    began: Mutex<Option<Instant>>,
+    is_over: AtomicBool,
+}
+
+impl Life {
+    fn begins(&self, seed: u64) {
+        self.seed.store(seed, Ordering::Relaxed);
+        *self.began.lock().unwrap() = Some(Instant::now());
+    }
+}
+
+/// A life takes about a millisecond. A call that never returns could not be named otherwise.
+fn watch(lives: &[Life]) {
+    const LONGEST: Duration = Duration::from_secs(300);
+    while lives.iter().any(|life| !life.is_over.load(Ordering::Relaxed)) {
+        std::thread::sleep(Duration::from_millis(20));
+        for life in lives.iter().filter(|life| !life.is_over.load(Ordering::Relaxed)) {
+            if life.began.lock().unwrap().is_some_and(|began| began.elapsed() > LONGEST) {
+                print(&format!("seed {}: a life without end\n", life.seed.load(Ordering::Relaxed)));
+                std::process::exit(1);
+            }
+        }
+    }
+}
+
 /// Past the capture of the test runner: what was met is to be seen when all is well, too.
 fn print(words: &str) {
     let _ = std::io::stderr().write_all(words.as_bytes());
@@ -59,12 +89,14 @@ fn print(words: &str) {
 fn seeds() {
     let first = number("SIM_FIRST").unwrap_or(0);
     let count = number("SIM_SEEDS").unwrap_or(DEFAULT_SEEDS);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let next = AtomicU64::new(0);
     let all = Mutex::new((Tally::default(), Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let lives: Vec<Life> = (0..threads).map(|_| Life::default()).collect();
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        scope.spawn(|| watch(&lives));
+        for life in &lives {
             scope.spawn(|| {
                 let mut sum = Tally::default();
                 let mut wrong = Vec::new();
@@ -76,12 +108,16 @@ fn seeds() {
                     if number > 0 && number.is_multiple_of(50_000) {
                         print(&format!("{number} of {count} lives, after {} s\n", began.elapsed().as_secs()));
                     }
+                    life.begins(first + number);
                     let (tally, check) = live(first + number);
                     sum.add(&tally);
                     if let Err(words) = check {
+                        // At once: a long run need not be waited for.
+                        print(&format!("seed {}: {words}\n", first + number));
                         wrong.push((first + number, words));
                     }
                 }
+                life.is_over.store(true, Ordering::Relaxed);
                 let mut all = all.lock().unwrap();
                 all.0.add(&sum);
                 all.1.extend(wrong);
