@@ -64,16 +64,17 @@ impl<'a> Input<'a> {
         [self.bytes(), b"\0"].concat().into_boxed_slice()
     }
 
-    /// NULL, the defaults, limits so small that they are met, a struct of another version.
+    /// NULL, the defaults, limits so small that they are met, a struct of an older version, whose fields are its size alone, and one of a
+    /// newer.
     fn limits(&mut self) -> Option<Box<redtail_limits>> {
         let struct_size = size_of::<redtail_limits>();
-        let (bulk, command, arguments, depth, line) = match self.byte() % 5 {
+        let (bulk, command, arguments, depth, line) = match self.byte() % 6 {
             0 | 1 => return None,
             2 => (0, 0, 0, 0, 0),
             3 => (30, 200, 12, 4, 24),
-            _ => {
+            other => {
                 return Some(Box::new(redtail_limits {
-                    struct_size: 8,
+                    struct_size: if other == 4 { 8 } else { struct_size + 8 },
                     bulk: 1,
                     command: 1,
                     arguments: 1,

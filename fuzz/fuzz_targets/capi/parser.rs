@@ -99,8 +99,10 @@ impl Calls {
         mode: c_int,
         limits: Option<&redtail_limits>,
     ) {
-        let is_good = limits.is_none_or(|limits| limits.struct_size == size_of::<redtail_limits>());
-        let limits = limits.filter(|limits| limits.bulk > 0).map_or(Limits::DEFAULT, |given| Limits {
+        let whole = size_of::<redtail_limits>();
+        let is_good = limits.is_none_or(|limits| limits.struct_size <= whole);
+        let given = limits.filter(|limits| limits.struct_size == whole && limits.bulk > 0);
+        let limits = given.map_or(Limits::DEFAULT, |given| Limits {
             bulk: given.bulk,
             command: given.command,
             arguments: given.arguments,
