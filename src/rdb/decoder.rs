@@ -220,7 +220,8 @@ impl Decoder {
     /// As [`next`](Self::next).
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
         match self.swift(input) {
-            Some(used) => {
+            Some((found, used)) => {
+                self.found = found;
                 self.count(input, used);
                 Ok(Poll::Complete { used })
             }
@@ -257,34 +258,38 @@ impl Decoder {
         input: &mut &[u8],
         mut each: impl FnMut(Item<'_>) -> ControlFlow<()>,
     ) -> Result<Status<()>, RdbError> {
-        // From here to the input's front nothing has been counted.
-        let mut uncounted = *input;
         loop {
-            let shown = *input;
-            let swift = self.swift(shown);
-            let poll = match swift {
-                Some(used) => Poll::Complete { used },
-                None => {
-                    self.count(uncounted, uncounted.len() - shown.len());
-                    uncounted = shown;
-                    self.walk_on(shown)?
+            // What is found on the short way is counted afterwards, all at once.
+            let (all, mut swift) = (*input, ControlFlow::Continue(()));
+            while let Some((found, used)) = self.swift(input) {
+                let shown = *input;
+                *input = shown.get(used..).unwrap_or_default();
+                swift = self.give(&found, shown, &mut each);
+                if swift.is_break() {
+                    break;
                 }
-            };
-            *input = shown.get(poll.used()..).unwrap_or_default();
-            if swift.is_none() {
-                uncounted = *input;
             }
+            self.count(all, all.len() - input.len());
+            if swift.is_break() {
+                self.found = Found::Nothing;
+                return Ok(Status::Complete(()));
+            }
+            let (shown, poll) = (*input, self.walk_on(input)?);
+            *input = shown.get(poll.used()..).unwrap_or_default();
             if let Poll::Incomplete { needed, .. } = poll {
                 return Ok(Status::Incomplete { needed });
             }
-            if self.item(shown).is_some_and(|item| each(item).is_break()) {
-                self.count(uncounted, uncounted.len() - input.len());
+            if self.give(&self.found, shown, &mut each).is_break() {
                 return Ok(Status::Complete(()));
             }
         }
     }
 
-    /// What was used up on the short way is counted afterwards.
+    #[inline(always)]
+    fn give(&self, found: &Found, input: &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        self.made_of(found, input).map_or(ControlFlow::Continue(()), each)
+    }
+
     #[inline(always)]
     fn count(&mut self, input: &[u8], used: usize) {
         if !self.ignore_checksum {
@@ -338,7 +343,12 @@ impl Decoder {
     #[must_use]
     #[inline]
     pub fn item<'d>(&'d self, input: &'d [u8]) -> Option<Item<'d>> {
-        Some(match self.found {
+        self.made_of(&self.found, input)
+    }
+
+    #[inline(always)]
+    fn made_of<'d>(&'d self, found: &Found, input: &'d [u8]) -> Option<Item<'d>> {
+        Some(match *found {
             Found::Nothing => return None,
             Found::Item(item) => item,
             Found::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },

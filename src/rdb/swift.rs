@@ -14,9 +14,9 @@ use super::value::score;
 use super::wire::{Ahead, Header};
 
 impl Decoder {
-    /// Finds the next item. Gives the bytes it uses up.
+    /// Finds the next item. Gives the bytes it uses up too.
     #[inline(always)]
-    pub(super) fn swift(&mut self, input: &[u8]) -> Option<usize> {
+    pub(super) fn swift(&mut self, input: &[u8]) -> Option<(Found, usize)> {
         if self.text.is_some() {
             return None;
         }
@@ -25,21 +25,20 @@ impl Decoder {
             Stage::Rows { left: left @ 1.., column } => self.swift_part(input, left, column),
             Stage::KeyEnd | Stage::Rows { left: 0, .. } => {
                 self.stage = Stage::Opcode;
-                self.found = Found::Item(Item::KeyEnd);
-                Some(0)
+                Some((Found::Item(Item::KeyEnd), 0))
             }
             Stage::Opcode => self.swift_key(input),
             Stage::Value if self.key.layout == Layout::Text => {
-                let (found, end) = self.swift_text(input, Role::Value)?;
-                (self.stage, self.found) = (Stage::KeyEnd, found);
-                Some(end)
+                let found = self.swift_text(input, Role::Value)?;
+                self.stage = Stage::KeyEnd;
+                Some(found)
             }
             _ => None,
         }
     }
 
     #[inline(always)]
-    fn swift_key(&mut self, input: &[u8]) -> Option<usize> {
+    fn swift_key(&mut self, input: &[u8]) -> Option<(Found, usize)> {
         let (expire_at_ms, at) = match *input {
             [252, a, b, c, d, e, f, g, h, ..] => (Some(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9),
             _ => (None, 0),
@@ -51,8 +50,7 @@ impl Decoder {
         let expire_at_ms = expire_at_ms.or(before.expire_at_ms);
         self.key = Upcoming { number, kind, layout, expire_at_ms, named: true, ..before };
         self.stage = Stage::Value;
-        self.found = text(Role::KeyName, Place::Input(start, end), end - start);
-        Some(end)
+        Some((text(Role::KeyName, Place::Input(start, end), end - start), end))
     }
 
     /// A string, and the bytes it uses up.
@@ -85,30 +83,23 @@ impl Decoder {
 
     /// A part of a row that is not packed.
     #[inline(always)]
-    fn swift_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<usize> {
-        let used = match *self.columns.get(usize::from(column))? {
-            Column::Text(role) => {
-                let (found, end) = self.swift_text(input, role)?;
-                self.found = found;
-                end
-            }
-            Column::BinaryScore => {
-                self.found = Found::Item(Item::Score(f64::from_le_bytes(*input.first_chunk()?)));
-                8
-            }
+    fn swift_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<(Found, usize)> {
+        let found = match *self.columns.get(usize::from(column))? {
+            Column::Text(role) => self.swift_text(input, role)?,
+            Column::BinaryScore => (Found::Item(Item::Score(f64::from_le_bytes(*input.first_chunk()?))), 8),
             _ => return None,
         };
         self.stage = self.next_part(left, column);
-        Some(used)
+        Some(found)
     }
 
     /// An element of a packed value.
     #[inline(always)]
-    fn swift_element(&mut self, input: &[u8]) -> Option<usize> {
+    fn swift_element(&mut self, input: &[u8]) -> Option<(Found, usize)> {
         let column = *self.columns.get(usize::from(self.column))?;
         let (bytes, place) = self.flow.at_hand(input);
         let (short, size) = self.walk.short(bytes)?;
-        self.found = match (column, short) {
+        let found = match (column, short) {
             (Column::Text(role), Short::Text { head, length }) => text(role, place.part(head, head + length), length),
             (Column::Text(role), Short::Integer(value)) => {
                 self.digits.set(value);
@@ -123,7 +114,7 @@ impl Decoder {
         let used = self.flow.pass(size);
         self.walk.passed(size as u64);
         self.column = self.next_column(self.column);
-        Some(used)
+        Some((found, used))
     }
 }
 

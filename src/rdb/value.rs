@@ -186,16 +186,15 @@ impl Decoder {
     /// What comes after a part of a row.
     #[inline(always)]
     pub(super) fn next_part(&self, left: u64, column: u8) -> Stage {
-        match self.next_column(column) {
-            0 => Stage::Rows { left: left - 1, column: 0 },
-            column => Stage::Rows { left, column },
-        }
+        let column = self.next_column(column);
+        Stage::Rows { left: left - u64::from(column == 0), column }
     }
 
     /// Behind the last column the first comes again.
     #[inline(always)]
     pub(super) fn next_column(&self, column: u8) -> u8 {
-        if usize::from(column) + 1 < self.columns.len() { column + 1 } else { 0 }
+        let next = column + 1;
+        if usize::from(next) == self.columns.len() { 0 } else { next }
     }
 
     /// The next element of a packed string, in its column.

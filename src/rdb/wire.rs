@@ -169,6 +169,19 @@ impl Digits {
 
     #[inline]
     pub(super) fn set(&mut self, value: i64) {
+        match u32::try_from(value) {
+            Ok(value @ ..100_000_000) => {
+                let digits = eight_digits(value.into());
+                let [.., last] = &mut self.eights;
+                *last = (digits | 0x3030_3030_3030_3030).to_le_bytes();
+                self.start = 16 + leading_zeros(digits);
+            }
+            _ => self.set_any(value),
+        }
+    }
+
+    #[inline(never)]
+    fn set_any(&mut self, value: i64) {
         let (mut rest, mut start) = (value.unsigned_abs(), 24);
         for place in self.eights.iter_mut().rev() {
             let digits = eight_digits(rest % 100_000_000);
@@ -176,8 +189,7 @@ impl Digits {
             rest /= 100_000_000;
             start -= 8;
             if rest == 0 {
-                // The last digit stands even if it is 0.
-                start += (digits.trailing_zeros() as u8 / 8).min(7);
+                start += leading_zeros(digits);
                 break;
             }
         }
@@ -195,6 +207,12 @@ impl Digits {
     pub(super) fn text(&self) -> &[u8] {
         self.eights.as_flattened().get(usize::from(self.start)..).unwrap_or_default()
     }
+}
+
+/// The last digit stands even if it is 0.
+#[inline(always)]
+fn leading_zeros(digits: u64) -> u8 {
+    (digits | 1 << 56).trailing_zeros() as u8 / 8
 }
 
 /// The digits of a number below 100 million, a byte each, the first one lowest. Each step halves all groups of digits at once; the
