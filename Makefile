@@ -2,7 +2,7 @@
 #
 #   make                          target/release/libredtail.a and libredtail.so
 #   make check                    the tests of the C interface (needs cc and g++)
-#   make install PREFIX=/usr/local DESTDIR=
+#   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now
 #   make uninstall
 #   make header                   include/redtail.h anew, after a change in src/capi
 
@@ -14,9 +14,11 @@ CARGO      = cargo
 INSTALL    = install
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-MAJOR   := $(firstword $(subst ., ,$(VERSION)))
+MAJOR   := $(word 1,$(subst ., ,$(VERSION)))
+MINOR   := $(word 2,$(subst ., ,$(VERSION)))
 BUILT   := $(or $(CARGO_TARGET_DIR),target)/release
-SONAME  := libredtail.so.$(MAJOR)
+# Before 1.0 each minor version is an interface of its own.
+SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 
 # Cargo knows best whether there is something to do.
 .PHONY: all check install uninstall header
@@ -30,9 +32,18 @@ check:
 header:
 	REDTAIL_HEADER=include/redtail.h $(CARGO) check --features header
 
-fill = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|'
+# An installed copy may be moved: its files find each other by the way from one to the other.
+way  = $(shell realpath -ms --relative-to=$(1) $(2))
+# The fifth byte of an ELF file: 1 for 32 bits, 2 for 64.
+bits = $$((4 * $$(od -An -tu1 -j4 -N1 $(BUILT)/libredtail.so)))
+fill = sed -e "s|@PREFIX@|$(call way,$(LIBDIR)/pkgconfig,$(PREFIX))|; s|@LIBDIR@|$(call way,$(PREFIX),$(LIBDIR))|" \
+	-e "s|@INCLUDEDIR@|$(call way,$(PREFIX),$(INCLUDEDIR))|; s|@CMAKE_INCLUDEDIR@|$(call way,$(LIBDIR)/cmake/redtail,$(INCLUDEDIR))|" \
+	-e "s|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|; s|@SIZEOF_VOID_P@|$(bits)|"
 
-install: all
+$(BUILT)/libredtail.so $(BUILT)/libredtail.a:
+	$(MAKE) all
+
+install: $(BUILT)/libredtail.so $(BUILT)/libredtail.a
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
 	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(BUILT)/libredtail.a $(DESTDIR)$(LIBDIR)

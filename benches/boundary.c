@@ -6,10 +6,16 @@
 
 static size_t sum;
 
+static size_t lengths(const redtail_slice *args, size_t argc) {
+    size_t lengths = 0;
+    for (size_t i = 0; i < argc; i++)
+        lengths += args[i].len;
+    return lengths;
+}
+
 static int each(void *context, const redtail_item *item) {
     (void)context;
-    for (size_t i = 0; i < item->argc; i++)
-        sum += item->args[i].len;
+    sum += lengths(item->args, item->argc);
     return 0;
 }
 
@@ -40,8 +46,7 @@ int main(int argc, char **argv) {
                 redtail_session_received(session, room);
                 at += room;
                 while (redtail_session_next(session, 0, &event) == REDTAIL_OK)
-                    for (size_t i = 0; i < event->argc; i++)
-                        sum += event->args[i].len;
+                    sum += lengths(event->args, event->argc);
             }
         redtail_session_free(session);
     } else {
@@ -53,8 +58,7 @@ int main(int argc, char **argv) {
                 redtail_parser_batch(parser, &input, args, 64, each, NULL);
             else
                 while (redtail_parser_next(parser, &input, args, 64, &item) == REDTAIL_OK)
-                    for (size_t i = 0; i < item->argc; i++)
-                        sum += item->args[i].len;
+                    sum += lengths(item->args, item->argc);
         }
         redtail_parser_free(parser);
     }

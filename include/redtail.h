@@ -3,7 +3,7 @@
  *
  * Three things, from the bottom up; take the one that fits:
  *
- *   parser     RESP2 and RESP3 over bytes that you hold
+ *   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
  *   session    the replication protocol over your own socket and event loop
  *   follower   sockets, reconnection and waiting included: one blocking call per event
  *
@@ -16,7 +16,7 @@
  * anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
  *
  * POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
- * nothing. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+ * nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
  *
  * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
  * What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
@@ -26,9 +26,10 @@
  * (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
  * live until the next call on the handle.
  *
- * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Structs
- * that we fill reach you as pointers to const; later versions add fields at the end and kinds of events, which you should ignore. redtail_slice and
- * redtail_position stay as they are.
+ * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
+ * add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
+ * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
+ * which you should ignore. redtail_slice and redtail_position stay as they are.
  *
  * THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
  * Handles share nothing.
@@ -126,6 +127,8 @@ typedef enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /** User and password are longer than a server accepts. */
     REDTAIL_ERROR_CREDENTIALS = -20,
+    /** Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final. */
+    REDTAIL_ERROR_SNAPSHOT = -21,
 } redtail_status;
 
 /** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
@@ -142,11 +145,11 @@ typedef struct redtail_limits {
     size_t struct_size;
     /** Longest bulk string in bytes. Default 512 MiB. */
     uint64_t bulk;
-    /** Longest whole command or frame in bytes. Default 1 GiB, at most 4 GiB - 1. */
+    /** Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that. */
     uint64_t command;
     /** Most arguments of a command, or elements of an aggregate. Default 2^24. */
     uint64_t arguments;
-    /** Deepest nesting of aggregates. Default and most: 128. */
+    /** Deepest nesting of aggregates. Default 128; more is read as that. */
     size_t depth;
     /** Longest line in bytes. Default 64 KiB. */
     size_t line;
@@ -369,16 +372,16 @@ void redtail_parser_free(redtail_parser *parser);
 const char *redtail_parser_message(const redtail_parser *parser);
 
 /**
- * Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+ * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
  */
 int redtail_parser_start_at(redtail_parser *parser, uint64_t offset);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
- * arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
- * unless its length is 0, and the bytes must not change while you use the item.
+ * arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
+ * and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
  *
  * Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
  * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
@@ -453,6 +456,322 @@ int redtail_unquote(const redtail_slice *word,
                     char *out,
                     size_t size,
                     size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Snapshot items: what stands in an RDB file, one thing after another
+ */
+
+/** No time: a key or field that does not expire. */
+#define REDTAIL_NO_TIME INT64_MIN
+
+/**
+ * What an item is. Ignore kinds that you do not know: later versions add some. Behind each stand the fields that mean something;
+ * in the others is what was there before.
+ */
+typedef enum redtail_rdb_kind {
+    /** The first item. magic, number: the version of the format. */
+    REDTAIL_RDB_START = 1,
+    /** A string, or a piece of one. role, bytes, at, length. One of up to 16 KiB comes whole. */
+    REDTAIL_RDB_TEXT = 2,
+    /** The keys that follow stand in this database. number. */
+    REDTAIL_RDB_DATABASE = 3,
+    /** How many keys the database has; a hint. count: keys, expires: those that expire. */
+    REDTAIL_RDB_SIZES = 4,
+    /** How many keys of a cluster slot follow; a hint. number: the slot; count, expires. */
+    REDTAIL_RDB_SLOT = 5,
+    /** A range of slots that are being imported. number: the first, count: the last. */
+    REDTAIL_RDB_SLOT_RANGE = 6,
+    /** A command stands in the snapshot (Valkey's forkless save); its arguments follow. count: their number. */
+    REDTAIL_RDB_COMMAND = 7,
+    /** What a module keeps beside the keys; RAW follows. module, number: 1 before the keys, 2 after them. */
+    REDTAIL_RDB_MODULE_AUX = 8,
+    /** Metadata of the key that follows; RAW follows. module: the class, four letters. */
+    REDTAIL_RDB_KEY_METADATA = 9,
+    /**
+     * A key begins; its value follows up to KEY_END. key_type, number: the number of type and encoding in the file; bytes, length: its
+     * name, or the beginning of it (the rest follows as TEXT of role KEY_NAME); db, time_ms: when it expires; idle_s, frequency.
+     */
+    REDTAIL_RDB_KEY = 10,
+    /** The score of the member before. score. */
+    REDTAIL_RDB_SCORE = 11,
+    /** When the field before expires. time_ms. */
+    REDTAIL_RDB_FIELD_EXPIRY = 12,
+    /**
+     * A stream entry begins. id, count: its fields; flag: not 0 if names come with the values. Else only values come, and the names are
+     * the TEXTs of role SHARED_FIELD that came last.
+     */
+    REDTAIL_RDB_ENTRY = 13,
+    /** All entries of the stream have come. count: its length, id: the last ever added; first, max_deleted, added; number: its groups. */
+    REDTAIL_RDB_STREAM = 14,
+    /** The consumer group whose name was before. id: the last delivered, added: entries delivered so far; count: pending. */
+    REDTAIL_RDB_GROUP = 15,
+    /** A pending entry of the group. id, time_ms: when it was last delivered, count: how often. */
+    REDTAIL_RDB_PENDING = 16,
+    /** All pending entries of the group have come; its consumers follow. count: their number. */
+    REDTAIL_RDB_CONSUMERS = 17,
+    /**
+     * The consumer whose name was before. time_ms: when it last asked; active_ms: when it last got something (-1: never), or
+     * REDTAIL_NO_TIME; count: pending.
+     */
+    REDTAIL_RDB_CONSUMER = 18,
+    /** An entry pending for the consumer. id. */
+    REDTAIL_RDB_CONSUMER_PENDING = 19,
+    /** An entry of the group that was given back. id. */
+    REDTAIL_RDB_RETURNED = 20,
+    /**
+     * How the stream tells repeated additions. idle_s: how long keys are kept in seconds, number: how many for each producer; count:
+     * producers.
+     */
+    REDTAIL_RDB_IDEMPOTENCE = 21,
+    /** The idempotent producer whose name was before. count: its keys. */
+    REDTAIL_RDB_PRODUCER = 22,
+    /** The entry to which the idempotency key before belongs. id. */
+    REDTAIL_RDB_IDEMPOTENT = 23,
+    /** The last of a stream with idempotence. added: keys ever added, count: duplicates ever met. */
+    REDTAIL_RDB_IDEMPOTENCE_COUNTS = 24,
+    /** A module's value begins; RAW follows: its bytes as they stand, id included. module, number: the version of its encoding. */
+    REDTAIL_RDB_MODULE = 25,
+    /** Bytes of a module as they stand. bytes, flag: not 0 if they are the last. */
+    REDTAIL_RDB_RAW = 26,
+    /** A sparse array begins. count: its elements; added: where the next insertion goes, or REDTAIL_UNKNOWN. */
+    REDTAIL_RDB_ARRAY = 27,
+    /** The place of the array element that follows. number. */
+    REDTAIL_RDB_INDEX = 28,
+    /** An array element that is a floating-point number. score. */
+    REDTAIL_RDB_DOUBLE = 29,
+    /** A rate limiter's state. number. */
+    REDTAIL_RDB_RATE = 30,
+    /** Something broken was passed over: only where that was asked for. count: its bytes in the file. The message has the words. */
+    REDTAIL_RDB_SKIPPED = 31,
+    /** The key is at its end. */
+    REDTAIL_RDB_KEY_END = 32,
+    /** The snapshot is at its end. checksum. */
+    REDTAIL_RDB_END = 33,
+} redtail_rdb_kind;
+
+/** Whose numbers a snapshot uses. */
+typedef enum redtail_rdb_magic {
+    /** REDIS and four digits: every Redis, and Valkey before 9.0. */
+    REDTAIL_RDB_MAGIC_REDIS = 1,
+    /** VALKEY and three digits: Valkey 9.0 and later. */
+    REDTAIL_RDB_MAGIC_VALKEY = 2,
+} redtail_rdb_magic;
+
+/** What a key holds. */
+typedef enum redtail_rdb_type {
+    /** One TEXT of role VALUE. */
+    REDTAIL_RDB_STRING = 1,
+    /** TEXTs of role ELEMENT, from head to tail. */
+    REDTAIL_RDB_LIST = 2,
+    /** TEXTs of role MEMBER. */
+    REDTAIL_RDB_SET = 3,
+    /** TEXT of role MEMBER, SCORE, and so on. */
+    REDTAIL_RDB_ZSET = 4,
+    /** TEXT of role FIELD, TEXT of role FIELD_VALUE, FIELD_EXPIRY where the field expires, and so on. */
+    REDTAIL_RDB_HASH = 5,
+    /** Entries, then STREAM, groups and so on. */
+    REDTAIL_RDB_STREAM_TYPE = 6,
+    /** MODULE, then RAW. */
+    REDTAIL_RDB_MODULE_TYPE = 7,
+    /** ARRAY, then for each slot INDEX and TEXT of role ELEMENT or DOUBLE. */
+    REDTAIL_RDB_ARRAY_TYPE = 8,
+    /** One RATE. */
+    REDTAIL_RDB_RATE_TYPE = 9,
+} redtail_rdb_type;
+
+/** What a text is. */
+typedef enum redtail_rdb_role {
+    /** The name of an auxiliary field; its value follows. */
+    REDTAIL_RDB_AUX_NAME = 1,
+    /** The value of an auxiliary field. */
+    REDTAIL_RDB_AUX_VALUE = 2,
+    /** The code of a function library. */
+    REDTAIL_RDB_FUNCTION = 3,
+    /** The name of a slot import; SLOT_RANGEs follow. */
+    REDTAIL_RDB_SLOT_IMPORT = 4,
+    /** An argument of a command that stands in the snapshot. */
+    REDTAIL_RDB_ARGUMENT = 5,
+    /** More of a key's name. */
+    REDTAIL_RDB_KEY_NAME = 6,
+    /** The value of a string. */
+    REDTAIL_RDB_VALUE = 7,
+    /** An element of a list or array. */
+    REDTAIL_RDB_ELEMENT = 8,
+    /** A member of a set or sorted set. */
+    REDTAIL_RDB_MEMBER = 9,
+    /** A field of a hash. */
+    REDTAIL_RDB_FIELD = 10,
+    /** The value of the field before. */
+    REDTAIL_RDB_FIELD_VALUE = 11,
+    /** A field name that entries of a stream share. */
+    REDTAIL_RDB_SHARED_FIELD = 12,
+    /** A field of a stream entry. */
+    REDTAIL_RDB_ENTRY_FIELD = 13,
+    /** A value of a stream entry. */
+    REDTAIL_RDB_ENTRY_VALUE = 14,
+    /** The name of a consumer group; GROUP follows. */
+    REDTAIL_RDB_GROUP_NAME = 15,
+    /** The name of a consumer; CONSUMER follows. */
+    REDTAIL_RDB_CONSUMER_NAME = 16,
+    /** The name of an idempotent producer; PRODUCER follows. */
+    REDTAIL_RDB_PRODUCER_NAME = 17,
+    /** An idempotency key of the producer before; IDEMPOTENT follows. */
+    REDTAIL_RDB_IDEMPOTENCY_KEY = 18,
+} redtail_rdb_role;
+
+/** What became of a snapshot's checksum. */
+typedef enum redtail_rdb_checksum {
+    /** It is that of the bytes. */
+    REDTAIL_RDB_CHECKSUM_VERIFIED = 1,
+    /** There is none: the server is configured without, or the format is older than 5. */
+    REDTAIL_RDB_CHECKSUM_ABSENT = 2,
+    /** There is one that was not looked at, as was asked. */
+    REDTAIL_RDB_CHECKSUM_IGNORED = 3,
+} redtail_rdb_checksum;
+
+/** The id of a stream entry, printed as ms-seq. */
+typedef struct redtail_stream_id {
+    /** Milliseconds since 1970, where the server made it. */
+    uint64_t ms;
+    /** Number among those of the same millisecond. */
+    uint64_t seq;
+} redtail_stream_id;
+
+/** What stands next in a snapshot. Ours: it and its bytes live until you ask for the next. */
+typedef struct redtail_rdb_item {
+    /** One of redtail_rdb_kind, whose comment says which of the other fields mean something. */
+    int kind;
+    /** TEXT: one of redtail_rdb_role. */
+    int role;
+    /** KEY: one of redtail_rdb_type. */
+    int key_type;
+    /** START: one of redtail_rdb_magic. */
+    int magic;
+    /** END: one of redtail_rdb_checksum. */
+    int checksum;
+    /** ENTRY: names come with the values. RAW: the last of it. STREAM: first, max_deleted and added are known. */
+    int flag;
+    /** KEY: how often it is used (a logarithm, 0 to 255), if the server evicts by that; else -1. */
+    int frequency;
+    /** KEY: the database. */
+    uint64_t db;
+    /** TEXT: the bytes, or the next of them; integers stand here as decimal text. KEY: its name. RAW: the bytes. */
+    redtail_slice bytes;
+    /** TEXT: where the bytes stand in the string: 0 for the first piece. */
+    uint64_t at;
+    /** TEXT, KEY: the length of the whole string in bytes. */
+    uint64_t length;
+    /** A number, see the kind. */
+    uint64_t number;
+    /** A count, see the kind. */
+    uint64_t count;
+    /** SIZES, SLOT: the keys that expire. */
+    uint64_t expires;
+    /** STREAM: entries ever added. GROUP: entries delivered so far. Else see the kind. REDTAIL_UNKNOWN where it is not known. */
+    uint64_t added;
+    /** KEY: seconds since it was last used, if the server evicts by that; else REDTAIL_UNKNOWN. */
+    uint64_t idle_s;
+    /** A time in milliseconds since 1970, or REDTAIL_NO_TIME. */
+    int64_t time_ms;
+    /** CONSUMER: when it last got something, in milliseconds since 1970. */
+    int64_t active_ms;
+    /** SCORE, DOUBLE. */
+    double score;
+    /** The id of a stream entry. */
+    redtail_stream_id id;
+    /** STREAM: the id of its first entry (Redis 7.0 and later). */
+    redtail_stream_id first;
+    /** STREAM: the highest id ever deleted (Redis 7.0 and later). */
+    redtail_stream_id max_deleted;
+    /** MODULE, MODULE_AUX: the name of its type, nine letters; KEY_METADATA: four; and a NUL. */
+    char module[10];
+} redtail_rdb_item;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Snapshots: RDB files over bytes that you hold
+ *
+ * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and show its unread part as a redtail_slice,
+ * which redtail_rdb_next moves past what is used up. What is left stays: append at least redtail_rdb_needed bytes and show it again,
+ * from its first byte, at whatever address it is now.
+ *
+ * Memory is constant: a hash of a hundred million fields needs no more than one of ten, and a string of more than 16 KiB comes in
+ * pieces. Bytes of items point into your buffer or into the handle: they live until the next call, and until you change the buffer.
+ */
+
+/** The bytes of input that you must be able to show at once. */
+#define REDTAIL_RDB_MIN_INPUT 16896
+
+/**
+ * For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
+ * length is known: REDTAIL_RDB_SKIPPED says so.
+ */
+#define REDTAIL_RDB_LENIENT 1
+
+/** For redtail_rdb_new: do not compute the checksum. */
+#define REDTAIL_RDB_NO_CHECKSUM 2
+
+/** Reads one snapshot. One thread at a time. About 40 KiB; allocates nothing after it is made. */
+typedef struct redtail_rdb redtail_rdb;
+
+/**
+ * A new decoder. flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
+ * for redtail_rdb_offset and messages; 0 for a file.
+ *
+ * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ */
+redtail_rdb *redtail_rdb_new(unsigned int flags,
+                             uint64_t offset);
+
+/** Ends a decoder. NULL does nothing. */
+void redtail_rdb_free(redtail_rdb *rdb);
+
+/**
+ * What the last failure was, or what was passed over last, in words that end with NUL. "" before any; never NULL. Lives until the next
+ * call on the decoder.
+ */
+const char *redtail_rdb_message(const redtail_rdb *rdb);
+
+/**
+ * The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless
+ * its length is 0, and the bytes must not change while you use the item.
+ *
+ * Returns REDTAIL_OK and sets item; REDTAIL_NEED_MORE: see redtail_rdb_needed; REDTAIL_END: the snapshot is over, and what follows it in
+ * input is not touched; REDTAIL_ERROR_SNAPSHOT: no snapshot a server would write, or what is not known here; for good, see
+ * redtail_rdb_error_offset; REDTAIL_ERROR_ARGUMENT.
+ */
+int redtail_rdb_next(redtail_rdb *rdb,
+                     redtail_slice *input,
+                     const redtail_rdb_item **item);
+
+/**
+ * To be asked when no more input comes.
+ *
+ * Returns REDTAIL_OK if the snapshot has come to its end; REDTAIL_ERROR_SNAPSHOT if it is cut short, or broken.
+ */
+int redtail_rdb_finish(redtail_rdb *rdb);
+
+/**
+ * After REDTAIL_NEED_MORE: the least number of further bytes that take it further; else 0.
+ *
+ * Returns REDTAIL_OK and sets needed.
+ */
+int redtail_rdb_needed(const redtail_rdb *rdb, size_t *needed);
+
+/**
+ * The number of the next byte to be shown: bytes used up so far, and where redtail_rdb_new began.
+ *
+ * Returns REDTAIL_OK and sets offset.
+ */
+int redtail_rdb_offset(const redtail_rdb *rdb, uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the number of the byte where the item begins that is wrong.
+ *
+ * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+ */
+int redtail_rdb_error_offset(const redtail_rdb *rdb, uint64_t *offset);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -539,7 +858,10 @@ typedef struct redtail_options {
     const char *password;
     /** Its length in bytes; 0: it ends with NUL. */
     size_t password_len;
-    /** Commands with a bulk string of at least this many bytes (at least 1024) come in parts; 0: every command comes whole. */
+    /**
+     * Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
+     * parts; 0: every command comes whole.
+     */
     uint64_t parts;
     /** How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever. */
     uint64_t silence_ms;
@@ -549,7 +871,10 @@ typedef struct redtail_options {
     uint64_t backoff_longest_ms;
     /** Attempts in a row before giving up; 0: never give up. */
     uint32_t backoff_attempts;
-    /** Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB, at most 1 GiB. */
+    /**
+     * Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB; less than 1 KiB is read as
+     * 1 KiB; more than 1 GiB is an error.
+     */
     size_t buffer_size;
     /** Follower only: the time for connecting to each address, in milliseconds. Default 5,000. */
     uint64_t connect_timeout_ms;
@@ -557,13 +882,20 @@ typedef struct redtail_options {
     uint64_t write_timeout_ms;
     /** NULL: the defaults. */
     const redtail_limits *limits;
+    /** Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes. */
+    int snapshot_items;
+    /**
+     * Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
+     * REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
+     */
+    int lenient;
 } redtail_options;
 
 /**
  * Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size is another than this library's: header and library
- * are then of different versions. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
+ * older than yours, or of no struct at all. Any thread.
  */
 int redtail_options_init(redtail_options *options,
                          size_t size);
@@ -608,6 +940,8 @@ typedef enum redtail_event_kind {
      * primary, never.
      */
     REDTAIL_EVENT_DISCONNECTED = 15,
+    /** What stands next in the snapshot, where redtail_options.snapshot_items asks for it: see item. Void if no SNAPSHOT_END comes. */
+    REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 } redtail_event_kind;
 
 /** What makes a primary fork. */
@@ -759,6 +1093,8 @@ typedef struct redtail_event {
     const redtail_gap *gap;
     /** DISCONNECTED. */
     const redtail_disconnected *disconnected;
+    /** SNAPSHOT_ITEM. */
+    const redtail_rdb_item *item;
 } redtail_event;
 
 /**
@@ -834,7 +1170,9 @@ int redtail_session_connected(redtail_session *session, uint64_t now_ms);
 
 /**
  * Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
- * be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+ * be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
+ * REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
+ * calls there tell what follows.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
@@ -853,7 +1191,7 @@ int redtail_session_space(redtail_session *session,
                           size_t *len);
 
 /**
- * So many bytes were read to redtail_session_space.
+ * So many bytes were read to redtail_session_space, which was the last call on the session before this one.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
  * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.

@@ -1,10 +1,14 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>, whose comments say what each thing means.
  *
- * OWNERS. parser, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
+ * OWNERS. parser, rdb, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
  * assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
  *
  * ERRORS, as you choose, call by call: without a redtail::status argument a call throws redtail::error, which carries the number and the
- * words; with one as its last argument it is noexcept and leaves the number there. "Not an error" (above 0) is never thrown.
+ * words; with one as its last argument it throws nothing and leaves the number there. "Not an error" (above 0) is never thrown: calls
+ * that know several such outcomes return them. Options that can't be show at the first call, as in C.
+ *
+ * CALLBACKS of batch may throw, in either form: what they throw ends the batch and comes out of it. One that returns bool ends the batch
+ * with true.
  *
  * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of what gave them.
  *
@@ -22,6 +26,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <iterator>
 #include <memory>
 #include <new>
@@ -29,6 +34,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace redtail {
@@ -144,6 +150,27 @@ private:
     redtail_position position_;
 };
 
+/** What stands next in a snapshot; a view. */
+class snapshot_item {
+public:
+    snapshot_item() noexcept = default;
+    explicit snapshot_item(const redtail_rdb_item *from) noexcept : item_(from) {}
+    /** One of redtail_rdb_kind. */
+    int kind() const noexcept { return item_->kind; }
+    /** Of a text, a key's name or raw bytes. */
+    std::string_view bytes() const noexcept { return view(item_->bytes); }
+    /** When a key or field expires, in milliseconds since 1970; nothing if it does not. */
+    std::optional<std::int64_t> time_ms() const noexcept {
+        if (item_->time_ms == REDTAIL_NO_TIME) return std::nullopt;
+        return item_->time_ms;
+    }
+    /** All other fields: item->key_type, item->score. The C header says which mean something for which kind. */
+    const redtail_rdb_item *operator->() const noexcept { return item_; }
+
+private:
+    const redtail_rdb_item *item_ = nullptr;
+};
+
 /** An event of a session or follower; a view. */
 class event {
 public:
@@ -167,6 +194,8 @@ public:
         if (redtail_event_position(event_, &found) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
+    /** Of REDTAIL_EVENT_SNAPSHOT_ITEM only. */
+    snapshot_item item() const noexcept { return snapshot_item(event_->item); }
     /** All other fields: event->gap, event->disconnected. */
     const redtail_event *operator->() const noexcept { return event_; }
 
@@ -176,8 +205,18 @@ private:
 
 /** Options with their defaults; what its fields point to is to live until it is used. */
 struct options : redtail_options {
-    options() noexcept { redtail_options_init(this, sizeof(redtail_options)); }
+    options() noexcept : redtail_options() { struct_size = sizeof(redtail_options); } /* 0 and NULL are the defaults */
 };
+
+/** A word of an inline command without its quotes and escapes. */
+inline std::string unquote(std::string_view word) {
+    std::string meant(word.size(), '\0');
+    const redtail_slice quoted{word.data() != nullptr ? word.data() : "", word.size()};
+    std::size_t size = 0;
+    if (int number = redtail_unquote(&quoted, meant.data(), meant.size(), &size)) throw error(number, "this is no word");
+    meant.resize(size);
+    return meant;
+}
 
 namespace detail {
 
@@ -190,6 +229,32 @@ template <class T> T *made(T *handle) {
     if (handle == nullptr) throw std::bad_alloc();
     return handle;
 }
+
+/** Calls a callback from C, through which nothing may be thrown. */
+template <class Each, class View> class callback {
+public:
+    explicit callback(Each &each) noexcept : each_(&each) {}
+    int operator()(const View &view) noexcept {
+        try {
+            if constexpr (std::is_void_v<decltype((*each_)(view))>) return (*each_)(view), 0;
+            else return (*each_)(view) ? 1 : 0;
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+    /** Once C has returned. */
+    void rethrow() const {
+        if (thrown_) std::rethrow_exception(thrown_);
+    }
+
+private:
+    Each *each_;
+    std::exception_ptr thrown_;
+};
+
+/** NULL where there is none; a length of 0 would tell C to look for a NUL. */
+inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
 
 /** A loop over what next(T &, status &) of an owner gives: ends when that gives another status than REDTAIL_OK. */
 template <class Owner, class T> class range {
@@ -278,6 +343,28 @@ public:
         if (found != nullptr) next = event(found);
         return left == REDTAIL_OK;
     }
+    /** REDTAIL_OK: the next event; REDTAIL_IDLE: nothing came in time; REDTAIL_CLOSED: over, and well. */
+    status next(event &next, std::uint64_t limit_ms) {
+        status left;
+        this->next(next, limit_ms, left);
+        return check(left.number()), left;
+    }
+
+    /** Waits for the next event and hands it to each, then every further one that is here already: REDTAIL_OK when nothing more is here,
+     * REDTAIL_STOPPED if each has ended it, REDTAIL_CLOSED when following is over, and well. */
+    template <class Each> status batch(Each &&each) {
+        status left;
+        batch(each, left);
+        return check(left.number()), left;
+    }
+    template <class Each> void batch(Each &&each, status &left) {
+        using callback = detail::callback<std::remove_reference_t<Each>, event>;
+        callback call(each);
+        left = redtail_follower_batch(
+            follower_.get(),
+            [](void *context, const redtail_event *found) noexcept { return (*static_cast<callback *>(context))(event(found)); }, &call);
+        call.rethrow();
+    }
 
     /** All events until following is over. Throws; events(left) does not. */
     detail::range<follower, event> events() noexcept { return {*this, nullptr}; }
@@ -292,10 +379,24 @@ public:
     void commit(const redtail::position &kept) { check(redtail_follower_commit(follower_.get(), &kept.c())); }
 
     /** The last place to resume from, if there is one yet. */
-    std::optional<redtail::position> position() const noexcept {
+    std::optional<redtail::position> position() const {
+        status left;
+        auto found = position(left);
+        return check(left.number()), found;
+    }
+    std::optional<redtail::position> position(status &left) const noexcept {
         redtail_position found;
-        if (redtail_follower_position(follower_.get(), &found) != REDTAIL_OK) return std::nullopt;
+        left = redtail_follower_position(follower_.get(), &found);
+        if (left != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
+    }
+
+    /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
+    void login(const char *user, std::string_view password) {
+        check(redtail_follower_login(follower_.get(), user, detail::or_null(password), password.size()));
+    }
+    void login(const char *user, std::string_view password, status &left) noexcept {
+        left = redtail_follower_login(follower_.get(), user, detail::or_null(password), password.size());
     }
     const char *message() const noexcept { return redtail_follower_message(follower_.get()); }
     /** Throws error where the follower is of no more use, for example after wrong options. */
@@ -368,42 +469,84 @@ public:
     }
     void received(std::size_t count) { check(redtail_session_received(c(), count)); }
     void received(std::size_t count, status &left) noexcept { left = redtail_session_received(c(), count); }
-    void silent() noexcept { redtail_session_silent(c()); }
-    void stamp(std::uint64_t received_ms) noexcept { redtail_session_stamp(c(), received_ms); }
+    void silent() { check(redtail_session_silent(c())); }
+    void silent(status &left) noexcept { left = redtail_session_silent(c()); }
+    void stamp(std::uint64_t received_ms) { check(redtail_session_stamp(c(), received_ms)); }
+    void stamp(std::uint64_t received_ms, status &left) noexcept { left = redtail_session_stamp(c(), received_ms); }
+    /** User (nullptr: the default user) and password (empty: none is sent) from the next connected on. */
+    void login(const char *user, std::string_view password) {
+        check(redtail_session_login(c(), user, detail::or_null(password), password.size()));
+    }
+    void login(const char *user, std::string_view password, status &left) noexcept {
+        left = redtail_session_login(c(), user, detail::or_null(password), password.size());
+    }
 
     /** The next event; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_RECONNECT, REDTAIL_CLOSED or an error. */
     bool next(event &next, std::uint64_t now_ms, status &left) noexcept {
         const redtail_event *found = nullptr;
-        left = redtail_session_next(c(), now_ms, &found);
+        left = left_ = redtail_session_next(c(), now_ms, &found);
         if (found != nullptr) next = event(found);
         return left == REDTAIL_OK;
     }
+    /** REDTAIL_OK: the next event; else how to go on: REDTAIL_NEED_MORE, REDTAIL_RECONNECT or REDTAIL_CLOSED. */
+    status next(event &next, std::uint64_t now_ms) {
+        status left;
+        this->next(next, now_ms, left);
+        return check(left.number()), left;
+    }
     /** As above, at the time that the last call of events was given. */
     bool next(event &next, status &left) noexcept { return this->next(next, now_ms_, left); }
-    /** The events that are here; left says how to go on. */
+    /** The events that are here; left says how to go on. Without left, errors are thrown, and left() says it after the loop. */
     detail::range<session, event> events(std::uint64_t now_ms, status &left) noexcept {
         now_ms_ = now_ms;
         return {*this, &left};
     }
-    void keep_alive(std::uint64_t now_ms) noexcept { redtail_session_keep_alive(c(), now_ms); }
+    detail::range<session, event> events(std::uint64_t now_ms) noexcept {
+        now_ms_ = now_ms;
+        return {*this, nullptr};
+    }
+    /** What the last call of next, or step of events, has given. */
+    status left() const noexcept { return left_; }
+    void keep_alive(std::uint64_t now_ms) { check(redtail_session_keep_alive(c(), now_ms)); }
+    void keep_alive(std::uint64_t now_ms, status &left) noexcept { left = redtail_session_keep_alive(c(), now_ms); }
 
-    std::string_view to_send() const noexcept {
+    /** What is to be written to the socket; until the next call on the session. */
+    std::string_view to_send() const {
+        status left;
+        std::string_view bytes = to_send(left);
+        return check(left.number()), bytes;
+    }
+    std::string_view to_send(status &left) const noexcept {
         const char *data = nullptr;
         std::size_t size = 0;
-        redtail_session_to_send(c(), &data, &size);
+        left = redtail_session_to_send(c(), &data, &size);
         return {data, size};
     }
     void sent(std::size_t count) { check(redtail_session_sent(c(), count)); }
     void sent(std::size_t count, status &left) noexcept { left = redtail_session_sent(c(), count); }
-    std::uint64_t deadline_ms() const noexcept {
+    /** When to act at the latest. */
+    std::uint64_t deadline_ms() const {
+        status left;
+        std::uint64_t deadline = deadline_ms(left);
+        return check(left.number()), deadline;
+    }
+    std::uint64_t deadline_ms(status &left) const noexcept {
         std::uint64_t deadline = 0;
-        redtail_session_deadline_ms(c(), &deadline);
+        left = redtail_session_deadline_ms(c(), &deadline);
         return deadline;
     }
-    void commit(const redtail::position &kept) noexcept { redtail_session_commit(c(), &kept.c()); }
-    std::optional<redtail::position> position() const noexcept {
+    void commit(const redtail::position &kept) { check(redtail_session_commit(c(), &kept.c())); }
+    void commit(const redtail::position &kept, status &left) noexcept { left = redtail_session_commit(c(), &kept.c()); }
+    /** The last place to resume from, if there is one yet. */
+    std::optional<redtail::position> position() const {
+        status left;
+        auto found = position(left);
+        return check(left.number()), found;
+    }
+    std::optional<redtail::position> position(status &left) const noexcept {
         redtail_position found;
-        if (redtail_session_position(c(), &found) != REDTAIL_OK) return std::nullopt;
+        left = redtail_session_position(c(), &found);
+        if (left != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
     const char *message() const noexcept { return redtail_session_message(c()); }
@@ -416,6 +559,7 @@ private:
     }
     detail::owner<redtail_session, redtail_session_free> session_;
     std::uint64_t now_ms_ = 0;
+    status left_;
 };
 
 /** A whole command or frame; a view. */
@@ -481,24 +625,157 @@ public:
         return input_ = &input, detail::range<parser, item>(*this, &left);
     }
 
+    /** Hands every whole item in input to each, and moves input past it: REDTAIL_NEED_MORE when nothing whole is left, REDTAIL_STOPPED if
+     * each has ended it. */
+    template <class Each> status batch(std::string_view &input, Each &&each) {
+        status left;
+        batch(input, each, left);
+        return check(left.number()), left;
+    }
+    template <class Each> void batch(std::string_view &input, Each &&each, status &left) {
+        struct context {
+            detail::callback<std::remove_reference_t<Each>, item> call;
+            redtail_parser *parser;
+        } context{detail::callback<std::remove_reference_t<Each>, item>(each), parser_.get()};
+        redtail_slice unread{input.data(), input.size()};
+        left = redtail_parser_batch(
+            parser_.get(), &unread, args_.get(), room,
+            [](void *given, const redtail_item *found) noexcept {
+                auto &context = *static_cast<struct context *>(given);
+                return context.call(item(context.parser, found, room));
+            },
+            &context);
+        input = view(unread);
+        context.call.rethrow();
+    }
+
+    /** Counts the first byte it is shown as number offset instead of 0. */
+    void start_at(std::uint64_t offset) { check(redtail_parser_start_at(parser_.get(), offset)); }
+    void start_at(std::uint64_t offset, status &left) noexcept { left = redtail_parser_start_at(parser_.get(), offset); }
     /** The least number of further bytes that could complete the item. */
-    std::size_t needed() const noexcept {
+    std::size_t needed() const {
+        status left;
+        std::size_t bytes = needed(left);
+        return check(left.number()), bytes;
+    }
+    std::size_t needed(status &left) const noexcept {
         std::size_t needed = 0;
-        redtail_parser_needed(parser_.get(), &needed);
+        left = redtail_parser_needed(parser_.get(), &needed);
         return needed;
     }
-    std::uint64_t offset() const noexcept {
+    /** The number of the next byte to be shown. */
+    std::uint64_t offset() const {
+        status left;
+        std::uint64_t number = offset(left);
+        return check(left.number()), number;
+    }
+    std::uint64_t offset(status &left) const noexcept {
         std::uint64_t offset = 0;
-        redtail_parser_offset(parser_.get(), &offset);
+        left = redtail_parser_offset(parser_.get(), &offset);
+        return offset;
+    }
+    /** After an error in the bytes: the number of the byte where it shows. */
+    std::optional<std::uint64_t> error_offset() const {
+        status left;
+        auto number = error_offset(left);
+        return check(left.number()), number;
+    }
+    std::optional<std::uint64_t> error_offset(status &left) const noexcept {
+        std::uint64_t offset = 0;
+        left = redtail_parser_error_offset(parser_.get(), &offset);
+        if (left != REDTAIL_OK) return std::nullopt;
         return offset;
     }
     const char *message() const noexcept { return redtail_parser_message(parser_.get()); }
     redtail_parser *c() const noexcept { return parser_.get(); }
 
 private:
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
     static constexpr std::size_t room = 64;
     detail::owner<redtail_parser, redtail_parser_free> parser_;
     std::unique_ptr<redtail_slice[]> args_;
+    std::string_view *input_ = nullptr;
+};
+
+/** A decoder of snapshots (RDB files) over bytes that you hold. */
+class rdb {
+public:
+    /** flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM. offset: the number of the first byte. */
+    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
+
+    /** The next item at the front of input, which is moved past it; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_END or an
+     * error. */
+    bool next(std::string_view &input, snapshot_item &next, status &left) noexcept {
+        redtail_slice unread{input.data(), input.size()};
+        const redtail_rdb_item *found = nullptr;
+        left = redtail_rdb_next(rdb_.get(), &unread, &found);
+        if (left.number() >= 0) input = view(unread);
+        if (found != nullptr) next = snapshot_item(found);
+        return found != nullptr;
+    }
+    /** As above; false when more input is needed, or the snapshot is over. */
+    bool next(std::string_view &input, snapshot_item &next) {
+        status left;
+        bool more = this->next(input, next, left);
+        return check(left.number()), more;
+    }
+    /** As above, from the input that the last call of items was given. */
+    bool next(snapshot_item &next, status &left) noexcept { return this->next(*input_, next, left); }
+    /** The items in input, which is moved past each. Throws; with left it does not. */
+    detail::range<rdb, snapshot_item> items(std::string_view &input) noexcept {
+        return input_ = &input, detail::range<rdb, snapshot_item>(*this, nullptr);
+    }
+    detail::range<rdb, snapshot_item> items(std::string_view &input, status &left) noexcept {
+        return input_ = &input, detail::range<rdb, snapshot_item>(*this, &left);
+    }
+
+    /** To be asked when no more input comes: throws if the snapshot is cut short. */
+    void finish() { check(redtail_rdb_finish(rdb_.get())); }
+    void finish(status &left) noexcept { left = redtail_rdb_finish(rdb_.get()); }
+    /** The least number of further bytes that take it further. */
+    std::size_t needed() const {
+        status left;
+        std::size_t bytes = needed(left);
+        return check(left.number()), bytes;
+    }
+    std::size_t needed(status &left) const noexcept {
+        std::size_t needed = 0;
+        left = redtail_rdb_needed(rdb_.get(), &needed);
+        return needed;
+    }
+    /** The number of the next byte to be shown. */
+    std::uint64_t offset() const {
+        status left;
+        std::uint64_t number = offset(left);
+        return check(left.number()), number;
+    }
+    std::uint64_t offset(status &left) const noexcept {
+        std::uint64_t offset = 0;
+        left = redtail_rdb_offset(rdb_.get(), &offset);
+        return offset;
+    }
+    /** After an error in the bytes: the number of the byte where the item begins that is wrong. */
+    std::optional<std::uint64_t> error_offset() const {
+        status left;
+        auto number = error_offset(left);
+        return check(left.number()), number;
+    }
+    std::optional<std::uint64_t> error_offset(status &left) const noexcept {
+        std::uint64_t offset = 0;
+        left = redtail_rdb_error_offset(rdb_.get(), &offset);
+        if (left != REDTAIL_OK) return std::nullopt;
+        return offset;
+    }
+    const char *message() const noexcept { return redtail_rdb_message(rdb_.get()); }
+    redtail_rdb *c() const noexcept { return rdb_.get(); }
+
+private:
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
+    detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;
 };
 

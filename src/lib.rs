@@ -52,6 +52,8 @@
 #[cfg(feature = "capi")]
 #[doc(hidden)]
 pub mod capi;
+#[cfg(feature = "std")]
+pub mod checkpoint;
 mod error;
 mod excerpt;
 mod limits;
@@ -67,6 +69,8 @@ mod status;
 #[cfg(feature = "std")]
 pub mod whole;
 
+#[cfg(feature = "std")]
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{Byte, ProtocolError, ProtocolErrorKind};
 pub use excerpt::Excerpt;
 #[cfg(feature = "std")]

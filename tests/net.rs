@@ -2,6 +2,8 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "net/checkpoint.rs"]
+mod checkpoint;
 #[path = "net/readers.rs"]
 mod readers;
 #[path = "net/recorded.rs"]

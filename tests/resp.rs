@@ -13,6 +13,8 @@ mod limits;
 mod oracle;
 #[path = "resp/parts.rs"]
 mod parts;
+#[path = "resp/pitfalls.rs"]
+mod pitfalls;
 #[path = "resp/properties.rs"]
 mod properties;
 #[path = "resp/recordings.rs"]

@@ -16,6 +16,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("replication", 2),
     ("net", 3),
     ("replay", 3),
+    ("checkpoint", 3),
     ("whole", 3),
     ("topology", 4),
     ("capi", 5),
@@ -210,4 +211,26 @@ fn the_library_depends_on_little() {
     assert_eq!(always, ["memchr", "thiserror"]);
     let std = manifest.lines().find(|line| line.starts_with("std = ")).unwrap();
     assert_eq!(std.matches("dep:").count(), 1, "std adds socket2 and nothing else: {std}");
+}
+
+#[test]
+fn every_pitfall_has_its_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let page = fs::read_to_string(tests.join("PITFALLS.md")).unwrap();
+    let is_name = |word: &&str| word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(named.len() > 40, "only {} names were found", named.len());
+    let mut code = String::new();
+    let mut folders = vec![tests];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                code += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "tests/PITFALLS.md names tests that do not exist: {missing:?}");
 }

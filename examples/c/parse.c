@@ -8,6 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+static void print(const char *before, redtail_slice bytes, const char *after) {
+    fputs(before, stdout);
+    fwrite(bytes.data, 1, bytes.len, stdout); /* any bytes, NUL too */
+    fputs(after, stdout);
+}
+
 static void print_frame(redtail_parser *parser) {
     const redtail_token *token;
     while (redtail_parser_next_token(parser, &token) == REDTAIL_OK) {
@@ -15,7 +21,7 @@ static void print_frame(redtail_parser *parser) {
             continue;
         printf("%*s", (int)token->depth * 2, "");
         if (token->step == REDTAIL_TOKEN_CHUNK)
-            printf("... %.*s\n", (int)token->bytes.len, token->bytes.data);
+            print("... ", token->bytes, "\n");
         else
             switch (token->kind) {
             case REDTAIL_KIND_ARRAY: printf("array\n"); break;
@@ -28,8 +34,8 @@ static void print_frame(redtail_parser *parser) {
             case REDTAIL_KIND_BOOLEAN: printf("%s\n", token->integer ? "true" : "false"); break;
             case REDTAIL_KIND_DOUBLE: printf("%g\n", token->number); break;
             case REDTAIL_KIND_ERROR:
-            case REDTAIL_KIND_BULK_ERROR: printf("error: %.*s\n", (int)token->bytes.len, token->bytes.data); break;
-            default: printf("\"%.*s\"\n", (int)token->bytes.len, token->bytes.data); break;
+            case REDTAIL_KIND_BULK_ERROR: print("error: ", token->bytes, "\n"); break;
+            default: print("\"", token->bytes, "\"\n"); break;
             }
     }
 }
@@ -51,14 +57,17 @@ int main(void) {
         fflush(stdout);
         memmove(buffer, unread.data, filled = unread.len); /* what is not whole yet stays, at the front */
         if (filled == size) {
-            char *larger = realloc(buffer, size * 2);
-            if (larger == NULL)
+            char *larger = realloc(buffer, size *= 2);
+            if (larger == NULL) {
+                status = REDTAIL_ERROR_MEMORY;
                 break;
+            }
             buffer = larger;
-            size *= 2;
         }
     }
-    if (status < 0)
+    if (status == REDTAIL_ERROR_MEMORY)
+        fprintf(stderr, "parse: no memory\n");
+    else if (status < 0)
         fprintf(stderr, "parse: %s\n", redtail_parser_message(parser));
     else if (filled > 0)
         fprintf(stderr, "parse: the input ends within a frame\n");

@@ -21,8 +21,10 @@ static void on_signal(int number) {
 
 static void print_command(const redtail_event *event) {
     printf("%llu [%lld]", (unsigned long long)event->offset, (long long)event->db);
-    for (size_t i = 0; i < event->argc; i++) /* always complete */
-        printf(" %.*s", (int)event->args[i].len, event->args[i].data);
+    for (size_t i = 0; i < event->argc; i++) { /* always complete */
+        putchar(' ');
+        fwrite(event->args[i].data, 1, event->args[i].len, stdout); /* any bytes, NUL too */
+    }
     putchar('\n');
     fflush(stdout);
 }

@@ -77,6 +77,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /// User and password are longer than a server accepts.
     REDTAIL_ERROR_CREDENTIALS = -20,
+    /// Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final.
+    REDTAIL_ERROR_SNAPSHOT = -21,
 }
 
 pub(super) use redtail_status::*;
@@ -108,11 +110,11 @@ pub struct redtail_limits {
     pub struct_size: usize,
     /// Longest bulk string in bytes. Default 512 MiB.
     pub bulk: u64,
-    /// Longest whole command or frame in bytes. Default 1 GiB, at most 4 GiB - 1.
+    /// Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that.
     pub command: u64,
     /// Most arguments of a command, or elements of an aggregate. Default 2^24.
     pub arguments: u64,
-    /// Deepest nesting of aggregates. Default and most: 128.
+    /// Deepest nesting of aggregates. Default 128; more is read as that.
     pub depth: usize,
     /// Longest line in bytes. Default 64 KiB.
     pub line: usize,
@@ -146,7 +148,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_PROTOCOL REDTAIL_ERROR_LIMIT REDTAIL_ERROR_ADDRESS REDTAIL_ERROR_CONNECT REDTAIL_ERROR_LOST
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
-        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS
+        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT
     )
     .as_ptr()
     .cast()

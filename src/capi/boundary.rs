@@ -86,12 +86,21 @@ pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, words: i
 /// `handle` is NULL, or points to a live `H` that nobody else uses while the result lives.
 #[inline]
 pub(super) unsafe fn checked<'a, H>(handle: *const H) -> Option<&'a mut H> {
-    let handle = handle.cast_mut();
-    if !handle.is_aligned() {
+    if handle.addr() & (align_of::<H>() - 1) != 0 || handle.is_null() {
         return None;
     }
-    // SAFETY: aligned, as just seen; NULL is found out here; live and ours, as the caller promises.
-    unsafe { handle.as_mut() }
+    // SAFETY: there and aligned, as just seen; live and ours, as the caller promises.
+    Some(unsafe { &mut *handle.cast_mut() })
+}
+
+/// The same for what others may read at the same time.
+///
+/// # Safety
+/// `pointer` is NULL, or points to a live `T` that nobody changes while the result lives.
+#[inline]
+pub(super) unsafe fn there<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: aligned, as just seen; NULL is found out here; live, as the caller promises.
+    if pointer.is_aligned() { unsafe { pointer.as_ref() } } else { None }
 }
 
 #[inline]
@@ -114,9 +123,13 @@ pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H
 #[inline]
 pub(super) unsafe fn enter_shared<H: Guarded>(handle: *mut H, work: impl FnOnce(*mut H) -> redtail_status) -> c_int {
     // SAFETY: as promised.
-    let first = enter(unsafe { checked(handle) }, |_| REDTAIL_OK);
-    if first != REDTAIL_OK as c_int {
-        return first;
+    match unsafe { checked(handle) } {
+        None => return REDTAIL_ERROR_ARGUMENT as c_int,
+        Some(handle) => {
+            if let Some(status) = handle.guard().refused {
+                return status as c_int;
+            }
+        }
     }
     catch_unwind(AssertUnwindSafe(|| work(handle))).unwrap_or_else(|_| {
         // SAFETY: as promised; the work is over.
@@ -164,7 +177,7 @@ pub(super) struct Out<T>(*mut T);
 impl<T> Out<T> {
     #[inline]
     pub(super) fn new(pointer: *mut T) -> Option<Self> {
-        (!pointer.is_null() && pointer.is_aligned()).then_some(Self(pointer))
+        if pointer.addr() & (align_of::<T>() - 1) != 0 || pointer.is_null() { None } else { Some(Self(pointer)) }
     }
 
     pub(super) const fn pointer(&self) -> *mut T {
@@ -187,7 +200,7 @@ pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize) -> Option<&'a [u
     if data.is_null() {
         return (len == 0).then_some(&[]);
     }
-    if len > isize::MAX as usize || (data as usize).checked_add(len).is_none() {
+    if len > isize::MAX as usize {
         return None;
     }
     // SAFETY: not NULL, not longer than memory, and readable as the caller promises.
@@ -204,6 +217,15 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, &'static s
     }
     // SAFETY: not NULL; it ends with NUL, as the caller promises.
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| "is not UTF-8")
+}
+
+/// A new handle on the heap; NULL without memory, or where making it panics: there is no handle yet that could tell.
+pub(super) fn make<T>(made: impl FnOnce() -> Option<T>) -> *mut T {
+    listen_for_panics();
+    match catch_unwind(AssertUnwindSafe(made)) {
+        Ok(Some(made)) => allocate(made),
+        _ => std::ptr::null_mut(),
+    }
 }
 
 /// Moves a value to the heap; NULL without memory, where `Box` would end the process.
@@ -295,6 +317,18 @@ mod tests {
         assert!(words.contains("on purpose") && words.contains(&format!("boundary.rs:{line}")), "{words}");
         let again = enter(Some(&mut thing), |_| unreachable!("a poisoned handle is not entered"));
         assert_eq!(again, REDTAIL_ERROR_PANIC as c_int);
+    }
+
+    #[test]
+    fn what_panics_while_it_is_made_is_not_made() {
+        assert!(make::<u8>(|| panic!("on purpose")).is_null());
+        assert!(make::<u8>(|| None).is_null());
+        let made = make(|| Some(7_u8));
+        // SAFETY: just made, and released once.
+        unsafe {
+            assert_eq!(*made, 7);
+            release(made);
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::ffi::{c_char, c_int};
 
 use super::basics::*;
-use super::boundary::call;
+use super::boundary::{call, there};
 use super::position::redtail_position;
+use super::rdb_item::redtail_rdb_item;
 
 /// What an event tells. Ignore kinds that you do not know: later versions add some.
 #[repr(C)]
@@ -41,6 +42,8 @@ pub enum redtail_event_kind {
     /// The link was lost: see disconnected, and the message. What came after its resume is void: it comes again, or, from another
     /// primary, never.
     REDTAIL_EVENT_DISCONNECTED = 15,
+    /// What stands next in the snapshot, where redtail_options.snapshot_items asks for it: see item. Void if no SNAPSHOT_END comes.
+    REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 }
 
 /// What makes a primary fork.
@@ -216,6 +219,8 @@ pub struct redtail_event {
     pub gap: *const redtail_gap,
     /// DISCONNECTED.
     pub disconnected: *const redtail_disconnected,
+    /// SNAPSHOT_ITEM.
+    pub item: *const redtail_rdb_item,
 }
 
 impl redtail_event {
@@ -237,6 +242,7 @@ impl redtail_event {
         part: std::ptr::null(),
         gap: std::ptr::null(),
         disconnected: std::ptr::null(),
+        item: std::ptr::null(),
     };
 }
 
@@ -247,7 +253,7 @@ impl redtail_event {
 pub unsafe extern "C" fn redtail_event_position(event: *const redtail_event, position: *mut redtail_position) -> c_int {
     call!(; out position; {
         // SAFETY: NULL or an event of ours that lives, as the header asks.
-        let Some(event) = (unsafe { event.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT };
+        let Some(event) = (unsafe { there(event) }) else { return REDTAIL_ERROR_ARGUMENT };
         if event.resumable == 0 {
             return REDTAIL_NONE;
         }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::basics::*;
 use super::boundary::{
-    Guard, Guarded, allocate, call, checked, listen_for_panics, refuse, release, text, without_handle,
+    Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
 };
 use super::event::redtail_event;
 use super::options::{self, Chosen, redtail_options};
 use super::position::{self, redtail_position};
-use super::show::{Shown, follower_status};
+use super::show::{Screen, follower_status};
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
 use crate::replication::{Event, Options};
 
@@ -24,7 +24,7 @@ pub struct redtail_follower {
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
-    shown: Shown,
+    screen: Screen,
 }
 
 /// Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
@@ -44,21 +44,22 @@ impl Guarded for redtail_follower {
 /// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
-    listen_for_panics();
-    // SAFETY: as the header asks.
-    let (chosen, guard) = match unsafe { options::read(options) } {
-        Ok(chosen) => (chosen, Guard::new()),
-        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    allocate(redtail_follower {
-        guard,
-        options: chosen.options,
-        timeouts: chosen.timeouts,
-        buffer: chosen.buffer,
-        login: Arc::new(Mutex::new(chosen.login)),
-        handle: Handle::new(),
-        follower: None,
-        shown: Shown::new(),
+    make(|| {
+        // SAFETY: as the header asks.
+        let (chosen, guard) = match unsafe { options::read(options) } {
+            Ok(chosen) => (chosen, Guard::new()),
+            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        Some(redtail_follower {
+            guard,
+            options: chosen.options,
+            timeouts: chosen.timeouts,
+            buffer: chosen.buffer,
+            login: Arc::new(Mutex::new(chosen.login)),
+            handle: Handle::new(),
+            follower: None,
+            screen: Screen::new()?,
+        })
     })
 }
 
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follower) -> *const c_char {
     // SAFETY: NULL, or a follower that lives.
-    unsafe { follower.as_ref() }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
+    unsafe { there(follower) }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
 }
 
 /// User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
@@ -115,7 +116,7 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected already");
         }
         if follower.handle.is_stopped() {
-            return REDTAIL_CLOSED;
+            return refuse(follower, REDTAIL_CLOSED, "the follower was stopped");
         }
         let login = Arc::clone(&follower.login);
         let made = Builder::new(address)
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     call!(follower, out event; {
         let status = follower.advance(Follower::next);
         if status == REDTAIL_OK {
-            event.set(&raw const follower.shown.event);
+            event.set(follower.screen.event());
         }
         status
     })
@@ -163,7 +164,7 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     call!(follower, out event; {
         let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
         if status == REDTAIL_OK {
-            event.set(&raw const follower.shown.event);
+            event.set(follower.screen.event());
         }
         status
     })
@@ -181,26 +182,29 @@ pub unsafe extern "C" fn redtail_follower_batch(
     each: Option<unsafe extern "C" fn(context: *mut c_void, event: *const redtail_event) -> c_int>,
     context: *mut c_void,
 ) -> c_int {
-    let Some(each) = each else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    loop {
-        let mut event = std::ptr::null();
-        // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
-        let status = unsafe { redtail_follower_next(follower, &raw mut event) };
-        if status != REDTAIL_OK as c_int {
-            return status;
+    let work = |follower: *mut redtail_follower| {
+        let Some(each) = each else {
+            // SAFETY: as the header asks.
+            return refuse(unsafe { &mut *follower }, REDTAIL_ERROR_ARGUMENT, "the pointer each is NULL");
+        };
+        loop {
+            // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
+            let (status, event) = unsafe { ((*follower).advance(Follower::next), (*follower).screen.event()) };
+            if status != REDTAIL_OK {
+                return status;
+            }
+            // SAFETY: the caller's own function, and an event that lives.
+            if unsafe { each(context, event) } != 0 {
+                return REDTAIL_STOPPED;
+            }
+            // SAFETY: as above.
+            if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
+                return REDTAIL_OK;
+            }
         }
-        // SAFETY: the caller's own function, and an event that lives.
-        if unsafe { each(context, event) } != 0 {
-            return REDTAIL_STOPPED as c_int;
-        }
-        let more = call!(follower; {
-            let drained = follower.follower.as_mut().is_none_or(Follower::is_drained);
-            if drained { REDTAIL_OK } else { REDTAIL_NEED_MORE }
-        });
-        if more != REDTAIL_NEED_MORE as c_int {
-            return more;
-        }
-    }
+    };
+    // SAFETY: as the header asks.
+    unsafe { enter_shared(follower, work) }
 }
 
 /// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
@@ -250,7 +254,7 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            allocate(redtail_handle { handle: follower.handle.clone() })
+            make(|| Some(redtail_handle { handle: follower.handle.clone() }))
         }
         _ => std::ptr::null_mut(),
     }
@@ -265,7 +269,7 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {
     // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { handle.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     handle.handle.stop();
     REDTAIL_OK as c_int
 }
@@ -279,7 +283,7 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle) -> c_int {
     // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { handle.as_ref() }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
 }
 
@@ -297,7 +301,7 @@ impl redtail_follower {
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
-            Ok(Some(event)) => self.shown.show(&event, &mut self.guard),
+            Ok(Some(event)) => self.screen.show(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),
         }

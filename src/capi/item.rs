@@ -130,6 +130,17 @@ pub struct redtail_token {
 }
 
 impl redtail_token {
+    pub(super) const NOTHING: Self = Self {
+        step: 0,
+        kind: REDTAIL_KIND_NONE as c_int,
+        depth: 0,
+        count: 0,
+        bytes: redtail_slice::NONE,
+        integer: 0,
+        number: 0.0,
+        format: [0; 4],
+    };
+
     pub(super) fn value(&mut self, frame: &Frame<'_>) {
         self.kind = kind_of(frame.kind()) as c_int;
         self.bytes = redtail_slice::of(frame.payload());

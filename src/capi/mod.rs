@@ -2,7 +2,7 @@
 //!
 //! Three things, from the bottom up; take the one that fits:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold
+//!   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
 //!   session    the replication protocol over your own socket and event loop
 //!   follower   sockets, reconnection and waiting included: one blocking call per event
 //!
@@ -15,7 +15,7 @@
 //! anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
 //!
 //! POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
-//! nothing. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+//! nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
 //!
 //! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
 //! What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
@@ -25,9 +25,10 @@
 //! (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
 //! live until the next call on the handle.
 //!
-//! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Structs
-//! that we fill reach you as pointers to const; later versions add fields at the end and kinds of events, which you should ignore. redtail_slice and
-//! redtail_position stay as they are.
+//! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
+//! add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
+//! REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
+//! which you should ignore. redtail_slice and redtail_position stay as they are.
 //!
 //! THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
 //! Handles share nothing.
@@ -44,6 +45,7 @@
     reason = "this is the C face: its names are the header's, and the header's comments say what each pointer may be"
 )]
 
+mod array;
 pub mod basics;
 mod boundary;
 pub mod event;
@@ -52,5 +54,8 @@ pub mod item;
 pub mod options;
 pub mod parser;
 pub mod position;
+pub mod rdb;
+pub mod rdb_item;
 pub mod session;
 mod show;
+mod view;

@@ -1,6 +1,7 @@
 //! Options of sessions and followers: every default surprises no primary
 
 use std::ffi::{c_char, c_int};
+use std::ptr::copy_nonoverlapping;
 use std::time::Duration;
 
 use super::basics::*;
@@ -8,7 +9,7 @@ use super::boundary::{call, text};
 use super::position::{self, redtail_position};
 use crate::limits::BUFFER_CAPACITY;
 use crate::net::{Login, Timeouts};
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, Start};
+use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 use crate::{Limits, MAX_DEPTH};
 
 /// For silence_ms: never. For other times: as long as it takes.
@@ -97,7 +98,8 @@ pub struct redtail_options {
     pub password: *const c_char,
     /// Its length in bytes; 0: it ends with NUL.
     pub password_len: usize,
-    /// Commands with a bulk string of at least this many bytes (at least 1024) come in parts; 0: every command comes whole.
+    /// Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
+    /// parts; 0: every command comes whole.
     pub parts: u64,
     /// How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever.
     pub silence_ms: u64,
@@ -107,7 +109,8 @@ pub struct redtail_options {
     pub backoff_longest_ms: u64,
     /// Attempts in a row before giving up; 0: never give up.
     pub backoff_attempts: u32,
-    /// Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB, at most 1 GiB.
+    /// Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB; less than 1 KiB is read as
+    /// 1 KiB; more than 1 GiB is an error.
     pub buffer_size: usize,
     /// Follower only: the time for connecting to each address, in milliseconds. Default 5,000.
     pub connect_timeout_ms: u64,
@@ -115,19 +118,26 @@ pub struct redtail_options {
     pub write_timeout_ms: u64,
     /// NULL: the defaults.
     pub limits: *const redtail_limits,
+    /// Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes.
+    pub snapshot_items: c_int,
+    /// Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
+    /// REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
+    pub lenient: c_int,
 }
 
 /// Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size is another than this library's: header and library
-/// are then of different versions. Any thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
+/// older than yours, or of no struct at all. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, size: usize) -> c_int {
     call!(; out options; {
-        if size != size_of::<redtail_options>() {
+        if !is_prefix::<redtail_options>(size) {
             return REDTAIL_ERROR_ARGUMENT;
         }
-        options.set(redtail_options::DEFAULT);
+        let defaults = redtail_options { struct_size: size, ..redtail_options::DEFAULT };
+        // SAFETY: not NULL; there is room for so many bytes, as the header asks, and the defaults have at least as many.
+        unsafe { copy_nonoverlapping((&raw const defaults).cast::<u8>(), options.pointer().cast(), size) };
         REDTAIL_OK
     })
 }
@@ -183,7 +193,8 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
         // The hasher's keys are the only random numbers the standard library has.
         seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
         limits,
-        ..Options::default()
+        snapshot: if given.snapshot_items == 0 { SnapshotForm::Bytes } else { SnapshotForm::Items },
+        lenient: given.lenient != 0,
     };
     Ok(Chosen { options, login, buffer, timeouts: timeouts(&given) })
 }
@@ -203,7 +214,8 @@ pub(super) unsafe fn limits(limits: *const redtail_limits) -> Result<Limits, Str
     })
 }
 
-/// A struct whose first field is its size, as the caller's header has it.
+/// A struct whose first field is its size, as the caller's header has it. An older header knows only the first fields; the others
+/// keep their defaults.
 ///
 /// # Safety
 /// `given` is NULL or points to as many bytes as its struct_size says.
@@ -216,14 +228,23 @@ unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> Result<T, S
     }
     // SAFETY: the first field of all these structs is a size, and is there whatever the size says.
     let size = unsafe { *given.cast::<usize>() };
-    if size != size_of::<T>() {
-        let expected = size_of::<T>();
-        return Err(format!(
-            "struct_size of {name} is {size}, not {expected}: set it to sizeof({name}), of this library's header"
-        ));
+    if !is_prefix::<T>(size) {
+        let most = size_of::<T>();
+        return Err(if size > most {
+            format!("struct_size of {name} is {size}, and this library knows {most}: its header is older than yours")
+        } else {
+            format!("struct_size of {name} is {size}: set it to sizeof({name})")
+        });
     }
-    // SAFETY: it has the size of T, and T is made of numbers and pointers.
-    Ok(unsafe { *given })
+    let mut whole = default;
+    // SAFETY: both have so many bytes, and any bytes make a T, which is made of numbers and pointers.
+    unsafe { copy_nonoverlapping(given.cast::<u8>(), (&raw mut whole).cast(), size) };
+    Ok(whole)
+}
+
+/// A struct of this size, whose first field is its size, is all of `T` or its first fields.
+const fn is_prefix<T>(size: usize) -> bool {
+    size >= size_of::<usize>() && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
 }
 
 unsafe fn start(given: &redtail_options) -> Result<Start, String> {
@@ -352,6 +373,8 @@ impl redtail_options {
         connect_timeout_ms: 0,
         write_timeout_ms: 0,
         limits: std::ptr::null(),
+        snapshot_items: 0,
+        lenient: 0,
     };
 }
 

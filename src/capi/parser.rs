@@ -7,15 +7,17 @@
 //! Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::offset_of;
 
+use super::array::Array;
 use super::basics::*;
-use super::boundary::{self, Guard, Guarded, Out, allocate, bytes, call, listen_for_panics, refuse, release};
+use super::boundary::{self, Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
 use super::item::*;
 use super::options;
 use super::show::protocol_status;
+use super::view::{Rest, View};
 use crate::resp::{
-    Args, Command, CommandParser, Frame, FrameParser, Inline, InlineArg, InlineArgs, Nesting, Place, Poll, Request,
-    RequestParser, Token,
+    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
 };
 use crate::{Limits, ProtocolError};
 
@@ -29,37 +31,10 @@ pub struct redtail_parser {
     view: View,
 }
 
-/// What C sees of the last item, and how far it has looked.
-struct View {
-    item: redtail_item,
-    token: redtail_token,
-    /// What the command was found in, where arguments are left over.
-    shown: redtail_slice,
-    /// The least number of bytes that are missing.
-    needed: usize,
-    rest: Rest,
-    walk: Walk,
-}
-
 enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
     Commands(CommandParser),
-}
-
-/// Which arguments `redtail_parser_next_arg` gives next.
-enum Rest {
-    None,
-    Command(Place),
-    /// The words from here on; bytes of the shown.
-    Inline(redtail_slice),
-}
-
-/// How far the walk through the frame is.
-struct Walk {
-    nesting: Nesting,
-    /// What is still to be walked; bytes of the shown.
-    rest: redtail_slice,
 }
 
 impl Guarded for redtail_parser {
@@ -73,13 +48,14 @@ impl Guarded for redtail_parser {
 /// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
-    listen_for_panics();
-    // SAFETY: as the header asks.
-    let (machine, guard) = match unsafe { machine(mode, limits) } {
-        Ok(machine) => (machine, Guard::new()),
-        Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    allocate(redtail_parser::over(machine, guard, false))
+    make(|| {
+        // SAFETY: as the header asks.
+        let (machine, guard) = match unsafe { machine(mode, limits) } {
+            Ok(machine) => (machine, Guard::new()),
+            Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        Some(redtail_parser::over(machine, guard, false))
+    })
 }
 
 /// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
@@ -124,7 +100,7 @@ pub unsafe extern "C" fn redtail_parser_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     // SAFETY: NULL, or a parser that lives.
-    if !unsafe { parser.as_ref() }.is_none_or(|parser| parser.lodger) {
+    if unsafe { there(parser) }.is_some_and(|parser| !parser.lodger) {
         // SAFETY: from _new, as just seen, and not used again.
         unsafe { release(parser) }
     }
@@ -134,17 +110,17 @@ pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
     // SAFETY: NULL, or a parser that lives.
-    unsafe { parser.as_ref() }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
+    unsafe { there(parser) }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
 }
 
-/// Counts the first byte it is shown as number offset instead of 0. To be called before the first byte.
+/// Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if bytes were used up already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
-        if parser.offset() != 0 || parser.view.needed != 0 {
-            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes already");
+        if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes, or been told where to start, already");
         }
         match &mut parser.machine {
             Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
@@ -156,8 +132,8 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
 }
 
 /// The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
-/// arguments of a command are written to args; in REDTAIL_MODE_FRAMES there are none, and args may be NULL. input->data must not be NULL
-/// unless its length is 0, and the bytes must not change while you use the item.
+/// arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
+/// and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
 ///
 /// Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
 /// REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
@@ -170,15 +146,16 @@ pub unsafe extern "C" fn redtail_parser_next(
     capacity: usize,
     item: *mut *const redtail_item,
 ) -> c_int {
+    let found = item_of(parser);
     call!(parser, out input, out item; {
         // SAFETY: as the header asks.
         let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
             return REDTAIL_ERROR_ARGUMENT;
         };
-        let (used, status) = parser.next(bytes, array);
-        input.set(redtail_slice::of(bytes.get(used..).unwrap_or_default()));
+        let (rest, status) = parser.next(bytes, array);
+        input.set(redtail_slice::of(rest));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
-            item.set(&raw const parser.view.item);
+            item.set(found);
         }
         status
     })
@@ -199,20 +176,23 @@ pub unsafe extern "C" fn redtail_parser_batch(
     each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
     context: *mut c_void,
 ) -> c_int {
-    let (Some(each), Some(input)) = (each, Out::new(input)) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     let work = |parser: *mut redtail_parser| {
+        let (Some(each), Some(input)) = (each, Out::new(input)) else {
+            // SAFETY: as the header asks.
+            return refuse(unsafe { &mut *parser }, REDTAIL_ERROR_ARGUMENT, "the pointer input or each is NULL");
+        };
         // SAFETY: as the header asks.
         let shown = unsafe { (*parser).shown(input.pointer(), args, capacity) };
         let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
         let status = loop {
             // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
-            let (used, status) = unsafe { (*parser).next(unread, array) };
-            unread = unread.get(used..).unwrap_or_default();
+            let (rest, status) = unsafe { (*parser).next(unread, array) };
+            unread = rest;
             if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
                 break status;
             }
             // SAFETY: the caller's own function, and an item of a parser that lives.
-            if unsafe { each(context, &raw const (*parser).view.item) } != 0 {
+            if unsafe { each(context, item_of(parser)) } != 0 {
                 break REDTAIL_STOPPED;
             }
         };
@@ -245,12 +225,13 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     parser: *mut redtail_parser,
     token: *mut *const redtail_token,
 ) -> c_int {
+    let found = token_of(parser);
     call!(parser, out token; {
         // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !unsafe { parser.next_token() } {
+        if !unsafe { parser.view.next_token() } {
             return REDTAIL_END;
         }
-        token.set(&raw const parser.view.token);
+        token.set(found);
         REDTAIL_OK
     })
 }
@@ -261,7 +242,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
     call!(parser, out needed; {
-        needed.set(parser.view.needed);
+        needed.set(parser.view.needed());
         REDTAIL_OK
     })
 }
@@ -302,7 +283,7 @@ pub unsafe extern "C" fn redtail_unquote(
 ) -> c_int {
     call!(; out out, out len; {
         // SAFETY: NULL or a slice of the caller's, as the header asks.
-        let word = unsafe { word.as_ref().and_then(|word| bytes(word.data, word.len)) };
+        let word = unsafe { there(word).and_then(|word| bytes(word.data, word.len)) };
         let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
         let word = InlineArg::new(word);
         if word.bytes().count() > size {
@@ -317,6 +298,16 @@ pub unsafe extern "C" fn redtail_unquote(
         len.set(written);
         REDTAIL_OK
     })
+}
+
+/// The item of a parser, as a part of what C holds: no reference comes between, which the next call would end.
+fn item_of(parser: *mut redtail_parser) -> *const redtail_item {
+    parser.wrapping_byte_add(offset_of!(redtail_parser, view.item)).cast()
+}
+
+/// Its token, likewise.
+fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
+    parser.wrapping_byte_add(offset_of!(redtail_parser, view.token)).cast()
 }
 
 /// # Safety
@@ -335,30 +326,7 @@ unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine,
 
 impl redtail_parser {
     fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
-        let nothing = redtail_slice::NONE;
-        Self {
-            guard,
-            machine,
-            lodger,
-            error: None,
-            view: View {
-                item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
-                token: redtail_token {
-                    step: 0,
-                    kind: 0,
-                    depth: 0,
-                    count: 0,
-                    bytes: nothing,
-                    integer: 0,
-                    number: 0.0,
-                    format: [0; 4],
-                },
-                shown: nothing,
-                needed: 0,
-                rest: Rest::None,
-                walk: Walk { nesting: Nesting::new(), rest: nothing },
-            },
-        }
+        Self { guard, machine, lodger, error: None, view: View::new() }
     }
 
     /// What the caller shows, checked: its bytes, and the array for arguments.
@@ -375,68 +343,85 @@ impl redtail_parser {
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.
-        match unsafe { (bytes(input.data, input.len), Array::new(args, capacity)) } {
-            (Some(bytes), Some(array)) => return Some((bytes, array)),
-            (None, _) => refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has"),
-            (_, None) => refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has"),
+        let Some(bytes) = (unsafe { bytes(input.data, input.len) }) else {
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has");
+            return None;
         };
-        None
+        // SAFETY: as promised.
+        let Some(array) = (unsafe { Array::new(args, capacity) }) else {
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
+            return None;
+        };
+        self.view.item.args = array.start;
+        Some((bytes, array))
     }
 
-    /// One item. Gives the bytes used up and the status.
+    /// One item. Gives what follows it, and the status.
     #[inline(always)]
-    fn next(&mut self, bytes: &[u8], array: Array) -> (usize, redtail_status) {
-        // Commands are the fast path; moving what it finds through memory that all grammars share would cost more than the rest of it.
-        let error = match &mut self.machine {
-            Machine::Commands(machine) => {
-                if let Some((offset, command)) = machine.known_command(bytes) {
-                    self.view.item.offset = offset;
-                    return (command.raw().len(), self.view.command(command, array, bytes));
-                }
-                match machine.poll(bytes) {
-                    Ok(Poll::Complete { skipped, length }) => {
-                        self.view.item.offset = machine.offset();
-                        let status = self.view.command(machine.command(bytes), array, bytes);
-                        return (skipped.saturating_add(length), status);
-                    }
-                    Ok(Poll::Incomplete { skipped, needed }) => return (skipped, self.view.incomplete(needed)),
-                    Err(error) => error,
-                }
+    fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
+        // The way of almost every command.
+        if let Machine::Commands(machine) = &mut self.machine
+            && let Some(Known { raw, rest, argc, spans, offset }) = machine.known_spans(bytes)
+        {
+            if argc > array.capacity {
+                machine.keep(raw.len(), argc);
+                return (rest, self.more_args(bytes, array));
             }
-            Machine::Requests(_) | Machine::Frames(_) => match self.other(bytes, array) {
-                Ok(found) => return found,
-                Err(error) => error,
-            },
-        };
-        (0, self.fail(error))
+            self.view.command(raw, argc, offset);
+            array.fill_known(raw, argc, spans);
+            return (rest, REDTAIL_OK);
+        }
+        match self.other(bytes, array) {
+            Ok((used, status)) => (bytes.get(used..).unwrap_or_default(), status),
+            Err(error) => (bytes, self.fail(error)),
+        }
     }
 
-    /// For the other grammars. Gives the bytes used up and the status.
+    /// Whatever else there is. Gives the bytes used up and the status.
     #[inline(never)]
     fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
-            Machine::Commands(_) => return Ok((0, REDTAIL_ERROR_STATE)),
+            Machine::Commands(machine) => machine.poll(bytes),
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
         }?;
-        self.view.item.offset = self.offset();
-        let status = match (poll, &self.machine) {
-            (Poll::Incomplete { needed, .. }, _) => self.view.incomplete(needed),
-            (_, Machine::Commands(_)) => REDTAIL_ERROR_STATE,
-            (_, Machine::Requests(machine)) => match machine.request(bytes) {
-                Request::Command(command) => self.view.command(command, array, bytes),
-                Request::Inline(line) => self.view.line(line, array),
+        if let Poll::Incomplete { needed, .. } = poll {
+            return Ok((poll.used(), self.view.incomplete(needed)));
+        }
+        let offset = self.offset();
+        let command = match &self.machine {
+            Machine::Commands(machine) => machine.command(bytes),
+            Machine::Requests(machine) => match machine.request(bytes) {
+                Request::Command(command) => command,
+                Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array, offset))),
             },
-            (_, Machine::Frames(machine)) => self.view.frame(machine.frame(bytes)),
+            Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes), offset))),
         };
-        Ok((poll.used(), status))
+        if command.argc() > array.capacity {
+            return Ok((poll.used(), self.more_args(bytes, array)));
+        }
+        array.fill_all(&command);
+        self.view.command(command.raw(), command.argc(), offset);
+        Ok((poll.used(), REDTAIL_OK))
+    }
+
+    /// For the command found last, in these bytes.
+    #[cold]
+    fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
+        let offset = self.offset();
+        let Some(command) = self.machine.command(shown) else { return REDTAIL_ERROR_STATE };
+        let mut args = command.args();
+        array.fill(&mut args);
+        self.view.command(command.raw(), command.argc(), offset);
+        self.view.shown = redtail_slice::of(shown);
+        self.view.rest = Rest::Command(args.place());
+        REDTAIL_MORE_ARGS
     }
 
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> redtail_status {
         self.error = Some(error);
-        self.view.rest = Rest::None;
-        self.view.walk.rest = redtail_slice::NONE;
+        self.view.nothing();
         refuse(self, protocol_status(&error.kind), error)
     }
 
@@ -444,18 +429,11 @@ impl redtail_parser {
     /// The bytes shown last have not changed.
     unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
         match &mut self.view.rest {
-            Rest::None => None,
+            Rest::None | Rest::Missing(_) => None,
             Rest::Command(place) => {
                 // SAFETY: as promised.
                 let shown = unsafe { bytes(self.view.shown.data, self.view.shown.len) }?;
-                let command = match &self.machine {
-                    Machine::Commands(machine) => machine.command(shown),
-                    Machine::Requests(machine) => match machine.request(shown) {
-                        Request::Command(command) => command,
-                        Request::Inline(_) => return None,
-                    },
-                    Machine::Frames(_) => return None,
-                };
+                let command = self.machine.command(shown)?;
                 let mut args: Args<'_> = command.args_at(*place);
                 let arg = args.next().map(redtail_slice::of);
                 *place = args.place();
@@ -471,47 +449,6 @@ impl redtail_parser {
         }
     }
 
-    /// # Safety
-    /// The bytes shown last have not changed.
-    unsafe fn next_token(&mut self) -> bool {
-        let Walk { nesting, rest } = &mut self.view.walk;
-        // SAFETY: a part of the bytes shown last, which have not changed.
-        let Some(mut unread) = (unsafe { boundary::bytes(rest.data, rest.len) }) else { return false };
-        let outside = nesting.depth();
-        let Some(token) = nesting.next(&mut unread) else { return false };
-        *rest = redtail_slice::of(unread);
-        // An end, and what closes itself, is counted at the depth of its beginning.
-        let depth = outside.min(nesting.depth());
-        let shown = &mut self.view.token;
-        *shown = redtail_token {
-            step: 0,
-            kind: REDTAIL_KIND_NONE as c_int,
-            depth,
-            count: 0,
-            bytes: redtail_slice::NONE,
-            integer: 0,
-            number: 0.0,
-            format: [0; 4],
-        };
-        match token {
-            Token::Scalar(frame) => {
-                shown.step = REDTAIL_TOKEN_VALUE as c_int;
-                shown.value(&frame);
-            }
-            Token::Begin { kind, count } => {
-                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
-                shown.kind = kind_of(kind) as c_int;
-                shown.count = count.unwrap_or(usize::MAX);
-            }
-            Token::Chunk(bytes) => {
-                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
-                shown.bytes = redtail_slice::of(bytes);
-            }
-            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
-        }
-        true
-    }
-
     fn offset(&self) -> u64 {
         match &self.machine {
             Machine::Frames(machine) => machine.offset(),
@@ -521,95 +458,16 @@ impl redtail_parser {
     }
 }
 
-impl View {
-    #[inline(always)]
-    fn command(&mut self, command: Command<'_>, array: Array, shown: &[u8]) -> redtail_status {
-        let item = &mut self.item;
-        item.kind = REDTAIL_ITEM_COMMAND as c_int;
-        item.frame = REDTAIL_KIND_NONE as c_int;
-        item.raw = redtail_slice::of(command.raw());
-        item.args = array.start;
-        item.argc = command.argc();
-        self.needed = 0;
-        if item.argc > array.capacity {
-            self.shown = redtail_slice::of(shown);
-            return self.more_args(&command, array);
+impl Machine {
+    /// The command that was found last, in the same bytes.
+    fn command<'a>(&'a self, shown: &'a [u8]) -> Option<Command<'a>> {
+        match self {
+            Self::Commands(machine) => Some(machine.command(shown)),
+            Self::Requests(machine) => match machine.request(shown) {
+                Request::Command(command) => Some(command),
+                Request::Inline(_) => None,
+            },
+            Self::Frames(_) => None,
         }
-        array.fill(command.args());
-        self.rest = Rest::None;
-        REDTAIL_OK
-    }
-
-    #[cold]
-    fn more_args(&mut self, command: &Command<'_>, array: Array) -> redtail_status {
-        let mut args = command.args();
-        array.fill(args.by_ref().take(array.capacity));
-        self.rest = Rest::Command(args.place());
-        REDTAIL_MORE_ARGS
-    }
-
-    fn line(&mut self, line: Inline<'_>, array: Array) -> redtail_status {
-        let mut words = line.args();
-        array.fill(words.by_ref().take(array.capacity).map(|word| word.raw()));
-        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
-        self.needed = 0;
-        self.item.kind = REDTAIL_ITEM_INLINE as c_int;
-        self.item.frame = REDTAIL_KIND_NONE as c_int;
-        self.item.raw = redtail_slice::of(line.raw());
-        self.item.args = array.start;
-        self.item.argc = line.args().count();
-        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
-    }
-
-    fn frame(&mut self, frame: Frame<'_>) -> redtail_status {
-        self.rest = Rest::None;
-        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
-        self.needed = 0;
-        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
-        self.item.frame = kind_of(frame.kind()) as c_int;
-        self.item.raw = redtail_slice::of(frame.raw());
-        self.item.args = std::ptr::null();
-        self.item.argc = 0;
-        REDTAIL_OK
-    }
-
-    fn incomplete(&mut self, needed: usize) -> redtail_status {
-        self.needed = needed;
-        self.rest = Rest::None;
-        self.walk.rest = redtail_slice::NONE;
-        REDTAIL_NEED_MORE
-    }
-}
-
-/// The caller's array for arguments.
-#[derive(Clone, Copy)]
-struct Array {
-    start: *mut redtail_slice,
-    capacity: usize,
-}
-
-impl Array {
-    /// `None` where there can't be such an array.
-    ///
-    /// # Safety
-    /// `start` points to room for `capacity` slices, or this gives `None`.
-    #[inline]
-    unsafe fn new(start: *mut redtail_slice, capacity: usize) -> Option<Self> {
-        let there =
-            !start.is_null() && start.is_aligned() && capacity <= isize::MAX as usize / size_of::<redtail_slice>();
-        (there || capacity == 0).then_some(Self { start, capacity })
-    }
-
-    /// Writes the arguments, of which there are at most `capacity`.
-    #[inline]
-    fn fill<'a>(self, args: impl Iterator<Item = &'a [u8]>) {
-        let mut place = self.start;
-        args.for_each(|arg| {
-            // SAFETY: within the room that was promised to `new`. What is there is not read.
-            unsafe {
-                place.write(redtail_slice::of(arg));
-                place = place.add(1);
-            }
-        });
     }
 }

@@ -13,14 +13,16 @@
 //! one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
 
 use std::ffi::{c_char, c_int};
+use std::ops::ControlFlow;
 
 use super::basics::*;
-use super::boundary::{Guard, Guarded, allocate, call, listen_for_panics, refuse, release, text};
+use super::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
 use super::event::redtail_event;
 use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
 use super::position::{self, redtail_position};
-use super::show::{Shown, full_status, session_status};
+use super::show::{Screen, full_status, session_status};
 use crate::net::{Login, Ring};
+use crate::rdb::MIN_INPUT;
 use crate::replication::{Closed, Credentials, Options, Progress, Session};
 
 /// One follower's conversation with its primary, over one link after another. One thread at a time.
@@ -36,7 +38,7 @@ pub struct redtail_session {
     /// The least number of bytes the session waits for.
     at_least: usize,
     login: Login,
-    shown: Shown,
+    screen: Screen,
     /// A read was tried and brought nothing.
     silent: bool,
     /// When to connect, once that is known; while it is over: never.
@@ -55,7 +57,7 @@ impl Guarded for redtail_session {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
-    unsafe { make(options, Session::new) }
+    unsafe { over(options, Session::new) }
 }
 
 /// A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
@@ -70,34 +72,34 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 ) -> *mut redtail_session {
     let offset = (offset != REDTAIL_UNKNOWN).then_some(offset);
     // SAFETY: as the header asks.
-    unsafe { make(options, |options| Session::recorded(options, offset)) }
+    unsafe { over(options, |options| Session::recorded(options, offset)) }
 }
 
 /// # Safety
 /// `options` is as the header asks.
-unsafe fn make(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
-    listen_for_panics();
-    // SAFETY: as promised.
-    let chosen = unsafe { options::read(options) };
-    let ring = chosen.as_ref().map_or(Ok(Ring::with_capacity(0)), |chosen| Ring::try_with_capacity(chosen.buffer));
-    let Ok(ring) = ring else { return std::ptr::null_mut() };
-    let (chosen, guard) = match chosen {
-        Ok(chosen) => (chosen, Guard::new()),
-        Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
-    };
-    let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX);
-    allocate(redtail_session {
-        guard,
-        session: session(chosen.options),
-        ring,
-        base: chosen.buffer,
-        limit: limit.saturating_add(chosen.buffer),
-        pending: 0,
-        at_least: 1,
-        login: chosen.login,
-        shown: Shown::new(),
-        silent: false,
-        connect_at_ms: None,
+unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
+    make(|| {
+        // SAFETY: as promised.
+        let chosen = unsafe { options::read(options) };
+        let ring = Ring::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
+        let (chosen, guard) = match chosen {
+            Ok(chosen) => (chosen, Guard::new()),
+            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        };
+        let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
+        Some(redtail_session {
+            guard,
+            session: session(chosen.options),
+            ring,
+            base: chosen.buffer,
+            limit: limit.saturating_add(chosen.buffer),
+            pending: 0,
+            at_least: 1,
+            login: chosen.login,
+            screen: Screen::new()?,
+            silent: false,
+            connect_at_ms: None,
+        })
     })
 }
 
@@ -113,7 +115,7 @@ pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session) -> *const c_char {
     // SAFETY: NULL, or a session that lives.
-    unsafe { session.as_ref() }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
+    unsafe { there(session) }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
 }
 
 /// User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
@@ -158,7 +160,9 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
 }
 
 /// Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
-/// be connected. Call it once everything that was read has gone through redtail_session_next; the next calls there tell what follows.
+/// be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
+/// REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
+/// calls there tell what follows.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -206,7 +210,7 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// So many bytes were read to redtail_session_space.
+/// So many bytes were read to redtail_session_space, which was the last call on the session before this one.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
 /// redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
@@ -265,14 +269,27 @@ pub unsafe extern "C" fn redtail_session_next(
             session.silent = false;
             session.session.silent(now_ms);
         }
+        // The way of almost every event: a command in the middle of the stream.
+        let (screen, guard, mut status) = (&mut session.screen, &mut session.guard, REDTAIL_OK);
+        let (events, _) = session.session.batch(session.ring.readable(), now_ms, 1, |found| {
+            status = screen.show(&found, guard);
+            ControlFlow::Continue(())
+        });
+        if events > 0 {
+            session.pending = session.session.consumed();
+            if status == REDTAIL_OK {
+                event.set(session.screen.event());
+            }
+            return status;
+        }
         let progress = session.session.poll(session.ring.readable(), now_ms);
         session.pending = session.session.consumed();
         match progress {
             Progress::Event => {
                 let found = session.session.event(session.ring.readable());
-                let status = session.shown.show(&found, &mut session.guard);
+                let status = session.screen.show(&found, &mut session.guard);
                 if status == REDTAIL_OK {
-                    event.set(&raw const session.shown.event);
+                    event.set(session.screen.event());
                 }
                 status
             }

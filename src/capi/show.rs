@@ -1,12 +1,16 @@
 //! Turns the library's events into the header's.
 
 use std::ffi::{c_char, c_int};
+use std::ptr::NonNull;
 
+use super::array::Array;
 use super::basics::*;
-use super::boundary::Guard;
+use super::boundary::{Guard, allocate, release};
 use super::event::*;
 use super::position::{database, redtail_position};
+use super::rdb_item::redtail_rdb_item;
 use crate::net::{Error, Full};
+use crate::rdb::Item;
 use crate::replication::{
     Attached, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Method, Position, Role, StreamCommand,
     StreamPart, Why,
@@ -14,10 +18,44 @@ use crate::replication::{
 use crate::resp::Part;
 use crate::{Excerpt, ProtocolErrorKind, SessionError};
 
-/// The event that C sees, and all it points to that is not in the receive buffer.
+/// Where C sees events: memory of its own, which no reference to the handle covers. So an event stays valid while functions are called
+/// on the handle that do not ask for the next one.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) event: redtail_event,
+pub(super) struct Screen(NonNull<Shown>);
+
+impl Screen {
+    /// `None` without memory.
+    pub(super) fn new() -> Option<Self> {
+        NonNull::new(allocate(Shown::new())).map(Self)
+    }
+
+    /// Shows an event; those that a person may want to read about leave their words in the guard.
+    #[inline]
+    pub(super) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        // SAFETY: ours, from `new`, and what C holds of it ends with this call.
+        unsafe { self.0.as_mut() }.show(event, guard)
+    }
+
+    /// The event shown last.
+    #[inline]
+    pub(super) const fn event(&self) -> *const redtail_event {
+        // SAFETY: ours, from `new`.
+        unsafe { &raw const (*self.0.as_ptr()).event }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // SAFETY: ours, from `new`, and not used again.
+        unsafe { release(self.0.as_ptr()) }
+    }
+}
+
+/// The event, and all it points to that is not in the receive buffer.
+#[derive(Debug)]
+struct Shown {
+    event: redtail_event,
+    /// Always empty: its capacity is what is used.
     args: Vec<redtail_slice>,
     /// Fields are set that commands do not speak of.
     rare: bool,
@@ -29,10 +67,11 @@ pub(super) struct Shown {
     part: redtail_part,
     gap: redtail_gap,
     disconnected: redtail_disconnected,
+    item: redtail_rdb_item,
 }
 
 impl Shown {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             event: redtail_event::NOTHING,
             args: Vec::new(),
@@ -45,19 +84,36 @@ impl Shown {
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
             disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+            item: redtail_rdb_item::NOTHING,
         }
     }
 
-    /// Shows an event; those that a person may want to read about leave their words in the guard.
     #[inline]
-    pub(super) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+    fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
         match event {
             Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command, guard),
             Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command, guard),
             Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command, guard),
             Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command, guard),
+            Event::SnapshotItem(item) => {
+                self.item(item, guard);
+                REDTAIL_OK
+            }
             other => self.rare(other, guard),
         }
+    }
+
+    fn item(&mut self, item: &Item<'_>, guard: &mut Guard) {
+        if let Item::Skipped { error, .. } = item {
+            guard.say(error);
+        }
+        self.item.show(item);
+        // What the event before has set is kept only from one item to the next.
+        if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
+            self.rare = true;
+            self.event = redtail_event { kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int, ..redtail_event::NOTHING };
+        }
+        self.event.item = &raw const self.item;
     }
 
     #[inline]
@@ -67,20 +123,11 @@ impl Shown {
             self.rare = false;
         }
         let argc = command.argc();
-        self.args.clear();
         if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
             return no_memory(guard, argc, command.offset);
         }
-        let mut places = self.args.spare_capacity_mut().iter_mut();
-        let mut count = 0;
-        command.args().for_each(|arg| {
-            if let Some(place) = places.next() {
-                place.write(redtail_slice::of(arg));
-                count += 1;
-            }
-        });
-        // SAFETY: as many were written just now, from the first on, within the capacity.
-        unsafe { self.args.set_len(count) };
+        let array = Array::of(&mut self.args);
+        array.fill_all(&command.command);
         let event = &mut self.event;
         event.kind = kind as c_int;
         event.resumable = c_int::from(command.resumable && command.lineage.is_some());
@@ -88,8 +135,8 @@ impl Shown {
         event.db = database(command.db);
         event.tx = command.tx.unwrap_or(0);
         event.received_ms = command.received_ms.unwrap_or(0);
-        event.args = self.args.as_ptr();
-        event.argc = self.args.len();
+        event.args = array.start;
+        event.argc = argc;
         event.raw = redtail_slice::of(command.raw());
         name_history(event, command.lineage);
         REDTAIL_OK
@@ -130,8 +177,7 @@ impl Shown {
             }
             Event::Idle(_) => return REDTAIL_IDLE,
             // Shown above.
-            Event::SnapshotItem(_) => {}
-            Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
+            Event::SnapshotItem(_) | Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
         }
         REDTAIL_OK
     }
@@ -303,7 +349,7 @@ pub(super) const fn session_status(error: &SessionError) -> redtail_status {
         SessionError::InfoNeeded => REDTAIL_ERROR_INFO_NEEDED,
         SessionError::SecondLinkNeeded => REDTAIL_ERROR_SECOND_LINK,
         SessionError::NotResumable(_) => REDTAIL_ERROR_NOT_RESUMABLE,
-        SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. } => REDTAIL_ERROR_PROTOCOL,
+        SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. } => REDTAIL_ERROR_SNAPSHOT,
         SessionError::SnapshotBroken { .. } => REDTAIL_ERROR_SNAPSHOT_BROKEN,
         SessionError::SnapshotNotEmpty { .. } => REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY,
         SessionError::CredentialsTooLong { .. } => REDTAIL_ERROR_CREDENTIALS,

@@ -75,6 +75,13 @@ impl<'a> Command<'a> {
         Args { command: *self, index, walked: None }
     }
 
+    /// Where the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments lie in the bytes of the command.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn spans(&self) -> &'a [Span] {
+        self.spans
+    }
+
     /// The arguments from a place on that a walk over the same command has reached.
     #[cfg(feature = "capi")]
     pub(crate) fn args_at(&self, place: Place) -> Args<'a> {

@@ -2,8 +2,12 @@
 
 use memchr::memchr2;
 
+#[cfg(feature = "capi")]
+use super::tape::Span;
 use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
+#[cfg(feature = "capi")]
+use crate::TAPE_LENGTH;
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
 
 /// Finds the commands in a replication stream, or in an append-only file.
@@ -49,6 +53,19 @@ impl Found {
         let raw = input.get(self.skipped..self.skipped.saturating_add(self.length)).unwrap_or_default();
         Command::new(raw, tape.spans(), self.argc)
     }
+}
+
+/// A command of a known shape, in pieces.
+#[cfg(feature = "capi")]
+pub(crate) struct Known<'p, 'a> {
+    pub(crate) raw: &'a [u8],
+    /// What follows it.
+    pub(crate) rest: &'a [u8],
+    pub(crate) argc: usize,
+    /// Where its arguments lie: the first `argc` of these.
+    pub(crate) spans: &'p [Span; TAPE_LENGTH],
+    /// The number of the byte after it.
+    pub(crate) offset: u64,
 }
 
 /// What stands between two commands.
@@ -133,14 +150,21 @@ impl CommandParser {
     ///
     /// # Errors
     /// Bytes that are no command, or pass a limit.
-    #[inline]
+    #[inline(always)]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let shown = *input;
         if let Some((raw, rest, argc)) = self.known(shown) {
             *input = rest;
             return Ok(Status::Complete(Command::new(raw, self.tape.spans(), argc)));
         }
-        let poll = self.poll(shown)?;
+        self.next_other(input)
+    }
+
+    #[inline(never)]
+    fn next_other<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
+        let (shown, mut skipped) = (*input, 0);
+        let advance = self.other(shown, &mut skipped)?;
+        let poll = self.polled(&advance, skipped);
         *input = shown.get(poll.used()..).unwrap_or_default();
         Ok(match poll {
             Poll::Complete { .. } => Status::Complete(self.command(shown)),
@@ -156,12 +180,18 @@ impl CommandParser {
     #[inline(always)]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         let mut skipped = 0;
-        Ok(match self.advance(input, &mut skipped)? {
+        let advance = self.advance(input, &mut skipped)?;
+        Ok(self.polled(&advance, skipped))
+    }
+
+    #[inline(always)]
+    fn polled(&self, advance: &Advance, skipped: usize) -> Poll {
+        match *advance {
             Advance::Whole => Poll::Complete { skipped, length: self.found.length },
             Advance::Partial { needed } => Poll::Incomplete { skipped, needed },
             // Without a threshold no command is large; with one, PartsParser calls `advance` itself.
             Advance::Large => Poll::Incomplete { skipped, needed: 1 },
-        })
+        }
     }
 
     /// The second step: the command that the last [`poll`](Self::poll) found, from the same `input`.
@@ -196,8 +226,16 @@ impl CommandParser {
                     each(Command::new(raw, spans, spans.len()));
                 }
             }
+            let whole = if self.tape.is_open() { self.tape.rest(input) } else { self.tape.whole(input) };
+            if let Some((raw, rest, argc)) = whole {
+                *input = rest;
+                self.offset += raw.len() as u64;
+                commands += 1;
+                each(Command::new(raw, self.tape.spans(), argc));
+                continue;
+            }
             let (shown, mut skipped) = (*input, 0);
-            let advance = self.other(shown, &mut skipped)?;
+            let advance = self.any(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
             *input = shown.get(used..).unwrap_or_default();
             if !matches!(advance, Advance::Whole) {
@@ -217,13 +255,22 @@ impl CommandParser {
         }
     }
 
-    /// A command of a known shape, and the offset after it. In any other case nothing is used up, and [`poll`](Self::poll) tells what
-    /// is there.
+    /// A command of a known shape. In any other case nothing is used up, and [`poll`](Self::poll) tells what is there.
     #[cfg(feature = "capi")]
     #[inline(always)]
-    pub(crate) fn known_command<'p>(&'p mut self, input: &'p [u8]) -> Option<(u64, Command<'p>)> {
-        let (raw, _, argc) = self.known(input)?;
-        Some((self.offset, Command::new(raw, self.tape.spans(), argc)))
+    pub(crate) fn known_spans<'a>(&mut self, input: &'a [u8]) -> Option<Known<'_, 'a>> {
+        if self.tape.is_open() {
+            return None;
+        }
+        let (raw, rest, spans) = self.tape.known(input, |_| true)?;
+        self.offset += raw.len() as u64;
+        Some(Known { raw, rest, argc: spans.len(), spans: self.tape.spans(), offset: self.offset })
+    }
+
+    /// Makes it the one that [`command`](Self::command) gives.
+    #[cfg(feature = "capi")]
+    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
+        self.found = Found { skipped: 0, length, argc };
     }
 
     /// A command of a known shape, what follows it, and its argc.

@@ -1,5 +1,6 @@
 /* Misuses everything: each function with NULLs, lengths of zero and beyond memory, and in the wrong order. Whatever happens is a status. */
 #include <redtail.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,12 @@ static void basics(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(NULL, sizeof options));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options + 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options - 1));
+    /* As a program does that was compiled with an older header: nothing is written beyond what it knows. */
+    memset(&options, 0x5a, sizeof options);
+    IS(REDTAIL_OK, redtail_options_init(&options, offsetof(redtail_options, label)));
+    CHECK(options.struct_size == offsetof(redtail_options, label) && options.start == REDTAIL_START_NOW && options.position == NULL);
+    CHECK(((unsigned char *)&options.label)[0] == 0x5a && ((unsigned char *)&options)[sizeof options - 1] == 0x5a);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
 }
 
@@ -112,7 +119,17 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 4, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, args, SIZE_MAX, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, &input, args, 4, NULL, NULL));
+    CHECK(strstr(redtail_parser_message(parser), "each is NULL") != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, NULL));
+    CHECK(strstr(redtail_parser_message(parser), "item is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, NULL, args, 4, each_item, &count));
+    CHECK(strstr(redtail_parser_message(parser), "input or each is NULL") != NULL);
+    /* What is not aligned is treated as NULL. */
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)((char *)args + 4), 2, &item));
+    CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
+    redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
     input.len = (size_t)PTRDIFF_MAX + 1;
@@ -181,6 +198,68 @@ static void parser(void) {
     IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     redtail_parser_free(parser);
+}
+
+static void rdb(void) {
+    static const char file[] = "REDIS0003\xfe\0\0\x01k\x01v\xff";
+    const redtail_rdb_item *item = NULL;
+    redtail_slice input = slice("x");
+    redtail_rdb *rdb;
+    uint64_t offset;
+    size_t needed, count = 0;
+
+    redtail_rdb_free(NULL);
+    CHECK(redtail_rdb_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(NULL, &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(NULL, &needed));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(NULL, &offset));
+    rdb = redtail_rdb_new(~0u, 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(rdb));
+    CHECK(strstr(redtail_rdb_message(rdb), "flags") != NULL);
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM, INT64_MAX - 100);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, NULL, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(rdb, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(rdb, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(rdb, NULL));
+    IS(REDTAIL_NONE, redtail_rdb_error_offset(rdb, &offset));
+    input.len = SIZE_MAX;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    input.data = NULL;
+    input.len = 1;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    CHECK(item == NULL);
+    input.len = 0;
+    IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_needed(rdb, &needed));
+    CHECK(needed > 0);
+    input.data = file;
+    input.len = sizeof file - 1;
+    while (redtail_rdb_next(rdb, &input, &item) == REDTAIL_OK)
+        count++;
+    CHECK(count == 6 && input.len == 0);
+    IS(REDTAIL_END, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_finish(rdb));
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, 7);
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
+    input = slice("no snapshot");
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
+    IS(REDTAIL_OK, redtail_rdb_error_offset(rdb, &offset));
+    CHECK(offset == 7 && strstr(redtail_rdb_message(rdb), "at byte 7") != NULL);
+    redtail_rdb_free(rdb);
 }
 
 /* A command with 5000 arguments, through an array of 100 and the walk beyond it, in a batch too. */
@@ -304,6 +383,7 @@ static void session(void) {
     } while (0)
     WRONG(struct_size, 0, "struct_size");
     WRONG(struct_size, sizeof options - 1, "struct_size");
+    WRONG(struct_size, sizeof options + 8, "older than yours");
     WRONG(struct_size, SIZE_MAX, "struct_size");
     WRONG(start, 5, "start is 5");
     WRONG(start, -1, "start is -1");
@@ -321,6 +401,21 @@ static void session(void) {
     options.start = REDTAIL_START_NOW;
     options.password = "secret";
     WRONG(password_len, SIZE_MAX, "password_len");
+
+    /* The first fields alone, as of an older header: what follows them is not looked at. */
+    {
+        redtail_options older = options;
+        older.struct_size = offsetof(redtail_options, label);
+        older.label = "two words";
+        older.buffer_size = SIZE_MAX;
+        session = redtail_session_new(&older);
+        IS(REDTAIL_RECONNECT, redtail_session_next(session, 5, &event));
+        redtail_session_free(session);
+        older.start = 5;
+        session = redtail_session_new(&older);
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 5, &event));
+        redtail_session_free(session);
+    }
 
     session = redtail_session_new(&options);
     CHECK(strcmp(redtail_session_message(session), "") == 0);
@@ -409,6 +504,8 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     CHECK(redtail_follower_handle(follower) == NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
+    CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     redtail_follower_free(follower);
 
     follower = redtail_follower_new(NULL);
@@ -418,6 +515,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_STATE, redtail_follower_next_timeout(follower, UINT64_MAX, &event));
     IS(REDTAIL_ERROR_STATE, redtail_follower_batch(follower, each_event, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
+    CHECK(strstr(redtail_follower_message(follower), "each is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next(follower, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_next_timeout(follower, 0, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
@@ -442,6 +540,7 @@ static void follower(void) {
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_CLOSED, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strcmp(redtail_follower_message(follower), "the follower was stopped") == 0);
     redtail_follower_free(follower);
     IS(REDTAIL_OK, redtail_handle_stop(handle));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));
@@ -452,6 +551,7 @@ static void follower(void) {
 int main(void) {
     basics();
     parser();
+    rdb();
     many_arguments();
     session();
     follower();

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstring>
 #include <redtail.hpp>
+#include <stdexcept>
 #include <type_traits>
 #include <vector>
 
@@ -65,6 +66,43 @@ static void parsers() {
     CHECK(beyond == 36);
 }
 
+// What a callback throws comes out of the batch, and not through C.
+template <class Call> static bool throws_out(Call call) {
+    try {
+        call();
+        return false;
+    } catch (const std::out_of_range &) {
+        return true;
+    }
+}
+
+static void batches() {
+    const std::string bytes = "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\nhello";
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    parser.start_at(100);
+    std::string_view input(bytes);
+    int items = 0;
+    CHECK(parser.batch(input, [&](const redtail::item &item) { return ++items, item.args()[0] == "PING"; }) == REDTAIL_STOPPED);
+    CHECK(items == 1 && parser.offset() == 114 && !parser.error_offset());
+    CHECK(throws_out([&] { parser.batch(input, [](const redtail::item &) { throw std::out_of_range("on purpose"); }); }));
+    CHECK(input == "hello" && parser.offset() == 128);
+    redtail::status left;
+    parser.batch(input, [&](const redtail::item &) { items++; }, left);
+    CHECK(left == REDTAIL_ERROR_PROTOCOL && parser.error_offset() == 128u && items == 1);
+    CHECK(thrown([&] { parser.batch(input, [](const redtail::item &) {}); }) == REDTAIL_ERROR_PROTOCOL);
+    CHECK(thrown([&] { parser.start_at(5); }) == REDTAIL_ERROR_STATE);
+
+    redtail::parser wrong(99);
+    CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.offset(); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { wrong.error_offset(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
+
+    redtail::parser requests(REDTAIL_MODE_REQUESTS);
+    input = "SET \"a\\tb\" ''\r\n";
+    redtail::item item;
+    CHECK(requests.next(input, item) && redtail::unquote(item.args()[1]) == "a\tb" && redtail::unquote(item.args()[2]).empty());
+    CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
+}
+
 static void sessions() {
     redtail::session session = redtail::session::recorded(100);
     const std::string bytes = "+CONTINUE 26e9aa58837d8095338f33e660463dbdf56c86c9\r\n*1\r\n$7\r\nFLUSHDB\r\n";
@@ -86,6 +124,40 @@ static void sessions() {
     session.received(0, left);
     CHECK(left == REDTAIL_ERROR_ARGUMENT && left.is_error());
     CHECK(session.to_send().empty());
+
+    // With exceptions
+    int commands = 0;
+    const std::string more = "*1\r\n$7\r\nFLUSHDB\r\n";
+    room = session.space();
+    std::memcpy(room.data, more.data(), more.size());
+    session.received(more.size());
+    for (const redtail::event &event : session.events(1))
+        commands += event.kind() == REDTAIL_EVENT_COMMAND && event.offset() == 134;
+    redtail::event event;
+    CHECK(commands == 1 && session.left() == REDTAIL_NEED_MORE && session.next(event, 1) == REDTAIL_NEED_MORE);
+    session.silent();
+    session.stamp(5);
+    session.keep_alive(2);
+    session.login(nullptr, "secret");
+    CHECK(thrown([&] { session.login("\xff", ""); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(session.deadline_ms() > 0 && session.position()->offset() == 134);
+    CHECK(thrown([&] { session.commit(redtail::position(redtail_position())); }) == REDTAIL_ERROR_POSITION);
+    session.commit(*session.position());
+
+    redtail::options options;
+    options.start = 99;
+    redtail::session wrong(options);
+    CHECK(thrown([&] { wrong.deadline_ms(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.silent(); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { wrong.stamp(1); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.keep_alive(1); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { wrong.next(event, 1); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.to_send(); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { for (const redtail::event &e : wrong.events(1)) (void)e; }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { wrong.position(); }) == REDTAIL_ERROR_ARGUMENT);
+    wrong.keep_alive(1, left);
+    CHECK(left == REDTAIL_ERROR_ARGUMENT && wrong.deadline_ms(left) == 0 && left.is_error());
+    wrong.commit(*session.position(), left);
+    wrong.silent(left);
+    wrong.stamp(1, left);
+    CHECK(left == REDTAIL_ERROR_ARGUMENT && wrong.to_send(left).empty());
 }
 
 static void followers() {
@@ -103,13 +175,58 @@ static void followers() {
     CHECK(left == REDTAIL_ERROR_STATE && !follower.position());
     redtail::event event;
     CHECK(!follower.next(event, 1, left) && left == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { follower.next(event, 1); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { follower.batch([](const redtail::event &) {}); }) == REDTAIL_ERROR_STATE);
+    follower.batch([](const redtail::event &) { return true; }, left);
+    CHECK(left == REDTAIL_ERROR_STATE && thrown([&] { follower.login("\xff", "x"); }) == REDTAIL_ERROR_ARGUMENT);
+    follower.login("user", "secret");
+    follower.login(nullptr, {}, left);
+    CHECK(left == REDTAIL_OK);
     CHECK(thrown([&] { follower.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")); }) == REDTAIL_ERROR_STATE);
     { redtail::follower gone = std::move(follower); }
     options.start = 77;
     redtail::follower wrong(options);
-    CHECK(thrown([&] { wrong.handle(); }) == REDTAIL_ERROR_ARGUMENT && std::strstr(wrong.message(), "start is 77"));
+    CHECK(thrown([&] { wrong.handle(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.position(); }) == REDTAIL_ERROR_ARGUMENT && std::strstr(wrong.message(), "start is 77"));
     handle.stop();
     CHECK(handle.heartbeat());
+}
+
+static void snapshots() {
+    const std::string file("REDIS0010\xfe\x02\x05\x01z\x01\x01m\0\0\0\0\0\0\xf8\x3f\xff\0\0\0\0\0\0\0\0rest", 38);
+    std::string_view input(file);
+    redtail::rdb rdb;
+    std::string seen;
+    for (const redtail::snapshot_item &item : rdb.items(input)) {
+        if (item.kind() == REDTAIL_RDB_KEY)
+            seen += std::to_string(item->db) + (item.time_ms() ? " expires " : " ") + std::string(item.bytes());
+        if (item.kind() == REDTAIL_RDB_TEXT)
+            seen += " " + std::string(item.bytes());
+        if (item.kind() == REDTAIL_RDB_SCORE)
+            seen += " " + std::to_string(item->score).substr(0, 3);
+    }
+    CHECK(seen == "2 z m 1.5" && input == "rest" && rdb.offset() == file.size() - 4 && !rdb.error_offset());
+    rdb.finish();
+    redtail::snapshot_item item;
+    redtail::status left;
+    CHECK(!rdb.next(input, item, left) && left == REDTAIL_END && rdb.needed() == 0);
+
+    redtail::rdb other(0, 100);
+    input = "REDIS0010";
+    CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_START && item->number == 10);
+    CHECK(!other.next(input, item) && other.needed() > 0 && other.offset() == 109);
+    CHECK(thrown([&] { other.finish(); }) == REDTAIL_ERROR_SNAPSHOT && other.error_offset() == 109u);
+    other.finish(left);
+    CHECK(left == REDTAIL_ERROR_SNAPSHOT && std::strstr(other.message(), "cut short"));
+    redtail::rdb broken;
+    input = "hello";
+    CHECK(thrown([&] { for (const redtail::snapshot_item &i : broken.items(input)) (void)i; }) == REDTAIL_ERROR_SNAPSHOT);
+    for (const redtail::snapshot_item &i : broken.items(input, left))
+        (void)i;
+    CHECK(left == REDTAIL_ERROR_SNAPSHOT && input == "hello" && std::strstr(broken.message(), "not a snapshot"));
+    redtail::rdb wrong(64);
+    CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
+    redtail::rdb moved = std::move(wrong);
+    CHECK(std::strstr(moved.message(), "0x40"));
 }
 
 static void positions() {
@@ -122,8 +239,10 @@ static void positions() {
 
 int main() {
     parsers();
+    batches();
     sessions();
     followers();
+    snapshots();
     positions();
     if (failures == 0)
         std::puts("the wrapper holds");

@@ -47,13 +47,17 @@ pub(crate) fn library(how: How) -> &'static Path {
     }
 }
 
+/// Before 1.0 each minor version is an interface of its own.
+pub(crate) const SONAME: &str =
+    concat!("libredtail.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 fn cargo(target: &Path, kinds: &str, environment: &[(&str, &str)]) {
     let mut command = Command::new(env!("CARGO"));
     command.args(["rustc", "--lib", "--features", "capi", "--crate-type", kinds, "--target-dir"]).arg(target);
     if kinds.contains("cdylib") {
-        command.args(["--", "-Clink-arg=-Wl,-soname,libredtail.so.0"]);
+        command.args(["--", &format!("-Clink-arg=-Wl,-soname,{SONAME}")]);
     }
     run(command.envs(environment.iter().copied()).current_dir(root()));
 }

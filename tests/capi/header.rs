@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::build::{How, WARNINGS, library, root, run, stdout};
+use crate::build::{How, SONAME, WARNINGS, library, root, run, stdout};
 
 fn compiles(compiler: &str, standards: &[&str], header: &str) {
     for standard in standards {
@@ -36,6 +36,12 @@ fn the_headers_compile_in_every_compiler() {
     for compiler in ["g++", "clang++"] {
         compiles(compiler, &CPP, "redtail.h");
         compiles(compiler, &["c++17", "c++20"], "redtail.hpp");
+        // With its templates in use.
+        for standard in ["c++17", "c++20"] {
+            let mut command = Command::new(compiler);
+            command.arg(format!("-std={standard}")).args(WARNINGS).arg("-fsyntax-only");
+            run(command.arg("-I").arg(root().join("include")).arg(root().join("tests/c/wrapper.cpp")));
+        }
     }
 }
 
@@ -70,5 +76,5 @@ fn every_exported_function_is_declared() {
 fn the_shared_library_has_its_soname() {
     let shared = library(How::Debug).join("libredtail.so");
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(shared));
-    assert!(dynamic.contains("[libredtail.so.0]"), "{dynamic}");
+    assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
 }

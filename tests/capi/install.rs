@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::build::{self, root, run, stdout};
+use crate::build::{self, SONAME, root, run, stdout};
 
 const PROGRAM: &str = r#"
 #include <redtail.h>
@@ -31,15 +31,21 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The prefix of an installed copy, which is moved there from where it was staged, as a package manager does.
+fn make(what: &str) -> Command {
+    let mut make = Command::new("make");
+    make.arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
+    make
+}
+
+/// The prefix of an installed copy, which was staged as a package manager does it, for another prefix than it then was moved to.
 fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         let (stage, prefix) = (folder("stage"), build::folder("prefix"));
-        let mut make = Command::new("make");
-        make.arg("-C").arg(root()).arg("install").env("CARGO_TARGET_DIR", build::folder("release"));
-        run(make.arg(format!("PREFIX={}", prefix.display())).arg(format!("DESTDIR={}", stage.display())));
-        let staged = stage.join(prefix.strip_prefix("/").unwrap());
+        run(&mut make("all"));
+        // Installing builds nothing that is built already: who does it may have no cargo.
+        run(make("install").args(["CARGO=false", "PREFIX=/opt/redtail"]).arg(format!("DESTDIR={}", stage.display())));
+        let staged = stage.join("opt/redtail");
         fs::remove_dir_all(&prefix).unwrap();
         fs::rename(staged, &prefix).unwrap();
         fs::remove_dir_all(stage).unwrap();
@@ -52,7 +58,7 @@ fn expected() -> String {
 }
 
 fn uses_shared_library(program: &Path) -> bool {
-    stdout(Command::new("readelf").arg("-d").arg(program)).contains("libredtail.so.0")
+    stdout(Command::new("readelf").arg("-d").arg(program)).contains(&format!("[{SONAME}]"))
 }
 
 #[test]
@@ -140,17 +146,15 @@ fn a_program_that_knows_only_cmake() {
 fn what_is_installed() {
     let lib = prefix().join("lib");
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new("libredtail.so.0"));
-    assert_eq!(fs::read_link(lib.join("libredtail.so.0")).unwrap(), PathBuf::from(format!("libredtail.so.{version}")));
+    assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new(SONAME));
+    assert_eq!(fs::read_link(lib.join(SONAME)).unwrap(), PathBuf::from(format!("libredtail.so.{version}")));
     assert!(lib.join("libredtail.a").is_file() && prefix().join("include/redtail.hpp").is_file());
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
-    assert!(dynamic.contains("[libredtail.so.0]"), "{dynamic}");
+    assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
     // In a prefix of its own, nothing is left behind.
     let own = folder("own");
     for what in ["install", "uninstall"] {
-        let mut make = Command::new("make");
-        make.arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
-        run(make.arg(format!("PREFIX={}", own.display())));
+        run(make(what).arg(format!("PREFIX={}", own.display())));
     }
     let mut left = Vec::new();
     let mut folders = vec![own.clone()];
@@ -183,9 +187,19 @@ fn which_versions_fit_together() {
         let major = wanted.split('.').next().unwrap();
         let before = format!("set(PACKAGE_FIND_VERSION \"{wanted}\")\nset(PACKAGE_FIND_VERSION_MAJOR \"{major}\")\n");
         let after = "\nif(PACKAGE_VERSION_COMPATIBLE)\n  message(FATAL_ERROR fits)\nendif()\n";
+        let template = template.replace("@SIZEOF_VOID_P@", "8");
         fs::write(&script, before + &template.replace("@VERSION@", have) + after).unwrap();
         let status = Command::new("cmake").arg("-P").arg(&script).output().unwrap().status;
         assert_eq!(!status.success(), fits, "{have} for somebody who wants {wanted:?}");
+    }
+    for (bytes, unsuitable) in [("4", true), ("8", false)] {
+        let script = work.join("script.cmake");
+        let before = format!("set(CMAKE_SIZEOF_VOID_P {bytes})\n");
+        let after = "\nif(PACKAGE_VERSION_UNSUITABLE)\n  message(FATAL_ERROR \"${PACKAGE_VERSION}\")\nendif()\n";
+        let filled = template.replace("@VERSION@", "0.1.2").replace("@SIZEOF_VOID_P@", "8");
+        fs::write(&script, before + &filled + after).unwrap();
+        let output = Command::new("cmake").arg("-P").arg(&script).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr).contains("0.1.2 (64 bits)"), unsuitable, "{output:?}");
     }
     fs::remove_dir_all(work).unwrap();
 }

@@ -10,6 +10,8 @@ use redtail::capi::event::*;
 use redtail::capi::item::*;
 use redtail::capi::options::*;
 use redtail::capi::position::*;
+use redtail::capi::rdb::*;
+use redtail::capi::rdb_item::*;
 
 use crate::build::{WARNINGS, root, run, stdout};
 
@@ -28,14 +30,16 @@ fn structs() -> String {
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc;
         redtail_token: step kind depth count bytes integer number format;
-        redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits;
+        redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient;
+        redtail_stream_id: ms seq;
+        redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us;
         redtail_attached: method role position server;
         redtail_snapshot: length;
         redtail_part: argc index length;
         redtail_gap: from to missed;
         redtail_disconnected: why resume retry_in_ms;
-        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected;
+        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item;
     }
     lines
 }
@@ -50,7 +54,7 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_FOREVER;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_LENIENT REDTAIL_RDB_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
@@ -58,7 +62,7 @@ fn constants() -> String {
             REDTAIL_ERROR_LOST REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST
             REDTAIL_ERROR_NO_BACKLOG REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK
             REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY
-            REDTAIL_ERROR_CREDENTIALS;
+            REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT;
         redtail_mode: REDTAIL_MODE_FRAMES REDTAIL_MODE_REQUESTS REDTAIL_MODE_STREAM REDTAIL_MODE_AOF;
         redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME;
         redtail_token_step: REDTAIL_TOKEN_VALUE REDTAIL_TOKEN_BEGIN REDTAIL_TOKEN_CHUNK REDTAIL_TOKEN_END;
@@ -73,7 +77,12 @@ fn constants() -> String {
         redtail_event_kind: REDTAIL_EVENT_FORKING REDTAIL_EVENT_ATTACHED REDTAIL_EVENT_SNAPSHOT_BEGIN
             REDTAIL_EVENT_SNAPSHOT_BYTES REDTAIL_EVENT_SNAPSHOT_END REDTAIL_EVENT_COMMAND REDTAIL_EVENT_MULTI
             REDTAIL_EVENT_EXEC REDTAIL_EVENT_CONTROL REDTAIL_EVENT_PART_BEGIN REDTAIL_EVENT_PART_ARGUMENT
-            REDTAIL_EVENT_PART_PIECE REDTAIL_EVENT_PART_END REDTAIL_EVENT_GAP REDTAIL_EVENT_DISCONNECTED;
+            REDTAIL_EVENT_PART_PIECE REDTAIL_EVENT_PART_END REDTAIL_EVENT_GAP REDTAIL_EVENT_DISCONNECTED REDTAIL_EVENT_SNAPSHOT_ITEM;
+        redtail_rdb_kind: REDTAIL_RDB_START REDTAIL_RDB_TEXT REDTAIL_RDB_DATABASE REDTAIL_RDB_SIZES REDTAIL_RDB_SLOT REDTAIL_RDB_SLOT_RANGE REDTAIL_RDB_COMMAND REDTAIL_RDB_MODULE_AUX REDTAIL_RDB_KEY_METADATA REDTAIL_RDB_KEY REDTAIL_RDB_SCORE REDTAIL_RDB_FIELD_EXPIRY REDTAIL_RDB_ENTRY REDTAIL_RDB_STREAM REDTAIL_RDB_GROUP REDTAIL_RDB_PENDING REDTAIL_RDB_CONSUMERS REDTAIL_RDB_CONSUMER REDTAIL_RDB_CONSUMER_PENDING REDTAIL_RDB_RETURNED REDTAIL_RDB_IDEMPOTENCE REDTAIL_RDB_PRODUCER REDTAIL_RDB_IDEMPOTENT REDTAIL_RDB_IDEMPOTENCE_COUNTS REDTAIL_RDB_MODULE REDTAIL_RDB_RAW REDTAIL_RDB_ARRAY REDTAIL_RDB_INDEX REDTAIL_RDB_DOUBLE REDTAIL_RDB_RATE REDTAIL_RDB_SKIPPED REDTAIL_RDB_KEY_END REDTAIL_RDB_END;
+        redtail_rdb_magic: REDTAIL_RDB_MAGIC_REDIS REDTAIL_RDB_MAGIC_VALKEY;
+        redtail_rdb_type: REDTAIL_RDB_STRING REDTAIL_RDB_LIST REDTAIL_RDB_SET REDTAIL_RDB_ZSET REDTAIL_RDB_HASH REDTAIL_RDB_STREAM_TYPE REDTAIL_RDB_MODULE_TYPE REDTAIL_RDB_ARRAY_TYPE REDTAIL_RDB_RATE_TYPE;
+        redtail_rdb_role: REDTAIL_RDB_AUX_NAME REDTAIL_RDB_AUX_VALUE REDTAIL_RDB_FUNCTION REDTAIL_RDB_SLOT_IMPORT REDTAIL_RDB_ARGUMENT REDTAIL_RDB_KEY_NAME REDTAIL_RDB_VALUE REDTAIL_RDB_ELEMENT REDTAIL_RDB_MEMBER REDTAIL_RDB_FIELD REDTAIL_RDB_FIELD_VALUE REDTAIL_RDB_SHARED_FIELD REDTAIL_RDB_ENTRY_FIELD REDTAIL_RDB_ENTRY_VALUE REDTAIL_RDB_GROUP_NAME REDTAIL_RDB_CONSUMER_NAME REDTAIL_RDB_PRODUCER_NAME REDTAIL_RDB_IDEMPOTENCY_KEY;
+        redtail_rdb_checksum: REDTAIL_RDB_CHECKSUM_VERIFIED REDTAIL_RDB_CHECKSUM_ABSENT REDTAIL_RDB_CHECKSUM_IGNORED;
         redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
             REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;

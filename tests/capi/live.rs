@@ -79,10 +79,12 @@ fn tail(source: &str, with_db: bool) {
         let mut example = Example::start(command(), &[server.address()]);
         attached(&server, 1);
         server.call(&["SET", "k", "value"]);
+        server.call(&["SET", "nul", "a\0b"]);
         server.call(&["DEL", "k"]);
         let db = if with_db { " [0]" } else { "" };
         let line = example.line();
         assert!(line.ends_with(&format!("{db} SET k value")), "{line}");
+        assert!(example.line().ends_with(" SET nul a\0b"));
         assert_eq!(example.line(), format!("{}{db} DEL k", server.offset()));
         let words = example.interrupt();
         let position = words.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
@@ -106,6 +108,24 @@ fn the_tail_example() {
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
 fn the_tail_example_in_cpp() {
     tail("examples/c/tail.cpp", false);
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_parse_example_reads_what_a_server_answers() {
+    let server = Server::start(Kind::Redis70);
+    server.call(&["HSET", "hash", "field", "1"]);
+    for command in ways("examples/c/parse.c") {
+        let link = std::net::TcpStream::connect(server.address()).unwrap();
+        (&link).write_all(b"PING\r\nHELLO 3\r\nHGETALL hash\r\nGET nothing\r\nNONSENSE\r\nQUIT\r\n").unwrap();
+        let mut command = command();
+        let output = command.stdin(Stdio::from(std::os::fd::OwnedFd::from(link))).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.starts_with("\"PONG\"\nmap\n  \"server\"\n  \"redis\"\n"), "{text}");
+        assert!(text.contains("\nmap\n  \"field\"\n  \"1\"\nnull\nerror: ERR unknown command"), "{text}");
+        assert!(text.ends_with("\"OK\"\n"), "{text}");
+    }
 }
 
 #[test]
@@ -255,22 +275,48 @@ fn spare() -> ChildStdout {
     pipe
 }
 
-/// `tests/c/threads.c` for so many rounds while somebody writes.
-fn threads(command: Command, rounds: u32) {
+/// What a program says in so many rounds while somebody writes.
+fn while_somebody_writes(mut command: Command, rounds: u32) -> String {
     let server = Server::start(Kind::Redis70);
     let (done, writing) = mpsc::channel::<()>();
     let mut client = server.client();
     let writer = thread::spawn(move || {
         while writing.try_recv() == Err(mpsc::TryRecvError::Empty) {
             client.call(&["SET", "k", "v"]);
-            thread::sleep(std::time::Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
         }
     });
-    let mut command = command;
     let said = stdout(command.args([server.address(), rounds.to_string()]));
     drop(done);
     writer.join().unwrap();
-    assert_eq!(said, format!("{rounds} rounds, with commands\n"));
+    said
+}
+
+/// `tests/c/threads.c`: stops at all moments, from threads and signal handlers, before the connection and after the end.
+fn threads(command: Command, rounds: u32) {
+    assert_eq!(while_somebody_writes(command, rounds), format!("{rounds} rounds, with commands\n"));
+}
+
+/// `tests/c/tail_rounds.c`: the example itself. Every round prints what came since the last, each command once.
+fn tail_rounds(command: Command, rounds: u32) {
+    let said = while_somebody_writes(command, rounds);
+    let (mut round, mut offset, mut commands) = (0, 0, 0);
+    let mut lines = said.lines();
+    assert_eq!(lines.next_back(), Some(&*format!("{rounds} rounds, with commands")));
+    for line in lines {
+        if let Some(number) = line.strip_prefix("round ") {
+            round += 1;
+            assert_eq!(number.parse(), Ok(round));
+        } else {
+            let (number, rest) = line.split_once(' ').unwrap();
+            let number: u64 = number.parse().unwrap();
+            // One SET is 27 bytes; the server may say SELECT between.
+            assert!(number >= offset + 27 && rest == "[0] SET k v", "round {round}: {line} after {offset}");
+            offset = number;
+            commands += 1;
+        }
+    }
+    assert!(round == rounds && commands > rounds / 2, "{commands} commands in {round} rounds");
 }
 
 #[test]
@@ -279,6 +325,9 @@ fn stop_and_heartbeat_from_another_thread() {
     for command in ways("tests/c/threads.c") {
         threads(command(), 30);
     }
+    for command in ways("tests/c/tail_rounds.c") {
+        tail_rounds(command(), 30);
+    }
 }
 
 #[test]
@@ -286,5 +335,8 @@ fn stop_and_heartbeat_from_another_thread() {
 fn thousand_times_stop_and_heartbeat_from_another_thread() {
     for command in ways("tests/c/threads.c").iter().skip(1) {
         threads(command(), 1000);
+    }
+    for command in ways("tests/c/tail_rounds.c").iter().skip(1) {
+        tail_rounds(command(), 1000);
     }
 }

@@ -12,6 +12,8 @@ mod layout;
 mod live;
 mod parity;
 mod programs;
+mod snapshots;
+mod starts;
 
 // The harness of the live tests; not all of it is needed here.
 #[allow(dead_code)]

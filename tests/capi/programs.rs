@@ -50,6 +50,8 @@ fn parse(command: impl Fn() -> Command) {
     let wrong = with_input(command(), b"+OK\r\nhello\r\n");
     assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("found 'h', at byte 5"), "{wrong:?}");
+    let with_nul = with_input(command(), b"$3\r\na\0b\r\n").stdout;
+    assert_eq!(with_nul, b"\"a\0b\"\n");
     let long = [b"$100000\r\n".as_slice(), &[b'x'; 100_000], b"\r\n"].concat();
     assert_eq!(with_input(command(), &long).stdout.len(), 100_003);
 }
@@ -89,6 +91,35 @@ fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
 }
 
 #[test]
+fn what_parsers_do_beyond_the_examples() {
+    assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn what_parsers_do_beyond_the_examples_under_valgrind_and_address_sanitizer() {
+    assert_eq!(stdout(&mut valgrind(&program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
+    assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Sanitized))), "the parsers hold\n");
+}
+
+/// Misuse does not count: there, most calls end before they do anything.
+#[test]
+fn every_exported_function_is_used_by_a_c_program() {
+    let mut used = String::new();
+    for folder in ["tests/c", "examples/c"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if name.ends_with(".c") && name != "misuse.c" {
+                used.push_str(&std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+    for name in std::fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
+        assert!(used.contains(&format!("{name}(")), "no C program but misuse.c calls {name}");
+    }
+}
+
+#[test]
 #[ignore = "needs g++ and valgrind: tests/tools"]
 fn the_cpp_wrapper() {
     assert_eq!(stdout(&mut valgrind(&program("tests/c/wrapper.cpp", How::Debug))), "the wrapper holds\n");
@@ -97,7 +128,7 @@ fn the_cpp_wrapper() {
 
 #[test]
 fn the_examples_are_short() {
-    for example in ["parse.c", "tail.c", "embed.c", "tail.cpp"] {
+    for example in ["parse.c", "snapshot.c", "tail.c", "embed.c", "tail.cpp"] {
         let text = std::fs::read_to_string(root().join("examples/c").join(example)).unwrap();
         assert!(text.lines().count() < 120, "{example}");
         assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");

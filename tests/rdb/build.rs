@@ -1,7 +1,5 @@
 //! Writes snapshots, for what no server at hand writes any more, or yet.
 
-use crate::oracle::crc;
-
 /// A snapshot being written.
 #[derive(Clone)]
 pub(crate) struct File(pub(crate) Vec<u8>);
@@ -67,6 +65,18 @@ impl File {
         }
         file.0
     }
+}
+
+/// One bit at a time.
+pub(crate) fn crc(bytes: &[u8]) -> u64 {
+    let mut crc: u64 = 0;
+    for byte in bytes {
+        for bit in 0..8 {
+            let high = (crc >> 63) ^ u64::from(byte >> bit & 1);
+            crc = (crc << 1) ^ if high == 1 { 0xad93_d235_94c9_35a9 } else { 0 };
+        }
+    }
+    crc.reverse_bits()
 }
 
 pub(crate) fn len(value: u64) -> Vec<u8> {

@@ -317,3 +317,26 @@ fn an_error_names_its_place_in_the_whole() {
     assert_eq!(error.offset, 1009);
     assert!(error.to_string().ends_with(", at byte 1009 of the snapshot"), "{error}");
 }
+
+#[test]
+fn lengths_and_counts_of_a_quintillion_are_taken_as_they_come() {
+    const MANY: u64 = 1_000_000_000_000_000_000;
+    for number in [1, 2, 3, 4, 5, 14, 15, 18, 22] {
+        let (_, end) = run(&redis().key(number, "k").len(MANY).0, &[]);
+        assert!(matches!(end.unwrap_err().kind, RdbErrorKind::Truncated(_)), "type {number}");
+    }
+    let bytes = redis().key(0, "k").len(MANY).raw([b'x'; 50_000]).0;
+    let mut decoder = Decoder::new();
+    let (mut input, mut taken) = (&bytes[..], 0);
+    while let Ok(redtail::Status::Complete(item)) = decoder.next(&mut input) {
+        if let Item::Text(text) = item {
+            assert_eq!(text.length, MANY);
+            taken += text.bytes.len();
+        }
+    }
+    assert_eq!((taken, input), (50_000, &b""[..]));
+    for packed in [9, 10, 11, 12, 13, 16, 17, 20] {
+        let lie = redis().key(packed, "k").len(MANY).raw([0xff; 100]).0;
+        assert!(run(&lie, &[]).1.is_err(), "type {packed}");
+    }
+}

@@ -4,6 +4,7 @@
 
 use redtail::rdb::{Checksum, Entry, Format, Item, Magic, ModuleId, Role, SHARED_FIELDS, StreamId, StreamState};
 
+use crate::build::crc;
 use crate::run::{Seen, key_facts};
 
 /// Everything in the snapshot at the front of `bytes`, and how long it is.
@@ -625,16 +626,4 @@ fn ziplist(blob: &[u8]) -> Vec<Atom> {
     }
     assert_eq!(at + 1, blob.len());
     atoms
-}
-
-/// One bit at a time.
-pub(crate) fn crc(bytes: &[u8]) -> u64 {
-    let mut crc: u64 = 0;
-    for byte in bytes {
-        for bit in 0..8 {
-            let high = (crc >> 63) ^ u64::from(byte >> bit & 1);
-            crc = (crc << 1) ^ if high == 1 { 0xad93_d235_94c9_35a9 } else { 0 };
-        }
-    }
-    crc.reverse_bits()
 }

@@ -10,5 +10,6 @@ mod handshake;
 mod hostile;
 mod loss;
 mod model;
+mod pitfalls;
 mod shell;
 mod snapshots;

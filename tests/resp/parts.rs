@@ -234,6 +234,16 @@ fn needed_looks_ahead_to_the_threshold() {
     assert_eq!(needed(&[b"*2\r\n$1024\r\n" as &[u8], &[b'x'; 1024]].concat()), (3, 6), "CR LF $0 CR LF");
 }
 
+/// A threshold that no argument can reach, since the limit for arguments is lower: then nothing comes in parts.
+#[test]
+fn a_threshold_beyond_the_limits_is_as_none() {
+    for command in [2048, 10_000] {
+        let limits = Limits { bulk: 30, command, arguments: 3, ..Limits::DEFAULT };
+        assert_eq!(needed(limits, b"").unwrap(), (0, 10));
+        assert_eq!(needed(limits, b"*3\r\n").unwrap(), (0, 18));
+    }
+}
+
 #[test]
 fn a_value_of_any_size_passes_through_a_small_buffer() {
     let mut parser = PartsParser::stream(Some(1 << 20));

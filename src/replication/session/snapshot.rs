@@ -43,8 +43,9 @@ pub(super) struct Snapshot {
     decoder: Decoder,
     told: Told,
     received: u64,
+    tail: Tail,
     /// What no decoder of today knows came, so that only the frame tells the end. Never where items are handed out.
-    blind: Option<Tail>,
+    blind: bool,
 }
 
 /// What the next bytes of a snapshot are.
@@ -72,7 +73,7 @@ impl Snapshot {
             SnapshotForm::Items if lenient => Decoder::new().any_version().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
-        Self { framing, form, decoder, told: Told::NOTHING, received: 0, blind: None }
+        Self { framing, form, decoder, told: Told::NOTHING, received: 0, tail: Tail::NONE, blind: false }
     }
 
     pub(super) const fn told(&self) -> &Told {
@@ -105,12 +106,10 @@ impl Snapshot {
             }
             Framing::Mark(_) => input,
         };
-        let next = if self.blind.is_some() { self.next_blind(data) } else { self.walk(data) };
+        let next = if self.blind { self.next_blind(data) } else { self.walk(data) };
         if let Next::Data(count) | Next::Item(count) | Next::Passed(count) = next {
             self.received += count as u64;
-            if let Some(tail) = &mut self.blind {
-                tail.append(data.get(..count).unwrap_or_default());
-            }
+            self.tail.append(data.get(..count).unwrap_or_default());
         }
         next
     }
@@ -133,15 +132,17 @@ impl Snapshot {
                     used += poll.used();
                     return match used {
                         0 if self.decoder.is_over() => self.end(data),
-                        0 if self.is_cut_off(data, needed) => self.broken(),
+                        0 if self.is_cut_off(data) => self.broken(),
                         0 => Next::Need(needed),
                         _ if self.form == SnapshotForm::Items => Next::Passed(used),
                         _ => Next::Data(used),
                     };
                 }
                 Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
-                    self.blind = Some(Tail::NONE);
-                    return if used > 0 { Next::Data(used) } else { self.next_blind(data) };
+                    self.blind = true;
+                    // From the byte that is unknown on, however much of what is before it has come in one piece with it.
+                    let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
+                    return if known > 0 { Next::Data(known) } else { self.next_blind(data) };
                 }
                 Err(error) => {
                     return if used > 0 { Next::Data(used) } else { Next::Broken(SessionError::Snapshot(error)) };
@@ -169,10 +170,10 @@ impl Snapshot {
         }
     }
 
-    /// The structure asks for more than the frame has left.
-    fn is_cut_off(&self, data: &[u8], needed: usize) -> bool {
+    /// The structure asks for more, and the frame has no more. Not before all of it is there: what is wrong must not hang on how it came.
+    fn is_cut_off(&self, data: &[u8]) -> bool {
         match self.framing {
-            Framing::Length(length) => length - self.received < (data.len() as u64).saturating_add(needed as u64),
+            Framing::Length(length) => length - self.received == data.len() as u64,
             Framing::Mark(_) => false,
         }
     }
@@ -200,7 +201,7 @@ impl Snapshot {
             return Next::Need(1);
         }
         match memmem::find(input, mark) {
-            Some(0) if self.blind.is_some_and(|tail| tail.may_be_the_end()) => Next::End(MARK_LENGTH),
+            Some(0) if self.tail.may_be_the_end() => Next::End(MARK_LENGTH),
             // The mark's bytes inside the data: a value may hold them, since one server process uses one mark for all its syncs.
             Some(0) => Next::Data(1),
             Some(data) => Next::Data(data),

@@ -1,0 +1,91 @@
+//! Calls that take no handle, or NULL for one.
+
+use std::ffi::{c_char, c_int};
+
+use redtail::capi::basics::{redtail_slice, redtail_status as Status, redtail_status_name, redtail_version};
+use redtail::capi::options::{redtail_options, redtail_options_init};
+use redtail::capi::parser::{redtail_parser_free, redtail_parser_message, redtail_parser_next};
+use redtail::capi::position::*;
+use redtail::capi::session::{redtail_session_free, redtail_session_message, redtail_session_next};
+
+use crate::{Input, is, known, words};
+
+pub(crate) fn call(call: u8, input: &mut Input<'_>) {
+    match call % 4 {
+        0 => parse(input),
+        1 => format(input),
+        2 => nothing(),
+        _ => facts(input),
+    }
+}
+
+fn parse(input: &mut Input<'_>) {
+    let text = input.text();
+    let mut position = NOWHERE;
+    let status = known(unsafe { redtail_position_parse(text.as_ptr().cast(), &mut position) });
+    let until = text.iter().position(|byte| *byte == 0).unwrap();
+    let expected = std::str::from_utf8(&text[..until]).ok().and_then(|text| text.parse::<redtail::Position>().ok());
+    assert_eq!(is(status, Status::REDTAIL_OK), expected.is_some());
+    match expected {
+        Some(expected) => assert_eq!(printed(&position), Some(expected.to_string())),
+        None => assert_eq!(position, NOWHERE, "nothing is written on failure"),
+    }
+}
+
+fn format(input: &mut Input<'_>) {
+    let mut position = NOWHERE;
+    let digits = |ids: &mut [c_char; 41], bytes: &[u8]| {
+        ids.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from as c_char);
+    };
+    digits(&mut position.replid, input.bytes());
+    digits(&mut position.history, input.bytes());
+    (position.offset, position.db) = (input.number(), input.number().cast_signed());
+    if let Some(text) = printed(&position) {
+        assert!(text.parse::<redtail::Position>().is_ok(), "{text}");
+    }
+}
+
+/// The text of a position, written to memory of just its size.
+pub(crate) fn printed(position: &redtail_position) -> Option<String> {
+    let mut text = vec![1 as c_char; REDTAIL_POSITION_TEXT_SIZE].into_boxed_slice();
+    let status = known(unsafe { redtail_position_format(position, text.as_mut_ptr(), text.len()) });
+    if !is(status, Status::REDTAIL_OK) {
+        assert!(text.iter().all(|byte| *byte == 1));
+        return None;
+    }
+    let printed = words(text.as_ptr());
+    let mut exact = vec![1 as c_char; printed.len() + 1].into_boxed_slice();
+    known(unsafe { redtail_position_format(position, exact.as_mut_ptr(), exact.len()) });
+    assert_eq!(words(exact.as_ptr()), printed);
+    let mut short = vec![1 as c_char; printed.len()].into_boxed_slice();
+    let status = known(unsafe { redtail_position_format(position, short.as_mut_ptr(), short.len()) });
+    assert!(is(status, Status::REDTAIL_ERROR_ARGUMENT));
+    Some(printed)
+}
+
+fn nothing() {
+    use std::ptr::null_mut;
+    unsafe {
+        redtail_parser_free(null_mut());
+        redtail_session_free(null_mut());
+        words(redtail_parser_message(null_mut()));
+        words(redtail_session_message(null_mut()));
+        let mut item = std::ptr::null();
+        let mut slice = redtail_slice { data: std::ptr::null(), len: 0 };
+        let status = redtail_parser_next(null_mut(), &mut slice, null_mut(), 0, &mut item);
+        assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
+        let status = redtail_session_next(null_mut(), 0, null_mut());
+        assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
+        assert!(is(known(redtail_position_parse(std::ptr::null(), null_mut())), Status::REDTAIL_ERROR_ARGUMENT));
+    }
+}
+
+fn facts(input: &mut Input<'_>) {
+    words(redtail_version());
+    words(redtail_status_name(c_int::from(input.byte()) - 128));
+    let mut options = Box::<redtail_options>::new_uninit();
+    let size = size_of::<redtail_options>() - usize::from(input.byte() & 1);
+    known(unsafe { redtail_options_init(options.as_mut_ptr(), size) });
+}
+
+const NOWHERE: redtail_position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };

@@ -1,0 +1,232 @@
+//! Calls on a session.
+
+use std::ffi::{c_char, c_int};
+
+use redtail::capi::basics::{REDTAIL_UNKNOWN, redtail_slice, redtail_status as Status};
+use redtail::capi::event::{redtail_event, redtail_event_kind as Kind, redtail_event_position};
+use redtail::capi::options::{redtail_options, redtail_options_init};
+use redtail::capi::position::{redtail_position, redtail_position_parse};
+use redtail::capi::session::*;
+
+use crate::position::printed;
+use crate::{Input, is, known, pointer, read, words};
+
+#[derive(Default)]
+pub(crate) struct Calls {
+    session: Option<Session>,
+    now_ms: u64,
+}
+
+struct Session {
+    handle: *mut redtail_session,
+    /// Nothing but these comes from it.
+    recorded: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        unsafe { redtail_session_free(self.handle) };
+    }
+}
+
+impl Calls {
+    pub(crate) fn call(&mut self, call: u8, input: &mut Input<'_>) {
+        if call.is_multiple_of(16) {
+            return self.make(input);
+        }
+        let Some(session) = &self.session else { return };
+        let (handle, now) = (session.handle, self.now_ms);
+        let status = match call % 16 {
+            1 => {
+                let status = unsafe { redtail_session_connected(handle, now) };
+                // A recording that ended with a refusal may go on with a real link.
+                if status == 0 {
+                    self.session.as_mut().unwrap().recorded = false;
+                }
+                status
+            }
+            2 | 3 => return self.receive(input.bytes()),
+            4 | 5 => return self.next(input.byte()),
+            6 => return self.send(input.byte()),
+            7 => {
+                self.now_ms += [1, 100, 1000, 61_000][usize::from(input.byte() & 3)];
+                unsafe { redtail_session_keep_alive(handle, self.now_ms) }
+            }
+            8 => unsafe { redtail_session_silent(handle) },
+            9 => unsafe { redtail_session_stamp(handle, input.number()) },
+            10 => {
+                let mut deadline = 0;
+                unsafe { redtail_session_deadline_ms(handle, &mut deadline) }
+            }
+            11 => {
+                let reason = input.text();
+                let reason = if reason.len() == 1 { std::ptr::null() } else { reason.as_ptr().cast() };
+                unsafe { redtail_session_disconnected(handle, reason, now) }
+            }
+            12 => return self.position(),
+            13 => {
+                let (user, password) = (input.text(), input.bytes());
+                let password: Box<[u8]> = if password.is_empty() { b"\0"[..].into() } else { password.into() };
+                let length = if password[..] == *b"\0" { 0 } else { password.len() };
+                unsafe { redtail_session_login(handle, user.as_ptr().cast(), password.as_ptr().cast(), length) }
+            }
+            // More than there is: refused, and nothing else.
+            14 => unsafe { redtail_session_sent(handle, usize::MAX) },
+            _ => unsafe { redtail_session_received(handle, usize::MAX) },
+        };
+        known(status);
+        words(unsafe { redtail_session_message(handle) });
+    }
+
+    fn make(&mut self, input: &mut Input<'_>) {
+        let mut options = Box::<redtail_options>::new_uninit();
+        known(unsafe { redtail_options_init(options.as_mut_ptr(), size_of::<redtail_options>()) });
+        let mut options = unsafe { options.assume_init() };
+        let (first, second, limits) = (input.byte(), input.byte(), input.limits());
+        let (user, label) = (input.text(), c"here");
+        let mut position = Box::new(redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 });
+        let text = c"26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3";
+        known(unsafe { redtail_position_parse(text.as_ptr(), &mut *position) });
+        options.start = c_int::from(first & 7);
+        options.parts = if first & 8 != 0 { 1024 } else { 0 };
+        options.control = c_int::from(first & 16);
+        options.retry_first = c_int::from(first & 32);
+        options.single_link = c_int::from(first & 64);
+        options.no_reconnect = c_int::from(first & 128);
+        options.on_gap = c_int::from(second & 3);
+        options.ack = c_int::from(second >> 2 & 3);
+        options.allow_probe = c_int::from(second & 16);
+        options.retry_snapshot = c_int::from(second & 32);
+        options.position = if second & 64 != 0 { std::ptr::null() } else { &raw const *position };
+        options.label = if second & 128 != 0 { std::ptr::null() } else { label.as_ptr() };
+        options.limits = pointer(limits.as_deref());
+        if user.len() > 1 {
+            (options.user, options.password) = (user.as_ptr().cast(), user.as_ptr().cast());
+        }
+        options.buffer_size = 1024;
+        let third = input.byte();
+        let recorded = third & 1 != 0;
+        options.snapshot_items = c_int::from(third & 2);
+        options.lenient = c_int::from(third & 4);
+        let handle = unsafe {
+            match recorded {
+                true => redtail_session_new_recorded(
+                    &raw const *options,
+                    if first & 32 != 0 { REDTAIL_UNKNOWN } else { 1000 },
+                ),
+                false => redtail_session_new(&raw const *options),
+            }
+        };
+        assert!(!handle.is_null());
+        // All of it is copied: it may go now.
+        self.session = Some(Session { handle, recorded });
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let Some(session) = &self.session else { return };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (mut data, mut room): (*mut c_char, usize) = (std::ptr::null_mut(), 0);
+            let status = known(unsafe { redtail_session_space(session.handle, &mut data, &mut room) });
+            if status < 0 {
+                return;
+            }
+            assert!(room > 0 && !data.is_null());
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            unsafe { std::ptr::copy_nonoverlapping(now.as_ptr().cast(), data, now.len()) };
+            // The last byte of the room is ours too.
+            unsafe { data.add(room - 1).write(if room == now.len() { *now.last().unwrap() as c_char } else { 0 }) };
+            if known(unsafe { redtail_session_received(session.handle, now.len()) }) != 0 {
+                return;
+            }
+            rest = later;
+        }
+    }
+
+    fn next(&mut self, most: u8) {
+        let Some(session) = &self.session else { return };
+        let handle = session.handle;
+        for _ in 0..u16::from(most) + 1 {
+            let mut event = std::ptr::null();
+            let status = known(unsafe { redtail_session_next(handle, self.now_ms, &mut event) });
+            words(unsafe { redtail_session_message(handle) });
+            match status {
+                0 => check(unsafe { &*event }),
+                _ => {
+                    assert!(event.is_null());
+                    if status < 0 && !is(status, Status::REDTAIL_ERROR_ARGUMENT) {
+                        let again = unsafe { redtail_session_next(handle, self.now_ms, &mut event) };
+                        assert_eq!(known(again), status, "an error is final");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, most: u8) {
+        let Some(session) = &self.session else { return };
+        let (mut data, mut len): (*const c_char, usize) = (std::ptr::null(), 0);
+        if known(unsafe { redtail_session_to_send(session.handle, &mut data, &mut len) }) == 0 {
+            assert!(len == 0 || !session.recorded);
+            read(redtail_slice { data, len });
+            known(unsafe { redtail_session_sent(session.handle, len.min(usize::from(most))) });
+        }
+    }
+
+    fn position(&mut self) {
+        let Some(session) = &self.session else { return };
+        let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+        if known(unsafe { redtail_session_position(session.handle, &mut position) }) == 0 {
+            printed(&position).unwrap();
+            known(unsafe { redtail_session_commit(session.handle, &position) });
+        }
+    }
+}
+
+/// Reads all that an event points to.
+fn check(event: &redtail_event) {
+    let args = match event.args.is_null() {
+        true => &[],
+        false => unsafe { std::slice::from_raw_parts(event.args, event.argc) },
+    };
+    assert!(!event.args.is_null() || event.argc == 0);
+    let raw = read(event.raw);
+    for arg in args {
+        let arg = read(*arg);
+        assert!(raw.as_ptr_range().start <= arg.as_ptr() && arg.as_ptr_range().end <= raw.as_ptr_range().end);
+    }
+    for id in [event.replid, event.history] {
+        assert!(matches!(read(id).len(), 0 | 40));
+    }
+    let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+    let status = known(unsafe { redtail_event_position(event, &mut position) });
+    assert_eq!(is(status, Status::REDTAIL_OK), event.resumable != 0);
+    if event.resumable != 0 {
+        printed(&position).unwrap();
+    }
+    if let Some(item) = unsafe { event.item.as_ref() } {
+        crate::rdb::check(item);
+    }
+    unsafe {
+        if let Some(attached) = event.attached.as_ref() {
+            attached.position.as_ref().map(|position| printed(position).unwrap());
+            if !attached.server.is_null() {
+                words(attached.server);
+            }
+        }
+        if let Some(gap) = event.gap.as_ref() {
+            printed(&*gap.from).unwrap();
+            printed(&*gap.to).unwrap();
+        }
+        if let Some(lost) = event.disconnected.as_ref() {
+            lost.resume.as_ref().map(|position| printed(position).unwrap());
+        }
+        let facts = [event.forking.is_null(), event.snapshot.is_null(), event.part.is_null()];
+        let kind = event.kind;
+        let has = |kinds: &[Kind]| kinds.iter().any(|other| *other as c_int == kind);
+        assert_eq!(!facts[0], has(&[Kind::REDTAIL_EVENT_FORKING]));
+        assert_eq!(!facts[1], has(&[Kind::REDTAIL_EVENT_SNAPSHOT_BEGIN, Kind::REDTAIL_EVENT_SNAPSHOT_END]));
+        assert_eq!(!facts[2], has(&[Kind::REDTAIL_EVENT_PART_BEGIN, Kind::REDTAIL_EVENT_PART_ARGUMENT]));
+    }
+}

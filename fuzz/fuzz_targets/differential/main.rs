@@ -1,0 +1,79 @@
+#![no_main]
+//! The same bytes through redtail, hiredis and the redis crate: the same verdict and the same values, but for the differences that
+//! `differences.rs` lists one by one.
+#![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
+
+mod differences;
+mod hiredis;
+mod redis_rs;
+mod value;
+
+use libfuzzer_sys::fuzz_target;
+use redtail::resp::Poll;
+use redtail::{FrameParser, ProtocolError};
+
+use differences::{Difference, Peer};
+use value::Value;
+
+/// What a peer makes of the bytes: replies, and why there are no more.
+struct Reading {
+    values: Vec<Value>,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Unfinished,
+    Refused,
+}
+
+fuzz_target!(
+    init: {
+        for &(peer, difference, bytes) in differences::EXAMPLES {
+            let shown = bytes.escape_ascii();
+            assert_eq!(compare(peer, bytes), Some(difference), "{peer:?} no longer differs so on {shown}");
+        }
+    },
+    |data: &[u8]| {
+        // Peers make room for as many elements as are declared.
+        if !differences::declares_much(data) {
+            compare(Peer::Hiredis, data);
+            compare(Peer::RedisRs, data);
+        }
+    }
+);
+
+/// Goes through both until they end, or until a difference that is known: what follows it means something else to each.
+fn compare(peer: Peer, data: &[u8]) -> Option<Difference> {
+    let theirs = match peer {
+        Peer::Hiredis => hiredis::read(data),
+        Peer::RedisRs => redis_rs::read(data),
+    };
+    let (mut parser, mut rest) = (FrameParser::new(), data);
+    let mut replies = theirs.values.iter();
+    loop {
+        let their = replies.next().ok_or(theirs.end);
+        let poll = parser.poll(rest);
+        let excuse = match (&poll, their) {
+            (Ok(Poll::Complete { .. }), Ok(value)) if *value == Value::of(parser.frame(rest)) => None,
+            (Ok(Poll::Complete { .. }), _) => Some(Difference::in_frame(peer, parser.frame(rest))),
+            (Ok(Poll::Incomplete { .. }), Err(End::Unfinished)) | (Err(_), Err(_)) => return None,
+            (Ok(Poll::Incomplete { .. }), _) => Some(Difference::in_rest(peer, rest)),
+            (Err(error), Ok(_)) => Some(Difference::after(peer, error, rest)),
+        };
+        match excuse {
+            None => rest = &rest[poll.map_or(0, |poll| poll.used())..],
+            Some(Some(difference)) => return Some(difference),
+            Some(None) => {
+                panic!("{peer:?}: we say {}, they say {their:?} of {}", said(poll, &parser, rest), rest.escape_ascii())
+            }
+        }
+    }
+}
+
+fn said(poll: Result<Poll, ProtocolError>, parser: &FrameParser, rest: &[u8]) -> String {
+    match poll {
+        Ok(Poll::Complete { .. }) => format!("{:?}", Value::of(parser.frame(rest))),
+        other => format!("{other:?}"),
+    }
+}

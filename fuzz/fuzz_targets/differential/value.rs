@@ -1,0 +1,50 @@
+//! A reply, as all parsers can tell it.
+
+use redtail::resp::{Frame, Kind};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Text(Vec<u8>),
+    Error(Vec<u8>),
+    Bulk(Vec<u8>),
+    Integer(i64),
+    /// The bits; all that are not a number are one.
+    Double(u64),
+    Boolean(bool),
+    BigNumber(Vec<u8>),
+    Verbatim([u8; 3], Vec<u8>),
+    Array(Vec<Value>),
+    /// Keys and values in turn.
+    Map(Vec<Value>),
+    Set(Vec<Value>),
+    Push(Vec<Value>),
+    /// What redtail has no value for.
+    Attributes,
+}
+
+impl Value {
+    pub(crate) fn double(number: f64) -> Self {
+        Self::Double(if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() })
+    }
+
+    pub(crate) fn of(frame: Frame<'_>) -> Self {
+        let bytes = || frame.as_bytes().map_or_else(|| frame.chunks().flatten().copied().collect(), <[u8]>::to_vec);
+        let items = || frame.items().map(Self::of).collect();
+        match frame.kind() {
+            Kind::Null | Kind::Attribute => Self::Null,
+            Kind::SimpleString => Self::Text(bytes()),
+            Kind::Error | Kind::BulkError => Self::Error(bytes()),
+            Kind::BulkString => Self::Bulk(bytes()),
+            Kind::Integer => Self::Integer(frame.as_i64().unwrap()),
+            Kind::Double => Self::double(frame.as_f64().unwrap()),
+            Kind::Boolean => Self::Boolean(frame.as_bool().unwrap()),
+            Kind::BigNumber => Self::BigNumber(bytes()),
+            Kind::VerbatimString => Self::Verbatim(*frame.verbatim().unwrap().0, bytes()),
+            Kind::Array => Self::Array(items()),
+            Kind::Map => Self::Map(items()),
+            Kind::Set => Self::Set(items()),
+            Kind::Push => Self::Push(items()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+#![no_main]
+//! A text is a position or a clear error, and a position is its text.
+
+use libfuzzer_sys::fuzz_target;
+use redtail::{Position, PositionError, ReplicationId};
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(id) = ReplicationId::from_bytes(data) {
+        assert_eq!(id.as_str().as_bytes(), data.to_ascii_lowercase());
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match text.parse::<Position>() {
+        Ok(position) => {
+            let printed = position.to_string();
+            assert_eq!(printed.parse(), Ok(position));
+            assert!(printed.len() < 128, "room for a position is 128 bytes in C");
+            assert!(position.offset < i64::MAX as u64);
+            // The text may differ in the case of the ids, in leading zeros, and in a history that says nothing new.
+            let (fields, canonical): (Vec<&str>, Vec<&str>) = (text.split(':').collect(), printed.split(':').collect());
+            assert!(fields.len() == canonical.len() || (fields.len() == 4 && position.history == position.replid));
+            assert!(fields[0].eq_ignore_ascii_case(canonical[0]));
+            assert_eq!(fields[1].parse(), Ok(position.offset));
+            assert_eq!(fields[2].parse().ok(), position.db);
+        }
+        Err(error) => {
+            // Each error is the truth about the first thing that is wrong.
+            let fields: Vec<&str> = text.split(':').collect();
+            let id = |field: &str| ReplicationId::from_bytes(field.as_bytes()).is_some();
+            match error {
+                PositionError::ReplicationId => assert!(!id(fields[0]) || !id(fields[3])),
+                PositionError::Offset => assert!(id(fields[0])),
+                PositionError::Database => assert!(fields[1].bytes().all(|byte| byte.is_ascii_digit())),
+                PositionError::Trailing => assert!(fields.len() > 4),
+                _ => {}
+            }
+        }
+    }
+});

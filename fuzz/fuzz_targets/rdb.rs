@@ -1,0 +1,138 @@
+#![no_main]
+//! The snapshot decoder: in pieces as at once, in bounded memory, and where it takes a snapshot for good, as its oracle reads it.
+//!
+//! Byte 0: options. Byte 1: how many of the following bytes are lengths of pieces, as in `parser_splits`. The rest is the snapshot.
+#![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libfuzzer_sys::fuzz_target;
+use redtail::Status;
+use redtail::rdb::{Decoder, RdbError};
+use redtail::whole::{CollectError, Collector, Whole};
+
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/rdb/oracle.rs"]
+mod oracle;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/rdb/run.rs"]
+mod run;
+
+use run::{one_byte_at_a_time, run_with};
+
+fuzz_target!(|data: &[u8]| {
+    let [choice, count, rest @ ..] = data else { return };
+    let (lengths, bytes) = rest.split_at(usize::from(*count % 16).min(rest.len()));
+    let decoder = || {
+        let mut decoder = Decoder::new();
+        // A checksum would keep all that is broken out.
+        if choice & 1 == 0 {
+            decoder = decoder.without_checksum();
+        }
+        if choice & 2 != 0 {
+            decoder = decoder.any_version();
+        }
+        if choice & 4 != 0 {
+            decoder = decoder.skip_damaged();
+        }
+        decoder
+    };
+    let whole = run_with(decoder(), bytes, &[]);
+    let pieces = run_with(decoder(), bytes, &places(lengths, bytes.len()));
+    assert!(pieces == whole, "{:?} in pieces, {:?} at once", pieces.1, whole.1);
+    if bytes.len() < 2000 {
+        let pieces = run_with(decoder(), bytes, &one_byte_at_a_time(bytes));
+        assert!(pieces == whole, "{:?} byte by byte, {:?} at once", pieces.1, whole.1);
+    }
+    if let (0, &Ok(length)) = (choice & 7, &whole.1) {
+        let expected = by_the_oracle(&bytes[..length]);
+        let seen = &whole.0[..whole.0.len() - 1];
+        assert!(seen == &expected[..expected.len() - 1], "{seen:?}\n{expected:?}");
+    }
+    let limit = 1 << (6 + (choice >> 4));
+    let at_once = collect(decoder(), bytes, &[], limit);
+    let in_pieces = collect(decoder(), bytes, &places(lengths, bytes.len()), limit);
+    // By what they show: NaN is not itself.
+    assert_eq!(format!("{in_pieces:?}"), format!("{at_once:?}"));
+});
+
+/// The oracle wants the right checksum. What it says of it is the last item, which here nobody compares.
+fn by_the_oracle(snapshot: &[u8]) -> Vec<run::Seen> {
+    let mut snapshot = snapshot.to_vec();
+    let is_old = matches!(&snapshot[..9], b"REDIS0001" | b"REDIS0002" | b"REDIS0003" | b"REDIS0004");
+    if !is_old {
+        let sum = snapshot.len() - 8;
+        let crc = oracle::crc(&snapshot[..sum]);
+        snapshot[sum..].copy_from_slice(&crc.to_le_bytes());
+    }
+    let (seen, length) = oracle::read(&snapshot);
+    assert_eq!(length, snapshot.len());
+    seen
+}
+
+fn places(lengths: &[u8], total: usize) -> Vec<usize> {
+    let arrived = lengths.iter().cycle().scan(0, |arrived, length| {
+        *arrived += usize::from(*length).max(1);
+        Some(*arrived)
+    });
+    arrived.take_while(|arrived| *arrived < total).collect()
+}
+
+#[derive(Debug)]
+#[allow(dead_code, reason = "shown")]
+enum End {
+    Over,
+    Broken(RdbError),
+    NotCollected(CollectError),
+}
+
+/// Whole keys, of which each takes no more memory than a few times the limit.
+fn collect(mut decoder: Decoder, bytes: &[u8], cuts: &[usize], limit: usize) -> (Vec<Whole>, End) {
+    let (mut wholes, mut used) = (Vec::new(), 0);
+    let mut collector = Collector::new(limit);
+    for &arrived in cuts.iter().chain([&bytes.len()]) {
+        let mut input = &bytes[used..arrived];
+        loop {
+            match decoder.next(&mut input) {
+                Ok(Status::Complete(item)) => {
+                    let before = HELD.load(Ordering::Relaxed);
+                    let taken = collector.take(item);
+                    let more = HELD.load(Ordering::Relaxed).saturating_sub(before);
+                    assert!(more <= 4 * limit + 4096, "{more} bytes for an item, under a limit of {limit}");
+                    match taken {
+                        Ok(whole) => wholes.extend(whole),
+                        Err(error) => return (wholes, End::NotCollected(error)),
+                    }
+                }
+                Ok(Status::Incomplete { .. }) => break,
+                Err(error) => return (wholes, End::Broken(error)),
+            }
+        }
+        used = arrived - input.len();
+    }
+    (wholes, End::Over)
+}
+
+/// Bytes of the heap in use.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: the system's allocator does all the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

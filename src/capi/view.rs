@@ -1,0 +1,134 @@
+//! What C sees of the last item, and how far it has looked.
+
+use std::ffi::c_int;
+
+use super::array::Array;
+use super::basics::*;
+use super::boundary::bytes;
+use super::item::*;
+use crate::resp::{Frame, Inline, Nesting, Place, Token};
+
+pub(super) struct View {
+    pub(super) item: redtail_item,
+    pub(super) token: redtail_token,
+    /// What the command was found in, where arguments are left over.
+    pub(super) shown: redtail_slice,
+    pub(super) rest: Rest,
+    walk: Walk,
+}
+
+/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
+pub(super) enum Rest {
+    None,
+    /// Nothing whole was there: the least number of bytes that are missing.
+    Missing(usize),
+    Command(Place),
+    /// The words from here on; bytes of the shown.
+    Inline(redtail_slice),
+}
+
+/// How far the walk through the frame is.
+struct Walk {
+    nesting: Nesting,
+    /// What is still to be walked; bytes of the shown.
+    rest: redtail_slice,
+}
+
+impl View {
+    pub(super) fn new() -> Self {
+        let nothing = redtail_slice::NONE;
+        Self {
+            item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+            token: redtail_token::NOTHING,
+            shown: nothing,
+            rest: Rest::None,
+            walk: Walk { nesting: Nesting::new(), rest: nothing },
+        }
+    }
+
+    /// The least number of bytes that are missing.
+    pub(super) const fn needed(&self) -> usize {
+        if let Rest::Missing(needed) = self.rest { needed } else { 0 }
+    }
+
+    /// There is no item any more.
+    pub(super) fn nothing(&mut self) {
+        self.rest = Rest::None;
+        self.walk.rest = redtail_slice::NONE;
+    }
+
+    #[inline(always)]
+    pub(super) fn command(&mut self, raw: &[u8], argc: usize, offset: u64) {
+        let item = &mut self.item;
+        item.kind = REDTAIL_ITEM_COMMAND as c_int;
+        item.frame = REDTAIL_KIND_NONE as c_int;
+        item.offset = offset;
+        item.raw = redtail_slice::of(raw);
+        item.argc = argc;
+        self.rest = Rest::None;
+    }
+
+    pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
+        let mut words = line.args();
+        array.fill(words.by_ref().map(|word| word.raw()));
+        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
+        self.item.kind = REDTAIL_ITEM_INLINE as c_int;
+        self.item.offset = offset;
+        self.item.frame = REDTAIL_KIND_NONE as c_int;
+        self.item.raw = redtail_slice::of(line.raw());
+        self.item.argc = line.args().count();
+        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+    }
+
+    pub(super) fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
+        self.rest = Rest::None;
+        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
+        self.item.kind = REDTAIL_ITEM_FRAME as c_int;
+        self.item.offset = offset;
+        self.item.frame = kind_of(frame.kind()) as c_int;
+        self.item.raw = redtail_slice::of(frame.raw());
+        self.item.args = std::ptr::null();
+        self.item.argc = 0;
+        REDTAIL_OK
+    }
+
+    pub(super) fn incomplete(&mut self, needed: usize) -> redtail_status {
+        self.nothing();
+        self.rest = Rest::Missing(needed);
+        REDTAIL_NEED_MORE
+    }
+
+    /// The next step of the walk through the last frame; false after the last.
+    ///
+    /// # Safety
+    /// The bytes shown last have not changed.
+    pub(super) unsafe fn next_token(&mut self) -> bool {
+        let Walk { nesting, rest } = &mut self.walk;
+        // SAFETY: a part of the bytes shown last, which have not changed.
+        let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
+        let outside = nesting.depth();
+        let Some(token) = nesting.next(&mut unread) else { return false };
+        *rest = redtail_slice::of(unread);
+        // An end, and what closes itself, is counted at the depth of its beginning.
+        let depth = outside.min(nesting.depth());
+        let shown = &mut self.token;
+        *shown = redtail_token { depth, ..redtail_token::NOTHING };
+        match token {
+            Token::Scalar(frame) => {
+                shown.step = REDTAIL_TOKEN_VALUE as c_int;
+                shown.value(&frame);
+            }
+            Token::Begin { kind, count } => {
+                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
+                shown.kind = kind_of(kind) as c_int;
+                shown.count = count.unwrap_or(usize::MAX);
+            }
+            Token::Chunk(bytes) => {
+                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
+                shown.bytes = redtail_slice::of(bytes);
+            }
+            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
+        }
+        true
+    }
+}

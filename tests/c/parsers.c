@@ -1,0 +1,156 @@
+/* What parsers do beyond the examples: in memory of ours, in batches, with few places for arguments; numbers of bytes; all modes. */
+#include <redtail.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST(condition)                                              \
+    do {                                                             \
+        if (!(condition)) {                                          \
+            printf("line %d: not so: %s\n", __LINE__, #condition);   \
+            exit(1);                                                 \
+        }                                                            \
+    } while (0)
+
+static int is(redtail_slice slice, const char *text) { return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0; }
+
+static redtail_slice slice(const char *text) {
+    redtail_slice made;
+    made.data = text;
+    made.len = strlen(text);
+    return made;
+}
+
+/* Adds up all arguments as numbers; those beyond the array too. */
+struct sum { redtail_parser *parser; size_t room; long sum, items, stop_after; };
+
+static int add(void *context, const redtail_item *item) {
+    struct sum *sum = context;
+    redtail_slice arg;
+    size_t index;
+    for (index = 0; index < item->argc && index < sum->room; index++)
+        sum->sum += strtol(item->args[index].data, NULL, 10);
+    for (; redtail_parser_next_arg(sum->parser, &arg) == REDTAIL_OK; index++)
+        sum->sum += strtol(arg.data, NULL, 10);
+    MUST(index == item->argc);
+    return ++sum->items == sum->stop_after;
+}
+
+static void in_batches(void) {
+    /* Commands of 1 to 40 arguments, each many times, so that the parser comes to expect some of them. */
+    char *bytes = malloc(4 << 20), *end = bytes;
+    long expected = 0, items = 0;
+    size_t rooms[] = {0, 1, 3, 4, 5, 8, 39, 40, 64}, r, argc, i, round;
+    for (round = 0; round < 60; round++)
+        for (argc = 1; argc <= 40; argc += 1 + round % 3, items++) {
+            end += sprintf(end, "*%zu\r\n", argc);
+            for (i = 0; i < argc; i++) {
+                end += sprintf(end, "$%d\r\n%zu\r\n", snprintf(NULL, 0, "%zu", round * 100 + i), round * 100 + i);
+                expected += (long)(round * 100 + i);
+            }
+        }
+    for (r = 0; r < sizeof rooms / sizeof *rooms; r++) {
+        /* The array is exactly as large as we say. */
+        redtail_slice *args = malloc(rooms[r] * sizeof *args + !rooms[r]), input, one;
+        redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+        struct sum sum = {parser, rooms[r], 0, 0, 17}, single = {parser, rooms[r], 0, 0, 0};
+        const redtail_item *item;
+        uint64_t offset;
+        int status;
+        input.data = bytes;
+        input.len = (size_t)(end - bytes);
+        MUST(redtail_parser_batch(parser, &input, args, rooms[r], add, &sum) == REDTAIL_STOPPED && sum.items == 17);
+        MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == (uint64_t)(input.data - bytes));
+        MUST(redtail_parser_batch(parser, &input, args, rooms[r], add, &sum) == REDTAIL_NEED_MORE);
+        MUST(sum.sum == expected && sum.items == items && input.len == 0);
+        one.data = bytes;
+        one.len = (size_t)(end - bytes);
+        while ((status = redtail_parser_next(parser, &one, args, rooms[r], &item)) == REDTAIL_OK || status == REDTAIL_MORE_ARGS) {
+            MUST((status == REDTAIL_MORE_ARGS) == (item->argc > rooms[r]));
+            add(&single, item);
+        }
+        MUST(status == REDTAIL_NEED_MORE && single.sum == expected && single.items == items);
+        redtail_parser_free(parser);
+        free(args);
+    }
+    free(bytes);
+}
+
+static void in_our_memory(void) {
+    size_t alignment = redtail_parser_alignment(), size = redtail_parser_size(), needed;
+    char *memory = malloc(size + alignment), *place = memory + (alignment - (size_t)memory % alignment) % alignment;
+    redtail_slice input = slice("\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nPI"), args[2];
+    redtail_parser *parser;
+    const redtail_item *item;
+    uint64_t offset;
+    MUST(alignment && !(alignment & (alignment - 1)) && size % alignment == 0);
+    MUST(redtail_parser_init(place, size, REDTAIL_MODE_STREAM, NULL, &parser) == REDTAIL_OK);
+    MUST(redtail_parser_start_at(parser, 1000) == REDTAIL_OK);
+    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_OK);
+    MUST(item->kind == REDTAIL_ITEM_COMMAND && item->argc == 2 && is(item->args[0], "INCR") && is(item->args[1], "n"));
+    MUST(item->offset == 1022 && is(item->raw, "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
+    MUST(redtail_parser_needed(parser, &needed) == REDTAIL_OK && needed == 0);
+    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_needed(parser, &needed) == REDTAIL_OK && needed == 4);
+    MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == 1022);
+    input = slice("*1\r\n$4\r\nPING\r\n+");
+    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_OK && is(item->args[0], "PING"));
+    MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_NONE);
+    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_ERROR_PROTOCOL);
+    MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_OK && offset == 1036);
+    MUST(strstr(redtail_parser_message(parser), "byte 1036") != NULL);
+    redtail_parser_free(parser); /* the memory is ours again */
+    memset(memory, 0, size + alignment);
+    free(memory);
+}
+
+static void modes(void) {
+    redtail_slice input, args[4];
+    const redtail_item *item;
+    const redtail_token *token;
+    redtail_limits limits;
+    char word[8];
+    size_t len;
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_AOF, NULL);
+    input = slice("#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n");
+    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_OK && is(item->args[0], "PING") && item->offset == 30);
+    redtail_parser_free(parser);
+
+    parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
+    input = slice("*1\r\n$4\r\nPING\r\n\r\nset k \"a\\n\" 'x' y\r\n");
+    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_OK && item->kind == REDTAIL_ITEM_COMMAND);
+    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_MORE_ARGS && item->kind == REDTAIL_ITEM_INLINE && item->argc == 5);
+    MUST(redtail_unquote(&args[2], word, sizeof word, &len) == REDTAIL_OK && len == 2 && memcmp(word, "a\n", 2) == 0);
+    MUST(redtail_parser_next_arg(parser, &args[0]) == REDTAIL_OK && is(args[0], "y"));
+    MUST(redtail_parser_next_arg(parser, &args[0]) == REDTAIL_END);
+    redtail_parser_free(parser);
+
+    /* A frame and its walk; the item lives on through other calls. */
+    memset(&limits, 0, sizeof limits);
+    limits.struct_size = sizeof limits;
+    limits.depth = 2;
+    parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
+    input = slice("%1\r\n+k\r\n*2\r\n:-7\r\n=7\r\ntxt:abc\r\n*1\r\n*1\r\n*1\r\n:1\r\n");
+    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_OK && item->frame == REDTAIL_KIND_MAP);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_BEGIN && token->count == 2);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && is(token->bytes, "k") && token->depth == 1);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->kind == REDTAIL_KIND_ARRAY);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->integer == -7 && token->depth == 2);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && is(token->bytes, "abc") && strcmp(token->format, "txt") == 0);
+    MUST(redtail_parser_needed(parser, &len) == REDTAIL_OK && is(token->bytes, "abc") && item->frame == REDTAIL_KIND_MAP);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_END && token->depth == 1);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_END && token->depth == 0);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_END);
+    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_ERROR_LIMIT);
+    redtail_parser_free(parser);
+}
+
+int main(void) {
+    MUST(redtail_version_number() == REDTAIL_VERSION_NUMBER && strlen(redtail_version()) >= 5);
+    MUST(strcmp(redtail_status_name(REDTAIL_MORE_ARGS), "REDTAIL_MORE_ARGS") == 0);
+    in_batches();
+    in_our_memory();
+    modes();
+    puts("the parsers hold");
+    return 0;
+}

@@ -1,0 +1,186 @@
+//! What a primary's answers lead to.
+
+use redtail::{Attached, Method, OnGap, Position, Role, Server, ServerKind, SnapshotBegin, SnapshotEnd};
+
+use super::ends::Ending;
+use super::stream::Cursor;
+use super::{Check, Expected, Judge, Place, Request, Snapshot, gap};
+use crate::primary::{Full, Instead, Said};
+use crate::words::Verdict;
+
+impl Judge {
+    /// The primary has answered: `due` is where its answer ends.
+    pub(crate) fn said(&mut self, said: Said, due: usize) -> Check {
+        self.link.handshake.answered_at = Some(due);
+        match said {
+            Said::Fine => {}
+            Said::Error { row } => {
+                // A user who may not ask is not made to ask again.
+                if self.link.handshake.is_at_info() && row.0.starts_with("-NOPERM") {
+                    self.link.denied_at = Some(due);
+                }
+                if row.1 != Verdict::GoOn {
+                    self.link.ending = Some(Ending::refusal(due, row));
+                }
+                self.link.handshake.refused = true;
+            }
+            Said::Wrong => self.link.ending = Some(Ending::wrong(due)),
+            // What can't begin a reply shows with its first byte.
+            Said::Garbage(length) => self.link.ending = Some(Ending::garbage_reply(due - length)),
+            Said::Info(told) => {
+                let covers = self.resume.is_some_and(|place| told.covers(&place));
+                self.link.info = Some((told, covers));
+            }
+            Said::Continue { replid } => self.goes_on(replid, due)?,
+            Said::Full(full) => self.starts_over(*full)?,
+        }
+        Ok(())
+    }
+
+    fn goes_on(&mut self, replid: Option<String>, due: usize) -> Check {
+        let (from, method) = match self.link.request {
+            Some(Request::Info(from)) => (from, Method::Info),
+            Some(Request::Probed(from)) => (from, Method::Probed),
+            Some(Request::Resume(from)) => (from, Method::Continued),
+            other => return Err(format!("+CONTINUE was not asked for: {other:?}")),
+        };
+        let replid = replid.map_or(from.replid, |replid| replid.parse().unwrap());
+        let place = Position { replid, ..from };
+        let attached = self.attached(method, place, true, None);
+        self.link.expected.push_back((due, Expected::Attached(attached)));
+        self.link.stream = Some(Cursor::new(due, place, false));
+        Ok(())
+    }
+
+    /// An attach at this place; `tells`: it can be resumed from.
+    fn attached(&self, method: Method, place: Position, tells: bool, server: Option<String>) -> Attached {
+        let info = self.link.info.as_ref().map(|(told, _)| told);
+        let server = info.and_then(|told| told.server.clone()).or(server);
+        Attached {
+            method,
+            replid: Some(place.replid),
+            history: Some(place.history),
+            offset: place.offset,
+            db: place.db,
+            position: tells.then_some(place),
+            server: server.map(|text| {
+                let (kind, version) = text.split_once(' ').unwrap();
+                let kind = if kind == "valkey" { ServerKind::Valkey } else { ServerKind::Redis };
+                Server { kind, version: redtail::Excerpt::new(version.as_bytes()) }
+            }),
+            role: info.map(|told| if told.is_replica { Role::Replica } else { Role::Primary }),
+        }
+    }
+
+    fn starts_over(&mut self, full: Full) -> Check {
+        let Some(request) = self.link.request else { return Err("an answer to nothing".into()) };
+        let to = Position::at(&full.replid, full.offset, None);
+        if request == Request::Sync {
+            let mut attached = self.attached(Method::Sync, Position { offset: 0, ..to }, false, None);
+            (attached.replid, attached.history) = (None, None);
+            self.link.expected.push_back((full.header_start + 1, Expected::Attached(attached)));
+            self.takes_data(full, None);
+            return Ok(());
+        }
+        if request == Request::Probe {
+            self.link.ending = Some(Ending::leave(full.line_end, to));
+            return Ok(());
+        }
+        let is_refused = !matches!(request, Request::Filtered | Request::Snapshot);
+        let filtered = self.link.handshake.is_filtered();
+        match (is_refused, self.resume) {
+            (false, _) if request == Request::Snapshot => self.takes_data(full, Some(to)),
+            (false, _) => self.learns(full, to, None),
+            (true, None) if filtered => self.learns(full, to, None),
+            (true, None) => self.link.ending = Some(Ending::too_late(full.line_end, None)),
+            (true, Some(from)) if filtered && self.options.on_gap == OnGap::Continue => {
+                self.learns(full, to, Some(from))
+            }
+            (true, Some(from)) => {
+                let gap = gap(from, to);
+                self.link.expected.push_back((full.line_end, Expected::Gap(gap)));
+                match self.options.on_gap {
+                    OnGap::Stop => self.link.ending = Some(Ending::history_lost(full.line_end, gap)),
+                    OnGap::Snapshot => self.takes_data(full, Some(to)),
+                    OnGap::Continue if self.options.single_link => {
+                        self.link.ending = Some(Ending::second_link_needed(full.line_end));
+                    }
+                    OnGap::Continue => {
+                        let again = matches!(request, Request::Probed(_));
+                        self.link.ending = Some(match again {
+                            true => Ending::too_late(full.line_end, Some(to)),
+                            false => Ending::leave(full.line_end, to),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A snapshot that only tells the place.
+    fn learns(&mut self, full: Full, to: Position, from: Option<Position>) {
+        let to = Position { db: full.db, ..to };
+        if full.data.len() > 1 << 20 && full.instead.is_none() {
+            self.link.ending = Some(Ending::not_empty(full.header_end + (1 << 20), full.end));
+        } else if !full.is_broken {
+            if let Some(from) = from {
+                self.link.expected.push_back((full.end, Expected::Gap(gap(from, to))));
+            }
+            let attached = self.attached(Method::Filtered, to, true, full.server.clone());
+            self.link.expected.push_back((full.end, Expected::Attached(attached)));
+        }
+        self.snapshot(full, Some(to), false);
+    }
+
+    /// A snapshot for the caller.
+    fn takes_data(&mut self, full: Full, to: Option<Position>) {
+        let offset = to.map_or(0, |to| to.offset);
+        if let Some(to) = to {
+            let attached = self.attached(Method::Full, to, false, None);
+            self.link.expected.push_back((full.line_end, Expected::Attached(attached)));
+        }
+        let begin = SnapshotBegin { replid: to.map(|to| to.replid), offset, length: full.length };
+        let place = to.map(|to| Position { db: full.db, ..to });
+        let end = SnapshotEnd { bytes: full.data.len() as u64, offset, db: full.db, position: place };
+        if full.instead.is_none() {
+            self.link.expected.push_back((full.header_end, Expected::Begin(begin)));
+        }
+        if full.instead.is_none() && !full.is_broken {
+            self.link.expected.push_back((full.end, Expected::End(end)));
+        }
+        self.snapshot(full, place, true);
+    }
+
+    fn snapshot(&mut self, full: Full, place: Option<Position>, is_wanted: bool) {
+        match full.instead {
+            Some(Instead::Error(row)) => self.link.ending = Some(Ending::refusal(full.header_end, row)),
+            Some(Instead::Garbage) => self.link.ending = Some(Ending::garbage_header(full.header_start)),
+            None if full.is_broken => self.link.ending = Some(Ending::broken(full.header_end, full.end)),
+            None => {}
+        }
+        let mut cursor =
+            Cursor::new(full.end, place.unwrap_or(Position::at(&full.replid, 0, full.db)), place.is_none());
+        cursor.hurries = full.length.is_none();
+        cursor.shift = if full.is_sync { full.offset } else { 0 };
+        if full.instead.is_none() && !full.is_broken {
+            self.link.stream = Some(cursor);
+        }
+        self.link.snapshot = Some(Snapshot {
+            is_wanted,
+            line_end: if full.is_sync { full.header_start + 1 } else { full.line_end },
+            header_end: full.header_end,
+            data: full.data,
+            told: 0,
+            facts: full.facts,
+            facts_told: (0, 0),
+            end: full.end,
+        });
+    }
+
+    /// The primary writes what breaks the protocol, `at` bytes after the offset it has come to.
+    pub(crate) fn spoiled(&mut self, offset: u64, at: Option<u64>, length: u64, due: usize) {
+        let shift = self.link.stream.as_ref().map_or(0, |cursor| cursor.shift);
+        self.link.ending = Some(Ending::spoiled(due, offset - shift, at, length));
+    }
+}

@@ -1,0 +1,361 @@
+//! How links and sessions end: each end has its reason, and each reason its end.
+
+use redtail::replication::Progress;
+use redtail::{
+    Backoff, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError, Stage, Start, Why,
+};
+
+use super::{Check, Judge, ensure};
+use crate::tally::{Fault, Sight, Tally};
+use crate::words::{Row, Verdict};
+
+/// Attempts when a server refuses with words nobody knows.
+const FEW: u32 = 3;
+
+/// An end that has been given reason to.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// The place on the link before which it must not show, and after which it must.
+    from: usize,
+    until: usize,
+    how: How,
+}
+
+#[derive(Debug)]
+enum How {
+    /// The link is lost, for this reason; `None`: the session's own words for a refusal.
+    /// The place that was told on the way is asked for next.
+    Lost {
+        why: Option<Why>,
+        long: bool,
+        found: Option<Position>,
+    },
+    Refused {
+        row: Row,
+    },
+    /// The session leaves the link for another, at once, to ask for the place it was told.
+    Leave {
+        found: Position,
+    },
+    HistoryLost(Gap),
+    NoBacklog,
+    SecondLinkNeeded,
+    NotEmpty,
+    BrokenSnapshot,
+    Unexpected,
+    /// Bytes of the link.
+    Protocol {
+        stage: Stage,
+        at: usize,
+    },
+    /// Offsets of the stream: from and to, and exactly.
+    Stream {
+        from: u64,
+        to: u64,
+        at: Option<u64>,
+    },
+}
+
+impl Ending {
+    const fn new(at: usize, how: How) -> Self {
+        Self { from: at, until: at, how }
+    }
+
+    pub(super) const fn refusal(due: usize, row: Row) -> Self {
+        Self::new(due, How::Refused { row })
+    }
+
+    pub(super) const fn wrong(due: usize) -> Self {
+        Self::new(due, How::Unexpected)
+    }
+
+    pub(super) const fn garbage_reply(at: usize) -> Self {
+        Self::new(at + 1, How::Protocol { stage: Stage::Handshake, at })
+    }
+
+    pub(super) const fn garbage_header(at: usize) -> Self {
+        Self::new(at + 1, How::Protocol { stage: Stage::SnapshotHeader, at })
+    }
+
+    pub(super) const fn leave(due: usize, found: Position) -> Self {
+        Self::new(due, How::Leave { found })
+    }
+
+    pub(super) const fn too_late(due: usize, found: Option<Position>) -> Self {
+        Self::new(due, How::Lost { why: None, long: false, found })
+    }
+
+    pub(super) const fn history_lost(due: usize, gap: Gap) -> Self {
+        Self::new(due, How::HistoryLost(gap))
+    }
+
+    pub(super) const fn no_backlog() -> Self {
+        Self::new(0, How::NoBacklog)
+    }
+
+    pub(super) const fn second_link_needed(due: usize) -> Self {
+        Self::new(due, How::SecondLinkNeeded)
+    }
+
+    pub(super) const fn not_empty(from: usize, until: usize) -> Self {
+        Self { from, until, how: How::NotEmpty }
+    }
+
+    pub(super) const fn broken(from: usize, until: usize) -> Self {
+        Self { from, until, how: How::BrokenSnapshot }
+    }
+
+    pub(super) const fn spoiled(due: usize, offset: u64, at: Option<u64>, length: u64) -> Self {
+        let at = match at {
+            Some(at) => Some(offset + at),
+            None => None,
+        };
+        let from = due - length as usize;
+        Self { from, until: due, how: How::Stream { from: offset, to: offset + length, at } }
+    }
+
+    pub(super) const fn must_show_at(&self) -> usize {
+        self.until
+    }
+
+    /// The offset after which the stream is none.
+    pub(super) const fn spoils_after(&self) -> Option<u64> {
+        match self.how {
+            How::Stream { from, .. } => Some(from),
+            _ => None,
+        }
+    }
+}
+
+/// What must come after the last event of a link.
+#[derive(Debug)]
+pub(super) enum Then {
+    Reconnect(u64),
+    Ended,
+    Lost(Why),
+}
+
+impl Judge {
+    /// The link ends by itself, for this reason, once all that was delivered has been polled.
+    pub(crate) fn loses(&mut self, why: Why) {
+        self.link.ending = Some(Ending::new(0, How::Lost { why: Some(why), long: false, found: None }));
+    }
+
+    /// Words that nobody asked for are on their way.
+    pub(crate) fn unasked(&mut self, due: usize, row: Row) {
+        self.link.ending = Some(Ending::refusal(due, row));
+    }
+
+    pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
+        let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
+        let (why, long) = match ending.map(|ending| ending.how) {
+            Some(How::Lost { why, long, found }) => {
+                self.found = found.or(self.found);
+                (why, long)
+            }
+            Some(How::Refused { row }) => {
+                ensure!(row.1 != Verdict::Fatal, "it tries again after {row:?}");
+                if row.1 == Verdict::RetryAFewTimes {
+                    self.unknown += 1;
+                    ensure!(self.unknown < FEW && self.may_retry(), "it tries too often after {row:?}");
+                }
+                (Some(refused(row)), row.1 == Verdict::RetryMuchLater)
+            }
+            // Nothing was asked for, since INFO has told that it would be in vain.
+            None if self.is_out_of_step() => (None, false),
+            other => return Err(format!("{lost:?} for no reason: {other:?}")),
+        };
+        match why {
+            Some(why) => ensure!(lost.why == why, "lost for {:?}, not for {why:?}", lost.why),
+            None => ensure!(matches!(lost.why, Why::Refused(_)), "lost for {:?}", lost.why),
+        }
+        ensure!(self.unrecoverable().is_none() && self.may_retry(), "it goes on after {lost:?}");
+        ensure!(lost.resume == self.resume, "resumes at {:?}, not at {:?}", lost.resume, self.resume);
+        self.attempts += 1;
+        let is_off = self.is_off();
+        let used_up = self.options.backoff.attempts.is_some_and(|most| self.attempts > most);
+        match lost.retry_in_ms {
+            Some(ms) => {
+                ensure!(!is_off && !used_up, "another attempt after {}", self.attempts);
+                self.delay(ms, long)?;
+                self.then = Some(Then::Reconnect(ms));
+                tally.sight(Sight::Resumes);
+            }
+            None => {
+                ensure!(is_off || used_up, "it gives up after {} attempts", self.attempts);
+                if used_up && !is_off {
+                    tally.fault(Fault::AttemptsUsedUp);
+                }
+                self.then = Some(if is_off && lost.why == Why::Closed { Then::Ended } else { Then::Lost(lost.why) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Attempt n waits between half of `first · 2^n` and all of it, and no longer than the longest.
+    fn delay(&self, ms: u64, long: bool) -> Check {
+        let backoff = &self.options.backoff;
+        let full = (backoff.first_ms << (self.attempts - 1).min(20)).min(backoff.longest_ms);
+        match long {
+            true => ensure!(ms == backoff.longest_ms, "after {ms} ms, and not {}", backoff.longest_ms),
+            false => ensure!((full.div_ceil(2)..=full).contains(&ms), "after {ms} ms, of {full}"),
+        }
+        Ok(())
+    }
+
+    /// What another link could not mend.
+    fn unrecoverable(&self) -> Option<&'static str> {
+        let in_stream = self.is_attached();
+        if in_stream {
+            return (self.options.start == Start::Sync).then_some("SYNC");
+        }
+        let own = self.link.snapshot.as_ref()?;
+        let is_broken = own.is_wanted && own.line_end <= self.delivered && !self.options.retry_snapshot;
+        is_broken.then_some("snapshot")
+    }
+
+    fn is_off(&self) -> bool {
+        self.options.single_link || self.options.backoff == Backoff::OFF || self.options.backoff.attempts == Some(0)
+    }
+
+    fn may_retry(&self) -> bool {
+        self.ever_attached || self.options.retry_first
+    }
+
+    fn is_out_of_step(&self) -> bool {
+        self.link.request.is_none() && self.link.info.as_ref().is_some_and(|(told, _)| told.out_of_step)
+    }
+
+    /// The session says that the link, or all, is over.
+    pub(crate) fn ends(&mut self, progress: Progress, tally: &mut Tally) -> Check {
+        if self.is_lax {
+            self.is_over = true;
+            return Ok(());
+        }
+        match (progress, self.then.take()) {
+            (Progress::Reconnect { after_ms }, Some(Then::Reconnect(ms))) => {
+                ensure!(after_ms == ms, "after {after_ms} ms, and {ms} were told");
+                return Ok(());
+            }
+            (Progress::Reconnect { after_ms: 0 }, None) => {
+                let how =
+                    self.link.ending.take().filter(|ending| ending.from <= self.delivered).map(|ending| ending.how);
+                let Some(How::Leave { found }) = how else {
+                    return Err(format!("it leaves the link, and not for {how:?}"));
+                };
+                self.found = Some(found);
+                ensure!(self.untold().is_none(), "it leaves before {:?}", self.untold());
+                tally.fault(Fault::ProbeAbandoned);
+                return Ok(());
+            }
+            (Progress::Ended, Some(Then::Ended)) => {}
+            (Progress::Failed(SessionError::Lost { why, attempts }), Some(Then::Lost(expected))) => {
+                ensure!(why == expected && attempts == self.attempts, "lost for {why:?} after {attempts} attempts");
+            }
+            (Progress::Failed(error), None) => self.failed(error)?,
+            (progress, then) => return Err(format!("{progress:?}, and not {then:?}")),
+        }
+        tally.sight(Sight::FailedRightly);
+        self.is_over = true;
+        Ok(())
+    }
+
+    fn failed(&mut self, error: SessionError) -> Check {
+        let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
+        let Some(how) = ending.map(|ending| ending.how) else { return self.refused_by_itself(error) };
+        let is_right = match (&how, error) {
+            (How::Lost { why, .. }, error) => self.lost_for_good(error, *why),
+            (How::Refused { row }, SessionError::Refused { words, advice }) => {
+                let few = row.1 == Verdict::RetryAFewTimes && (self.unknown + 1 >= FEW || !self.may_retry());
+                Some(refused(*row)) == Some(Why::Refused(words))
+                    && !advice.is_empty()
+                    && (few || row.1 == Verdict::Fatal)
+            }
+            (How::Refused { row }, error) => row.1 != Verdict::Fatal && self.lost_for_good(error, Some(refused(*row))),
+            (How::HistoryLost(gap), SessionError::HistoryLost(told)) => {
+                *gap == told && self.options.on_gap == OnGap::Stop
+            }
+            (How::NoBacklog, SessionError::NoBacklog) => true,
+            (How::SecondLinkNeeded, SessionError::SecondLinkNeeded) => true,
+            (How::NotEmpty, SessionError::SnapshotNotEmpty { .. }) => true,
+            (How::BrokenSnapshot, SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. }) => true,
+            (How::Unexpected, SessionError::Unexpected { asked: "PSYNC" | "SYNC", .. }) => true,
+            (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
+                *stage == told && source.offset == *at as u64
+            }
+            (How::Stream { from, to, at }, SessionError::Protocol { stage: Stage::Stream, source }) => {
+                let is_limit = matches!(source.kind, ProtocolErrorKind::CommandTooLong { .. });
+                at.map_or(is_limit && (*from..=*to).contains(&source.offset), |at| source.offset == at)
+            }
+            _ => false,
+        };
+        ensure!(is_right, "{error:?}, for {how:?} after {} bytes", self.delivered);
+        // Of what stands before it in the stream, nothing is missing.
+        ensure!(self.untold().is_none(), "it ends before {:?}", self.untold());
+        if let How::Stream { from, .. } = how {
+            let told_to = self.link.stream.as_ref().map(|cursor| cursor.link_place(self.consumed));
+            ensure!(told_to == Some(from), "it ends at {told_to:?}, before {from}");
+        }
+        Ok(())
+    }
+
+    /// The end of a session that has lost its link.
+    fn lost_for_good(&mut self, error: SessionError, expected: Option<Why>) -> bool {
+        let is_why = |why: Why| expected.map_or(matches!(why, Why::Refused(_)), |expected| expected == why);
+        self.attempts += 1;
+        match (error, self.unrecoverable()) {
+            (SessionError::SnapshotBroken { received, why }, Some("snapshot")) => {
+                // What may still turn out to be the mark is not told yet.
+                self.link.expected.clear();
+                let own = self.link.snapshot.as_ref();
+                let used = own.map(|own| self.consumed.saturating_sub(own.header_end) as u64);
+                used == Some(received) && is_why(why)
+            }
+            (SessionError::NotResumable(why), Some("SYNC")) => is_why(why),
+            (SessionError::Lost { why, attempts }, None) => {
+                !self.may_retry() && attempts == self.attempts && is_why(why)
+            }
+            _ => false,
+        }
+    }
+
+    /// An end that the session finds necessary before it has asked for the stream.
+    fn refused_by_itself(&mut self, error: SessionError) -> Check {
+        ensure!(self.link.request.is_none() && self.next_question().is_none(), "{error:?} for no reason");
+        let info = self.link.info.as_ref().map(|(told, _)| told.clone());
+        let by_info = self.options.start == Start::NowWithoutFork || !self.link.handshake.is_filtered();
+        let active = info.as_ref().is_some_and(|told| told.active && told.shown.is_some());
+        let may_probe = self.options.allow_probe && self.options.start != Start::NowWithoutFork;
+        let is_right = match error {
+            SessionError::NoBacklog => by_info && info.is_some() && !active && !may_probe && self.resume.is_none(),
+            SessionError::InfoNeeded if self.resume.is_some() => {
+                self.options.start == Start::NowWithoutFork && info.as_ref().is_none_or(|told| told.shown.is_none())
+            }
+            SessionError::InfoNeeded => by_info && info.is_none() && !may_probe,
+            SessionError::SecondLinkNeeded => by_info && !active && may_probe && self.options.single_link,
+            SessionError::Lost { why: Why::Refused(_), .. } => self.is_out_of_step() && !self.may_retry(),
+            _ => false,
+        };
+        ensure!(is_right, "{error:?}, and INFO told {info:?}");
+        Ok(())
+    }
+
+    /// Whether a place could be had from INFO alone on this link, or the session must fork.
+    pub(super) fn may_probe(&self) -> bool {
+        self.options.allow_probe && self.options.start != Start::NowWithoutFork
+    }
+
+    /// The link is of no more use, whatever was to be sent on it.
+    pub(crate) const fn gives_up(&self) -> bool {
+        self.then.is_some() || self.link.ending.is_some() || self.is_lax
+    }
+
+    /// What has come and was not told yet.
+    fn untold(&self) -> Option<&super::Expected> {
+        self.link.expected.front().filter(|(due, _)| *due <= self.delivered).map(|(_, expected)| expected)
+    }
+}
+
+fn refused(row: Row) -> Why {
+    Why::Refused(Excerpt::new(&row.0.as_bytes()[1..]))
+}

@@ -1,0 +1,489 @@
+//! What has to come of what was said: an exact model, made of the protocol and of the documentation, and of nothing the library computes.
+//!
+//! Places on a link are counted from its first byte. What is expected stands with the place at which it is due: before that byte was
+//! delivered it must not come, and once the session asks for more bytes it must have come.
+
+mod answers;
+mod ends;
+mod sends;
+mod snapshots;
+mod stream;
+
+use std::collections::VecDeque;
+
+use redtail::replication::Session;
+use redtail::{
+    Attached, Event, ForkReason, Gap, Method, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm, Start,
+};
+
+use self::ends::{Ending, Then};
+use self::sends::Handshake;
+use self::stream::Cursor;
+use crate::log::Log;
+use crate::primary::{LAST_FORK_US, Told, USED_MEMORY};
+use crate::snapshot::Fact;
+use crate::tally::{Fault, Sight, Tally};
+
+/// What is wrong, where something is.
+pub(crate) type Check = Result<(), String>;
+
+macro_rules! ensure {
+    ($truth:expr, $($words:tt)*) => {
+        if !$truth {
+            return Err(format!($($words)*));
+        }
+    };
+}
+pub(crate) use ensure;
+
+pub(crate) use self::sends::{PASSWORD, USER};
+
+/// Where a link stands, to name what has befallen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Handshake,
+    AwaitingSnapshot,
+    InSnapshot,
+    InMark,
+    AfterSnapshot,
+    Between,
+    InCommand,
+    InParts,
+    InTransaction,
+}
+
+pub(crate) struct Judge {
+    pub(crate) options: Options,
+    pub(crate) has_password: bool,
+    /// The last place that can be resumed from, by everything that was told and passed.
+    pub(crate) resume: Option<Position>,
+    /// The place an abandoned full resynchronisation told.
+    found: Option<Position>,
+    /// The next full resynchronisation is wanted for its data.
+    wants_data: bool,
+    ever_attached: bool,
+    attempts: u32,
+    unknown: u32,
+    /// What was committed, as an acknowledgement may tell it.
+    committed: u64,
+    info_denied: bool,
+    /// After a byte was corrupted nobody knows what is right.
+    pub(crate) is_lax: bool,
+    pub(crate) is_over: bool,
+    then: Option<Then>,
+    pub(crate) link: Link,
+    pub(crate) delivered: usize,
+    pub(crate) consumed: usize,
+    pub(crate) stamp: Option<u64>,
+    /// The furthest place told, and in which history, to see repetitions.
+    furthest: (String, u64),
+    idle_events: u32,
+    pub(crate) digest: u64,
+}
+
+/// One link, as far as it went.
+#[derive(Default)]
+pub(crate) struct Link {
+    handshake: Handshake,
+    pub(crate) info: Option<(Told, bool)>,
+    forked: Option<ForkReason>,
+    request: Option<Request>,
+    gap_by_info: bool,
+    expected: VecDeque<(usize, Expected)>,
+    snapshot: Option<Snapshot>,
+    pub(crate) stream: Option<Cursor>,
+    ending: Option<Ending>,
+    has_crossed: bool,
+    /// Where it is said that INFO is not for us.
+    denied_at: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Filtered,
+    Snapshot,
+    Probe,
+    Info(Position),
+    Probed(Position),
+    Resume(Position),
+    Sync,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Gap(Gap),
+    Attached(Attached),
+    Begin(SnapshotBegin),
+    End(SnapshotEnd),
+}
+
+struct Snapshot {
+    /// For the caller, not to learn the place.
+    is_wanted: bool,
+    /// From where on a break is one of the snapshot.
+    line_end: usize,
+    header_end: usize,
+    data: Vec<u8>,
+    told: usize,
+    /// What stands in it, as far as it was told: facts, and bytes of the next one.
+    facts: Vec<Fact>,
+    facts_told: (usize, usize),
+    end: usize,
+}
+
+impl Judge {
+    pub(crate) fn new(options: Options, has_password: bool) -> Self {
+        let resume = if let Start::At(position) = options.start { Some(position) } else { None };
+        Self {
+            options,
+            has_password,
+            resume,
+            found: None,
+            wants_data: options.start == Start::Snapshot,
+            ever_attached: false,
+            attempts: 0,
+            unknown: 0,
+            committed: 0,
+            info_denied: false,
+            is_lax: false,
+            is_over: false,
+            then: None,
+            link: Link::default(),
+            delivered: 0,
+            consumed: 0,
+            stamp: None,
+            furthest: (String::new(), 0),
+            idle_events: 0,
+            digest: 0,
+        }
+    }
+
+    pub(crate) fn connected(&mut self, now: u64) {
+        self.learns_of_denial();
+        self.link = Link::default();
+        self.link.handshake.last_beat = now;
+        (self.delivered, self.consumed) = (0, 0);
+    }
+
+    fn learns_of_denial(&mut self) {
+        self.info_denied |= self.link.denied_at.is_some_and(|at| at <= self.delivered);
+    }
+
+    // ---- what the session tells -------------------------------------------------------------------------------------
+
+    /// An event from a poll that was shown `unread` and used up `used` bytes of it.
+    pub(crate) fn event(
+        &mut self,
+        event: &Event<'_>,
+        unread: &[u8],
+        used: usize,
+        log: &Log,
+        tally: &mut Tally,
+    ) -> Check {
+        self.idle_events = if used == 0 { self.idle_events + 1 } else { 0 };
+        // Many elements may stand in one packed value, which is used up at its end.
+        let most = if matches!(event, Event::SnapshotItem(_)) { 20_000 } else { 4 };
+        ensure!(self.idle_events <= most, "events without end, and no byte is used up: {event:?}");
+        self.consumed += used;
+        ensure!(self.consumed <= self.delivered, "{} bytes used up of {}", self.consumed, self.delivered);
+        self.cross();
+        if self.is_lax {
+            return as_it_came(event, unread, used);
+        }
+        match event {
+            Event::Forking(forking) => {
+                ensure!(self.link.forked.is_none() && self.link.request.is_none(), "a second fork: {forking:?}");
+                let facts = self.link.info.as_ref().map(|_| (USED_MEMORY, LAST_FORK_US));
+                ensure!(forking.used_memory.zip(forking.last_fork_us) == facts, "{forking:?}");
+                self.link.forked = Some(forking.reason);
+                Ok(())
+            }
+            Event::Gap(gap) if self.link.request.is_none() => self.gap_by_info(gap, tally),
+            Event::Gap(gap) => {
+                self.take(Expected::Gap(*gap))?;
+                self.gap(gap, tally);
+                Ok(())
+            }
+            Event::Attached(attached) => {
+                self.take(Expected::Attached(*attached))?;
+                self.ever_attached = true;
+                self.resume = attached.position.or(self.resume);
+                self.see_attached(attached, tally);
+                Ok(())
+            }
+            Event::SnapshotBegin(begin) => self.take(Expected::Begin(*begin)),
+            Event::SnapshotEnd(end) => {
+                let snapshot = self.link.snapshot.as_ref();
+                let whole = |own: &Snapshot| match self.options.snapshot {
+                    SnapshotForm::Bytes => own.told == own.data.len(),
+                    SnapshotForm::Items => own.facts_told == (own.facts.len(), 0),
+                };
+                ensure!(snapshot.is_some_and(whole), "a snapshot ends that is not whole");
+                if self.options.snapshot == SnapshotForm::Items {
+                    tally.sight(Sight::ItemSnapshots);
+                }
+                self.take(Expected::End(*end))?;
+                self.resume = end.position;
+                Ok(())
+            }
+            Event::SnapshotBytes(bytes) => self.snapshot_bytes(bytes, used),
+            Event::SnapshotItem(item) => self.snapshot_item(item),
+            Event::Disconnected(lost) => self.disconnected(lost, tally),
+            Event::Idle(_) => Err("idle, unasked".into()),
+            Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) | Event::Part(_) => {
+                self.stream_event(event, log, tally)?;
+                let cursor = self.link.stream.as_ref().unwrap();
+                let at = cursor.link_place(self.consumed);
+                if !matches!(event, Event::Part(_)) {
+                    ensure!(at == cursor.told_to, "bytes up to {at} are used up, {} are told", cursor.told_to);
+                }
+                Ok(())
+            }
+            other => Err(format!("unheard of: {other:?}")),
+        }
+    }
+
+    /// An event of a batch.
+    pub(crate) fn batched(&mut self, event: &Event<'_>, log: &Log, tally: &mut Tally) -> Check {
+        if self.is_lax {
+            return Ok(());
+        }
+        tally.sight(Sight::Batches);
+        self.stream_event(event, log, tally)
+    }
+
+    /// A batch has used up so many bytes.
+    pub(crate) fn batch_ends(&mut self, count: u32, used: usize) -> Check {
+        self.consumed += used;
+        ensure!(self.consumed <= self.delivered, "{} bytes used up of {}", self.consumed, self.delivered);
+        ensure!((count > 0) == (used > 0), "{used} bytes for {count} commands");
+        let told = self.link.stream.as_ref().filter(|_| count > 0 && !self.is_lax);
+        if let Some(cursor) = told {
+            let at = cursor.link_place(self.consumed);
+            ensure!(at == cursor.told_to, "bytes up to {at} are used up, {} are told", cursor.told_to);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, found: Expected) -> Check {
+        match self.link.expected.front() {
+            Some((due, expected)) if *expected == found && *due <= self.delivered => {
+                self.link.expected.pop_front();
+                Ok(())
+            }
+            other => Err(format!("{found:?}\n  where this was expected, after {} bytes: {other:?}", self.delivered)),
+        }
+    }
+
+    /// Refused by INFO, so that nothing was asked for.
+    fn gap_by_info(&mut self, gap: &Gap, tally: &mut Tally) -> Check {
+        let Some(from) = self.resume else { return Err(format!("a gap after nothing: {gap:?}")) };
+        let Some((told, covers)) = &self.link.info else { return Err(format!("a gap, and nobody was asked: {gap:?}")) };
+        let (filtered, without_fork) = (self.link.handshake.is_filtered(), self.options.start == Start::NowWithoutFork);
+        ensure!(!covers, "a gap, and the server has it all: {gap:?}");
+        ensure!(
+            without_fork || (!filtered && self.options.on_gap != OnGap::Snapshot && told.active),
+            "a gap by INFO, where the server is to be asked: {gap:?}"
+        );
+        let Some((replid, offset)) = &told.shown else { return Err(format!("a gap to nowhere: {gap:?}")) };
+        let expected = self::gap(from, Position::at(replid, *offset, None));
+        ensure!(*gap == expected, "{gap:?}\n  where this was expected: {expected:?}");
+        let active = told.active;
+        self.link.gap_by_info = true;
+        self.gap(gap, tally);
+        match self.options.on_gap {
+            OnGap::Stop => self.link.ending = Some(Ending::history_lost(0, *gap)),
+            OnGap::Continue if !active => {
+                self.resume = Some(from);
+                self.link.ending = Some(Ending::no_backlog());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A gap was told: what it means for what comes.
+    fn gap(&mut self, gap: &Gap, tally: &mut Tally) {
+        tally.sight(Sight::Gaps);
+        match self.options.on_gap {
+            OnGap::Stop => tally.fault(Fault::GapStopped),
+            OnGap::Continue => {
+                tally.fault(Fault::GapContinued);
+                self.resume = Some(gap.to);
+            }
+            OnGap::Snapshot => {
+                tally.fault(Fault::GapSnapshot);
+                self.resume = None;
+                self.wants_data = true;
+            }
+        }
+    }
+
+    fn see_attached(&mut self, attached: &Attached, tally: &mut Tally) {
+        tally.sight(match attached.method {
+            Method::Filtered => Sight::Filtered,
+            Method::Info => Sight::ByInfo,
+            Method::Full => Sight::Full,
+            Method::Probed => Sight::Probed,
+            Method::Sync => Sight::Sync,
+            _ => Sight::Continued,
+        });
+        if attached.replid != attached.history {
+            tally.sight(Sight::ContinuedOtherId);
+        }
+    }
+
+    /// What was committed counts within a history, and not past the place where it goes on.
+    pub(super) fn cross(&mut self) {
+        if self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered) {
+            if !std::mem::replace(&mut self.link.has_crossed, true) {
+                self.committed = 0;
+            }
+        } else if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.delivered)
+            && !std::mem::replace(&mut self.link.has_crossed, true)
+        {
+            self.committed = self.committed.min(cursor.told_to);
+        }
+    }
+
+    // ---- what is left -----------------------------------------------------------------------------------------------
+
+    /// The session asks for more bytes: everything that was due must have come.
+    pub(crate) fn drained(&mut self, session: &Session, log: &Log, at_least: usize, unread: usize) -> Check {
+        self.idle_events = 0;
+        self.cross();
+        ensure!(at_least > 0, "it asks for no bytes at all");
+        self.memory(at_least, unread)?;
+        if self.is_lax {
+            return Ok(());
+        }
+        ensure!(self.then.is_none(), "it goes on after the end of its link");
+        if let Some(late) = self.link.expected.front().filter(|(due, _)| *due <= self.delivered) {
+            return Err(format!("this has not come: {:?}", late.1));
+        }
+        if let Some(ending) = self.link.ending.as_ref().filter(|ending| ending.must_show_at() <= self.delivered) {
+            return Err(format!("this has no effect: {ending:?}"));
+        }
+        self.stream_drained(log, at_least)?;
+        self.heartbeat(session.heartbeat())?;
+        ensure!(
+            session.position() == self.resume,
+            "position() is {:?}, and should be {:?}",
+            session.position(),
+            self.resume
+        );
+        Ok(())
+    }
+
+    /// The most bytes that may be kept unread, or asked for.
+    fn memory(&self, at_least: usize, unread: usize) -> Check {
+        const HANDSHAKE: usize = (1 << 20) + 100;
+        const SNAPSHOT: usize = 64 << 10;
+        let parts = self.options.parts.is_some();
+        let command = self.options.limits.command.max(if parts { 2048 } else { 0 }) as usize + 64;
+        let in_stream = self.link.stream.as_ref().is_some_and(|stream| stream.begins <= self.delivered);
+        let limit = match (self.is_lax, in_stream, &self.link.snapshot) {
+            (true, ..) => HANDSHAKE.max(command),
+            (_, true, _) => command,
+            (_, _, Some(own)) if own.header_end <= self.delivered => SNAPSHOT,
+            _ => HANDSHAKE,
+        };
+        ensure!(unread <= limit, "{unread} bytes are kept, and {limit} is the limit");
+        // What it asks for looks past the limit of a command, but never past those of one argument and of their number.
+        let most = self.options.limits.bulk + 10 * self.options.limits.arguments;
+        ensure!(at_least as u64 <= most, "{at_least} more bytes are asked for, and {most} is the limit");
+        Ok(())
+    }
+
+    pub(crate) fn phase(&self, log: &Log) -> Phase {
+        let at = self.delivered;
+        if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= at) {
+            let within = cursor.unit_at(at, log).is_some_and(|(_, within)| within > 0);
+            let in_transaction = self.resume.is_some_and(|place| place.offset < cursor.told_to);
+            return match (within, in_transaction) {
+                _ if cursor.in_parts() => Phase::InParts,
+                (_, true) => Phase::InTransaction,
+                (true, _) => Phase::InCommand,
+                _ if cursor.begins == at && self.link.snapshot.is_some() => Phase::AfterSnapshot,
+                _ => Phase::Between,
+            };
+        }
+        match &self.link.snapshot {
+            Some(own) if own.line_end > at => Phase::Handshake,
+            Some(own) if own.header_end > at => Phase::AwaitingSnapshot,
+            Some(own) if own.header_end + own.data.len() > at => Phase::InSnapshot,
+            Some(_) => Phase::InMark,
+            None => Phase::Handshake,
+        }
+    }
+
+    /// Everything is told, up to the offset where the primary stands.
+    pub(crate) fn has_all(&self, end: u64) -> bool {
+        let cursor = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed);
+        cursor.is_some_and(|cursor| cursor.link_place(self.consumed) + cursor.shift == end)
+    }
+
+    /// A caller commits what it has kept, and never less than before within a history.
+    pub(crate) fn may_commit(&self, place: &Position) -> bool {
+        let history = self.link.stream.as_ref().and_then(Cursor::history);
+        history != Some(place.history) || place.offset >= self.committed
+    }
+
+    pub(crate) fn is_attached(&self) -> bool {
+        self.link.stream.as_ref().is_some_and(|stream| stream.begins <= self.delivered)
+    }
+
+    pub(crate) fn note(&mut self, what: u64) {
+        self.digest = (self.digest.rotate_left(5) ^ what).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+/// Nobody knows what a corrupted byte means, but what is told must be what came.
+fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
+    let came = |bytes: &[u8]| unread[..used].windows(bytes.len().max(1)).any(|window| window == bytes);
+    match event {
+        Event::Command(told) | Event::Multi(told) | Event::Exec(told) => {
+            ensure!(unread[..used].ends_with(told.raw()), "{told} has not come");
+        }
+        Event::SnapshotBytes(bytes) => ensure!(unread[..used].starts_with(bytes), "{} has not come", text(bytes)),
+        Event::Part(told) => {
+            if let redtail::resp::Part::Piece(bytes) = told.part {
+                ensure!(came(bytes), "{} has not come", text(bytes));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The loss between two places.
+fn gap(from: Position, to: Position) -> Gap {
+    let missed = (from.replid == to.replid && from.offset <= to.offset).then(|| to.offset - from.offset);
+    Gap { from, to, missed }
+}
+
+impl Told {
+    /// Whether the server says it has all after `place`.
+    fn covers(&self, place: &Position) -> bool {
+        let Some((replid, end)) = self.shown.as_ref().filter(|_| self.active) else { return false };
+        let (next, id) = (place.offset + 1, place.replid.to_string());
+        let known =
+            *replid == id || self.replid2.as_ref().is_some_and(|(second, first)| *second == id && next <= *first);
+        known && next >= self.backlog_first && next <= end + 1
+    }
+}
+
+pub(crate) trait Place {
+    fn at(replid: &str, offset: u64, db: Option<u32>) -> Position;
+}
+
+impl Place for Position {
+    fn at(replid: &str, offset: u64, db: Option<u32>) -> Position {
+        let replid = replid.parse().unwrap();
+        Position { replid, offset, db, history: replid }
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    bytes.iter().take(80).flat_map(|&b| std::ascii::escape_default(b)).map(char::from).collect()
+}

@@ -1,0 +1,311 @@
+//! What may be sent, and what must be: one question at a time and in order, then acknowledgements that tell the truth.
+
+use redtail::replication::Heartbeat;
+use redtail::{Ack, ForkReason, OnGap, Options, Position, Start};
+
+use super::{Check, Judge, Place, Request, ensure};
+use crate::log::Words;
+use crate::tally::{Sight, Tally};
+use crate::words::{QUESTIONS, Question};
+
+/// Between acknowledgements, and until the first byte after a snapshot's mark. Shells may be late by a little.
+const EACH_MS: u64 = 1000 + LATE_MS;
+const HURRIED_MS: u64 = 100 + LATE_MS;
+const LATE_MS: u64 = 10;
+
+#[derive(Debug, Default)]
+pub(super) struct Handshake {
+    asked: Option<Question>,
+    /// The end of the answer to what was asked last, once there is one.
+    pub(super) answered_at: Option<usize>,
+    pub(super) refused: bool,
+    filter: bool,
+    pub(super) last_beat: u64,
+    in_snapshot: bool,
+    in_stream: bool,
+    last_ack: u64,
+    blocked: bool,
+}
+
+impl Handshake {
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filter && !(self.asked == Some(Question::Filter) && self.refused)
+    }
+
+    pub(super) fn is_at_info(&self) -> bool {
+        self.asked == Some(Question::Info)
+    }
+}
+
+pub(crate) const USER: &str = "cdc";
+pub(crate) const PASSWORD: &str = "correct horse";
+
+impl Judge {
+    /// What must be asked next; `None`: for the stream.
+    pub(super) fn next_question(&self) -> Option<(Question, Words)> {
+        let last = self.link.handshake.asked;
+        let rest = QUESTIONS.iter().copied().filter(|&question| last.is_none_or(|last| question > last));
+        let is_redis = self
+            .link
+            .info
+            .as_ref()
+            .is_some_and(|(told, _)| told.server.as_ref().is_some_and(|server| server.starts_with("redis")));
+        let filter = match (self.resume, self.options.start) {
+            (Some(_), _) => self.options.on_gap != OnGap::Snapshot,
+            (None, Start::Sync) => false,
+            (None, _) => !self.wants_data,
+        };
+        let port = self.options.listening_port.unwrap_or(0).to_string();
+        for question in rest {
+            let words: &[&str] = match question {
+                Question::Auth if self.has_password => &["AUTH", USER, PASSWORD],
+                Question::Ping => &["PING"],
+                Question::Label => &["REPLCONF", "ip-address", "redtail.invalid"],
+                Question::Port if self.options.listening_port.is_some() => &["REPLCONF", "listening-port", &port],
+                Question::Info if !self.info_denied => &["INFO"],
+                Question::Version if !is_redis => &["REPLCONF", "version", "9.0.0"],
+                Question::Eof => &["REPLCONF", "capa", "eof"],
+                Question::Psync2 if self.options.start != Start::Sync => &["REPLCONF", "capa", "psync2"],
+                Question::Filter if filter => &["REPLCONF", "rdb-filter-only", ""],
+                _ => continue,
+            };
+            return Some((question, words.iter().map(|word| word.as_bytes().to_vec()).collect()));
+        }
+        None
+    }
+
+    /// One command, or a bare newline, stands ready to be sent.
+    pub(crate) fn sends(&mut self, words: &Words, now: u64, tally: &mut Tally) -> Check {
+        ensure!(!self.is_over && self.then.is_none(), "sent after the end: {}", spoken(words));
+        if self.is_lax {
+            return Ok(());
+        }
+        let words: Vec<&str> = words.iter().map(|word| std::str::from_utf8(word).unwrap_or("?")).collect();
+        match words[..] {
+            [""] => {
+                let own = self.link.snapshot.as_ref();
+                let is_right = own.is_some_and(|own| own.line_end <= self.delivered && self.consumed <= own.end);
+                let is_right = is_right && !self.link.handshake.in_stream;
+                ensure!(is_right, "a newline, and no snapshot is on its way");
+                tally.sight(Sight::Beats);
+                self.beat(now)
+            }
+            ["REPLCONF", "ACK", offset] => self.acknowledges(offset, now, tally),
+            _ => self.asks(&words),
+        }
+    }
+
+    fn beat(&mut self, now: u64) -> Check {
+        let limit = self.beat_limit();
+        let late = now - self.link.handshake.last_beat;
+        ensure!(late <= limit || self.link.handshake.blocked, "{late} ms without a sign of life");
+        self.link.handshake.last_beat = now;
+        Ok(())
+    }
+
+    fn beat_limit(&self) -> u64 {
+        let hurries = self.link.stream.as_ref().is_some_and(|cursor| cursor.hurries && cursor.begins <= self.consumed);
+        if hurries { HURRIED_MS } else { EACH_MS }
+    }
+
+    fn acknowledges(&mut self, offset: &str, now: u64, tally: &mut Tally) -> Check {
+        let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed) else {
+            return Err(format!("an acknowledgement before the stream: {offset}"));
+        };
+        let value: u64 = offset.parse().map_err(|_| format!("an acknowledgement of {offset}"))?;
+        let here = cursor.link_place(self.consumed);
+        let mut right = cursor.asked.iter().copied().chain([here]).map(|at| self.by_choice(at));
+        ensure!(right.any(|right| right == value), "{value} acknowledged at {here}, asked at {:?}", cursor.asked);
+        ensure!(value >= self.link.handshake.last_ack, "{value} acknowledged after {}", self.link.handshake.last_ack);
+        tally.sight(match self.options.ack {
+            Ack::Observe => Sight::AckObserve,
+            Ack::Received => Sight::AckReceived,
+            Ack::Applied => Sight::AckApplied,
+        });
+        self.link.handshake.last_ack = value;
+        if !self.link.handshake.in_stream {
+            self.link.handshake.in_stream = true;
+            self.link.handshake.last_beat = now;
+        }
+        self.beat(now)
+    }
+
+    /// What another thread would be told to send in our place.
+    pub(super) fn heartbeat(&self, told: Option<Heartbeat>) -> Check {
+        let begun = self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered);
+        let expected = match self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed) {
+            Some(cursor) => Some(Heartbeat::Ack(self.by_choice(cursor.link_place(self.consumed)))),
+            None => begun.then_some(Heartbeat::Newline),
+        };
+        ensure!(told == expected, "heartbeat() is {told:?}, and should be {expected:?}");
+        Ok(())
+    }
+
+    /// What an acknowledgement tells at this offset.
+    fn by_choice(&self, at: u64) -> u64 {
+        match self.options.ack {
+            Ack::Observe => 0,
+            Ack::Received => at,
+            Ack::Applied => self.committed.min(at),
+        }
+    }
+
+    fn asks(&mut self, words: &[&str]) -> Check {
+        let own = &self.link.handshake;
+        let is_first = own.asked.is_none();
+        ensure!(
+            is_first || own.answered_at.is_some_and(|at| at <= self.consumed),
+            "{words:?} before the answer to {:?}",
+            own.asked
+        );
+        ensure!(self.link.request.is_none(), "{words:?} after {:?}", self.link.request);
+        self.learns_of_denial();
+        match self.next_question() {
+            Some((question, expected)) => {
+                let same = expected.iter().map(Vec::as_slice).eq(words.iter().map(|word| word.as_bytes()));
+                ensure!(same, "{words:?}, and not {}", spoken(&expected));
+                self.link.handshake.asked = Some(question);
+                self.link.handshake.filter |= question == Question::Filter;
+            }
+            None => {
+                self.link.request = Some(self.request(words)?);
+                // Whether the filter was taken is known by now.
+                self.link.handshake.filter = self.link.handshake.is_filtered();
+                self.link.handshake.asked = Some(Question::Attach);
+            }
+        }
+        self.link.handshake.answered_at = None;
+        self.link.handshake.refused = false;
+        Ok(())
+    }
+
+    fn request(&mut self, words: &[&str]) -> Result<Request, String> {
+        let forked = self.link.forked;
+        let forks = |reason| match forked == Some(reason) {
+            true => Ok(()),
+            false => Err(format!("{words:?} was announced as {forked:?}")),
+        };
+        match *words {
+            ["SYNC"] => {
+                ensure!(self.options.start == Start::Sync, "SYNC unasked");
+                forks(ForkReason::Snapshot)?;
+                Ok(Request::Sync)
+            }
+            ["PSYNC", "?", "-1"] => {
+                ensure!(self.resume.is_none(), "it asks for everything, and has {:?}", self.resume);
+                ensure!(self.options.start != Start::Sync, "PSYNC in place of SYNC");
+                ensure!(self.found.is_none(), "it asks for everything, and was told {:?}", self.found);
+                if self.wants_data {
+                    forks(ForkReason::Snapshot)?;
+                    return Ok(Request::Snapshot);
+                }
+                ensure!(self.options.start != Start::NowWithoutFork, "it makes the primary fork, which it must not");
+                if self.link.handshake.is_filtered() {
+                    forks(ForkReason::Filtered)?;
+                    return Ok(Request::Filtered);
+                }
+                ensure!(self.may_probe() && !self.options.single_link, "a probe that nobody has allowed");
+                forks(ForkReason::Probe)?;
+                Ok(Request::Probe)
+            }
+            ["PSYNC", replid, next] => {
+                ensure!(forked.is_none(), "{forked:?} announced, and {words:?} asked");
+                let next: u64 = next.parse().map_err(|_| format!("{words:?}"))?;
+                self.request_from(Position::at(replid, next.saturating_sub(1), None))
+            }
+            _ => Err(format!("unheard of: {words:?}")),
+        }
+    }
+
+    fn request_from(&mut self, place: Position) -> Result<Request, String> {
+        let same = |other: &Position| other.replid == place.replid && other.offset == place.offset;
+        let told = self.link.info.as_ref().and_then(|(told, _)| told.shown.clone().filter(|_| told.active));
+        let told = told.map(|(replid, offset)| Position::at(&replid, offset, None));
+        if let Some(found) = self.found.take() {
+            ensure!(same(&found), "{place:?} asked for, and {found:?} was found");
+            return Ok(Request::Probed(found));
+        }
+        if self.resume.is_none() || self.link.gap_by_info {
+            let by_info = self.options.start == Start::NowWithoutFork || !self.link.handshake.is_filtered();
+            ensure!(by_info && (self.link.gap_by_info || !self.wants_data), "INFO was not to be asked");
+            ensure!(told.as_ref().is_some_and(same), "{place:?} asked for, and INFO told {told:?}");
+            return Ok(Request::Info(told.unwrap()));
+        }
+        let resume = self.resume.unwrap();
+        ensure!(same(&resume), "{place:?} asked for, and {resume:?} was the place");
+        let covers = self.link.info.as_ref().is_some_and(|(_, covers)| *covers);
+        let may_fork = self.options.start != Start::NowWithoutFork || self.options.on_gap == OnGap::Snapshot;
+        ensure!(covers || may_fork, "it risks a fork, which it must not");
+        Ok(Request::Resume(resume))
+    }
+
+    /// After each call; `drained`: it asks for more bytes; `was_empty`: nothing waited to be sent before it; `waits`: something does now.
+    pub(crate) fn sent_all(
+        &mut self,
+        now: u64,
+        was_empty: bool,
+        acknowledged: bool,
+        waits: bool,
+        drained: bool,
+    ) -> Check {
+        if self.is_lax || self.is_over || self.then.is_some() {
+            return Ok(());
+        }
+        let consumed = self.consumed;
+        let began = self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered && consumed < own.end);
+        let streams = self.link.stream.as_ref().is_some_and(|cursor| cursor.begins <= consumed);
+        if let Some(cursor) = &mut self.link.stream {
+            let asked = std::mem::take(&mut cursor.asked);
+            ensure!(asked.is_empty() || acknowledged || !was_empty, "GETACK at {asked:?} has no answer");
+        }
+        let limit = self.beat_limit();
+        let own = &mut self.link.handshake;
+        if began && !own.in_snapshot {
+            (own.in_snapshot, own.last_beat) = (true, now);
+        }
+        let streams = streams && drained;
+        if streams && !own.in_stream {
+            // A newline that still stands in the way is as good, until the next is due.
+            ensure!(own.blocked || !was_empty, "the stream begins without an acknowledgement");
+            (own.in_stream, own.last_beat) = (true, now);
+        }
+        let late = now - own.last_beat;
+        ensure!(!(began || streams) || late <= limit || waits || own.blocked, "{late} ms without a sign of life");
+        own.blocked = waits;
+        if waits {
+            own.last_beat = now;
+        }
+        Ok(())
+    }
+
+    /// The caller has kept everything up to this place.
+    pub(crate) fn committed(&mut self, place: &Position) {
+        let of_now = self.link.stream.as_ref().is_some_and(|cursor| cursor.history() == Some(place.history));
+        if of_now {
+            self.committed = place.offset;
+        }
+    }
+
+    pub(crate) fn describes(options: &Options) -> String {
+        format!(
+            "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, single {}, \
+             silence {} ms, backoff {:?}, command limit {}",
+            options.start,
+            options.on_gap,
+            options.ack,
+            options.parts,
+            options.control,
+            options.allow_probe,
+            options.retry_first,
+            options.retry_snapshot,
+            options.single_link,
+            options.silence_ms,
+            options.backoff,
+            options.limits.command
+        )
+    }
+}
+
+fn spoken(words: &Words) -> String {
+    words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,300 @@
+//! The stream: each command once, in order, with its place.
+
+use redtail::resp::Part;
+use redtail::{Event, Position, StreamCommand, StreamPart};
+
+use super::{Check, Judge, ensure, text};
+use crate::log::{Log, Unit, What};
+use crate::tally::{Sight, Tally};
+
+/// Where the stream stands.
+pub(crate) struct Cursor {
+    /// The place on the link of its first byte.
+    pub(super) begins: usize,
+    start: u64,
+    /// What the session knows of itself.
+    replid: Position,
+    is_sync: bool,
+    /// After SYNC offsets count from 0: what they are less than the truth.
+    pub(super) shift: u64,
+    db: Option<u32>,
+    /// The offset up to which everything was told or passed.
+    pub(super) told_to: u64,
+    part: Option<InPart>,
+    /// Until the first byte after a mark acknowledgements hurry.
+    pub(super) hurries: bool,
+    /// Where each GETACK began that was passed, since this was last asked.
+    pub(super) asked: Vec<u64>,
+}
+
+/// A command that has come in part.
+struct InPart {
+    unit: usize,
+    /// Arguments that have begun, and what came of the last.
+    begun: usize,
+    came: usize,
+}
+
+impl Cursor {
+    pub(super) fn new(begins: usize, place: Position, is_sync: bool) -> Self {
+        Self {
+            begins,
+            start: place.offset,
+            replid: place,
+            is_sync,
+            shift: 0,
+            db: place.db,
+            told_to: place.offset,
+            part: None,
+            hurries: false,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The offset at a place on the link.
+    pub(super) fn link_place(&self, place: usize) -> u64 {
+        self.start + (place - self.begins) as u64
+    }
+
+    fn position(&self, offset: u64) -> Option<Position> {
+        (!self.is_sync).then_some(Position { offset, db: self.db, ..self.replid })
+    }
+
+    /// The history that its places are of; none after SYNC.
+    pub(super) fn history(&self) -> Option<redtail::ReplicationId> {
+        (!self.is_sync).then_some(self.replid.history)
+    }
+
+    /// In the middle of a command that comes in parts.
+    pub(crate) const fn in_parts(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// The unit that comes next.
+    fn next(&self, log: &Log) -> usize {
+        log.after(self.told_to + self.shift)
+    }
+
+    /// The unit in which a place on the link lies, and how far.
+    pub(crate) fn unit_at<'l>(&self, place: usize, log: &'l Log) -> Option<(&'l Unit, u64)> {
+        let offset = self.link_place(place) + self.shift;
+        log.units.get(log.after(offset)).map(|unit| (unit, offset - unit.start))
+    }
+}
+
+impl Judge {
+    pub(super) fn stream_event(&mut self, event: &Event<'_>, log: &Log, tally: &mut Tally) -> Check {
+        let control = self.options.control;
+        let Some(cursor) = self.link.stream.as_mut().filter(|cursor| cursor.begins <= self.delivered) else {
+            return Err(format!("a command before the stream: {event:?}"));
+        };
+        ensure!(self.link.expected.is_empty(), "told before {:?}: {event:?}", self.link.expected);
+        if let (Some(part), Event::Part(told)) = (&mut cursor.part, event) {
+            let unit = &log.units[part.unit];
+            let is_end = matches!(told.part, Part::End);
+            in_part(part, unit, told)?;
+            if !is_end {
+                let place = (told.db, told.tx, told.offset, told.position());
+                ensure!(place == (cursor.db, shifted(unit.tx, cursor.shift), None, None), "{told:?} of {unit:?}");
+                return Ok(());
+            }
+            cursor.part = None;
+            cursor.told_to = unit.end - cursor.shift;
+            let position = if unit.tx.is_none() { cursor.position(cursor.told_to) } else { None };
+            let expected = (cursor.db, shifted(unit.tx, cursor.shift), Some(cursor.told_to), position);
+            ensure!((told.db, told.tx, told.offset, told.position()) == expected, "{told:?} is not {expected:?}");
+            tally.sight(Sight::Parts);
+            let end = cursor.told_to;
+            self.settle(unit, end);
+            return Ok(());
+        }
+        ensure!(cursor.part.is_none(), "half a command, and then {event:?}");
+        // What is passed in silence.
+        let mut at = cursor.next(log);
+        while let Some(unit) = log.units.get(at)
+            && (unit.what == What::Nothing || !control && is_control(unit.what))
+        {
+            self.pass(unit);
+            at += 1;
+        }
+        let Some(unit) = log.units.get(at) else { return Err(format!("nobody wrote {event:?}")) };
+        let cursor = self.link.stream.as_mut().unwrap();
+        let end = unit.end - cursor.shift;
+        if let Event::Part(told) = event {
+            ensure!(is_large(unit, &self.options), "a small command comes in parts: {told:?} of {unit:?}");
+            ensure!(matches!(told.part, Part::Begin { argc } if argc == unit.args.len()), "{told:?} begins {unit:?}");
+            ensure!(told.history() == (!cursor.is_sync).then_some(cursor.replid.history), "{told:?}");
+            cursor.part = Some(InPart { unit: at, begun: 0, came: 0 });
+            return Ok(());
+        }
+        let (kind, told) = match event {
+            Event::Command(told) => (What::Write, told),
+            Event::Multi(told) => (What::Multi, told),
+            Event::Exec(told) => (What::Exec, told),
+            Event::Control(told) => (What::Control, told),
+            other => return Err(format!("{other:?}")),
+        };
+        ensure!(!is_large(unit, &self.options), "a large command comes whole: {}", text(told.raw()));
+        let same = kind == unit.what || kind == What::Control && is_control(unit.what);
+        ensure!(same, "{told} is taken for {kind:?}, and is {:?}", unit.what);
+        if unit.what == What::Select {
+            cursor.db = Some(unit.db);
+        }
+        ensure!(told.offset == end, "offset {} for {unit:?}", told.offset);
+        ensure!(told.db == cursor.db, "database {:?}, not {:?}, for {unit:?}", told.db, cursor.db);
+        if unit.what == What::Write && cursor.db.is_some_and(|db| db != unit.db) {
+            return Err(format!("the simulator errs: {:?} is known for {unit:?}", cursor.db));
+        }
+        let position = if unit.is_boundary() { cursor.position(end) } else { None };
+        ensure!(told.tx == shifted(unit.tx, cursor.shift), "transaction {:?} for {unit:?}", told.tx);
+        ensure!(told.position() == position, "position {:?}, not {position:?}", told.position());
+        ensure!(told.history() == (!cursor.is_sync).then_some(cursor.replid.history), "history {:?}", told.history());
+        ensure!(told.received_ms == self.stamp, "received at {:?}, not {:?}", told.received_ms, self.stamp);
+        same_words(told, unit, log)?;
+        see(told, unit, tally);
+        self.repeats(unit, end, tally);
+        self.pass(unit);
+        Ok(())
+    }
+
+    /// A unit is behind us.
+    fn pass(&mut self, unit: &Unit) {
+        let cursor = self.link.stream.as_mut().unwrap();
+        let end = unit.end - cursor.shift;
+        cursor.told_to = end;
+        match unit.what {
+            What::Select => cursor.db = Some(unit.db),
+            What::GetAck => cursor.asked.push(unit.start - cursor.shift),
+            _ => {}
+        }
+        self.settle(unit, end);
+    }
+
+    /// The place after a unit can be resumed from, outside of transactions.
+    fn settle(&mut self, unit: &Unit, end: u64) {
+        let cursor = self.link.stream.as_ref().unwrap();
+        if unit.is_boundary() {
+            self.resume = cursor.position(end);
+        }
+    }
+
+    /// Counts what was told before.
+    fn repeats(&mut self, unit: &Unit, end: u64, tally: &mut Tally) {
+        let cursor = self.link.stream.as_ref().unwrap();
+        let history = cursor.replid.history.to_string();
+        if self.furthest.0 == history && unit.what == What::Write && end <= self.furthest.1 {
+            tally.sight(Sight::Again);
+        } else {
+            self.furthest = (history, end);
+        }
+    }
+
+    pub(super) fn stream_drained(&mut self, log: &Log, at_least: usize) -> Check {
+        let control = self.options.control;
+        let (consumed, delivered) = (self.consumed, self.delivered);
+        let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= consumed) else { return Ok(()) };
+        let spoiled = self.link.ending.as_ref().and_then(|ending| ending.spoils_after());
+        let (used, came) = (cursor.link_place(consumed), cursor.link_place(delivered));
+        let came = spoiled.map_or(came, |spoiled| came.min(spoiled));
+        let shift = cursor.shift;
+        if used > cursor.start {
+            (self.attempts, self.unknown) = (0, 0);
+            self.link.stream.as_mut().unwrap().hurries = false;
+        }
+        // What was passed in silence at the end, and everything that came whole.
+        let mut at = self.link.stream.as_ref().unwrap().next(log);
+        while let Some(unit) = log.units.get(at).filter(|unit| unit.end - shift <= came) {
+            let is_silent = unit.what == What::Nothing || !control && is_control(unit.what);
+            ensure!(is_silent, "it has come whole and was not told: {unit:?}");
+            ensure!(unit.end - shift <= used, "it has come whole and was not used up: {unit:?}");
+            self.pass(unit);
+            at += 1;
+        }
+        let cursor = self.link.stream.as_ref().unwrap();
+        match (&cursor.part, log.units.get(at)) {
+            (Some(part), Some(unit)) => {
+                ensure!(part.unit == at, "a part of another command");
+                // A line that tells a length, and the line end before it, at the most.
+                ensure!(came - used <= 30, "{} bytes of a large value are kept", came - used);
+                ensure!(at_least as u64 <= unit.end - shift - came, "it waits for {at_least} bytes in {unit:?}");
+            }
+            (None, Some(unit)) if spoiled.is_none() && came > unit.start - shift => {
+                // A carriage return may be followed by a whole command.
+                let left = unit.end - shift - came + if unit.what == What::Nothing { 10 } else { 0 };
+                ensure!(at_least as u64 <= left, "it waits for {at_least} bytes, and {left} are missing of {unit:?}");
+                ensure!(used == unit.start - shift, "a part of a command is used up: {used} in {unit:?}");
+            }
+            _ => {
+                ensure!(at_least <= 10 || spoiled.is_some(), "it waits for {at_least} bytes before anything has begun")
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shifted(tx: Option<u64>, shift: u64) -> Option<u64> {
+    tx.map(|tx| tx - shift)
+}
+
+fn is_control(what: What) -> bool {
+    matches!(what, What::Select | What::Control | What::GetAck)
+}
+
+/// It must come in parts: an argument reaches the threshold, or the bytes up to the end of one pass the limit.
+fn is_large(unit: &Unit, options: &redtail::Options) -> bool {
+    let Some(threshold) = options.parts else { return false };
+    let limit = options.limits.command.max(2048) as usize;
+    let digits = |number: usize| number.to_string().len();
+    let mut end = digits(unit.args.len()) + 3;
+    unit.args.iter().any(|arg| {
+        end += digits(arg.len()) + arg.len() + 5;
+        arg.len() as u64 >= threshold.max(1024) || end > limit
+    })
+}
+
+fn in_part(part: &mut InPart, unit: &Unit, told: &StreamPart<'_>) -> Check {
+    let current = part.begun.checked_sub(1).map(|index| &unit.args[index]);
+    let is_whole = current.is_none_or(|arg| arg.len() == part.came);
+    match told.part {
+        Part::Begin { .. } => Err(format!("{told:?} in the middle of {unit:?}")),
+        Part::Argument { index, length } => {
+            ensure!(is_whole, "an argument ends early: {} bytes of {unit:?}", part.came);
+            ensure!(
+                index == part.begun && index < unit.args.len(),
+                "argument {index} after {} of {unit:?}",
+                part.begun
+            );
+            ensure!(length == unit.args[index].len() as u64, "length {length} of argument {index} of {unit:?}");
+            (part.begun, part.came) = (index + 1, 0);
+            Ok(())
+        }
+        Part::Piece(bytes) => {
+            let rest = current.map_or(&[][..], |arg| &arg[part.came..]);
+            ensure!(!bytes.is_empty() && rest.starts_with(bytes), "other bytes: {}", text(bytes));
+            part.came += bytes.len();
+            Ok(())
+        }
+        Part::End => {
+            ensure!(is_whole && part.begun == unit.args.len(), "the end too early of {unit:?}");
+            Ok(())
+        }
+    }
+}
+
+fn same_words(told: &StreamCommand<'_>, unit: &Unit, log: &Log) -> Check {
+    ensure!(told.raw() == log.slice(unit.start, unit.end), "other bytes: {}", text(told.raw()));
+    ensure!(told.argc() == unit.args.len(), "{} arguments of {unit:?}", told.argc());
+    ensure!(told.args().eq(unit.args.iter().map(Vec::as_slice)), "other arguments: {told} is not {unit:?}");
+    Ok(())
+}
+
+fn see(told: &StreamCommand<'_>, unit: &Unit, tally: &mut Tally) {
+    match unit.what {
+        What::Write => tally.sight(Sight::Commands),
+        What::Select | What::Control | What::GetAck => tally.sight(Sight::Controls),
+        _ => {}
+    }
+    if told.db.is_none() && unit.what == What::Write {
+        tally.sight(Sight::DbUnknown);
+    }
+}
