@@ -93,7 +93,7 @@ fn through_the_tool(large: Large, args: &[&str]) -> (u64, u64) {
     (printed, memory)
 }
 
-/// Plays a primary for one replica: a full resynchronisation, then one PING.
+/// Plays a primary for one replica: a full resynchronisation, then one command.
 fn serve(large: Large, stream: TcpStream) {
     let mut heard = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
@@ -119,7 +119,7 @@ fn serve(large: Large, stream: TcpStream) {
     stream.write_all(b"\r\n").unwrap();
     large.write(&stream);
     stream.write_all(&MARK).unwrap();
-    stream.write_all(b"*1\r\n$4\r\nPING\r\n").unwrap();
+    stream.write_all(b"*2\r\n$3\r\nDEL\r\n$3\r\nkey\r\n").unwrap();
     // What the follower says until it goes is not to meet a closed door.
     let _ = std::io::copy(&mut heard, &mut std::io::sink());
 }
@@ -140,7 +140,7 @@ fn through_a_follower(large: Large) -> (u64, u64) {
                 _ => {}
             },
             Event::Command(command) => {
-                assert_eq!(command.name(), b"PING");
+                assert_eq!(command.name(), b"DEL");
                 break;
             }
             _ => {}
