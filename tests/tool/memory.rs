@@ -169,10 +169,15 @@ fn a_huge_snapshot_flows_through_little_memory() {
     let memory = most_memory("self").unwrap();
     eprintln!("a snapshot of 2 GB through a follower, primary and test included: at most {memory} bytes resident");
     assert!((1..MOST).contains(&memory), "{memory} bytes");
-    for args in [["decode", "--format", "json"].as_slice(), &["decode", "--format", "json", "--elements"]] {
+    let (members, value) = HUGE.contents();
+    // In whole lines a string is held whole, so one of that length is left out unless asked for.
+    for (args, least) in [
+        (["decode", "--format", "json"].as_slice(), members),
+        (&["decode", "--format", "json", "--elements"], members + value),
+    ] {
         let (printed, memory) = through_the_tool(HUGE, args);
         eprintln!("a snapshot of 2 GB through {args:?}: at most {memory} bytes resident, {printed} printed");
-        assert!(printed > HUGE.contents().0 + HUGE.contents().1, "{args:?}: {printed} bytes");
+        assert!(printed > least, "{args:?}: {printed} bytes");
         assert!((1..MOST).contains(&memory), "{args:?}: {memory} bytes");
     }
 }
