@@ -157,6 +157,12 @@ impl Checkpoint {
         self.counted >= self.commands || self.last.elapsed() >= self.interval
     }
 
+    /// How long until a save is due, if no more commands are counted.
+    #[must_use]
+    pub fn due_in(&self) -> Duration {
+        if self.is_due() { Duration::ZERO } else { self.interval.saturating_sub(self.last.elapsed()) }
+    }
+
     /// Puts a position into the file: into another file first, which is synced and takes its place. Nothing is written if the position is
     /// the one that is there.
     ///

@@ -6,9 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use redtail::replay::{Play, Primary, Recording};
-use redtail::replication::{Progress, Session};
+use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{Item, PartsParser, RequestParser};
-use redtail::{CommandParser, Event, Follower, FrameParser, Options, SnapshotForm, Start, Status};
+use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, Options, SnapshotForm, Start, Status};
 
 /// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
 struct Counting;
@@ -151,6 +151,68 @@ fn the_session_allocates_nothing() {
         assert!(events >= 100, "{events}");
         assert_eq!(count, 0, "parts: {parts:?}");
     }
+}
+
+/// 24 days in which nothing is written: a PING each ten seconds, an acknowledgement each second, and each hour the link is lost.
+#[test]
+fn days_of_silence_grow_nothing() {
+    const DAY_MS: u64 = 86_400_000;
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    let start = Start::At("26e9aa58837d8095338f33e660463dbdf56c86c9:0:0".parse().unwrap());
+    let options = Options { start, ack: Ack::Received, ..Options::default() };
+    let (mut pings, mut acks, mut links, mut latest) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let count = allocations(|| {
+        let mut session = Session::new(options);
+        let (mut now, mut next_ping, mut next_loss) = (0, 0, 3_600_000);
+        session.connected(Credentials::default(), now);
+        links += 1;
+        let mut unread: &[u8] = b"";
+        while now < 24 * DAY_MS {
+            let progress = session.poll(unread, now);
+            unread = &unread[session.consumed()..];
+            let sent = session.to_send();
+            let holds = |word: &[u8]| sent.windows(word.len()).any(|window| window == word);
+            let answer: &[u8] = match () {
+                () if sent.is_empty() => b"",
+                () if holds(b"ACK") => {
+                    acks += 1;
+                    b""
+                }
+                () if holds(b"PSYNC") => b"+CONTINUE\r\n",
+                () if holds(b"INFO") => b"$0\r\n\r\n",
+                () => b"+OK\r\n",
+            };
+            session.sent(sent.len());
+            match progress {
+                Progress::Event => {}
+                Progress::Space { .. } if !answer.is_empty() => unread = answer,
+                Progress::Space { .. } => {
+                    now = session.deadline_ms().min(next_ping).min(next_loss).max(now + 1);
+                    if now >= next_loss {
+                        next_loss += 3_600_000;
+                        session.closed(Closed::ByPeer, now);
+                    } else if now >= next_ping {
+                        next_ping = now + 10_000;
+                        unread = PING;
+                        pings += 1;
+                    }
+                }
+                Progress::Reconnect { after_ms } => {
+                    now += after_ms;
+                    (unread, next_ping) = (b"", now + 10_000);
+                    session.connected(Credentials::default(), now);
+                    links += 1;
+                }
+                Progress::Failed(error) => panic!("{error}"),
+                Progress::Ended => panic!("it ended"),
+            }
+            latest = session.position().map_or(latest, |position| position.offset);
+        }
+    });
+    assert_eq!(count, 0);
+    assert_eq!(links, 24 * 24);
+    assert!(pings > 200_000 && acks > 2_000_000, "{pings} PINGs, {acks} acknowledgements");
+    assert_eq!(latest, pings * PING.len() as u64, "each PING counts");
 }
 
 #[test]

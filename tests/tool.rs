@@ -2,12 +2,16 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[path = "tool/checkpoint.rs"]
+mod checkpoint;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/snapshots.rs"]
+mod snapshots;
 #[path = "tool/tail.rs"]
 mod tail;
 #[path = "tool/usage.rs"]

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use thiserror::Error;
 
 use crate::net::Ring;
+use crate::rdb::RdbError;
 use crate::resp::Poll;
 use crate::{BUFFER_CAPACITY, Limits, MAX_COMMAND, ProtocolError, SessionError};
 
@@ -152,4 +153,8 @@ pub enum ReadError {
     /// The bytes are not those of a replication link. Final. Only a [`RecordingReader`](crate::net::RecordingReader) gives this.
     #[error(transparent)]
     Session(#[from] Box<SessionError>),
+    /// The bytes are no snapshot, or a broken one, or end before it does. Final. Only a
+    /// [`SnapshotReader`](crate::net::SnapshotReader) gives this.
+    #[error(transparent)]
+    Snapshot(#[from] RdbError),
 }

@@ -42,40 +42,8 @@ impl Crc64 {
     }
 }
 
-/// A checksum over many small spans, which are gathered first: a few bytes alone cost several times as much.
-#[derive(Debug, Clone)]
-pub(super) struct Digest {
-    crc: Crc64,
-    gathered: [u8; GATHER],
-    length: usize,
-}
-
-const GATHER: usize = 256;
-
-impl Digest {
-    pub(super) const fn new() -> Self {
-        Self { crc: Crc64::new(), gathered: [0; GATHER], length: 0 }
-    }
-
-    #[inline]
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
-        if let Some(place) = self.gathered.get_mut(self.length..end) {
-            place.copy_from_slice(bytes);
-            self.length = end;
-        } else {
-            self.crc = Crc64(self.value()).update(bytes);
-            self.length = 0;
-        }
-    }
-
-    pub(super) fn value(&self) -> u64 {
-        self.crc.update(self.gathered.get(..self.length).unwrap_or_default()).value()
-    }
-}
-
 /// The Jones polynomial, bits reversed.
-const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
+pub(super) const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
 
 /// `TABLES[n][b]`: what byte `b` comes to once `n` further bytes have passed.
 static TABLES: [[u64; 256]; 16] = tables();

@@ -7,6 +7,8 @@ use super::wire::{Cursor, Halt, Step};
 const WINDOW: usize = 32 << 10;
 /// How far back a reference of the compression can reach.
 const HISTORY: usize = 8 << 10;
+/// Bytes that are copied at once, whatever the number that is needed: the longest run of literal bytes.
+const SPARE: usize = 32;
 /// The most that one reference gives.
 const LONGEST_COPY: usize = 264;
 
@@ -77,6 +79,20 @@ impl Flow {
         (self.read, self.write) = (0, 0);
     }
 
+    /// Undoes a string of which everything is in `input`. Gives its end, or nothing if it does not come out whole.
+    pub(super) fn whole_lzf(&mut self, input: &[u8], at: usize, packed: usize, length: usize) -> Option<usize> {
+        let end = at + packed;
+        if end > input.len() {
+            return None;
+        }
+        let mut cursor = Cursor { input, at };
+        self.open_lzf(packed as u64, length as u64, 0);
+        self.undo(&mut cursor, length);
+        let whole = cursor.at == end && self.write == length;
+        self.close();
+        whole.then_some(end)
+    }
+
     /// Bytes of the string that have not been taken.
     pub(super) fn left(&self) -> u64 {
         self.left
@@ -129,12 +145,27 @@ impl Flow {
         }
     }
 
-    /// What there is of the string, if it stands in the input as it is.
+    /// What there is of the string without undoing more of it.
     #[inline(always)]
-    pub(super) fn at_hand<'i>(&self, cursor: &Cursor<'i>) -> Option<&'i [u8]> {
-        let rest = cursor.rest();
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-        if self.lzf.is_some() { None } else { rest.get(..most) }
+    pub(super) fn at_hand<'b>(&'b self, input: &'b [u8]) -> (&'b [u8], Place) {
+        if self.lzf.is_some() {
+            return (self.undone(self.read, self.write), Place::Window(self.read, self.write));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
+        (input.get(..most).unwrap_or_default(), Place::Input(0, most))
+    }
+
+    /// Takes bytes that were [`at_hand`](Self::at_hand). Gives how many of them the input loses.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, count: usize) -> usize {
+        self.left = self.left.saturating_sub(count as u64);
+        match self.lzf {
+            Some(_) => {
+                self.read += count;
+                0
+            }
+            None => count,
+        }
     }
 
     fn undone_bytes<'b>(&'b mut self, cursor: &mut Cursor<'_>, want: usize) -> Step<(&'b [u8], Place)> {
@@ -182,6 +213,7 @@ impl Flow {
         }
         let Some(mut lzf) = self.lzf else { return Halt::Need(1) };
         let halt = loop {
+            while lzf.literal == 0 && self.swift(&mut lzf, cursor).is_some() {}
             match self.instruction(&mut lzf, cursor) {
                 Ok(true) => {}
                 Ok(false) => break Halt::Need(1),
@@ -190,6 +222,48 @@ impl Flow {
         };
         self.lzf = Some(lzf);
         halt
+    }
+
+    /// A whole step of the usual kind, with room to spare on both sides. Copies more than needed: what is behind the undone
+    /// bytes is overwritten by what comes next.
+    #[inline(always)]
+    fn swift(&mut self, lzf: &mut Lzf, cursor: &mut Cursor<'_>) -> Option<()> {
+        let [control, rest @ ..] = cursor.input.get(cursor.at..)?.first_chunk::<{ 1 + SPARE }>()?;
+        let (used, count) = if *control < 32 {
+            let count = usize::from(*control) + 1;
+            *self.window.get_mut(self.write..)?.first_chunk_mut()? = *rest;
+            (1 + count, count)
+        } else {
+            let [first, second, ..] = *rest;
+            let (count, low, used) = match control >> 5 {
+                7 => (usize::from(first) + 9, second, 3),
+                count => (usize::from(count) + 2, first, 2),
+            };
+            let distance = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
+            let start = self.write.checked_sub(distance)?;
+            if distance < SPARE {
+                return None;
+            }
+            // Where the reference reaches into what is being written, its beginning repeats. It is read anew each time, since
+            // processors are slow to read what has just been written in other portions.
+            let (mut lap, mut at) = (0, 0);
+            while lap + at < count {
+                let chunk: [u8; SPARE] = *self.window.get(start + at..)?.first_chunk()?;
+                *self.window.get_mut(self.write + lap + at..)?.first_chunk_mut()? = chunk;
+                (lap, at) = match at + SPARE {
+                    end if end >= distance => (lap + distance, 0),
+                    end => (lap, end.min(distance - SPARE)),
+                };
+            }
+            (used, count)
+        };
+        if used as u64 > lzf.packed || count as u64 > lzf.missing {
+            return None;
+        }
+        lzf.packed -= used as u64;
+        cursor.at += used;
+        self.gave(lzf, count);
+        Some(())
     }
 
     /// One step of the compression. `false` if the window is full or all is undone.

@@ -27,6 +27,7 @@
 
 mod crc64;
 mod decoder;
+mod digest;
 mod error;
 mod flow;
 mod item;
@@ -36,6 +37,7 @@ mod raw;
 mod stage;
 mod stream;
 mod string;
+mod swift;
 mod value;
 mod wire;
 

@@ -56,6 +56,13 @@ pub(super) enum Parsed {
     Text { head: usize, length: u64, tail: Tail },
 }
 
+/// A usual element: a string, of which the head has so many bytes, or a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Short {
+    Text { head: usize, length: usize },
+    Integer(i64),
+}
+
 impl Walk {
     pub(super) const NONE: Self = Self::new(Form::Listpack, 0);
 
@@ -88,10 +95,51 @@ impl Walk {
         self.begun
     }
 
-    /// Whether an element of a listpack comes next, with nothing of the one before in between.
+    /// The element at the front of `bytes` and its size, if it is one of the usual and all there.
     #[inline(always)]
-    pub(super) fn is_in_listpack(&self) -> bool {
-        self.begun && self.form == Form::Listpack && self.tail == Tail::Nothing
+    pub(super) fn short(&self, bytes: &[u8]) -> Option<(Short, usize)> {
+        if !self.begun || self.tail != Tail::Nothing {
+            return None;
+        }
+        match self.form {
+            Form::Listpack => short_listpack(bytes),
+            Form::Ziplist => self.short_ziplist(bytes),
+            Form::Intset => match (self.width, bytes) {
+                (2, &[a, b, ..]) => Some((Short::Integer(i16::from_le_bytes([a, b]).into()), 2)),
+                (4, &[a, b, c, d, ..]) => Some((Short::Integer(i32::from_le_bytes([a, b, c, d]).into()), 4)),
+                (8, &[a, b, c, d, e, f, g, h, ..]) => {
+                    Some((Short::Integer(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 8))
+                }
+                _ => None,
+            },
+            Form::Zipmap => None,
+        }
+    }
+
+    #[inline(always)]
+    fn short_ziplist(&self, bytes: &[u8]) -> Option<(Short, usize)> {
+        let (&before, rest) = bytes.split_first()?;
+        if before >= 254 || u64::from(before) != self.before {
+            return None;
+        }
+        Some(match *rest {
+            [length @ 0..=63, ..] => {
+                let length = usize::from(length);
+                rest.get(length)?;
+                (Short::Text { head: 2, length }, 2 + length)
+            }
+            [high @ 0x40..=0x7f, low, ..] => {
+                let length = usize::from(high & 63) << 8 | usize::from(low);
+                rest.get(1 + length)?;
+                (Short::Text { head: 3, length }, 3 + length)
+            }
+            [0xc0, a, b, ..] => (Short::Integer(i16::from_le_bytes([a, b]).into()), 4),
+            [0xd0, a, b, c, d, ..] => (Short::Integer(i32::from_le_bytes([a, b, c, d]).into()), 6),
+            [0xf0, a, b, c, ..] => (Short::Integer((i32::from_le_bytes([0, a, b, c]) >> 8).into()), 5),
+            [0xfe, a, ..] => (Short::Integer(i8::from_le_bytes([a]).into()), 3),
+            [small @ 0xf1..=0xfd, ..] => (Short::Integer(i64::from(small & 15) - 1), 2),
+            _ => return None,
+        })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -304,6 +352,42 @@ fn listpack(bytes: &[u8]) -> Step<Parsed> {
             expected: "0 to 244 or 255 (end)",
         })),
     }
+}
+
+#[inline(always)]
+fn short_listpack(bytes: &[u8]) -> Option<(Short, usize)> {
+    Some(match *bytes {
+        [first @ 0x80..=0xbf, ..] => {
+            let length = usize::from(first & 63);
+            if bytes.get(1 + length) != Some(&(1 + (first & 63))) {
+                return None;
+            }
+            (Short::Text { head: 1, length }, 2 + length)
+        }
+        [value @ 0x00..=0x7f, 1, ..] => (Short::Integer(value.into()), 2),
+        [high @ 0xc0..=0xdf, low, 2, ..] => {
+            // Thirteen bits, the first of which is the sign.
+            let value = i16::from_be_bytes([high << 3, 0]) >> 3 | i16::from(low);
+            (Short::Integer(value.into()), 3)
+        }
+        [0xf1, a, b, 3, ..] => (Short::Integer(i16::from_le_bytes([a, b]).into()), 4),
+        [0xf2, a, b, c, 4, ..] => (Short::Integer((i32::from_le_bytes([0, a, b, c]) >> 8).into()), 5),
+        [0xf3, a, b, c, d, 5, ..] => (Short::Integer(i32::from_le_bytes([a, b, c, d]).into()), 6),
+        [0xf4, a, b, c, d, e, f, g, h, 9, ..] => (Short::Integer(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 10),
+        [high @ 0xe0..=0xef, low, ..] => {
+            let length = usize::from(high & 15) << 8 | usize::from(low);
+            let (size, tail) = match *bytes.get(2 + length..)? {
+                [low @ 0..=127, ..] if length < 126 => (usize::from(low), 1),
+                [high @ 0..=127, low @ 128..=255, ..] => (usize::from(high) << 7 | usize::from(low & 127), 2),
+                _ => return None,
+            };
+            if size != 2 + length || (tail == 2) != (size > 127) {
+                return None;
+            }
+            (Short::Text { head: 2, length }, size + tail)
+        }
+        _ => return None,
+    })
 }
 
 fn intset(bytes: &[u8], width: u8) -> Parsed {

@@ -47,6 +47,7 @@ pub(super) enum Stage {
     Skip { left: u64 },
     Checksum,
     Over,
+    Failed,
 }
 
 /// What comes after a packed string.

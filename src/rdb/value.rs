@@ -37,7 +37,8 @@ impl Decoder {
             }
             Layout::DatedRows(columns) => {
                 let (earliest, left) = cursor.number(|ahead| Ok((ahead.i64()?, ahead.length()?)))?;
-                (self.earliest, self.columns) = (earliest, columns);
+                self.earliest = earliest;
+                self.columns = columns;
                 self.to(Stage::Rows { left, column: 0 })
             }
             Layout::Packed(form, columns) => {
@@ -120,10 +121,7 @@ impl Decoder {
         if left == 0 {
             return self.to(Stage::KeyEnd);
         }
-        let next = match usize::from(column) + 1 == self.columns.len() {
-            true => Stage::Rows { left: left - 1, column: 0 },
-            false => Stage::Rows { left, column: column + 1 },
-        };
+        let next = self.next_part(left, column);
         match self.columns.get(usize::from(column)) {
             Some(&Column::Text(role)) => self.string(cursor, role, next),
             Some(Column::BinaryScore) => {
@@ -185,13 +183,25 @@ impl Decoder {
         }
     }
 
+    /// What comes after a part of a row.
+    #[inline(always)]
+    pub(super) fn next_part(&self, left: u64, column: u8) -> Stage {
+        match self.next_column(column) {
+            0 => Stage::Rows { left: left - 1, column: 0 },
+            column => Stage::Rows { left, column },
+        }
+    }
+
+    /// Behind the last column the first comes again.
+    #[inline(always)]
+    pub(super) fn next_column(&self, column: u8) -> u8 {
+        if usize::from(column) + 1 < self.columns.len() { column + 1 } else { 0 }
+    }
+
     /// The next element of a packed string, in its column.
     pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<bool> {
         if let AfterPacked::StreamNodes(_) = after {
             return self.stream_node(cursor, after);
-        }
-        if self.short(cursor) {
-            return Ok(true);
         }
         let Some(element) = self.element(cursor)? else {
             if self.column != 0 {
@@ -200,7 +210,7 @@ impl Decoder {
             return self.to(after.stage());
         };
         let column = self.columns.get(usize::from(self.column));
-        self.column = if usize::from(self.column) + 1 < self.columns.len() { self.column + 1 } else { 0 };
+        self.column = self.next_column(self.column);
         match (column, element) {
             (Some(Column::PackedScore), Element::Integer(value)) => self.tell(Item::Score(value as f64), self.stage),
             (Some(Column::PackedScore), Element::Text { place, .. }) => {
@@ -214,24 +224,6 @@ impl Decoder {
             (Some(&Column::Text(role)), element) => self.tell_element(cursor, role, element),
             _ => Err(invalid("packed value", "a known column")),
         }
-    }
-
-    /// The common case of what follows here: a string below 64 bytes in a listpack, all of it there. Handed on by no enum, it
-    /// takes half the time. `false` if it is anything else.
-    #[inline(always)]
-    fn short(&mut self, cursor: &mut Cursor<'_>) -> bool {
-        let Some(&Column::Text(role)) = self.columns.get(usize::from(self.column)) else { return false };
-        let Some(bytes @ [first @ 0x80..=0xbf, ..]) = self.flow.at_hand(cursor) else { return false };
-        let length = usize::from(first & 63);
-        if !self.walk.is_in_listpack() || bytes.get(1 + length) != Some(&(1 + (first & 63))) {
-            return false;
-        }
-        let start = cursor.at + 1;
-        self.found = Found::Text { role, place: Place::Input(start, start + length), at: 0, length: length as u64 };
-        self.flow.take(cursor, length + 2);
-        self.walk.passed(length as u64 + 2);
-        self.column = if usize::from(self.column) + 1 < self.columns.len() { self.column + 1 } else { 0 };
-        true
     }
 
     #[inline]
@@ -320,7 +312,7 @@ impl Decoder {
 }
 
 /// A score as text.
-fn score(text: &[u8]) -> Step<f64> {
+pub(super) fn score(text: &[u8]) -> Step<f64> {
     let text = core::str::from_utf8(text).ok();
     text.and_then(|text| text.parse().ok()).ok_or(invalid("score", "a number"))
 }

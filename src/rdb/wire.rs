@@ -160,37 +160,52 @@ impl Ahead<'_> {
 /// The decimal text of an integer, kept by value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Digits {
-    bytes: [u8; 20],
+    eights: [[u8; 8]; 3],
     start: u8,
 }
 
 impl Digits {
-    pub(super) const NONE: Self = Self { bytes: [0; 20], start: 20 };
+    pub(super) const NONE: Self = Self { eights: [[0; 8]; 3], start: 24 };
 
+    #[inline]
     pub(super) fn set(&mut self, value: i64) {
-        let mut start = 20;
-        let mut rest = value.unsigned_abs();
-        for place in self.bytes.iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            start -= 1;
-            rest /= 10;
+        let (mut rest, mut start) = (value.unsigned_abs(), 24);
+        for place in self.eights.iter_mut().rev() {
+            let digits = eight_digits(rest % 100_000_000);
+            *place = (digits | 0x3030_3030_3030_3030).to_le_bytes();
+            rest /= 100_000_000;
+            start -= 8;
             if rest == 0 {
+                // The last digit stands even if it is 0.
+                start += (digits.trailing_zeros() as u8 / 8).min(7);
                 break;
             }
         }
         if value < 0 {
             // 19 digits are the most, so there is a place left.
             start -= 1;
-            if let Some(place) = self.bytes.get_mut(usize::from(start)) {
+            if let Some(place) = self.eights.as_flattened_mut().get_mut(usize::from(start)) {
                 *place = b'-';
             }
         }
         self.start = start;
     }
 
+    #[inline]
     pub(super) fn text(&self) -> &[u8] {
-        self.bytes.get(usize::from(self.start)..).unwrap_or_default()
+        self.eights.as_flattened().get(usize::from(self.start)..).unwrap_or_default()
     }
+}
+
+/// The digits of a number below 100 million, a byte each, the first one lowest. Each step halves all groups of digits at once; the
+/// multiplications divide by 100 and by 10, exactly for what fits a group.
+#[inline(always)]
+fn eight_digits(number: u64) -> u64 {
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((twos - tens * 10) << 8)
 }
 
 #[cfg(test)]
@@ -199,7 +214,10 @@ mod tests {
 
     #[test]
     fn integers_as_text() {
-        for value in [0, 1, -1, 9, 10, -10, 12345, i64::from(i32::MIN), i64::MAX, i64::MIN] {
+        let powers = (0..19)
+            .map(|power| 10_i64.pow(power))
+            .flat_map(|power| [power - 1, power, power + 1, -power, 7 * (power / 10)]);
+        for value in (-10_100..10_100).chain(powers).chain([99_999_999, i64::from(i32::MIN), i64::MAX, i64::MIN]) {
             let mut digits = Digits::NONE;
             digits.set(value);
             assert_eq!(digits.text(), value.to_string().as_bytes());

@@ -150,14 +150,21 @@ impl CommandParser {
     ///
     /// # Errors
     /// Bytes that are no command, or pass a limit.
-    #[inline]
+    #[inline(always)]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let shown = *input;
         if let Some((raw, rest, argc)) = self.known(shown) {
             *input = rest;
             return Ok(Status::Complete(Command::new(raw, self.tape.spans(), argc)));
         }
-        let poll = self.poll(shown)?;
+        self.next_other(input)
+    }
+
+    #[inline(never)]
+    fn next_other<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
+        let (shown, mut skipped) = (*input, 0);
+        let advance = self.other(shown, &mut skipped)?;
+        let poll = self.polled(&advance, skipped);
         *input = shown.get(poll.used()..).unwrap_or_default();
         Ok(match poll {
             Poll::Complete { .. } => Status::Complete(self.command(shown)),
@@ -173,12 +180,18 @@ impl CommandParser {
     #[inline(always)]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         let mut skipped = 0;
-        Ok(match self.advance(input, &mut skipped)? {
+        let advance = self.advance(input, &mut skipped)?;
+        Ok(self.polled(&advance, skipped))
+    }
+
+    #[inline(always)]
+    fn polled(&self, advance: &Advance, skipped: usize) -> Poll {
+        match *advance {
             Advance::Whole => Poll::Complete { skipped, length: self.found.length },
             Advance::Partial { needed } => Poll::Incomplete { skipped, needed },
             // Without a threshold no command is large; with one, PartsParser calls `advance` itself.
             Advance::Large => Poll::Incomplete { skipped, needed: 1 },
-        })
+        }
     }
 
     /// The second step: the command that the last [`poll`](Self::poll) found, from the same `input`.
@@ -213,8 +226,16 @@ impl CommandParser {
                     each(Command::new(raw, spans, spans.len()));
                 }
             }
+            let whole = if self.tape.is_open() { self.tape.rest(input) } else { self.tape.whole(input) };
+            if let Some((raw, rest, argc)) = whole {
+                *input = rest;
+                self.offset += raw.len() as u64;
+                commands += 1;
+                each(Command::new(raw, self.tape.spans(), argc));
+                continue;
+            }
             let (shown, mut skipped) = (*input, 0);
-            let advance = self.other(shown, &mut skipped)?;
+            let advance = self.any(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
             *input = shown.get(used..).unwrap_or_default();
             if !matches!(advance, Advance::Whole) {

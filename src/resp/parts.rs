@@ -199,7 +199,7 @@ impl PartsParser {
             *input = rest;
             return Ok(Status::Complete(Item::Command(Command::new(raw, self.commands.tape.spans(), argc))));
         }
-        let poll = self.poll(shown)?;
+        let poll = self.other(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         if let PartsPoll::Incomplete { needed, .. } = poll {
             return Ok(Status::Incomplete { needed });

@@ -56,6 +56,10 @@ const LARGEST_COUNT: u64 = 99;
 /// A command of at most so many such arguments is shorter than this.
 const LARGEST_WHOLE: u64 = 100 << 10;
 
+/// The same for lengths of four digits.
+const LARGEST_LONG: u64 = 9_999;
+const LARGEST_WHOLE_LONG: u64 = 1 << 20;
+
 #[derive(Debug, Clone)]
 pub(super) struct Tape {
     limits: Limits,
@@ -63,6 +67,8 @@ pub(super) struct Tape {
     threshold: Option<u64>,
     /// The most arguments of a command that the one-load path is tried on; 0 where a limit rules it out.
     quick: usize,
+    /// The largest length of four digits that needs no careful look; 0 where a limit rules them out.
+    long: usize,
     /// The limit for whole commands.
     largest: usize,
     /// Arguments of the command; 0 while its count is not read.
@@ -82,9 +88,15 @@ impl Tape {
         let limits =
             Limits { command: limits.command.min(MAX_COMMAND), arguments: limits.arguments.min(MAX_COMMAND), ..limits };
         let is_wide = limits.bulk >= LARGEST_QUICK && limits.command >= LARGEST_WHOLE;
+        let long = if is_wide && limits.command >= LARGEST_WHOLE_LONG {
+            LARGEST_LONG.min(limits.bulk).min(threshold.map_or(u64::MAX, |threshold| threshold.saturating_sub(1)))
+        } else {
+            0
+        };
         Self {
             limits,
             threshold,
+            long: as_size(long),
             quick: if is_wide { as_size(limits.arguments) } else { 0 },
             largest: as_size(limits.command),
             argc: 0,
@@ -199,7 +211,7 @@ impl Tape {
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<(&'a [u8], &'a [u8], &[Span])> {
         let start = self.templates.start(input, &mut self.spans)?;
-        let here = hop(&mut self.spans, input, start.argc, (start.index, start.at, 0));
+        let here = hop(&mut self.spans, self.long, input, start.argc, (start.index, start.at, 0));
         if here.0 == start.argc
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
@@ -221,7 +233,7 @@ impl Tape {
         if argc > self.quick {
             return None;
         }
-        let here = hop(&mut self.spans, input, argc, (0, at, 0));
+        let here = hop(&mut self.spans, self.long, input, argc, (0, at, 0));
         if here.0 == argc
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
@@ -234,18 +246,32 @@ impl Tape {
     /// Goes on with the arguments of an open command, shown from its first byte.
     pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, Fault> {
         loop {
-            if self.quick > 0 {
-                self.hop_within_limit(command);
-            }
             if let Some(progress) = self.any_argument(command)? {
                 return Ok(progress);
+            }
+            if self.quick > 0 {
+                self.hop_within_limit(command);
             }
         }
     }
 
+    /// Goes on with an open command that is whole now: with its argc. Otherwise [`arguments`](Self::arguments) tells what there is.
+    #[inline]
+    pub(super) fn rest<'a>(&mut self, command: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        if self.quick == 0 {
+            return None;
+        }
+        self.hop_within_limit(command);
+        if self.index < self.argc {
+            return None;
+        }
+        let (raw, rest) = split_at_end(command, self.at)?;
+        Some((raw, rest, core::mem::take(&mut self.argc)))
+    }
+
     fn hop_within_limit(&mut self, command: &[u8]) {
         let window = command.get(..self.largest).unwrap_or(command);
-        let here = hop(&mut self.spans, window, self.argc, (self.index, self.at, self.last));
+        let here = hop(&mut self.spans, self.long, window, self.argc, (self.index, self.at, self.last));
         // Only the last can end beyond the window, where nothing is read.
         if here.1 <= self.largest.saturating_sub(2) {
             self.leave(self.argc, here);
@@ -394,9 +420,9 @@ type Place = (usize, usize, u64);
 
 /// Hops from length to length as long as they have the common shape, and keeps the places of the arguments.
 #[inline(always)]
-fn hop(spans: &mut [Span], command: &[u8], argc: usize, mut here: Place) -> Place {
+fn hop(spans: &mut [Span], long: usize, command: &[u8], argc: usize, mut here: Place) -> Place {
     while here.0 < argc
-        && let Some((start, length)) = quick_argument(command, here.1)
+        && let Some((start, length)) = quick_argument(command, here.1).or_else(|| long_argument(command, here.1, long))
     {
         if let Some(span) = spans.get_mut(here.0) {
             *span = Span { start: start as u32, length: length as u32 };
@@ -404,6 +430,17 @@ fn hop(spans: &mut [Span], command: &[u8], argc: usize, mut here: Place) -> Plac
         here = (here.0 + 1, start + length, length as u64);
     }
     here
+}
+
+/// As [`quick_argument`], with four digits that make at most `longest`.
+#[cold]
+#[inline(never)]
+fn long_argument(command: &[u8], at: usize, longest: usize) -> Option<(usize, usize)> {
+    let line: &[u8; 9] = command.get(at..)?.first_chunk()?;
+    let left = u64::from_le_bytes(*line.first_chunk()?) ^ u64::from_le_bytes(*b"\r\n$0000\r");
+    let fits = is_digits(left, 0x0076_7676_7600_0000, 0xff80_8080_80ff_ffff) && left & 0xff00_0000 != 0;
+    let length = (digit(left, 24) * 1000 + digit(left, 32) * 100 + digit(left, 40) * 10 + digit(left, 48)) as usize;
+    (fits && line.ends_with(b"\n") && length <= longest).then_some((at + line.len(), length))
 }
 
 /// The command whose last payload ends at `at`, if CR LF is there, and what follows it.
@@ -444,7 +481,7 @@ pub(super) fn quick_argument(command: &[u8], at: usize) -> Option<(usize, usize)
     // A digit has this bit set, CR has not.
     let more = (word >> 36) as usize & 1;
     // The last digit and what follows, then what precedes and the first digit: below ten where all is as it should be.
-    let units = u32::from_le_bytes(*bytes.get(3 + more..)?.first_chunk()?) & 0x00ff_ffff ^ 0x000a_0d30;
+    let units = (word >> 24 >> (8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
     let first = (word as u32 ^ 0x3024_0a0d).rotate_left(8);
     if units > 9 || first > 9 {
         return three_digits(word).map(|length| (at + 8, length));

@@ -14,15 +14,15 @@ const HEADERS: usize = 3;
 /// Of commands with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// Only the first bytes of a command are compared, so that one check of the length serves all of them: as many as a byte can count,
-/// and a load from there.
-const WINDOW: usize = 256 + 7;
+/// Only the first bytes of a command are compared, so that one check of the length serves all of them. At the end of what has come a
+/// shorter command goes without, so they are not many.
+const WINDOW: usize = 128;
 
 /// So often in a row, when looked at, an argument must have had the same length to be expected to.
 const STREAK: u8 = 16;
 
 /// Lengths are looked at each so many commands: the number varies, so as not to fall in step with the stream.
-const REST: core::ops::Range<u8> = 4..8;
+const REST: core::ops::Range<u8> = 29..37;
 
 /// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
 /// costs more than it brings.
@@ -99,11 +99,14 @@ impl Templates {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
         // What comes after what repeats itself, and to guess it is faster than to look for it.
-        let mut slot = usize::from(self.expected) % TEMPLATES;
-        if self.all.get(slot)?.head != head {
-            slot = self.find(head, window)?;
-        }
-        let template = self.all.get_mut(slot)?;
+        let guess = usize::from(self.expected) % TEMPLATES;
+        let template = self.all.get_mut(guess)?;
+        let (slot, template) = if template.head == head {
+            (guess, template)
+        } else {
+            let slot = self.find(head, window)?;
+            (slot, self.all.get_mut(slot)?)
+        };
         (self.current, self.expected) = (slot as u8, template.next);
         let mut differs = 0;
         for header in template.headers.iter().take(template.checks.into()) {
@@ -163,7 +166,7 @@ impl Header {
 
     /// Expects the `length` bytes that are at `at` now.
     fn of(window: &[u8; WINDOW], at: u32, length: u32) -> Option<Self> {
-        let at = u8::try_from(at).ok()?;
+        let at = u8::try_from(at).ok().filter(|at| usize::from(*at) + 8 <= WINDOW)?;
         let mask = u64::MAX.checked_shr(64_u32.checked_sub(8 * length)?)?;
         Some(Self { word: load(window, at) & mask, mask, at: at.into() })
     }

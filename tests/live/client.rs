@@ -13,7 +13,7 @@ pub(crate) fn command<A: AsRef<[u8]>>(args: &[A]) -> Command {
     args.iter().map(|arg| arg.as_ref().to_vec()).collect()
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Value {
     Simple(String),
     Error(String),
@@ -21,6 +21,19 @@ pub(crate) enum Value {
     Bulk(Vec<u8>),
     Null,
     Array(Vec<Value>),
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Simple(text) => write!(f, "+{text}"),
+            Value::Error(text) => write!(f, "-{text}"),
+            Value::Int(number) => write!(f, "{number}"),
+            Value::Bulk(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Value::Null => f.write_str("null"),
+            Value::Array(items) => f.debug_list().entries(items).finish(),
+        }
+    }
 }
 
 impl Value {

@@ -1,22 +1,26 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+mod checkpoint;
 mod client;
 mod copy;
 mod follow;
 mod harness;
 mod help;
 mod liveness;
+mod memory;
 mod migrate;
 mod million;
 mod presence;
 mod promotion;
 mod proxy;
+mod rebuild;
 mod refusals;
 mod restart;
 mod resume;
 mod server;
 mod snapshots;
 mod starts;
+mod state;
 mod stream;
 mod tail;
 mod tool;

@@ -11,7 +11,7 @@ use crate::client::{Client, Command, Value, command};
 use crate::server::{Kind, Server};
 
 /// Settings under which each value takes another form.
-const SETTINGS: [(&str, &[&str]); 4] = [
+pub(crate) const SETTINGS: [(&str, &[&str]); 4] = [
     ("as it comes", &[]),
     (
         "nothing packed",
@@ -116,7 +116,7 @@ fn the_decoder_sees_what_the_server_says() {
     }
 }
 
-fn decode(bytes: &[u8]) -> (Vec<WholeKey>, Vec<Vec<u8>>) {
+pub(crate) fn decode(bytes: &[u8]) -> (Vec<WholeKey>, Vec<Vec<u8>>) {
     let (mut decoder, mut collector, mut input) = (Decoder::new(), Collector::new(1 << 30), bytes);
     let (mut keys, mut functions) = (Vec::new(), Vec::new());
     while let Status::Complete(item) = decoder.next(&mut input).expect("a snapshot") {
@@ -131,7 +131,7 @@ fn decode(bytes: &[u8]) -> (Vec<WholeKey>, Vec<Vec<u8>>) {
     (keys, functions)
 }
 
-fn data(kind: Kind) -> Vec<Command> {
+pub(crate) fn data(kind: Kind) -> Vec<Command> {
     let mut data = Vec::new();
     let mut add = |args: &[&str]| data.push(command(args));
     let long = "abcdefgh".repeat(12_500);
@@ -200,11 +200,11 @@ fn data(kind: Kind) -> Vec<Command> {
     data
 }
 
-fn expires_fields(kind: Kind) -> bool {
+pub(crate) fn expires_fields(kind: Kind) -> bool {
     matches!(kind, Kind::Redis82 | Kind::Valkey91)
 }
 
-fn check(client: &mut Client, kind: Kind, key: &WholeKey, at: &str) {
+pub(crate) fn check(client: &mut Client, kind: Kind, key: &WholeKey, at: &str) {
     let mut ask = |before: &[&str], after: &[&str]| {
         let args = before.iter().map(|arg| arg.as_bytes()).chain([&key.name[..]]);
         client.call(&args.chain(after.iter().map(|arg| arg.as_bytes())).collect::<Vec<_>>())

@@ -321,23 +321,24 @@ fn reconnection_is_told_line_by_line() {
     assert_eq!(String::from_utf8_lossy(&ran.stderr).matches("trying again").count(), 2, "{ran:?}");
 }
 
-/// A snapshot is passed over in this version, but told.
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn a_start_with_a_snapshot_is_told() {
+fn a_start_with_a_snapshot_prints_it() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         server.call(&["SET", "old", "1"]);
         for (start, method) in [("snapshot", "full"), ("sync", "sync")] {
-            let args = ["tail", &server.address(), "--from", start, "--format", "json", "--count", "1"];
+            let args = ["tail", &server.address(), "--from", start, "--format", "json"];
             let mut tool = Tool::start(&args);
             let attached = tool.event_named("attached");
             assert_eq!(attached["method"], method, "{kind:?}");
             tool.event_named("snapshot_begin");
+            assert_eq!(tool.event_named("key")["value"], "1");
             let end = tool.event_named("snapshot");
             assert!(end["bytes"].as_u64().is_some_and(|bytes| bytes > 80), "{end}");
             server.call(&["SET", "new", "1"]);
             assert_eq!(tool.event_named("command")["args"], json!(["SET", "new", "1"]));
+            tool.signal("INT");
             assert!(tool.wait().success(), "{}", tool.errors());
         }
     }

@@ -5,6 +5,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::help::{PATIENCE, eventually, output, wait};
 
@@ -31,8 +32,18 @@ impl Tool {
     /// As `start`, for a command with an environment or a standard input of its own.
     pub(crate) fn start_command(command: &mut Command) -> Tool {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
-        let (sender, lines) = channel();
         let stdout = process.stdout.take().expect("its standard output is a pipe");
+        Tool::read(process, stdout)
+    }
+
+    /// As `start_command`, where nobody reads what it writes.
+    pub(crate) fn start_silent(command: &mut Command) -> Tool {
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start the tool");
+        Tool::read(process, std::io::empty())
+    }
+
+    fn read(mut process: Child, stdout: impl Read + Send + 'static) -> Tool {
+        let (sender, lines) = channel();
         std::thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
             let mut line = Vec::new();
@@ -90,9 +101,25 @@ impl Tool {
 
     /// The most memory it has used until now, in bytes.
     pub(crate) fn most_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs, on Linux");
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-        most.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") << 10
+        self.look_at_memory().expect("it runs, on Linux")
+    }
+
+    /// Waits for its end, and looks at its memory until then.
+    pub(crate) fn most_memory_of_all(&mut self) -> u64 {
+        let mut most = 0;
+        while let Some(memory) = self.look_at_memory() {
+            most = memory;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(self.wait().success(), "{}", self.errors());
+        most
+    }
+
+    /// `None` once it has ended.
+    fn look_at_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(most.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") << 10)
     }
 
     /// Standard output, one line after another, as bytes.

@@ -74,7 +74,7 @@ fn walk(folder: &Path, snapshots: &mut Vec<Snapshot>) {
     }
 }
 
-fn all() -> Vec<Snapshot> {
+pub(crate) fn all() -> Vec<Snapshot> {
     let mut snapshots = carried();
     snapshots.extend(corpus());
     snapshots

@@ -8,4 +8,6 @@ mod encodings;
 mod hostile;
 mod oracle;
 mod run;
+#[cfg(feature = "cli")]
+mod tool;
 mod whole;

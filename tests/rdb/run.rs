@@ -1,6 +1,9 @@
 //! Drives the decoder over bytes that arrive in pieces.
 
+use std::ops::ControlFlow;
+
 use redtail::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, Role, WHOLE_TEXT};
+use redtail::resp::Status;
 
 /// An item by value, with strings and raw bytes put together.
 #[derive(Clone, PartialEq)]
@@ -25,7 +28,13 @@ impl std::fmt::Debug for Seen {
 }
 
 /// What a decoder makes of `bytes`, of which as many have arrived as each of `cuts` says, then all. Gives the bytes used up.
-pub(crate) fn run_with(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+pub(crate) fn run_with(decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+    let singly = singly(decoder.clone(), bytes, cuts);
+    assert!(batched(decoder, bytes, cuts) == singly, "batches give something else than single items");
+    singly
+}
+
+fn singly(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
     let (mut seen, mut used) = (Vec::new(), 0);
     let mut whole_by = 0;
     for &arrived in cuts.iter().chain([&bytes.len()]) {
@@ -52,6 +61,37 @@ pub(crate) fn run_with(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (V
                     assert!(arrived - used < MIN_INPUT || decoder.is_over(), "{} bytes are held", arrived - used);
                     whole_by = arrived + needed;
                     break;
+                }
+            }
+        }
+    }
+    let end = decoder.finish().map(|()| used);
+    (seen, end)
+}
+
+/// The same in batches, of which some are broken off.
+fn batched(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+    let (mut seen, mut used, mut items) = (Vec::new(), 0, 0);
+    for &arrived in cuts.iter().chain([&bytes.len()]) {
+        loop {
+            let mut input = &bytes[used..arrived];
+            let status = decoder.batch(&mut input, |item| {
+                take(&mut seen, item);
+                items += 1;
+                if items % 7 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            used = arrived - input.len();
+            match status {
+                Err(error) => {
+                    assert_eq!(decoder.batch(&mut input, |_| panic!("an item behind an error")), Err(error));
+                    return (seen, Err(error));
+                }
+                Ok(status) => {
+                    assert_eq!(decoder.offset(), used as u64);
+                    if let Status::Incomplete { needed } = status {
+                        assert_eq!(needed == 0, decoder.is_over());
+                        break;
+                    }
                 }
             }
         }

@@ -139,6 +139,22 @@ fn the_place_to_resume_from_is_before_an_open_transaction_and_a_half_streamed_va
 }
 
 #[test]
+fn the_place_to_resume_from_is_the_same_however_newlines_before_a_command_arrive() {
+    let value = format!("*2\r\n$3\r\nGET\r\n$2000\r\n{}", "v".repeat(100)).into_bytes();
+    for (command, parts) in [(command(&["MULTI"]), None), (value, Some(1024))] {
+        for pieces in
+            [vec![b"\n".to_vec(), b"*0\r\n".to_vec(), command.clone()], vec![[b"\n*0\r\n", &command[..]].concat()]]
+        {
+            let mut shell = attached(Options { parts, ..Options::default() });
+            pieces.iter().for_each(|piece| shell.arrive(piece));
+            shell.close(Closed::ByPeer);
+            let seen = shell.events();
+            assert_eq!(resume_of(&seen[seen.len() - 2]), BASE + 5, "{} pieces", pieces.len());
+        }
+    }
+}
+
+#[test]
 fn attempts_wait_longer_and_longer_until_the_stream_goes_on() {
     let mut shell = attached(Options::default());
     let mut waits = Vec::new();

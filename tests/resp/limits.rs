@@ -4,6 +4,8 @@
 use redtail::resp::{Part, PartsParser, PartsPoll, Poll, RequestParser};
 use redtail::{Byte, CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
 
+use crate::feed::{self, Mode};
+
 const LIMITS: Limits = Limits { bulk: 100, command: 200, arguments: 10, depth: 3, line: 20 };
 
 fn error(kind: ProtocolErrorKind, offset: u64) -> ProtocolError {
@@ -38,6 +40,43 @@ fn bulk() {
     // The line is waited for, the payload is not.
     assert_eq!(command(b"*1\r\n$101"), Ok(Poll::Incomplete { skipped: 0, needed: 2 }));
     assert_eq!(frame(b"$999999999999\r"), Ok(Poll::Incomplete { skipped: 0, needed: 1 }));
+}
+
+/// Lengths of three digits and of four are read in one look each, longer ones are not: nobody is to see that.
+#[test]
+fn lengths_where_the_digits_change() {
+    let limits = |bulk, command| Limits { bulk, command, ..Limits::DEFAULT };
+    let all = [
+        Limits::DEFAULT,
+        limits(999, 1 << 30),
+        limits(1000, 1 << 30),
+        limits(9998, 1 << 20),
+        limits(1 << 20, 9000),
+        limits(1 << 20, (1 << 20) - 1),
+    ];
+    for length in [99, 100, 999, 1000, 1001, 1023, 8990, 9998, 9999, 10_000, 10_001] {
+        for line in ["", "0", "x", "-"].map(|wrong| format!("${wrong}{length}\r\n")) {
+            let head = [b"*3\r\n$3\r\nSET\r\n" as &[u8], line.as_bytes()].concat();
+            for after in ["\r\n$1\r\nv\r\n", "\rX", "X\n", "\r\n$1000\r\n", "\r\n$1000\r"] {
+                let bytes = [&head[..], &vec![b'k'; length], after.as_bytes()].concat();
+                let end = head.len() + length;
+                let cuts: Vec<usize> = (14..head.len() + 2).chain(end - 1..bytes.len()).collect();
+                for limits in all {
+                    feed::check(Mode::Stream, &bytes, &cuts, limits);
+                    for &cut in &cuts {
+                        feed::check(Mode::Stream, &bytes[..cut], &[], limits);
+                    }
+                    feed::check(Mode::Requests, &bytes, &[], limits);
+                }
+            }
+        }
+        for threshold in [1024, 5000, 9999, 10_000] {
+            let bytes = [format!("*1\r\n${length}\r\n").as_bytes(), &vec![b'x'; length], b"\r\n"].concat();
+            let poll = PartsParser::stream(Some(threshold)).poll(&bytes);
+            let whole = matches!(poll, Ok(PartsPoll::Command { .. }));
+            assert_eq!(whole, (length as u64) < threshold, "{length} at {threshold}: {poll:?}");
+        }
+    }
 }
 
 #[test]

@@ -34,7 +34,11 @@ fn stream(random: &mut Random) -> Vec<u8> {
         }
         bytes.extend(format!("*{}\r\n", shapes[shape].len()).bytes());
         for &length in &shapes[shape] {
-            let length = if random.below(changes) == 0 { random.below(300) } else { length };
+            let length = match random.below(8 * changes) {
+                0 => random.below(11_000),
+                1..8 => random.below(300),
+                _ => length,
+            };
             bytes.extend(format!("${length}\r\n").bytes());
             // Payloads that look like headers.
             bytes.extend((0..length).map(|at| b"\r\n$12\r\n*3\r\n$3\r\n"[at % 15]));
@@ -119,7 +123,8 @@ fn templates_are_invisible() {
             cuts.push(cuts[cuts.len() - 1] - 1 - random.below(pieces));
         }
         cuts.reverse();
-        let limits = match random.below(4) {
+        let limits = match random.below(5) {
+            4 => Limits { bulk: 5000, command: 1 << 20, ..Limits::DEFAULT },
             0 => Limits { bulk: 1000, command: 120 << 10, arguments: 99, ..Limits::DEFAULT },
             1 => Limits { bulk: 200, command: 1000, arguments: 9, ..Limits::DEFAULT },
             _ => Limits::DEFAULT,

@@ -59,6 +59,7 @@ fn print(words: &str) {
 fn seeds() {
     let first = number("SIM_FIRST").unwrap_or(0);
     let count = number("SIM_SEEDS").unwrap_or(DEFAULT_SEEDS);
+    let began = std::time::Instant::now();
     let next = AtomicU64::new(0);
     let all = Mutex::new((Tally::default(), Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -71,6 +72,9 @@ fn seeds() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count || wrong.len() > 3 {
                         break;
+                    }
+                    if number > 0 && number.is_multiple_of(50_000) {
+                        print(&format!("{number} of {count} lives, after {} s\n", began.elapsed().as_secs()));
                     }
                     let (tally, check) = live(first + number);
                     sum.add(&tally);

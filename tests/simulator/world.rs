@@ -242,6 +242,9 @@ impl World {
                     judge.drained(session, &primary.log, at_least, unread.len() - used)?;
                     let deadline = session.deadline_ms();
                     ensure!(deadline > self.now, "at {} ms it is to be asked again at {deadline} ms", self.now);
+                    let silence = judge.options.silence_ms;
+                    let late = silence > 0 && deadline > (self.last_received + silence).max(self.now + 1000);
+                    ensure!(!late, "at {} ms it is not to be asked again before {deadline} ms", self.now);
                     self.offers(was_empty, true)?;
                     return Ok(None);
                 }

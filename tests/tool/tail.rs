@@ -8,10 +8,11 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use redtail::replay::{Play, Primary, Recording};
 use serde_json::json;
 
-use crate::run::{REPLID, command, commands, redtail, run};
+use crate::run::{REPLID, command, commands, redtail, run, run_on};
+use crate::snapshots::small;
 
 /// A primary whose stream begins after offset 1000, in database 0.
-fn primary(stream: &[u8], play: Play) -> Primary {
+pub(crate) fn primary(stream: &[u8], play: Play) -> Primary {
     let snapshot = b"REDIS0010\xfa\x0erepl-stream-db\x011\xff\0\0\0\0\0\0\0\0";
     let head = format!("+FULLRESYNC {REPLID} 1000\r\n${}\r\n", snapshot.len());
     let recording = [head.as_bytes(), snapshot, stream].concat();
@@ -19,12 +20,12 @@ fn primary(stream: &[u8], play: Play) -> Primary {
 }
 
 /// SELECT 2, SET k v, MULTI, INCR n, RPUSH l (a large value), EXEC, DEL k.
-fn stream() -> Vec<u8> {
+pub(crate) fn stream() -> Vec<u8> {
     let large = command(&[b"RPUSH", b"l", &vec![b'x'; 100_000]]);
     [commands(&["SELECT 2", "SET k v", "MULTI", "INCR n"]), large, commands(&["EXEC", "DEL k"])].concat()
 }
 
-fn end(stream: &[u8]) -> String {
+pub(crate) fn end(stream: &[u8]) -> String {
     (1000 + stream.len()).to_string()
 }
 
@@ -120,13 +121,111 @@ fn snapshot_and_sync() {
     assert_eq!(events[0]["method"], "full");
     assert_eq!(events[0]["replid"], REPLID);
     assert_eq!(events[1], json!({"event": "snapshot_begin", "replid": REPLID, "offset": 1000}));
-    assert_eq!(events[2], json!({"event": "snapshot", "bytes": 36, "offset": 1000, "db": 1}));
+    assert_eq!(events[2], json!({"event": "snapshot", "bytes": 36, "offset": 1000, "db": 1, "keys": 0}));
     assert_eq!(events[3]["id"], format!("{REPLID}:1050"));
     let ran = run(&["tail", &address, "--from", "sync", "--count", "1", "--format", "json"]).ok();
     let events = ran.json();
     assert_eq!((&events[0]["method"], &events[0]["replid"]), (&json!("sync"), &json!(null)));
     assert_eq!((&events[3]["id"], &events[3]["offset"]), (&json!(null), &json!(50)));
     assert!(!ran.err.contains("resume with"), "{}", ran.err);
+}
+
+/// A full resynchronisation with five keys, in both framings, and one command after it.
+fn with_keys() -> [Vec<u8>; 2] {
+    let (snapshot, mark) = (small(), [b'm'; 40]);
+    let head = format!("+FULLRESYNC {REPLID} 1000\r\n");
+    let length = format!("${}\r\n", snapshot.len());
+    let stream = commands(&["SELECT 3", "DEL z"]);
+    [
+        [head.as_bytes(), length.as_bytes(), &snapshot, &stream].concat(),
+        [head.as_bytes(), b"$EOF:", &mark, b"\r\n", &snapshot, &mark, &stream].concat(),
+    ]
+}
+
+#[test]
+fn keys_come_before_the_writes_after_them() {
+    for link in with_keys() {
+        let address = scripted(vec![link.clone()]);
+        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "json"]).ok();
+        let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
+        let expected = "attached snapshot_begin key key key key key function snapshot command";
+        assert_eq!(names.join(" "), expected);
+        assert_eq!(ran.json()[8]["keys"], 5);
+
+        let address = scripted(vec![link.clone()]);
+        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp"]).ok();
+        let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+        // The snapshot's last database is the stream's first, so nothing has to be selected but by the stream itself.
+        assert_eq!(ran.out, [&keys.out[..], &commands(&["SELECT 3", "DEL z"])].concat());
+
+        let address = scripted(vec![link.clone()]);
+        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6"]).ok();
+        let keys = run_on(&["decode"], &small()).ok();
+        assert_eq!(ran.text(), format!("{}1043 [3] \"DEL\" \"z\"\n", keys.text()));
+
+        let address = scripted(vec![link.clone()]);
+        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "2", "--format", "json"]).ok();
+        assert_eq!(ran.json().last().unwrap()["key"], "l");
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_server_ends_with_it() {
+    for link in with_keys() {
+        for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"], &[]] {
+            let ran = run(&[&["snapshot", &scripted(vec![link.clone()])], arguments].concat()).ok();
+            let file = run_on(&[&["decode"], arguments].concat(), &small()).ok();
+            let mut out = ran.text().to_owned();
+            if arguments.contains(&"json") {
+                // Around the keys stands what a file has not.
+                let lines: Vec<&str> = ran.text().lines().filter(|line| !line.contains("\"offset\":")).collect();
+                out = lines.join("\n") + "\n";
+                let end = file.text().lines().next_back().unwrap();
+                assert_eq!(format!("{out}{end}\n"), file.text());
+            } else {
+                assert_eq!(out, file.text());
+            }
+            assert!(ran.err.contains("resume with --from ") && ran.err.contains(":1000:"), "{}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_cut_at_any_byte_is_void() {
+    for link in with_keys() {
+        let end = link.len() - commands(&["SELECT 3", "DEL z"]).len();
+        // Before the first byte of the snapshot nothing of it is void.
+        let start = link.windows(5).position(|bytes| bytes == b"REDIS").unwrap();
+        for cut in start..end {
+            let address = scripted(vec![link[..cut].to_vec()]);
+            let ran = run(&["snapshot", &address, "--format", "json"]);
+            assert_eq!(ran.code, 1, "{cut}: {}", ran.err);
+            assert!(ran.err.contains("broke off"), "{cut}: {}", ran.err);
+            let lines = ran.json();
+            let keys = lines.iter().filter(|line| line["event"] == "key").count();
+            assert_eq!(lines.last(), Some(&json!({"event": "void", "of": "snapshot", "keys": keys})), "{cut}");
+        }
+    }
+}
+
+#[test]
+fn a_second_snapshot_starts_anew() {
+    // The position of the first is not continued from: the history is another.
+    let [link, _] = with_keys();
+    let other = String::from_utf8_lossy(&link).replace(REPLID, &REPLID.replace('a', "b"));
+    let other = [other.as_bytes()[..56].to_vec(), link[56..].to_vec()].concat();
+    let address = scripted(vec![link, other]);
+    let arguments =
+        ["tail", &address, "--from", "snapshot", "--on-gap", "snapshot", "--count", "12", "--format", "resp"];
+    let ran = run(&arguments).ok();
+    let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+    let after = commands(&["SELECT 3", "DEL z"]);
+    let again = [commands(&["FLUSHALL", "FUNCTION FLUSH"]), keys.out.clone()].concat();
+    assert_eq!(
+        String::from_utf8_lossy(&ran.out),
+        String::from_utf8_lossy(&[&keys.out[..], &after, &again, &after].concat()),
+    );
+    assert!(ran.err.contains("history lost"), "{}", ran.err);
 }
 
 #[test]

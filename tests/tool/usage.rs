@@ -25,8 +25,15 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
+        (&["snapshot"], &["<TARGET>"]),
+        (&["snapshot", "localhost"], &["localhost:6379", "redtail snapshot"]),
+        (&["snapshot", "h:1", "--elements"], &["--elements", "--format json"]),
+        (&["snapshot", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
         (&["decode", "--frames", "--offset", "3"], &["--frames", "--offset"]),
         (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
+        (&["decode", "--elements"], &["--elements", "--format json"]),
+        (&["decode", "--elements", "--format", "resp"], &["--elements", "--format json"]),
+        (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments);
@@ -55,7 +62,11 @@ fn help_has_examples() {
             &["tail", "--help"],
             &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost"],
         ),
-        (&["decode", "--help"], &["--offset", "append-only file", "Examples:"]),
+        (
+            &["decode", "--help"],
+            &["--offset", "append-only file", "dump.rdb", "key_end", "--skip-damaged", "Examples:"],
+        ),
+        (&["snapshot", "--help"], &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
         let ran = run(arguments).ok();

@@ -1,10 +1,11 @@
 //! Drains the backlog of a real server with redtail, with others and with a bare `read()` loop, in turns.
 //!
-//! `./run [--rounds N] [--size MIB]`
+//! `./run [--rounds N] [--size MIB] [--live]`
 //!
 //! Each way runs in a process of its own, which tells how long it took, how much CPU time, and the most memory it had. Then the tool,
 //! to /dev/null in each format.
 
+mod live;
 mod process;
 mod ways;
 
@@ -37,7 +38,7 @@ impl Job {
         format!("{}:{}:0", self.id, self.offset)
     }
 
-    pub fn server(&self) -> corpora::server::Remote {
+    pub(crate) fn server(&self) -> corpora::server::Remote {
         corpora::server::Remote { port: self.port }
     }
 }
@@ -61,6 +62,9 @@ fn main() -> io::Result<()> {
         let value = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)?.parse().ok());
         value.unwrap_or(default)
     };
+    if args.iter().any(|arg| arg == "--live") {
+        return live::compare(&tool(), (option("--size", 200) << 20) as u64);
+    }
     let (rounds, size) = (option("--rounds", 5), option("--size", 400) << 20);
     all(rounds, size)
 }
@@ -90,7 +94,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     println!("a backlog of {} MiB", (job.end - job.offset) >> 20);
 
     let mut results: Vec<(String, Vec<Cost>)> = Vec::new();
-    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/redtail");
+    let tool = tool();
     for _ in 0..rounds {
         for (way, _) in ways::WAYS {
             note(&mut results, way, child(way, &job)?);
@@ -104,6 +108,11 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     let commands = results.iter().flat_map(|(_, costs)| costs).map(|cost| cost.commands).max().unwrap_or(0);
     print(&results, commands, job.end - job.offset);
     Ok(())
+}
+
+/// The tool, as `./run` builds it.
+fn tool() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/redtail")
 }
 
 fn note(results: &mut Vec<(String, Vec<Cost>)>, name: &str, cost: Cost) {
@@ -129,16 +138,17 @@ fn child(way: &str, job: &Job) -> io::Result<Cost> {
 fn tail(tool: &std::path::Path, format: &str, job: &Job) -> io::Result<Cost> {
     let began = Instant::now();
     let before = process::children_cpu_seconds()?;
-    let status = Command::new(tool)
+    let mut child = Command::new(tool)
         .args(["tail", &job.target(), "--from", &job.position(), "--until", &job.end.to_string(), "--format", format])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()?;
+        .spawn()?;
+    let (status, peak_kib) = process::wait(&mut child)?;
+    let seconds = began.elapsed().as_secs_f64();
     if !status.success() {
         return Err(io::Error::other(format!("redtail tail: {status}")));
     }
-    let cpu = process::children_cpu_seconds()? - before;
-    Ok(Cost { commands: 0, seconds: began.elapsed().as_secs_f64(), cpu, peak_kib: 0 })
+    Ok(Cost { commands: 0, seconds, cpu: process::children_cpu_seconds()? - before, peak_kib })
 }
 
 fn print(results: &[(String, Vec<Cost>)], commands: u64, bytes: u64) {
@@ -148,8 +158,15 @@ fn print(results: &[(String, Vec<Cost>)], commands: u64, bytes: u64) {
         values[values.len() / 2]
     };
     let read = middle(&results[0].1, |cost| cost.seconds);
-    println!("{commands} commands, {:.1} bytes each; medians of {} rounds", bytes as f64 / commands as f64, results[0].1.len());
-    println!("{:<22}{:>9}{:>9}{:>9}{:>13}{:>12}{:>10}", "", "seconds", "least", "of read", "M commands/s", "ns CPU/cmd", "peak KiB");
+    println!(
+        "{commands} commands, {:.1} bytes each; medians of {} rounds",
+        bytes as f64 / commands as f64,
+        results[0].1.len()
+    );
+    println!(
+        "{:<22}{:>9}{:>9}{:>9}{:>13}{:>12}{:>10}",
+        "", "seconds", "least", "of read", "M commands/s", "ns CPU/cmd", "peak KiB"
+    );
     for (name, costs) in results {
         let seconds = middle(costs, |cost| cost.seconds);
         let least = costs.iter().map(|cost| cost.seconds).fold(f64::INFINITY, f64::min);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
 
 /// Clock ticks per second in /proc: 100 on every Linux that matters.
 const TICKS: f64 = 100.0;
@@ -18,10 +20,28 @@ pub fn children_cpu_seconds() -> io::Result<f64> {
 
 /// The most memory it has had, in KiB.
 pub fn peak_kib() -> io::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
+    peak_kib_of("self")
+}
+
+/// Waits for the end of a child and tells the most memory it has had, in KiB, as it was last seen.
+pub fn wait(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
+    let mut peak = 0;
+    loop {
+        // What has ended has no memory any more.
+        peak = peak.max(peak_kib_of(&child.id().to_string()).unwrap_or(0));
+        if let Some(status) = child.try_wait()? {
+            return Ok((status, peak));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The same of another.
+pub fn peak_kib_of(process: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.ok_or_else(|| io::Error::other("no VmHWM in /proc/self/status"))
+    number.ok_or_else(|| io::Error::other(format!("no VmHWM in /proc/{process}/status")))
 }
 
 /// A field of /proc/self/stat, counted from 0.

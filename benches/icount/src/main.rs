@@ -1,7 +1,7 @@
 //! Runs one case under callgrind: prints the number of commands, and the instructions are those inside `measured`.
 //!
-//! What the caller's loop costs is part of it: the sum of the lengths of all arguments is taken. No byte is copied: what
-//! copying costs in instructions depends on the machine's C library.
+//! What the caller's loop costs is part of it: it counts commands, arguments and bytes, and in the ways `visit` and `walk` looks at each
+//! argument or element. No byte is copied: what copying costs in instructions depends on the machine's C library.
 
 #[path = "../../corpora/mod.rs"]
 mod corpora;
@@ -9,7 +9,7 @@ mod corpora;
 use std::ops::ControlFlow;
 
 use redtail::replication::{Progress, Session};
-use redtail::resp::{CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
 use redtail::{Event, Options};
 
 /// How a corpus is parsed.
@@ -17,6 +17,8 @@ type Way = fn(&[u8], usize) -> (u64, u64);
 
 const WAYS: &[(&str, Way)] = &[
     ("batch", batch),
+    ("visit", visit),
+    ("tape", tape),
     ("next", next),
     ("parts", parts),
     ("frames", frames),
@@ -25,7 +27,7 @@ const WAYS: &[(&str, Way)] = &[
     ("session_batch", session_batch),
 ];
 
-const SIZE: usize = 1 << 20;
+const SIZE: usize = 2 << 20;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -57,15 +59,33 @@ fn feed(corpus: &[u8], piece: usize, mut parse: impl FnMut(&[u8]) -> usize) {
 }
 
 fn batch(corpus: &[u8], piece: usize) -> (u64, u64) {
-    let mut parser = CommandParser::stream();
+    batches(CommandParser::stream(), corpus, piece, measure)
+}
+
+/// The sum of the lengths of all arguments, by a look at each.
+fn visit(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let visit = |command: Command<'_>| command.args().map(|arg| arg.len() as u64).sum();
+    batches(CommandParser::stream(), corpus, piece, visit)
+}
+
+fn tape(corpus: &[u8], piece: usize) -> (u64, u64) {
+    batches(CommandParser::stream().without_templates(), corpus, piece, measure)
+}
+
+#[inline(always)]
+fn batches(mut parser: CommandParser, corpus: &[u8], piece: usize, measure: impl Fn(Command<'_>) -> u64) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     feed(corpus, piece, |bytes| {
         let mut rest = bytes;
-        let found = parser.batch(&mut rest, |command| sum += command.args().map(|arg| arg.len() as u64).sum::<u64>());
-        commands += found.expect("valid") as u64;
+        commands += parser.batch(&mut rest, |command| sum += measure(command)).expect("valid") as u64;
         bytes.len() - rest.len()
     });
     (commands, sum)
+}
+
+/// What is there without a look at the arguments.
+fn measure(command: Command<'_>) -> u64 {
+    (command.raw().len() + command.argc()) as u64
 }
 
 fn next(corpus: &[u8], piece: usize) -> (u64, u64) {
@@ -75,7 +95,7 @@ fn next(corpus: &[u8], piece: usize) -> (u64, u64) {
         let mut rest = bytes;
         while let Status::Complete(command) = parser.next(&mut rest).expect("valid") {
             commands += 1;
-            sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+            sum += measure(command);
         }
         bytes.len() - rest.len()
     });
@@ -91,7 +111,7 @@ fn parts(corpus: &[u8], piece: usize) -> (u64, u64) {
             match item {
                 Item::Command(command) => {
                     commands += 1;
-                    sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+                    sum += measure(command);
                 }
                 Item::Part(Part::Piece(piece)) => sum += piece.len() as u64,
                 Item::Part(Part::End) => commands += 1,
@@ -142,7 +162,7 @@ fn session(corpus: &[u8], piece: usize) -> (u64, u64) {
             match session.event(&bytes[used..]) {
                 Event::Command(command) | Event::Multi(command) | Event::Exec(command) => {
                     commands += 1;
-                    sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+                    sum += measure(*command);
                 }
                 _ => {}
             }
@@ -162,7 +182,7 @@ fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
         let mut each = |event: Event<'_>| {
             if let Event::Command(command) | Event::Multi(command) | Event::Exec(command) = event {
                 commands += 1;
-                sum += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+                sum += measure(*command);
             }
             ControlFlow::Continue(())
         };

@@ -13,6 +13,10 @@ struct outcome {
 static struct outcome now;
 
 static void *noop_string(const redisReadTask *task, char *str, size_t len) {
+    (void)task, (void)str, (void)len;
+    return (void *)1;
+}
+static void *visit_string(const redisReadTask *task, char *str, size_t len) {
     (void)str;
     if (task->type == REDIS_REPLY_STRING) now.bytes += len;
     return (void *)1;
@@ -31,7 +35,7 @@ static void *noop_integer(const redisReadTask *task, long long value) { (void)ta
 static void *noop_nil(const redisReadTask *task) { (void)task; return (void *)1; }
 static void noop_free(void *object) { (void)object; }
 
-static redisReplyObjectFunctions noop = {
+static const redisReplyObjectFunctions noop = {
     noop_string, noop_array, noop_integer,
 #if HIREDIS_MAJOR >= 1
     noop_double,
@@ -51,8 +55,10 @@ static uint64_t sum(const redisReply *reply) {
 }
 
 /* Returns 0, or -1 where hiredis refuses the bytes. */
-int hiredis_run(const char *data, size_t length, size_t feed, int default_replies, struct outcome *out) {
-    redisReader *reader = default_replies ? redisReaderCreate() : redisReaderCreateWithFunctions(&noop);
+int hiredis_run(const char *data, size_t length, size_t feed, int default_replies, int visit, struct outcome *out) {
+    redisReplyObjectFunctions functions = noop;
+    if (visit) functions.createString = visit_string;
+    redisReader *reader = default_replies ? redisReaderCreate() : redisReaderCreateWithFunctions(&functions);
     int status = 0;
     now = (struct outcome){0, 0};
     for (size_t at = 0; at < length && status == 0; at += feed) {
@@ -66,7 +72,7 @@ int hiredis_run(const char *data, size_t length, size_t feed, int default_replie
             if (reply == NULL) break;
             now.frames++;
             if (default_replies) {
-                now.bytes += sum(reply);
+                if (visit) now.bytes += sum(reply);
                 freeReplyObject(reply);
             }
         }

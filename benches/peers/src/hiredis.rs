@@ -3,25 +3,32 @@
 use crate::Outcome;
 
 unsafe extern "C" {
-    fn hiredis_run(data: *const u8, length: usize, feed: usize, default_replies: i32, out: *mut Outcome) -> i32;
+    fn hiredis_run(
+        data: *const u8,
+        length: usize,
+        feed: usize,
+        default_replies: i32,
+        visit: i32,
+        out: *mut Outcome,
+    ) -> i32;
     fn thread_seconds() -> f64;
 }
 
 /// Its best: it moves the rest of its buffer after each reply, so that large feeds are slow.
 const FEED: usize = 16 << 10;
 
-pub fn noop(corpus: &[u8]) -> Outcome {
-    run(corpus, 0)
+pub fn noop<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    run(corpus, 0, VISIT.into())
 }
 
-pub fn default_replies(corpus: &[u8]) -> Outcome {
-    run(corpus, 1)
+pub fn default_replies<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    run(corpus, 1, VISIT.into())
 }
 
-fn run(corpus: &[u8], default_replies: i32) -> Outcome {
+fn run(corpus: &[u8], default_replies: i32, visit: i32) -> Outcome {
     let mut out = Outcome::default();
     // SAFETY: the bytes outlive the call, and `Outcome` is the struct of the C side.
-    let status = unsafe { hiredis_run(corpus.as_ptr(), corpus.len(), FEED, default_replies, &mut out) };
+    let status = unsafe { hiredis_run(corpus.as_ptr(), corpus.len(), FEED, default_replies, visit, &mut out) };
     assert_eq!(status, 0, "hiredis refuses the corpus");
     out
 }

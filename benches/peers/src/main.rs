@@ -1,8 +1,9 @@
 //! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
 //!
-//! `cargo run --release -- [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
+//! `./run [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
-//! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings.
+//! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings. What is timed
+//! is the parsing: frames are counted, their strings not looked at.
 
 mod allocations;
 mod feed;
@@ -24,43 +25,61 @@ pub struct Outcome {
     bytes: u64,
 }
 
+/// One way to parse, and the same with each string looked at.
+struct Way {
+    name: &'static str,
+    run: Run,
+    visit: Run,
+}
+
 type Run = fn(&[u8]) -> Outcome;
 
-/// The first is redtail's own figure, which all ratios are of.
-fn runs(kind: Kind) -> Vec<(&'static str, Run)> {
-    let mut runs: Vec<(&'static str, Run)> = match kind {
-        Kind::Commands => vec![
-            ("redtail", ours::batch),
-            ("redtail_next", ours::next),
-            ("redtail_c", ours::c_callback),
-            ("redtail_parts", ours::parts),
-            ("redtail_tape", ours::tape),
-        ],
-        Kind::Large => vec![("redtail", ours::parts), ("redtail_whole", ours::batch)],
-        Kind::Replies2 | Kind::Replies3 => vec![("redtail", ours::frames), ("redtail_walk", ours::walk)],
+macro_rules! way {
+    ($name:literal, $($run:ident)::+) => {
+        Way { name: $name, run: $($run)::+::<false>, visit: $($run)::+::<true> }
     };
-    runs.extend([
-        ("memcpy", ours::copy as Run),
-        ("hiredis_noop", hiredis::noop),
-        ("hiredis_default", hiredis::default_replies),
+}
+
+/// The first is redtail's own figure, which all ratios are of.
+fn ways(kind: Kind) -> Vec<Way> {
+    let mut ways = match kind {
+        Kind::Commands => vec![
+            way!("redtail", ours::batch),
+            // What a caller pays who looks at each argument.
+            Way { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
+            way!("redtail_next", ours::next),
+            way!("redtail_c", ours::c_callback),
+            way!("redtail_parts", ours::parts),
+            way!("redtail_tape", ours::tape),
+        ],
+        Kind::Large => vec![way!("redtail", ours::parts), way!("redtail_whole", ours::batch)],
+        Kind::Replies2 | Kind::Replies3 => vec![
+            way!("redtail", ours::frames),
+            Way { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
+        ],
+    };
+    ways.extend([
+        Way { name: MEMCPY, run: ours::copy, visit: ours::copy },
+        way!("hiredis_noop", hiredis::noop),
+        way!("hiredis_default", hiredis::default_replies),
     ]);
     if kind != Kind::Replies3 {
-        runs.push(("redis_protocol_resp2", theirs::redis_protocol_resp2));
+        ways.push(way!("redis_protocol_resp2", theirs::redis_protocol_resp2));
     }
     if kind != Kind::Replies2 {
-        runs.push(("redis_protocol_resp3", theirs::redis_protocol_resp3));
+        ways.push(way!("redis_protocol_resp3", theirs::redis_protocol_resp3));
     }
-    runs.push(("redis_rs", theirs::redis_rs));
+    ways.push(way!("redis_rs", theirs::redis_rs));
     if matches!(kind, Kind::Commands | Kind::Large) {
-        runs.push(("redis_event", theirs::redis_event));
+        ways.push(way!("redis_event", theirs::redis_event));
     }
-    runs
+    ways
 }
 
 /// The first is redtail.
 const OURS: &str = "redtail";
-/// What counts nothing, or not what the others count.
-const UNCOUNTED: [&str; 2] = ["memcpy", "redtail"];
+/// The bound, which parses nothing.
+const MEMCPY: &str = "memcpy";
 
 fn main() {
     let wish = Wish::read();
@@ -96,27 +115,25 @@ pub struct Measured {
 }
 
 fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
-    let mut runs = runs(kind);
-    runs.retain(|(peer, _)| wish.peers.is_empty() || *peer == OURS || wish.peers.iter().any(|wanted| wanted == peer));
-    let counted = if kind == Kind::Replies2 || kind == Kind::Replies3 { ours::walk } else { runs[0].1 };
-    let expected = counted(corpus);
-    assert_eq!(counted(corpus).frames, runs[0].1(corpus).frames, "{name}");
-    for (peer, run) in &runs {
-        if !UNCOUNTED.contains(peer) {
-            assert_eq!(run(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
-        }
+    let mut ways = ways(kind);
+    ways.retain(|way| wish.peers.is_empty() || way.name == OURS || wish.peers.iter().any(|wanted| wanted == way.name));
+    let expected = (ways[0].visit)(corpus);
+    for way in ways.iter().filter(|way| way.name != MEMCPY) {
+        let peer = way.name;
+        assert_eq!((way.visit)(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
+        assert_eq!((way.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
     }
     eprintln!("{name}: all agree on {} frames and {} bytes of strings", expected.frames, expected.bytes);
     // The buffer of the harness is the one allocation that is not the parser's.
     let harness = allocations::during(|| _ = ours::copy(corpus));
-    let allocations = allocations::during(|| _ = runs[0].1(corpus)) - harness;
+    let allocations = allocations::during(|| _ = (ways[0].visit)(corpus)) - harness;
     assert_eq!(allocations, 0, "{name}: redtail allocates");
 
-    let mut seconds: Vec<(&str, Vec<f64>)> = runs.iter().map(|(peer, _)| (*peer, Vec::new())).collect();
+    let mut seconds: Vec<(&str, Vec<f64>)> = ways.iter().map(|way| (way.name, Vec::new())).collect();
     for _ in 0..if wish.check { 0 } else { wish.rounds } {
-        for ((_, run), (_, times)) in runs.iter().zip(&mut seconds) {
+        for (way, (_, times)) in ways.iter().zip(&mut seconds) {
             let began = hiredis::cpu();
-            std::hint::black_box(run(std::hint::black_box(corpus)));
+            std::hint::black_box((way.run)(std::hint::black_box(corpus)));
             times.push(hiredis::cpu() - began);
         }
     }
@@ -133,6 +150,7 @@ fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {
         return Some(bytes);
     }
     let bytes = corpora::server::captured(size).expect("a capture from redis-server")?;
+    std::fs::create_dir_all(kept.parent()?).expect("the package's folder is writable");
     std::fs::write(&kept, &bytes).expect("target is writable");
     Some(bytes)
 }

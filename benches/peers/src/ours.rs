@@ -1,8 +1,8 @@
-//! redtail, in each way it can be called.
+//! redtail, in each way it can be called. Where `VISIT` holds, each argument is looked at and the sum of their lengths taken.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
-use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Kind, Part, PartsParser, Status, Token};
 
 use crate::Outcome;
 use crate::feed::{FEED, feed};
@@ -14,22 +14,22 @@ pub fn copy(corpus: &[u8]) -> Outcome {
 }
 
 /// All commands that are there in one call.
-pub fn batch(corpus: &[u8]) -> Outcome {
-    batches(corpus, CommandParser::stream())
+pub fn batch<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    batches::<VISIT>(corpus, CommandParser::stream())
 }
 
 /// The same without templates.
-pub fn tape(corpus: &[u8]) -> Outcome {
-    batches(corpus, CommandParser::stream().without_templates())
+pub fn tape<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    batches::<VISIT>(corpus, CommandParser::stream().without_templates())
 }
 
 #[inline(always)]
-fn batches(corpus: &[u8], mut parser: CommandParser) -> Outcome {
+fn batches<const VISIT: bool>(corpus: &[u8], mut parser: CommandParser) -> Outcome {
     let mut outcome = Outcome::default();
     feed(corpus, FEED, |bytes| {
         let mut rest = bytes;
         let mut sum = 0;
-        let found = parser.batch(&mut rest, |command| sum += command.args().map(|arg| arg.len() as u64).sum::<u64>());
+        let found = parser.batch(&mut rest, |command| sum += measure::<VISIT>(command));
         outcome.frames += found.expect("valid") as u64;
         outcome.bytes += sum;
         bytes.len() - rest.len()
@@ -37,15 +37,21 @@ fn batches(corpus: &[u8], mut parser: CommandParser) -> Outcome {
     outcome
 }
 
+/// What a command is asked for.
+#[inline(always)]
+fn measure<const VISIT: bool>(command: Command<'_>) -> u64 {
+    if VISIT { command.args().map(|arg| arg.len() as u64).sum() } else { (command.raw().len() + command.argc()) as u64 }
+}
+
 /// One command per call.
-pub fn next(corpus: &[u8]) -> Outcome {
+pub fn next<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut parser = CommandParser::stream();
     let mut outcome = Outcome::default();
     feed(corpus, FEED, |bytes| {
         let mut rest = bytes;
         while let Status::Complete(command) = parser.next(&mut rest).expect("valid") {
             outcome.frames += 1;
-            outcome.bytes += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+            outcome.bytes += measure::<VISIT>(command);
         }
         bytes.len() - rest.len()
     });
@@ -54,26 +60,27 @@ pub fn next(corpus: &[u8]) -> Outcome {
 
 unsafe extern "C" {
     fn redtail_batch_new() -> *mut c_void;
-    fn redtail_batch_run(parser: *mut c_void, data: *const u8, length: usize, out: *mut Outcome) -> usize;
+    fn redtail_batch_run(parser: *mut c_void, data: *const u8, length: usize, visit: c_int, out: *mut Outcome)
+    -> usize;
     fn redtail_batch_free(parser: *mut c_void);
 }
 
 /// Through the C interface: a C function for each command.
-pub fn c_callback(corpus: &[u8]) -> Outcome {
+pub fn c_callback<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut outcome = Outcome::default();
     // The library is linked for its C functions.
     std::hint::black_box(redtail::MAX_DEPTH);
     // SAFETY: the parser is used by this thread alone and freed once; the bytes outlive each call.
     unsafe {
         let parser = redtail_batch_new();
-        feed(corpus, FEED, |bytes| redtail_batch_run(parser, bytes.as_ptr(), bytes.len(), &mut outcome));
+        feed(corpus, FEED, |bytes| redtail_batch_run(parser, bytes.as_ptr(), bytes.len(), VISIT.into(), &mut outcome));
         redtail_batch_free(parser);
     }
     outcome
 }
 
 /// Commands, the large ones in parts.
-pub fn parts(corpus: &[u8]) -> Outcome {
+pub fn parts<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut parser = PartsParser::stream(Some(16 << 10));
     let mut outcome = Outcome::default();
     feed(corpus, FEED, |bytes| {
@@ -82,7 +89,7 @@ pub fn parts(corpus: &[u8]) -> Outcome {
             match item {
                 Item::Command(command) => {
                     outcome.frames += 1;
-                    outcome.bytes += command.args().map(|arg| arg.len() as u64).sum::<u64>();
+                    outcome.bytes += measure::<VISIT>(command);
                 }
                 Item::Part(Part::Piece(piece)) => outcome.bytes += piece.len() as u64,
                 Item::Part(Part::End) => outcome.frames += 1,
@@ -94,38 +101,26 @@ pub fn parts(corpus: &[u8]) -> Outcome {
     outcome
 }
 
-/// Frames, found and checked. Their strings are not visited: that is [`walk`].
-pub fn frames(corpus: &[u8]) -> Outcome {
+/// Frames, found and checked.
+pub fn frames<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut parser = FrameParser::new();
     let mut outcome = Outcome::default();
     feed(corpus, FEED, |bytes| {
         let mut rest = bytes;
         while let Status::Complete(frame) = parser.next(&mut rest).expect("valid") {
-            std::hint::black_box(&frame);
             outcome.frames += 1;
+            outcome.bytes += if VISIT { strings(frame) } else { frame.raw().len() as u64 };
         }
         bytes.len() - rest.len()
     });
     outcome
 }
 
-/// Frames, and every element in them.
-pub fn walk(corpus: &[u8]) -> Outcome {
-    let mut parser = FrameParser::new();
-    let mut outcome = Outcome::default();
-    feed(corpus, FEED, |bytes| {
-        let mut rest = bytes;
-        while let Status::Complete(frame) = parser.next(&mut rest).expect("valid") {
-            outcome.frames += 1;
-            for token in frame.tokens() {
-                if let Token::Scalar(scalar) = token
-                    && scalar.kind() == redtail::resp::Kind::BulkString
-                {
-                    outcome.bytes += scalar.as_bytes().map_or(0, <[u8]>::len) as u64;
-                }
-            }
-        }
-        bytes.len() - rest.len()
-    });
-    outcome
+/// Lengths of all bulk strings in a frame, found by a walk over all its elements.
+fn strings(frame: Frame<'_>) -> u64 {
+    let length = |token| match token {
+        Token::Scalar(scalar) if scalar.kind() == Kind::BulkString => scalar.as_bytes().map_or(0, <[u8]>::len) as u64,
+        _ => 0,
+    };
+    frame.tokens().map(length).sum()
 }

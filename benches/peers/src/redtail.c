@@ -7,10 +7,17 @@ struct outcome {
     uint64_t bytes;
 };
 
-static int each(void *context, const redtail_item *item) {
+static int visit_each(void *context, const redtail_item *item) {
     struct outcome *outcome = context;
     outcome->frames++;
     for (size_t i = 0; i < item->argc; i++) outcome->bytes += item->args[i].len;
+    return 0;
+}
+
+static int each(void *context, const redtail_item *item) {
+    struct outcome *outcome = context;
+    outcome->frames++;
+    outcome->bytes += item->raw.len + item->argc;
     return 0;
 }
 
@@ -19,8 +26,8 @@ void *redtail_batch_new(void) { return redtail_parser_new(REDTAIL_MODE_STREAM, N
 void redtail_batch_free(void *parser) { redtail_parser_free(parser); }
 
 /* Returns the bytes used up. */
-size_t redtail_batch_run(void *parser, const char *data, size_t length, struct outcome *out) {
+size_t redtail_batch_run(void *parser, const char *data, size_t length, int visit, struct outcome *out) {
     redtail_slice input = {data, length}, args[64];
-    redtail_parser_batch(parser, &input, args, 64, each, out);
+    redtail_parser_batch(parser, &input, args, 64, visit ? visit_each : each, out);
     return length - input.len;
 }

@@ -2,29 +2,34 @@
 
 use std::fmt::Write;
 
-use crate::{Measured, OURS};
+use crate::{MEMCPY, Measured, OURS};
 
 /// Medians, spread and ratios of one corpus.
 pub fn print(result: &Measured, what: &str) {
     let Measured { name, frames, bytes, .. } = result;
     println!("\n{name}: {what}; {frames} frames, {:.1} bytes each", *bytes as f64 / *frames as f64);
-    println!("  {:<22}{:>10}{:>10}{:>10}{:>10}{:>8}", "", "ns/frame", "least", "most", "GB/s", "ratio");
-    let ours = median(result, OURS);
+    println!(
+        "  {:<22}{:>10}{:>10}{:>10}{:>10}{:>8}{:>12}",
+        "", "ns/frame", "least", "most", "GB/s", "ratio", "of hiredis"
+    );
+    let (ours, hiredis) = (median(result, OURS), median(result, "hiredis_noop"));
     for (peer, seconds) in &result.seconds {
         let each = |seconds: f64| seconds * 1e9 / *frames as f64;
         let (median, least, most) = (middle(seconds), least(seconds), seconds.iter().copied().fold(0.0, f64::max));
         println!(
-            "  {peer:<22}{:>10.1}{:>10.1}{:>10.1}{:>10.2}{:>8.2}",
+            "  {peer:<22}{:>10.1}{:>10.1}{:>10.1}{:>10.2}{:>8.2}{:>12}",
             each(median),
             each(least),
             each(most),
             *bytes as f64 / median / 1e9,
             median / ours,
+            // How many times faster than hiredis each of our own ways is.
+            if peer.starts_with(OURS) { format!("{:.2}", hiredis / median) } else { String::new() },
         );
     }
 }
 
-/// One JSON object: ratios are peer's time through redtail's.
+/// One JSON object: ratios are each peer's time through redtail's. What else redtail can do is in the table alone.
 pub fn json(results: &[Measured]) -> String {
     let each = |value: &dyn Fn(&Measured) -> String| {
         results.iter().map(|result| format!("\"{}\":{}", result.name, value(result))).collect::<Vec<_>>().join(",")
@@ -32,13 +37,13 @@ pub fn json(results: &[Measured]) -> String {
     let ratios = |result: &Measured| {
         let ours = median(result, OURS);
         let mut text = String::from("{");
-        for (peer, seconds) in result.seconds.iter().filter(|(peer, _)| *peer != OURS && *peer != "memcpy") {
+        for (peer, seconds) in result.seconds.iter().filter(|(peer, _)| !peer.starts_with(OURS) && *peer != MEMCPY) {
             let comma = if text.len() > 1 { "," } else { "" };
             write!(text, "{comma}\"{peer}\":{:.2}", middle(seconds) / ours).expect("memory");
         }
         text + "}"
     };
-    let fraction = |result: &Measured| format!("{:.3}", median(result, "memcpy") / median(result, OURS));
+    let fraction = |result: &Measured| format!("{:.3}", median(result, MEMCPY) / median(result, OURS));
     format!(
         "{{\"ratios\":{{{}}},\"memcpy_fraction\":{{{}}},\"allocations\":{{{}}}}}",
         each(&ratios),

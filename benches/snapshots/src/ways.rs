@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use redtail::rdb::{Decoder, Item, Poll, Role};
+use redtail::rdb::{Decoder, Item, Role};
+use redtail::resp::Status;
 use redtail::whole::{Collector, Value, Whole};
 
 pub struct Way {
@@ -21,9 +23,10 @@ pub struct Found {
     pub bytes: u64,
 }
 
-pub const WAYS: [Way; 5] = [
+pub const WAYS: [Way; 6] = [
     Way { name: "redtail items", run: |file| items(file, Decoder::new()).map(Some) },
     Way { name: "without checksum", run: |file| items(file, Decoder::new().without_checksum()).map(Some) },
+    Way { name: "one item a call", run: |file| single_items(file).map(Some) },
     Way { name: "redtail whole keys", run: |file| whole(file).map(Some) },
     Way { name: "rdb 0.4", run: |file| rdb_crate(file).map(Some) },
     Way { name: "redis-check-rdb", run: |file| check_rdb(file).map(|()| None) },
@@ -35,18 +38,24 @@ const BUFFER: usize = 256 << 10;
 fn items(file: &Path, mut decoder: Decoder) -> io::Result<Found> {
     let mut found = Found::default();
     walk(file, &mut decoder, |item| {
-        match item {
-            Item::Key(_) => found.keys += 1,
-            Item::Text(text)
-                if matches!(text.role, Role::Value | Role::Element | Role::Member | Role::Field | Role::FieldValue) =>
-            {
-                found.bytes += text.bytes.len() as u64;
-            }
-            _ => {}
-        }
+        found.add(item);
         Ok(())
     })?;
     Ok(found)
+}
+
+impl Found {
+    fn add(&mut self, item: Item<'_>) {
+        match item {
+            Item::Key(_) => self.keys += 1,
+            Item::Text(text)
+                if matches!(text.role, Role::Value | Role::Element | Role::Member | Role::Field | Role::FieldValue) =>
+            {
+                self.bytes += text.bytes.len() as u64;
+            }
+            _ => {}
+        }
+    }
 }
 
 fn whole(file: &Path) -> io::Result<Found> {
@@ -70,29 +79,52 @@ fn whole(file: &Path) -> io::Result<Found> {
 }
 
 fn walk(file: &Path, decoder: &mut Decoder, mut each: impl FnMut(Item<'_>) -> io::Result<()>) -> io::Result<()> {
-    let mut file = File::open(file)?;
-    let mut buffer = vec![0; BUFFER];
-    let (mut from, mut to) = (0, 0);
-    loop {
-        let poll = decoder.poll(&buffer[from..to]).map_err(io::Error::other)?;
-        match poll {
-            Poll::Complete { used } => {
-                if let Some(item) = decoder.item(&buffer[from..to]) {
-                    each(item)?;
-                }
-                from += used;
+    let mut broken = Ok(());
+    feed(file, |input| {
+        let status = decoder.batch(input, |item| match each(item) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                broken = Err(error);
+                ControlFlow::Break(())
             }
-            Poll::Incomplete { needed: 0, .. } => return Ok(()),
-            Poll::Incomplete { used, .. } => {
-                buffer.copy_within(from + used..to, 0);
-                to -= from + used;
-                from = 0;
-                match file.read(&mut buffer[to..])? {
-                    0 => return decoder.finish().map_err(io::Error::other),
-                    count => to += count,
-                }
+        });
+        match status.map_err(io::Error::other)? {
+            Status::Complete(()) | Status::Incomplete { needed: 0 } => Ok(false),
+            Status::Incomplete { .. } => Ok(true),
+        }
+    })?;
+    broken?;
+    decoder.finish().map_err(io::Error::other)
+}
+
+fn single_items(file: &Path) -> io::Result<Found> {
+    let (mut decoder, mut found) = (Decoder::new(), Found::default());
+    feed(file, |input| {
+        loop {
+            match decoder.next(input).map_err(io::Error::other)? {
+                Status::Complete(item) => found.add(item),
+                Status::Incomplete { needed } => return Ok(needed > 0),
             }
         }
+    })?;
+    decoder.finish().map_err(io::Error::other)?;
+    Ok(found)
+}
+
+/// Shows the file to `take`, which moves the slice past what it has used up, until it wants no more or there is no more.
+fn feed(file: &Path, mut take: impl FnMut(&mut &[u8]) -> io::Result<bool>) -> io::Result<()> {
+    let mut file = File::open(file)?;
+    let mut buffer = vec![0; BUFFER];
+    let mut held = 0;
+    loop {
+        let count = file.read(&mut buffer[held..])?;
+        let mut input = &buffer[..held + count];
+        if count == 0 || !take(&mut input)? {
+            return Ok(());
+        }
+        let from = held + count - input.len();
+        buffer.copy_within(from..held + count, 0);
+        held = held + count - from;
     }
 }
 

@@ -12,23 +12,27 @@
 
 mod parser;
 mod position;
+mod rdb;
 mod session;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::hint::black_box;
 
 use libfuzzer_sys::fuzz_target;
+use redtail::Limits;
 use redtail::capi::basics::{redtail_limits, redtail_slice, redtail_status, redtail_status_name};
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let mut parsers = [parser::Calls::default(), parser::Calls::default()];
     let mut session = session::Calls::default();
+    let mut rdb = rdb::Calls::default();
     while let Some(call) = input.0.split_off_first().copied() {
         match call {
             0..100 => parsers[usize::from(call & 1)].call(call >> 1, &mut input),
             100..200 => session.call(call - 100, &mut input),
-            200.. => position::call(call - 200, &mut input),
+            200..228 => position::call(call - 200, &mut input),
+            228.. => rdb.call(call - 228, &mut input),
         }
     }
 });
@@ -64,31 +68,39 @@ impl<'a> Input<'a> {
         [self.bytes(), b"\0"].concat().into_boxed_slice()
     }
 
-    /// NULL, the defaults, limits so small that they are met, a struct of an older version, whose fields are its size alone, and one of a
-    /// newer.
-    fn limits(&mut self) -> Option<Box<redtail_limits>> {
-        let struct_size = size_of::<redtail_limits>();
-        let (bulk, command, arguments, depth, line) = match self.byte() % 6 {
+    /// NULL, or a struct of this library's header, an older one, or one that never was, in memory of just its size.
+    fn limits(&mut self) -> Option<Box<[u64]>> {
+        let words = match self.byte() % 6 {
             0 | 1 => return None,
-            2 => (0, 0, 0, 0, 0),
-            3 => (30, 200, 12, 4, 24),
-            other => {
-                return Some(Box::new(redtail_limits {
-                    struct_size: if other == 4 { 8 } else { struct_size + 8 },
-                    bulk: 1,
-                    command: 1,
-                    arguments: 1,
-                    depth: 1,
-                    line: 1,
-                }));
-            }
+            2 => [0, 0, 0, 0, 0],
+            3 => [30, 200, 12, 4, 24],
+            4 => [9, 40, 4, 1, 5],
+            _ => [0, 0, 0, 3, 0],
         };
-        Some(Box::new(redtail_limits { struct_size, bulk, command, arguments, depth, line }))
+        let count = usize::from(self.byte() % 8);
+        let struct_size = if count == 7 { 12 } else { 8 * (count + 1) };
+        let mut given = vec![7; struct_size.div_ceil(8)].into_boxed_slice();
+        given[1..].iter_mut().zip(words).for_each(|(to, word)| *to = word);
+        given[0] = struct_size as u64;
+        Some(given)
     }
 }
 
-fn pointer<T>(value: Option<&T>) -> *const T {
-    value.map_or(std::ptr::null(), |value| value)
+/// What such a struct means; nothing where it is none.
+fn understood(given: Option<&[u64]>) -> Option<Limits> {
+    let mut limits = Limits::DEFAULT;
+    let Some(given) = given else { return Some(limits) };
+    let field = |index: usize, default| given.get(index).copied().filter(|value| *value > 0).unwrap_or(default);
+    limits.bulk = field(1, limits.bulk);
+    limits.command = field(2, limits.command);
+    limits.arguments = field(3, limits.arguments);
+    limits.depth = field(4, limits.depth as u64) as usize;
+    limits.line = field(5, limits.line as u64) as usize;
+    (given[0] % 8 == 0 && given[0] <= size_of::<redtail_limits>() as u64).then_some(limits)
+}
+
+fn pointer(limits: Option<&[u64]>) -> *const redtail_limits {
+    limits.map_or(std::ptr::null(), |limits| limits.as_ptr().cast())
 }
 
 /// A status that exists, and is no bug.

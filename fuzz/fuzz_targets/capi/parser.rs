@@ -3,13 +3,12 @@
 use std::alloc::Layout;
 use std::ffi::{c_int, c_void};
 
-use redtail::Limits;
-use redtail::capi::basics::{redtail_limits, redtail_slice, redtail_status as Status};
+use redtail::capi::basics::{redtail_slice, redtail_status as Status};
 use redtail::capi::item::{redtail_item, redtail_item_kind as Kind, redtail_token};
 use redtail::capi::parser::*;
 use redtail::resp::{CommandParser, FrameParser, Poll, Request, RequestParser};
 
-use crate::{Input, is, known, pointer, read, words};
+use crate::{Input, is, known, pointer, read, understood, words};
 
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -97,24 +96,14 @@ impl Calls {
         handle: *mut redtail_parser,
         memory: Option<(*mut u8, Layout)>,
         mode: c_int,
-        limits: Option<&redtail_limits>,
+        limits: Option<&[u64]>,
     ) {
-        let whole = size_of::<redtail_limits>();
-        let is_good = limits.is_none_or(|limits| limits.struct_size <= whole);
-        let given = limits.filter(|limits| limits.struct_size == whole && limits.bulk > 0);
-        let limits = given.map_or(Limits::DEFAULT, |given| Limits {
-            bulk: given.bulk,
-            command: given.command,
-            arguments: given.arguments,
-            depth: given.depth,
-            line: given.line,
-        });
-        let twin = match mode {
-            _ if !is_good => None,
-            0 => Some(Twin::Frames(FrameParser::new().with_limits(limits))),
-            1 => Some(Twin::Requests(RequestParser::new().with_limits(limits))),
-            2 => Some(Twin::Commands(CommandParser::stream().with_limits(limits))),
-            3 => Some(Twin::Commands(CommandParser::aof().with_limits(limits))),
+        let understood = understood(limits);
+        let twin = match (mode, understood) {
+            (0, Some(limits)) => Some(Twin::Frames(FrameParser::new().with_limits(limits))),
+            (1, Some(limits)) => Some(Twin::Requests(RequestParser::new().with_limits(limits))),
+            (2, Some(limits)) => Some(Twin::Commands(CommandParser::stream().with_limits(limits))),
+            (3, Some(limits)) => Some(Twin::Commands(CommandParser::aof().with_limits(limits))),
             _ => None,
         };
         let (begin, item) = (0, std::ptr::null());

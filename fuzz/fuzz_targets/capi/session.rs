@@ -31,7 +31,7 @@ impl Drop for Session {
 
 impl Calls {
     pub(crate) fn call(&mut self, call: u8, input: &mut Input<'_>) {
-        if call % 16 == 0 {
+        if call.is_multiple_of(16) {
             return self.make(input);
         }
         let Some(session) = &self.session else { return };
@@ -104,7 +104,10 @@ impl Calls {
             (options.user, options.password) = (user.as_ptr().cast(), user.as_ptr().cast());
         }
         options.buffer_size = 1024;
-        let recorded = input.byte() & 1 != 0;
+        let third = input.byte();
+        let recorded = third & 1 != 0;
+        options.snapshot_items = c_int::from(third & 2);
+        options.lenient = c_int::from(third & 4);
         let handle = unsafe {
             match recorded {
                 true => redtail_session_new_recorded(
@@ -201,6 +204,9 @@ fn check(event: &redtail_event) {
     assert_eq!(is(status, Status::REDTAIL_OK), event.resumable != 0);
     if event.resumable != 0 {
         printed(&position).unwrap();
+    }
+    if let Some(item) = unsafe { event.item.as_ref() } {
+        crate::rdb::check(item);
     }
     unsafe {
         if let Some(attached) = event.attached.as_ref() {

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use redtail::{Backoff, Limits, OnGap, Options, Position, Start};
+use redtail::{Backoff, Checkpoint, Limits, OnGap, Options, Position, SnapshotForm, Start};
 
 const EXAMPLES: &str = "\
 Examples:
   redtail                                    a demonstration; needs no server
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
+  redtail snapshot localhost:6379            everything a server holds
   redtail decode appendonly.aof              the same from a file
+  redtail decode dump.rdb                    the keys of a snapshot
 
 `redtail help tail` says more about following a server.";
 
@@ -25,8 +27,8 @@ Examples:
     redtail tail redis://cdc@localhost --password-file pw --format json
   After the place where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
-  Into another server:
-    redtail tail old:6379 --format resp | redis-cli -h new --pipe
+  Everything, and every write after it, into another server:
+    redtail tail old:6379 --from snapshot --format resp | redis-cli -h new --pipe
 
 A user needs no more than
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
@@ -38,9 +40,34 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
+  redtail decode dump.rdb
+  redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
+  redtail decode --format resp dump.rdb | redis-cli -h new --pipe
   redtail decode appendonlydir/appendonly.aof.1.incr.aof
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
+
+With --elements the lines of a key are one `key_begin`; in order an `element`
+each (`value` of a string or list; `member` of a set; `member` and `score`;
+`field`, `value` and `expire_at_ms`; of an array `index` and `value`), of a
+stream `entry` (`id`, `fields`), `stream`, `group`, `pending`, `consumer`,
+`consumer_pending`, of a module's value `module`; at last one `key_end`, without
+which it is not whole. A string of more than 16 KiB stands in `piece` lines
+(`of`, `at`, `length`, `value`) before the line it belongs to, and there as
+{\"pieces\":LENGTH}.
+
+Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
+
+const SNAPSHOT_EXAMPLES: &str = "\
+Examples:
+  redtail snapshot localhost:6379
+  redtail snapshot localhost:6379 --format json | jq -r .key
+  redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+
+The server forks and sends everything, as to a new replica. What is written
+meanwhile is not in it: `redtail tail --from snapshot` prints it after the keys,
+without a gap, and so does `redtail tail --from POSITION` with the position that
+is said at the end.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -53,8 +80,8 @@ Possible values:
   and later, Valkey; older servers are asked with INFO)
 - now-without-fork: The same with INFO alone. Needs a backlog, and the
   database is unknown until a SELECT passes
-- snapshot:         After a snapshot of everything, for which the server
-  forks. This version reads over its data and prints the writes after it
+- snapshot:         With everything the server holds, key by key, then the
+  writes after it, no gap between. The server forks and sends it all
 - sync:             The same with the old SYNC, for servers that know no
   PSYNC; there is no position to resume from
 - POSITION:         After the place where an earlier run ended
@@ -73,7 +100,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Follow a server and print every write
     Tail(Tail),
-    /// Print the commands of a file: a recorded connection, a bare stream, or an append-only file
+    /// Print everything a server holds
+    Snapshot(Snapshot),
+    /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
     Decode(Decode),
 }
 
@@ -86,9 +115,27 @@ pub(crate) struct Tail {
     /// as REDTAIL_PASSWORD or REDISCLI_AUTH.
     pub(crate) target: String,
 
-    /// Where to start: now, now-without-fork, snapshot, sync, or a position
-    #[arg(long, value_name = "START", default_value = "now", value_parser = start, long_help = STARTS)]
-    pub(crate) from: Start,
+    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
+    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    pub(crate) from: Option<Start>,
+
+    /// Keep the position of what was printed in this file, and go on from it in the next run
+    ///
+    /// It is written when we attach (with --from snapshot: once the snapshot is whole), then each time only after the output before it
+    /// has been flushed (and synced, where it is a regular file), and replaced as a whole. After a crash at any moment nothing is missing
+    /// from what the runs print together; what came after the last save comes twice.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Save the position after so many commands
+    #[arg(long, value_name = "N", default_value_t = Checkpoint::COMMANDS, requires = "checkpoint",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint_commands: u64,
+
+    /// Save the position after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", requires = "checkpoint", value_parser = seconds,
+          allow_negative_numbers = true)]
+    pub(crate) checkpoint_interval: Duration,
 
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
     #[arg(long)]
@@ -122,6 +169,74 @@ pub(crate) struct Tail {
 
     #[command(flatten)]
     pub(crate) output: Output,
+
+    /// End behind the snapshot.
+    #[arg(skip)]
+    pub(crate) only_snapshot: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SNAPSHOT_EXAMPLES)]
+pub(crate) struct Snapshot {
+    /// host:port, redis://[user:password@]host[:port] or unix:PATH
+    ///
+    /// Everyone on this machine can see a password on a command line: better give it with --password-file, or in the environment
+    /// as REDTAIL_PASSWORD or REDISCLI_AUTH.
+    target: String,
+
+    /// The ACL user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// A file with the password (a newline at its end does not count)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// text: one line a key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// End after N keys
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Print what stands beside the keys too
+    #[arg(long)]
+    all: bool,
+
+    /// With --format json: print each element of a key on a line of its own, and long strings in pieces
+    ///
+    /// Memory then does not depend on how much a key holds. `redtail help decode` tells which lines there are.
+    #[arg(long)]
+    elements: bool,
+
+    /// Leave out strings longer than this, and say how long they are [default: 16777216]
+    #[arg(long, value_name = "BYTES")]
+    max_arg: Option<u64>,
+}
+
+impl Snapshot {
+    /// Following a server, but not beyond its snapshot.
+    pub(crate) fn as_tail(&self) -> Tail {
+        let Self { target, user, password_file, format, count, all, elements, max_arg } = self;
+        let (format, count, all, elements, max_arg) = (*format, *count, *all, *elements, *max_arg);
+        Tail {
+            target: target.clone(),
+            from: Some(Start::Snapshot),
+            checkpoint: None,
+            checkpoint_commands: Checkpoint::COMMANDS,
+            checkpoint_interval: Checkpoint::INTERVAL,
+            allow_probe: false,
+            on_gap: GapChoice::Stop,
+            ack: AckChoice::Observe,
+            user: user.clone(),
+            password_file: password_file.clone(),
+            reconnect: Some(Backoff::OFF),
+            heartbeat: None,
+            output: Output { format, count, until: None, all, elements, max_arg, assume_db: None },
+            only_snapshot: true,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -129,8 +244,8 @@ pub(crate) struct Tail {
 pub(crate) struct Decode {
     /// The file, or - for standard input
     ///
-    /// A connection recorded from the first byte after PSYNC or SYNC was sent, a bare stream of commands, or an append-only file
-    /// (without a binary preamble, in this version).
+    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), a connection recorded from the first byte
+    /// after PSYNC or SYNC was sent, or a bare stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -139,8 +254,14 @@ pub(crate) struct Decode {
     pub(crate) offset: Option<u64>,
 
     /// Take the input as RESP of any kind, and print one frame a line
-    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db"])]
+    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged"])]
     pub(crate) frames: bool,
+
+    /// Pass over what is broken inside a value of a snapshot, and say what and where
+    ///
+    /// Possible where the length of the broken part is known. Without it the first broken byte is the end.
+    #[arg(long)]
+    pub(crate) skip_damaged: bool,
 
     #[command(flatten)]
     pub(crate) output: Output,
@@ -149,11 +270,11 @@ pub(crate) struct Decode {
 /// What both verbs know about printing.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// text: one line a command; json: one object a line, for programs; resp: a stream that `redis-cli --pipe` loads
+    /// text: one line a command or key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
-    /// End after N printed commands, but not inside a transaction
+    /// End after N printed commands or keys, but not inside a transaction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
@@ -161,9 +282,15 @@ pub(crate) struct Output {
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print (and count) SELECT, PING and REPLCONF too, as they pass
+    /// Print (and count) SELECT, PING and REPLCONF too, as they pass; of a snapshot what stands beside the keys
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// With --format json: print each element of a key on a line of its own, and long strings in pieces
+    ///
+    /// Memory then does not depend on how much a key holds.
+    #[arg(long)]
+    pub(crate) elements: bool,
 
     /// Leave out arguments longer than this, and say how long they are [default: 16777216]
     #[arg(long, value_name = "BYTES")]
@@ -187,7 +314,7 @@ pub(crate) enum GapChoice {
     Stop,
     /// Go on with the writes from now on
     Continue,
-    /// Take a snapshot, then go on (this version reads over its data)
+    /// Print a snapshot, then go on with the writes after it
     Snapshot,
 }
 
@@ -195,7 +322,7 @@ pub(crate) enum GapChoice {
 pub(crate) enum AckChoice {
     /// Nothing that WAIT or FAILOVER would count on
     Observe,
-    /// What has been stored; needs a checkpoint, which this version does not have
+    /// What --checkpoint has saved: WAIT then means that it has been printed and written
     Applied,
 }
 
@@ -226,7 +353,7 @@ impl Output {
         // What is larger flows through in parts, so this is what bounds our memory.
         // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
         let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
-        Options { control: true, parts: Some(parts), limits, ..Options::default() }
+        Options { control: true, parts: Some(parts), snapshot: SnapshotForm::Items, limits, ..Options::default() }
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -238,6 +365,10 @@ impl Output {
             Self { format: Format::Resp, max_arg: Some(_), .. } => Err(
                 "--max-arg can't be used with --format resp: a command with an argument left out can't be loaded; remove --max-arg \
                  (values of any size pass in little memory)",
+            ),
+            Self { format: Format::Text | Format::Resp, elements: true, .. } => Err(
+                "--elements is for --format json only: text shortens long keys, and resp holds no whole key anyway; add --format json, \
+                 or remove --elements",
             ),
             Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
                 "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",
@@ -253,6 +384,7 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
             Some(Verb::Decode(decode)) => decode.check(),
             None => Ok(()),
         };
@@ -265,17 +397,20 @@ impl Arguments {
 
 impl Tail {
     fn check(&self) -> Result<(), &'static str> {
-        if self.ack == AckChoice::Applied {
+        if self.ack == AckChoice::Applied && self.checkpoint.is_none() {
             return Err(
-                "--ack applied needs a checkpoint that says what has been stored, and this version has none; use --ack observe",
+                "--ack applied acknowledges what a checkpoint has saved: add --checkpoint FILE, or use --ack observe",
             );
+        }
+        if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
+            return Err("--checkpoint needs positions, and --from sync has none; use another start");
         }
         self.output.check()
     }
 
     /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(words: impl Display) -> ! {
-        wrong_usage("tail", words)
+    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
+        wrong_usage(if self.only_snapshot { "snapshot" } else { "tail" }, words)
     }
 }
 
@@ -292,6 +427,7 @@ impl Verb {
     fn wrong_usage(&self, words: &str) -> ! {
         match self {
             Self::Tail(_) => wrong_usage("tail", words),
+            Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
         }
     }

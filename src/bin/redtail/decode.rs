@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use redtail::Event;
-use redtail::net::{FrameReader, ReadError, RecordingReader};
+use redtail::net::{FrameReader, ReadError, RecordingReader, SnapshotReader};
+use redtail::rdb::{Decoder, Item, RdbErrorKind};
+use redtail::{Byte, Event, Options, ProtocolError, SessionError, Stage};
 
 use crate::args::{Decode, Format};
 use crate::end::End;
@@ -20,52 +21,118 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     }
     let head = head(&mut input, &options.file)?;
     let whole = Cursor::new(head.clone()).chain(input);
-    let mut reader = match kind(&head) {
-        Kind::Recording => RecordingReader::with(whole, options.output.settings(), options.offset),
-        Kind::Commands => RecordingReader::commands(whole, options.output.settings(), options.offset.unwrap_or(0)),
+    let offset = options.offset.unwrap_or(0);
+    let target = options.file.display().to_string();
+    let mut output = Output::new(io::stdout().lock(), &options.output, target);
+    let mut end = End::new(&options.output);
+    let outcome = match kind(&head) {
+        Kind::Recording => {
+            let settings = Options { lenient: options.skip_damaged, ..options.output.settings() };
+            let mut reader = RecordingReader::with(whole, settings, options.offset);
+            print(&mut reader, &mut output, &mut end, options, None)
+        }
+        Kind::Commands => {
+            let mut reader = RecordingReader::commands(whole, options.output.settings(), offset);
+            print(&mut reader, &mut output, &mut end, options, Some(0))
+        }
+        Kind::Snapshot => snapshot(whole, &mut output, &mut end, options),
         Kind::Nothing => {
             notes::say("the input is empty: there are no commands in it");
-            return Ok(());
+            Ok(())
         }
-        Kind::Snapshot => {
-            return Err(Failure::Words(
-                "this is a snapshot, or an append-only file that begins with one: this version reads the commands of a stream only. \
-                 Files written with aof-use-rdb-preamble no, and the .incr.aof files beside a .base.rdb, hold commands"
-                    .into(),
-            ));
-        }
-        Kind::Unknown(byte) => {
-            return Err(Failure::Words(format!(
-                "a recording begins with '+', '-' or '$', a stream of commands with '*' or '#', and this with {byte}; \
-                 --frames prints RESP of any kind"
-            )));
-        }
+        Kind::Unknown(byte) => Err(Failure::Words(format!(
+            "a snapshot begins with REDIS or VALKEY, a recording with '+', '-' or '$', a stream of commands with '*' or '#', and this \
+             with {byte}; --frames prints RESP of any kind"
+        ))),
     };
-    let target = options.file.display().to_string();
-    let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
-    let outcome = print(&mut reader, &mut output, options, &target);
     failure::first(outcome, output.finish())
 }
 
-fn print<R: Read, W: Write>(
-    reader: &mut RecordingReader<R>,
+/// A snapshot, and the commands behind it if it is the front of an append-only file.
+fn snapshot<W: Write>(
+    input: impl Read,
     output: &mut Output<W>,
+    end: &mut End,
     options: &Decode,
-    target: &str,
 ) -> Result<(), Failure> {
-    let mut end = End::new(&options.output);
+    let decoder = if options.skip_damaged { Decoder::new().skip_damaged() } else { Decoder::new() };
+    let mut reader = SnapshotReader::with(input, decoder);
+    if !keys(&mut reader, output, end)? {
+        return Ok(());
+    }
+    let at = reader.offset();
+    output.snapshot_end(at)?;
+    let mut rest = reader.into_rest();
+    let head = head(&mut rest, &options.file)?;
+    let rest = Cursor::new(head.clone()).chain(rest);
+    match kind(&head) {
+        Kind::Nothing => Ok(()),
+        Kind::Commands => {
+            let before = options.offset.unwrap_or(at);
+            let mut reader = RecordingReader::commands(rest, options.output.settings(), before);
+            print(&mut reader, output, end, options, Some(at))
+        }
+        _ => Err(Failure::Words(format!(
+            "the snapshot ends at byte {at}, and what follows are no commands of an append-only file: expected '*' or '#', found {}",
+            Byte(head.iter().copied().find(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or_default())
+        ))),
+    }
+}
+
+/// Prints what is in a snapshot. Tells whether it was read to its end.
+fn keys<R: Read, W: Write>(
+    reader: &mut SnapshotReader<R>,
+    output: &mut Output<W>,
+    end: &mut End,
+) -> Result<bool, Failure> {
     loop {
         if reader.is_drained() {
             output.flush()?;
         }
-        let Some(event) = reader.next()? else { break };
+        let Some(item) = reader.next()? else { return Ok(true) };
+        output.item(&item)?;
+        notes::item(&item);
+        let is_key_end = matches!(item, Item::KeyEnd);
+        if is_key_end && end.after_key(reader.offset()) {
+            output.enough();
+            return Ok(false);
+        }
+    }
+}
+
+/// `stream`: where in the input it begins, if its offsets are told by nothing else.
+fn print<R: Read, W: Write>(
+    reader: &mut RecordingReader<R>,
+    output: &mut Output<W>,
+    end: &mut End,
+    options: &Decode,
+    stream: Option<u64>,
+) -> Result<(), Failure> {
+    let target = options.file.display().to_string();
+    loop {
+        if reader.is_drained() {
+            output.flush()?;
+        }
+        let event = match reader.next() {
+            Ok(Some(event)) => event,
+            Ok(None) => break,
+            Err(ReadError::Session(error)) => return Err(broken(&error, options, stream)),
+            Err(ReadError::Truncated { what, start, end, missing }) => {
+                // A snapshot may stand before what this reader has seen.
+                let before = stream.unwrap_or(0);
+                let (start, end) = (start + before, end + before);
+                return Err(ReadError::Truncated { what, start, end, missing }.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         // The end of a file is no lost link.
         if matches!(event, Event::Disconnected(_)) {
             continue;
         }
         output.event(&event)?;
-        notes::event(&event, options.output.format, target);
+        notes::event(&event, options.output.format, &target);
         if end.after(&event) {
+            output.enough();
             return Ok(());
         }
     }
@@ -75,6 +142,23 @@ fn print<R: Read, W: Write>(
             "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
         ))),
     }
+}
+
+/// Where in the file a stream breaks the protocol: its offsets may be those of a file, of a recording, or given by the user.
+fn broken(error: &SessionError, options: &Decode, stream: Option<u64>) -> Failure {
+    let SessionError::Protocol { stage: Stage::Stream, source: ProtocolError { kind, offset } } = error else {
+        return Failure::Words(error.to_string());
+    };
+    Failure::Words(match (stream, options.offset) {
+        (Some(start), given) => {
+            let byte = start + offset.saturating_sub(given.unwrap_or(start));
+            match given {
+                Some(_) => format!("{kind}, at byte {byte} of the input (offset {offset})"),
+                None => format!("{kind}, at byte {byte} of the input"),
+            }
+        }
+        (None, _) => format!("in the stream of the recording: {kind}, at offset {offset}"),
+    })
 }
 
 fn frames(input: Box<dyn Read>, options: &Decode) -> Result<(), Failure> {
@@ -167,6 +251,24 @@ fn unreadable(file: &Path, error: &io::Error) -> Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        Self::Words(error.to_string())
+        match error {
+            ReadError::Snapshot(error) => Self::Words(format!("{error}{}", hint(&error.kind))),
+            error => Self::Words(error.to_string()),
+        }
+    }
+}
+
+/// What to do about a snapshot that can't be read.
+fn hint(kind: &RdbErrorKind) -> &'static str {
+    match kind {
+        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => failure::unknown(kind),
+        RdbErrorKind::Checksum { .. } => {
+            "; what was printed may be wrong: the file was damaged after the server wrote it"
+        }
+        RdbErrorKind::Truncated(_) => {
+            "; what was printed is not all: the copy of the file, or the writing of it, did not come to its end"
+        }
+        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
+        _ => "; --skip-damaged passes over broken values where it can",
     }
 }

@@ -1,6 +1,7 @@
 //! When to end by ourselves: `--count` and `--until`.
 
 use redtail::Event;
+use redtail::rdb::Item;
 
 use crate::args;
 
@@ -38,6 +39,11 @@ impl End {
                 (self.open, self.before) = (Some(multi.offset), self.printed);
                 return false;
             }
+            Event::SnapshotItem(Item::KeyEnd) => {
+                self.printed += 1;
+                return self.count.is_some_and(|count| self.printed >= count);
+            }
+            Event::SnapshotEnd(end) => end.offset,
             Event::Exec(exec) => {
                 self.open = None;
                 exec.offset
@@ -53,6 +59,12 @@ impl End {
         self.open.is_none()
             && (self.count.is_some_and(|count| self.printed >= count)
                 || self.until.is_some_and(|until| offset >= until))
+    }
+
+    /// Takes note of a key of a snapshot, likewise; `offset` is where in the snapshot it ends.
+    pub(crate) fn after_key(&mut self, offset: u64) -> bool {
+        self.printed += 1;
+        self.count.is_some_and(|count| self.printed >= count) || self.until.is_some_and(|until| offset >= until)
     }
 
     /// The offset of the MULTI whose EXEC has not come.

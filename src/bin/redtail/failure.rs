@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
+use redtail::rdb::RdbErrorKind;
 use redtail::{Error, SessionError, Stage, Why};
 
 use crate::notes;
@@ -81,11 +82,22 @@ impl Display for Hinted<'_> {
                 ": what answers there does not speak the protocol of Redis and Valkey; check host and port"
             }
             SessionError::Lost { why: Why::Silence(_), .. } => "; check that a Redis or Valkey server listens there",
+            SessionError::Snapshot(error) => unknown(&error.kind),
             SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
             SessionError::InfoNeeded => ": that is --from now",
             SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
             _ => "",
         })
+    }
+}
+
+/// What to do about what is not known in a snapshot.
+pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
+    match kind {
+        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
+            "; it may come from a server that is newer than this version of redtail"
+        }
+        _ => "",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command-line tool.
 
+mod alive;
 mod args;
+mod checkpoint;
 mod decode;
 mod demo;
 mod end;
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
         Some(Verb::Tail(options)) => tail::run(&options),
+        Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
     };
     match outcome {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use redtail::rdb::Item;
 use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
@@ -20,13 +21,14 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
             "{forking}; that can take its repl-diskless-sync-delay (5 s), and what is written before it is done is not shown"
         )),
         Event::Forking(forking) => say(forking),
+        Event::SnapshotItem(item) => self::item(item),
         Event::Gap(gap) => say(format_args!("history lost: {gap}")),
         // Without another try it is the end, which has words of its own.
         Event::Disconnected(lost) if lost.retry_in_ms.is_some() => say(lost),
         Event::Attached(attached) if !json => say(Words { attached, target }),
         Event::SnapshotBegin(begin) => match begin.length {
-            Some(length) => say(format_args!("a snapshot of {length} bytes begins; this version reads over its data")),
-            None => say("a snapshot begins; this version reads over its data"),
+            Some(length) => say(format_args!("a snapshot of {length} bytes begins")),
+            None => say("a snapshot begins"),
         },
         Event::SnapshotEnd(end) if !json => {
             say(format_args!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes));
@@ -36,6 +38,13 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
             None => say("no position yet"),
         },
         _ => {}
+    }
+}
+
+/// Says what was passed over in a snapshot.
+pub(crate) fn item(item: &Item<'_>) {
+    if let Item::Skipped { error, bytes } = item {
+        say(format_args!("passed over a value of {bytes} bytes, or what was left of it: {error}"));
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Event, Follower, Handle, Idle, Position};
+use redtail::{Event, Follower, Handle, Idle, Position, Start};
 
+use crate::alive::{self, while_printing};
 use crate::args::{self, Format, Tail};
+use crate::checkpoint::{self, Keeper};
 use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::notes;
@@ -18,21 +20,29 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::read(&options.target)
         .map_err(|words| format!("TARGET: {words}"))
         .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
-        .unwrap_or_else(|words| Tail::wrong_usage(words));
+        .unwrap_or_else(|words| options.wrong_usage(words));
     let target = address.target.to_string();
     stop_on_signals()?;
-    let mut follower = connect(options, address)?;
+    let (mut keeper, start) = checkpoint::open(options, &target)?;
+    let mut follower = connect(options, start, address)?;
     let _ = HANDLE.set(follower.handle());
+    alive::watch(follower.handle());
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
     let mut place = Place::default();
-    let outcome = follow(&mut follower, &mut output, options, &target, &mut place);
-    let finished = output.finish();
+    let outcome = follow(&mut follower, &mut output, keeper.as_mut(), options, &target, &mut place);
+    let mut finished = while_printing(|| output.finish());
     if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
         return Ok(());
     }
     let lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
     let failed = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
+    if let Some(keeper) = keeper.as_mut().filter(|_| !lost && !failed(&outcome) && finished.is_ok()) {
+        finished = keeper.save(place.printed, &mut output).map(drop);
+    }
     match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
+        Some(position) if keeper.is_some() && finished.is_ok() && !lost => {
+            notes::say(format_args!("the checkpoint says where to go on: {position}"));
+        }
         Some(position) if !lost => {
             if options.output.format == Format::Resp {
                 notes::say("if the reader of this output was cut off, it has loaded less than what this counts:");
@@ -54,6 +64,7 @@ struct Place {
 fn follow(
     follower: &mut Follower,
     output: &mut Output<StdoutLock<'_>>,
+    mut keeper: Option<&mut Keeper>,
     options: &Tail,
     target: &str,
     place: &mut Place,
@@ -63,11 +74,17 @@ fn follow(
     loop {
         place.printed = follower.position();
         if follower.is_drained() {
-            output.flush()?;
+            while_printing(|| output.flush())?;
             place.written = place.printed;
         }
-        let next = match &heartbeat {
-            Some(heartbeat) => follower.next_timeout(heartbeat.left())?,
+        if let Some(keeper) = keeper.as_mut().filter(|keeper| keeper.is_due()) {
+            let saved = while_printing(|| keeper.save(place.printed, output))?;
+            place.written = place.printed;
+            keeper.acknowledge(follower, saved);
+        }
+        let patience = keeper.as_ref().and_then(|keeper| keeper.patience(place.printed));
+        let next = match patience.into_iter().chain(heartbeat.as_ref().map(Heartbeat::left)).min() {
+            Some(patience) => follower.next_timeout(patience)?,
             None => follower.next()?,
         };
         let Some(event) = next else {
@@ -78,9 +95,20 @@ fn follow(
                 }
             };
         };
-        output.event(&event)?;
+        if matches!(event, Event::Idle(_)) && !heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.left().is_zero()) {
+            // Time to save, not to speak.
+            continue;
+        }
+        while_printing(|| {
+            if let Some(keeper) = &mut keeper {
+                keeper.before(&event, output)?;
+                keeper.printed(&event);
+            }
+            output.event(&event)
+        })?;
         notes::event(&event, options.output.format, target);
-        if end.after(&event) {
+        if end.after(&event) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+            output.enough();
             place.printed = follower.position();
             return Ok(());
         }
@@ -123,11 +151,12 @@ impl Heartbeat {
     }
 }
 
-fn connect(options: &Tail, address: Address) -> Result<Follower, Failure> {
+fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
     let Address { target, login } = address;
     let mut builder = Follower::builder(target.to_string())
         .options(options.output.settings())
-        .start(options.from)
+        .start(start)
+        .ack(options.ack.into())
         .on_gap(options.on_gap.into())
         .allow_probe(options.allow_probe)
         .login(move || login.read());

@@ -120,7 +120,7 @@ impl Stream {
     pub(super) fn look(&mut self, unread: &[u8], shown: usize) -> Result<(usize, Looked), ProtocolError> {
         let poll = self.parser.poll(unread)?;
         let used = poll.used();
-        let before = self.offset;
+        let before = self.offset + self.pass(&poll);
         self.offset += used as u64;
         let (kind, length) = match poll {
             PartsPoll::Incomplete { needed, .. } => {
@@ -172,6 +172,17 @@ impl Stream {
             _ => Event::Command(command),
         };
         Some((length, event))
+    }
+
+    /// The bytes before a command that carry none. The stream can be resumed after them as after any command, whether they come with
+    /// the command or alone.
+    #[inline]
+    fn pass(&mut self, poll: &PartsPoll) -> u64 {
+        let (PartsPoll::Command { skipped, .. } | PartsPoll::Begin { skipped, .. }) = *poll else { return 0 };
+        if skipped > 0 && self.tx.is_none() {
+            self.resumable = (self.offset + skipped as u64, self.db);
+        }
+        skipped as u64
     }
 
     /// What a whole command means for the stream itself.

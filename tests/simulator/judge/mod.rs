@@ -19,7 +19,7 @@ use redtail::{
 use self::ends::{Ending, Then};
 use self::sends::Handshake;
 use self::stream::Cursor;
-use crate::log::{Log, What};
+use crate::log::Log;
 use crate::primary::{LAST_FORK_US, Told, USED_MEMORY};
 use crate::snapshot::Fact;
 use crate::tally::{Fault, Sight, Tally};
@@ -365,7 +365,7 @@ impl Judge {
             return Err(format!("this has no effect: {ending:?}"));
         }
         self.stream_drained(log, at_least)?;
-        self.forgive_newlines(session.position(), log);
+        self.heartbeat(session.heartbeat())?;
         ensure!(
             session.position() == self.resume,
             "position() is {:?}, and should be {:?}",
@@ -373,21 +373,6 @@ impl Judge {
             self.resume
         );
         Ok(())
-    }
-
-    /// Newlines and empty commands before a transaction may be counted with it: nothing is told again for that.
-    fn forgive_newlines(&mut self, told: Option<Position>, log: &Log) {
-        let shift = self.link.stream.as_ref().map_or(0, |cursor| cursor.shift);
-        if let (Some(told), Some(own)) = (told, self.resume)
-            && self.is_attached()
-            && told.offset < own.offset
-            && (Position { offset: own.offset, ..told }) == own
-        {
-            let between = log.units[log.after(told.offset + shift)..log.after(own.offset + shift)].iter();
-            if between.into_iter().all(|unit| unit.what == What::Nothing && unit.start >= told.offset + shift) {
-                self.resume = Some(told);
-            }
-        }
     }
 
     /// The most bytes that may be kept unread, or asked for.

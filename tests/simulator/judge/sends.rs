@@ -1,5 +1,6 @@
 //! What may be sent, and what must be: one question at a time and in order, then acknowledgements that tell the truth.
 
+use redtail::replication::Heartbeat;
 use redtail::{Ack, ForkReason, OnGap, Options, Position, Start};
 
 use super::{Check, Judge, Place, Request, ensure};
@@ -113,12 +114,7 @@ impl Judge {
         };
         let value: u64 = offset.parse().map_err(|_| format!("an acknowledgement of {offset}"))?;
         let here = cursor.link_place(self.consumed);
-        let by_choice = |at: u64| match self.options.ack {
-            Ack::Observe => 0,
-            Ack::Received => at,
-            Ack::Applied => self.committed.min(at),
-        };
-        let mut right = cursor.asked.iter().copied().chain([here]).map(by_choice);
+        let mut right = cursor.asked.iter().copied().chain([here]).map(|at| self.by_choice(at));
         ensure!(right.any(|right| right == value), "{value} acknowledged at {here}, asked at {:?}", cursor.asked);
         ensure!(value >= self.link.handshake.last_ack, "{value} acknowledged after {}", self.link.handshake.last_ack);
         tally.sight(match self.options.ack {
@@ -132,6 +128,26 @@ impl Judge {
             self.link.handshake.last_beat = now;
         }
         self.beat(now)
+    }
+
+    /// What another thread would be told to send in our place.
+    pub(super) fn heartbeat(&self, told: Option<Heartbeat>) -> Check {
+        let begun = self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered);
+        let expected = match self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed) {
+            Some(cursor) => Some(Heartbeat::Ack(self.by_choice(cursor.link_place(self.consumed)))),
+            None => begun.then_some(Heartbeat::Newline),
+        };
+        ensure!(told == expected, "heartbeat() is {told:?}, and should be {expected:?}");
+        Ok(())
+    }
+
+    /// What an acknowledgement tells at this offset.
+    fn by_choice(&self, at: u64) -> u64 {
+        match self.options.ack {
+            Ack::Observe => 0,
+            Ack::Received => at,
+            Ack::Applied => self.committed.min(at),
+        }
     }
 
     fn asks(&mut self, words: &[&str]) -> Check {

@@ -174,7 +174,9 @@ impl Walk<'_> {
         }
         match argument {
             Argument::Whole(bytes) => write!(self.line, "{name} {}", Quoted(bytes)),
-            Argument::Omitted(length) => write!(self.line, "{name} (omitted {length} bytes)"),
+            Argument::Omitted(length) | Argument::Pieces(length) => {
+                write!(self.line, "{name} (omitted {length} bytes)")
+            }
         }
     }
 }

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
+use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Attached, Event, ReplicationId, Role, StreamCommand, StreamPart};
 use serde_json::Value;
 
+use super::keys::{Elements, JsonKeys};
 use super::{Argument, Gather};
+use crate::args;
 
 pub(super) struct Json {
     all: bool,
@@ -19,6 +22,14 @@ pub(super) struct Json {
     gather: Gather,
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
+    keys: Keys,
+    /// Keys of the snapshot that have been printed.
+    count: u64,
+}
+
+enum Keys {
+    Lines(JsonKeys),
+    Elements(Elements),
 }
 
 /// Where a command stands.
@@ -31,8 +42,40 @@ struct Place {
 }
 
 impl Json {
-    pub(super) fn new(all: bool, max_arg: u64, target: String) -> Self {
-        Self { all, max_arg, target, line: Vec::new(), gather: Gather::new(max_arg), open: None }
+    pub(super) fn new(options: &args::Output, target: String) -> Self {
+        let (all, max_arg) = (options.all, options.max_arg());
+        let keys = match options.elements {
+            true => Keys::Elements(Elements::new(all, options.max_arg)),
+            false => Keys::Lines(JsonKeys::new(all, max_arg)),
+        };
+        Self { all, max_arg, target, line: Vec::new(), gather: Gather::new(max_arg), open: None, keys, count: 0 }
+    }
+
+    pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
+        match item {
+            Item::Start(_) => self.count = 0,
+            Item::KeyEnd => self.count += 1,
+            _ => {}
+        }
+        match &mut self.keys {
+            Keys::Lines(keys) => keys.item(item, out),
+            Keys::Elements(keys) => keys.item(item, out),
+        }
+    }
+
+    pub(super) fn snapshot_end(&mut self, bytes: u64, out: &mut impl Write) -> io::Result<()> {
+        let fields =
+            [("bytes", bytes.into()), ("offset", Value::Null), ("db", Value::Null), ("keys", self.count.into())];
+        object("snapshot", &fields, out)
+    }
+
+    /// Ends the line that is open, and says that all of the snapshot before it is void too.
+    pub(super) fn snapshot_broken(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match &mut self.keys {
+            Keys::Lines(keys) => keys.abandon(out)?,
+            Keys::Elements(keys) => keys.abandon(out)?,
+        }
+        object("void", &[("of", "snapshot".into()), ("keys", self.count.into())], out)
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -53,7 +96,12 @@ impl Json {
                 object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
             }
             Event::SnapshotEnd(end) => {
-                let fields = [("bytes", end.bytes.into()), ("offset", end.offset.into()), ("db", end.db.into())];
+                let fields = [
+                    ("bytes", end.bytes.into()),
+                    ("offset", end.offset.into()),
+                    ("db", end.db.into()),
+                    ("keys", self.count.into()),
+                ];
                 object("snapshot", &fields, out)
             }
             Event::Gap(gap) => {
@@ -196,6 +244,7 @@ pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io
     match argument {
         Argument::Whole(bytes) => push_bytes(line, bytes),
         Argument::Omitted(length) => write!(line, "{{\"omitted\":{length}}}"),
+        Argument::Pieces(length) => write!(line, "{{\"pieces\":{length}}}"),
     }
 }
 

@@ -2,17 +2,20 @@
 
 pub(crate) mod frame;
 mod json;
+mod keys;
 mod resp;
 mod text;
 
 use std::io::{self, BufWriter, Write};
 
 use redtail::Event;
+use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
 
 use crate::args;
 use crate::failure::Failure;
 use json::Json;
+use keys::SharedNames;
 use resp::Resp;
 use text::Text;
 
@@ -23,6 +26,9 @@ const BUFFER: usize = 64 << 10;
 pub(crate) struct Output<W: Write> {
     out: BufWriter<W>,
     format: Format,
+    names: SharedNames,
+    /// A snapshot has begun and is not at its end.
+    in_snapshot: bool,
 }
 
 enum Format {
@@ -35,19 +41,62 @@ impl<W: Write> Output<W> {
     /// `target`: where the events come from, for JSON.
     pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
         let format = match options.format {
-            args::Format::Text => Format::Text(Text::new(options.all, options.max_arg())),
-            args::Format::Json => Format::Json(Json::new(options.all, options.max_arg(), target)),
+            args::Format::Text => Format::Text(Text::new(options)),
+            args::Format::Json => Format::Json(Json::new(options, target)),
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };
-        Self { out: BufWriter::with_capacity(BUFFER, to), format }
+        Self { out: BufWriter::with_capacity(BUFFER, to), format, names: SharedNames::default(), in_snapshot: false }
     }
 
     /// Prints an event, or leaves it out where the format has no place for it.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        match event {
+            Event::SnapshotBegin(_) => self.in_snapshot = true,
+            Event::SnapshotItem(item) => return self.item(item),
+            Event::SnapshotEnd(_) => self.in_snapshot = false,
+            Event::Disconnected(_) => self.snapshot_broken()?,
+            _ => {}
+        }
         match &mut self.format {
             Format::Text(text) => Ok(text.event(event, &mut self.out)?),
             Format::Json(json) => Ok(json.event(event, &mut self.out)?),
             Format::Resp(resp) => resp.event(event, &mut self.out),
+        }
+    }
+
+    /// Prints what stands in a snapshot.
+    pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
+        self.in_snapshot = true;
+        if let Some(name) = self.names.before(item) {
+            let name = RdbText { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
+            self.format.item(&Item::Text(name), &mut self.out)?;
+        }
+        self.format.item(item, &mut self.out)
+    }
+
+    /// The snapshot of a file is whole; it took so many bytes.
+    pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
+        self.in_snapshot = false;
+        match &mut self.format {
+            Format::Json(json) => json.snapshot_end(bytes, &mut self.out),
+            Format::Text(_) | Format::Resp(_) => Ok(()),
+        }
+    }
+
+    /// All was printed that was asked for, be it in the middle of a snapshot.
+    pub(crate) fn enough(&mut self) {
+        self.in_snapshot = false;
+    }
+
+    /// A snapshot breaks off: what was printed of it is void.
+    fn snapshot_broken(&mut self) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.in_snapshot) {
+            return Ok(());
+        }
+        match &mut self.format {
+            Format::Text(_) => Ok(()),
+            Format::Json(json) => Ok(json.snapshot_broken(&mut self.out)?),
+            Format::Resp(resp) => resp.snapshot_broken(&mut self.out),
         }
     }
 
@@ -58,12 +107,28 @@ impl<W: Write> Output<W> {
 
     /// Closes what was left open, and flushes.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        let broken = self.snapshot_broken();
+        let finished = self.finish_stream();
+        broken.and(finished).and(Ok(self.out.flush()?))
+    }
+
+    fn finish_stream(&mut self) -> Result<(), Failure> {
         match &mut self.format {
             Format::Text(_) => {}
             Format::Json(json) => json.finish(&mut self.out)?,
             Format::Resp(resp) => resp.finish(&mut self.out)?,
         }
-        Ok(self.out.flush()?)
+        Ok(())
+    }
+}
+
+impl Format {
+    fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.item(item, out)?),
+            Self::Json(json) => Ok(json.item(item, out)?),
+            Self::Resp(resp) => resp.item(item, out),
+        }
     }
 }
 
@@ -73,6 +138,8 @@ enum Argument<'a> {
     Whole(&'a [u8]),
     /// Longer than `--max-arg`; its length.
     Omitted(u64),
+    /// So many bytes, which have been printed in pieces.
+    Pieces(u64),
 }
 
 impl<'a> Argument<'a> {

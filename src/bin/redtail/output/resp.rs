@@ -5,9 +5,11 @@
 
 use std::io::{self, Write};
 
+use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Attached, Event, Method, ReplicationId, StreamCommand, StreamPart};
 
+use super::keys::RespKeys;
 use crate::failure::Failure;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -16,7 +18,7 @@ pub(super) struct Resp {
     /// The database of commands whose own is unknown.
     assumed: Option<u32>,
     /// The database that the output has selected.
-    selected: Option<u32>,
+    selected: Option<u64>,
     /// A MULTI not yet written: a SELECT may have to stand before it.
     multi: Vec<u8>,
     /// The output stands inside a transaction.
@@ -32,6 +34,7 @@ pub(super) struct Resp {
     /// The break lies inside a command.
     torn: bool,
     replid: Option<ReplicationId>,
+    keys: RespKeys,
 }
 
 impl Resp {
@@ -47,7 +50,16 @@ impl Resp {
             again: 0,
             torn: false,
             replid: None,
+            keys: RespKeys::new(),
         }
+    }
+
+    pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        self.keys.item(item, &mut self.selected, out)
+    }
+
+    pub(super) fn snapshot_broken(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        self.keys.abandon(out)
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> Result<(), Failure> {
@@ -128,7 +140,7 @@ impl Resp {
     fn select(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
         self.write_multi(out)?;
         if self.again == 0 {
-            self.selected = command.db;
+            self.selected = command.db.map(u64::from);
         }
         self.forward(command.raw(), out)?;
         self.at_end(command.tx.is_some());
@@ -159,9 +171,8 @@ impl Resp {
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
-            if self.selected != Some(db) {
+            if self.selected.replace(db.into()) != Some(db.into()) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
-                self.selected = Some(db);
             }
         }
         self.write_multi(out)?;

@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 
+use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
 use redtail::{Database, Event, StreamCommand, StreamPart};
 
+use super::keys::TextKeys;
 use super::{Argument, Gather};
+use crate::args;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
 /// counted instead.
@@ -17,11 +20,19 @@ pub(super) struct Text {
     line: Vec<u8>,
     gather: Gather,
     left_out: u64,
+    keys: TextKeys,
 }
 
 impl Text {
-    pub(super) fn new(all: bool, max_arg: u64) -> Self {
-        Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0 }
+    pub(super) fn new(options: &args::Output) -> Self {
+        let (all, max_arg) = (options.all, options.max_arg());
+        // Of a long string in a snapshot no more than the beginning is shown anyway.
+        let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
+        Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0, keys }
+    }
+
+    pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
+        self.keys.item(item, out)
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -70,6 +81,6 @@ impl Text {
 fn push(line: &mut Vec<u8>, argument: Argument<'_>) -> io::Result<()> {
     match argument {
         Argument::Whole(bytes) => write!(line, " {}", Quoted(bytes)),
-        Argument::Omitted(length) => write!(line, " (omitted {length} bytes)"),
+        Argument::Omitted(length) | Argument::Pieces(length) => write!(line, " (omitted {length} bytes)"),
     }
 }

@@ -1,0 +1,132 @@
+//! Consumer groups of a stream, as commands that make them again.
+
+use std::io::{self, Write};
+
+use redtail::rdb::{StreamId, StreamState};
+
+use super::command::write;
+use super::resp::{Loss, Losses};
+
+/// The group that is being read. Its pending entries come before it is told whose they are, so they are held: 32 bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    state: Option<StreamState>,
+    /// The first and the last entry of the stream.
+    entries: Option<(StreamId, StreamId)>,
+    name: Vec<u8>,
+    consumer: Vec<u8>,
+    pending: Vec<Pending>,
+    /// Its name has come: it can be made again.
+    is_known: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    id: StreamId,
+    delivered_at_ms: i64,
+    deliveries: u64,
+}
+
+impl Groups {
+    pub(super) fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn entry(&mut self, id: StreamId) {
+        self.entries = Some(self.entries.map_or((id, id), |(first, _)| (first, id)));
+    }
+
+    /// All entries have been written; makes the stream's own counts what they were.
+    pub(super) fn state(&mut self, key: &[u8], state: StreamState, out: &mut impl Write) -> io::Result<()> {
+        self.state = Some(state);
+        if self.entries.is_none() {
+            // The servers' own way to make a stream without entries.
+            write(out, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"])?;
+        }
+        let last = state.last.to_string();
+        match (state.added, state.max_deleted) {
+            (Some(added), Some(deleted)) => {
+                let (added, deleted) = (added.to_string(), deleted.to_string());
+                let counts: [&[u8]; 4] = [b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()];
+                write(out, &[&[b"XSETID", key, last.as_bytes()][..], &counts].concat())
+            }
+            _ => write(out, &[b"XSETID", key, last.as_bytes()]),
+        }
+    }
+
+    pub(super) fn name(&mut self, name: &[u8]) {
+        name.clone_into(&mut self.name);
+        self.is_known = true;
+    }
+
+    pub(super) fn group(
+        &mut self,
+        key: &[u8],
+        last: StreamId,
+        read: Option<u64>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        self.pending = Vec::new();
+        if !self.is_known {
+            return Ok(());
+        }
+        let last = last.to_string();
+        let create: [&[u8]; 5] = [b"XGROUP", b"CREATE", key, &self.name, last.as_bytes()];
+        match read {
+            Some(read) => write(out, &[&create[..], &[b"ENTRIESREAD", read.to_string().as_bytes()]].concat()),
+            None => write(out, &create),
+        }
+    }
+
+    pub(super) fn pending(&mut self, id: StreamId, delivered_at_ms: i64, deliveries: u64, losses: &mut Losses) {
+        // Since 7.0 servers claim only what is in the stream.
+        let checked = self.state.is_some_and(|state| state.added.is_some());
+        let (is_gone, may_be_gone) = match (self.entries, self.state) {
+            (None, _) => (true, true),
+            (Some((first, last)), state) => {
+                let deleted = state.and_then(|state| state.max_deleted).unwrap_or_default();
+                (id < first || id > last, id <= deleted)
+            }
+        };
+        if checked && is_gone {
+            losses.say(Loss::PendingOfDeleted);
+        } else if checked && may_be_gone {
+            losses.say(Loss::PendingOfDeletedPerhaps);
+        }
+        self.pending.push(Pending { id, delivered_at_ms, deliveries });
+    }
+
+    /// The pending entries are all there.
+    pub(super) fn consumers(&mut self) {
+        // They stand in order, unless somebody wrote the snapshot by hand.
+        self.pending.sort_by_key(|pending| pending.id);
+        self.consumer.clear();
+    }
+
+    pub(super) fn consumer_name(&mut self, name: &[u8]) {
+        name.clone_into(&mut self.consumer);
+    }
+
+    pub(super) fn consumer(&mut self, key: &[u8], out: &mut impl Write) -> io::Result<()> {
+        match self.is_known {
+            true => write(out, &[b"XGROUP", b"CREATECONSUMER", key, &self.name, &self.consumer]),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn consumer_pending(&mut self, key: &[u8], id: StreamId, out: &mut impl Write) -> io::Result<()> {
+        let found = self.pending.binary_search_by_key(&id, |pending| pending.id);
+        let Some(pending) = found.ok().and_then(|at| self.pending.get(at)).filter(|_| self.is_known) else {
+            return Ok(());
+        };
+        let (id, at, times) = (id.to_string(), pending.delivered_at_ms.to_string(), pending.deliveries.to_string());
+        let claim: [&[u8]; 6] = [b"XCLAIM", key, &self.name, &self.consumer, b"0", id.as_bytes()];
+        let how: [&[u8]; 6] = [b"TIME", at.as_bytes(), b"RETRYCOUNT", times.as_bytes(), b"JUSTID", b"FORCE"];
+        write(out, &[claim, how].concat())
+    }
+
+    /// A name or the whole rest was damaged.
+    pub(super) fn damaged(&mut self) {
+        self.is_known = false;
+    }
+}

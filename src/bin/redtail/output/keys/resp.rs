@@ -1,0 +1,415 @@
+//! Commands that make the keys of a snapshot again in an empty server.
+
+use std::io::{self, Write};
+
+use redtail::rdb::{Crc64, Format, Item, Magic, Role, Text, Type, WHOLE_TEXT};
+
+use super::command::{Batch, Command, GiveUp, SHORT, append, write};
+use super::groups::Groups;
+use super::object::Number;
+use super::{Facts, Held};
+use crate::failure::Failure;
+use crate::notes;
+use crate::output::Argument;
+
+/// The longest value of a module that is held: its length is not known before its end, and RESTORE wants it first.
+const MODULE: usize = 16 << 20;
+
+/// The number of a module's value in a snapshot, which RESTORE wants in front of it.
+const MODULE_TYPE: u8 = 7;
+
+pub(in crate::output) struct Keys {
+    format: Option<Format>,
+    database: u64,
+    key: Option<Facts>,
+    name: Vec<u8>,
+    command: Command,
+    batch: Batch,
+    /// What follows the batch: expiries of its fields.
+    after: Vec<u8>,
+    held: Held,
+    /// The field or member that waits for what belongs to it.
+    first: Option<Vec<u8>>,
+    groups: Groups,
+    /// A module's value. `None`: it is too long.
+    raw: Option<Vec<u8>>,
+    /// The auxiliary field whose value comes is the code of a script.
+    is_script: bool,
+    losses: Losses,
+}
+
+impl Keys {
+    pub(in crate::output) fn new() -> Self {
+        Self {
+            format: None,
+            database: 0,
+            key: None,
+            name: Vec::new(),
+            command: Command::default(),
+            batch: Batch::default(),
+            after: Vec::new(),
+            held: Held::new(u64::MAX),
+            first: None,
+            groups: Groups::default(),
+            raw: None,
+            is_script: false,
+            losses: Losses::default(),
+        }
+    }
+
+    /// `selected`: the database that the output has selected.
+    pub(in crate::output) fn item(
+        &mut self,
+        item: &Item<'_>,
+        selected: &mut Option<u64>,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        match *item {
+            Item::Start(format) => {
+                if self.format.replace(format).is_some() {
+                    empty(format, out)?;
+                }
+            }
+            Item::Text(text) => self.text(&text, selected, out)?,
+            Item::Key(key) => {
+                self.key = Some((&key).into());
+                self.first = None;
+                self.name.clear();
+                self.name.shrink_to(SHORT);
+                self.text(&key.name, selected, out)?;
+            }
+            Item::Database(database) => self.database = database,
+            Item::Command { argc } => {
+                select(self.database, selected, out)?;
+                self.command.begin(&[], argc);
+            }
+            Item::ModuleAux { module, .. } => {
+                self.raw = None;
+                self.losses.say_of(Loss::ModuleAux, module);
+            }
+            Item::KeyMetadata { .. } => {
+                self.raw = None;
+                self.losses.say(Loss::Metadata);
+            }
+            Item::Skipped { .. } => self.damaged(out)?,
+            Item::KeyEnd => self.end(out)?,
+            _ => self.value(item, out)?,
+        }
+        Ok(())
+    }
+
+    /// The snapshot breaks off.
+    pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        let key = self.key.take();
+        if self.command.is_flowing() {
+            return Err(Failure::Words(
+                "the snapshot broke off inside a large value of which a part is already written: the output ends inside a \
+                 command and can't be loaded as it is"
+                    .into(),
+            ));
+        }
+        self.command = Command::default();
+        self.batch.clear();
+        self.after.clear();
+        match key {
+            // A part of it may have been written.
+            Some(_) if !self.name.is_empty() => Ok(write(out, &[b"DEL", &self.name])?),
+            _ => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &Text<'_>, selected: &mut Option<u64>, out: &mut impl Write) -> Result<(), Failure> {
+        match text.role {
+            Role::KeyName => {
+                self.name.extend_from_slice(text.bytes);
+                if text.is_last() {
+                    self.begin(selected, out)?;
+                }
+            }
+            Role::AuxName => self.is_script = text.bytes == b"lua",
+            Role::AuxValue if self.is_script => self.alone(&[b"SCRIPT", b"LOAD"], text, out)?,
+            Role::Function => self.alone(&[b"FUNCTION", b"LOAD"], text, out)?,
+            Role::Argument | Role::EntryField | Role::EntryValue => self.command.text(text, out)?,
+            Role::Value => {
+                let name = std::mem::take(&mut self.name);
+                self.alone(&[b"SET", &name], text, out)?;
+                self.name = name;
+            }
+            Role::Element | Role::Member if !self.is(Type::Zset) => self.element(text, out)?,
+            Role::FieldValue => self.field_value(text, out)?,
+            Role::Field | Role::Member | Role::GroupName | Role::ConsumerName => {
+                let Some(Argument::Whole(bytes)) = self.held.text(text) else { return Ok(()) };
+                match text.role {
+                    Role::GroupName => self.groups.name(bytes),
+                    Role::ConsumerName => self.groups.consumer_name(bytes),
+                    _ => self.first = Some(bytes.to_vec()),
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, selected: &mut Option<u64>, out: &mut impl Write) -> io::Result<()> {
+        let Some(key) = self.key else { return Ok(()) };
+        if key.idle_s.is_some() || key.frequency.is_some() {
+            self.losses.say(Loss::Use);
+        }
+        match key.kind {
+            Type::Array => self.losses.say(Loss::Array),
+            Type::Rate => self.losses.say(Loss::Rate),
+            Type::Stream => self.groups.begin(),
+            _ => {}
+        }
+        select(key.database, selected, out)
+    }
+
+    /// A command whose last argument this is, or a piece of it.
+    fn alone(&mut self, args: &[&[u8]], text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
+        if text.is_first() {
+            self.command.begin(args, 1);
+        }
+        self.command.text(text, out)
+    }
+
+    fn element(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
+        let Some(verb) = self.verb() else { return Ok(()) };
+        if is_short(text) {
+            self.batch.push(&[text.bytes]);
+            return self.flush_full(out);
+        }
+        self.flush(out)?;
+        let name = std::mem::take(&mut self.name);
+        self.alone(&[verb.as_bytes(), &name], text, out)?;
+        self.name = name;
+        Ok(())
+    }
+
+    fn field_value(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
+        // Its field was damaged if there is none.
+        let Some(field) = self.first.take() else { return Ok(()) };
+        if is_short(text) {
+            self.flush_full(out)?;
+            self.batch.push(&[&field, text.bytes]);
+        } else {
+            self.flush(out)?;
+            let name = std::mem::take(&mut self.name);
+            self.alone(&[b"HSET", &name, &field], text, out)?;
+            self.name = name;
+        }
+        // Its expiry may follow, and asks for it again.
+        self.first = Some(field);
+        Ok(())
+    }
+
+    fn value(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
+        match *item {
+            Item::Score(score) => {
+                let Some(member) = self.first.take() else { return Ok(()) };
+                if score.is_nan() {
+                    self.losses.say(Loss::Nan);
+                    return Ok(());
+                }
+                self.batch.push(&[Number(score).to_string().as_bytes(), &member]);
+                self.flush_full(out)?;
+            }
+            Item::FieldExpiry { at_ms } => {
+                let Some(field) = self.first.take() else { return Ok(()) };
+                let at = at_ms.to_string();
+                append(&mut self.after, &[b"HPEXPIREAT", &self.name, at.as_bytes(), b"FIELDS", b"1", &field]);
+            }
+            Item::Entry(entry) => {
+                self.groups.entry(entry.id);
+                let id = entry.id.to_string();
+                self.command.begin(&[b"XADD", &self.name, id.as_bytes()], entry.fields.saturating_mul(2));
+            }
+            Item::Stream(state) => self.groups.state(&self.name, state, out)?,
+            Item::Group { last, read, .. } => self.groups.group(&self.name, last, read, out)?,
+            Item::Pending { id, delivered_at_ms, deliveries } => {
+                self.groups.pending(id, delivered_at_ms, deliveries, &mut self.losses);
+            }
+            Item::Consumers { count } => {
+                self.groups.consumers();
+                if count > 0 {
+                    self.losses.say(Loss::Seen);
+                }
+            }
+            Item::Consumer { .. } => self.groups.consumer(&self.name, out)?,
+            Item::ConsumerPending(id) => self.groups.consumer_pending(&self.name, id, out)?,
+            Item::Returned(_) => self.losses.say(Loss::Returned),
+            Item::Idempotence { duration_s: 0, most: 0, producers: 0 } => {}
+            Item::Idempotence { .. } => self.losses.say(Loss::Idempotence),
+            Item::Module(id) => {
+                self.raw = Some(vec![MODULE_TYPE]);
+                self.losses.module = id.to_string();
+            }
+            Item::Raw { bytes, last } => self.raw(bytes, last, out)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn raw(&mut self, bytes: &[u8], last: bool, out: &mut impl Write) -> io::Result<()> {
+        let Some(raw) = &mut self.raw else { return Ok(()) };
+        if raw.len() + bytes.len() > MODULE {
+            self.raw = None;
+            self.losses.say_of(Loss::LongModule, self.losses.module.clone());
+            return Ok(());
+        }
+        raw.extend_from_slice(bytes);
+        if !last {
+            return Ok(());
+        }
+        let version = self.format.map_or(0, |format| format.version);
+        raw.extend_from_slice(&version.to_le_bytes());
+        let crc = Crc64::new().update(raw).value();
+        raw.extend_from_slice(&crc.to_le_bytes());
+        write(out, &[b"RESTORE", &self.name, b"0", raw])?;
+        self.raw = None;
+        Ok(())
+    }
+
+    /// Something of the key, or beside the keys, was passed over.
+    fn damaged(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        // A field and a member are worth nothing without what belongs to them.
+        self.first = None;
+        self.groups.damaged();
+        match self.command.give_up(out) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                notes::say("what was damaged lies inside a large value: the rest of that value is filled up with zero bytes");
+                Ok(())
+            }
+            Err(GiveUp::Output(error)) => Err(error.into()),
+            Err(GiveUp::TooLong) => Err(Failure::Words(
+                "what was damaged lies inside a value whose length can't be true: the output ends inside a command and can't be \
+                 loaded as it is"
+                    .into(),
+            )),
+        }
+    }
+
+    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.flush(out)?;
+        self.groups.begin();
+        let Some(key) = self.key.take() else { return Ok(()) };
+        match key.expire_at_ms {
+            Some(at) => write(out, &[b"PEXPIREAT", &self.name, at.to_string().as_bytes()]),
+            None => Ok(()),
+        }
+    }
+
+    fn flush_full(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.batch.is_full() || self.after.len() > SHORT { self.flush(out) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(verb) = self.verb() {
+            self.batch.write(verb, &self.name, out)?;
+        }
+        out.write_all(&self.after)?;
+        self.after.clear();
+        Ok(())
+    }
+
+    /// The command that adds elements to the key.
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self.key?.kind {
+            Type::List => "RPUSH",
+            Type::Set => "SADD",
+            Type::Zset => "ZADD",
+            Type::Hash => "HSET",
+            _ => return None,
+        })
+    }
+
+    fn is(&self, kind: Type) -> bool {
+        self.key.is_some_and(|key| key.kind == kind)
+    }
+}
+
+/// Whether it goes into a batch. How it came must not matter for that.
+fn is_short(text: &Text<'_>) -> bool {
+    text.length <= WHOLE_TEXT as u64
+}
+
+fn select(database: u64, selected: &mut Option<u64>, out: &mut impl Write) -> io::Result<()> {
+    if selected.replace(database) == Some(database) {
+        return Ok(());
+    }
+    write(out, &[b"SELECT", database.to_string().as_bytes()])
+}
+
+/// A second snapshot takes the place of what was written before, as in a replica.
+fn empty(format: Format, out: &mut impl Write) -> io::Result<()> {
+    write(out, &[b"FLUSHALL"])?;
+    match format {
+        Format { magic: Magic::Redis, version: ..10 } => Ok(()),
+        _ => write(out, &[b"FUNCTION", b"FLUSH"]),
+    }
+}
+
+/// What no command makes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    Use,
+    Array,
+    Rate,
+    Nan,
+    Seen,
+    Returned,
+    Idempotence,
+    PendingOfDeleted,
+    PendingOfDeletedPerhaps,
+    LongModule,
+    ModuleAux,
+    Metadata,
+}
+
+/// Says each kind once.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    said: Vec<Loss>,
+    /// The module whose value is being read.
+    module: String,
+}
+
+impl Losses {
+    pub(super) fn say(&mut self, loss: Loss) {
+        self.say_of(loss, "");
+    }
+
+    fn say_of(&mut self, loss: Loss, module: impl std::fmt::Display) {
+        if self.said.contains(&loss) {
+            return;
+        }
+        self.said.push(loss);
+        let what = match loss {
+            Loss::Use => "when or how often keys were used, by which the server evicts",
+            Loss::Array => "arrays: those keys are left out",
+            Loss::Rate => "the state of rate limiters: those keys are left out",
+            Loss::Nan => "scores that are no number: those members are left out",
+            Loss::Seen => "when consumers of streams were last seen",
+            Loss::Returned => "entries of streams that were given back to their group",
+            Loss::Idempotence => "the idempotency keys of streams",
+            Loss::PendingOfDeleted => "pending entries that are no longer in the stream: they are left out",
+            Loss::PendingOfDeletedPerhaps => {
+                "pending entries that are no longer in the stream: if entries in the middle of it were deleted while they were pending, they \
+                 are left out"
+            }
+            Loss::LongModule => {
+                return notes::say(format_args!(
+                    "no command makes again: values of more than {MODULE} bytes of the module {module}, whose length RESTORE wants before it \
+                 is known: those keys are left out"
+                ));
+            }
+            Loss::ModuleAux => {
+                return notes::say(format_args!(
+                    "no command makes again: what the module {module} keeps beside the keys"
+                ));
+            }
+            Loss::Metadata => "metadata that modules attach to keys",
+        };
+        notes::say(format_args!("no command makes again: {what}"));
+    }
+}

@@ -1,0 +1,144 @@
+//! `--checkpoint`: one run goes on where another ended, and says so.
+
+use std::fs;
+use std::path::PathBuf;
+
+use redtail::{Checkpoint, Position};
+
+use crate::run::{REPLID, commands, run};
+use crate::tail::{end, primary, stream};
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("redtail-tool-checkpoint-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self) -> String {
+        self.0.join("position").to_str().unwrap().to_owned()
+    }
+
+    fn position(&self) -> Option<Position> {
+        Checkpoint::open(self.file(), "").unwrap().position()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn one_run_goes_on_where_another_ended() {
+    let folder = Folder::new("runs");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Play::default());
+    let address = primary.address().to_string();
+    let args = ["tail", &address, "--checkpoint", &folder.file()];
+    let first = run(&[&args[..], &["--count", "1"]].concat()).ok();
+    assert_eq!(first.text(), "1050 [2] \"SET\" \"k\" \"v\"\n");
+    assert!(first.err.contains(&format!("the checkpoint says where to go on: {REPLID}:1050:2")), "{}", first.err);
+    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:1050:2"));
+
+    let second = run(&[&args[..], &["--until", &end(&stream), "--max-arg", "10"]].concat()).ok();
+    assert!(!second.text().contains("\"SET\"") && second.text().contains("\"DEL\" \"k\""), "{}", second.text());
+    assert!(second.err.contains(&format!("says where to start: {REPLID}:1050:2, saved")), "{}", second.err);
+    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:2", end(&stream)));
+}
+
+#[test]
+fn it_is_written_at_the_attach_and_after_a_snapshot() {
+    let folder = Folder::new("attach");
+    let stream = commands(&["PING"]);
+    let primary = primary(&stream, redtail::replay::Play::default());
+    let address = primary.address().to_string();
+    run(&["tail", &address, "--checkpoint", &folder.file(), "--until", "1000"]).ok();
+    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:1000:1"));
+    fs::remove_file(folder.file()).unwrap();
+    let far = ["--checkpoint-interval", "1000", "--checkpoint-commands", "1000000"];
+    let args = ["tail", &address, "--checkpoint", &folder.file(), "--from", "snapshot", "--until", &end(&stream)];
+    run(&[&args[..], &far].concat()).ok();
+    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1", end(&stream)));
+}
+
+#[test]
+fn a_checkpoint_and_another_start_can_not_be_both() {
+    let folder = Folder::new("both");
+    let position: Position = format!("{REPLID}:1000:0").parse().unwrap();
+    Checkpoint::open(folder.file(), "x").unwrap().save(position).unwrap();
+    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file(), "--from", "now"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("--from can't be used with the checkpoint"), "{}", ran.err);
+    assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file(), "--from", "sync"]).code, 2);
+    assert_eq!(run(&["tail", "127.0.0.1:1", "--ack", "applied"]).code, 2);
+    assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint-commands", "5"]).code, 2);
+}
+
+#[test]
+fn a_file_that_is_no_checkpoint_ends_the_run_and_stays_as_it_is() {
+    let folder = Folder::new("bad");
+    for bad in [&b""[..], b"hello\n", b"redtail checkpoint 1\nposition "] {
+        fs::write(folder.file(), bad).unwrap();
+        let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file()]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains("is no whole checkpoint"), "{}", ran.err);
+        assert_eq!(fs::read(folder.file()).unwrap(), bad);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
+    let folder = Folder::new("foreign");
+    let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
+    Checkpoint::open(folder.file(), "elsewhere:6379").unwrap().save(position).unwrap();
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Play::default());
+    let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.file()]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.out.is_empty(), "{}", ran.text());
+    assert!(ran.err.contains("saved while elsewhere:6379 was followed"), "{}", ran.err);
+    assert!(ran.err.contains("another history"), "{}", ran.err);
+    assert_eq!(folder.position(), Some(position));
+}
+
+#[test]
+fn a_gap_is_saved_once_its_line_is_out() {
+    let folder = Folder::new("gap");
+    let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
+    Checkpoint::open(folder.file(), "x").unwrap().save(position).unwrap();
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Play::default());
+    let address = primary.address().to_string();
+    let args = [
+        "tail",
+        &address,
+        "--checkpoint",
+        &folder.file(),
+        "--on-gap",
+        "continue",
+        "--format",
+        "json",
+        "--until",
+        "1000",
+    ];
+    let ran = run(&args).ok();
+    assert_eq!(ran.json()[0]["event"], "gap");
+    assert_eq!(folder.position().unwrap().offset, 1000);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_written_is_not_saved() {
+    let folder = Folder::new("full");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Play::default());
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let args = ["tail", &primary.address().to_string(), "--checkpoint", &folder.file(), "--until", &end(&stream)];
+    let output = crate::run::redtail(&args).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(folder.position().unwrap().offset, 1000, "where it was attached");
+}
