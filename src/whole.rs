@@ -255,6 +255,7 @@ impl Collector {
     ///
     /// # Errors
     /// A key over the limit, or one of which something was passed over. Both are final.
+    #[inline]
     pub fn take(&mut self, item: Item<'_>) -> Result<Option<Whole>, CollectError> {
         match item {
             Item::Text(text) => return self.text(text),
@@ -330,11 +331,15 @@ impl Collector {
             }
             return Ok(None);
         }
-        self.text.extend_from_slice(text.bytes);
-        if !text.is_last() {
-            return Ok(None);
-        }
-        let bytes = core::mem::take(&mut self.text);
+        let bytes = if text.is_whole() {
+            text.bytes.to_vec()
+        } else {
+            self.text.extend_from_slice(text.bytes);
+            if !text.is_last() {
+                return Ok(None);
+            }
+            core::mem::take(&mut self.text)
+        };
         match text.role {
             Role::AuxValue => {
                 self.held = 0;

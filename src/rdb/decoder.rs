@@ -285,9 +285,17 @@ impl Decoder {
         }
     }
 
+    /// Not by way of [`item`](Self::item): an item that could be any is copied more than once.
     #[inline(always)]
     fn give(&self, found: &Found, input: &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
-        self.made_of(found, input).map_or(ControlFlow::Continue(()), each)
+        match *found {
+            Found::Text { role, place, at, length } if role != Role::KeyName => {
+                each(Item::Text(Text { role, bytes: self.bytes(place, input), at, length }))
+            }
+            Found::Item(Item::KeyEnd) => each(Item::KeyEnd),
+            Found::Item(Item::Score(score)) => each(Item::Score(score)),
+            _ => self.made_of(found, input).map_or(ControlFlow::Continue(()), each),
+        }
     }
 
     #[inline(always)]
