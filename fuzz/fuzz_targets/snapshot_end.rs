@@ -13,6 +13,9 @@ use redtail::replication::{Progress, Session};
 use redtail::{Event, Options, Status};
 
 #[allow(dead_code, reason = "shared with the tests")]
+#[path = "../../tests/rdb/build.rs"]
+mod build;
+#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/rdb/oracle.rs"]
 mod oracle;
 #[allow(dead_code, reason = "shared with the tests")]
@@ -85,7 +88,7 @@ fn snapshot(choice: u8, mark: &[u8; 40], mut keys: &[u8]) -> Vec<u8> {
         }
     }
     bytes.push(0xff);
-    let sum = if choice & 32 == 0 { oracle::crc(&bytes) } else { 0 };
+    let sum = if choice & 32 == 0 { build::crc(&bytes) } else { 0 };
     bytes.extend(sum.to_le_bytes());
     bytes
 }

@@ -198,6 +198,16 @@ pub unsafe extern "C" fn redtail_follower_batch(
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
+            while let Some(status) = unsafe { (*follower).rush() } {
+                if status != REDTAIL_OK {
+                    return status;
+                }
+                // SAFETY: as above.
+                if unsafe { each(context, event) } != 0 {
+                    return REDTAIL_STOPPED;
+                }
+            }
+            // SAFETY: as above.
             if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
                 return REDTAIL_OK;
             }
@@ -297,6 +307,15 @@ pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
 const NOT_CONNECTED: &str = "the follower is not connected: redtail_follower_connect comes first";
 
 impl redtail_follower {
+    /// Shows the next command that is here already, if that is what comes next.
+    #[inline]
+    fn rush(&mut self) -> Option<redtail_status> {
+        let Self { follower, screen, guard, .. } = self;
+        let mut status = None;
+        follower.as_mut()?.next_of_rush(|event| status = Some(screen.show(&event, guard)));
+        status
+    }
+
     #[inline]
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };

@@ -313,6 +313,28 @@ impl<T: Transport> Follower<T> {
         }
     }
 
+    /// One command that is here already, where nothing else comes before it: without a look at anything else. For a batch that must
+    /// leave the follower to its caller between two events.
+    #[cfg(feature = "capi")]
+    #[inline]
+    pub(crate) fn next_of_rush(&mut self, each: impl FnOnce(Event<'_>)) -> bool {
+        if self.ahead || self.shared.is_stopped() {
+            return false;
+        }
+        self.drop_pending();
+        let now = self.time_ms();
+        let mut each = Some(each);
+        let (events, _) = self.session.batch(self.ring.readable(), now, 1, |event| {
+            if let Some(each) = each.take() {
+                each(event);
+            }
+            ControlFlow::Break(())
+        });
+        self.pending = self.session.consumed();
+        self.keep_in_touch();
+        events > 0
+    }
+
     /// Hands out the commands that are here, as far as nothing else comes between them.
     fn rush(&mut self, each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
         self.drop_pending();

@@ -90,7 +90,9 @@ pub enum Progress {
     /// Nothing more in these bytes: drop [`Session::consumed`] bytes, send what is to be sent, read more, and poll again at the
     /// latest at [`Session::deadline_ms`].
     Space {
-        /// The least number of further bytes that can complete anything: the buffer must come to have room for them.
+        /// The least number of further bytes that can complete anything. The buffer must come to have room for them, but never for more
+        /// than [`Limits::command`](crate::Limits::command), or [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) where that is more: what would
+        /// pass the limit is an error before it is there.
         at_least: usize,
     },
     /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call

@@ -162,7 +162,7 @@ impl Judge {
         self.learns_of_denial();
         self.link = Link::default();
         self.link.handshake.last_beat = now;
-        (self.delivered, self.consumed) = (0, 0);
+        (self.delivered, self.consumed, self.idle_events) = (0, 0, 0);
     }
 
     fn learns_of_denial(&mut self) {

@@ -147,8 +147,10 @@ fn break_up(bytes: &mut Vec<u8>, length: &mut Option<u64>, mark: &mut String, rn
         }
         (1, None) => mark.replace_range(39.., "x"),
         (2, None) => bytes.push(0),
-        (_, None) => {
+        // But for a mark that begins with just that byte: then the frame is whole one byte later than it should be.
+        (3, None) if bytes[size - 1] != mark.as_bytes()[0] => {
             bytes.remove(size - 1);
         }
+        (_, None) => bytes.insert(size, 255),
     }
 }
