@@ -712,7 +712,7 @@ typedef struct redtail_rdb_item {
 /** For redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_NO_CHECKSUM 2
 
-/** Reads one snapshot. One thread at a time. About 40 KiB; allocates nothing after it is made. */
+/** Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**

@@ -32,6 +32,7 @@ mod error;
 mod flow;
 mod item;
 mod kind;
+mod opcode;
 mod packed;
 mod raw;
 mod stage;

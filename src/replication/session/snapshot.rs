@@ -1,9 +1,12 @@
 //! Where a snapshot ends.
 
+use core::ops::ControlFlow;
+
 use memchr::memmem;
 
+use crate::Status;
 use crate::excerpt::Excerpt;
-use crate::rdb::{Decoder, Item, Poll, RdbErrorKind, Role, Text};
+use crate::rdb::{Decoder, Item, Poll, RdbError, RdbErrorKind, Role, Text};
 use crate::replication::{SessionError, SnapshotForm};
 
 /// How the primary frames a snapshot.
@@ -115,39 +118,56 @@ impl Snapshot {
     }
 
     fn walk(&mut self, data: &[u8]) -> Next {
-        let mut used = 0;
-        loop {
-            let rest = data.get(used..).unwrap_or_default();
-            match self.decoder.poll(rest) {
-                Ok(poll @ Poll::Complete { .. }) => {
-                    if let Some(Item::Text(text)) = self.decoder.item(rest) {
+        let mut rest = data;
+        let needed = match self.form {
+            SnapshotForm::Items => match self.decoder.poll(data) {
+                Ok(Poll::Complete { used }) => {
+                    if let Some(Item::Text(text)) = self.decoder.item(data) {
                         self.told.text(&text);
                     }
-                    used += poll.used();
-                    if self.form == SnapshotForm::Items {
-                        return Next::Item(used);
-                    }
+                    return Next::Item(used);
                 }
-                Ok(poll @ Poll::Incomplete { needed, .. }) => {
-                    used += poll.used();
-                    return match used {
-                        0 if self.decoder.is_over() => self.end(data),
-                        0 if self.is_cut_off(data) => self.broken(),
-                        0 => Next::Need(needed),
-                        _ if self.form == SnapshotForm::Items => Next::Passed(used),
-                        _ => Next::Data(used),
-                    };
+                Ok(Poll::Incomplete { used, needed }) => {
+                    rest = data.get(used..).unwrap_or_default();
+                    Ok(needed)
                 }
-                Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
-                    self.blind = true;
-                    // From the byte that is unknown on, however much of what is before it has come in one piece with it.
-                    let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
-                    return if known > 0 { Next::Data(known) } else { self.next_blind(data) };
-                }
-                Err(error) => {
-                    return if used > 0 { Next::Data(used) } else { Next::Broken(SessionError::Snapshot(error)) };
-                }
+                Err(error) => Err(error),
+            },
+            SnapshotForm::Bytes => self.pass(&mut rest),
+        };
+        let used = data.len() - rest.len();
+        match needed {
+            Ok(needed) => match used {
+                0 if self.decoder.is_over() => self.end(data),
+                0 if self.is_cut_off(data) => self.broken(),
+                0 => Next::Need(needed),
+                _ if self.form == SnapshotForm::Items => Next::Passed(used),
+                _ => Next::Data(used),
+            },
+            Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
+                self.blind = true;
+                // From the byte that is unknown on, however much of what is before it has come in one piece with it.
+                let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
+                if known > 0 { Next::Data(known) } else { self.next_blind(data) }
             }
+            Err(_) if used > 0 => Next::Data(used),
+            Err(error) => Next::Broken(SessionError::Snapshot(error)),
+        }
+    }
+
+    /// Goes through all items at the front of `data`, which it moves past them. Tells how many bytes more are needed.
+    fn pass(&mut self, data: &mut &[u8]) -> Result<usize, RdbError> {
+        let Self { decoder, told, .. } = self;
+        let status = decoder.batch(data, |item| {
+            if let Item::Text(text) = item {
+                told.text(&text);
+            }
+            ControlFlow::Continue(())
+        })?;
+        match status {
+            Status::Incomplete { needed } => Ok(needed),
+            // Nothing breaks it off.
+            Status::Complete(()) => Ok(1),
         }
     }
 
