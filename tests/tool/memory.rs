@@ -1,0 +1,178 @@
+//! Snapshots much larger than the memory of whoever reads them.
+
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+
+use redtail::rdb::{Crc64, Item, Role};
+use redtail::{Event, Follower, SnapshotForm, Start};
+
+use crate::run::{REPLID, redtail};
+
+/// What a reader may have at most, in bytes.
+const MOST: u64 = 10_000_000;
+const MARK: [u8; 40] = [b'm'; 40];
+
+/// A snapshot of two keys: a set of so many members, a string of so many bytes.
+#[derive(Clone, Copy)]
+struct Large {
+    members: u32,
+    value: u32,
+}
+
+const SMALL: Large = Large { members: 1000, value: 100_000 };
+const HUGE: Large = Large { members: 50_000_000, value: 256 << 20 };
+
+impl Large {
+    /// Writes it, made on the way.
+    fn write(self, to: impl Write) {
+        let mut to = Summed { to: BufWriter::with_capacity(64 << 10, to), crc: Crc64::new() };
+        to.put(b"REDIS0011\xfe\x00\x02\x03set\x80");
+        to.put(&self.members.to_be_bytes());
+        for number in 0..self.members {
+            let mut member = *b"\x23a member of a large set: 0000000000";
+            for (place, power) in member.iter_mut().rev().zip(0..10) {
+                *place += (number / 10_u32.pow(power) % 10) as u8;
+            }
+            to.put(&member);
+        }
+        to.put(b"\x00\x05value\x80");
+        to.put(&self.value.to_be_bytes());
+        for from in (0..self.value).step_by(4096) {
+            to.put(&[b'v'; 4096][..(self.value - from).min(4096) as usize]);
+        }
+        to.put(b"\xff");
+        let sum = to.crc.value().to_le_bytes();
+        to.put(&sum);
+        to.to.flush().unwrap();
+    }
+
+    /// Bytes of the members and of the value.
+    fn contents(self) -> (u64, u64) {
+        (u64::from(self.members) * 35, self.value.into())
+    }
+}
+
+struct Summed<W: Write> {
+    to: BufWriter<W>,
+    crc: Crc64,
+}
+
+impl<W: Write> Summed<W> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.crc = self.crc.update(bytes);
+        self.to.write_all(bytes).unwrap();
+    }
+}
+
+/// The most memory that a process has used until now, in bytes. `None` once it has ended.
+fn most_memory(process: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+}
+
+/// Lets the tool read it and gives the bytes it has printed, and its memory.
+fn through_the_tool(large: Large, args: &[&str]) -> (u64, u64) {
+    let mut child: Child = redtail(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || large.write(stdin));
+    let (mut out, mut buffer) = (child.stdout.take().unwrap(), vec![0; 1 << 20]);
+    let (mut printed, mut memory) = (0, 0);
+    loop {
+        let count = out.read(&mut buffer).unwrap();
+        memory = most_memory(&child.id().to_string()).unwrap_or(memory);
+        if count == 0 {
+            break;
+        }
+        printed += count as u64;
+    }
+    writer.join().unwrap();
+    assert!(child.wait().unwrap().success());
+    (printed, memory)
+}
+
+/// Plays a primary for one replica: a full resynchronisation, then one command.
+fn serve(large: Large, stream: TcpStream) {
+    let mut heard = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    loop {
+        let mut line = String::new();
+        heard.read_line(&mut line).unwrap();
+        let mut words = Vec::new();
+        for _ in 0..line.trim_end().strip_prefix('*').map_or(0, |count| count.parse().unwrap()) {
+            let mut word = String::new();
+            heard.read_line(&mut word).unwrap();
+            word.clear();
+            heard.read_line(&mut word).unwrap();
+            words.push(word.trim_end().to_owned());
+        }
+        match words.first().map(String::as_str) {
+            None => {}
+            Some("PSYNC") => break,
+            Some(_) => stream.write_all(b"+OK\r\n").unwrap(),
+        }
+    }
+    write!(stream, "+FULLRESYNC {REPLID} 0\r\n$EOF:").unwrap();
+    stream.write_all(&MARK).unwrap();
+    stream.write_all(b"\r\n").unwrap();
+    large.write(&stream);
+    stream.write_all(&MARK).unwrap();
+    stream.write_all(b"*2\r\n$3\r\nDEL\r\n$3\r\nkey\r\n").unwrap();
+    // What the follower says until it goes is not to meet a closed door.
+    let _ = std::io::copy(&mut heard, &mut std::io::sink());
+}
+
+/// Lets a follower read it, and gives the bytes of its members and of its value.
+fn through_a_follower(large: Large) -> (u64, u64) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let primary = std::thread::spawn(move || serve(large, listener.accept().unwrap().0));
+    let builder = Follower::builder(address).start(Start::Snapshot).snapshot(SnapshotForm::Items);
+    let mut follower = builder.connect().unwrap();
+    let (mut members, mut value) = (0, 0);
+    loop {
+        match follower.next().unwrap().unwrap() {
+            Event::SnapshotItem(Item::Text(text)) => match text.role {
+                Role::Member => members += text.bytes.len() as u64,
+                Role::Value => value += text.bytes.len() as u64,
+                _ => {}
+            },
+            Event::Command(command) => {
+                assert_eq!(command.name(), b"DEL");
+                break;
+            }
+            _ => {}
+        }
+    }
+    drop(follower);
+    primary.join().unwrap();
+    (members, value)
+}
+
+#[test]
+fn a_snapshot_made_on_the_way_is_read() {
+    assert_eq!(through_a_follower(SMALL), SMALL.contents());
+    for args in [["decode", "--format", "json"].as_slice(), &["decode", "--format", "json", "--elements"]] {
+        let (printed, _) = through_the_tool(SMALL, args);
+        assert!(printed > SMALL.contents().0 + SMALL.contents().1, "{args:?}: {printed} bytes");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: tests/soak big-snapshot"]
+fn a_huge_snapshot_flows_through_little_memory() {
+    // What this process has used before does not count.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    assert_eq!(through_a_follower(HUGE), HUGE.contents());
+    let memory = most_memory("self").unwrap();
+    eprintln!("a snapshot of 2 GB through a follower, primary and test included: at most {memory} bytes resident");
+    assert!((1..MOST).contains(&memory), "{memory} bytes");
+    for args in [["decode", "--format", "json"].as_slice(), &["decode", "--format", "json", "--elements"]] {
+        let (printed, memory) = through_the_tool(HUGE, args);
+        eprintln!("a snapshot of 2 GB through {args:?}: at most {memory} bytes resident, {printed} printed");
+        assert!(printed > HUGE.contents().0 + HUGE.contents().1, "{args:?}: {printed} bytes");
+        assert!((1..MOST).contains(&memory), "{args:?}: {memory} bytes");
+    }
+}
