@@ -17,10 +17,7 @@ use crate::output::Output;
 use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
-    let address = Address::read(&options.target)
-        .map_err(|words| format!("TARGET: {words}"))
-        .and_then(|address| address.with_credentials(options.user.as_deref(), options.password_file.as_deref()))
-        .unwrap_or_else(|words| options.wrong_usage(words));
+    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
     let target = address.target.to_string();
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;

@@ -6,6 +6,8 @@ use std::{env, fmt, fs, io};
 use redtail::net::{Login, Target};
 use url::Url;
 
+use crate::args::Server;
+
 /// A server as given on the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -14,6 +16,12 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// What the arguments and the environment say.
+    pub(crate) fn of(server: &Server) -> Result<Self, String> {
+        let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
+        address.with_credentials(server.user.as_deref(), server.password_file.as_deref())
+    }
+
     /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         match text.split_once("://") {

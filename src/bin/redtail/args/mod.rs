@@ -1,0 +1,84 @@
+//! What a person may type.
+
+mod decode;
+mod output;
+mod server;
+mod snapshot;
+mod tail;
+
+use std::fmt::Display;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub(crate) use decode::Decode;
+pub(crate) use output::{Format, Output};
+pub(crate) use server::Server;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use tail::{AckChoice, Tail};
+
+const EXAMPLES: &str = "\
+Examples:
+  redtail                                    a demonstration; needs no server
+  redtail tail localhost:6379                every write from now on, one a line
+  redtail tail localhost:6379 --format json  the same for programs
+  redtail snapshot localhost:6379            everything a server holds
+  redtail decode appendonly.aof              the same from a file
+  redtail decode dump.rdb                    the keys of a snapshot
+
+`redtail help tail` says more about following a server.";
+
+/// Follow the replication stream of a Redis or Valkey server: every write, in order, with its exact position.
+#[derive(Debug, Parser)]
+#[command(name = "redtail", version, after_help = EXAMPLES, disable_help_subcommand = false)]
+pub(crate) struct Arguments {
+    /// Without one: a demonstration.
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Follow a server and print every write
+    Tail(Tail),
+    /// Print everything a server holds
+    Snapshot(Snapshot),
+    /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
+    Decode(Decode),
+}
+
+impl Arguments {
+    /// What was typed. Ends the process after help (exit code 0), and with words on what is wrong (2).
+    pub(crate) fn read() -> Self {
+        let arguments = Self::parse();
+        let checked = match &arguments.verb {
+            Some(Verb::Tail(tail)) => tail.check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
+            Some(Verb::Decode(decode)) => decode.check(),
+            None => Ok(()),
+        };
+        if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
+            verb.wrong_usage(words);
+        }
+        arguments
+    }
+}
+
+impl Verb {
+    fn wrong_usage(&self, words: &str) -> ! {
+        match self {
+            Self::Tail(_) => wrong_usage("tail", words),
+            Self::Snapshot(_) => wrong_usage("snapshot", words),
+            Self::Decode(_) => wrong_usage("decode", words),
+        }
+    }
+}
+
+fn wrong_usage(verb: &str, words: impl Display) -> ! {
+    let mut command = Arguments::command();
+    command.build();
+    match command.find_subcommand_mut(verb) {
+        Some(verb) => verb.error(ErrorKind::ValueValidation, words).exit(),
+        None => command.error(ErrorKind::ValueValidation, words).exit(),
+    }
+}

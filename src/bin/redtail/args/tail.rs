@@ -1,0 +1,181 @@
+//! `redtail tail`.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use redtail::{Backoff, Checkpoint, OnGap, Position, Start};
+
+use super::output::Output;
+use super::server::Server;
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  Every write from now on:
+    redtail tail localhost:6379
+  For programs, as a user of its own:
+    redtail tail redis://cdc@localhost --password-file pw --format json
+  After the place where an earlier run ended:
+    redtail tail localhost:6379 --from REPLID:OFFSET:DB
+  Everything, and every write after it, into another server:
+    redtail tail old:6379 --from snapshot --format resp | redis-cli -h new --pipe
+
+A user needs no more than
+  ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
+and +info for the server's name, for --from now-without-fork, and for
+every start before Redis 7.0 but from a snapshot or a position.
+
+Standard output has the writes, standard error has words for you.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
+
+const STARTS: &str = "\
+Where to start
+
+Possible values:
+- now:              With the next write. The server forks once, for a
+  snapshot without data that tells position and database (Redis 7.0
+  and later, Valkey; older servers are asked with INFO)
+- now-without-fork: The same with INFO alone. Needs a backlog, and the
+  database is unknown until a SELECT passes
+- snapshot:         With everything the server holds, key by key, then the
+  writes after it, no gap between. The server forks and sends it all
+- sync:             The same with the old SYNC, for servers that know no
+  PSYNC; there is no position to resume from
+- POSITION:         After the place where an earlier run ended
+  (replid:offset:db)";
+
+#[derive(Debug, Args)]
+#[command(after_help = TAIL_EXAMPLES)]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
+    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    pub(crate) from: Option<Start>,
+
+    /// Keep the position of what was printed in this file, and go on from it in the next run
+    ///
+    /// It is written when we attach (with --from snapshot: once the snapshot is whole), then each time only after the output before it
+    /// has been flushed (and synced, where it is a regular file), and replaced as a whole. After a crash at any moment nothing is missing
+    /// from what the runs print together; what came after the last save comes twice.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Save the position after so many commands
+    #[arg(long, value_name = "N", default_value_t = Checkpoint::COMMANDS, requires = "checkpoint",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint_commands: u64,
+
+    /// Save the position after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", requires = "checkpoint", value_parser = seconds,
+          allow_negative_numbers = true)]
+    pub(crate) checkpoint_interval: Duration,
+
+    /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
+    #[arg(long)]
+    pub(crate) allow_probe: bool,
+
+    /// What to do when the server no longer has what came after our position
+    #[arg(long, value_name = "CHOICE", value_enum, default_value_t = GapChoice::Stop)]
+    pub(crate) on_gap: GapChoice,
+
+    /// What to acknowledge
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = AckChoice::Observe)]
+    pub(crate) ack: AckChoice,
+
+    /// When the link is lost: try again forever, never, or so many times in a row [default: forever]
+    ///
+    /// Without this option the very first connect is tried once, so that a wrong address or password shows at once.
+    #[arg(long, value_name = "TRIES", value_parser = backoff)]
+    pub(crate) reconnect: Option<Backoff>,
+
+    /// Say the position whenever nothing was printed for so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) heartbeat: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+
+    /// End behind the snapshot.
+    #[arg(skip)]
+    pub(crate) only_snapshot: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum GapChoice {
+    /// End with exit code 4
+    Stop,
+    /// Go on with the writes from now on
+    Continue,
+    /// Print a snapshot, then go on with the writes after it
+    Snapshot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AckChoice {
+    /// Nothing that WAIT or FAILOVER would count on
+    Observe,
+    /// What --checkpoint has saved: WAIT then means that it has been printed and written
+    Applied,
+}
+
+impl From<GapChoice> for OnGap {
+    fn from(choice: GapChoice) -> Self {
+        match choice {
+            GapChoice::Stop => Self::Stop,
+            GapChoice::Continue => Self::Continue,
+            GapChoice::Snapshot => Self::Snapshot,
+        }
+    }
+}
+
+impl Tail {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.ack == AckChoice::Applied && self.checkpoint.is_none() {
+            return Err(
+                "--ack applied acknowledges what a checkpoint has saved: add --checkpoint FILE, or use --ack observe",
+            );
+        }
+        if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
+            return Err("--checkpoint needs positions, and --from sync has none; use another start");
+        }
+        self.output.check()
+    }
+
+    /// Ends the process with exit code 2.
+    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
+        super::wrong_usage(if self.only_snapshot { "snapshot" } else { "tail" }, words)
+    }
+}
+
+fn start(text: &str) -> Result<Start, String> {
+    match text {
+        "now" => Ok(Start::Now),
+        "now-without-fork" => Ok(Start::NowWithoutFork),
+        "snapshot" => Ok(Start::Snapshot),
+        "sync" => Ok(Start::Sync),
+        text => match text.parse::<Position>() {
+            Ok(position) => Ok(Start::At(position)),
+            Err(error) if text.contains(':') => Err(error.to_string()),
+            Err(_) => Err("choose now, now-without-fork, snapshot, sync, or a position (replid:offset:db)".into()),
+        },
+    }
+}
+
+fn backoff(text: &str) -> Result<Backoff, &'static str> {
+    match text {
+        "forever" => Ok(Backoff::default()),
+        "never" => Ok(Backoff::OFF),
+        number => match number.parse() {
+            Ok(attempts) => Ok(Backoff { attempts: Some(attempts), ..Backoff::default() }),
+            Err(_) => Err("choose forever, never, or how often to try in a row"),
+        },
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
+}
