@@ -112,6 +112,10 @@ impl<R: Read> Feed<R> {
         }
     }
 
+    pub(super) fn source_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
     pub(super) fn into_source(self) -> R {
         self.source
     }
