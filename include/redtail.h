@@ -374,9 +374,11 @@ const char *redtail_parser_message(const redtail_parser *parser);
 /**
  * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
+ * number than 0 already.
  */
-int redtail_parser_start_at(redtail_parser *parser, uint64_t offset);
+int redtail_parser_start_at(redtail_parser *parser,
+                            uint64_t offset);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity

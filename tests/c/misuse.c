@@ -108,10 +108,27 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
+    /* The last number there is, and bytes behind it. */
+    parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
+    input = slice("*1\r\n$4\r\nPING\r\n*x");
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 14);
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 15);
+    redtail_parser_free(parser);
+    input = slice("+OK\r\n");
+    item = NULL;
+
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     IS(REDTAIL_NONE, redtail_parser_error_offset(parser, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, REDTAIL_UNKNOWN));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, (uint64_t)INT64_MAX + 1));
+    CHECK(strstr(redtail_parser_message(parser), "offset is 9223372036854775808") != NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
     IS(REDTAIL_ERROR_STATE, redtail_parser_start_at(parser, 8));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, NULL, 0, &item));

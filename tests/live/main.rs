@@ -3,10 +3,12 @@
 mod checkpoint;
 mod client;
 mod copy;
+mod failover;
 mod follow;
 mod harness;
 mod help;
 mod liveness;
+mod load;
 mod memory;
 mod migrate;
 mod million;

@@ -91,10 +91,15 @@ impl Server {
 
     /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
     pub(crate) fn start_sentinel(primary: &Server) -> Server {
+        Server::start_sentinel_of(primary, 1)
+    }
+
+    /// As `start_sentinel`, where so many Sentinels must agree that the primary is gone.
+    pub(crate) fn start_sentinel_of(primary: &Server, quorum: u32) -> Server {
         let folder = new_folder();
         let conf = folder.join("sentinel.conf");
         let text = format!(
-            "sentinel monitor watched 127.0.0.1 {} 1\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
+            "sentinel monitor watched 127.0.0.1 {} {quorum}\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
             primary.port
         );
         fs::write(&conf, text).expect("write sentinel.conf");
