@@ -19,6 +19,7 @@ mod rebuild;
 mod refusals;
 mod restart;
 mod resume;
+mod sentinel;
 mod server;
 mod snapshots;
 mod starts;

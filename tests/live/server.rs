@@ -262,6 +262,12 @@ impl Server {
         }
     }
 
+    /// It hangs from now on: the system keeps its connections open, and it says nothing. Only `kill` ends that.
+    pub(crate) fn stand_still(&self) {
+        let pid = self.process.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
+    }
+
     /// The end of what it wrote to its log.
     pub(crate) fn log(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
