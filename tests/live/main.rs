@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod client;
+mod cluster;
 mod copy;
 mod failover;
 mod follow;
