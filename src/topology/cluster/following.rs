@@ -207,6 +207,8 @@ pub(super) struct Coordinator<N, F> {
     pub(super) notice: N,
     pub(super) factory: F,
     pub(super) running: Vec<Running>,
+    /// Primaries without slots that are not followed yet, and since when they are there.
+    pub(super) newcomers: Vec<(String, Instant)>,
 }
 
 pub(super) struct Running {
@@ -264,7 +266,8 @@ where
                     }
                     last = Instant::now();
                     let someone_is_missed = self.running.iter().any(|it| it.missed.is_some() && !it.shard.is_leaving());
-                    next = last + if someone_is_missed { self.refresh.min(GRACE) } else { self.refresh };
+                    let is_soon = someone_is_missed || !self.newcomers.is_empty();
+                    next = last + if is_soon { self.refresh.min(GRACE) } else { self.refresh };
                 }
             }
         }
@@ -288,9 +291,26 @@ where
                 None => self.miss(at),
             }
         }
-        for member in new.into_iter().flatten() {
+        let new: Vec<Member> = new.into_iter().flatten().collect();
+        self.newcomers.retain(|(id, _)| new.iter().any(|member| member.primary.id == *id));
+        for member in new {
+            if member.slots.is_empty() && !self.has_stayed(&member) {
+                continue;
+            }
             self.know(member, self.added);
             self.launch(self.running.len() - 1, self.added);
+        }
+    }
+
+    /// Whether a primary without slots was there some time ago already. In a failover, and while a cluster is made, nodes that will be
+    /// replicas are for a moment taken for primaries.
+    fn has_stayed(&mut self, member: &Member) -> bool {
+        match self.newcomers.iter().find(|(id, _)| *id == member.primary.id) {
+            Some((_, since)) => since.elapsed() >= GRACE,
+            None => {
+                self.newcomers.push((member.primary.id.clone(), Instant::now()));
+                false
+            }
         }
     }
 
@@ -327,7 +347,10 @@ where
             Start::At(position) => Some(position),
             _ => None,
         };
-        let shard = Shard::new(&member, position);
+        // A node that has left and comes again is another shard.
+        let id = (1..).map(|n| if n == 1 { member.primary.id.clone() } else { format!("{}-{n}", member.primary.id) });
+        let is_free = |id: &String| self.running.iter().all(|running| running.shard.id() != id);
+        let shard = Shard::new(id.into_iter().find(is_free).unwrap_or_default(), &member, position);
         self.common.shards().push(shard.clone());
         if self.common.is_stopped() {
             shard.handle().stop();
@@ -408,8 +431,10 @@ fn same(known: &[&Member], now: &[Member]) -> Vec<Option<usize>> {
     };
     let is_same = |before: &Member, now: &Member| before.primary.id == now.primary.id;
     let is_related = |before: &Member, now: &Member| before.has(&now.primary.id) || now.has(&before.primary.id);
-    each(&|before, now| is_same(before, now) && (!now.slots.is_empty() || before.slots.is_empty()));
-    each(&|before, now| is_related(before, now) && !before.slots.common(&now.slots).is_empty());
+    let overlaps = |before: &Member, now: &Member| !before.slots.common(&now.slots).is_empty();
+    let are_empty = |before: &Member, now: &Member| before.slots.is_empty() && now.slots.is_empty();
+    each(&|before, now| is_same(before, now) && (overlaps(before, now) || are_empty(before, now)));
+    each(&|before, now| is_related(before, now) && overlaps(before, now));
     each(&is_same);
     each(&is_related);
     found
@@ -447,6 +472,8 @@ mod tests {
         assert_eq!(found(&before, &[("cdab", "0-19")]), [None, Some(0)]);
         // A node without slots is one shard; when it is given some, still the same.
         assert_eq!(found(&[("a", "0-9"), ("x", "")], &[("a", "0-4"), ("x", "5-9")]), [Some(0), Some(1)]);
+        // A replica that was taken for a primary while the cluster was made takes over from its own.
+        assert_eq!(found(&[("a", "0-9"), ("b", "")], &[("ba", "0-9")]), [Some(0), None]);
         assert_eq!(found(&before, &[]), [None, None]);
     }
 }

@@ -42,9 +42,11 @@ impl<'a> Migration<'a> {
     /// # use redtail::{CommandParser, Status};
     /// # use redtail::topology::Migration;
     /// let bytes = b"*4\r\n$14\r\nRESTORE-ASKING\r\n$1\r\nk\r\n$1\r\n0\r\n$1\r\nx\r\n";
+    /// let mut input = &bytes[..];
     /// let mut parser = CommandParser::stream();
-    /// assert!(matches!(parser.poll(bytes), Status::Ready));
-    /// assert_eq!(Migration::of(&parser.command(bytes)), Some(Migration::Key(b"k")));
+    /// let Status::Complete(command) = parser.next(&mut input)? else { panic!() };
+    /// assert_eq!(Migration::of(&command), Some(Migration::Key(b"k")));
+    /// # Ok::<(), redtail::ProtocolError>(())
     /// ```
     pub fn of(command: &Command<'a>) -> Option<Self> {
         let mut args = command.args();
@@ -96,8 +98,9 @@ mod tests {
         let mut bytes = vec![0; crate::resp::encoded_len(&words)];
         assert!(crate::resp::encode_command(&mut bytes, &words).is_ok());
         let mut parser = CommandParser::stream();
-        assert!(matches!(parser.poll(&bytes), Status::Ready));
-        check(Migration::of(&parser.command(&bytes)));
+        let mut input = &bytes[..];
+        let Ok(Status::Complete(command)) = parser.next(&mut input) else { panic!("a command") };
+        check(Migration::of(&command));
     }
 
     /// The words of Valkey 9.1.2 and Redis 7.0.15, as they came; TRIMSLOTS as the sources of Redis 8.4 write it.

@@ -234,9 +234,11 @@ impl Cluster {
         F: FnMut(&Shard) -> H + Send + 'static,
         H: FnMut(&Shard, Event<'_>) -> ControlFlow<()> + Send + 'static,
     {
-        let shards = self.discover()?.shards;
+        let mut shards = self.discover()?.shards;
         let start = self.options.start;
         let (starts, lost) = if self.positions == Positions::default() {
+            // Those without slots are taken up once it is certain that they stay.
+            shards.retain(|shard| !shard.slots.is_empty());
             (vec![start; shards.len()], Vec::new())
         } else {
             // Whoever can't be asked now is known by its nodes and slots.
@@ -256,6 +258,7 @@ impl Cluster {
             notice,
             factory: handler,
             running: Vec::new(),
+            newcomers: Vec::new(),
         };
         coordinator.begin(shards.into_iter().zip(starts).collect(), lost).map_err(ClusterError::Thread)
     }

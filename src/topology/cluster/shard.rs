@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Shard {
-    pub(super) fn new(member: &Member, position: Option<Position>) -> Self {
+    pub(super) fn new(id: String, member: &Member, position: Option<Position>) -> Self {
         let state = State {
             node: member.primary.id.clone(),
             target: member.primary.target.clone(),
@@ -49,7 +49,7 @@ impl Shard {
             committed: None,
         };
         let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { id: member.primary.id.clone(), handle, leaves, state: Mutex::new(state) }) }
+        Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
     }
 
     /// A name that stays for as long as the shard is followed: the id of the node that was its primary when it was first seen.
@@ -191,9 +191,10 @@ impl Recipe {
         };
         loop {
             let Some(event) = follower.next_timeout(TICK)? else { return Ok(()) };
-            let is_idle = matches!(event, Event::Idle(_));
+            // Nothing more will come over this link.
+            let is_through = matches!(event, Event::Idle(_) | Event::Disconnected(_));
             let (mut flow, mut in_snapshot) = each(event);
-            if is_idle && shard.is_leaving() {
+            if is_through && shard.is_leaving() {
                 return Ok(());
             }
             loop {

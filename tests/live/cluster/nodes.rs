@@ -59,12 +59,15 @@ impl Nodes {
     /// Waits until every node says that all is well.
     pub(crate) fn are_whole(&self) {
         eventually("the cluster is whole", || {
+            let replicas = self.servers.iter().filter(|server| server.info("replication")["role"] == "slave").count();
             self.servers.iter().all(|server| {
                 let replication = server.info("replication");
                 let count = server.call(&["CLUSTER", "INFO"]).text();
                 let is_linked = replication.get("master_link_status").is_none_or(|link| link == "up");
                 let known = format!("cluster_known_nodes:{}\r", self.servers.len());
-                is_linked && count.contains("cluster_state:ok") && count.contains(&known)
+                let nodes = server.call(&["CLUSTER", "NODES"]).text();
+                let are_agreed = nodes.matches("slave").count() == replicas;
+                is_linked && are_agreed && count.contains("cluster_state:ok") && count.contains(&known)
             })
         });
     }

@@ -9,7 +9,7 @@ use redtail::topology::{Cluster, Following, Migration, Notice, Positions, Shard,
 use redtail::{Event, Start};
 
 use super::nodes::Nodes;
-use crate::follow::{Seen, Told};
+use crate::follow::{Seen, Told, Write};
 use crate::help::PATIENCE;
 
 pub(crate) struct Watched {
@@ -84,18 +84,12 @@ impl Watched {
         for (id, seen) in &mut seen {
             let shard = shards.iter().find(|shard| shard.id() == id).expect("it is followed");
             let saved = positions.shards.iter().find(|saved| saved.slots == shard.slots()).expect("it is saved");
-            seen.check();
             seen.position = Some(saved.position);
-            // What came behind it comes again.
-            seen.told.retain(|told| match told {
-                Told::Command(write) | Told::Multi(write) | Told::Exec(write) | Told::Control(write) => {
-                    write.offset <= saved.position.offset
-                }
-                _ => true,
-            });
-            // Only a link that goes on where the one before it ended may follow.
-            seen.told.retain(|told| !matches!(told, Told::Attached(_)));
-            seen.told.retain(|told| !matches!(told, Told::Disconnected(_)));
+            // What came behind it comes again; what a lost link made void is left out now, while its end can be seen.
+            let is_kept = |write: &&Write| write.offset <= saved.position.offset;
+            let kept: Vec<Told> = seen.stream().into_iter().filter(is_kept).cloned().map(Told::Command).collect();
+            seen.told.retain(|told| matches!(told, Told::Gap(_)));
+            seen.told.extend(kept);
         }
         (positions.to_string(), seen)
     }
