@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::limits::BUFFER_CAPACITY;
+use crate::net::recording::Recorder;
 use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
@@ -22,6 +23,7 @@ pub struct Builder<T = Socket> {
     login: Box<Ask<Login>>,
     buffer: usize,
     handle: Handle,
+    recorder: Option<Recorder>,
 }
 
 pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
@@ -57,11 +59,17 @@ impl Builder<Socket> {
                 let target: Target = text.parse()?;
                 let name = target.to_string();
                 let connector = Box::new(move || Socket::connect(&target, &timeouts));
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle, self.recorder)
             }
-            Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
-            }
+            Link::Connector(connector) => Follower::start(
+                "the server".into(),
+                connector,
+                self.login,
+                self.options,
+                self.buffer,
+                self.handle,
+                self.recorder,
+            ),
         }
     }
 }
@@ -91,9 +99,15 @@ impl<T: Transport + 'static> Builder<T> {
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
         match self.link {
-            Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
-            }
+            Link::Connector(connector) => Follower::start(
+                "the server".into(),
+                connector,
+                self.login,
+                self.options,
+                self.buffer,
+                self.handle,
+                self.recorder,
+            ),
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
         }
     }
@@ -104,7 +118,8 @@ impl<T> Builder<T> {
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let options = Options { seed, ..Options::default() };
-        Self { link, options, login: Box::new(|| Ok(Login::default())), buffer: BUFFER_CAPACITY, handle: Handle::new() }
+        let login = Box::new(|| Ok(Login::default()));
+        Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }
     }
 
     /// All choices at once. A later call of another method changes that one choice.
@@ -214,6 +229,13 @@ impl<T> Builder<T> {
     /// The handle the follower is to have: one that existed before it, so that a stop can't come too early.
     pub fn handle(mut self, handle: Handle) -> Self {
         self.handle = handle;
+        self
+    }
+
+    /// Writes down what comes, as it comes: see [`recording`](crate::net::recording). What can't be written ends the follower with
+    /// [`Error::Recording`].
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
         self
     }
 

@@ -1,0 +1,49 @@
+//! Goes on with a recording.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+
+use super::{Recorder, RecordingFault, RecordingReader, passing_by};
+use crate::Position;
+use crate::net::ReadError;
+
+/// A recorder that writes behind the links that are in `file`, and the position they have come to: where to
+/// [start](crate::Start::At), so that nothing is missing between.
+///
+/// What stands behind the last whole block, where an earlier recorder was killed or found no more room, is cut off. The file is read
+/// through for that. It must be open for reading and writing.
+///
+/// # Errors
+/// What a [`RecordingReader`] finds in the file, but that it was cut off. A recording without a position (there is none before the end of
+/// a snapshot, and none after SYNC) gives `None` as position.
+pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Position>), ReadError> {
+    let (mut position, mut whole) = walk(&file)?;
+    if whole < file.metadata()?.len() {
+        file.set_len(whole)?;
+        // What was in the part that is cut off now counts no more.
+        (position, whole) = walk(&file)?;
+    }
+    (&file).seek(SeekFrom::Start(whole))?;
+    let recorder = if whole == 0 { Recorder::new(file, target) } else { Recorder::appending(file, target) };
+    Ok((recorder, position))
+}
+
+/// The position at the end, and the end of the last whole block.
+fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
+    file.rewind()?;
+    let mut reader = RecordingReader::with(file, passing_by(), None);
+    loop {
+        let read = reader.next().map(|event| event.is_some());
+        if reader.is_bare() && file.metadata()?.len() > 0 {
+            // A file of another kind is not to be cut.
+            return Err(RecordingFault::Foreign.into());
+        }
+        match read {
+            Ok(true) => {}
+            Ok(false) | Err(ReadError::Recording(RecordingFault::Torn { .. })) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((reader.position(), reader.whole()))
+}
