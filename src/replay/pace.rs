@@ -13,7 +13,7 @@ pub(super) enum Pace {
     Commands {
         interval: Duration,
         due: Instant,
-        commands: Commands,
+        commands: Box<Commands>,
     },
     /// So many times as fast as it was recorded. What came first, and when that was sent, is what all else is measured from.
     Recorded {
@@ -28,7 +28,7 @@ impl Pace {
             (Some(rate), _) => Self::Commands {
                 interval: Duration::from_secs(1) / rate.max(1),
                 due: Instant::now(),
-                commands: Commands::new(),
+                commands: Box::new(Commands::new()),
             },
             (None, Some(times)) if times > 0.0 => Self::Recorded { times, first: None },
             _ => Self::Fastest,

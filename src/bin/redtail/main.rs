@@ -9,6 +9,9 @@ mod end;
 mod failure;
 mod notes;
 mod output;
+mod record;
+mod replay;
+mod status;
 mod tail;
 mod target;
 
@@ -22,6 +25,8 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Record(options)) => record::run(&options),
+        Some(Verb::Replay(options)) => replay::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -162,12 +162,12 @@ fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, F
     Ok(builder.connect()?)
 }
 
-static HANDLE: OnceLock<Handle> = OnceLock::new();
-static STOPPED: AtomicBool = AtomicBool::new(false);
+pub(crate) static HANDLE: OnceLock<Handle> = OnceLock::new();
+pub(crate) static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// The first signal stops the follower, which ends everything in order. A second one ends us where we stand: whoever reads our
 /// output may not be reading.
-fn stop_on_signals() -> Result<(), Failure> {
+pub(crate) fn stop_on_signals() -> Result<(), Failure> {
     let stop = || {
         if STOPPED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);

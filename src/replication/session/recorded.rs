@@ -3,7 +3,11 @@
 use super::attach::Request;
 use super::queue::Queued;
 use super::{Phase, Session, Turn};
+use crate::excerpt::Excerpt;
 use crate::replication::{Disconnected, Gap, Lineage, Method, OnFull, OnGap, Opening, Position, ReplicationId, Why};
+
+/// Who ended it is not recorded.
+const LINK_ENDS: &[u8] = b"the recorded connection ends here";
 
 impl Session {
     /// How the present link was opened, from the moment the stream is asked for on it: what a recording needs besides the bytes
@@ -25,7 +29,7 @@ impl Session {
             // Here the first link goes on from a place reached before the recording began.
             self.position = opening.from.filter(|_| opening.method == Method::Continued);
         } else if !matches!(self.phase, Phase::Down { .. }) {
-            self.lost_recorded(Why::Closed);
+            self.lost_recorded(Why::Io(Excerpt::new(LINK_ENDS)));
         }
         // The bytes that follow tell what was done about a gap.
         self.options.on_gap = OnGap::Continue;

@@ -2,6 +2,8 @@
 
 mod decode;
 mod output;
+mod record;
+mod replay;
 mod server;
 mod snapshot;
 mod tail;
@@ -15,6 +17,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
 pub(crate) use output::{Format, Output};
+pub(crate) use record::Record;
+pub(crate) use replay::{Replay, Speed};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tail::{AckChoice, Tail};
@@ -29,6 +33,8 @@ Examples:
   redtail snapshot localhost:6379            everything a server holds
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
+  redtail record localhost:6379 -o some.rec  what it sends, byte for byte
+  redtail replay some.rec                    a primary that plays it again
 
 `redtail help tail` says more about following a server.";
 
@@ -47,8 +53,12 @@ pub(crate) enum Verb {
     Tail(Tail),
     /// Print everything a server holds
     Snapshot(Snapshot),
-    /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
+    /// Print what is in a file: a snapshot, an append-only file, a recording, a bare stream
     Decode(Decode),
+    /// Write what a server sends into a file, byte for byte
+    Record(Record),
+    /// Be a primary that plays a recording to any follower
+    Replay(Replay),
 }
 
 impl Arguments {
@@ -59,7 +69,8 @@ impl Arguments {
             Some(Verb::Tail(tail)) => tail.check(),
             Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
             Some(Verb::Decode(decode)) => decode.check(),
-            None => Ok(()),
+            Some(Verb::Record(record)) => record.check(),
+            Some(Verb::Replay(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -74,6 +85,8 @@ impl Verb {
             Self::Tail(_) => wrong_usage("tail", words),
             Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
+            Self::Record(_) => wrong_usage("record", words),
+            Self::Replay(_) => wrong_usage("replay", words),
         }
     }
 }

@@ -29,7 +29,7 @@ every start before Redis 7.0 but from a snapshot or a position.
 Standard output has the writes, standard error has words for you.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
-const STARTS: &str = "\
+pub(super) const STARTS: &str = "\
 Where to start
 
 Possible values:
@@ -109,7 +109,7 @@ pub(crate) enum GapChoice {
     Stop,
     /// Go on with the writes from now on
     Continue,
-    /// Print a snapshot, then go on with the writes after it
+    /// Take a snapshot, then go on with the writes after it
     Snapshot,
 }
 
@@ -150,7 +150,7 @@ impl Tail {
     }
 }
 
-fn start(text: &str) -> Result<Start, String> {
+pub(super) fn start(text: &str) -> Result<Start, String> {
     match text {
         "now" => Ok(Start::Now),
         "now-without-fork" => Ok(Start::NowWithoutFork),
@@ -164,7 +164,7 @@ fn start(text: &str) -> Result<Start, String> {
     }
 }
 
-fn backoff(text: &str) -> Result<Backoff, &'static str> {
+pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
     match text {
         "forever" => Ok(Backoff::default()),
         "never" => Ok(Backoff::OFF),
@@ -175,7 +175,7 @@ fn backoff(text: &str) -> Result<Backoff, &'static str> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
 }
