@@ -81,7 +81,7 @@ impl Recording {
 
     /// The recorded snapshot of a segment: an RDB file. Nothing where there is none.
     pub fn snapshot(&self, segment: &Segment) -> Bytes<'_> {
-        Bytes { recording: self, stretches: segment.snapshot.into_iter().collect(), from: None }
+        Bytes { recording: self, stretches: segment.snapshot.into_iter().collect(), from: None, received_ms: None }
     }
 
     /// The stream of a segment.
@@ -98,7 +98,7 @@ impl Recording {
         };
         // The next one is taken from the end.
         let stretches = segment.stream.iter().rev().map(rest).filter(|stretch| stretch.length > 0).collect();
-        Bytes { recording: self, stretches, from: None }
+        Bytes { recording: self, stretches, from: None, received_ms: None }
     }
 
     fn open_at(&self, link: usize, at: u64) -> io::Result<Blocks<source::From<'_>>> {
@@ -125,12 +125,13 @@ pub struct Bytes<'a> {
     /// Those to come, the next one last.
     stretches: Vec<Stretch>,
     from: Option<Blocks<source::From<'a>>>,
+    received_ms: Option<u64>,
 }
 
 impl Bytes<'_> {
     /// When the bytes read last were received, in milliseconds since 1970, where the recording tells it.
     pub fn received_ms(&self) -> Option<u64> {
-        self.from.as_ref().and_then(Blocks::received_ms)
+        self.received_ms
     }
 
     /// How many bytes are still to come.
@@ -151,6 +152,7 @@ impl Read for Bytes<'_> {
         if count == 0 && most > 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the recording was changed while it was in use"));
         }
+        self.received_ms = from.received_ms();
         stretch.at += count as u64;
         stretch.length -= count as u64;
         if stretch.length == 0 {

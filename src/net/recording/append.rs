@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
-use super::{Recorder, RecordingFault, RecordingReader, passing_by};
+use super::{Recorder, RecordingFault, RecordingReader, TITLE, VERSION, passing_by};
 use crate::Position;
 use crate::net::ReadError;
 
@@ -18,11 +18,23 @@ use crate::net::ReadError;
 /// What a [`RecordingReader`] finds in the file, but that it was cut off. A recording without a position (there is none before the end of
 /// a snapshot, and none after SYNC) gives `None` as position.
 pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Position>), ReadError> {
-    let (mut position, mut whole) = walk(&file)?;
-    if whole < file.metadata()?.len() {
-        file.set_len(whole)?;
-        // What was in the part that is cut off now counts no more.
+    let (mut position, mut whole) = (None, 0);
+    loop {
+        let length = file.metadata()?.len();
+        if length == 0 {
+            break;
+        }
         (position, whole) = walk(&file)?;
+        if whole <= (TITLE.len() + VERSION.len()) as u64 {
+            // Not one link.
+            whole = 0;
+        }
+        if whole == length {
+            break;
+        }
+        // What was in the part that is cut off counts no more, so it is read again.
+        file.set_len(whole)?;
+        position = None;
     }
     (&file).seek(SeekFrom::Start(whole))?;
     let recorder = if whole == 0 { Recorder::new(file, target) } else { Recorder::appending(file, target) };
@@ -35,7 +47,7 @@ fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
     let mut reader = RecordingReader::with(file, passing_by(), None);
     loop {
         let read = reader.next().map(|event| event.is_some());
-        if reader.is_bare() && file.metadata()?.len() > 0 {
+        if reader.is_bare() {
             // A file of another kind is not to be cut.
             return Err(RecordingFault::Foreign.into());
         }

@@ -220,7 +220,9 @@ impl<R: Read> RecordingReader<R> {
         if let Some((what, start)) = within {
             return Err(ReadError::Truncated { what, start, end: self.feed.end(), missing });
         }
-        self.session.closed(Closed::ByPeer, 0);
+        if self.session.is_whole() {
+            self.session.closed(Closed::ByPeer, 0);
+        }
         self.ended = true;
         Ok(())
     }
