@@ -10,6 +10,10 @@ mod corpus;
 mod decode;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "tool/record.rs"]
+mod record;
+#[path = "tool/replay.rs"]
+mod replay;
 #[path = "tool/run.rs"]
 mod run;
 #[path = "tool/snapshots.rs"]

@@ -34,6 +34,16 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["decode", "--elements"], &["--elements", "--format json"]),
         (&["decode", "--elements", "--format", "resp"], &["--elements", "--format json"]),
         (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
+        (&["record", "h:1"], &["--output"]),
+        (&["record", "localhost", "-o", "x"], &["localhost:6379", "redtail record"]),
+        (&["record", "h:1", "-o", "x", "--append", "--force"], &["--append", "--force"]),
+        (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
+        (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
+        (&["replay"], &["<FILE>"]),
+        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "10x"]),
+        (&["replay", "x", "--speed", "0"], &["--speed", "max"]),
+        (&["replay", "x", "--speed", "-1x"], &["-1"]),
+        (&["replay", "x", "--ping", "often"], &["--ping", "often"]),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments);
@@ -67,6 +77,8 @@ fn help_has_examples() {
             &["--offset", "append-only file", "dump.rdb", "key_end", "--skip-damaged", "Examples:"],
         ),
         (&["snapshot", "--help"], &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes"]),
+        (&["record", "--help"], &["--append", "--from", "redtail replay", "cut off", "4 history lost"]),
+        (&["replay", "--help"], &["--listen", "10x", "--once", "partial", "Exit codes"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
         let ran = run(arguments).ok();

@@ -177,12 +177,12 @@ impl Destination {
         }
         let (recorder, position) = recording::append(file, target)
             .map_err(|error| Failure::Words(format!("can't append to {}: {error}", path.display())))?;
-        let start = Self::go_on(options, &kept, position)?;
+        let start = Self::go_on(options, position);
         Ok(Self { recorder, start, kept: Some(kept) })
     }
 
-    /// Where to go on from, or where to start in a file without a recording.
-    fn go_on(options: &Record, kept: &Kept, position: Option<Position>) -> Result<Start, Failure> {
+    /// Where to go on from, or where to start if nothing has been recorded yet.
+    fn go_on(options: &Record, position: Option<Position>) -> Start {
         let path = options.output.display();
         match (position, options.from) {
             (Some(_), Some(_)) => options.wrong_usage(format_args!(
@@ -190,13 +190,9 @@ impl Destination {
             )),
             (Some(position), None) => {
                 notes::say(format_args!("going on after {position}, where the recording in {path} ends"));
-                Ok(Start::At(position))
+                Start::At(position)
             }
-            (None, from) if kept.is_empty() => Ok(from.unwrap_or_default()),
-            (None, _) => Err(Failure::Words(format!(
-                "can't append to {path}: there is no position in it to go on from (one comes with the end of a snapshot, and never after \
-                 --from sync); use another file, or --force"
-            ))),
+            (None, from) => from.unwrap_or_default(),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
 use super::{Recorder, RecordingFault, RecordingReader, TITLE, VERSION, passing_by};
-use crate::Position;
 use crate::net::ReadError;
+use crate::{Attached, Event, Method, Position};
 
 /// A recorder that writes behind the links that are in `file`, and the position they have come to: where to
 /// [start](crate::Start::At), so that nothing is missing between.
@@ -14,9 +14,10 @@ use crate::net::ReadError;
 /// What stands behind the last whole block, where an earlier recorder was killed or found no more room, is cut off. The file is read
 /// through for that. It must be open for reading and writing.
 ///
+/// Without a position nothing has been recorded yet of which something could be missing, at most a part of a snapshot: any start will do.
+///
 /// # Errors
-/// What a [`RecordingReader`] finds in the file, but that it was cut off. A recording without a position (there is none before the end of
-/// a snapshot, and none after SYNC) gives `None` as position.
+/// What a [`RecordingReader`] finds in the file, but that it was cut off; and [`RecordingFault::NoPosition`] if it was recorded after SYNC.
 pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Position>), ReadError> {
     let (mut position, mut whole) = (None, 0);
     loop {
@@ -45,8 +46,15 @@ pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Posi
 fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
     file.rewind()?;
     let mut reader = RecordingReader::with(file, passing_by(), None);
+    let mut after_sync = false;
     loop {
-        let read = reader.next().map(|event| event.is_some());
+        let read = reader.next().map(|event| match event {
+            Some(event) => {
+                after_sync |= matches!(event, Event::Attached(Attached { method: Method::Sync, .. }));
+                true
+            }
+            None => false,
+        });
         if reader.is_bare() {
             // A file of another kind is not to be cut.
             return Err(RecordingFault::Foreign.into());
@@ -57,5 +65,8 @@ fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
             Err(error) => return Err(error),
         }
     }
-    Ok((reader.position(), reader.whole()))
+    match reader.position() {
+        None if after_sync => Err(RecordingFault::NoPosition.into()),
+        position => Ok((position, reader.whole())),
+    }
 }

@@ -88,6 +88,9 @@ pub enum RecordingFault {
         /// The field.
         field: &'static str,
     },
+    /// It can't be gone on with.
+    #[error("this was recorded with the old SYNC: its stream has no positions, so nothing can go on where it ends")]
+    NoPosition,
     /// The file ends in the middle of something.
     #[error(
         "the recording ends at byte {at} in the middle of {what}: it was cut off there, or is still being written; all before that is \
