@@ -124,8 +124,7 @@ fn a_replica_may_be_followed_instead() {
     let primary = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
     let replica = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
     replica.replica_of(&primary);
-    let sentinel = Server::start_sentinel(&primary);
-    sentinel.call(&["SENTINEL", "SET", "watched", "auth-pass", "secret"]);
+    let sentinel = Server::start_sentinel_with(&primary, 1, Some("other"));
     eventually("Sentinel sees the replica in good order", || {
         let replicas = sentinel.call(&["SENTINEL", "REPLICAS", "watched"]);
         replicas.items().first().is_some_and(|replica| {
@@ -133,8 +132,6 @@ fn a_replica_may_be_followed_instead() {
             fields.chunks(2).any(|pair| pair == ["master-link-status", "ok"])
         })
     });
-    // The Sentinel itself now wants a password of its own.
-    sentinel.call(&["CONFIG", "SET", "requirepass", "other"]);
     let login = |password: &'static str| move || Ok(Login { user: None, password: Some(password.into()) });
     let finder = || {
         let dead = format!("127.0.0.1:{}", free_port());
