@@ -162,7 +162,7 @@ fn what_can_not_be_found_says_why() {
     let server = Server::start(Kind::Redis70);
     let sentinel = Server::start_sentinel(&server);
     let error = Sentinel::new([sentinel.address()], "unheard-of").expect("an address").builder().connect();
-    let error = error.err().expect("it is not known");
+    let error = error.expect_err("it is not known");
     assert!(error.to_string().contains("know no primary called \"unheard-of\""), "{error}");
     // A server that is no Sentinel, and nobody at all.
     let nobody = format!("127.0.0.1:{}", free_port());
@@ -196,5 +196,6 @@ fn sentinel_knows_a_follower_only_by_an_address() {
     let label = Label::new("127.0.0.1").expect("a label");
     let seen = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))).label(label));
     eventually("it is seen", || replicas_known_to(&sentinel).len() == 1);
-    (hidden.stop(), seen.stop());
+    hidden.stop();
+    seen.stop();
 }
