@@ -12,6 +12,7 @@ use crate::follow::{BACKOFF, Seen, Told, Watch};
 use crate::help::{eventually, free_port};
 use crate::load::Load;
 use crate::server::{Kind, Server};
+use crate::tool::{Tool, redtail};
 
 fn finder(sentinels: &[Server]) -> Sentinel {
     Sentinel::new(sentinels.iter().map(Server::address), "watched").expect("addresses")
@@ -198,4 +199,38 @@ fn sentinel_knows_a_follower_only_by_an_address() {
     eventually("it is seen", || replicas_known_to(&sentinel).len() == 1);
     hidden.stop();
     seen.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_asks_sentinels() {
+    let mut primary = Server::start(Kind::Redis70);
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel_with(&primary, 1, Some("other"));
+    eventually("Sentinel sees the replica", || sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1);
+    let url = |name: &str| format!("redis+sentinel://{}/{name}", sentinel.address());
+    let start = |args: &[&str]| {
+        let mut command = redtail(args);
+        command.env("REDTAIL_SENTINEL_PASSWORD", "other");
+        Tool::start_command(&mut command)
+    };
+    let mut tool = start(&["tail", &url("watched"), "--format", "json"]);
+    assert_eq!(tool.event_named("attached")["target"], url("watched"));
+    primary.call(&["SET", "k", "1"]);
+    assert_eq!(tool.event_named("command")["args"][2], "1");
+    eventually("the replica has it too", || replica.offset() == primary.offset());
+    primary.kill();
+    assert_eq!(tool.event_named("attached")["method"], "continued");
+    replica.call(&["SET", "k", "2"]);
+    assert_eq!(tool.event_named("command")["args"][2], "2");
+    tool.signal("TERM");
+    assert!(tool.wait().success());
+    let mut unknown = start(&["tail", &url("other")]);
+    assert_eq!(unknown.wait().code(), Some(1));
+    assert!(
+        unknown.errors().contains("can't connect to other: the Sentinels know no primary called"),
+        "{}",
+        unknown.errors()
+    );
 }
