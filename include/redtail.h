@@ -1135,7 +1135,7 @@ redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
  * A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
- * redtail_session_connected. offset: the replication offset before the first byte of the stream where the recording does not tell it,
+ * redtail_session_connected, nor takes one: what would lose a link ends it. offset: the replication offset before the first byte of the stream where the recording does not tell it,
  * which is after +CONTINUE; else REDTAIL_UNKNOWN.
  *
  * Returns as redtail_session_new.

@@ -482,6 +482,26 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
     CHECK(deadline == REDTAIL_FOREVER && event == NULL);
     redtail_session_free(session);
+    /* A recording is the only link there is. */
+    options.retry_first = 1;
+    session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    memcpy(space, "-LOADING\r\n", 10);
+    IS(REDTAIL_OK, redtail_session_received(session, 10));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
+    CHECK(len == 0);
+    redtail_session_free(session);
+    /* It is over before anybody has asked for the words. */
+    options.retry_first = 0;
+    session = redtail_session_new(&options);
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 0));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    CHECK(event == NULL);
+    redtail_session_free(session);
     options.struct_size = 1;
     session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
