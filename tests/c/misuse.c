@@ -534,6 +534,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_stop(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_heartbeat(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(NULL, &position));
 
     redtail_options_init(&options, sizeof options);
     options.ack = 9;
@@ -558,8 +559,12 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
     memset(&position, 0, sizeof position);
     IS(REDTAIL_ERROR_POSITION, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_ERROR_POSITION, redtail_handle_commit(handle, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, (redtail_position *)((char *)&position + 1)));
     CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
     IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_OK, redtail_handle_commit(handle, &position));
     IS(REDTAIL_NONE, redtail_follower_position(follower, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(follower, NULL));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));
