@@ -68,6 +68,8 @@ pub mod replication;
 pub mod resp;
 mod status;
 #[cfg(feature = "std")]
+pub mod topology;
+#[cfg(feature = "std")]
 pub mod whole;
 
 #[cfg(feature = "std")]

@@ -38,8 +38,8 @@ enum Link<T> {
         #[cfg(feature = "tls")]
         tls: Option<Tls>,
     },
-    /// The caller's own way to connect.
-    Connector(Box<Ask<T>>),
+    /// The caller's own way to connect, and what errors call the other side.
+    Connector { connector: Box<Ask<T>>, name: String },
 }
 
 impl Builder<Socket> {
@@ -75,37 +75,41 @@ impl Builder<Socket> {
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        match self.link {
+        let mut follower = match self.link {
             #[cfg(feature = "tls")]
             Link::Address { text, timeouts, tls: Some(tls) } => {
                 let target: Target = text.parse()?;
                 let name = target.to_string();
                 let connector = Box::new(move || Socket::connect_tls(&target, &timeouts, &tls));
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle, self.recorder)
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, timeouts, .. } => {
                 let target: Target = text.parse()?;
                 let name = target.to_string();
                 let connector = Box::new(move || Socket::connect(&target, &timeouts));
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle, self.recorder)
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
-            Link::Connector(connector) => Follower::start(
-                "the server".into(),
-                connector,
-                self.login,
-                self.options,
-                self.buffer,
-                self.handle,
-                self.recorder,
-            ),
-        }
+            Link::Connector { connector, name } => {
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
+            }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 
 impl<T: Transport + 'static> Builder<T> {
     /// Follows over links that the caller makes: TLS, a tunnel, another resolver. Called once for every link.
     pub fn from_connector(connector: impl FnMut() -> io::Result<T> + Send + 'static) -> Self {
-        Self::over(Link::Connector(Box::new(connector)))
+        Self::over(Link::Connector { connector: Box::new(connector), name: "the server".into() })
+    }
+
+    /// What errors call the other side of links that the caller makes; `the server` unless said.
+    pub fn named(mut self, chosen: impl Into<String>) -> Self {
+        if let Link::Connector { name, .. } = &mut self.link {
+            *name = chosen.into();
+        }
+        self
     }
 
     /// Follows over one link that stands already. There is no reconnection, and a start that needs a second link is an error.
@@ -126,18 +130,14 @@ impl<T: Transport + 'static> Builder<T> {
     /// # Errors
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
-        match self.link {
-            Link::Connector(connector) => Follower::start(
-                "the server".into(),
-                connector,
-                self.login,
-                self.options,
-                self.buffer,
-                self.handle,
-                self.recorder,
-            ),
+        let mut follower = match self.link {
+            Link::Connector { connector, name } => {
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
+            }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
-        }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use crate::limits::LAST_OFFSET;
 use crate::net::Ring;
 use crate::net::recording::RecordingFault;
 use crate::rdb::RdbError;
@@ -33,7 +34,7 @@ impl<R: Read> Feed<R> {
     }
 
     pub(super) fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     pub(super) fn unread(&self) -> &[u8] {

@@ -230,7 +230,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
-    /// counts for nothing.
+    /// counts for nothing. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
@@ -247,7 +247,6 @@ impl<T: Transport> Follower<T> {
         options: Options,
         buffer: usize,
         handle: Handle,
-        recorder: Option<Recorder>,
     ) -> Result<Self, Error> {
         let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
@@ -269,7 +268,7 @@ impl<T: Transport> Follower<T> {
             time_ms: 0,
             unlooked: 0,
             stride: 0,
-            recorder,
+            recorder: None,
         };
         follower.shared.set_link(None);
         match follower.connect()? {
@@ -511,13 +510,16 @@ impl<T: Transport> Follower<T> {
         self.time_ms
     }
 
-    /// A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
+    /// And at what other threads have committed. A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
     /// longer, each is: acknowledgements must not be late because a consumer is slow.
     fn look_at_the_clock(&mut self) {
         let last = self.time_ms;
         let quick = self.now_ms() - last <= 1;
         self.stride = if quick { (2 * self.stride).clamp(1, LONGEST_STRIDE) } else { 1 };
         self.unlooked = self.stride;
+        if let Some(position) = self.shared.take_committed() {
+            self.session.commit(position);
+        }
     }
 
     /// The time now. Never less than it was.

@@ -9,6 +9,7 @@ mod end;
 mod failure;
 mod notes;
 mod output;
+mod place;
 mod record;
 mod replay;
 mod status;

@@ -23,11 +23,12 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let handle = Handle::new();
     let _ = HANDLE.set(handle.clone());
     stop_on_signals()?;
-    let target = address.target.to_string();
+    let target = address.place.to_string();
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
     let mut builder = address
         .builder()
+        .map_err(Failure::Words)?
         .options(recording_options())
         .start(destination.start)
         .on_gap(options.on_gap.into())

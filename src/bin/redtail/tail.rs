@@ -18,7 +18,7 @@ use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
-    let target = address.target.to_string();
+    let target = address.place.to_string();
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;
     let mut follower = connect(options, start, address)?;
@@ -150,7 +150,7 @@ impl Heartbeat {
 
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
     let mut builder = address
-        .builder()
+        .builder()?
         .options(options.output.settings())
         .start(start)
         .ack(options.ack.into())
