@@ -12,6 +12,8 @@ mod decode;
 mod memory;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/save.rs"]
+mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/tail.rs"]

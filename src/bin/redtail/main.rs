@@ -9,6 +9,8 @@ mod end;
 mod failure;
 mod notes;
 mod output;
+mod progress;
+mod save;
 mod tail;
 mod target;
 

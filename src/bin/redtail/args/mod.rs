@@ -23,6 +23,7 @@ Examples:
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
   redtail snapshot localhost:6379            everything a server holds
+  redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
 
@@ -53,7 +54,7 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
-            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.check(),
             Some(Verb::Decode(decode)) => decode.check(),
             None => Ok(()),
         };
