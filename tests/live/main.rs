@@ -17,6 +17,7 @@ mod rebuild;
 mod refusals;
 mod restart;
 mod resume;
+mod save;
 mod server;
 mod snapshots;
 mod starts;
