@@ -5,6 +5,7 @@ mod args;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod notes;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -57,6 +57,9 @@ impl Display for Size {
         let Some((bits, name)) = UNITS.into_iter().find(|(bits, _)| self.0 >> bits > 0) else {
             return write!(f, "{} bytes", self.0);
         };
+        if self.0.trailing_zeros() >= bits {
+            return write!(f, "{} {name}", self.0 >> bits);
+        }
         let tenths = (u128::from(self.0) * 10) >> bits;
         write!(f, "{}.{} {name}", tenths / 10, tenths % 10)
     }
