@@ -17,8 +17,8 @@ pub(super) enum Obstacle {
     Connect(io::Error),
     /// What came first is not the protocol of these servers; its first bytes.
     Foreign(Vec<u8>),
-    /// The connection was closed without a word.
-    Closed,
+    /// The connection was closed instead of an answer to this command.
+    Closed(String),
     /// Nothing came within [`PATIENCE`].
     Silent,
     /// The connection broke.
@@ -129,15 +129,18 @@ impl Connection {
         let _enough_room = resp::encode_command(&mut bytes, command);
         // A server that does not want us has said why before it closed.
         let sent = self.remote.send(&bytes);
+        let closed = || {
+            Obstacle::Closed(command.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default())
+        };
         match self.reader.next() {
             Ok(Some(frame)) => Ok(Reply::of(frame.item)),
             Ok(None) => match sent {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Obstacle::Broken(error)),
-                _ => Err(Obstacle::Closed),
+                _ => Err(closed()),
             },
             Err(ReadError::Io(error)) => Err(match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Obstacle::Silent,
-                io::ErrorKind::ConnectionReset => Obstacle::Closed,
+                io::ErrorKind::ConnectionReset => closed(),
                 _ => Obstacle::Broken(error),
             }),
             // Something that ends within a line.

@@ -16,7 +16,7 @@ fn others(replicas: &[Replica]) -> Finding {
     const ABOUT: &str = "replicas";
     const SHOWN: usize = 3;
     let each = replicas.iter().take(SHOWN).map(|replica| {
-        let lag = replica.lag.map(|lag| format!(", {lag} s behind")).unwrap_or_default();
+        let lag = replica.lag.map(|lag| format!(", heard {lag} s ago")).unwrap_or_default();
         format!("{} ({}{lag})", replica.address, replica.state)
     });
     let each = each.collect::<Vec<_>>().join(", ");

@@ -49,7 +49,7 @@ fn output(look: Look<'_>) -> Option<Finding> {
     let until_soft = if soft > 0 { soft as f64 / rate + soft_seconds as f64 } else { f64::INFINITY };
     let stall = until_hard.min(until_soft);
     if stall >= 60.0 {
-        return Some(Finding::good(ABOUT, format!("{words}; now it could stall for {}", time(stall))));
+        return Some(Finding::good(ABOUT, format!("{words}: at the present rate after a stall of {}", time(stall))));
     }
     Some(
         Finding::warn(ABOUT, format!("{words}; at the present rate it is cut off after {}", time(stall)))

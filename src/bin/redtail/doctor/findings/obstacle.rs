@@ -14,7 +14,11 @@ pub(super) fn finding(obstacle: &Obstacle, target: &Target) -> Finding {
     match obstacle {
         Obstacle::Connect(error) => connect(error, target),
         Obstacle::Foreign(bytes) => foreign(bytes),
-        Obstacle::Closed => Finding::bad(CONNECTION, "the connection was closed without a word")
+        Obstacle::Closed(asked) if !matches!(asked.as_str(), "AUTH" | "PING") => {
+            Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
+                .why("a proxy that lets but few commands through does so; reach the server itself")
+        }
+        Obstacle::Closed(_) => Finding::bad(CONNECTION, "the connection was closed without a word")
             .why("a port that wants TLS does so, a proxy without a server behind it, and a server with too many clients"),
         Obstacle::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
