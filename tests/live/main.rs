@@ -3,6 +3,7 @@
 mod checkpoint;
 mod client;
 mod copy;
+mod doctor;
 mod follow;
 mod harness;
 mod help;

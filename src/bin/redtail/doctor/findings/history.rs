@@ -7,8 +7,8 @@ use crate::notes::Size;
 const ENOUGH: f64 = 300.0;
 /// What is advised.
 const PLENTY: f64 = 3600.0;
-/// More memory than this is not advised unasked.
-const MOST: f64 = (1u64 << 30) as f64;
+/// More memory than this is not advised: some servers take all of it at once.
+const MOST: u64 = 1 << 30;
 
 pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     let Some(info) = look.info else { return Vec::new() };
@@ -43,13 +43,14 @@ fn backlog(look: Look<'_>) -> Finding {
     if covers >= ENOUGH {
         return Finding::good(ABOUT, what);
     }
-    let wanted = if rate * PLENTY <= MOST { PLENTY } else { 2.0 * ENOUGH };
-    let megabytes = (rate * wanted / f64::from(1 << 20)).ceil().max(1.0) as u64;
-    Finding::warn(ABOUT, what).why("whoever is away longer has a gap: the writes between are lost to it").mend(format!(
-        "CONFIG SET repl-backlog-size {}mb   # {}",
-        megabytes.next_power_of_two(),
-        time(wanted)
-    ))
+    let finding = Finding::warn(ABOUT, what).why("whoever is away longer has a gap: the writes between are lost to it");
+    let most = look.number("total_system_memory").filter(|total| *total > 0).map_or(MOST, |total| MOST.min(total / 8));
+    let megabytes = (((rate * PLENTY) as u64).next_power_of_two().min(most) >> 20).max(1);
+    if megabytes << 20 <= bytes {
+        return finding;
+    }
+    let covers = time((megabytes << 20) as f64 / rate);
+    finding.mend(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
 }
 
 /// What becomes of the backlog when nobody replicates.

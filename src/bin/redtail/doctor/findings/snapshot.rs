@@ -16,10 +16,7 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
         );
     }
     if info.is("rdb_bgsave_in_progress", "1") || info.is("aof_rewrite_in_progress", "1") {
-        findings.push(
-            Finding::warn(ABOUT, "a save or rewrite is under way")
-                .why("it forks but once at a time: a start that forks waits for the end of that"),
-        );
+        findings.push(Finding::good(ABOUT, "a save or rewrite is under way: a start that forks waits for its end"));
     }
     findings.extend(memory(look));
     findings
