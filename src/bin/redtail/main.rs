@@ -5,11 +5,14 @@ mod args;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod notes;
 mod output;
 mod place;
+mod progress;
+mod save;
 mod tail;
 mod target;
 
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! What a person may type.
 
 mod decode;
+mod doctor;
 mod output;
 mod server;
 mod snapshot;
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
+pub(crate) use doctor::Doctor;
 pub(crate) use output::{Format, Output};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
@@ -27,8 +29,10 @@ Examples:
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
   redtail snapshot localhost:6379            everything a server holds
+  redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
+  redtail doctor localhost:6379              can it be followed, and how well?
 
 `redtail help tail` says more about following a server.";
 
@@ -49,6 +53,8 @@ pub(crate) enum Verb {
     Snapshot(Snapshot),
     /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
     Decode(Decode),
+    /// Tell whether a server can be followed, and how well
+    Doctor(Doctor),
 }
 
 impl Arguments {
@@ -57,9 +63,9 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
-            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.check(),
             Some(Verb::Decode(decode)) => decode.check(),
-            None => Ok(()),
+            Some(Verb::Doctor(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -74,6 +80,7 @@ impl Verb {
             Self::Tail(_) => wrong_usage("tail", words),
             Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
+            Self::Doctor(_) => wrong_usage("doctor", words),
         }
     }
 }
