@@ -14,5 +14,7 @@ mod recording;
 mod replay;
 #[path = "net/ring.rs"]
 mod ring;
+#[path = "net/snapshot_file.rs"]
+mod snapshot_file;
 #[path = "net/transport.rs"]
 mod transport;

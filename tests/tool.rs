@@ -8,6 +8,8 @@ mod checkpoint;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/doctor.rs"]
+mod doctor;
 #[path = "tool/memory.rs"]
 mod memory;
 #[path = "tool/record.rs"]
@@ -16,6 +18,8 @@ mod record;
 mod replay;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/save.rs"]
+mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/tail.rs"]

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod client;
 mod copy;
+mod doctor;
 mod failover;
 mod follow;
 mod harness;
@@ -19,6 +20,7 @@ mod rebuild;
 mod refusals;
 mod restart;
 mod resume;
+mod save;
 mod sentinel;
 mod server;
 mod snapshots;

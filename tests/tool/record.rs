@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -10,33 +9,8 @@ use std::time::Duration;
 use redtail::replay::{Play, Primary, Recording};
 use serde_json::{Value, json};
 
-use crate::run::{REPLID, Ran, commands, redtail, run, run_on};
+use crate::run::{Folder, REPLID, Ran, commands, redtail, run, run_on};
 use crate::tail::{end, primary, stream};
-
-/// A folder of its own, gone at the end.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-tool-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub(crate) fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn names(&self) -> Vec<String> {
-        fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The lines of a run, without what differs between a server and a file.
 pub(crate) fn lines(ran: &Ran) -> Vec<Value> {
@@ -56,11 +30,11 @@ fn what_is_recorded_is_what_tail_prints() {
         let address = || primary(&stream, Play::default());
         let (one, two) = (address(), address());
         let length = if from == "sync" { stream.len().to_string() } else { end(&stream) };
-        let file = folder.file(&number.to_string());
+        let file = folder.path(&number.to_string());
         let arguments = ["record", &one.address().to_string(), "-o", &file, "--from", from, "--until", &length];
         let ran = run(&arguments).ok();
         assert!(ran.out.is_empty());
-        assert!(ran.err.contains(&"recorded 4 commands (9") && ran.err.contains(&file), "{}", ran.err);
+        assert!(ran.err.contains("recorded 4 commands (9") && ran.err.contains(&file), "{}", ran.err);
         let tail = ["tail", &two.address().to_string(), "--format", "json", "--from", from, "--until", &length];
         let decoded = run(&["decode", &file, "--format", "json"]).ok();
         assert_eq!(lines(&decoded), lines(&run(&tail).ok()), "{from}");
@@ -76,7 +50,7 @@ fn a_count_is_exact_and_ends_no_transaction() {
     let primary = primary(&stream, Play::default());
     let address = primary.address().to_string();
     for (count, expected) in [(1, 1), (2, 3), (3, 3), (4, 4)] {
-        let file = folder.file(&count.to_string());
+        let file = folder.path(&count.to_string());
         run(&["record", &address, "-o", &file, "--count", &count.to_string()]).ok();
         let told = run(&["decode", &file, "--format", "json"]).ok().json();
         assert_eq!(told.iter().filter(|line| line["event"] == "command").count(), expected, "{count}");
@@ -87,7 +61,7 @@ fn a_count_is_exact_and_ends_no_transaction() {
 fn a_file_that_is_there_is_kept() {
     let (stream, folder) = (stream(), Folder::new("there"));
     let primary = primary(&stream, Play::default());
-    let (address, file) = (primary.address().to_string(), folder.file("kept"));
+    let (address, file) = (primary.address().to_string(), folder.path("kept"));
     fs::write(&file, "precious").unwrap();
     let ran = run(&["record", &address, "-o", &file]);
     assert_eq!(ran.code, 1);
@@ -102,7 +76,7 @@ fn a_file_that_is_there_is_kept() {
     assert_eq!(fs::read(&file).unwrap(), b"precious");
     run(&["record", &address, "-o", &file, "--force", "--until", &end(&stream)]).ok();
     assert!(fs::read(&file).unwrap().starts_with(b"redtail recording 1\n"));
-    let ran = run(&["record", "127.0.0.1:1", "-o", &folder.file("new")]);
+    let ran = run(&["record", "127.0.0.1:1", "-o", &folder.path("new")]);
     assert_eq!(ran.code, 1);
     assert_eq!(folder.names(), ["kept"]);
 }
@@ -111,7 +85,7 @@ fn a_file_that_is_there_is_kept() {
 fn runs_are_appended_to_one_another() {
     let (stream, folder) = (stream(), Folder::new("append"));
     let primary = primary(&stream, Play::default());
-    let (address, file) = (primary.address().to_string(), folder.file("grows"));
+    let (address, file) = (primary.address().to_string(), folder.path("grows"));
     // There is none yet, so it is begun.
     run(&["record", &address, "-o", &file, "--append", "--from", "snapshot", "--count", "1"]).ok();
     let ran = run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream)]).ok();
@@ -129,7 +103,7 @@ fn runs_are_appended_to_one_another() {
     let ran = run(&["record", &address, "-o", &file, "--append", "--from", "now"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("says where to go on"), "{}", ran.err);
-    let other = folder.file("sync");
+    let other = folder.path("sync");
     run(&["record", &address, "-o", &other, "--from", "sync", "--until", "50"]).ok();
     let ran = run(&["record", &address, "-o", &other, "--append"]);
     assert_eq!(ran.code, 1);
@@ -139,7 +113,7 @@ fn runs_are_appended_to_one_another() {
 #[test]
 fn a_gap_is_recorded_if_it_may_be() {
     let folder = Folder::new("gap");
-    let file = folder.file("gap");
+    let file = folder.path("gap");
     let first = primary(&commands(&["SET a 1"]), Play::default());
     run(&["record", &first.address().to_string(), "-o", &file, "--count", "1"]).ok();
     // The same server, as far as it remembers; but not far enough.
@@ -208,7 +182,7 @@ fn a_full_disk_leaves_what_can_be_read() {
     let stream = commands(&lines);
     let primary = primary(&stream, Play { piece: Some(100), commands_per_second: Some(50_000), ..Play::default() });
     let (folder, address) = (Folder::new("full"), primary.address().to_string());
-    let file = folder.file("full");
+    let file = folder.path("full");
     let limited =
         format!("trap '' XFSZ; ulimit -f 16; exec {} record {address} -o {file}", env!("CARGO_BIN_EXE_redtail"));
     let output = Command::new("bash").args(["-c", &limited]).output().unwrap();
@@ -241,7 +215,7 @@ fn killed_and_gone_on_with_nothing_is_missing() {
     let stream = [commands(&["SELECT 1"]), commands(&lines)].concat();
     let primary = primary(&stream, Play { commands_per_second: Some(20_000), ..Play::default() });
     let (folder, address) = (Folder::new("killed"), primary.address().to_string());
-    let file = folder.file("killed");
+    let file = folder.path("killed");
     let arguments = ["record", &address, "-o", &file, "--append"];
     for round in 0..6 {
         let mut child = redtail(&arguments).stderr(Stdio::piped()).spawn().unwrap();
@@ -270,7 +244,7 @@ fn an_interrupt_ends_it_well() {
     let primary = primary(&stream, Play::default());
     let (folder, address) = (Folder::new("interrupt"), primary.address().to_string());
     for signal in ["INT", "TERM"] {
-        let file = folder.file(signal);
+        let file = folder.path(signal);
         let mut child =
             redtail(&["record", &address, "-o", &file, "--from", "snapshot"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
@@ -288,7 +262,7 @@ fn an_interrupt_ends_it_well() {
         let mut rest = String::new();
         words.read_to_string(&mut rest).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
-        assert!(rest.contains(&"recorded 4 commands"), "{rest}");
+        assert!(rest.contains("recorded 4 commands"), "{rest}");
         assert!(rest.contains(&format!("up to {REPLID}:{}:2", end(&stream))), "{rest}");
         assert!(run(&["decode", &file]).ok().text().ends_with("\"DEL\" \"k\"\n"));
     }
@@ -298,7 +272,7 @@ fn an_interrupt_ends_it_well() {
 fn it_may_last_so_long() {
     let primary = primary(&stream(), Play { commands_per_second: Some(2), ..Play::default() });
     let folder = Folder::new("duration");
-    let file = folder.file("short");
+    let file = folder.path("short");
     let ran = run(&["record", &primary.address().to_string(), "-o", &file, "--duration", "0.8"]).ok();
     let told = run(&["decode", &file, "--format", "json"]).ok().json();
     // The transaction takes three of its commands to end.

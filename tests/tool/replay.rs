@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use redtail::replay::Play;
 
-use crate::record::{Folder, lines};
-use crate::run::{REPLID, commands, redtail, run};
+use crate::record::lines;
+use crate::run::{Folder, REPLID, commands, redtail, run};
 use crate::tail::{end, primary, stream};
 
 /// A running replay; ended when dropped.
@@ -45,7 +45,7 @@ impl Drop for Replay {
 /// A recording of the stream, made in two runs.
 fn recorded(folder: &Folder, from: &str) -> String {
     let primary = primary(&stream(), Play::default());
-    let (address, file) = (primary.address().to_string(), folder.file(from));
+    let (address, file) = (primary.address().to_string(), folder.path(from));
     run(&["record", &address, "-o", &file, "--from", from, "--count", "1"]).ok();
     run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream())]).ok();
     file
@@ -71,7 +71,7 @@ fn a_replay_is_followed_as_the_server_was() {
 #[test]
 fn a_bare_recording_is_played_too() {
     let folder = Folder::new("bare");
-    let file = folder.file("bare");
+    let file = folder.path("bare");
     let head = format!("+FULLRESYNC {REPLID} 7\r\n$18\r\nREDIS0010");
     fs::write(&file, [head.as_bytes(), b"\xff\0\0\0\0\0\0\0\0", &commands(&["SET a 1", "SET b 2"])].concat()).unwrap();
     let replay = Replay::start(&[&file, "--once", "--speed", "max"]);
@@ -112,7 +112,7 @@ fn pings_follow_the_end_unless_they_are_turned_off() {
 #[test]
 fn a_password_is_asked_for() {
     let folder = Folder::new("password");
-    let (file, password) = (recorded(&folder, "now"), folder.file("password"));
+    let (file, password) = (recorded(&folder, "now"), folder.path("password"));
     fs::write(&password, "secret\n").unwrap();
     let replay = Replay::start(&[&file, "--password-file", &password]);
     let ran = run(&["tail", &replay.address]);
@@ -139,7 +139,7 @@ fn what_cannot_be_played_says_why_in_one_line() {
     let folder = Folder::new("unplayable");
     let whole = fs::read(recorded(&folder, "now")).unwrap();
     let file = |name: &str, bytes: &[u8]| {
-        let file = folder.file(name);
+        let file = folder.path(name);
         fs::write(&file, bytes).unwrap();
         file
     };
@@ -151,8 +151,8 @@ fn what_cannot_be_played_says_why_in_one_line() {
         (file("aof", &commands(&["SET a 1"])), "not a recording"),
         (file("damaged", &String::from_utf8_lossy(&whole).replace("data ", "date x").into_bytes()), "damaged"),
         (file("torn", &whole[..150]), "ends before a stream begins"),
-        (folder.file("nothing here"), "No such file"),
-        (folder.file(""), "directory"),
+        (folder.path("nothing here"), "No such file"),
+        (folder.path(""), "directory"),
     ] {
         let ran = run(&["replay", &path]);
         assert_eq!(ran.code, 1, "{path}: {}", ran.err);

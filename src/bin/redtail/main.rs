@@ -5,13 +5,16 @@ mod args;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod notes;
 mod output;
 mod place;
+mod progress;
 mod record;
 mod replay;
+mod save;
 mod status;
 mod tail;
 mod target;
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         Some(Verb::Decode(options)) => decode::run(&options),
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use indicatif::HumanBytes;
 use redtail::net::recording::{self, Recorder};
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
@@ -14,7 +15,7 @@ use crate::args::{Format, Record};
 use crate::end::End;
 use crate::failure::Failure;
 use crate::notes;
-use crate::status::{Amount, Status};
+use crate::status::Status;
 use crate::tail::{HANDLE, STOPPED, stop_on_signals};
 use crate::target::Address;
 
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         let outcome = follow(&mut follower, &mut tally, options, &target);
         let written = follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), Kept::sync));
         if tally.attached {
-            let bytes = Amount(follower.recorded_bytes());
+            let bytes = HumanBytes(follower.recorded_bytes());
             let place = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
             notes::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
         }
@@ -111,14 +112,13 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
         }
         let enough = end.after(&event);
         if !matches!(event, Event::Idle(_) | Event::Command(_) | Event::SnapshotBytes(_)) {
-            status.clear();
-            notes::event(&event, Format::Text, target);
+            status.aside(|| notes::event(&event, Format::Text, target));
         }
         if enough {
             return Ok(());
         }
-        if status.is_due() {
-            let bytes = Amount(follower.recorded_bytes());
+        if status.patience().is_some_and(|patience| patience.is_zero()) {
+            let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
             status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends it)", tally.commands));
         }
@@ -165,7 +165,7 @@ impl Destination {
         let created = there.is_none();
         if there.is_some_and(|there| there.is_file()) && !options.append && !options.force {
             return Err(Failure::Words(format!(
-                "{} is there already: --append goes on where it ends, --force writes over it",
+                "{} exists already; --append goes on where it ends, --force writes over it",
                 path.display()
             )));
         }

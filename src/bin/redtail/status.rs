@@ -1,68 +1,48 @@
-//! One line on standard error that changes, where that is a terminal.
+//! A line on standard error that tells how it goes, where that is a terminal.
 
-use std::env;
-use std::fmt::{self, Display};
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Display;
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::progress;
 
 /// Gone again when dropped.
 pub(crate) struct Status {
-    /// `None`: nobody looks.
-    last: Option<Instant>,
-    shown: bool,
+    bar: ProgressBar,
+    next: Instant,
 }
 
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Status {
     pub(crate) fn new() -> Self {
-        // A dumb terminal can't go back to the start of a line.
-        let capable = env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { last: (capable && io::stderr().is_terminal()).then(Instant::now), shown: false }
+        let bar = ProgressBar::with_draw_target(None, progress::terminal());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, next: Instant::now() }
     }
 
-    /// How long it may take until the next look; `None`: for ever.
+    /// How long until something is to be shown; `None`: nobody looks.
     pub(crate) fn patience(&self) -> Option<Duration> {
-        self.last.map(|last| INTERVAL.saturating_sub(last.elapsed()))
-    }
-
-    pub(crate) fn is_due(&self) -> bool {
-        self.patience().is_some_and(|patience| patience.is_zero())
+        (!self.bar.is_hidden()).then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
     pub(crate) fn show(&mut self, words: impl Display) {
-        self.shown = true;
-        self.last = Some(Instant::now());
-        let _ = write!(io::stderr().lock(), "\r\x1b[K{words}");
+        self.bar.set_message(words.to_string());
+        self.bar.tick();
+        self.next = Instant::now() + INTERVAL;
     }
 
-    /// Makes way for lines of others.
-    pub(crate) fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
-        }
+    /// Does what writes lines of its own.
+    pub(crate) fn aside(&self, work: impl FnOnce()) {
+        self.bar.suspend(work);
     }
 }
 
 impl Drop for Status {
     fn drop(&mut self) {
-        self.clear();
-    }
-}
-
-/// Bytes as a person reads them: `940 B`, `3.1 GiB`.
-pub(crate) struct Amount(pub(crate) u64);
-
-impl Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = ["KiB", "MiB", "GiB", "TiB"];
-        let (mut tenths, mut unit) = (u128::from(self.0) * 10 / 1024, 0);
-        if self.0 < 1024 {
-            return write!(f, "{} B", self.0);
-        }
-        while tenths >= 10_240 && unit + 1 < units.len() {
-            (tenths, unit) = (tenths / 1024, unit + 1);
-        }
-        write!(f, "{}.{} {}", tenths / 10, tenths % 10, units[unit])
+        self.bar.finish_and_clear();
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
-use redtail::net::{Login, Target};
+use redtail::net::{Login, Socket, Target, Timeouts};
 use redtail::topology::Sentinel;
 use redtail::{Builder, Follower};
 use url::Url;
@@ -30,11 +30,21 @@ struct Watchers {
 }
 
 /// Whether anybody on the way can listen.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     Plain,
     #[cfg(feature = "tls")]
     Tls(redtail::net::Tls),
+}
+
+impl Security {
+    pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        match self {
+            Self::Plain => Socket::connect(target, timeouts),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
+        }
+    }
 }
 
 impl Address {
@@ -60,18 +70,22 @@ impl Address {
                 })
             }
             Place::Watched { sentinels, name } => {
-                let sentinels = sentinels.iter().map(Target::to_string);
-                let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
-                let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
-                let sentinel = sentinel.prefer_replica(prefer_replica);
-                Ok(match security {
-                    Security::Plain => sentinel,
-                    #[cfg(feature = "tls")]
-                    Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
-                }
-                .builder())
+                Ok(watched(&sentinels, name, login, to_sentinels, security)?.prefer_replica(prefer_replica).builder())
             }
         }
+    }
+
+    /// The server itself, now: Sentinels are asked where it is.
+    pub(crate) fn now(self) -> Result<(Target, Credentials, Security), String> {
+        let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
+        let target = match place {
+            Place::Server(target) => target,
+            Place::Watched { sentinels, name } => {
+                let sentinel = watched(&sentinels, name, login.clone(), to_sentinels, security.clone())?;
+                sentinel.prefer_replica(prefer_replica).find().map_err(|error| error.to_string())?.target
+            }
+        };
+        Ok((target, login, security))
     }
 
     /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
@@ -213,14 +227,31 @@ impl Address {
     }
 }
 
+fn watched(
+    sentinels: &[Target],
+    name: String,
+    login: Credentials,
+    to_sentinels: Credentials,
+    security: Security,
+) -> Result<Sentinel, String> {
+    let sentinels = sentinels.iter().map(Target::to_string);
+    let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
+    let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
+    Ok(match security {
+        Security::Plain => sentinel,
+        #[cfg(feature = "tls")]
+        Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
+    })
+}
+
 /// Who we are to the server.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
     user: Option<String>,
     password: Option<Password>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Password {
     Given(Vec<u8>),
     File(PathBuf),

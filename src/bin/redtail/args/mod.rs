@@ -1,6 +1,7 @@
 //! What a person may type.
 
 mod decode;
+mod doctor;
 mod output;
 mod record;
 mod replay;
@@ -16,6 +17,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
+pub(crate) use doctor::Doctor;
 pub(crate) use output::{Format, Output};
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
@@ -31,10 +33,12 @@ Examples:
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
   redtail snapshot localhost:6379            everything a server holds
+  redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
   redtail record localhost:6379 -o some.rec  what it sends, byte for byte
   redtail replay some.rec                    a primary that plays it again
+  redtail doctor localhost:6379              can it be followed, and how well?
 
 `redtail help tail` says more about following a server.";
 
@@ -59,6 +63,8 @@ pub(crate) enum Verb {
     Record(Record),
     /// Be a primary that plays a recording to any follower
     Replay(Replay),
+    /// Tell whether a server can be followed, and how well
+    Doctor(Doctor),
 }
 
 impl Arguments {
@@ -67,10 +73,10 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
-            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.check(),
             Some(Verb::Decode(decode)) => decode.check(),
             Some(Verb::Record(record)) => record.check(),
-            Some(Verb::Replay(_)) | None => Ok(()),
+            Some(Verb::Replay(_) | Verb::Doctor(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -87,6 +93,7 @@ impl Verb {
             Self::Decode(_) => wrong_usage("decode", words),
             Self::Record(_) => wrong_usage("record", words),
             Self::Replay(_) => wrong_usage("replay", words),
+            Self::Doctor(_) => wrong_usage("doctor", words),
         }
     }
 }

@@ -82,7 +82,10 @@ pub(crate) struct Record {
 impl Record {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if self.append && self.is_standard_output() {
-            return Err("--append goes on in a file: give its name with -o");
+            return Err("--append goes on in a file, and -o - writes to standard output; name a file");
+        }
+        if self.force && self.is_standard_output() {
+            return Err("--force is about a file, and -o - writes to standard output; remove it");
         }
         Ok(())
     }

@@ -73,6 +73,17 @@ pub(crate) struct Tail {
           allow_negative_numbers = true)]
     pub(crate) checkpoint_interval: Duration,
 
+    /// With --from snapshot: put the snapshot itself into this file, which a server loads, and print only what comes after it
+    ///
+    /// The file is there only once it is whole (see `redtail help snapshot`). Its keys are not printed. With --on-gap snapshot a later
+    /// snapshot replaces it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot_to: Option<PathBuf>,
+
+    /// Let --snapshot-to replace a file that is there already
+    #[arg(long, requires = "snapshot_to")]
+    pub(crate) force: bool,
+
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
     #[arg(long)]
     pub(crate) allow_probe: bool,
@@ -140,6 +151,24 @@ impl Tail {
         }
         if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
             return Err("--checkpoint needs positions, and --from sync has none; use another start");
+        }
+        if let Some(file) = &self.snapshot_to
+            && !self.only_snapshot
+        {
+            if !matches!(self.from, Some(Start::Snapshot | Start::Sync)) {
+                return Err("--snapshot-to needs a snapshot: add --from snapshot");
+            }
+            if file.as_os_str() == "-" {
+                return Err(
+                    "standard output has the writes already, so the snapshot needs a file: --snapshot-to FILE (or take it alone: \
+                     redtail snapshot TARGET -o -)",
+                );
+            }
+            if self.output.elements {
+                return Err(
+                    "--elements is about the keys of the snapshot, which --snapshot-to puts into a file; remove one of them",
+                );
+            }
         }
         self.output.check()
     }
