@@ -12,5 +12,7 @@ mod recorded;
 mod replay;
 #[path = "net/ring.rs"]
 mod ring;
+#[path = "net/snapshot_file.rs"]
+mod snapshot_file;
 #[path = "net/transport.rs"]
 mod transport;
