@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The follower or a reader gave up.
     Follower(Error),
+    /// What is gone can't be had any more, in words.
+    HistoryLost(String),
     /// Anything else, in words.
     Words(String),
 }
@@ -49,6 +51,10 @@ impl Failure {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
+            Self::HistoryLost(words) => {
+                notes::say(words);
+                ExitCode::from(4)
+            }
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
                 notes::say(

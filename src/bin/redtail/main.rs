@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod alive;
+mod append_only;
 mod args;
 mod checkpoint;
 mod decode;
@@ -9,6 +10,8 @@ mod end;
 mod failure;
 mod notes;
 mod output;
+mod snapshot_to;
+mod stop;
 mod tail;
 mod target;
 

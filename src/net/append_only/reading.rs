@@ -276,7 +276,7 @@ impl Commands {
     fn event(&mut self) -> (Event<'_>, u64, Option<u64>) {
         let used = self.session.consumed();
         self.feed.lend(used);
-        let (start, end) = (self.feed.start(), self.feed.start() + used as u64);
+        let end = self.feed.start() + used as u64;
         let time = self.session.timestamp();
         let event = self.session.event(self.feed.unread());
         match &event {
@@ -285,7 +285,10 @@ impl Commands {
                 self.transaction = Some(end.saturating_sub(multi.raw().len() as u64));
             }
             Event::Exec(_) => self.transaction = None,
-            Event::Part(StreamPart { part: Part::Begin { .. }, .. }) => self.begun = Some(start),
+            // The count line, before which something that does not come out may stand.
+            Event::Part(StreamPart { part: Part::Begin { argc }, .. }) => {
+                self.begun = Some(end.saturating_sub(format!("*{argc}\r\n").len() as u64));
+            }
             Event::Part(StreamPart { part: Part::End, .. }) => self.begun = None,
             _ => {}
         }
