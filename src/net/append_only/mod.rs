@@ -150,7 +150,7 @@ impl<'a> Deref for FileEvent<'a> {
 pub struct Unfinished {
     /// What it is.
     pub what: What,
-    /// Where it begins: a server cuts the file there.
+    /// Where it begins: what is before it counts.
     pub start: u64,
     /// Where the file ends.
     pub end: u64,
