@@ -52,8 +52,8 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     failure::first(outcome.and(saved), finished)
 }
 
-/// Between two looks at a file that does not grow.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks at a file that does not grow: less than the time in which a server rewrites its files twice.
+const PAUSE: Duration = Duration::from_millis(20);
 
 fn follow(
     files: &mut AppendOnly,

@@ -233,6 +233,7 @@ impl AppendOnly {
     ///
     /// # Errors
     /// [`AppendOnlyError`]. Only after one of [`AppendOnlyError::Io`] is there a use in calling again.
+    #[inline]
     #[allow(clippy::should_implement_trait, reason = "the events are borrowed, which Iterator has no words for")]
     pub fn next(&mut self) -> Result<Option<FileEvent<'_>>, AppendOnlyError> {
         let turn = match self.ahead.take() {

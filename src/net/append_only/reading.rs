@@ -130,25 +130,28 @@ impl Reading {
     }
 
     /// The event that the last step has found.
+    #[inline]
     pub(super) fn event(&mut self) -> FileEvent<'_> {
         let (file, found) = (&self.file, self.found);
-        let (event, end, time) = match (&mut self.stage, found) {
-            (Some(Stage::Commands(commands)), Found::Command) => commands.event(),
+        match (&mut self.stage, found) {
+            (Some(Stage::Commands(commands)), Found::Command) => commands.event(file),
             (Some(Stage::Snapshot(reader)), Found::Item | Found::Bytes) => {
-                let item = if matches!(found, Found::Item) { reader.found() } else { None };
-                let event = item.map_or_else(|| Event::SnapshotBytes(reader.found_bytes()), Event::SnapshotItem);
-                (event, reader.offset(), None)
+                let end = reader.offset();
+                if let (Found::Item, Some(item)) = (found, reader.found()) {
+                    return FileEvent { event: Event::SnapshotItem(item), file, end, time: None };
+                }
+                FileEvent { event: Event::SnapshotBytes(reader.found_bytes()), file, end, time: None }
             }
             (_, Found::End(bytes)) => {
                 let end = SnapshotEnd { bytes, offset: bytes, db: None, position: None };
-                (Event::SnapshotEnd(end), bytes, None)
+                FileEvent { event: Event::SnapshotEnd(end), file, end: bytes, time: None }
             }
             (_, Found::Begin(offset)) => {
-                (Event::SnapshotBegin(SnapshotBegin { replid: None, offset, length: None }), offset, None)
+                let begin = SnapshotBegin { replid: None, offset, length: None };
+                FileEvent { event: Event::SnapshotBegin(begin), file, end: offset, time: None }
             }
-            _ => (Event::SnapshotBytes(b""), 0, None),
-        };
-        FileEvent { event, file, end, time }
+            _ => FileEvent { event: Event::SnapshotBytes(b""), file, end: 0, time: None },
+        }
     }
 
     /// Reads once; `false` where there is nothing more for now. A file that was cut within what is not whole yet, as a server does that
@@ -210,6 +213,8 @@ impl Reading {
         })
     }
 
+    // What is begun here is tens of kilobytes large, which the stack of the steps between must not be.
+    #[inline(never)]
     fn begin_snapshot(&mut self) {
         let decoder = match self.options.snapshot {
             // The bytes are handed on as they are: what they tell is not looked at, but where they end.
@@ -222,12 +227,14 @@ impl Reading {
         }
     }
 
+    #[inline(never)]
     fn end_snapshot(&mut self) {
         if let Some(Stage::Snapshot(reader)) = self.stage.take() {
             self.stage = Some(Stage::Border { feed: reader.into_feed(), behind: true });
         }
     }
 
+    #[inline(never)]
     fn begin_commands(&mut self) {
         let Some(Stage::Border { feed, behind }) = self.stage.take() else { return };
         let offset = self.first.unwrap_or(feed.start());
@@ -273,7 +280,8 @@ impl Commands {
         }
     }
 
-    fn event(&mut self) -> (Event<'_>, u64, Option<u64>) {
+    #[inline]
+    fn event<'a>(&'a mut self, file: &'a AppendOnlyFile) -> FileEvent<'a> {
         let used = self.session.consumed();
         self.feed.lend(used);
         let end = self.feed.start() + used as u64;
@@ -292,7 +300,7 @@ impl Commands {
             Event::Part(StreamPart { part: Part::End, .. }) => self.begun = None,
             _ => {}
         }
-        (event, end, time)
+        FileEvent { event, file, end, time }
     }
 
     fn unfinished(&self) -> Option<Unfinished> {
@@ -311,6 +319,7 @@ impl Commands {
     }
 
     /// Between two commands: forgets what was read of the next one.
+    #[inline(never)]
     fn begin_anew(&mut self, options: &Options) -> io::Result<()> {
         self.feed.reread(Source::go_back)?;
         let session = Session::commands(*options, self.feed.start().wrapping_add(self.shift));
