@@ -108,10 +108,27 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
+    /* The last number there is, and bytes behind it. */
+    parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
+    input = slice("*1\r\n$4\r\nPING\r\n*x");
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 14);
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 15);
+    redtail_parser_free(parser);
+    input = slice("+OK\r\n");
+    item = NULL;
+
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     IS(REDTAIL_NONE, redtail_parser_error_offset(parser, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, REDTAIL_UNKNOWN));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, (uint64_t)INT64_MAX + 1));
+    CHECK(strstr(redtail_parser_message(parser), "offset is 9223372036854775808") != NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
     IS(REDTAIL_ERROR_STATE, redtail_parser_start_at(parser, 8));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, NULL, 0, &item));
@@ -481,6 +498,7 @@ static void follower(void) {
     redtail_follower *follower;
     redtail_handle *handle;
     redtail_options options;
+    redtail_tls tls;
     redtail_position position;
     const redtail_event *event = NULL;
 
@@ -506,6 +524,26 @@ static void follower(void) {
     CHECK(redtail_follower_handle(follower) == NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
+    redtail_follower_free(follower);
+
+    /* In a library without TLS the message says that; with it, which field is wrong. Either way it is no TLS, not a plain link. */
+    redtail_options_init(&options, sizeof options);
+    memset(&tls, 0, sizeof tls);
+    options.tls = &tls;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_tls") != NULL);
+    redtail_follower_free(follower);
+    tls.struct_size = sizeof tls;
+    tls.verify = 7;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "verify is 7") != NULL || strstr(redtail_follower_message(follower), "built without") != NULL);
+    redtail_follower_free(follower);
+    tls.verify = REDTAIL_VERIFY_AUTHORITY;
+    tls.key = "key.pem";
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     redtail_follower_free(follower);
 
     follower = redtail_follower_new(NULL);

@@ -8,6 +8,7 @@ mod decode;
 mod demo;
 mod end;
 mod failure;
+mod manual;
 mod notes;
 mod output;
 mod snapshot_to;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Completions(options)) => manual::completions(&options),
+        Some(Verb::Man(options)) => manual::man(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,13 @@
 //! What a person may type.
 
 mod decode;
+mod manual;
 mod output;
 mod server;
 mod snapshot;
 mod tail;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt::Display;
 
@@ -12,10 +15,13 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
+pub(crate) use manual::{Completions, Man};
 pub(crate) use output::{Format, Output};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tail::{AckChoice, Tail};
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +30,7 @@ Examples:
   redtail tail localhost:6379 --format json  the same for programs
   redtail snapshot localhost:6379            everything a server holds
   redtail decode appendonly.aof              the same from a file
+  redtail decode appendonlydir               the same from several
   redtail decode dump.rdb                    the keys of a snapshot
 
 `redtail help tail` says more about following a server.";
@@ -45,6 +52,10 @@ pub(crate) enum Verb {
     Snapshot(Snapshot),
     /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
     Decode(Decode),
+    /// Print what makes a shell complete the arguments
+    Completions(Completions),
+    /// Print the manual page, or write one for each verb into a folder
+    Man(Man),
 }
 
 impl Arguments {
@@ -55,7 +66,7 @@ impl Arguments {
             Some(Verb::Tail(tail)) => tail.check(),
             Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
             Some(Verb::Decode(decode)) => decode.check(),
-            None => Ok(()),
+            Some(Verb::Completions(_) | Verb::Man(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -70,6 +81,8 @@ impl Verb {
             Self::Tail(_) => wrong_usage("tail", words),
             Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
+            Self::Completions(_) => wrong_usage("completions", words),
+            Self::Man(_) => wrong_usage("man", words),
         }
     }
 }
