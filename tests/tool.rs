@@ -10,6 +10,8 @@ mod checkpoint;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/manual.rs"]
+mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
 #[path = "tool/run.rs"]

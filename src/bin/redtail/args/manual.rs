@@ -29,6 +29,6 @@ pub(crate) struct Completions {
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub(crate) struct Man {
-    /// Write a page for each verb into this folder: redtail.1, redtail-tail.1 …
+    /// Write a page for each verb into this folder: redtail.1, redtail-tail.1 and so on
     pub(crate) folder: Option<PathBuf>,
 }
