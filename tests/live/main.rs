@@ -1,5 +1,6 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+mod append_only;
 mod checkpoint;
 mod client;
 mod copy;

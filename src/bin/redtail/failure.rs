@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Follower(Error),
     /// Everything has been said; the exit code.
     Said(u8),
+    /// What is gone can't be had any more, in words.
+    HistoryLost(String),
     /// Anything else, in words.
     Words(String),
 }
@@ -60,6 +62,10 @@ impl Failure {
             Self::Said(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
+            Self::HistoryLost(words) => {
+                notes::say(words);
+                ExitCode::from(4)
+            }
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
                 notes::say(
