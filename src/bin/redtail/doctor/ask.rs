@@ -4,11 +4,15 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use redtail::Limits;
 use redtail::net::{FrameReader, Login, ReadError, Remote, Socket, Target, Timeouts, Transport};
 use redtail::resp::{self, Frame, Kind};
 
 /// How long a server may think about an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes that an answer may have: many times what INFO has.
+const LONGEST: u64 = 16 << 20;
 
 /// Why there can be no talk at all.
 #[derive(Debug)]
@@ -100,7 +104,8 @@ impl Connection {
         let remote = socket.remote().map_err(Obstacle::Broken)?;
         let remote = remote.ok_or_else(|| Obstacle::Broken(io::ErrorKind::Unsupported.into()))?;
         let heard = Arc::default();
-        let reader = FrameReader::new(Listened { socket, heard: Arc::clone(&heard) });
+        let limits = Limits { bulk: LONGEST, command: LONGEST, ..Limits::default() };
+        let reader = FrameReader::new(Listened { socket, heard: Arc::clone(&heard) }).with_limits(limits);
         Ok(Self { reader, remote, heard })
     }
 

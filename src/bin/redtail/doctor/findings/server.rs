@@ -1,6 +1,6 @@
 //! Which server it is, and in what state.
 
-use super::super::facts::{Info, Known};
+use super::super::facts::{Info, Known, address};
 use super::super::kind::{Family, Kind};
 use super::{Finding, Look, time};
 
@@ -73,7 +73,8 @@ fn role(info: &Info) -> Option<Finding> {
             None => Finding::good(STATE, "a primary"),
         });
     }
-    let primary = format!("{}:{}", info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
+    let part = |name| info.get(name).unwrap_or_default();
+    let primary = address(part("master_host"), part("master_port"));
     if info.is("master_link_status", "up") {
         let finding = Finding::good(STATE, format!("a replica of {primary}, its link is up"));
         return Some(
