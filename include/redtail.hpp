@@ -203,6 +203,11 @@ private:
     const redtail_event *event_ = nullptr;
 };
 
+/** How to speak TLS, with its defaults; what its fields point to is to live until it is used. */
+struct tls : redtail_tls {
+    tls() noexcept : redtail_tls() { struct_size = sizeof(redtail_tls); } /* 0 and NULL are the defaults */
+};
+
 /** Options with their defaults; what its fields point to is to live until it is used. */
 struct options : redtail_options {
     options() noexcept : redtail_options() { struct_size = sizeof(redtail_options); } /* 0 and NULL are the defaults */
@@ -308,6 +313,8 @@ public:
     void stop() const noexcept { redtail_handle_stop(handle_.get()); }
     /** Not in signal handlers. True if the primary was told, or there is no link. */
     bool heartbeat() const noexcept { return redtail_handle_heartbeat(handle_.get()) == REDTAIL_OK; }
+    /** Not in signal handlers. As follower::commit, for a sink in another thread. False if this is no position. */
+    bool commit(const redtail::position &kept) const noexcept { return redtail_handle_commit(handle_.get(), &kept.c()) == REDTAIL_OK; }
 
 private:
     detail::owner<redtail_handle, redtail_handle_free> handle_;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use crate::limits::LAST_OFFSET;
 use crate::net::Ring;
 use crate::rdb::RdbError;
 use crate::resp::Poll;
@@ -32,7 +33,7 @@ impl<R: Read> Feed<R> {
     }
 
     pub(super) fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     pub(super) fn unread(&self) -> &[u8] {
@@ -110,6 +111,10 @@ impl<R: Read> Feed<R> {
                 }
             }
         }
+    }
+
+    pub(super) fn source_mut(&mut self) -> &mut R {
+        &mut self.source
     }
 
     pub(super) fn into_source(self) -> R {

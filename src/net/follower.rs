@@ -225,7 +225,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
-    /// counts for nothing.
+    /// counts for nothing. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
@@ -498,13 +498,16 @@ impl<T: Transport> Follower<T> {
         self.time_ms
     }
 
-    /// A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
+    /// And at what other threads have committed. A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
     /// longer, each is: acknowledgements must not be late because a consumer is slow.
     fn look_at_the_clock(&mut self) {
         let last = self.time_ms;
         let quick = self.now_ms() - last <= 1;
         self.stride = if quick { (2 * self.stride).clamp(1, LONGEST_STRIDE) } else { 1 };
         self.unlooked = self.stride;
+        if let Some(position) = self.shared.take_committed() {
+            self.session.commit(position);
+        }
     }
 
     /// The time now. Never less than it was.

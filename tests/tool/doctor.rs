@@ -386,7 +386,10 @@ fn a_sentinel_says_whom_it_watches() {
     let primary = "*6\r\n$4\r\nname\r\n$6\r\norders\r\n$2\r\nip\r\n$8\r\n10.0.0.7\r\n$4\r\nport\r\n$4\r\n6380\r\n";
     let sentinel = Script::healthy().info(&[("redis_mode", "sentinel")]);
     let examined = sentinel.answer("SENTINEL MASTERS", &format!("*1\r\n{primary}")).examine();
-    examined.only("bad", &["this is a Sentinel", "redtail doctor 10.0.0.7:6380   # orders"]);
+    examined.only(
+        "bad",
+        &["this is a Sentinel", "redtail doctor redis+sentinel://127.0.0.1:", "/orders   # now 10.0.0.7:6380"],
+    );
     assert_eq!(examined.asked.last().unwrap(), "SENTINEL MASTERS");
 }
 

@@ -8,7 +8,12 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tial"], &["tial", "tail"]),
         (&["tail"], &["<TARGET>"]),
         (&["tail", "localhost"], &["localhost:6379"]),
+        #[cfg(not(feature = "tls"))]
         (&["tail", "rediss://localhost"], &["TLS"]),
+        #[cfg(feature = "tls")]
+        (&["tail", "localhost:1", "--cacert", "ca.crt"], &["--cacert is for TLS"]),
+        (&["tail", "localhost:1", "--prefer-replica"], &["redis+sentinel://"]),
+        (&["tail", "redis+sentinel://localhost"], &["host:port,host:port/name"]),
         (&["tail", "h:1", "--from", "yesterday"], &["--from", "yesterday", "now-without-fork"]),
         (&["tail", "h:1", "--from", "abc:1:0"], &["--from", "abc:1:0", "40 hexadecimal digits"]),
         (&["tail", "h:1", "--on-gap", "ignore"], &["--on-gap", "ignore", "stop, continue, snapshot"]),
@@ -28,7 +33,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["doctor"], &["<TARGET>"]),
         (&["doctor", "localhost"], &["localhost:6379", "redtail doctor"]),
         (&["doctor", "h:1", "--sample", "0"], &["--sample", "0.5"]),
-        (&["doctor", "rediss://localhost"], &["TLS"]),
+        (&["doctor", "h:1", "--sentinel-user", "x"], &["--sentinel-user", "redis+sentinel://"]),
         (&["snapshot"], &["<TARGET>"]),
         (&["snapshot", "localhost"], &["localhost:6379", "redtail snapshot"]),
         (&["snapshot", "h:1", "--elements"], &["--elements", "--format json"]),
@@ -67,7 +72,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
 
 #[test]
 fn passwords_are_not_repeated() {
-    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h", "u:hunter2@h:6379"] {
+    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h/3", "u:hunter2@h:6379"] {
         let ran = run(&["tail", target]);
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);

@@ -10,6 +10,7 @@ mod end;
 mod failure;
 mod notes;
 mod output;
+mod place;
 mod progress;
 mod save;
 mod tail;

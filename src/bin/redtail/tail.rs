@@ -19,7 +19,7 @@ use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
-    let target = address.target.to_string();
+    let target = address.place.to_string();
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;
     let mut saver = Saver::open(options)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
             notes::say(format_args!("the checkpoint says where to go on: {position}"));
         }
         Some(position) if !lost && options.only_snapshot => {
-            notes::say(format_args!("what is written after it: redtail tail {target} --from {position}"));
+            notes::say(format_args!("redtail tail goes on from there with --from {position}"));
         }
         Some(position) if !lost => {
             if options.output.format == Format::Resp {
@@ -167,18 +167,17 @@ impl Heartbeat {
 }
 
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
-    let Address { target, login } = address;
     let mut settings = options.output.settings();
     if options.snapshot_to.is_some() {
         settings.snapshot = SnapshotForm::Bytes;
     }
-    let mut builder = Follower::builder(target.to_string())
+    let mut builder = address
+        .builder()?
         .options(settings)
         .start(start)
         .ack(options.ack.into())
         .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe)
-        .login(move || login.read());
+        .allow_probe(options.allow_probe);
     if let Some(backoff) = options.reconnect {
         builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }

@@ -137,6 +137,8 @@ impl Session {
             }
             OnGap::Continue => self.position = Some(to),
         }
+        // It counted offsets before the gap.
+        self.committed = 0;
         self.options.on_gap
     }
 
@@ -287,29 +289,23 @@ impl Session {
     }
 
     fn begin_sync(&mut self, offset: u64) -> Turn {
-        self.start_history(None, offset);
+        self.stream = Stream::new(&self.options, None, offset, None);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
-        self.start_history(Some(lineage), offset);
+        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.announce(Method::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
-        self.start_history(Some(lineage), offset);
+        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Turn::Again
-    }
-
-    /// What was committed counts offsets of the history before.
-    fn start_history(&mut self, lineage: Option<Lineage>, offset: u64) {
-        self.stream = Stream::new(&self.options, lineage, offset, None);
-        self.committed = 0;
     }
 
     fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {

@@ -207,7 +207,8 @@ impl Session {
         }
     }
 
-    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
+    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent, and there is no
+    /// other link: what would end this one ends the session.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
     /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
@@ -401,10 +402,10 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
-    /// now, given after a gap or a snapshot, counts for nothing.
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than that of
+    /// [`position`](Self::position), because a gap was told since, counts for nothing.
     pub fn commit(&mut self, position: Position) {
-        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+        if self.position().is_some_and(|last| last.history == position.history) {
             self.committed = position.offset;
         }
     }
@@ -509,11 +510,12 @@ impl Session {
         }
         let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
         self.next_ack_ms = now_ms.saturating_add(interval);
-        if !self.outbox.is_empty() {
+        // A newline that is still to leave is no acknowledgement.
+        if !matches!(self.outbox.bytes(), b"" | b"\n") {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
-        // The outbox is empty and larger than any acknowledgement.
+        // The outbox is as good as empty, and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
     }
 
@@ -526,7 +528,11 @@ impl Session {
     }
 
     pub(crate) const fn is_linked(&self) -> bool {
-        !matches!(self.phase, Phase::Offline | Phase::Down { .. } | Phase::Failed(_) | Phase::Ended)
+        !self.is_over() && !matches!(self.phase, Phase::Offline | Phase::Down { .. })
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Failed(_) | Phase::Ended)
     }
 
     fn consume(&mut self, count: usize) {

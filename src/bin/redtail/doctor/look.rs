@@ -3,16 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Login, Target};
+use redtail::net::{Login, Target, Timeouts};
 
-use super::ask::{Connection, Obstacle, Reply};
+use super::ask::{Connection, Obstacle, PATIENCE, Reply};
 use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings, address};
 use super::kind::{Family, Kind};
 use super::rules;
+use crate::target::Address;
 
 /// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
-pub(super) fn look(target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
-    let mut connection = Connection::open(target)?;
+pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
+    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
+    let mut connection = Connection::over(address.connect(target, &timeouts).map_err(Obstacle::Connect)?);
     connection.log_in(login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut connection, &mut facts)?;
