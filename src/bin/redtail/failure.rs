@@ -114,7 +114,7 @@ impl Display for Hinted<'_> {
 
 /// The options of this tool that the advice about TLS comes down to.
 #[cfg(feature = "tls")]
-fn tls_hint(error: &io::Error) -> &'static str {
+pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
