@@ -17,6 +17,7 @@ mod presence;
 mod promotion;
 mod proxy;
 mod rebuild;
+mod record;
 mod refusals;
 mod restart;
 mod resume;
