@@ -18,6 +18,7 @@ mod presence;
 mod promotion;
 mod proxy;
 mod rebuild;
+mod record;
 mod refusals;
 mod restart;
 mod resume;

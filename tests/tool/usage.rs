@@ -65,7 +65,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
         (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
         (&["replay"], &["<FILE>"]),
-        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "10x"]),
+        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "1x"]),
         (&["replay", "x", "--speed", "0"], &["--speed", "max"]),
         (&["replay", "x", "--speed", "-1x"], &["-1"]),
         (&["replay", "x", "--ping", "often"], &["--ping", "often"]),
