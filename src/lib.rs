@@ -20,7 +20,7 @@
 //! | you have | you use |
 //! | --- | --- |
 //! | an address, and blocking code | [`Follower`]: connects, reconnects, resumes, acknowledges |
-//! | an event loop, TLS, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
+//! | an event loop, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
 //! | bytes | [`resp`]: the parser alone, RESP2 and RESP3, no `std`, no allocation |
 //!
 //! # Where to start, and what it costs
@@ -38,6 +38,7 @@
 //! # Features
 //!
 //! - `std` (default): the session, the follower and the embedded primary ([`replay`]). Without it: the parser alone, `no_std`.
+//! - `tls`: links over TLS, with rustls (`net::Tls`).
 //! - `cli`: the command-line tool. It adds dependencies to the tool, and nothing to the library.
 //!
 //! # Errors and panics
@@ -56,6 +57,8 @@ pub mod capi;
 pub mod checkpoint;
 mod error;
 mod excerpt;
+#[cfg(feature = "std")]
+mod fresh;
 mod limits;
 #[cfg(feature = "std")]
 pub mod net;
@@ -65,7 +68,11 @@ pub mod replay;
 #[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
+#[cfg(feature = "std")]
+pub mod snapshot_file;
 mod status;
+#[cfg(feature = "std")]
+pub mod topology;
 #[cfg(feature = "std")]
 pub mod whole;
 
@@ -85,6 +92,8 @@ pub use replication::{
     SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
+#[cfg(feature = "std")]
+pub use snapshot_file::{SnapshotFile, SnapshotFileError};
 pub use status::Status;
 
 #[cfg(all(doctest, feature = "std"))]

@@ -31,6 +31,15 @@ impl Handle {
         self.shared.stop_link();
     }
 
+    /// Ends the present link, so that the follower connects anew, by its connector, and goes on where it was. For those who know that the
+    /// server behind the link is no longer the right one. Does nothing while there is no link, or over a transport that has no
+    /// [`remote`](crate::net::Transport::remote).
+    pub fn reconnect(&self) {
+        if let Some(remote) = self.shared.remote() {
+            remote.stop();
+        }
+    }
+
     /// Whether [`stop`](Self::stop) was called.
     pub fn is_stopped(&self) -> bool {
         self.shared.stopped.load(Ordering::Acquire)

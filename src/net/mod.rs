@@ -6,11 +6,14 @@ mod follower;
 mod handle;
 mod owned;
 mod reader;
-mod recorded;
+pub mod recording;
 mod ring;
 mod snapshot;
 mod socket;
+mod taped;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 
 pub use builder::Builder;
@@ -19,9 +22,11 @@ pub use follower::{Error, Events, Follower, Login};
 pub use handle::Handle;
 pub use owned::{OwnedCommand, OwnedContent, OwnedEvent, OwnedItem, OwnedPart};
 pub use reader::{CommandReader, FrameReader, PartsReader, Placed};
-pub use recorded::RecordingReader;
+pub use recording::RecordingReader;
 pub use ring::{Full, Ring};
 pub use snapshot::SnapshotReader;
 pub use socket::{Socket, Timeouts};
 pub use target::{Target, TargetError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError, TlsStream, Verify};
 pub use transport::{Remote, Transport};

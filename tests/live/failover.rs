@@ -17,7 +17,7 @@ use crate::load::Load;
 use crate::server::{Kind, Server};
 
 /// The stream since the server was empty, with nothing left out and nothing done twice, makes the data it has now.
-fn nothing_is_missing(seen: &Seen, server: &Server) {
+pub(crate) fn nothing_is_missing(seen: &Seen, server: &Server) {
     assert!(seen.gaps().is_empty(), "{:?}", seen.gaps());
     let copy = Server::start(server.kind);
     replay(&copy, 0, &seen.stream());
@@ -48,14 +48,14 @@ fn attached_over(builder: Builder<TcpStream>) -> Watch {
 // ---- Sentinel -----------------------------------------------------------------------------------------------------
 
 /// Whom a Sentinel takes for the primary.
-fn watched(sentinel: u16) -> std::io::Result<u16> {
+pub(crate) fn watched(sentinel: u16) -> std::io::Result<u16> {
     let address = Client::connect(sentinel, None)?.try_call(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "watched"])?;
     let Value::Array(address) = address else { return Err(Error::other("no primary is known")) };
     address[1].text().parse().map_err(Error::other)
 }
 
 /// Three of them, of whom two must agree, and quick to notice what changes.
-fn three_sentinels(primary: &Server, replicas: usize) -> [Server; 3] {
+pub(crate) fn three_sentinels(primary: &Server, replicas: usize) -> [Server; 3] {
     let sentinels = [(); 3].map(|()| Server::start_sentinel_of(primary, 2));
     for sentinel in &sentinels {
         sentinel.call(&["SENTINEL", "DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200"]);
@@ -68,7 +68,7 @@ fn three_sentinels(primary: &Server, replicas: usize) -> [Server; 3] {
 }
 
 /// The replicas that a Sentinel knows, by name, as of a look at the primary that begins after this call.
-fn replicas_known_to(sentinel: &Server) -> Vec<String> {
+pub(crate) fn replicas_known_to(sentinel: &Server) -> Vec<String> {
     let now = Instant::now();
     eventually("Sentinel looks at the primary", || {
         let state = sentinel.call(&["SENTINEL", "MASTER", "watched"]);

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod client;
 mod copy;
+mod doctor;
 mod failover;
 mod follow;
 mod harness;
@@ -19,11 +20,15 @@ mod rebuild;
 mod refusals;
 mod restart;
 mod resume;
+mod save;
+mod sentinel;
 mod server;
 mod snapshots;
 mod starts;
 mod state;
 mod stream;
 mod tail;
+#[cfg(feature = "tls")]
+mod tls;
 mod tool;
 mod workload;

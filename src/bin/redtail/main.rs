@@ -5,10 +5,17 @@ mod args;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod notes;
 mod output;
+mod place;
+mod progress;
+mod record;
+mod replay;
+mod save;
+mod status;
 mod tail;
 mod target;
 
@@ -22,6 +29,9 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Record(options)) => record::run(&options),
+        Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ mod handshake;
 mod loss;
 mod outbox;
 mod queue;
+mod recorded;
 mod snapshot;
 mod stream;
 
@@ -18,7 +19,7 @@ use self::snapshot::{Framing, Snapshot};
 use self::stream::{Found, Looked, Stream};
 use crate::excerpt::Excerpt;
 use crate::replication::{
-    Ack, Credentials, Event, Idle, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
+    Ack, Credentials, Event, Idle, Opening, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
 };
 
 /// One follower's conversation with its primary, over one link after another.
@@ -72,6 +73,8 @@ pub struct Session {
     unknown: u32,
     random: u64,
     recorded: bool,
+    /// How the present link was opened, once it is.
+    opening: Option<Opening>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
@@ -197,6 +200,7 @@ impl Session {
             unknown: 0,
             random: options.seed,
             recorded: false,
+            opening: None,
             awaits_first_byte: false,
             committed: 0,
             received_ms: None,
@@ -235,6 +239,7 @@ impl Session {
             return;
         }
         self.outbox.clear();
+        self.opening = None;
         self.link_bytes = 0;
         self.left = 0;
         self.last_received_ms = now_ms;

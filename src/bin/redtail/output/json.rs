@@ -23,8 +23,8 @@ pub(super) struct Json {
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
     keys: Keys,
-    /// Keys of the snapshot that have been printed.
-    count: u64,
+    /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
+    count: Option<u64>,
 }
 
 enum Keys {
@@ -48,13 +48,17 @@ impl Json {
             true => Keys::Elements(Elements::new(all, options.max_arg)),
             false => Keys::Lines(JsonKeys::new(all, max_arg)),
         };
-        Self { all, max_arg, target, line: Vec::new(), gather: Gather::new(max_arg), open: None, keys, count: 0 }
+        Self { all, max_arg, target, line: Vec::new(), gather: Gather::new(max_arg), open: None, keys, count: Some(0) }
+    }
+
+    pub(super) fn without_keys(&mut self) {
+        self.count = None;
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
         match item {
-            Item::Start(_) => self.count = 0,
-            Item::KeyEnd => self.count += 1,
+            Item::Start(_) => self.count = Some(0),
+            Item::KeyEnd => self.count = self.count.map(|count| count + 1),
             _ => {}
         }
         match &mut self.keys {
