@@ -288,7 +288,7 @@ fn from_environment(name: &str) -> Option<Vec<u8>> {
     Some(value.into_encoded_bytes())
 }
 
-fn password_in(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
         let words = format!(
             "can't read {}: {error}; --password-file takes a file that holds the password alone",
