@@ -2,16 +2,28 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[path = "tool/append_only.rs"]
+mod append_only;
 #[path = "tool/checkpoint.rs"]
 mod checkpoint;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/doctor.rs"]
+mod doctor;
+#[path = "tool/manual.rs"]
+mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "tool/record.rs"]
+mod record;
+#[path = "tool/replay.rs"]
+mod replay;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/save.rs"]
+mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/tail.rs"]

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::limits::LAST_OFFSET;
 use crate::net::Ring;
+use crate::net::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::resp::Poll;
 use crate::{BUFFER_CAPACITY, Limits, MAX_COMMAND, ProtocolError, SessionError};
@@ -50,8 +51,18 @@ impl<R: Read> Feed<R> {
         self.offset + self.ring.len() as u64
     }
 
+    /// The number of the byte after the item given last.
+    pub(super) fn after_lent(&self) -> u64 {
+        self.offset + self.lent.min(self.ring.len()) as u64
+    }
+
     pub(super) fn lend(&mut self, count: usize) {
         self.lent = count;
+    }
+
+    /// The bytes that are lent.
+    pub(super) fn lent(&self) -> &[u8] {
+        self.unread().get(..self.lent).unwrap_or_default()
     }
 
     pub(super) fn take_back(&mut self) {
@@ -113,6 +124,16 @@ impl<R: Read> Feed<R> {
         }
     }
 
+    pub(super) fn source(&self) -> &R {
+        &self.source
+    }
+
+    /// Forgets what was read and not used, for `rewind` to put the source back to the first of it.
+    pub(super) fn reread(&mut self, rewind: impl FnOnce(&mut R, u64) -> io::Result<()>) -> io::Result<()> {
+        self.ring.consume(self.ring.len());
+        rewind(&mut self.source, self.offset)
+    }
+
     pub(super) fn source_mut(&mut self) -> &mut R {
         &mut self.source
     }
@@ -141,6 +162,10 @@ pub enum ReadError {
     /// The bytes break the protocol or pass a limit. Final.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// The bytes begin as a recording does, and are not one, or end before it does. Final. Only a
+    /// [`RecordingReader`](crate::net::RecordingReader) gives this.
+    #[error(transparent)]
+    Recording(#[from] RecordingFault),
     /// The source ended within an item.
     #[error(
         "the source ends at byte {end}, within {what} that begins at byte {start}: at least {missing} bytes are missing"

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redtail::net::{Login, OwnedEvent};
-use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Limits, Options, SessionError, Start, Why};
+use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
 
 use crate::peer::{ID, Peer, info};
 
@@ -74,6 +74,34 @@ fn a_batch_is_all_that_has_come() {
     assert!(batches < 100, "{batches} batches");
     drop(follower);
     peer.join();
+}
+
+/// Where others drop the buffer that read the snapshot, and what had come with its end.
+#[test]
+fn what_came_in_one_segment_with_a_snapshots_end_is_told() {
+    const SNAPSHOT: &[u8] = b"REDIS0010\xfe\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    let mark = "m".repeat(40);
+    for (head, tail) in [(format!("$EOF:{mark}"), &*mark), (format!("${}", SNAPSHOT.len()), "")] {
+        for count in [50, 1000] {
+            let head = format!("+FULLRESYNC {ID} 100\r\n{head}\r\n");
+            let all = [head.as_bytes(), SNAPSHOT, tail.as_bytes(), INCR.repeat(count).as_bytes()].concat();
+            let peer = Peer::start(move |talk| {
+                talk.handshake(&info(100));
+                talk.say(&all);
+                talk.close();
+                false
+            });
+            let mut follower = peer.follower().start(Start::Snapshot).reconnect(Backoff::OFF).connect().unwrap();
+            let mut offsets = Vec::new();
+            while let Some(event) = follower.next().unwrap() {
+                if let Event::Command(command) = event {
+                    offsets.push(command.offset);
+                }
+            }
+            assert_eq!(offsets, (1..=count as u64).map(|n| 100 + 21 * n).collect::<Vec<u64>>());
+            peer.join();
+        }
+    }
 }
 
 #[test]
@@ -243,6 +271,47 @@ fn an_acknowledgement_goes_out_each_second() {
     let following = thread::spawn(move || while follower.next().unwrap().is_some() {});
     for _ in 0..3 {
         assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "0"]);
+    }
+    handle.stop();
+    following.join().unwrap();
+}
+
+#[test]
+fn what_another_thread_commits_is_acknowledged() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&info(142));
+        talk.say("+CONTINUE\r\n");
+        talk.say(INCR.repeat(2));
+        while let Some(words) = talk.hear() {
+            heard.send(words).unwrap();
+        }
+        false
+    });
+    let place = |offset| format!("{ID}:{offset}:0").parse().unwrap();
+    // Also before there is anybody to take it.
+    let handle = Handle::new();
+    handle.commit(place(95));
+    handle.commit(place(100));
+    let builder = peer.follower().start(Start::At(place(100))).ack(Ack::Applied).handle(handle.clone());
+    let mut follower = builder.connect().unwrap();
+    let (told, tells) = mpsc::channel();
+    let following = thread::spawn(move || {
+        while let Some(event) = follower.next().unwrap() {
+            if let Event::Command(command) = event {
+                told.send(command.position().unwrap()).unwrap();
+            }
+        }
+    });
+    assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "100"]);
+    for offset in ["121", "142"] {
+        handle.commit(tells.recv_timeout(PATIENCE).unwrap());
+        while hears.recv_timeout(PATIENCE).unwrap()[2] != offset {}
+    }
+    // Of a history that this is not.
+    handle.commit(format!("{}:121:0", "f".repeat(40)).parse().unwrap());
+    for _ in 0..2 {
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap()[2], "142");
     }
     handle.stop();
     following.join().unwrap();

@@ -1,9 +1,11 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+mod append_only;
 mod checkpoint;
 mod client;
 mod cluster;
 mod copy;
+mod doctor;
 mod failover;
 mod follow;
 mod harness;
@@ -17,9 +19,11 @@ mod presence;
 mod promotion;
 mod proxy;
 mod rebuild;
+mod record;
 mod refusals;
 mod restart;
 mod resume;
+mod save;
 mod sentinel;
 mod server;
 mod snapshots;

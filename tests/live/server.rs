@@ -80,13 +80,21 @@ impl Server {
 
     /// One that has loaded this dump file.
     pub(crate) fn start_from_dump(kind: Kind, dump: &[u8]) -> Server {
+        Server::start_prepared(kind, &["--appendonly", "no"], |folder| {
+            fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
+        })
+    }
+
+    /// One that finds in its folder what was put there before.
+    pub(crate) fn start_prepared(kind: Kind, args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
         let folder = new_folder();
-        fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
-        let mut args = vec!["--save", "", "--appendonly", "no"];
+        prepare(&folder);
+        let mut all = vec!["--save", ""];
+        all.extend(args);
         if kind != Kind::Redis62 {
-            args.extend(["--enable-debug-command", "yes"]);
+            all.extend(["--enable-debug-command", "yes"]);
         }
-        Server::launch(kind, folder, None, &args)
+        Server::launch(kind, folder, None, &all)
     }
 
     /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
@@ -96,14 +104,23 @@ impl Server {
 
     /// As `start_sentinel`, where so many Sentinels must agree that the primary is gone.
     pub(crate) fn start_sentinel_of(primary: &Server, quorum: u32) -> Server {
+        Server::start_sentinel_with(primary, quorum, None)
+    }
+
+    /// One that wants a password itself.
+    pub(crate) fn start_sentinel_with(primary: &Server, quorum: u32, password: Option<&str>) -> Server {
         let folder = new_folder();
         let conf = folder.join("sentinel.conf");
         let text = format!(
             "sentinel monitor watched 127.0.0.1 {} {quorum}\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
             primary.port
         );
-        fs::write(&conf, text).expect("write sentinel.conf");
-        Server::launch(Kind::Redis70, folder, None, &[&conf.to_string_lossy(), "--sentinel"])
+        let asks = password.map(|password| format!("requirepass {password}\n")).unwrap_or_default();
+        let logs_in =
+            primary.password.as_ref().map(|it| format!("sentinel auth-pass watched {it}\n")).unwrap_or_default();
+        fs::write(&conf, text + &asks + &logs_in).expect("write sentinel.conf");
+        let password = password.map(str::to_owned);
+        Server::launch(Kind::Redis70, folder, password, &[&conf.to_string_lossy(), "--sentinel"])
     }
 
     fn launch(kind: Kind, folder: PathBuf, password: Option<String>, args: &[&str]) -> Server {

@@ -8,7 +8,12 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tial"], &["tial", "tail"]),
         (&["tail"], &["<TARGET>"]),
         (&["tail", "localhost"], &["localhost:6379"]),
+        #[cfg(not(feature = "tls"))]
         (&["tail", "rediss://localhost"], &["TLS"]),
+        #[cfg(feature = "tls")]
+        (&["tail", "localhost:1", "--cacert", "ca.crt"], &["--cacert is for TLS"]),
+        (&["tail", "localhost:1", "--prefer-replica"], &["redis+sentinel://"]),
+        (&["tail", "redis+sentinel://localhost"], &["host:port,host:port/name"]),
         (&["tail", "h:1", "--from", "yesterday"], &["--from", "yesterday", "now-without-fork"]),
         (&["tail", "h:1", "--from", "abc:1:0"], &["--from", "abc:1:0", "40 hexadecimal digits"]),
         (&["tail", "h:1", "--on-gap", "ignore"], &["--on-gap", "ignore", "stop, continue, snapshot"]),
@@ -25,15 +30,45 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
+        (&["doctor"], &["<TARGET>"]),
+        (&["doctor", "localhost"], &["localhost:6379", "redtail doctor"]),
+        (&["doctor", "h:1", "--sample", "0"], &["--sample", "0.5"]),
+        (&["doctor", "h:1", "--sentinel-user", "x"], &["--sentinel-user", "redis+sentinel://"]),
         (&["snapshot"], &["<TARGET>"]),
         (&["snapshot", "localhost"], &["localhost:6379", "redtail snapshot"]),
         (&["snapshot", "h:1", "--elements"], &["--elements", "--format json"]),
         (&["snapshot", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
+        (&["snapshot", "h:1", "-o", "x", "--format", "json"], &["-o", "--format", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--format", "text"], &["-o", "--format", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--count", "1"], &["-o", "--count", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--all"], &["-o", "--all", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--elements"], &["-o", "--elements", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--max-arg", "1"], &["-o", "--max-arg", "remove one"]),
+        (&["snapshot", "h:1", "-o", "-", "--force"], &["--force", "standard output"]),
+        (&["snapshot", "h:1", "--force"], &["--force", "--output"]),
+        (&["tail", "h:1", "--snapshot-to", "x"], &["--snapshot-to", "--from snapshot"]),
+        (&["tail", "h:1", "--from", "now", "--snapshot-to", "x"], &["--snapshot-to", "--from snapshot"]),
+        (&["tail", "h:1", "--from", "snapshot", "--snapshot-to", "-"], &["--snapshot-to FILE", "snapshot TARGET -o -"]),
+        (&["tail", "h:1", "--from", "snapshot", "--force"], &["--force", "--snapshot-to"]),
+        (
+            &["tail", "h:1", "--from", "snapshot", "--snapshot-to", "x", "--format", "json", "--elements"],
+            &["--elements", "--snapshot-to"],
+        ),
         (&["decode", "--frames", "--offset", "3"], &["--frames", "--offset"]),
         (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
         (&["decode", "--elements"], &["--elements", "--format json"]),
         (&["decode", "--elements", "--format", "resp"], &["--elements", "--format json"]),
         (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
+        (&["record", "h:1"], &["--output"]),
+        (&["record", "localhost", "-o", "x"], &["localhost:6379", "redtail record"]),
+        (&["record", "h:1", "-o", "x", "--append", "--force"], &["--append", "--force"]),
+        (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
+        (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
+        (&["replay"], &["<FILE>"]),
+        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "1x"]),
+        (&["replay", "x", "--speed", "0"], &["--speed", "max"]),
+        (&["replay", "x", "--speed", "-1x"], &["-1"]),
+        (&["replay", "x", "--ping", "often"], &["--ping", "often"]),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments);
@@ -47,7 +82,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
 
 #[test]
 fn passwords_are_not_repeated() {
-    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h", "u:hunter2@h:6379"] {
+    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h/3", "u:hunter2@h:6379"] {
         let ran = run(&["tail", target]);
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
@@ -66,7 +101,14 @@ fn help_has_examples() {
             &["decode", "--help"],
             &["--offset", "append-only file", "dump.rdb", "key_end", "--skip-damaged", "Examples:"],
         ),
-        (&["snapshot", "--help"], &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes"]),
+        (&["record", "--help"], &["--append", "--from", "redtail replay", "cut off", "4 history lost"]),
+        (&["replay", "--help"], &["--listen", "10x", "--once", "partial", "Exit codes"]),
+        (
+            &["snapshot", "--help"],
+            &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
+        ),
+        (&["doctor", "--help"], &["--json", "PSYNC is never tried", "ACL LOG", "3 with warnings"]),
+        (&["tail", "--help"], &["--snapshot-to dump.rdb", "--force"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
         let ran = run(arguments).ok();
@@ -126,4 +168,35 @@ fn an_empty_file_has_no_commands() {
     let ran = run_on(&["decode"], b"").ok();
     assert!(ran.out.is_empty());
     assert!(ran.err.contains("empty"), "{}", ran.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_fits_into_80_columns() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["help", "tail"],
+        &["tail", "-h"],
+        &["help", "snapshot"],
+        &["snapshot", "-h"],
+        &["help", "decode"],
+        &["help", "doctor"],
+        &["doctor", "-h"],
+    ] {
+        let (code, screen) = crate::run::run_in_terminal(arguments);
+        assert_eq!(code, 0, "{screen}");
+        for line in screen.lines() {
+            // Bold and underlined headings.
+            let shown: String = line
+                .split('\x1b')
+                .enumerate()
+                .map(|(index, part)| match index {
+                    0 => part,
+                    _ => part.split_once('m').map_or("", |(_, text)| text),
+                })
+                .collect();
+            assert!(shown.chars().count() <= 80, "{arguments:?}: {shown:?}");
+        }
+    }
 }

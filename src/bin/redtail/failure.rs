@@ -20,6 +20,10 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The follower or a reader gave up.
     Follower(Error),
+    /// Everything has been said; the exit code.
+    Said(u8),
+    /// What is gone can't be had any more, in words.
+    HistoryLost(String),
     /// Anything else, in words.
     Words(String),
 }
@@ -30,6 +34,12 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
             _ => Self::Output(error),
         }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(words: String) -> Self {
+        Self::Words(words)
     }
 }
 
@@ -49,8 +59,13 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::Said(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
+            Self::HistoryLost(words) => {
+                notes::say(words);
+                ExitCode::from(4)
+            }
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
                 notes::say(
@@ -99,7 +114,7 @@ impl Display for Hinted<'_> {
 
 /// The options of this tool that the advice about TLS comes down to.
 #[cfg(feature = "tls")]
-fn tls_hint(error: &io::Error) -> &'static str {
+pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
