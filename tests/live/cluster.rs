@@ -4,10 +4,14 @@ mod load;
 mod nodes;
 mod watched;
 
-use redtail::topology::{Cluster, Notice, Positions};
-use redtail::{OnGap, Start};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::copy::same_data;
+use redtail::topology::{Cluster, Notice, Positions, Shard};
+use redtail::{Event, OnGap, Start};
+
+use crate::copy::{count, same_data};
 use crate::help::eventually;
 use crate::sentinel::rebuilt;
 use crate::server::Kind;
@@ -201,4 +205,55 @@ fn a_place_that_is_lost_is_said_to_be() {
     let alone = crate::server::Server::start(Kind::Redis70);
     let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
+}
+
+/// One server plays 300 shards: what each costs in memory and threads is printed, and bounded.
+#[test]
+#[ignore = "looks at its whole process: tests/soak cluster"]
+fn hundreds_of_shards_cost_little() {
+    const SHARDS: usize = 300;
+    let server = crate::server::Server::start(Kind::Redis70);
+    server.make_backlog();
+    let seed = nodes::seed_of(SHARDS, server.port);
+    let status = |name: &str| -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    };
+    let before = (status("VmRSS"), status("Threads"));
+    let attached = Arc::new(AtomicUsize::new(0));
+    let writes = Arc::new(AtomicUsize::new(0));
+    let (count_attached, count_writes) = (attached.clone(), writes.clone());
+    let cluster = Cluster::new([seed]).expect("an address").start(Start::NowWithoutFork);
+    let following = cluster.follow(
+        |_| {},
+        move |_: &Shard| {
+            let (attached, writes) = (count_attached.clone(), count_writes.clone());
+            move |_: &Shard, event: Event<'_>| {
+                match event {
+                    Event::Attached(_) => attached.fetch_add(1, Ordering::AcqRel),
+                    Event::Command(_) => writes.fetch_add(1, Ordering::AcqRel),
+                    _ => 0,
+                };
+                ControlFlow::Continue(())
+            }
+        },
+    );
+    let mut following = following.expect("a cluster");
+    eventually("all are attached", || attached.load(Ordering::Acquire) == SHARDS);
+    let idle = (status("VmRSS"), status("Threads"));
+    count(&server, "k", 0..10_000);
+    eventually("all writes in all shards", || writes.load(Ordering::Acquire) == 10_000 * SHARDS);
+    let busy = status("VmRSS");
+    let each = |kib: usize| kib.saturating_sub(before.0) / SHARDS;
+    eprintln!(
+        "{SHARDS} shards: {} KiB each when attached, {} KiB each after 10,000 writes; {} threads more",
+        each(idle.0),
+        each(busy),
+        idle.1 - before.1
+    );
+    assert_eq!(idle.1 - before.1, SHARDS + 1);
+    assert!(each(busy) < 512);
+    following.stop();
+    assert_eq!(status("Threads"), before.1);
 }
