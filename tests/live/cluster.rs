@@ -4,6 +4,7 @@ mod load;
 mod nodes;
 mod watched;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use crate::copy::{count, same_data};
 use crate::help::eventually;
 use crate::sentinel::rebuilt;
 use crate::server::Kind;
+use crate::tool::Tool;
 use load::Load;
 use nodes::Nodes;
 use watched::Watched;
@@ -205,6 +207,67 @@ fn a_place_that_is_lost_is_said_to_be() {
     let alone = crate::server::Server::start(Kind::Redis70);
     let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
+}
+
+/// The tool, killed with kill -9 and begun again from its one file: what both runs printed has every write.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_follows_a_cluster() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let checkpoint = nodes.servers[0].folder().join("positions");
+    let address = nodes.servers[0].address();
+    let file = checkpoint.to_string_lossy().into_owned();
+    let args =
+        ["tail", &address, "--cluster", "--format", "json", "--checkpoint", &file, "--checkpoint-interval", "0.1"];
+    let mut tool = Tool::start(&args);
+    (0..3).for_each(|_| drop(tool.event_named("attached")));
+    let load = Load::start(&nodes);
+    eventually("the places are kept", || checkpoint.exists());
+    load.goes_on();
+    tool.signal("KILL");
+    let mut printed = tool.rest();
+    load.goes_on();
+    let tool = Tool::start(&args);
+    load.goes_on();
+    drop(load);
+    // A last key in each shard; what `until` reads is not in order across them.
+    let last = ["{b}", "{c}", "{a}"];
+    for (node, key) in nodes.servers.iter().zip(last) {
+        node.call(&["SET", key, "last"]);
+    }
+    let mut tool = tool;
+    let mut left = last.to_vec();
+    while !left.is_empty() {
+        let line = tool.line().expect("more lines");
+        left.retain(|key| !line.contains(&format!("[\"SET\",\"{key}\"")));
+        printed.extend(line.into_bytes());
+        printed.push(b'\n');
+    }
+    tool.signal("INT");
+    printed.extend(tool.rest());
+    assert!(tool.wait().success(), "{}", tool.errors());
+    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(&printed).lines() {
+        // What was being written at the kill is cut.
+        let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        if event["args"][0] == "RPUSH" {
+            assert_eq!(event["shard"].as_str().map(str::len), Some(40), "{line}");
+            let word = |at: usize| event["args"][at].as_str().expect("text").to_owned();
+            lists.entry(word(1)).or_default().insert(word(2));
+        }
+    }
+    let mut keys = 0;
+    for node in &nodes.servers {
+        for key in node.call(&["KEYS", "*:list"]).items() {
+            let list = node.call(&["LRANGE", &key.text(), "0", "-1"]);
+            let expected: BTreeSet<String> = list.items().iter().map(|number| number.text()).collect();
+            assert_eq!(lists.get(&key.text()), Some(&expected), "{}", key.text());
+            keys += 1;
+        }
+    }
+    assert!(keys > 100, "{keys}");
+    let mut refused = Tool::start(&["tail", &address, "--cluster", "--format", "resp"]);
+    assert_eq!(refused.wait().code(), Some(2));
 }
 
 /// One server plays 300 shards: what each costs in memory and threads is printed, and bounded.
