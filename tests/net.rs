@@ -10,6 +10,8 @@ mod checkpoint;
 mod readers;
 #[path = "net/recorded.rs"]
 mod recorded;
+#[path = "net/recording/mod.rs"]
+mod recording;
 #[path = "net/replay.rs"]
 mod replay;
 #[path = "net/ring.rs"]

@@ -26,7 +26,7 @@ const LEVELS: &[(&str, u8)] = &[
 ];
 
 /// Rooms of one level that may use each other in this direction.
-const NEIGHBOURS: &[(&str, &str)] = &[("excerpt", "limits"), ("error", "limits")];
+const NEIGHBOURS: &[(&str, &str)] = &[("excerpt", "limits"), ("error", "limits"), ("replay", "net")];
 
 const CORE: &[&str] = &["error", "excerpt", "limits", "status", "resp", "rdb", "replication"];
 

@@ -10,12 +10,20 @@ mod checkpoint;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/doctor.rs"]
+mod doctor;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "tool/record.rs"]
+mod record;
+#[path = "tool/replay.rs"]
+mod replay;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/save.rs"]
+mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/tail.rs"]

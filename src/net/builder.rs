@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::limits::BUFFER_CAPACITY;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
+use crate::net::recording::Recorder;
 use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
@@ -24,6 +25,7 @@ pub struct Builder<T = Socket> {
     login: Box<Ask<Login>>,
     buffer: usize,
     handle: Handle,
+    recorder: Option<Recorder>,
 }
 
 pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
@@ -73,7 +75,7 @@ impl Builder<Socket> {
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        match self.link {
+        let mut follower = match self.link {
             #[cfg(feature = "tls")]
             Link::Address { text, timeouts, tls: Some(tls) } => {
                 let target: Target = text.parse()?;
@@ -90,7 +92,9 @@ impl Builder<Socket> {
             Link::Connector { connector, name } => {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
-        }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 
@@ -126,12 +130,14 @@ impl<T: Transport + 'static> Builder<T> {
     /// # Errors
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
-        match self.link {
+        let mut follower = match self.link {
             Link::Connector { connector, name } => {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
-        }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 
@@ -140,7 +146,8 @@ impl<T> Builder<T> {
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let options = Options { seed, ..Options::default() };
-        Self { link, options, login: Box::new(|| Ok(Login::default())), buffer: BUFFER_CAPACITY, handle: Handle::new() }
+        let login = Box::new(|| Ok(Login::default()));
+        Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }
     }
 
     /// All choices at once. A later call of another method changes that one choice.
@@ -250,6 +257,13 @@ impl<T> Builder<T> {
     /// The handle the follower is to have: one that existed before it, so that a stop can't come too early.
     pub fn handle(mut self, handle: Handle) -> Self {
         self.handle = handle;
+        self
+    }
+
+    /// Writes down what comes, as it comes: see [`recording`](crate::net::recording). What can't be written ends the follower with
+    /// [`Error::Recording`].
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
         self
     }
 

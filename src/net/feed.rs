@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::limits::LAST_OFFSET;
 use crate::net::Ring;
+use crate::net::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::resp::Poll;
 use crate::{BUFFER_CAPACITY, Limits, MAX_COMMAND, ProtocolError, SessionError};
@@ -48,6 +49,11 @@ impl<R: Read> Feed<R> {
     /// The number of the byte after those that were read.
     pub(super) fn end(&self) -> u64 {
         self.offset + self.ring.len() as u64
+    }
+
+    /// The number of the byte after the item given last.
+    pub(super) fn after_lent(&self) -> u64 {
+        self.offset + self.lent.min(self.ring.len()) as u64
     }
 
     pub(super) fn lend(&mut self, count: usize) {
@@ -156,6 +162,10 @@ pub enum ReadError {
     /// The bytes break the protocol or pass a limit. Final.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// The bytes begin as a recording does, and are not one, or end before it does. Final. Only a
+    /// [`RecordingReader`](crate::net::RecordingReader) gives this.
+    #[error(transparent)]
+    Recording(#[from] RecordingFault),
     /// The source ended within an item.
     #[error(
         "the source ends at byte {end}, within {what} that begins at byte {start}: at least {missing} bytes are missing"

@@ -6,6 +6,7 @@ mod backoff;
 mod error;
 mod event;
 mod info;
+mod opening;
 mod options;
 mod position;
 mod reply;
@@ -17,6 +18,7 @@ pub use event::{
     Attached, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Method, Role, Server, ServerKind,
     SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart, Why,
 };
+pub use opening::{OnFull, Opening};
 pub use options::{Ack, Credentials, Label, OnGap, Options, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -482,6 +482,26 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
     CHECK(deadline == REDTAIL_FOREVER && event == NULL);
     redtail_session_free(session);
+    /* A recording is the only link there is. */
+    options.retry_first = 1;
+    session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    memcpy(space, "-LOADING\r\n", 10);
+    IS(REDTAIL_OK, redtail_session_received(session, 10));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
+    CHECK(len == 0);
+    redtail_session_free(session);
+    /* It is over before anybody has asked for the words. */
+    options.retry_first = 0;
+    session = redtail_session_new(&options);
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 0));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    CHECK(event == NULL);
+    redtail_session_free(session);
     options.struct_size = 1;
     session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
@@ -515,6 +535,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_stop(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_heartbeat(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(NULL, &position));
 
     redtail_options_init(&options, sizeof options);
     options.ack = 9;
@@ -559,8 +580,12 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
     memset(&position, 0, sizeof position);
     IS(REDTAIL_ERROR_POSITION, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_ERROR_POSITION, redtail_handle_commit(handle, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, (redtail_position *)((char *)&position + 1)));
     CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
     IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_OK, redtail_handle_commit(handle, &position));
     IS(REDTAIL_NONE, redtail_follower_position(follower, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(follower, NULL));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));

@@ -192,7 +192,8 @@ fn kafka_has_every_write() {
         first_seen(messages.map(|(id, body)| (id.to_owned(), serde_json::from_str(body).expect("JSON"))));
     // It has four partitions, between which there is no order.
     let mut expected = expected;
-    (written.sort(), expected.sort());
+    written.sort();
+    expected.sort();
     assert_eq!(written, expected);
 }
 

@@ -6,12 +6,14 @@ use redtail::net::{Builder, Login, Target};
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Error, Label, Method, OnGap, Role};
 
+use crate::client::{Client, Value};
 use crate::copy::{replay, same_data};
 use crate::failover::{nothing_is_missing, replicas_known_to, three_sentinels, watched};
 use crate::follow::{BACKOFF, Seen, Told, Watch};
 use crate::help::{eventually, free_port};
 use crate::load::Load;
 use crate::server::{Kind, Server};
+use crate::tool::{Tool, redtail};
 
 fn finder(sentinels: &[Server]) -> Sentinel {
     Sentinel::new(sentinels.iter().map(Server::address), "watched").expect("addresses")
@@ -59,12 +61,14 @@ fn failovers(kind: Kind, count: usize) {
         });
         load.goes_on();
         servers[at].start_again();
+        // Sentinel closes the connections of those it makes replicas, ours too.
+        let linked = |server: &Server| {
+            let asked =
+                Client::connect(server.port, None).and_then(|mut client| client.try_call(&["INFO", "replication"]));
+            matches!(asked, Ok(Value::Bulk(text)) if String::from_utf8_lossy(&text).contains("master_link_status:up"))
+        };
         eventually("all replicas are linked, the one that was killed too", || {
-            servers
-                .iter()
-                .filter(|server| server.info("replication").get("master_link_status").is_some_and(|link| link == "up"))
-                .count()
-                == 2
+            servers.iter().filter(|server| linked(server)).count() == 2
         });
         watch.wait("attached to the new primary", |seen| seen.attached().len() > round);
         eprintln!("{kind:?}: failover {round}, {} gaps so far", watch.seen().gaps().len());
@@ -198,4 +202,42 @@ fn sentinel_knows_a_follower_only_by_an_address() {
     eventually("it is seen", || replicas_known_to(&sentinel).len() == 1);
     hidden.stop();
     seen.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_asks_sentinels() {
+    let mut primary = Server::start(Kind::Redis70);
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel_with(&primary, 1, Some("other"));
+    eventually("Sentinel sees the replica", || sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1);
+    let url = |name: &str| format!("redis+sentinel://{}/{name}", sentinel.address());
+    let start = |args: &[&str]| {
+        let mut command = redtail(args);
+        command.env("REDTAIL_SENTINEL_PASSWORD", "other");
+        Tool::start_command(&mut command)
+    };
+    // Sentinels write too: they greet each other through the servers they watch.
+    let write = |tool: &mut Tool, value: &str| {
+        while tool.event_named("command")["args"] != serde_json::json!(["SET", "k", value]) {}
+    };
+    let mut tool = start(&["tail", &url("watched"), "--format", "json"]);
+    assert_eq!(tool.event_named("attached")["target"], url("watched"));
+    primary.call(&["SET", "k", "1"]);
+    write(&mut tool, "1");
+    eventually("the replica has it too", || replica.offset() == primary.offset());
+    primary.kill();
+    assert_eq!(tool.event_named("attached")["method"], "continued");
+    replica.call(&["SET", "k", "2"]);
+    write(&mut tool, "2");
+    tool.signal("TERM");
+    assert!(tool.wait().success());
+    let mut unknown = start(&["tail", &url("other")]);
+    assert_eq!(unknown.wait().code(), Some(1));
+    assert!(
+        unknown.errors().contains("can't connect to other: the Sentinels know no primary called"),
+        "{}",
+        unknown.errors()
+    );
 }

@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The follower or a reader gave up.
     Follower(Error),
+    /// Everything has been said; the exit code.
+    Said(u8),
     /// What is gone can't be had any more, in words.
     HistoryLost(String),
     /// Anything else, in words.
@@ -32,6 +34,12 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
             _ => Self::Output(error),
         }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(words: String) -> Self {
+        Self::Words(words)
     }
 }
 
@@ -51,6 +59,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::Said(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
             Self::HistoryLost(words) => {

@@ -6,12 +6,19 @@ mod args;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod manual;
 mod notes;
 mod output;
+mod place;
+mod progress;
+mod record;
+mod replay;
+mod save;
 mod snapshot_to;
+mod status;
 mod stop;
 mod tail;
 mod target;
@@ -26,6 +33,9 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Record(options)) => record::run(&options),
+        Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
         Some(Verb::Completions(options)) => manual::completions(&options),
         Some(Verb::Man(options)) => manual::man(&options),
     };

@@ -44,7 +44,7 @@ pub(crate) struct Decode {
     /// The file or append-only directory, or - for standard input
     ///
     /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), the directory of one in several files or its
-    /// manifest, a connection recorded from the first byte after PSYNC or SYNC was sent, or a bare stream of commands.
+    /// manifest, a recording (of `redtail record`, or the bytes that came after PSYNC or SYNC was sent), or a bare stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -95,10 +95,14 @@ impl Decode {
         self.file == Path::new("-")
     }
 
+    /// Whether a snapshot is passed over, or goes elsewhere.
+    pub(crate) fn without_keys(&self) -> bool {
+        self.commands_only || self.snapshot_to.is_some()
+    }
+
     /// What the library is told.
     pub(crate) fn settings(&self) -> Options {
-        let without_keys = self.commands_only || self.snapshot_to.is_some();
-        let snapshot = if without_keys { SnapshotForm::Bytes } else { SnapshotForm::Items };
+        let snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
         Options { snapshot, lenient: self.skip_damaged, ..self.output.settings() }
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Json {
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
     keys: Keys,
-    /// Keys of the snapshot that have been printed.
-    count: u64,
+    /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
+    count: Option<u64>,
     stands: Stands,
 }
 
@@ -67,9 +67,13 @@ impl Json {
             gather: Gather::new(max_arg),
             open: None,
             keys,
-            count: 0,
+            count: Some(0),
             stands: Stands::default(),
         }
+    }
+
+    pub(super) fn without_keys(&mut self) {
+        self.count = None;
     }
 
     pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
@@ -91,8 +95,8 @@ impl Json {
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
         match item {
-            Item::Start(_) => self.count = 0,
-            Item::KeyEnd => self.count += 1,
+            Item::Start(_) => self.count = Some(0),
+            Item::KeyEnd => self.count = self.count.map(|count| count + 1),
             _ => {}
         }
         match &mut self.keys {

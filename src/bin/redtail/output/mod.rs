@@ -49,6 +49,13 @@ impl<W: Write> Output<W> {
         Self { out: BufWriter::with_capacity(BUFFER, to), format, names: SharedNames::default(), in_snapshot: false }
     }
 
+    /// The snapshot goes elsewhere as it is.
+    pub(crate) fn without_keys(&mut self) {
+        if let Format::Json(json) = &mut self.format {
+            json.without_keys();
+        }
+    }
+
     /// Prints an event, or leaves it out where the format has no place for it.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         match event {
