@@ -4,6 +4,7 @@ mod append_only;
 mod checkpoint;
 mod client;
 mod copy;
+mod deploy;
 mod doctor;
 mod failover;
 mod follow;
