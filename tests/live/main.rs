@@ -3,6 +3,7 @@
 mod append_only;
 mod checkpoint;
 mod client;
+mod cluster;
 mod copy;
 mod deploy;
 mod doctor;
