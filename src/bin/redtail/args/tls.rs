@@ -5,39 +5,40 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use redtail::net::{self, Verify};
 
+const TLS: &str = "TLS";
+
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "TLS")]
 pub(crate) struct Tls {
     /// Speak TLS, as a target that begins with rediss:// does too
-    #[arg(long)]
+    #[arg(help_heading = TLS, long)]
     tls: bool,
 
     /// Trust the authorities in this PEM file, instead of those of the system
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = TLS, long, value_name = "FILE")]
     cacert: Option<PathBuf>,
 
     /// Trust the authorities in the PEM files of this folder, instead of those of the system
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(help_heading = TLS, long, value_name = "FOLDER")]
     cacertdir: Option<PathBuf>,
 
     /// Our certificate, a PEM file, for servers that ask for one
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(help_heading = TLS, long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
     /// The private key of our certificate, a PEM file
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(help_heading = TLS, long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
     /// The name to ask the server for, and to expect in its certificate [default: the host]
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = TLS, long, value_name = "NAME")]
     sni: Option<String>,
 
     /// How much of the server's certificate to verify
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full)]
+    #[arg(help_heading = TLS, long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full)]
     verify: VerifyChoice,
 
     /// Verify nothing: whoever is in between can read and change everything, the password included
-    #[arg(long, conflicts_with = "verify")]
+    #[arg(help_heading = TLS, long, conflicts_with = "verify")]
     insecure: bool,
 }
 
