@@ -12,6 +12,7 @@ mod layout;
 mod live;
 mod parity;
 mod programs;
+mod replay;
 mod snapshots;
 mod starts;
 

@@ -5,6 +5,7 @@ mod checkpoint;
 mod client;
 mod cluster;
 mod copy;
+mod deploy;
 mod doctor;
 mod failover;
 mod follow;

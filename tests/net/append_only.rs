@@ -303,6 +303,34 @@ fn a_snapshot_that_is_cut_short_is_an_error() {
     assert!(words.contains("checksum"), "{words}");
 }
 
+/// Gives one byte at a time.
+struct Slowly(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Slowly {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        let one = space.len().min(1);
+        self.0.read(&mut space[..one])
+    }
+}
+
+#[test]
+fn how_it_arrives_does_not_matter() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.0.15-appendonlydir");
+    let mut bytes = fs::read(folder.join("appendonly.aof.2.base.rdb")).unwrap();
+    bytes.extend(fs::read(folder.join("appendonly.aof.2.incr.aof")).unwrap());
+    for parts in [None, Some(1024)] {
+        let options = Options { parts, control: true, snapshot: SnapshotForm::Items, ..Options::default() };
+        // Where a large argument is cut into pieces does hang on how it arrives.
+        let without_pieces = |source: Box<dyn std::io::Read + Send>| -> Vec<String> {
+            let lines = read(&mut AppendOnly::of(source, "all", None, options)).unwrap();
+            lines.into_iter().filter(|line| !line.contains("Piece")).collect()
+        };
+        let at_once = without_pieces(Box::new(std::io::Cursor::new(bytes.clone())));
+        assert!(at_once.len() > 300);
+        assert_eq!(without_pieces(Box::new(Slowly(std::io::Cursor::new(bytes.clone())))), at_once);
+    }
+}
+
 // ---- bad input --------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -346,6 +374,33 @@ fn manifests_that_servers_refuse_are_refused() {
         Manifest::parse(b"#\n FILE 'a b' type incr Seq 12 startoffset 26\r\nfile \"c\\x20d\" seq 1 type h\n").unwrap();
     assert_eq!((manifest.increments[0].name.as_str(), manifest.increments[0].seq), ("a b", 12));
     assert_eq!(manifest.history[0].name, "c d");
+}
+
+proptest::proptest! {
+    /// Whatever a manifest holds, it is read or refused by the number of a line.
+    #[test]
+    fn any_text_of_a_manifest_has_an_answer(
+        lines in proptest::collection::vec(
+            proptest::prelude::prop_oneof![
+                "(file|seq|type|FILE|x|#|\"|'|\\\\| |\t|\r|[0-9]{1,3}|[abih/.]|\u{e4}){0,12}",
+                "file [a-z.]{1,5} seq [0-9]{1,2} type [bihx]",
+            ],
+            0..6,
+        ),
+        end in "\n?",
+    ) {
+        let text = lines.join("\n") + &end;
+        match Manifest::parse(text.as_bytes()) {
+            Ok(manifest) => {
+                let files = manifest.base.iter().chain(&manifest.increments).chain(&manifest.history);
+                for file in files {
+                    assert!(file.seq > 0 && !file.name.is_empty() && !file.name.contains('/'));
+                }
+                assert!(manifest.increments.is_sorted_by(|one, next| one.seq < next.seq));
+            }
+            Err(error) => assert!((1..=lines.len().max(1)).contains(&error.line), "{error}"),
+        }
+    }
 }
 
 #[test]

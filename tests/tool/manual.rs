@@ -165,3 +165,23 @@ fn make_installs_and_removes_all_of_it() {
     }
     assert_eq!(left, Vec::<&Path>::new());
 }
+
+/// The units are what systemd understands, where it is installed.
+#[cfg(unix)]
+#[test]
+fn systemd_understands_the_units() {
+    let folder = Folder::new("units");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy");
+    let units: Vec<PathBuf> = fs::read_dir(examples).unwrap().flatten().map(|entry| entry.path()).collect();
+    let units = units.iter().filter(|path| path.extension().is_some_and(|extension| extension == "service"));
+    let mut checked = 0;
+    for unit in units {
+        // A template is checked as an instance of it.
+        let copy = folder.0.join(unit.file_name().unwrap().to_str().unwrap().replace('@', "@orders"));
+        fs::copy(unit, &copy).unwrap();
+        let said = printed("systemd-analyze", &["verify", "--man=no", copy.to_str().unwrap()], "");
+        assert!(said.is_none_or(|said| said.is_empty()));
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use redtail::replay::{Play, Primary, Recording};
 use serde_json::{Value, json};
 
-use crate::run::{Folder, REPLID, Ran, commands, redtail, run, run_on};
+use crate::run::{Folder, REPLID, Ran, commands, redtail, run, run_in_terminal, run_on};
 use crate::tail::{end, primary, stream};
 
 /// The lines of a run, without what differs between a server and a file.
@@ -281,4 +281,23 @@ fn it_may_last_so_long() {
         told.iter().filter(|line| line["event"] == "multi").count()
             == told.iter().filter(|line| line["event"] == "exec").count()
     );
+}
+
+/// One line that changes, and is gone at the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn in_a_terminal_it_tells_how_it_goes() {
+    let primary = primary(&stream(), Play::default());
+    let folder = Folder::new("terminal");
+    let arguments = ["record", &primary.address().to_string(), "-o", &folder.path("x"), "--duration", "1"];
+    let (code, screen) = run_in_terminal(&arguments);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("4 commands, ") && screen.contains(&format!("offset {}", end(&stream()))), "{screen}");
+    assert!(screen.contains("Ctrl-C ends it"), "{screen}");
+    let last = screen.rsplit('\r').next().unwrap();
+    assert!(!last.contains("Ctrl-C"), "{screen}");
+    // A recording is nothing to look at.
+    let (code, screen) = run_in_terminal(&["record", &primary.address().to_string(), "-o", "-"]);
+    assert_eq!(code, 2, "{screen}");
+    assert!(screen.contains("is a terminal"), "{screen}");
 }

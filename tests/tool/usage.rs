@@ -116,6 +116,13 @@ fn help_has_examples() {
             assert!(ran.text().contains(word), "{arguments:?} should say {word:?}: {}", ran.text());
         }
     }
+    for verb in ["tail", "snapshot", "record", "doctor"] {
+        let ran = run(&[verb, "--help"]).ok();
+        let own = if verb == "doctor" { "--json" } else { "--from" };
+        let own = if verb == "snapshot" { "--output" } else { own };
+        let at = |word: &str| ran.text().find(word).unwrap_or_else(|| panic!("{verb}: {word}"));
+        assert!(at(own) < at("Sentinel:"), "{verb}: its own options come first");
+    }
     assert!(run(&["--version"]).ok().text().starts_with("redtail "));
 }
 

@@ -46,6 +46,9 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 
 fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
     let mut output = Output::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    if options.without_keys() {
+        output.without_keys();
+    }
     let mut end = End::new(&options.output);
     let mut reader = RecordingReader::with(input, options.settings(), options.offset);
     let mut save = Save::open(options)?;

@@ -1,15 +1,13 @@
 //! `decode --snapshot-to`: the bytes of a snapshot, into a file of their own.
 
 use std::fmt::Display;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Mutex;
 
 use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::Decode;
 use crate::failure::Failure;
 use crate::notes;
+use crate::save::set_unfinished;
 use crate::stop;
 
 /// Takes the first snapshot out of the events.
@@ -76,19 +74,4 @@ fn not_saved(error: SnapshotFileError) -> Failure {
         _ => "",
     };
     Failure::Words(format!("{error}{hint}"))
-}
-
-/// What is to be removed where the process ends at once.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
-
-fn set_unfinished(file: &SnapshotFile) {
-    if let Ok(mut unfinished) = UNFINISHED.lock() {
-        *unfinished = file.temporary().map(Into::into);
-    }
-}
-
-/// Before the process ends without further ado.
-pub(crate) fn abandon() {
-    let unfinished = UNFINISHED.lock().ok().and_then(|mut unfinished| unfinished.take());
-    unfinished.map(fs::remove_file);
 }

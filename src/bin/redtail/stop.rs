@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::Failure;
-use crate::snapshot_to;
+use crate::save;
 
 static WANTED: AtomicBool = AtomicBool::new(false);
 
@@ -12,7 +12,7 @@ static WANTED: AtomicBool = AtomicBool::new(false);
 pub(crate) fn on_signals() -> Result<(), Failure> {
     let stop = || {
         if WANTED.swap(true, Ordering::SeqCst) {
-            snapshot_to::abandon();
+            save::abandon();
             std::process::exit(130);
         }
     };

@@ -56,7 +56,7 @@ pub(crate) struct Decode {
     ///
     /// A command that is there in part is waited for. In a directory a rewrite (BGREWRITEAOF) is followed to the increment that it begins;
     /// the new base, which holds nothing new, is not printed. A single file that is replaced by a rewrite (Redis before 7.0) ends it.
-    /// What a server does while appendonly is no is in no file.
+    /// What is written while appendonly is set to no stands in no file.
     #[arg(long)]
     pub(crate) follow: bool,
 
@@ -95,10 +95,14 @@ impl Decode {
         self.file == Path::new("-")
     }
 
+    /// Whether a snapshot is passed over, or goes elsewhere.
+    pub(crate) fn without_keys(&self) -> bool {
+        self.commands_only || self.snapshot_to.is_some()
+    }
+
     /// What the library is told.
     pub(crate) fn settings(&self) -> Options {
-        let without_keys = self.commands_only || self.snapshot_to.is_some();
-        let snapshot = if without_keys { SnapshotForm::Bytes } else { SnapshotForm::Items };
+        let snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
         Options { snapshot, lenient: self.skip_damaged, ..self.output.settings() }
     }
 

@@ -15,9 +15,8 @@ Examples:
     redtail tail 127.0.0.1:7777 --from snapshot
   Ten times as fast as it happened:
     redtail replay monday.rec --speed 10x
-  In a script; the first line of standard output is the address:
-    redtail replay bug.rec --once > address &
-    my-consumer \"$(head -1 address)\"; wait
+  In a script, which gets the address from standard output:
+    redtail replay bug.rec --once | { read address; my-consumer $address; }
 
 It answers as a primary does: to the handshake, to a full resynchronisation,
 and to a partial one from any position in the recording. A gap in the recording

@@ -40,10 +40,11 @@ Possible values:
   and later, Valkey; older servers are asked with INFO)
 - now-without-fork: The same with INFO alone. Needs a backlog, and the
   database is unknown until a SELECT passes
-- snapshot:         With everything the server holds, key by key, then the
-  writes after it, no gap between. The server forks and sends it all
-- sync:             The same with the old SYNC, for servers that know no
-  PSYNC; there is no position to resume from
+- snapshot:         With everything the server holds, key by key, then
+  the writes after it, no gap between. The server forks and sends
+  all of it
+- sync:             The same with the old SYNC, for servers that know
+  no PSYNC; there is no position to resume from
 - POSITION:         After the place where an earlier run ended
   (replid:offset:db)";
 

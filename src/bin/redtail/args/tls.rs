@@ -5,39 +5,41 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use redtail::net::{self, Verify};
 
+/// On each option: for all of a struct, it would go on to those of the verb that come after it.
+const HEADING: &str = "TLS";
+
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "TLS")]
 pub(crate) struct Tls {
     /// Speak TLS, as a target that begins with rediss:// does too
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     tls: bool,
 
     /// Trust the authorities in this PEM file, instead of those of the system
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     cacert: Option<PathBuf>,
 
     /// Trust the authorities in the PEM files of this folder, instead of those of the system
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", help_heading = HEADING)]
     cacertdir: Option<PathBuf>,
 
     /// Our certificate, a PEM file, for servers that ask for one
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = HEADING)]
     cert: Option<PathBuf>,
 
     /// The private key of our certificate, a PEM file
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = HEADING)]
     key: Option<PathBuf>,
 
     /// The name to ask the server for, and to expect in its certificate [default: the host]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
     sni: Option<String>,
 
     /// How much of the server's certificate to verify
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full)]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full, help_heading = HEADING)]
     verify: VerifyChoice,
 
     /// Verify nothing: whoever is in between can read and change everything, the password included
-    #[arg(long, conflicts_with = "verify")]
+    #[arg(long, conflicts_with = "verify", help_heading = HEADING)]
     insecure: bool,
 }
 
