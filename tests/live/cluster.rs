@@ -316,7 +316,8 @@ fn hundreds_of_shards_cost_little() {
         idle.1 - before.1
     );
     assert_eq!(idle.1 - before.1, SHARDS + 1);
-    assert!(each(busy) < 512);
+    // A debug build touches much of its stacks.
+    assert!(each(busy) < if cfg!(debug_assertions) { 4096 } else { 1024 });
     following.stop();
     assert_eq!(status("Threads"), before.1);
 }

@@ -1,4 +1,5 @@
 //! What real servers send, recorded and played: to a follower the same as from the server.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 use std::io::{self, Write};
 use std::path::PathBuf;
