@@ -214,11 +214,11 @@ impl Page {
     fn notice(&self, notice: Notice) {
         let (words, line) = told(&notice);
         notes::say(words);
-        if let (Format::Json, Some(line)) = (self.format, line) {
-            if let Err(error) = writeln!(self.out(), "{line}") {
-                self.fail(error.into());
-                stop();
-            }
+        if let (Format::Json, Some(line)) = (self.format, line)
+            && let Err(error) = writeln!(self.out(), "{line}")
+        {
+            self.fail(error.into());
+            stop();
         }
         if let Notice::Ended { error: Some(error), .. } = notice {
             self.fail(Failure::Follower(error));

@@ -1,7 +1,7 @@
 //! Recordings: files that keep the exact bytes a server sent, one connection after another, and what has to be known to read them.
 //!
 //! A follower [writes](crate::Builder::record) one while it follows, and a program with a [`Session`](crate::replication::Session) of
-//! its own does so with a [`Recorder`]. [`RecordingReader`](crate::net::RecordingReader) gives the events again, and
+//! its own does so with a [`Recorder`]. [`RecordingReader`] gives the events again, and
 //! [`replay`](crate::replay) plays them to any follower.
 //!
 //! ```
