@@ -56,7 +56,7 @@ impl Load {
     /// Waits until every tag was written to again.
     pub(crate) fn goes_on(&self) {
         let from = self.rounds.load(Ordering::Acquire);
-        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + TAGS + 1);
+        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) > from + TAGS);
     }
 }
 
