@@ -1,8 +1,11 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+mod append_only;
 mod checkpoint;
 mod client;
+mod cluster;
 mod copy;
+mod deploy;
 mod doctor;
 mod failover;
 mod follow;

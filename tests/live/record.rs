@@ -1,4 +1,5 @@
 //! What real servers send, recorded and played: to a follower the same as from the server.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod alive;
+mod append_only;
 mod args;
 mod checkpoint;
 mod decode;
@@ -8,6 +9,7 @@ mod demo;
 mod doctor;
 mod end;
 mod failure;
+mod manual;
 mod notes;
 mod output;
 mod place;
@@ -15,7 +17,9 @@ mod progress;
 mod record;
 mod replay;
 mod save;
+mod snapshot_to;
 mod status;
+mod stop;
 mod tail;
 mod target;
 
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
         Some(Verb::Doctor(options)) => doctor::run(&options),
+        Some(Verb::Completions(options)) => manual::completions(&options),
+        Some(Verb::Man(options)) => manual::man(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,10 @@
 //! For people: one line a command.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
 
+use redtail::net::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
 use redtail::{Database, Event, StreamCommand, StreamPart};
@@ -21,6 +24,9 @@ pub(super) struct Text {
     gather: Gather,
     left_out: u64,
     keys: TextKeys,
+    /// Kind and number of the file that the lines stand in.
+    file: Option<(FileKind, Option<u64>)>,
+    time: Option<u64>,
 }
 
 impl Text {
@@ -28,7 +34,28 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // Of a long string in a snapshot no more than the beginning is shown anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0, keys }
+        let gather = Gather::new(max_arg);
+        Self { all, max_arg, line: Vec::new(), gather, left_out: 0, keys, file: None, time: None }
+    }
+
+    pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
+        let this = Some((file.kind, file.seq));
+        if self.file == this {
+            return Ok(());
+        }
+        (self.file, self.time) = (this, None);
+        writeln!(out, "# file {}", Quoted(file.name().as_bytes()))
+    }
+
+    pub(super) fn at_time(&mut self, time: Option<u64>, out: &mut impl Write) -> io::Result<()> {
+        if self.time == time {
+            return Ok(());
+        }
+        self.time = time;
+        match time {
+            Some(seconds) => writeln!(out, "# time {seconds}{}", Date(seconds)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -75,6 +102,19 @@ impl Text {
             write!(out, " (omitted {} arguments)", self.left_out)?;
         }
         out.write_all(b"\n")
+    }
+}
+
+/// Unix seconds as people read them, in front of which stands a space. Nothing where no calendar goes so far.
+struct Date(u64);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LAST: u64 = 253_402_300_799;
+        match UNIX_EPOCH.checked_add(Duration::from_secs(self.0)) {
+            Some(time) if self.0 <= LAST => write!(f, " {}", humantime::format_rfc3339_seconds(time)),
+            _ => Ok(()),
+        }
     }
 }
 
