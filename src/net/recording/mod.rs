@@ -5,18 +5,18 @@
 //! [`replay`](crate::replay) plays them to any follower.
 //!
 //! ```
-//! use std::io::Read;
+//! use std::fs::File;
 //! use redtail::net::RecordingReader;
-//! use redtail::replay::{Primary, Recording};
 //! use redtail::net::recording::Recorder;
+//! use redtail::replay::{Primary, Recording};
 //! use redtail::{Event, Follower};
 //!
+//! # let path = std::env::temp_dir().join(format!("redtail-doc-{}.rec", std::process::id()));
 //! let played = b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n\
 //!     $18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
 //! let server = Primary::serve(Recording::parse(played)?)?;
 //!
-//! let file = tempfile()?;
-//! let recorder = Recorder::new(file.try_clone()?, server.address());
+//! let recorder = Recorder::new(File::create(&path)?, server.address());
 //! let mut follower = Follower::builder(server.address().to_string()).record(recorder).connect()?;
 //! while let Some(event) = follower.next()? {
 //!     if let Event::Command(_) = event {
@@ -25,23 +25,13 @@
 //! }
 //! follower.finish_recording()?;
 //!
-//! let mut reader = RecordingReader::new(rewound(file)?);
+//! let mut reader = RecordingReader::new(File::open(&path)?);
 //! while let Some(event) = reader.next()? {
 //!     if let Event::Command(command) = event {
 //!         assert_eq!(command.to_string(), r#"21 [?] "INCR" "n""#);
 //!     }
 //! }
-//! # use std::fs::File;
-//! # fn tempfile() -> std::io::Result<File> {
-//! #     let path = std::env::temp_dir().join(format!("redtail-doc-{}", std::process::id()));
-//! #     let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
-//! #     std::fs::remove_file(path)?;
-//! #     Ok(file)
-//! # }
-//! # fn rewound(mut file: File) -> std::io::Result<File> {
-//! #     std::io::Seek::rewind(&mut file)?;
-//! #     Ok(file)
-//! # }
+//! # std::fs::remove_file(path)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
