@@ -4,6 +4,8 @@
 
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
+#[path = "net/databases.rs"]
+mod databases;
 #[path = "net/readers.rs"]
 mod readers;
 #[path = "net/recorded.rs"]

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod client;
+mod commands;
 mod copy;
 mod follow;
 mod harness;
