@@ -16,8 +16,10 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 11] =
-        ["mod", "basics", "position", "item", "parser", "rdb_item", "rdb", "options", "event", "session", "follower"];
+    const SECTIONS: [&str; 12] = [
+        "mod", "basics", "position", "item", "parser", "keys", "rdb_item", "rdb", "options", "event", "session",
+        "follower",
+    ];
 
     const TOP: &str = "#ifndef REDTAIL_H\n#define REDTAIL_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n\
                        #ifdef __cplusplus\nextern \"C\" {\n#endif\n";

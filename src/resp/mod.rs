@@ -58,7 +58,7 @@ mod templates;
 mod tokens;
 
 #[cfg(feature = "capi")]
-pub(crate) use self::{command::Place, commands::Known, tape::Span, tokens::Nesting};
+pub(crate) use self::{command::Place, commands::Known, keys::find as find_keys, tape::Span, tokens::Nesting};
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_command, encoded_len};
