@@ -1,6 +1,6 @@
 # Builds and installs the C library. The Rust crate needs none of this: cargo is enough there.
 #
-#   make                          target/release/libredtail.a and libredtail.so
+#   make                          target/release/libredtail.a and libredtail.so; with TLS: make FEATURES=capi,tls
 #   make check                    the tests of the C interface (needs cc and g++)
 #   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now
 #   make uninstall
@@ -12,6 +12,7 @@ INCLUDEDIR = $(PREFIX)/include
 DESTDIR    =
 CARGO      = cargo
 INSTALL    = install
+FEATURES   = capi
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 MAJOR   := $(word 1,$(subst ., ,$(VERSION)))
@@ -23,7 +24,7 @@ SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 # Cargo knows best whether there is something to do.
 .PHONY: all check install uninstall header
 all:
-	$(CARGO) rustc --release --lib --features capi --crate-type cdylib,staticlib -- -Clink-arg=-Wl,-soname,$(SONAME)
+	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type cdylib,staticlib -- -Clink-arg=-Wl,-soname,$(SONAME)
 
 check:
 	$(CARGO) test --features capi,header --test capi

@@ -801,6 +801,42 @@ int redtail_rdb_error_offset(const redtail_rdb *rdb, uint64_t *offset);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * TLS for followers (in builds with the feature tls): what is trusted, and who we are
+ */
+
+/** How much of the server's certificate is verified. */
+typedef enum redtail_verify {
+    /** The chain up to a trusted authority, the dates, and the name. */
+    REDTAIL_VERIFY_FULL = 0,
+    /** Chain and dates, but not the name; a certificate that ca_file or ca_folder holds itself is accepted as it is. */
+    REDTAIL_VERIFY_AUTHORITY = 1,
+    /** Nothing: whoever sits in between can read and change everything, the password included. */
+    REDTAIL_VERIFY_NOTHING = 2,
+} redtail_verify;
+
+/**
+ * How to speak TLS. You fill it; what it points to is copied. 0 and NULL are the defaults. Files are PEM, and are read anew for every
+ * link. If your own code speaks TLS, use a session instead: it does not know what carries its bytes.
+ */
+typedef struct redtail_tls {
+    /** sizeof(redtail_tls) */
+    size_t struct_size;
+    /** One of redtail_verify. */
+    int verify;
+    /** A file with the authorities to trust. With neither this nor ca_folder: those the system trusts. */
+    const char *ca_file;
+    /** A folder with files of authorities to trust. */
+    const char *ca_folder;
+    /** Our own certificate, for servers that ask for one; and */
+    const char *certificate;
+    /** its private key. */
+    const char *key;
+    /** The name to ask the server for and to expect in its certificate. NULL: the host of the address. */
+    const char *server_name;
+} redtail_tls;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Options of sessions and followers: every default surprises no primary
  */
 
@@ -915,6 +951,8 @@ typedef struct redtail_options {
      * REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
      */
     int lenient;
+    /** Follower only: speak TLS. NULL: no TLS. An error where the library was built without. */
+    const redtail_tls *tls;
 } redtail_options;
 
 /**

@@ -227,6 +227,11 @@ private:
     const redtail_event *event_ = nullptr;
 };
 
+/** How to speak TLS, with its defaults; what its fields point to is to live until it is used. */
+struct tls : redtail_tls {
+    tls() noexcept : redtail_tls() { struct_size = sizeof(redtail_tls); } /* 0 and NULL are the defaults */
+};
+
 /** Options with their defaults; what its fields point to is to live until it is used. */
 struct options : redtail_options {
     options() noexcept : redtail_options() { struct_size = sizeof(redtail_options); } /* 0 and NULL are the defaults */

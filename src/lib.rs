@@ -20,7 +20,7 @@
 //! | you have | you use |
 //! | --- | --- |
 //! | an address, and blocking code | [`Follower`]: connects, reconnects, resumes, acknowledges |
-//! | an event loop, TLS, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
+//! | an event loop, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
 //! | bytes | [`resp`]: the parser alone, RESP2 and RESP3, no `std`, no allocation |
 //!
 //! # Where to start, and what it costs
@@ -38,6 +38,7 @@
 //! # Features
 //!
 //! - `std` (default): the session, the follower and the embedded primary ([`replay`]). Without it: the parser alone, `no_std`.
+//! - `tls`: links over TLS, with rustls (`net::Tls`).
 //! - `cli`: the command-line tool. It adds dependencies to the tool, and nothing to the library.
 //!
 //! # Errors and panics

@@ -12,6 +12,7 @@ use super::event::redtail_event;
 use super::options::{self, Chosen, redtail_options};
 use super::position::{self, redtail_position};
 use super::show::{Screen, follower_status};
+use super::tls;
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
 use crate::replication::{Event, Options};
 
@@ -20,6 +21,7 @@ pub struct redtail_follower {
     guard: Guard,
     options: Options,
     timeouts: Timeouts,
+    tls: tls::Chosen,
     buffer: usize,
     login: Arc<Mutex<Login>>,
     handle: Handle,
@@ -54,6 +56,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
             guard,
             options: chosen.options,
             timeouts: chosen.timeouts,
+            tls: chosen.tls,
             buffer: chosen.buffer,
             login: Arc::new(Mutex::new(chosen.login)),
             handle: Handle::new(),
@@ -119,14 +122,13 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             return refuse(follower, REDTAIL_CLOSED, "the follower was stopped");
         }
         let login = Arc::clone(&follower.login);
-        let made = Builder::new(address)
+        let builder = Builder::new(address)
             .options(follower.options)
             .timeouts(follower.timeouts)
             .buffer(follower.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
-            .handle(follower.handle.clone())
-            .connect();
-        match made {
+            .handle(follower.handle.clone());
+        match follower.tls.on(builder).connect() {
             Ok(made) => follower.follower = Some(made),
             Err(error) => return refuse(follower, follower_status(&error), error),
         }

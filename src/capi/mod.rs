@@ -59,4 +59,5 @@ pub mod rdb;
 pub mod rdb_item;
 pub mod session;
 mod show;
+pub mod tls;
 mod view;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::basics::*;
 use super::boundary::{call, text};
 use super::position::{self, redtail_position};
+use super::tls::{self, redtail_tls};
 use crate::limits::BUFFER_CAPACITY;
 use crate::net::{Login, Timeouts};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
@@ -123,6 +124,8 @@ pub struct redtail_options {
     /// Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
     /// REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
     pub lenient: c_int,
+    /// Follower only: speak TLS. NULL: no TLS. An error where the library was built without.
+    pub tls: *const redtail_tls,
 }
 
 /// Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
@@ -149,11 +152,18 @@ pub(super) struct Chosen {
     pub(super) login: Login,
     pub(super) buffer: usize,
     pub(super) timeouts: Timeouts,
+    pub(super) tls: tls::Chosen,
 }
 
 impl Default for Chosen {
     fn default() -> Self {
-        Self { options: Options::default(), login: Login::default(), buffer: 1024, timeouts: Timeouts::default() }
+        Self {
+            options: Options::default(),
+            login: Login::default(),
+            buffer: 1024,
+            timeouts: Timeouts::default(),
+            tls: tls::Chosen::default(),
+        }
     }
 }
 
@@ -196,7 +206,9 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
         snapshot: if given.snapshot_items == 0 { SnapshotForm::Bytes } else { SnapshotForm::Items },
         lenient: given.lenient != 0,
     };
-    Ok(Chosen { options, login, buffer, timeouts: timeouts(&given) })
+    // SAFETY: as promised.
+    let tls = unsafe { tls::read(given.tls)? };
+    Ok(Chosen { options, login, buffer, timeouts: timeouts(&given), tls })
 }
 
 /// # Safety
@@ -219,7 +231,7 @@ pub(super) unsafe fn limits(limits: *const redtail_limits) -> Result<Limits, Str
 ///
 /// # Safety
 /// `given` is NULL or points to as many bytes as its struct_size says.
-unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> Result<T, String> {
+pub(super) unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> Result<T, String> {
     if given.is_null() {
         return Ok(default);
     }
@@ -375,6 +387,7 @@ impl redtail_options {
         limits: std::ptr::null(),
         snapshot_items: 0,
         lenient: 0,
+        tls: std::ptr::null(),
     };
 }
 

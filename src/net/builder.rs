@@ -5,6 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::limits::BUFFER_CAPACITY;
+#[cfg(feature = "tls")]
+use crate::net::Tls;
 use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
@@ -28,7 +30,12 @@ pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
 
 enum Link<T> {
     /// An address as it was written.
-    Address { text: String, timeouts: Timeouts },
+    Address {
+        text: String,
+        timeouts: Timeouts,
+        #[cfg(feature = "tls")]
+        tls: Option<Tls>,
+    },
     /// The caller's own way to connect.
     Connector(Box<Ask<T>>),
 }
@@ -36,7 +43,12 @@ enum Link<T> {
 impl Builder<Socket> {
     /// Follows the server at `host:port`, `[address]:port` or `unix:PATH`. The name is resolved anew at every connect.
     pub fn new(target: impl Into<String>) -> Self {
-        Self::over(Link::Address { text: target.into(), timeouts: Timeouts::default() })
+        Self::over(Link::Address {
+            text: target.into(),
+            timeouts: Timeouts::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
     }
 
     /// The time-outs for connecting and writing. (How long to wait for a silent server says [`silence`](Self::silence).)
@@ -47,13 +59,29 @@ impl Builder<Socket> {
         self
     }
 
+    /// Speaks TLS, as is said here; a new handshake for every link.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, chosen: Tls) -> Self {
+        if let Link::Address { tls, .. } = &mut self.link {
+            *tls = Some(chosen);
+        }
+        self
+    }
+
     /// Connects, so that a wrong address shows at once. The handshake follows in the first call of `next`.
     ///
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
         match self.link {
-            Link::Address { text, timeouts } => {
+            #[cfg(feature = "tls")]
+            Link::Address { text, timeouts, tls: Some(tls) } => {
+                let target: Target = text.parse()?;
+                let name = target.to_string();
+                let connector = Box::new(move || Socket::connect_tls(&target, &timeouts, &tls));
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
+            }
+            Link::Address { text, timeouts, .. } => {
                 let target: Target = text.parse()?;
                 let name = target.to_string();
                 let connector = Box::new(move || Socket::connect(&target, &timeouts));

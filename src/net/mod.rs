@@ -11,6 +11,8 @@ mod ring;
 mod snapshot;
 mod socket;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 
 pub use builder::Builder;
@@ -24,4 +26,6 @@ pub use ring::{Full, Ring};
 pub use snapshot::SnapshotReader;
 pub use socket::{Socket, Timeouts};
 pub use target::{Target, TargetError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError, TlsStream, Verify};
 pub use transport::{Remote, Transport};

@@ -1,4 +1,4 @@
-//! The links the system gives: TCP and Unix sockets.
+//! The links there are: TCP and Unix sockets, and TLS over TCP.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -9,15 +9,21 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::net::{Remote, Target, Transport};
+#[cfg(feature = "tls")]
+use crate::net::{Tls, TlsStream};
 
-/// A connected TCP or Unix socket.
+/// A connected TCP or Unix socket, or TLS over TCP.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
     /// Unix.
     #[cfg(unix)]
     Unix(UnixStream),
+    /// TLS over TCP.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
 }
 
 /// How long a socket may wait.
@@ -62,11 +68,29 @@ impl Socket {
         Ok(socket)
     }
 
+    /// Connects, and makes a link over TLS of it. The time for connecting holds for the handshake once more.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and [`TlsError`](crate::net::TlsError) inside an [`io::Error`]. There is no TLS over a Unix socket.
+    #[cfg(feature = "tls")]
+    pub fn connect_tls(target: &Target, timeouts: &Timeouts, tls: &Tls) -> io::Result<Self> {
+        let Target::Tcp { host, port } = target else {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "there is no TLS over a Unix socket"));
+        };
+        let stream = connect_tcp(host, *port, timeouts.connect)?;
+        let socket = Self::Tls(Box::new(tls.connect(host, stream, timeouts.connect)?));
+        socket.set_read_timeout(timeouts.read)?;
+        socket.set_write_timeout(timeouts.write)?;
+        Ok(socket)
+    }
+
     fn as_transport(&self) -> &dyn Transport {
         match self {
             Self::Tcp(stream) => stream,
             #[cfg(unix)]
             Self::Unix(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => &**stream,
         }
     }
 }
@@ -91,6 +115,8 @@ impl Read for Socket {
             Self::Tcp(stream) => stream.read(space),
             #[cfg(unix)]
             Self::Unix(stream) => stream.read(space),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.read(space),
         }
     }
 }
@@ -101,6 +127,8 @@ impl Write for Socket {
             Self::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Self::Unix(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 

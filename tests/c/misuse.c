@@ -512,6 +512,7 @@ static void follower(void) {
     redtail_follower *follower;
     redtail_handle *handle;
     redtail_options options;
+    redtail_tls tls;
     redtail_position position;
     const redtail_event *event = NULL;
 
@@ -537,6 +538,26 @@ static void follower(void) {
     CHECK(redtail_follower_handle(follower) == NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
+    redtail_follower_free(follower);
+
+    /* In a library without TLS the message says that; with it, which field is wrong. Either way it is no TLS, not a plain link. */
+    redtail_options_init(&options, sizeof options);
+    memset(&tls, 0, sizeof tls);
+    options.tls = &tls;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_tls") != NULL);
+    redtail_follower_free(follower);
+    tls.struct_size = sizeof tls;
+    tls.verify = 7;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "verify is 7") != NULL || strstr(redtail_follower_message(follower), "built without") != NULL);
+    redtail_follower_free(follower);
+    tls.verify = REDTAIL_VERIFY_AUTHORITY;
+    tls.key = "key.pem";
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     redtail_follower_free(follower);
 
     follower = redtail_follower_new(NULL);

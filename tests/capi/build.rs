@@ -55,7 +55,8 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 fn cargo(target: &Path, kinds: &str, environment: &[(&str, &str)]) {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["rustc", "--lib", "--features", "capi", "--crate-type", kinds, "--target-dir"]).arg(target);
+    let features = if cfg!(feature = "tls") { "capi,tls" } else { "capi" };
+    command.args(["rustc", "--lib", "--features", features, "--crate-type", kinds, "--target-dir"]).arg(target);
     if kinds.contains("cdylib") {
         command.args(["--", &format!("-Clink-arg=-Wl,-soname,{SONAME}")]);
     }

@@ -12,6 +12,7 @@ use redtail::capi::options::*;
 use redtail::capi::position::*;
 use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
+use redtail::capi::tls::*;
 
 use crate::build::{WARNINGS, root, run, stdout};
 
@@ -30,7 +31,8 @@ fn structs() -> String {
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc;
         redtail_token: step kind depth count bytes integer number format;
-        redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient;
+        redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls;
+        redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us;
@@ -74,6 +76,7 @@ fn constants() -> String {
             REDTAIL_START_AT REDTAIL_START_SYNC;
         redtail_on_gap: REDTAIL_ON_GAP_STOP REDTAIL_ON_GAP_CONTINUE REDTAIL_ON_GAP_SNAPSHOT;
         redtail_ack: REDTAIL_ACK_OBSERVE REDTAIL_ACK_RECEIVED REDTAIL_ACK_APPLIED;
+        redtail_verify: REDTAIL_VERIFY_FULL REDTAIL_VERIFY_AUTHORITY REDTAIL_VERIFY_NOTHING;
         redtail_event_kind: REDTAIL_EVENT_FORKING REDTAIL_EVENT_ATTACHED REDTAIL_EVENT_SNAPSHOT_BEGIN
             REDTAIL_EVENT_SNAPSHOT_BYTES REDTAIL_EVENT_SNAPSHOT_END REDTAIL_EVENT_COMMAND REDTAIL_EVENT_MULTI
             REDTAIL_EVENT_EXEC REDTAIL_EVENT_CONTROL REDTAIL_EVENT_PART_BEGIN REDTAIL_EVENT_PART_ARGUMENT

@@ -340,3 +340,32 @@ fn thousand_times_stop_and_heartbeat_from_another_thread() {
         tail_rounds(command(), 1000);
     }
 }
+
+/// A C program that is told whom to trust; then the wrong name, and the words for it.
+#[cfg(feature = "tls")]
+#[test]
+#[ignore = "needs real servers: tests/servers, tests/tools"]
+fn a_program_over_tls() {
+    let port = crate::help::free_port();
+    let file = |name: &str| crate::build::root().join("tests/data/tls").join(name).display().to_string();
+    let (ca, certificate, key) = (file("ca.crt"), file("server.crt"), file("server.key"));
+    let listens = ["--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--tls-ca-cert-file", &ca]
+        .map(String::from)
+        .into_iter()
+        .chain(["--tls-cert-file".into(), certificate, "--tls-key-file".into(), key]);
+    let listens: Vec<String> = listens.collect();
+    let server = Server::start_with(Kind::Redis70, &listens.iter().map(String::as_str).collect::<Vec<_>>());
+    // Memcheck takes for undefined whatever ring's assembly has touched.
+    let [plain, _, sanitized] = ways("tests/c/tls.c");
+    for command in [plain, sanitized] {
+        let args = |name: &str| [format!("127.0.0.1:{port}"), ca.clone(), name.into()];
+        let mut example = Example::start(command(), &args("redis.test"));
+        assert_eq!(example.line(), "attached");
+        server.call(&["SET", "k", "v"]);
+        server.call(&["SET", "end", "v"]);
+        assert_eq!([example.line(), example.line()], ["SET k", "SET end"]);
+        example.end();
+        let mut example = Example::start(command(), &args("other.test"));
+        assert!(example.line().contains("is not for other.test: it is for localhost, redis.test, 127.0.0.1"));
+    }
+}

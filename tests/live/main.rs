@@ -24,5 +24,7 @@ mod starts;
 mod state;
 mod stream;
 mod tail;
+#[cfg(feature = "tls")]
+mod tls;
 mod tool;
 mod workload;

@@ -84,6 +84,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     let Some(server) = Server::start(size + (64 << 20))? else {
         return Err(io::Error::other("there is no redis-server on the path"));
     };
+    speak_tls(&server)?;
     let (id, offset) = server.begin_backlog()?;
     server.fill(size as u64)?;
     let mut link = server.connect()?;
@@ -109,6 +110,21 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     print(&results, commands, job.end - job.offset);
     Ok(())
 }
+
+/// A second port, with the certificates of the tests.
+fn speak_tls(server: &Server) -> io::Result<()> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let file = |name| format!("{CERTIFICATES}/{name}");
+    let (ca, certificate, key) = (file("ca.crt"), file("server.crt"), file("server.key"));
+    let mut link = server.connect()?;
+    let words = format!("tls-ca-cert-file {ca} tls-cert-file {certificate} tls-key-file {key} tls-auth-clients no");
+    link.write_all(format!("CONFIG SET {words} tls-port {port}\r\n").as_bytes())?;
+    let mut answer = [0; 5];
+    std::io::Read::read_exact(&mut link, &mut answer)?;
+    if &answer == b"+OK\r\n" { Ok(()) } else { Err(io::Error::other("this redis-server has no TLS")) }
+}
+
+pub const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls");
 
 /// The tool, as `./run` builds it.
 fn tool() -> std::path::PathBuf {

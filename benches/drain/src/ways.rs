@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redtail::{Event, Follower, Position, Start};
+use redtail::net::Tls;
+use redtail::{Builder, Event, Follower, Position, Start};
 
 use crate::Job;
 
@@ -18,6 +19,7 @@ pub const WAYS: &[(&str, Way)] = &[
     ("read", bare_read),
     ("redtail_batch", batch),
     ("redtail_next", next),
+    ("redtail_tls", over_tls),
     ("redtail_c", in_c),
     ("redis_event", redis_event),
 ];
@@ -41,13 +43,31 @@ fn bare_read(job: &Job) -> io::Result<u64> {
 }
 
 fn follower(job: &Job) -> io::Result<Follower> {
+    follow(job, Follower::builder(job.target()))
+}
+
+fn follow(job: &Job, builder: Builder) -> io::Result<Follower> {
     let position: Position = job.position().parse().map_err(io::Error::other)?;
-    let follower = Follower::builder(job.target()).start(Start::At(position)).control(true).connect();
-    follower.map_err(io::Error::other)
+    builder.start(Start::At(position)).control(true).connect().map_err(io::Error::other)
 }
 
 fn batch(job: &Job) -> io::Result<u64> {
-    let mut follower = follower(job)?;
+    drain(job, follower(job)?)
+}
+
+/// In batches too.
+fn over_tls(job: &Job) -> io::Result<u64> {
+    let mut link = job.server().connect()?;
+    link.write_all(b"CONFIG GET tls-port\r\n")?;
+    let mut answer = [0; 64];
+    let length = link.read(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer[..length]);
+    let port = text.lines().last().ok_or_else(|| io::Error::other("no tls-port"))?;
+    let tls = Tls::new().ca_file(format!("{}/ca.crt", crate::CERTIFICATES));
+    drain(job, follow(job, Follower::builder(format!("127.0.0.1:{port}")).tls(tls))?)
+}
+
+fn drain(job: &Job, mut follower: Follower) -> io::Result<u64> {
     let (mut commands, mut bytes, mut over) = (0, 0, false);
     while !over {
         let more = follower.batch(|event| {

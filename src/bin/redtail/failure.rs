@@ -4,6 +4,8 @@ use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
+#[cfg(feature = "tls")]
+use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
 use redtail::{Error, SessionError, Stage, Why};
 
@@ -63,6 +65,10 @@ impl Failure {
                     "{error}; check host and port: either nothing listens there, or on another address"
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
+                #[cfg(feature = "tls")]
+                _ if source.get_ref().is_some_and(|source| source.is::<TlsError>()) => {
+                    failed(format_args!("{error}{}", tls_hint(source)))
+                }
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
@@ -88,6 +94,21 @@ impl Display for Hinted<'_> {
             SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
             _ => "",
         })
+    }
+}
+
+/// The options of this tool that the advice about TLS comes down to.
+#[cfg(feature = "tls")]
+fn tls_hint(error: &io::Error) -> &'static str {
+    match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+        Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
+        Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
+        Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",
+        Some(TlsError::CertificateWanted) => ": --cert FILE --key FILE",
+        Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
+            " That would be without --tls, or redis://"
+        }
+        _ => "",
     }
 }
 

@@ -149,14 +149,13 @@ impl Heartbeat {
 }
 
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
-    let Address { target, login } = address;
-    let mut builder = Follower::builder(target.to_string())
+    let mut builder = address
+        .builder()
         .options(options.output.settings())
         .start(start)
         .ack(options.ack.into())
         .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe)
-        .login(move || login.read());
+        .allow_probe(options.allow_probe);
     if let Some(backoff) = options.reconnect {
         builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }

@@ -4,30 +4,61 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
 use redtail::net::{Login, Target};
+use redtail::{Builder, Follower};
 use url::Url;
 
 use crate::args::Server;
+#[cfg(feature = "tls")]
+use crate::notes;
 
 /// A server as given on the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) target: Target,
     pub(crate) login: Credentials,
+    pub(crate) security: Security,
+}
+
+/// Whether anybody on the way can listen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(redtail::net::Tls),
 }
 
 impl Address {
     /// What the arguments and the environment say.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
         let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
-        address.with_credentials(server.user.as_deref(), server.password_file.as_deref())
+        let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
+        #[cfg(feature = "tls")]
+        let address = address.with_tls(&server.tls)?;
+        Ok(address)
+    }
+
+    /// The way to this server, with a login that is asked for anew at every connect.
+    pub(crate) fn builder(self) -> Builder {
+        let Self { target, login, security } = self;
+        let builder = Follower::builder(target.to_string()).login(move || login.read());
+        match security {
+            Security::Plain => builder,
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => builder.tls(tls),
+        }
     }
 
     /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("redis", _)) => Self::from_url(text),
-            Some(("rediss", _)) => Err("TLS (rediss://) is not in this build; reach the server through a TLS proxy such as \
-                                        stunnel, or at its port without TLS"
+            #[cfg(feature = "tls")]
+            Some(("rediss", _)) => {
+                Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..Self::from_url(text)? })
+            }
+            #[cfg(not(feature = "tls"))]
+            Some(("rediss", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
+                                        at its port without TLS"
                 .into()),
             Some((scheme, _)) if scheme != "unix" => {
                 Err(format!("{scheme}:// is not known here: write host:port, redis://host:port or unix:PATH"))
@@ -37,10 +68,27 @@ impl Address {
                     .into())
             }
             _ => match text.parse() {
-                Ok(target) => Ok(Self { target, login: Credentials::default() }),
+                Ok(target) => Ok(Self { target, login: Credentials::default(), security: Security::Plain }),
                 Err(error) => Err(error.to_string()),
             },
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
+        let wanted = self.security != Security::Plain;
+        if let Some(tls) = options.chosen(wanted)? {
+            if matches!(self.target, Target::Unix(_)) {
+                return Err("there is no TLS over a Unix socket: remove --tls".into());
+            }
+            if options.is_insecure() {
+                notes::say(
+                    "the server's certificate is not verified: whoever is in between can read and change everything",
+                );
+            }
+            self.security = Security::Tls(tls);
+        }
+        Ok(self)
     }
 
     fn from_url(text: &str) -> Result<Self, String> {
@@ -60,7 +108,7 @@ impl Address {
         let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
         let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
-        Ok(Self { target, login: Credentials { user, password } })
+        Ok(Self { target, login: Credentials { user, password }, security: Security::Plain })
     }
 
     /// Adds what `--user`, `--password-file` and the environment say.

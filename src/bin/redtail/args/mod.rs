@@ -5,6 +5,8 @@ mod output;
 mod server;
 mod snapshot;
 mod tail;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt::Display;
 
@@ -16,6 +18,8 @@ pub(crate) use output::{Format, Output};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tail::{AckChoice, Tail};
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -20,4 +20,8 @@ pub(crate) struct Server {
     /// A file with the password (a newline at its end does not count)
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
+
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub(crate) tls: super::tls::Tls,
 }

@@ -1,0 +1,217 @@
+//! A link over TLS.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use super::TlsError;
+use crate::net::{Remote, Transport};
+
+/// A TCP socket with TLS on it, made by [`Tls::connect`](crate::net::Tls::connect).
+///
+/// A read that waits holds no lock, so that another thread can send meanwhile. Dropping it tells the server that the link ends.
+pub struct TlsStream {
+    shared: Arc<Shared>,
+    /// What came and was not taken apart yet: `start..end`.
+    received: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+struct Shared {
+    /// Holding the lock may mean to write, never to wait for a read.
+    connection: Mutex<ClientConnection>,
+    socket: TcpStream,
+    with_identity: bool,
+}
+
+/// A record has at most 16 KiB and what belongs to it; a few of them are taken from the system at once.
+const RECEIVED: usize = 64 << 10;
+
+/// What a server that takes no bytes may cost somebody who is leaving.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+impl TlsStream {
+    pub(super) fn connect(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        socket: TcpStream,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        let with_identity = config.client_auth_cert_resolver.has_certs();
+        let connection = ClientConnection::new(config, name).map_err(|error| TlsError::of(error, with_identity))?;
+        let shared = Arc::new(Shared { connection: Mutex::new(connection), socket, with_identity });
+        let mut stream = Self { shared, received: vec![0; RECEIVED].into(), start: 0, end: 0 };
+        stream.handshake(limit).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit.as_millis()).into(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => TlsError::Closed.into(),
+            _ => error,
+        })?;
+        Ok(stream)
+    }
+
+    fn handshake(&mut self, limit: Duration) -> io::Result<()> {
+        let end = Instant::now() + limit;
+        loop {
+            let mut connection = self.shared.lock();
+            self.shared.send_what_waits(&mut connection)?;
+            if !connection.is_handshaking() {
+                return Ok(());
+            }
+            drop(connection);
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.shared.socket.set_read_timeout(Some(left))?;
+            self.shared.socket.set_write_timeout(Some(left))?;
+            if self.receive()? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            while self.start < self.end {
+                let mut connection = self.shared.lock();
+                self.start += self.shared.take_apart(&mut connection, &self.received[self.start..self.end])?;
+                if !connection.is_handshaking() {
+                    // What comes behind may be more than one read may hold back.
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads from the socket, once everything that came before has been taken apart.
+    fn receive(&mut self) -> io::Result<usize> {
+        let count = (&self.shared.socket).read(&mut self.received)?;
+        (self.start, self.end) = (0, count);
+        Ok(count)
+    }
+}
+
+impl Read for TlsStream {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        loop {
+            {
+                let mut connection = self.shared.lock();
+                while let Some(rest) = space.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                    match connection.reader().read(rest) {
+                        // The server has said that it ends the link.
+                        Ok(0) => return Ok(filled),
+                        Ok(count) => filled += count,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            let Some(came @ [_, ..]) = self.received.get(self.start..self.end) else { break };
+                            self.start += self.shared.take_apart(&mut connection, came)?;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            if filled > 0 || space.is_empty() {
+                return Ok(filled);
+            }
+            // Servers seldom say that they end a link: for a stream that is resumed by its position it is no difference.
+            if self.receive()? == 0 {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.shared.send(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for TlsStream {
+    fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        Transport::set_read_timeout(&self.shared.socket, limit)
+    }
+
+    fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        Transport::set_write_timeout(&self.shared.socket, limit)
+    }
+
+    fn remote(&self) -> io::Result<Option<Box<dyn Remote>>> {
+        Ok(Some(Box::new(Far(Arc::clone(&self.shared)))))
+    }
+}
+
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        // Courtesy, which nothing may be held up by.
+        if let Ok(mut connection) = self.shared.connection.try_lock() {
+            connection.send_close_notify();
+            let _ = self.shared.socket.set_write_timeout(Some(FAREWELL));
+            let _ = connection.write_tls(&mut &self.shared.socket);
+        }
+    }
+}
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream").field("socket", &self.shared.socket).finish_non_exhaustive()
+    }
+}
+
+struct Far(Arc<Shared>);
+
+impl Remote for Far {
+    fn stop(&self) {
+        // Below TLS and without a lock: it must also end a `send` that waits.
+        let _ = self.0.socket.shutdown(Shutdown::Both);
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.send(bytes)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, ClientConnection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut connection = self.lock();
+        while !bytes.is_empty() {
+            let count = connection.writer().write(bytes)?;
+            bytes = bytes.get(count..).unwrap_or_default();
+            self.send_what_waits(&mut connection)?;
+        }
+        Ok(())
+    }
+
+    fn send_what_waits(&self, connection: &mut ClientConnection) -> io::Result<()> {
+        while connection.wants_write() {
+            connection.write_tls(&mut &self.socket).map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                    io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write time-out")
+                }
+                _ => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Decrypts some of what came, and tells how much of it was taken.
+    fn take_apart(&self, connection: &mut ClientConnection, mut came: &[u8]) -> io::Result<usize> {
+        let count = connection.read_tls(&mut came)?;
+        let done = connection.process_new_packets().map_err(|error| TlsError::of(error, self.with_identity));
+        // Also after an error: the server is told what was wrong.
+        let sent = self.send_what_waits(connection);
+        done?;
+        sent?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,145 @@
+//! Whose certificates are believed.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::{Authority, TlsError, Verify, file_error};
+
+pub(super) fn verifier(
+    verify: Verify,
+    authorities: &[Authority],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let algorithms = provider.signature_verification_algorithms;
+    if verify == Verify::Nothing {
+        return Ok(Arc::new(Lenient { algorithms, chain: None }));
+    }
+    let trusted = trusted(authorities)?;
+    let mut roots = RootCertStore::empty();
+    let (taken, _) = roots.add_parsable_certificates(trusted.iter().cloned());
+    if taken == 0 {
+        return Err(TlsError::NobodyTrusted);
+    }
+    let roots = Arc::new(roots);
+    match verify {
+        Verify::Full => {
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+            Ok(verifier.map_err(TlsError::other)?)
+        }
+        _ => Ok(Arc::new(Lenient { algorithms, chain: Some(Chain { roots, trusted }) })),
+    }
+}
+
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match found {
+        Ok(found) if found.is_empty() => Err(file_error(path, "there is no certificate in it (PEM is expected)")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(unreadable(path, error)),
+    }
+}
+
+pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            file_error(path, "there is no private key in it that is not encrypted (PEM is expected)")
+        }
+        error => unreadable(path, error),
+    })
+}
+
+fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    if authorities.is_empty() {
+        // What can't be read of the system's store is its own affair, as long as something can.
+        return Ok(rustls_native_certs::load_native_certs().certs);
+    }
+    let mut trusted = Vec::new();
+    for authority in authorities {
+        match authority {
+            Authority::File(path) => trusted.extend(certificates(path)?),
+            Authority::Folder(path) => {
+                let before = trusted.len();
+                let files = fs::read_dir(path).map_err(|error| file_error(path, error))?;
+                // The folders of OpenSSL hold other things too, and the same certificate under several names.
+                let files = files.flatten().map(|file| file.path()).filter(|path| path.is_file());
+                trusted.extend(files.filter_map(|path| certificates(&path).ok()).flatten());
+                if trusted.len() == before {
+                    return Err(file_error(path, "there is no certificate in it (PEM files are expected)"));
+                }
+            }
+        }
+    }
+    Ok(trusted)
+}
+
+fn unreadable(path: &Path, error: pem::Error) -> TlsError {
+    match error {
+        pem::Error::Io(error) => file_error(path, error),
+        error => file_error(path, format_args!("not PEM: {error}")),
+    }
+}
+
+/// Looks at no name; where there is no chain to be compared, at nothing but the handshake's signatures.
+#[derive(Debug)]
+struct Lenient {
+    algorithms: WebPkiSupportedAlgorithms,
+    chain: Option<Chain>,
+}
+
+#[derive(Debug)]
+struct Chain {
+    roots: Arc<RootCertStore>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Lenient {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if let Some(Chain { roots, trusted }) = &self.chain {
+            let is_trusted = trusted.iter().any(|it| it == certificate);
+            if !is_trusted {
+                let parsed = ParsedCertificate::try_from(certificate)?;
+                let all = self.algorithms.all;
+                verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, all)?;
+            }
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,267 @@
+//! TLS against a real server: certificates that are good, and each way they can be bad; links that break.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use redtail::net::{Builder, Timeouts, Tls, TlsError, Verify};
+use redtail::{Error, Event, Follower, Method, SessionError, Start};
+
+use crate::copy::{count, fill, replay, same_data};
+use crate::follow::{BACKOFF, Watch};
+use crate::help::{eventually, free_port, output};
+use crate::server::{Kind, Server};
+use crate::tool::{Tool, redtail};
+
+/// A server that speaks TLS beside its plain port. Only Debian's has it built in.
+struct Secured {
+    server: Server,
+    port: u16,
+}
+
+impl Secured {
+    fn start(certificate: &str, more: &[&str]) -> Secured {
+        let port = free_port();
+        let (ca, certificate, key) =
+            (file("ca.crt"), file(&format!("{certificate}.crt")), file(&format!("{certificate}.key")));
+        let port_text = port.to_string();
+        let mut args = vec!["--tls-port", &port_text, "--tls-ca-cert-file", &ca, "--tls-cert-file", &certificate];
+        args.extend(["--tls-key-file", &key, "--tls-auth-clients", "no"]);
+        args.extend(more);
+        Secured { server: Server::start_with(Kind::Redis70, &args), port }
+    }
+
+    fn follow(&self, host: &str, tls: Tls) -> Builder {
+        Follower::builder(format!("{host}:{}", self.port)).control(true).reconnect(BACKOFF).tls(tls)
+    }
+
+    /// Why a follower can't connect.
+    fn refused(&self, host: &str, tls: Tls) -> TlsError {
+        match self.follow(host, tls).connect() {
+            Err(Error::Connect { source, .. }) => {
+                source.get_ref().and_then(|error| error.downcast_ref::<TlsError>()).expect("an error of TLS").clone()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+fn file(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls");
+    folder.join(name).to_str().expect("UTF-8").to_owned()
+}
+
+fn trusting() -> Tls {
+    Tls::new().ca_file(file("ca.crt"))
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn everything_comes_over_tls() {
+    let secured = Secured::start("server", &[]);
+    let server = &secured.server;
+    fill(server);
+    let watch = Watch::attached(secured.follow("127.0.0.1", trusting()).start(Start::Snapshot));
+    count(server, "after", 0..100);
+    watch.reaches(server.offset());
+    let seen = watch.stop();
+    let copy = Server::start_from_dump(Kind::Redis70, &seen.snapshot);
+    let stream = seen.stream();
+    let db = stream.first().and_then(|first| first.db).unwrap_or(0);
+    replay(&copy, db, &stream);
+    same_data(server, &copy);
+    eventually("the server has seen the end", || server.info("replication")["connected_slaves"] == "0");
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_certificate_is_good_or_an_error_says_what_is_wrong_with_it() {
+    let secured = Secured::start("server", &[]);
+    // By address, by name, by a name that was given, by a folder of authorities, and where nothing is verified.
+    for (host, tls) in [
+        ("127.0.0.1", trusting()),
+        ("localhost", trusting()),
+        ("127.0.0.1", trusting().server_name("redis.test")),
+        ("127.0.0.1", trusting().server_name("elsewhere.test").verify(Verify::Authority)),
+        ("127.0.0.1", Tls::new().ca_folder(file(""))),
+        ("127.0.0.1", Tls::new().verify(Verify::Nothing)),
+        // The certificate itself as the one that is trusted.
+        ("127.0.0.1", Tls::new().ca_file(file("server.crt")).verify(Verify::Authority)),
+    ] {
+        drop(Watch::attached(secured.follow(host, tls)));
+    }
+    let stranger = Tls::new().ca_file(file("stranger.crt"));
+    assert_eq!(secured.refused("127.0.0.1", stranger.clone()), TlsError::UnknownAuthority);
+    assert_eq!(secured.refused("127.0.0.1", stranger.verify(Verify::Authority)), TlsError::UnknownAuthority);
+    let presented = ["localhost", "redis.test", "127.0.0.1"].map(String::from).to_vec();
+    let wrong = trusting().server_name("other.test");
+    assert_eq!(secured.refused("127.0.0.1", wrong), TlsError::Name { expected: "other.test".into(), presented });
+
+    let nameless = Secured::start("nameless", &[]);
+    let words = nameless.refused("localhost", trusting()).to_string();
+    assert!(words.contains("it names nobody"), "{words}");
+    drop(Watch::attached(nameless.follow("localhost", trusting().verify(Verify::Authority))));
+
+    let expired = Secured::start("expired", &[]);
+    for tls in [trusting(), trusting().verify(Verify::Authority)] {
+        assert!(matches!(expired.refused("localhost", tls), TlsError::Expired { seconds: 86_400.. }));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_may_ask_for_our_certificate() {
+    let secured = Secured::start("server", &["--tls-auth-clients", "yes"]);
+    drop(Watch::attached(secured.follow("127.0.0.1", trusting().identity(file("client.crt"), file("client.key")))));
+    // With TLS 1.3 a client hears only after its handshake that it should have shown one.
+    let watch = Watch::start(secured.follow("127.0.0.1", trusting()).reconnect(redtail::Backoff::OFF));
+    let (_, error) = watch.fails();
+    assert!(error.to_string().contains("wants to see a certificate of ours"), "{error}");
+    let older = Secured::start("server", &["--tls-auth-clients", "yes", "--tls-protocols", "TLSv1.2"]);
+    assert_eq!(older.refused("127.0.0.1", trusting()), TlsError::CertificateWanted);
+    let others = trusting().identity(file("client.crt"), file("server.key"));
+    assert!(matches!(older.refused("127.0.0.1", others), TlsError::Identity { .. }));
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn what_is_no_tls_says_so_in_time() {
+    let limit = Duration::from_millis(500);
+    let timeouts = Timeouts { connect: limit, ..Timeouts::default() };
+    let refused = |address: &str| match Follower::builder(address).timeouts(timeouts).tls(trusting()).connect() {
+        Err(Error::Connect { source, .. }) => source.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let server = Server::start(Kind::Redis70);
+    let words = refused(&server.address());
+    assert!(words.contains("is it the port without TLS?"), "{words}");
+    // One that takes our hello, says nothing, and stays; and one that goes in the middle.
+    for stays in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut hello = [0; 16];
+            stream.read_exact(&mut hello).expect("a hello");
+            while stays && stream.read(&mut hello).is_ok_and(|count| count > 0) {}
+        });
+        let began = Instant::now();
+        let words = refused(&address);
+        assert!(
+            words.contains(if stays { "was not done within 500 ms" } else { "closed the connection within" }),
+            "{words}"
+        );
+        assert!(!stays || began.elapsed() >= limit);
+        peer.join().expect("the peer ends");
+    }
+    // The other way round: the plain protocol where TLS is expected.
+    let secured = Secured::start("server", &[]);
+    let watch = Watch::start(Follower::builder(secured.address()).reconnect(redtail::Backoff::OFF));
+    let (_, error) = watch.fails();
+    assert!(matches!(error, Error::Session(ref error) if matches!(**error, SessionError::Lost { .. })), "{error}");
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_link_over_tls_that_is_cut_goes_on() {
+    let secured = Secured::start("server", &[]);
+    let server = &secured.server;
+    server.make_backlog();
+    let watch = Watch::attached(secured.follow("127.0.0.1", trusting()));
+    let mut expected = Vec::new();
+    for round in 1..=5 {
+        expected.extend(count(server, &format!("round{round}:"), 0..200));
+        server.drop_replicas();
+        expected.extend(count(server, &format!("meanwhile{round}:"), 0..200));
+        watch.wait("attached again", |seen| seen.attached().len() > round);
+    }
+    watch.reaches(server.offset());
+    let seen = watch.stop();
+    assert_eq!(seen.texts(), expected);
+    assert!(seen.gaps().is_empty());
+    assert!(seen.attached()[1..].iter().all(|attached| attached.method == Method::Continued));
+}
+
+/// The server drops a replica that is silent for two seconds; this one is blocked in its consumer for five, and is heard of only
+/// through its handle. Then the link is silent for as long, and blocked in a read.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn other_threads_are_heard_over_tls() {
+    let secured = Secured::start("server", &["--repl-timeout", "2"]);
+    let server = &secured.server;
+    server.make_backlog();
+    let mut follower = secured.follow("127.0.0.1", trusting()).connect().expect("connect");
+    let handle = follower.handle();
+    let mut slept = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !handle.is_stopped() {
+                handle.heartbeat().expect("the link lives");
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        while let Some(event) = follower.next().expect("it follows") {
+            match event {
+                Event::Attached(_) => drop(count(server, "k", 0..3)),
+                Event::Command(_) => {
+                    slept += 1;
+                    if slept == 1 {
+                        std::thread::sleep(Duration::from_secs(5));
+                    }
+                    if slept == 3 {
+                        // From here on next() waits in a read, and is stopped there.
+                        let handle = handle.clone();
+                        scope.spawn(move || {
+                            std::thread::sleep(Duration::from_secs(5));
+                            handle.stop();
+                        });
+                    }
+                }
+                Event::Disconnected(lost) => panic!("{lost}"),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(slept, 3);
+    eventually("the server has seen the end", || server.info("replication")["connected_slaves"] == "0");
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_speaks_tls() {
+    let secured = Secured::start("server", &["--tls-auth-clients", "yes"]);
+    let url = format!("rediss://{}", secured.address());
+    let (ca, certificate, key) = (file("ca.crt"), file("client.crt"), file("client.key"));
+    let mut tool =
+        Tool::start(&["tail", &url, "--format", "json", "--cacert", &ca, "--cert", &certificate, "--key", &key]);
+    tool.event_named("attached");
+    secured.server.call(&["SET", "k", "v"]);
+    assert_eq!(tool.event_named("command")["args"][1], "k");
+    tool.signal("TERM");
+    assert!(tool.wait().success());
+
+    let address = secured.address();
+    for (args, words) in [
+        (vec!["tail", &address, "--tls"], "--cacert FILE"),
+        (
+            vec!["tail", &address, "--tls", "--cacert", &ca, "--sni", "a.test"],
+            "it is for localhost, redis.test, 127.0.0.1; connect to that name, or give it with --sni",
+        ),
+        (vec!["tail", &address, "--tls", "--cacert", &ca], "wants to see a certificate of ours"),
+        (
+            vec!["tail", &address, "--tls", "--insecure", "--reconnect", "never"],
+            "the server's certificate is not verified",
+        ),
+        (vec!["tail", &address, "--tls", "--cacert", "/nowhere"], "/nowhere: No such file"),
+    ] {
+        let ended = output(&mut redtail(&args), b"");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+    }
+}
