@@ -8,6 +8,8 @@ mod checkpoint;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/filters.rs"]
+mod filters;
 #[path = "tool/memory.rs"]
 mod memory;
 #[path = "tool/run.rs"]

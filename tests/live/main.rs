@@ -4,6 +4,7 @@ mod checkpoint;
 mod client;
 mod commands;
 mod copy;
+mod filters;
 mod follow;
 mod harness;
 mod help;

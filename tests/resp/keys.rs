@@ -111,12 +111,13 @@ fn keys_behind_the_tape_are_found() {
 fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
     let (mut finder, mut indices, mut cuts) = (KeyFinder::new(), Vec::new(), cuts.iter().cycle());
     finder.part(&Part::Begin { argc: args.len() });
-    let mut decided = None;
+    let (mut decided, mut done) = (None, None);
     for (index, arg) in args.iter().enumerate() {
         finder.part(&Part::Argument { index, length: arg.len() as u64 });
         if finder.is_key() {
             indices.push(index);
         }
+        assert!(done.is_none() || !finder.is_key(), "a key comes after the last");
         let mut rest = *arg;
         while !rest.is_empty() {
             let (piece, after) = rest.split_at((*cuts.next().unwrap()).clamp(1, rest.len()));
@@ -130,8 +131,14 @@ fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
             assert_eq!(finder.reach(), Some(before));
         }
         decided = finder.reach().filter(|reach| *reach != Reach::Some);
+        done = done.or(finder.is_done().then_some(index));
     }
     finder.part(&Part::End);
+    assert!(finder.is_done());
+    // Of a value that follows the keys it is known that it is none before it comes.
+    if args[0].eq_ignore_ascii_case(b"set") && args.len() > 2 {
+        assert_eq!(done, Some(1));
+    }
     (finder.reach().unwrap(), indices)
 }
 

@@ -33,6 +33,12 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
         (&["decode", "--elements"], &["--elements", "--format json"]),
         (&["decode", "--elements", "--format", "resp"], &["--elements", "--format json"]),
+        (&["tail", "h:1", "--keys"], &["--keys", "--format json"]),
+        (&["tail", "h:1", "--db", "x"], &["--db", "x"]),
+        (&["tail", "h:1", "--command", ""], &["--command", "XGROUP CREATE"]),
+        (&["decode", "--command", "a b c"], &["--command", "XGROUP CREATE"]),
+        (&["decode", "--frames", "--key", "x"], &["--frames", "--key"]),
+        (&["decode", "--frames", "--keys"], &["--frames", "--keys"]),
         (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
     ];
     for (arguments, words) in cases {
@@ -60,11 +66,20 @@ fn help_has_examples() {
         (&["--help"][..], &["redtail tail localhost:6379", "redtail decode", "a demonstration"][..]),
         (
             &["tail", "--help"],
-            &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost"],
+            &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost", "--db <N>"],
         ),
         (
             &["decode", "--help"],
-            &["--offset", "append-only file", "dump.rdb", "key_end", "--skip-damaged", "Examples:"],
+            &[
+                "--offset",
+                "append-only file",
+                "dump.rdb",
+                "key_end",
+                "--skip-damaged",
+                "Examples:",
+                "--key <GLOB>",
+                "XGROUP CREATE",
+            ],
         ),
         (&["snapshot", "--help"], &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes"]),
         (&["help", "tail"], &["Examples:"]),

@@ -93,7 +93,7 @@ fn keys<R: Read, W: Write>(
         output.item(&item)?;
         notes::item(&item);
         let is_key_end = matches!(item, Item::KeyEnd);
-        if is_key_end && end.after_key(reader.offset()) {
+        if is_key_end && end.after_key(reader.offset(), output.is_printed()) {
             output.enough();
             return Ok(false);
         }
@@ -131,7 +131,7 @@ fn print<R: Read, W: Write>(
         }
         output.event(&event)?;
         notes::event(&event, options.output.format, &target);
-        if end.after(&event) {
+        if end.after(&event, output.is_printed()) {
             output.enough();
             return Ok(());
         }

@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod end;
 mod failure;
+mod filter;
 mod notes;
 mod output;
 mod tail;

@@ -104,13 +104,13 @@ fn follow(
             output.event(&event)
         })?;
         notes::event(&event, options.output.format, target);
-        if end.after(&event) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+        if end.after(&event, output.is_printed()) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
             output.enough();
             place.printed = follower.position();
             return Ok(());
         }
         if let Some(heartbeat) = &mut heartbeat {
-            if is_quiet(&event, &options.output) {
+            if !output.is_printed() || is_quiet(&event, &options.output) {
                 if heartbeat.left().is_zero() {
                     heartbeat.restart();
                     let idle = Event::Idle(Idle { position: follower.position() });

@@ -121,8 +121,18 @@ impl KeyFinder {
     /// Whether the argument that began last is a key. [`reach`](Self::reach) tells whether the command has any.
     #[must_use]
     pub fn is_key(&self) -> bool {
-        let index = if self.held.missing.is_some() { self.seen } else { self.seen.wrapping_sub(1) };
-        self.ranges.holds(index)
+        self.ranges.holds(self.latest())
+    }
+
+    /// Whether no argument behind the one that began last is a key.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_settled() && self.ranges.end() <= self.latest().wrapping_add(1)
+    }
+
+    /// The number of the argument that began last; `usize::MAX` before the first.
+    fn latest(&self) -> usize {
+        if self.held.missing.is_some() { self.seen } else { self.seen.wrapping_sub(1) }
     }
 
     /// What the command touches; `None` while that is not known.
@@ -352,6 +362,11 @@ impl Ranges {
 
     fn first(&self) -> Option<usize> {
         self.0.iter().filter(|range| !range.is_empty()).map(|range| range.next).min()
+    }
+
+    /// Behind the last of them.
+    fn end(&self) -> usize {
+        self.0.iter().filter(|range| !range.is_empty()).map(|range| range.last.saturating_add(1)).max().unwrap_or(0)
     }
 
     /// Whether the number is among those to come.

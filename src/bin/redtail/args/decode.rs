@@ -41,7 +41,8 @@ pub(crate) struct Decode {
     pub(crate) offset: Option<u64>,
 
     /// Take the input as RESP of any kind, and print one frame a line
-    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged"])]
+    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged",
+          "db", "command", "key", "keys"])]
     pub(crate) frames: bool,
 
     /// Pass over what is broken inside a value of a snapshot, and say what and where

@@ -1,6 +1,7 @@
 //! What a person may type.
 
 mod decode;
+mod filter;
 mod output;
 mod server;
 mod snapshot;
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
+pub(crate) use filter::Filter;
 pub(crate) use output::{Format, Output};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;

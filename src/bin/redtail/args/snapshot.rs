@@ -3,6 +3,7 @@
 use clap::Args;
 use redtail::{Backoff, Checkpoint, Start};
 
+use super::filter::Filter;
 use super::output::{Format, Output};
 use super::server::Server;
 use super::tail::{AckChoice, GapChoice, Tail};
@@ -65,7 +66,17 @@ impl Snapshot {
             ack: AckChoice::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
-            output: Output { format, count, until: None, all, elements, max_arg, assume_db: None },
+            output: Output {
+                format,
+                count,
+                until: None,
+                all,
+                elements,
+                max_arg,
+                assume_db: None,
+                keys: false,
+                filter: Filter::default(),
+            },
             only_snapshot: true,
         }
     }

@@ -1,5 +1,7 @@
 //! What goes to standard output: three formats behind one buffer.
 
+mod command_keys;
+mod filtered;
 pub(crate) mod frame;
 mod json;
 mod keys;
@@ -8,12 +10,14 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use redtail::Event;
 use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
+use redtail::{Event, ReplicationId, StreamPart};
 
 use crate::args;
 use crate::failure::Failure;
+use crate::filter::Verdict;
+use filtered::Filtered;
 use json::Json;
 use keys::SharedNames;
 use resp::Resp;
@@ -29,6 +33,8 @@ pub(crate) struct Output<W: Write> {
     names: SharedNames,
     /// A snapshot has begun and is not at its end.
     in_snapshot: bool,
+    filter: Option<Filtered>,
+    is_printed: bool,
 }
 
 enum Format {
@@ -45,10 +51,12 @@ impl<W: Write> Output<W> {
             args::Format::Json => Format::Json(Json::new(options, target)),
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };
-        Self { out: BufWriter::with_capacity(BUFFER, to), format, names: SharedNames::default(), in_snapshot: false }
+        let filter = Filtered::new(&options.filter, options.all);
+        let out = BufWriter::with_capacity(BUFFER, to);
+        Self { out, format, names: SharedNames::default(), in_snapshot: false, filter, is_printed: false }
     }
 
-    /// Prints an event, or leaves it out where the format has no place for it.
+    /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         match event {
             Event::SnapshotBegin(_) => self.in_snapshot = true,
@@ -57,16 +65,41 @@ impl<W: Write> Output<W> {
             Event::Disconnected(_) => self.snapshot_broken()?,
             _ => {}
         }
-        match &mut self.format {
-            Format::Text(text) => Ok(text.event(event, &mut self.out)?),
-            Format::Json(json) => Ok(json.event(event, &mut self.out)?),
-            Format::Resp(resp) => resp.event(event, &mut self.out),
+        self.is_printed = true;
+        match &mut self.filter {
+            None => self.format.event(event, &mut self.out),
+            Some(filter) => {
+                self.is_printed = filter.event(event, &mut self.format, &mut self.out)?;
+                Ok(())
+            }
         }
+    }
+
+    /// No filter kept the last event or item back.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.is_printed
     }
 
     /// Prints what stands in a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
+        self.is_printed = true;
+        let Some(filter) = &mut self.filter else { return self.print_item(item) };
+        match filter.items.item(&mut filter.filter, item) {
+            Verdict::Print => {
+                for held in filter.items.take() {
+                    self.print_item(&held.item())?;
+                }
+                self.print_item(item)
+            }
+            Verdict::Hold | Verdict::Drop => {
+                self.is_printed = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn print_item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         if let Some(name) = self.names.before(item) {
             let name = RdbText { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
             self.format.item(&Item::Text(name), &mut self.out)?;
@@ -92,6 +125,9 @@ impl<W: Write> Output<W> {
     fn snapshot_broken(&mut self) -> Result<(), Failure> {
         if !std::mem::take(&mut self.in_snapshot) {
             return Ok(());
+        }
+        if let Some(filter) = &mut self.filter {
+            filter.items.forget();
         }
         match &mut self.format {
             Format::Text(_) => Ok(()),
@@ -123,12 +159,52 @@ impl<W: Write> Output<W> {
 }
 
 impl Format {
+    fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.event(event, out)?),
+            Self::Json(json) => Ok(json.event(event, out)?),
+            Self::Resp(resp) => resp.event(event, out),
+        }
+    }
+
+    fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.part(part, place, out)?),
+            Self::Json(json) => Ok(json.part(part, place, out)?),
+            Self::Resp(resp) => resp.part(part, place, out),
+        }
+    }
+
+    fn forget_multi(&mut self) {
+        if let Self::Resp(resp) = self {
+            resp.forget_multi();
+        }
+    }
+
     fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Text(text) => Ok(text.item(item, out)?),
             Self::Json(json) => Ok(json.item(item, out)?),
             Self::Resp(resp) => resp.item(item, out),
         }
+    }
+}
+
+/// Where a part of a command stands.
+#[derive(Debug, Clone, Copy)]
+struct PartPlace {
+    db: Option<u32>,
+    tx: Option<u64>,
+    received_ms: Option<u64>,
+    /// At the end of the command.
+    offset: Option<u64>,
+    history: Option<ReplicationId>,
+}
+
+impl From<&StreamPart<'_>> for PartPlace {
+    fn from(part: &StreamPart<'_>) -> Self {
+        let StreamPart { db, tx, received_ms, offset, .. } = *part;
+        Self { db, tx, received_ms, offset, history: part.history() }
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
-use redtail::{Database, Event, StreamCommand, StreamPart};
+use redtail::{Database, Event, StreamCommand};
 
 use super::keys::TextKeys;
-use super::{Argument, Gather};
+use super::{Argument, Gather, PartPlace};
 use crate::args;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
@@ -39,7 +39,7 @@ impl Text {
         match event {
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) => self.command(command, out),
             Event::Control(command) if self.all => self.command(command, out),
-            Event::Part(part) => self.part(part, out),
+            Event::Part(part) => self.part(&part.part, &part.into(), out),
             _ => Ok(()),
         }
     }
@@ -54,22 +54,22 @@ impl Text {
         out.write_all(&self.line)
     }
 
-    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> io::Result<()> {
-        if let Part::Begin { .. } = part.part {
+    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
+        if let Part::Begin { .. } = part {
             self.line.clear();
             self.left_out = 0;
         }
-        if let Some(argument) = self.gather.part(&part.part) {
+        if let Some(argument) = self.gather.part(part) {
             if self.line.len() < LONGEST_LINE {
                 push(&mut self.line, argument)?;
             } else {
                 self.left_out += 1;
             }
         }
-        let Some(offset) = part.offset else {
+        let Some(offset) = place.offset else {
             return Ok(());
         };
-        write!(out, "{offset} [{}]", Database(part.db))?;
+        write!(out, "{offset} [{}]", Database(place.db))?;
         out.write_all(&self.line)?;
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
