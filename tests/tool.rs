@@ -16,6 +16,8 @@ mod memory;
 mod run;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
+#[path = "tool/stats.rs"]
+mod stats;
 #[path = "tool/tail.rs"]
 mod tail;
 #[path = "tool/usage.rs"]

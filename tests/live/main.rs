@@ -23,6 +23,7 @@ mod server;
 mod snapshots;
 mod starts;
 mod state;
+mod stats;
 mod stream;
 mod tail;
 #[cfg(feature = "tls")]

@@ -10,6 +10,8 @@ mod failure;
 mod filter;
 mod notes;
 mod output;
+mod paint;
+mod stats;
 mod tail;
 mod target;
 

@@ -21,10 +21,14 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let target = address.target.to_string();
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;
+    let asked = options.output.stats.then(|| address.clone());
     let mut follower = connect(options, start, address)?;
     let _ = HANDLE.set(follower.handle());
     alive::watch(follower.handle());
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
+    if let (Some(stats), Some(address)) = (output.stats(), asked) {
+        stats.watch_lag(address);
+    }
     let mut place = Place::default();
     let outcome = follow(&mut follower, &mut output, keeper.as_mut(), options, &target, &mut place);
     let mut finished = while_printing(|| output.finish());

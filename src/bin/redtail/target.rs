@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
-use redtail::net::{Login, Target};
+use redtail::net::{Login, Socket, Target, Timeouts};
 use redtail::{Builder, Follower};
 use url::Url;
 
@@ -12,7 +12,7 @@ use crate::args::Server;
 use crate::notes;
 
 /// A server as given on the command line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) target: Target,
     pub(crate) login: Credentials,
@@ -20,7 +20,7 @@ pub(crate) struct Address {
 }
 
 /// Whether anybody on the way can listen.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     Plain,
     #[cfg(feature = "tls")]
@@ -45,6 +45,15 @@ impl Address {
             Security::Plain => builder,
             #[cfg(feature = "tls")]
             Security::Tls(tls) => builder.tls(tls),
+        }
+    }
+
+    /// A connection to this server, for questions.
+    pub(crate) fn connect(&self, timeouts: &Timeouts) -> io::Result<Socket> {
+        match &self.security {
+            Security::Plain => Socket::connect(&self.target, timeouts),
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => Socket::connect_tls(&self.target, timeouts, tls),
         }
     }
 
@@ -141,13 +150,13 @@ impl Address {
 }
 
 /// Who we are to the server.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
     user: Option<String>,
     password: Option<Password>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Password {
     Given(Vec<u8>),
     File(PathBuf),

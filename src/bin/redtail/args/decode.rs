@@ -12,6 +12,7 @@ Examples:
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
   redtail decode --format resp dump.rdb | redis-cli -h new --pipe
   redtail decode appendonlydir/appendonly.aof.1.incr.aof
+  redtail decode appendonly.aof --command DEL,UNLINK --key 'user:*'
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
@@ -42,7 +43,7 @@ pub(crate) struct Decode {
 
     /// Take the input as RESP of any kind, and print one frame a line
     #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged",
-          "db", "command", "key", "keys"])]
+          "db", "command", "key", "keys", "stats"])]
     pub(crate) frames: bool,
 
     /// Pass over what is broken inside a value of a snapshot, and say what and where

@@ -32,8 +32,8 @@ pub(crate) struct Output {
 
     /// With --format json: tell of each command which keys it touches
     ///
-    /// "keys":["k"] those it names. [] none; with "all_keys":true any there are (FLUSHALL, FLUSHDB, SWAPDB). null: nobody knows, as of
-    /// a module's command; or it came in parts and names more than a megabyte of keys.
+    /// In "keys", those it names; an empty list if none, with "all_keys":true if any there are (FLUSHALL, FLUSHDB, SWAPDB); null if nobody
+    /// knows, as of a module's command, or of one that was too large to hold and names more than a megabyte of keys.
     #[arg(long)]
     pub(crate) keys: bool,
 
@@ -44,6 +44,13 @@ pub(crate) struct Output {
     /// With --format resp: the database of the first commands, while the stream has not told it
     #[arg(long, value_name = "N")]
     pub(crate) assume_db: Option<u32>,
+
+    /// Say on standard error how much comes, and how fast
+    ///
+    /// In a terminal a line each second, and at the end, everywhere, what all of it came to. The lag is how many bytes the server is
+    /// ahead of us; it is asked for in a terminal only, with INFO, over a connection of its own, where our user may.
+    #[arg(long)]
+    pub(crate) stats: bool,
 
     #[command(flatten)]
     pub(crate) filter: Filter,

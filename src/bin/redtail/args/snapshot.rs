@@ -75,6 +75,7 @@ impl Snapshot {
                 max_arg,
                 assume_db: None,
                 keys: false,
+                stats: false,
                 filter: Filter::default(),
             },
             only_snapshot: true,

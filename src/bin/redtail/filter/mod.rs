@@ -48,10 +48,10 @@ struct Name {
 impl Filter {
     /// `None`: everything passes.
     pub(crate) fn new(options: &args::Filter) -> Option<Self> {
-        let args::Filter { db, command, key } = options;
-        if db.is_empty() && command.is_empty() && key.is_empty() {
+        if !options.is_any() {
             return None;
         }
+        let args::Filter { db, command, key } = options;
         let commands: Vec<Name> = command.iter().map(|text| Name::read(text)).collect();
         for (name, text) in commands.iter().zip(command) {
             if !name.is_known() {

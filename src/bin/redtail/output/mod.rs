@@ -17,6 +17,7 @@ use redtail::{Event, ReplicationId, StreamPart};
 use crate::args;
 use crate::failure::Failure;
 use crate::filter::Verdict;
+use crate::stats::{Beside, Stats};
 use filtered::Filtered;
 use json::Json;
 use keys::SharedNames;
@@ -28,13 +29,14 @@ const BUFFER: usize = 64 << 10;
 
 /// Prints events.
 pub(crate) struct Output<W: Write> {
-    out: BufWriter<W>,
+    out: BufWriter<Beside<W>>,
     format: Format,
     names: SharedNames,
     /// A snapshot has begun and is not at its end.
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    stats: Option<Stats>,
 }
 
 enum Format {
@@ -52,8 +54,9 @@ impl<W: Write> Output<W> {
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };
         let filter = Filtered::new(&options.filter, options.all);
-        let out = BufWriter::with_capacity(BUFFER, to);
-        Self { out, format, names: SharedNames::default(), in_snapshot: false, filter, is_printed: false }
+        let out = BufWriter::with_capacity(BUFFER, Beside::new(to, options));
+        let (names, stats) = (SharedNames::default(), Stats::start(options));
+        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats }
     }
 
     /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
@@ -65,14 +68,19 @@ impl<W: Write> Output<W> {
             Event::Disconnected(_) => self.snapshot_broken()?,
             _ => {}
         }
-        self.is_printed = true;
-        match &mut self.filter {
-            None => self.format.event(event, &mut self.out),
-            Some(filter) => {
-                self.is_printed = filter.event(event, &mut self.format, &mut self.out)?;
-                Ok(())
-            }
+        self.is_printed = match &mut self.filter {
+            None => self.format.event(event, &mut self.out).and(Ok(true)),
+            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
+        }?;
+        if let Some(stats) = &self.stats {
+            stats.event(event, self.is_printed);
         }
+        Ok(())
+    }
+
+    /// What counts for `--stats`.
+    pub(crate) fn stats(&self) -> Option<&Stats> {
+        self.stats.as_ref()
     }
 
     /// No filter kept the last event or item back.
@@ -83,20 +91,22 @@ impl<W: Write> Output<W> {
     /// Prints what stands in a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
-        self.is_printed = true;
-        let Some(filter) = &mut self.filter else { return self.print_item(item) };
-        match filter.items.item(&mut filter.filter, item) {
-            Verdict::Print => {
-                for held in filter.items.take() {
-                    self.print_item(&held.item())?;
-                }
-                self.print_item(item)
-            }
-            Verdict::Hold | Verdict::Drop => {
-                self.is_printed = false;
-                Ok(())
-            }
+        self.is_printed = self.filtered_item(item)?;
+        if let Some(stats) = &self.stats {
+            stats.item(item, self.is_printed);
         }
+        Ok(())
+    }
+
+    fn filtered_item(&mut self, item: &Item<'_>) -> Result<bool, Failure> {
+        let Some(filter) = &mut self.filter else { return self.print_item(item).and(Ok(true)) };
+        if filter.items.item(&mut filter.filter, item) != Verdict::Print {
+            return Ok(false);
+        }
+        for held in filter.items.take() {
+            self.print_item(&held.item())?;
+        }
+        self.print_item(item).and(Ok(true))
     }
 
     fn print_item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
@@ -110,6 +120,9 @@ impl<W: Write> Output<W> {
     /// The snapshot of a file is whole; it took so many bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
+        if let Some(stats) = &self.stats {
+            stats.snapshot_end();
+        }
         match &mut self.format {
             Format::Json(json) => json.snapshot_end(bytes, &mut self.out),
             Format::Text(_) | Format::Resp(_) => Ok(()),
@@ -145,7 +158,11 @@ impl<W: Write> Output<W> {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let broken = self.snapshot_broken();
         let finished = self.finish_stream();
-        broken.and(finished).and(Ok(self.out.flush()?))
+        let flushed = self.out.flush();
+        if let Some(stats) = self.stats.take() {
+            stats.finish();
+        }
+        broken.and(finished).and(Ok(flushed?))
     }
 
     fn finish_stream(&mut self) -> Result<(), Failure> {

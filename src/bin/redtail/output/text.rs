@@ -9,6 +9,7 @@ use redtail::{Database, Event, StreamCommand};
 use super::keys::TextKeys;
 use super::{Argument, Gather, PartPlace};
 use crate::args;
+use crate::paint::Paint;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
 /// counted instead.
@@ -21,6 +22,7 @@ pub(super) struct Text {
     gather: Gather,
     left_out: u64,
     keys: TextKeys,
+    paint: Paint,
 }
 
 impl Text {
@@ -28,7 +30,15 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // Of a long string in a snapshot no more than the beginning is shown anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        Self { all, max_arg, line: Vec::new(), gather: Gather::new(max_arg), left_out: 0, keys }
+        Self {
+            all,
+            max_arg,
+            line: Vec::new(),
+            gather: Gather::new(max_arg),
+            left_out: 0,
+            keys,
+            paint: Paint::on(&io::stdout()),
+        }
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -46,9 +56,10 @@ impl Text {
 
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
-        write!(self.line, "{} [{}]", command.offset, Database(command.db))?;
-        for arg in command.args() {
-            push(&mut self.line, Argument::of(arg, self.max_arg))?;
+        push_place(&mut self.line, self.paint, command.offset, command.db)?;
+        for (index, arg) in command.args().enumerate() {
+            let paint = (index == 0).then_some(self.paint);
+            push(&mut self.line, Argument::of(arg, self.max_arg), paint)?;
         }
         self.line.push(b'\n');
         out.write_all(&self.line)
@@ -61,7 +72,8 @@ impl Text {
         }
         if let Some(argument) = self.gather.part(part) {
             if self.line.len() < LONGEST_LINE {
-                push(&mut self.line, argument)?;
+                let paint = self.line.is_empty().then_some(self.paint);
+                push(&mut self.line, argument, paint)?;
             } else {
                 self.left_out += 1;
             }
@@ -69,7 +81,7 @@ impl Text {
         let Some(offset) = place.offset else {
             return Ok(());
         };
-        write!(out, "{offset} [{}]", Database(place.db))?;
+        push_place(out, self.paint, offset, place.db)?;
         out.write_all(&self.line)?;
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
@@ -78,9 +90,23 @@ impl Text {
     }
 }
 
-fn push(line: &mut Vec<u8>, argument: Argument<'_>) -> io::Result<()> {
-    match argument {
-        Argument::Whole(bytes) => write!(line, " {}", Quoted(bytes)),
-        Argument::Omitted(length) | Argument::Pieces(length) => write!(line, " (omitted {length} bytes)"),
+fn push_place(line: &mut impl Write, paint: Paint, offset: u64, db: Option<u32>) -> io::Result<()> {
+    let Paint { faint, number, end, .. } = paint;
+    write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+}
+
+/// `paint`: of the name, which stands out.
+fn push(line: &mut Vec<u8>, argument: Argument<'_>, paint: Option<Paint>) -> io::Result<()> {
+    line.push(b' ');
+    if let Some(paint) = paint {
+        line.extend_from_slice(paint.bold.as_bytes());
     }
+    match argument {
+        Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
+        Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
+    }
+    if let Some(paint) = paint {
+        line.extend_from_slice(paint.end.as_bytes());
+    }
+    Ok(())
 }
