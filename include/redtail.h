@@ -378,9 +378,11 @@ const char *redtail_parser_message(const redtail_parser *parser);
 /**
  * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
+ * number than 0 already.
  */
-int redtail_parser_start_at(redtail_parser *parser, uint64_t offset);
+int redtail_parser_start_at(redtail_parser *parser,
+                            uint64_t offset);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
@@ -1197,7 +1199,7 @@ redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
  * A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
- * redtail_session_connected. offset: the replication offset before the first byte of the stream where the recording does not tell it,
+ * redtail_session_connected, nor takes one: what would lose a link ends it. offset: the replication offset before the first byte of the stream where the recording does not tell it,
  * which is after +CONTINUE; else REDTAIL_UNKNOWN.
  *
  * Returns as redtail_session_new.
@@ -1344,7 +1346,7 @@ int redtail_session_position(const redtail_session *session, redtail_position *p
 typedef struct redtail_follower redtail_follower;
 
 /**
- * Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
+ * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
  * its follower.
  */
 typedef struct redtail_handle redtail_handle;
@@ -1416,7 +1418,7 @@ int redtail_follower_batch(redtail_follower *follower,
 
 /**
  * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
- * nothing.
+ * nothing. Other threads have redtail_handle_commit.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
@@ -1457,6 +1459,16 @@ int redtail_handle_stop(const redtail_handle *handle);
  * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 int redtail_handle_heartbeat(const redtail_handle *handle);
+
+/**
+ * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
+ * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+ */
+int redtail_handle_commit(const redtail_handle *handle,
+                          const redtail_position *position);
 
 /** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
 void redtail_handle_free(redtail_handle *handle);

@@ -337,6 +337,8 @@ public:
     void stop() const noexcept { redtail_handle_stop(handle_.get()); }
     /** Not in signal handlers. True if the primary was told, or there is no link. */
     bool heartbeat() const noexcept { return redtail_handle_heartbeat(handle_.get()) == REDTAIL_OK; }
+    /** Not in signal handlers. As follower::commit, for a sink in another thread. False if this is no position. */
+    bool commit(const redtail::position &kept) const noexcept { return redtail_handle_commit(handle_.get(), &kept.c()) == REDTAIL_OK; }
 
 private:
     detail::owner<redtail_handle, redtail_handle_free> handle_;

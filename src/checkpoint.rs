@@ -1,12 +1,13 @@
 //! A position in a file, so that following survives the end of the process.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
+use crate::fresh::{Access, Fresh};
 use crate::rdb::Crc64;
 use crate::replication::{Position, PositionError};
 
@@ -226,30 +227,7 @@ fn read(path: &Path) -> Result<Option<Saved>, CheckpointError> {
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("it has no file name"))?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut fresh_name = std::ffi::OsString::from(".");
-    fresh_name.push(name);
-    fresh_name.push(format!(".{}", std::process::id()));
-    let fresh = folder.join(fresh_name);
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&fresh);
-    }
-    written?;
-    // The rename itself is safe only once the folder is.
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some systems can't open folders, and some file systems can't sync them.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        Err(error) if cfg!(not(unix)) && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        result => result,
-    }
+    let mut fresh = Fresh::create(path, Access::Usual)?;
+    fresh.write_all(text.as_bytes())?;
+    fresh.replace()
 }

@@ -57,6 +57,8 @@ pub mod capi;
 pub mod checkpoint;
 mod error;
 mod excerpt;
+#[cfg(feature = "std")]
+mod fresh;
 mod limits;
 #[cfg(feature = "std")]
 pub mod net;
@@ -66,7 +68,11 @@ pub mod replay;
 #[cfg(feature = "std")]
 pub mod replication;
 pub mod resp;
+#[cfg(feature = "std")]
+pub mod snapshot_file;
 mod status;
+#[cfg(feature = "std")]
+pub mod topology;
 #[cfg(feature = "std")]
 pub mod whole;
 
@@ -86,6 +92,8 @@ pub use replication::{
     SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
+#[cfg(feature = "std")]
+pub use snapshot_file::{SnapshotFile, SnapshotFileError};
 pub use status::Status;
 
 #[cfg(all(doctest, feature = "std"))]

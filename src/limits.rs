@@ -50,6 +50,9 @@ pub const TAPE_LENGTH: usize = 64;
 /// commands which steer the stream (SELECT, MULTI, EXEC) always come whole.
 pub const MIN_PARTS_THRESHOLD: u64 = 1024;
 
+/// The largest number a first byte may have. No server counts further, so no sum of this and what can be read overflows.
+pub(crate) const LAST_OFFSET: u64 = i64::MAX.unsigned_abs();
+
 /// Storage of the receive buffer in bytes, unless a caller says otherwise. It grows only when it is full of unread bytes.
 #[cfg(feature = "std")]
 pub const BUFFER_CAPACITY: usize = 256 << 10;

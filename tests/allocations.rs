@@ -240,7 +240,7 @@ fn the_follower_allocates_nothing_after_its_start() {
         assert_eq!(bytes.len() - 56 - 5, 23);
         bytes.extend(stream(300));
         let recording = Recording::parse(&bytes).unwrap();
-        let end = recording.end_offset();
+        let end = recording.last().end_offset();
         // Small pieces make many reads; the value of 5000 bytes wraps around the small buffer again and again.
         let primary = Primary::serve_as(recording, Play { piece: Some(10_000), ..Play::default() }).unwrap();
         let mut follower = Follower::builder(primary.address().to_string())

@@ -10,9 +10,13 @@ mod databases;
 mod readers;
 #[path = "net/recorded.rs"]
 mod recorded;
+#[path = "net/recording/mod.rs"]
+mod recording;
 #[path = "net/replay.rs"]
 mod replay;
 #[path = "net/ring.rs"]
 mod ring;
+#[path = "net/snapshot_file.rs"]
+mod snapshot_file;
 #[path = "net/transport.rs"]
 mod transport;

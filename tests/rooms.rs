@@ -14,9 +14,11 @@ const LEVELS: &[(&str, u8)] = &[
     ("resp", 1),
     ("rdb", 1),
     ("replication", 2),
+    ("fresh", 2),
     ("net", 3),
     ("replay", 3),
     ("checkpoint", 3),
+    ("snapshot_file", 3),
     ("whole", 3),
     ("topology", 4),
     ("capi", 5),
@@ -24,7 +26,7 @@ const LEVELS: &[(&str, u8)] = &[
 ];
 
 /// Rooms of one level that may use each other in this direction.
-const NEIGHBOURS: &[(&str, &str)] = &[("excerpt", "limits"), ("error", "limits")];
+const NEIGHBOURS: &[(&str, &str)] = &[("excerpt", "limits"), ("error", "limits"), ("replay", "net")];
 
 const CORE: &[&str] = &["error", "excerpt", "limits", "status", "resp", "rdb", "replication"];
 

@@ -8,12 +8,20 @@ mod checkpoint;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/doctor.rs"]
+mod doctor;
 #[path = "tool/filters.rs"]
 mod filters;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "tool/record.rs"]
+mod record;
+#[path = "tool/replay.rs"]
+mod replay;
 #[path = "tool/run.rs"]
 mod run;
+#[path = "tool/save.rs"]
+mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/stats.rs"]

@@ -131,7 +131,7 @@ struct Run {
 
 impl Run {
     fn is_as(&self, other: &Self) {
-        if self.end.as_ref().is_some_and(|end| end.starts_with("snapshot")) {
+        if self.end.as_ref().is_some_and(|end| end.starts_with("Snapshot(")) {
             // How much of what is broken had gone through before it showed hangs on what has come.
             assert!(self.open.starts_with(&other.open) || other.open.starts_with(&self.open));
             assert_eq!((&self.seen, &self.end), (&other.seen, &other.end));
@@ -278,8 +278,7 @@ impl Shell {
                     self.waits(at_least);
                     return;
                 }
-                // A recorded refusal.
-                Progress::Reconnect { .. } if self.recorded => return self.over(&shown, progress, None),
+                Progress::Reconnect { .. } if self.recorded => panic!("there is no other link to a recording"),
                 Progress::Reconnect { after_ms } => {
                     assert!(after_ms <= 10_000);
                     self.now_ms += after_ms;
@@ -313,11 +312,7 @@ impl Shell {
         self.end = Some(error.map_or("ended".into(), |error| {
             let words = error.to_string();
             assert!(!words.is_empty() && !words.contains(char::is_control), "{words:?}");
-            match error {
-                // Of a snapshot that is longer than its frame the first thing wrong hangs on what has come; the place does not.
-                SessionError::Snapshot(error) => format!("snapshot, byte {}", error.offset),
-                error => format!("{error:?}"),
-            }
+            format!("{error:?}")
         }));
     }
 

@@ -29,7 +29,7 @@ pub struct redtail_follower {
     screen: Screen,
 }
 
-/// Stops a follower, or tells its primary that it lives, from any thread. Several threads may use one handle at once; it may outlive
+/// Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
 /// its follower.
 pub struct redtail_handle {
     handle: Handle,
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn redtail_follower_batch(
 }
 
 /// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
-/// nothing.
+/// nothing. Other threads have redtail_handle_commit.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
@@ -297,6 +297,28 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle)
     // SAFETY: NULL, or a handle that lives.
     let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
+}
+
+/// As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
+/// The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+///
+/// Any thread, also several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_commit(
+    handle: *const redtail_handle,
+    position: *const redtail_position,
+) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    // SAFETY: NULL or a position, as the header asks.
+    without_handle(|| match unsafe { position::given(position) } {
+        Ok(position) => {
+            handle.handle.commit(position);
+            REDTAIL_OK
+        }
+        Err((status, _)) => status,
+    })
 }
 
 /// Gives a handle back; the follower goes on. The last use of it. NULL does nothing.

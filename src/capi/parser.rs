@@ -115,12 +115,16 @@ pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -
 
 /// Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if it was shown bytes or told another number than 0 already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
+/// number than 0 already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
         if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
             return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes, or been told where to start, already");
+        }
+        if i64::try_from(offset).is_err() {
+            return refuse(parser, REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no stream is so long"));
         }
         match &mut parser.machine {
             Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),

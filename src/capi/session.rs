@@ -61,7 +61,7 @@ pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) ->
 }
 
 /// A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
-/// redtail_session_connected. offset: the replication offset before the first byte of the stream where the recording does not tell it,
+/// redtail_session_connected, nor takes one: what would lose a link ends it. offset: the replication offset before the first byte of the stream where the recording does not tell it,
 /// which is after +CONTINUE; else REDTAIL_UNKNOWN.
 ///
 /// Returns as redtail_session_new.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn redtail_session_login(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
-        if session.session.is_linked() || session.is_over() {
+        if session.session.is_linked() || session.session.is_over() {
             return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
         }
         session.empty();
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn redtail_session_disconnected(
             Ok(reason) => Closed::Failed(reason),
             Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
         };
-        if !session.is_over() {
+        if !session.session.is_over() {
             session.connect_at_ms = None;
         }
         session.session.closed(how, now_ms);
@@ -423,9 +423,5 @@ impl redtail_session {
     fn empty(&mut self) {
         self.pending = 0;
         self.ring.consume(self.ring.len());
-    }
-
-    fn is_over(&self) -> bool {
-        self.connect_at_ms == Some(REDTAIL_FOREVER)
     }
 }

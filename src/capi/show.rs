@@ -372,7 +372,8 @@ pub(super) const fn follower_status(error: &Error) -> redtail_status {
         Error::Connect { .. } => REDTAIL_ERROR_CONNECT,
         Error::Target(_) => REDTAIL_ERROR_ADDRESS,
         Error::Buffer(full) => full_status(full),
-        Error::Login(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+        // None of these can come about through C.
+        Error::Login(_) | Error::Recording(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
     }
 }
 

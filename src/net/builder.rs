@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::limits::BUFFER_CAPACITY;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
+use crate::net::recording::Recorder;
 use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
@@ -24,6 +25,7 @@ pub struct Builder<T = Socket> {
     login: Box<Ask<Login>>,
     buffer: usize,
     handle: Handle,
+    recorder: Option<Recorder>,
 }
 
 pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
@@ -36,8 +38,8 @@ enum Link<T> {
         #[cfg(feature = "tls")]
         tls: Option<Tls>,
     },
-    /// The caller's own way to connect.
-    Connector(Box<Ask<T>>),
+    /// The caller's own way to connect, and what errors call the other side.
+    Connector { connector: Box<Ask<T>>, name: String },
 }
 
 impl Builder<Socket> {
@@ -73,7 +75,7 @@ impl Builder<Socket> {
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        match self.link {
+        let mut follower = match self.link {
             #[cfg(feature = "tls")]
             Link::Address { text, timeouts, tls: Some(tls) } => {
                 let target: Target = text.parse()?;
@@ -87,17 +89,27 @@ impl Builder<Socket> {
                 let connector = Box::new(move || Socket::connect(&target, &timeouts));
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
-            Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
+            Link::Connector { connector, name } => {
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
-        }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 
 impl<T: Transport + 'static> Builder<T> {
     /// Follows over links that the caller makes: TLS, a tunnel, another resolver. Called once for every link.
     pub fn from_connector(connector: impl FnMut() -> io::Result<T> + Send + 'static) -> Self {
-        Self::over(Link::Connector(Box::new(connector)))
+        Self::over(Link::Connector { connector: Box::new(connector), name: "the server".into() })
+    }
+
+    /// What errors call the other side of links that the caller makes; `the server` unless said.
+    pub fn named(mut self, chosen: impl Into<String>) -> Self {
+        if let Link::Connector { name, .. } = &mut self.link {
+            *name = chosen.into();
+        }
+        self
     }
 
     /// Follows over one link that stands already. There is no reconnection, and a start that needs a second link is an error.
@@ -118,12 +130,14 @@ impl<T: Transport + 'static> Builder<T> {
     /// # Errors
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
-        match self.link {
-            Link::Connector(connector) => {
-                Follower::start("the server".into(), connector, self.login, self.options, self.buffer, self.handle)
+        let mut follower = match self.link {
+            Link::Connector { connector, name } => {
+                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
-        }
+        }?;
+        follower.recorder = self.recorder;
+        Ok(follower)
     }
 }
 
@@ -132,7 +146,8 @@ impl<T> Builder<T> {
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let options = Options { seed, ..Options::default() };
-        Self { link, options, login: Box::new(|| Ok(Login::default())), buffer: BUFFER_CAPACITY, handle: Handle::new() }
+        let login = Box::new(|| Ok(Login::default()));
+        Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }
     }
 
     /// All choices at once. A later call of another method changes that one choice.
@@ -242,6 +257,13 @@ impl<T> Builder<T> {
     /// The handle the follower is to have: one that existed before it, so that a stop can't come too early.
     pub fn handle(mut self, handle: Handle) -> Self {
         self.handle = handle;
+        self
+    }
+
+    /// Writes down what comes, as it comes: see [`recording`](crate::net::recording). What can't be written ends the follower with
+    /// [`Error::Recording`].
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
         self
     }
 

@@ -4,7 +4,9 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use crate::limits::LAST_OFFSET;
 use crate::net::Ring;
+use crate::net::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::resp::Poll;
 use crate::{BUFFER_CAPACITY, Limits, MAX_COMMAND, ProtocolError, SessionError};
@@ -32,7 +34,7 @@ impl<R: Read> Feed<R> {
     }
 
     pub(super) fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     pub(super) fn unread(&self) -> &[u8] {
@@ -47,6 +49,11 @@ impl<R: Read> Feed<R> {
     /// The number of the byte after those that were read.
     pub(super) fn end(&self) -> u64 {
         self.offset + self.ring.len() as u64
+    }
+
+    /// The number of the byte after the item given last.
+    pub(super) fn after_lent(&self) -> u64 {
+        self.offset + self.lent.min(self.ring.len()) as u64
     }
 
     pub(super) fn lend(&mut self, count: usize) {
@@ -112,6 +119,14 @@ impl<R: Read> Feed<R> {
         }
     }
 
+    pub(super) fn source(&self) -> &R {
+        &self.source
+    }
+
+    pub(super) fn source_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
     pub(super) fn into_source(self) -> R {
         self.source
     }
@@ -136,6 +151,10 @@ pub enum ReadError {
     /// The bytes break the protocol or pass a limit. Final.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// The bytes begin as a recording does, and are not one, or end before it does. Final. Only a
+    /// [`RecordingReader`](crate::net::RecordingReader) gives this.
+    #[error(transparent)]
+    Recording(#[from] RecordingFault),
     /// The source ended within an item.
     #[error(
         "the source ends at byte {end}, within {what} that begins at byte {start}: at least {missing} bytes are missing"

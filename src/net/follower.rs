@@ -12,6 +12,7 @@ use crate::MAX_COMMAND;
 use crate::limits::HANDSHAKE_REPLY;
 use crate::net::builder::Ask;
 use crate::net::handle::Shared;
+use crate::net::recording::Recorder;
 use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
@@ -34,17 +35,17 @@ use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Pr
 /// It reconnects by itself (see [`Options::backoff`]) and acknowledges from within `next`: whoever works on one event for longer than
 /// the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
 pub struct Follower<T: Transport = Socket> {
-    session: Session,
+    pub(super) session: Session,
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    ring: Ring,
+    pub(super) ring: Ring,
     ring_base: usize,
     ring_limit: usize,
     /// Bytes of the last event, to be dropped when the next is asked for.
-    pending: usize,
+    pub(super) pending: usize,
     /// A look ahead has found an event that nobody has taken yet; and the position before it.
-    ahead: bool,
+    pub(super) ahead: bool,
     before: Option<Position>,
     /// When to connect again, on the follower's clock.
     reconnect_at_ms: Option<u64>,
@@ -55,6 +56,7 @@ pub struct Follower<T: Transport = Socket> {
     /// Events to go until it is looked at again, and how many there were between the last two looks.
     unlooked: u32,
     stride: u32,
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// User and password, asked for at every connect.
@@ -90,6 +92,9 @@ pub enum Error {
     /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
     #[error(transparent)]
     Buffer(#[from] Full),
+    /// What comes can't be written down, as [`Builder::record`] asked for.
+    #[error("can't write the recording: {0}")]
+    Recording(io::Error),
     /// The builder has an address, and is to be finished with `connect`.
     #[error("{0} is an address: finish its builder with connect()")]
     NotConnectable(String),
@@ -225,7 +230,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
-    /// counts for nothing.
+    /// counts for nothing. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
@@ -263,6 +268,7 @@ impl<T: Transport> Follower<T> {
             time_ms: 0,
             unlooked: 0,
             stride: 0,
+            recorder: None,
         };
         follower.shared.set_link(None);
         match follower.connect()? {
@@ -277,6 +283,7 @@ impl<T: Transport> Follower<T> {
         let mut tried = false;
         loop {
             if self.shared.is_stopped() {
+                self.end_recording();
                 self.unlink();
                 return Ok(Search::Over);
             }
@@ -397,6 +404,7 @@ impl<T: Transport> Follower<T> {
             Patience::Until(until) => until,
             Patience::Endless | Patience::None => u64::MAX,
         };
+        self.before_read()?;
         self.ring.shrink(self.ring_base);
         self.ring.make_room(at_least, self.ring_limit)?;
         let wait = self.session.deadline_ms().min(up).saturating_sub(now).clamp(1, LONGEST_READ_MS);
@@ -412,8 +420,9 @@ impl<T: Transport> Follower<T> {
             }
             Ok(count) => {
                 self.ring.filled(count);
-                let received = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                self.session.stamp(u64::try_from(received.as_millis()).unwrap_or(u64::MAX));
+                let received_ms = wall_clock_ms();
+                self.session.stamp(received_ms);
+                self.after_read(count, received_ms)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -484,6 +493,9 @@ impl<T: Transport> Follower<T> {
         if self.link.take().is_some() {
             self.shared.set_link(None);
         }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.link_over();
+        }
         self.pending = 0;
         self.ring.consume(self.ring.len());
     }
@@ -498,13 +510,16 @@ impl<T: Transport> Follower<T> {
         self.time_ms
     }
 
-    /// A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
+    /// And at what other threads have committed. A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
     /// longer, each is: acknowledgements must not be late because a consumer is slow.
     fn look_at_the_clock(&mut self) {
         let last = self.time_ms;
         let quick = self.now_ms() - last <= 1;
         self.stride = if quick { (2 * self.stride).clamp(1, LONGEST_STRIDE) } else { 1 };
         self.unlooked = self.stride;
+        if let Some(position) = self.shared.take_committed() {
+            self.session.commit(position);
+        }
     }
 
     /// The time now. Never less than it was.
@@ -517,8 +532,14 @@ impl<T: Transport> Follower<T> {
 /// A handle that lives on must not hold the link: the primary would go on keeping a stream for somebody who no longer reads.
 impl<T: Transport> Drop for Follower<T> {
     fn drop(&mut self) {
+        self.end_recording();
         self.unlink();
     }
+}
+
+pub(super) fn wall_clock_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The iterator of [`Follower::events`].

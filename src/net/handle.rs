@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::net::Remote;
-use crate::replication::Heartbeat;
+use crate::replication::{Heartbeat, Position};
 use crate::resp::encode_command;
 
 /// Works on a [`Follower`](crate::Follower) from any thread, and may outlive it.
@@ -29,6 +29,15 @@ impl Handle {
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.stop_link();
+    }
+
+    /// Ends the present link, so that the follower connects anew, by its connector, and goes on where it was. For those who know that the
+    /// server behind the link is no longer the right one. Does nothing while there is no link, or over a transport that has no
+    /// [`remote`](crate::net::Transport::remote).
+    pub fn reconnect(&self) {
+        if let Some(remote) = self.shared.remote() {
+            remote.stop();
+        }
     }
 
     /// Whether [`stop`](Self::stop) was called.
@@ -54,6 +63,14 @@ impl Handle {
             }
         }
     }
+
+    /// As [`Follower::commit`](crate::Follower::commit), for a sink with a thread of its own: everything up to this position is safely
+    /// kept. Of two that come close together only the later one counts. The primary hears of it from the thread that is in `next`, within
+    /// a second or when it asks.
+    pub fn commit(&self, position: Position) {
+        *self.shared.committed() = Some(position);
+        self.shared.has_committed.store(true, Ordering::Release);
+    }
 }
 
 impl std::fmt::Debug for Handle {
@@ -68,6 +85,9 @@ pub(super) struct Shared {
     stopped: AtomicBool,
     beat: AtomicU64,
     link: Mutex<Option<Arc<dyn Remote>>>,
+    /// What was committed since the follower last looked; and whether anything was, so that it looks without the lock.
+    committed: Mutex<Option<Position>>,
+    has_committed: AtomicBool,
 }
 
 /// Offsets are below 2^63, so the highest values are free to mean something else.
@@ -94,6 +114,20 @@ impl Shared {
         self.set_heartbeat(None);
         // What was there is dropped only after the lock is free again.
         let _before = self.with_link(|link| std::mem::replace(link, remote));
+    }
+
+    /// What was committed through a handle since this was last asked.
+    #[inline]
+    pub(super) fn take_committed(&self) -> Option<Position> {
+        if !self.has_committed.load(Ordering::Acquire) {
+            return None;
+        }
+        self.has_committed.store(false, Ordering::Relaxed);
+        self.committed().take()
+    }
+
+    fn committed(&self) -> MutexGuard<'_, Option<Position>> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits, but not much longer than until somebody stops the follower. It looks again and again because nothing that could wake it

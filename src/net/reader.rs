@@ -56,6 +56,11 @@ impl<R: Read> FrameReader<R> {
         Ok(Some(Placed::ending_at(self.parser.offset(), length, frame)))
     }
 
+    /// The source, to write to where it is a link. What is read from it goes past this reader.
+    pub fn source_mut(&mut self) -> &mut R {
+        self.feed.source_mut()
+    }
+
     /// The source. What was read ahead of the last frame is lost.
     pub fn into_source(self) -> R {
         self.feed.into_source()

@@ -12,6 +12,7 @@ use super::stream::{Names, Node};
 use super::wire::{Cursor, Digits, Halt};
 use super::{RdbError, RdbErrorKind};
 use crate::Status;
+use crate::limits::LAST_OFFSET;
 
 /// Reads a snapshot and hands out what stands in it, item by item, in constant memory.
 ///
@@ -164,10 +165,10 @@ impl Decoder {
         self
     }
 
-    /// With this number for the first byte.
+    /// With this number for the first byte; more than 2^63 - 1 is read as that.
     #[must_use]
     pub const fn starting_at(mut self, offset: u64) -> Self {
-        self.offset = offset;
+        self.offset = if offset < LAST_OFFSET { offset } else { LAST_OFFSET };
         self
     }
 

@@ -1,33 +1,29 @@
-//! One client: its questions before the stream, and the stream.
+//! One client: its questions before the stream, and what it says during it.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Limits;
-use crate::replay::outlet::Outlet;
-use crate::replay::primary::Shared;
-use crate::replay::recording::mark_for;
+use crate::replay::player::{Found, Part, find};
+use crate::replay::primary::{Place, Shared};
 use crate::replay::replies;
 use crate::resp::{Request, RequestParser, Status};
 
 pub(super) struct Client<'a> {
-    stream: &'a TcpStream,
-    shared: &'a Shared,
+    pub(super) stream: &'a TcpStream,
+    pub(super) shared: &'a Shared,
     parser: RequestParser,
     unread: Vec<u8>,
     authenticated: bool,
-    takes_mark: bool,
-    takes_new_id: bool,
-    filtered: bool,
-    snapshot_only: bool,
+    pub(super) takes_mark: bool,
+    pub(super) takes_new_id: bool,
+    pub(super) filtered: bool,
+    pub(super) snapshot_only: bool,
 }
 
 /// What a replica says is short. This also bounds `unread`.
 const LIMITS: Limits = Limits { bulk: 64 << 10, command: 256 << 10, arguments: 1024, ..Limits::DEFAULT };
-
-/// The most of the stream handed over at once, where nothing slows it down.
-const CHUNK: usize = 64 << 10;
 
 type Arguments = Vec<Vec<u8>>;
 
@@ -35,14 +31,8 @@ enum Answer {
     Reply(Vec<u8>),
     Silence,
     Quit,
-    /// Everything: snapshot, then stream. With the line that tells id and offset, or after SYNC without.
-    Full {
-        told: bool,
-    },
-    /// The stream after the offset.
-    Continue {
-        after: u64,
-    },
+    /// What is to be played.
+    Play(Part),
 }
 
 impl<'a> Client<'a> {
@@ -68,7 +58,7 @@ impl<'a> Client<'a> {
                 Answer::Silence => {}
                 Answer::Reply(reply) => self.send(&reply)?,
                 Answer::Quit => return self.send(replies::OK),
-                start @ (Answer::Full { .. } | Answer::Continue { .. }) => return self.play(&start),
+                Answer::Play(part) => return self.play(&part),
             }
         }
     }
@@ -86,9 +76,9 @@ impl<'a> Client<'a> {
             (b"replconf", options) => self.configure(options),
             (b"info", []) => Answer::Reply(self.info(None)),
             (b"info", [section, ..]) => Answer::Reply(self.info(Some(section))),
-            (b"role", []) => Answer::Reply(replies::role(self.shared.offset())),
+            (b"role", []) => Answer::Reply(replies::role(self.shared.place().offset)),
             (b"psync", [id, offset]) => self.synchronise(id, offset),
-            (b"sync", []) => self.full(false),
+            (b"sync", []) => self.full(0, false),
             (b"quit", _) => Answer::Quit,
             (b"auth" | b"ping" | b"role" | b"psync" | b"sync", _) => {
                 Answer::Reply(replies::wrong_arguments(&String::from_utf8_lossy(&name)))
@@ -109,7 +99,9 @@ impl<'a> Client<'a> {
     }
 
     fn info(&self, section: Option<&[u8]>) -> Vec<u8> {
-        replies::info(section, &self.shared.recording, self.shared.offset())
+        let Place { segment, offset } = self.shared.place();
+        let segment = self.shared.recording.segments().get(segment).unwrap_or(self.shared.recording.first());
+        replies::info(section, segment, offset)
     }
 
     /// Options come in pairs; those before a bad one hold, as with the server.
@@ -148,116 +140,27 @@ impl<'a> Client<'a> {
     /// A replica asks for the byte after the last it has.
     fn synchronise(&self, id: &[u8], next: &[u8]) -> Answer {
         let Some(next) = number(next) else { return Answer::Reply(replies::NOT_AN_INTEGER.to_vec()) };
-        let recording = &self.shared.recording;
         let after = u64::try_from(next).ok().and_then(|next| next.checked_sub(1));
-        match after {
-            Some(after)
-                if id.eq_ignore_ascii_case(recording.replid().as_str().as_bytes())
-                    && (recording.start_offset()..=recording.end_offset()).contains(&after) =>
-            {
-                Answer::Continue { after }
+        match after.map(|after| find(self.shared, id, after)) {
+            Some(Found::At(place)) => {
+                let id = String::from_utf8_lossy(id).to_ascii_lowercase();
+                Answer::Play(Part::Rest { place, id })
             }
-            _ => self.full(true),
+            Some(Found::Behind(segment)) => self.full(segment, true),
+            None => self.full(0, true),
         }
     }
 
-    fn full(&self, told: bool) -> Answer {
+    fn full(&self, segment: usize, told: bool) -> Answer {
         if self.filtered && !self.takes_mark {
             return Answer::Reply(replies::FILTER_NEEDS_EOF.to_vec());
         }
-        Answer::Full { told }
-    }
-
-    fn play(&mut self, start: &Answer) -> io::Result<()> {
-        let mut outlet = Outlet::new(self.stream, self.shared.play.piece);
-        outlet.cut_after(self.shared.next_cut());
-        match self.play_into(&mut outlet, start) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => self.see_off(),
-            other => other,
-        }
-    }
-
-    fn play_into(&mut self, outlet: &mut Outlet<'_>, start: &Answer) -> io::Result<()> {
-        let recording = &self.shared.recording;
-        let after = match *start {
-            Answer::Continue { after } => {
-                let line = if self.takes_new_id {
-                    format!("+CONTINUE {}\r\n", recording.replid())
-                } else {
-                    "+CONTINUE\r\n".into()
-                };
-                outlet.send(line.as_bytes())?;
-                after
-            }
-            Answer::Full { told } => {
-                if told {
-                    let line = format!("+FULLRESYNC {} {}\r\n", recording.replid(), recording.start_offset());
-                    outlet.send(line.as_bytes())?;
-                }
-                self.send_snapshot(outlet)?;
-                if self.snapshot_only {
-                    return Ok(());
-                }
-                recording.start_offset()
-            }
-            Answer::Reply(_) | Answer::Silence | Answer::Quit => return Ok(()),
-        };
-        self.send_stream(outlet, after)?;
-        loop {
-            self.hear_acknowledgement(None)?;
-        }
-    }
-
-    fn send_snapshot(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let recording = &self.shared.recording;
-        let empty;
-        let snapshot = if self.filtered {
-            empty = recording.empty_snapshot();
-            &empty
-        } else {
-            recording.snapshot()
-        };
-        if !self.takes_mark {
-            outlet.send(format!("${}\r\n", snapshot.len()).as_bytes())?;
-            return outlet.send(snapshot);
-        }
-        let mark = mark_for(snapshot);
-        outlet.send(&[b"$EOF:", mark.as_slice(), b"\r\n"].concat())?;
-        outlet.send(snapshot)?;
-        // As with the server, only an acknowledgement from after the mark starts the stream: those that have come are used up.
-        while self.hear_acknowledgement(Some(Duration::ZERO))? {}
-        outlet.send(&mark)?;
-        while !self.snapshot_only && !self.hear_acknowledgement(None)? {}
-        Ok(())
-    }
-
-    fn send_stream(&mut self, outlet: &mut Outlet<'_>, after: u64) -> io::Result<()> {
-        let recording = &self.shared.recording;
-        let interval = self.shared.play.commands_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
-        let mut due = Instant::now();
-        let mut at = usize::try_from(after - recording.start_offset()).unwrap_or(usize::MAX);
-        while let Some(rest) = recording.stream().get(at..).filter(|rest| !rest.is_empty()) {
-            let next = match interval {
-                None => rest.get(..CHUNK).unwrap_or(rest),
-                Some(interval) => {
-                    while let Some(wait) = due.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero()) {
-                        self.hear_acknowledgement(Some(wait))?;
-                    }
-                    due += interval;
-                    recording.command_after(at)
-                }
-            };
-            at += next.len();
-            // Before it is sent: whoever has received it may ask INFO at once.
-            self.shared.reached(recording.start_offset() + at as u64);
-            outlet.send(next)?;
-        }
-        Ok(())
+        Answer::Play(Part::All { segment, told })
     }
 
     /// Whether an acknowledgement has come within `limit`. A replica may say nothing else here: the server would have to answer it on
     /// the link that carries the stream, and closes that instead.
-    fn hear_acknowledgement(&mut self, limit: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn hear_acknowledgement(&mut self, limit: Option<Duration>) -> io::Result<bool> {
         let Some(request) = self.hear(limit)? else { return Ok(false) };
         match request.as_slice() {
             [name, option, ..] if name.eq_ignore_ascii_case(b"replconf") && option.eq_ignore_ascii_case(b"ack") => {
@@ -312,16 +215,6 @@ impl<'a> Client<'a> {
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stream = self.stream;
         stream.write_all(bytes)
-    }
-
-    /// Takes what the client still says until it closes too, for a while: see [`Outlet::send`].
-    fn see_off(&self) -> io::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        let mut stream = self.stream;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let until = Instant::now() + PATIENCE;
-        while stream.read(&mut [0; 4096])? > 0 && Instant::now() < until {}
-        Ok(())
     }
 }
 

@@ -6,7 +6,8 @@
 //! use std::io::{Read, Write};
 //! use redtail::replay::{Primary, Recording};
 //!
-//! let recorded = b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n$4\r\n<db>*1\r\n$4\r\nPING\r\n";
+//! let recorded = b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n\
+//!     $18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n";
 //! let primary = Primary::serve(Recording::parse(recorded)?)?;
 //!
 //! let mut link = std::net::TcpStream::connect(primary.address())?;
@@ -18,10 +19,17 @@
 //! ```
 
 mod client;
+mod empty;
+mod index;
 mod outlet;
+mod pace;
+mod player;
 mod primary;
 mod recording;
 mod replies;
+mod segment;
+mod source;
 
 pub use primary::{Play, Primary};
-pub use recording::{Recording, RecordingError};
+pub use recording::{Bytes, Recording, RecordingError};
+pub use segment::Segment;

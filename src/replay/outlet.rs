@@ -31,11 +31,16 @@ impl<'a> Outlet<'a> {
         if let Some(left) = &mut self.left {
             *left -= allowed as u64;
             if *left == 0 {
-                // Only our half: closed at once, unread acknowledgements would make the system throw away what we have just sent.
-                self.stream.shutdown(Shutdown::Write)?;
-                return Err(io::ErrorKind::ConnectionAborted.into());
+                return self.close();
             }
         }
         Ok(())
+    }
+
+    /// Nothing more is sent: [`ConnectionAborted`](io::ErrorKind::ConnectionAborted).
+    pub(super) fn close(&self) -> io::Result<()> {
+        // Only our half: closed at once, unread acknowledgements would make the system throw away what we have just sent.
+        self.stream.shutdown(Shutdown::Write)?;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 }

@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::replay::Recording;
 use crate::replay::client::Client;
 
-/// How a recording is played.
+/// How a recording is played. Unless said otherwise: as fast as the follower reads.
 #[derive(Debug, Clone, Default)]
 pub struct Play {
-    /// Commands sent in a second, as evenly as the system's clock allows. `None`, the default: as fast as the follower reads.
+    /// Commands sent in a second, as evenly as the system's clock allows. Default: no limit.
     pub commands_per_second: Option<u32>,
+    /// So many times as fast as it was recorded; 1 is its own time. Of a recording that tells no times nothing waits. Default: no limit.
+    pub times: Option<f64>,
+    /// Once all is sent, a PING each so long, as servers send them, so that no follower takes the silence for a dead link. They are bytes
+    /// of the stream like any other, so offsets grow beyond those of the recording. Default: none.
+    pub ping: Option<Duration>,
     /// The most bytes handed to the system at once, so that a follower receives everything in pieces. Default: no limit.
     pub piece: Option<usize>,
     /// The first connection that asks for the stream is closed after so many bytes of the answer (reply line, snapshot and stream
@@ -24,12 +29,15 @@ pub struct Play {
     pub password: Option<Vec<u8>>,
 }
 
-/// A primary on a port of the loopback address. It answers followers as Redis 7.0 does, plays its recording to each, and
-/// then stays silent until they leave.
+/// A primary that answers followers as Redis 7.0 does, plays its recording to each, and then stays silent until they leave.
 ///
-/// A follower may start with an empty snapshot, with the recorded one, at any offset of the recording, or with the plain SYNC. What INFO
-/// calls its offset is the furthest that any follower has been sent: before the first one, the offset of the snapshot. A position that
-/// is not in the recording is answered with a full resynchronisation.
+/// A follower may start with an empty snapshot, with the recorded one, at any offset of the recording, or with the plain SYNC. Where no
+/// data was recorded, whoever asks for a snapshot gets an empty one: see [`Segment::has_snapshot`](crate::replay::Segment::has_snapshot).
+/// What INFO calls its offset is the furthest that any follower has been sent: before the first one, the offset of the snapshot. A
+/// position that is not in the recording is answered with a full resynchronisation.
+///
+/// At a gap of the recording the link is closed. Who then asks for what follows gets what is there: the beginning of the next
+/// [segment](crate::replay::Segment), by a full resynchronisation, which is a gap to it too.
 ///
 /// Dropping it ends all its connections and threads.
 #[derive(Debug)]
@@ -54,18 +62,24 @@ impl Primary {
         Self::serve_as(recording, Play::default())
     }
 
-    /// Serves `recording` as `play` says.
+    /// Serves `recording` as `play` says, on a free port of the loopback address.
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
     pub fn serve_as(recording: Recording, play: Play) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::serve_on((Ipv4Addr::LOCALHOST, 0), recording, play)
+    }
+
+    /// Serves `recording` as `play` says, on this address; port 0 is a free one. Whoever reaches it gets what is in the recording, if
+    /// [`Play::password`] does not stand before it.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub fn serve_on(address: impl ToSocketAddrs, recording: Recording, play: Play) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State { offset: recording.start_offset(), ..State::default() }),
-            recording,
-            play,
-        });
+        let state = State { place: Place { segment: 0, offset: recording.first().start_offset() }, ..State::default() };
+        let shared = Arc::new(Shared { state: Mutex::new(state), left: Condvar::new(), recording, play });
         let accepting = thread::Builder::new().name("redtail-replay".into()).spawn({
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
@@ -83,13 +97,20 @@ impl Primary {
         &self.shared.recording
     }
 
+    /// Waits until a follower that was sent everything has left, or until [`stop`](Self::stop) is called.
+    pub fn wait_until_played(&self) {
+        let state = self.shared.state();
+        // What holds the lock never panics.
+        drop(self.shared.left.wait_while(state, |state| !state.played && !state.stopped));
+    }
+
     /// Ends all connections and stops listening, and waits until that is done. A second call does nothing.
     pub fn stop(&self) {
         let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(accepting) = accepting.take() else { return };
         self.shared.stop();
         // The listener waits for a connection, and this is one.
-        let _ = TcpStream::connect(self.address);
+        let _ = TcpStream::connect(reachable(self.address));
         // It never panics; if it did, there would be nobody to tell.
         let _ = accepting.join();
     }
@@ -107,6 +128,15 @@ pub(super) struct Shared {
     pub(super) recording: Recording,
     pub(super) play: Play,
     state: Mutex<State>,
+    /// Somebody who was sent everything has left, or it is over.
+    left: Condvar,
+}
+
+/// How far a follower has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) segment: usize,
+    pub(super) offset: u64,
 }
 
 #[derive(Debug, Default)]
@@ -115,19 +145,48 @@ struct State {
     clients: HashMap<u64, TcpStream>,
     next_client: u64,
     players: usize,
-    offset: u64,
+    /// The furthest that anybody was sent.
+    place: Place,
+    played: bool,
+    /// Bytes of PINGs behind the end, and when the next one is due.
+    pings: u64,
+    next_ping: Option<Instant>,
 }
 
 impl Shared {
-    /// The offset INFO tells.
-    pub(super) fn offset(&self) -> u64 {
-        self.state().offset
+    /// The place INFO tells.
+    pub(super) fn place(&self) -> Place {
+        self.state().place
     }
 
-    /// A follower has been sent everything up to `offset`.
-    pub(super) fn reached(&self, offset: u64) {
+    /// A follower has been sent everything up to this place.
+    pub(super) fn reached(&self, place: Place) {
         let mut state = self.state();
-        state.offset = state.offset.max(offset);
+        state.place = state.place.max(place);
+    }
+
+    /// A follower that was sent everything has left.
+    pub(super) fn played(&self) {
+        self.state().played = true;
+        self.left.notify_all();
+    }
+
+    /// Bytes of PINGs there are behind the end.
+    pub(super) fn pings(&self) -> u64 {
+        self.state().pings
+    }
+
+    /// The same, with another one where it is due, and how long until the next. All followers are sent the same stream, so they share
+    /// this clock; it begins when the first one is at the end.
+    pub(super) fn ping(&self, interval: Duration, length: u64) -> (u64, Duration) {
+        let mut state = self.state();
+        let now = Instant::now();
+        let due = *state.next_ping.get_or_insert(now + interval);
+        if due <= now {
+            state.pings += length;
+            state.next_ping = Some(now + interval);
+        }
+        (state.pings, state.next_ping.map_or(interval, |next| next.saturating_duration_since(now)))
     }
 
     /// After how many bytes the next connection that is played to is to be closed.
@@ -164,6 +223,7 @@ impl Shared {
             // One that is gone already is what is wanted.
             let _ = stream.shutdown(Shutdown::Both);
         }
+        self.left.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -207,6 +267,16 @@ fn accept(listener: &TcpListener, shared: &Shared) {
             }
         }
     });
+}
+
+/// Where a listener can be reached that listens on all addresses.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {

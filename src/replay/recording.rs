@@ -1,234 +1,192 @@
 //! What a primary once sent to a replica, taken apart.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Mutex;
 
-use memchr::memmem;
 use thiserror::Error;
 
-use crate::rdb::{Decoder, Item, Role, Text};
-use crate::resp::{CommandParser, Status};
-use crate::{ProtocolError, ReplicationId};
+use crate::Byte;
+use crate::net::ReadError;
+use crate::net::recording::{Blocks, Mark, RecordingFault};
+use crate::replay::Segment;
+use crate::replay::index::{self, Index};
+use crate::replay::segment::{Piece, Stretch};
+use crate::replay::source::{self, Source};
 
-/// A recorded connection: what a server sent after a replica had asked for a full resynchronisation, from the first byte on.
-#[derive(Debug, Clone)]
+/// A recording: of a [`Recorder`](crate::net::recording::Recorder), or what a server sent after a replica had asked for a full
+/// resynchronisation, from the first byte on.
+///
+/// It is read through once to learn what is in it. Its bytes stay where they are: of a file as large as you like a few numbers for each
+/// MiB are kept.
+#[derive(Debug)]
 pub struct Recording {
-    replid: ReplicationId,
-    start: u64,
-    db: u32,
-    snapshot: Vec<u8>,
-    stream: Vec<u8>,
-    /// Where each command of the stream ends.
-    ends: Vec<usize>,
+    source: Source,
+    index: Index,
 }
 
 impl Recording {
-    /// Reads a recording: keep-alive newlines, `+FULLRESYNC`, the snapshot in either framing, the stream. What follows the last whole
-    /// command is dropped, so that the recording ends where a follower can resume.
+    /// Opens a file, which must not change while it is in use, but that a recorder may go on behind what is there now.
     ///
     /// # Errors
-    /// [`RecordingError`], with the byte counted from the first of `bytes`.
+    /// [`RecordingError`]. That the end is missing is none: see [`cut_off`](Self::cut_off).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+        }
+        Self::of(Source::File(Mutex::new(file)))
+    }
+
+    /// Takes the same from memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordingError> {
-        let mut rest = skip_newlines(bytes);
-        let at = |rest: &[u8]| bytes.len() - rest.len();
+        Self::of(Source::Memory(bytes.to_vec()))
+    }
 
-        let line = take_line(&mut rest).ok_or(RecordingError::NoFullResync)?;
-        let (replid, start) = full_resync(line).ok_or(RecordingError::NoFullResync)?;
-
-        rest = skip_newlines(rest);
-        let header_at = at(rest);
-        let header = take_line(&mut rest).and_then(|line| line.strip_prefix(b"$"));
-        let header = header.ok_or(RecordingError::NoSnapshot { at: header_at })?;
-        let (snapshot, stream) = match header.strip_prefix(b"EOF:") {
-            Some(mark) if mark.len() == 40 => snapshot_length(rest, mark)
-                .map(|found| (rest.get(..found).unwrap_or_default(), rest.get(found + 40..).unwrap_or_default())),
-            _ => decimal(header).and_then(|length| rest.split_at_checked(usize::try_from(length).ok()?)),
+    fn of(source: Source) -> Result<Self, RecordingError> {
+        let mut first = [0; LOOK];
+        let count = source.from(0).read(&mut first)?;
+        match first.get(..count).and_then(|first| first.iter().find(|byte| !matches!(byte, b'\r' | b'\n'))) {
+            None | Some(b'+' | b'-' | b'$' | b'r') => {}
+            Some(&other) => return Err(RecordingError::Foreign(Byte(other))),
         }
-        .ok_or(RecordingError::SnapshotNotWhole { at: header_at })?;
-
-        let ends = ends_of_commands(stream, at(stream) as u64)?;
-        let whole = ends.last().copied().unwrap_or(0);
-        Ok(Self {
-            replid,
-            start,
-            db: selected_database(snapshot),
-            snapshot: snapshot.to_vec(),
-            stream: stream.get(..whole).unwrap_or_default().to_vec(),
-            ends,
-        })
+        let index = index::read(source.from(0))?;
+        Ok(Self { source, index })
     }
 
-    /// The replication id.
-    pub const fn replid(&self) -> ReplicationId {
-        self.replid
+    /// What lies between the gaps; at least one.
+    pub fn segments(&self) -> &[Segment] {
+        &self.index.segments
     }
 
-    /// The offset of the snapshot: the first byte of the stream is the one after it.
-    pub const fn start_offset(&self) -> u64 {
-        self.start
+    /// The first of them.
+    pub fn first(&self) -> &Segment {
+        // `of` lets none pass without one.
+        Segment::or_none(self.segments().first())
     }
 
-    /// The offset of the stream's last byte.
-    pub const fn end_offset(&self) -> u64 {
-        self.start + self.stream.len() as u64
+    /// The last of them.
+    pub fn last(&self) -> &Segment {
+        Segment::or_none(self.segments().last())
     }
 
-    /// The database selected where the stream begins (`repl-stream-db`); 0 where the snapshot does not tell it.
-    pub const fn db(&self) -> u32 {
-        self.db
+    /// Where the recording breaks off in the middle of something. What is whole before that is what is played.
+    pub fn cut_off(&self) -> Option<&RecordingFault> {
+        self.index.cut_off.as_ref()
     }
 
-    /// The snapshot: an RDB file.
-    pub fn snapshot(&self) -> &[u8] {
-        &self.snapshot
+    /// The recorded snapshot of a segment: an RDB file. Nothing where there is none.
+    pub fn snapshot(&self, segment: &Segment) -> Bytes<'_> {
+        Bytes { recording: self, stretches: segment.snapshot.into_iter().collect(), from: None, received_ms: None }
     }
 
-    /// The stream, up to its last whole command.
-    pub fn stream(&self) -> &[u8] {
-        &self.stream
+    /// The stream of a segment.
+    pub fn stream(&self, segment: &Segment) -> Bytes<'_> {
+        self.stream_after(segment, segment.start_offset())
     }
 
-    /// How many commands the stream has.
-    pub const fn commands(&self) -> usize {
-        self.ends.len()
+    /// The stream of a segment after an offset in it.
+    pub fn stream_after(&self, segment: &Segment, offset: u64) -> Bytes<'_> {
+        let rest = |piece: &Piece| {
+            let passed = offset.saturating_sub(piece.offset).min(piece.bytes.length);
+            let Stretch { link, at, length } = piece.bytes;
+            Stretch { link, at: at + passed, length: length - passed }
+        };
+        // The next one is taken from the end.
+        let stretches = segment.stream.iter().rev().map(rest).filter(|stretch| stretch.length > 0).collect();
+        Bytes { recording: self, stretches, from: None, received_ms: None }
     }
 
-    /// The bytes after the first `from` of the stream up to the end of the command there. Empty at the end.
-    pub(crate) fn command_after(&self, from: usize) -> &[u8] {
-        let next = self.ends.partition_point(|end| *end <= from);
-        let end = self.ends.get(next).copied().unwrap_or(from);
-        self.stream.get(from..end).unwrap_or_default()
-    }
-
-    /// A snapshot without data, as a server makes one for `rdb-filter-only ""`: what it knows of its replication and nothing else.
-    pub(crate) fn empty_snapshot(&self) -> Vec<u8> {
-        let mut rdb = b"REDIS0010".to_vec();
-        let (db, offset) = (self.db.to_string(), self.start.to_string());
-        let fields = [
-            ("redis-ver", "7.0.15"),
-            ("redis-bits", "64"),
-            ("repl-stream-db", &db),
-            ("repl-id", self.replid.as_str()),
-            ("repl-offset", &offset),
-        ];
-        for (name, value) in fields {
-            rdb.push(0xfa);
-            for text in [name, value] {
-                // All of these are shorter than 64 bytes, so their length is one byte.
-                rdb.push(text.len() as u8);
-                rdb.extend_from_slice(text.as_bytes());
-            }
+    fn open_at(&self, link: usize, at: u64) -> io::Result<Blocks<source::From<'_>>> {
+        let gone = || io::Error::new(io::ErrorKind::UnexpectedEof, "the recording was changed while it was in use");
+        let marks = &self.index.marks;
+        let behind = marks.partition_point(|mark| (mark.link, mark.given) <= (link, at));
+        let Mark { given, at: byte, .. } =
+            *behind.checked_sub(1).and_then(|index| marks.get(index)).ok_or_else(gone)?;
+        if self.index.bare {
+            return Ok(Blocks::from_mark(self.source.from(byte + at), true));
         }
-        rdb.push(0xff);
-        // A checksum of zero says that there is none.
-        rdb.extend_from_slice(&[0; 8]);
-        rdb
+        let mut blocks = Blocks::from_mark(self.source.from(byte), false);
+        if blocks.skip(at - given)? { Ok(blocks) } else { Err(gone()) }
     }
 }
 
-/// Where the snapshot ends that stands before this mark. A value may hold the mark, so it is found by the snapshot's structure; by the
-/// mark alone only where the structure is not known.
-fn snapshot_length(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    let mut decoder = Decoder::new().any_version().skip_damaged().without_checksum();
-    let mut rest = bytes;
-    loop {
-        match decoder.next(&mut rest) {
-            Ok(Status::Complete(_)) => {}
-            Ok(Status::Incomplete { needed: 0 }) => {
-                return rest.starts_with(mark).then_some(bytes.len() - rest.len());
-            }
-            Ok(Status::Incomplete { .. }) => return None,
-            Err(_) => return memmem::find(bytes, mark),
-        }
+/// Far enough for newlines before an answer.
+const LOOK: usize = 4096;
+
+/// Reads bytes of a recording that belong together, from wherever they lie in it.
+#[derive(Debug)]
+pub struct Bytes<'a> {
+    recording: &'a Recording,
+    /// Those to come, the next one last.
+    stretches: Vec<Stretch>,
+    from: Option<Blocks<source::From<'a>>>,
+    received_ms: Option<u64>,
+}
+
+impl Bytes<'_> {
+    /// When the bytes read last were received, in milliseconds since 1970, where the recording tells it.
+    pub fn received_ms(&self) -> Option<u64> {
+        self.received_ms
+    }
+
+    /// How many bytes are still to come.
+    pub fn left(&self) -> u64 {
+        self.stretches.iter().map(|stretch| stretch.length).sum()
     }
 }
 
-/// The mark around a snapshot whose length is not told beforehand: 40 digits that differ each time and are not in the snapshot.
-pub(crate) fn mark_for(snapshot: &[u8]) -> [u8; 40] {
-    let random = RandomState::new();
-    let mut seed = 0_u64;
-    loop {
-        let mut mark = [0; 40];
-        for digit in &mut mark {
-            *digit = b"0123456789abcdef"[(random.hash_one(seed) % 16) as usize];
-            seed += 1;
+impl Read for Bytes<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let Some(stretch) = self.stretches.last_mut() else { return Ok(0) };
+        let from = match &mut self.from {
+            Some(from) => from,
+            closed => closed.insert(self.recording.open_at(stretch.link, stretch.at)?),
+        };
+        let most = usize::try_from(stretch.length).unwrap_or(usize::MAX).min(space.len());
+        let count = from.read(space.get_mut(..most).unwrap_or_default())?;
+        if count == 0 && most > 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the recording was changed while it was in use"));
         }
-        if memmem::find(snapshot, &mark).is_none() {
-            return mark;
+        self.received_ms = from.received_ms();
+        stretch.at += count as u64;
+        stretch.length -= count as u64;
+        if stretch.length == 0 {
+            self.stretches.pop();
+            self.from = None;
         }
+        Ok(count)
     }
 }
 
-/// Why bytes are not a [`Recording`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// Why bytes are not a [`Recording`] that can be played.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// They do not begin as the answer to a full resynchronisation does.
-    #[error("the recording does not begin with +FULLRESYNC, a replication id and an offset")]
-    NoFullResync,
-    /// There is no snapshot.
-    #[error("the recording has no snapshot header at byte {at}: expected $LENGTH or $EOF: and 40 digits")]
-    NoSnapshot {
-        /// Where it should begin.
-        at: usize,
-    },
-    /// The snapshot does not end.
-    #[error("the recording ends within the snapshot whose header is at byte {at}, or that header is not one")]
-    SnapshotNotWhole {
-        /// Where the header of the snapshot begins.
-        at: usize,
-    },
-    /// The stream is not one.
-    #[error("the stream of the recording: {0}")]
-    Stream(#[from] ProtocolError),
-}
-
-fn ends_of_commands(stream: &[u8], first: u64) -> Result<Vec<usize>, ProtocolError> {
-    let mut parser = CommandParser::stream().starting_at(first);
-    let mut rest = stream;
-    let mut ends = Vec::new();
-    while let Status::Complete(_) = parser.next(&mut rest)? {
-        ends.push(stream.len() - rest.len());
-    }
-    Ok(ends)
-}
-
-fn full_resync(line: &[u8]) -> Option<(ReplicationId, u64)> {
-    let (id, offset) = line.strip_prefix(b"+FULLRESYNC ")?.split_at_checked(40)?;
-    let offset = decimal(offset.strip_prefix(b" ")?).filter(|offset| i64::try_from(*offset).is_ok())?;
-    Some((ReplicationId::from_bytes(id)?, offset))
-}
-
-/// The number in the snapshot's field `repl-stream-db`.
-fn selected_database(snapshot: &[u8]) -> u32 {
-    let mut decoder = Decoder::new().any_version().without_checksum();
-    let (mut rest, mut is_it) = (snapshot, false);
-    while let Ok(Status::Complete(item)) = decoder.next(&mut rest) {
-        match item {
-            Item::Text(Text { role: Role::AuxName, bytes, .. }) => is_it = bytes == b"repl-stream-db",
-            Item::Text(Text { role: Role::AuxValue, bytes, .. }) if is_it => {
-                return decimal(bytes).and_then(|db| u32::try_from(db).ok()).unwrap_or(0);
-            }
-            Item::Key(_) => break,
-            _ => {}
-        }
-    }
-    0
-}
-
-fn skip_newlines(bytes: &[u8]) -> &[u8] {
-    let first = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
-    bytes.get(first..).unwrap_or_default()
-}
-
-fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = memmem::find(rest, b"\r\n")?;
-    let line = rest.get(..end)?;
-    *rest = rest.get(end + 2..)?;
-    Some(line)
-}
-
-fn decimal(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().all(u8::is_ascii_digit).then_some(text)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    /// The file can't be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is not a recording, or a broken one.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is something else.
+    #[error(
+        "this is not a recording: one begins with \"redtail recording\", or with what a server answers to PSYNC, and this with {0}"
+    )]
+    Foreign(Byte),
+    /// No link in it has come as far as the stream.
+    #[error("there is nothing in this recording to be played: it ends before a stream begins")]
+    Nothing,
+    /// It was recorded after SYNC.
+    #[error(
+        "this was recorded with the old SYNC: its stream has no replication id and no offsets that a follower could ask for"
+    )]
+    NoPositions,
+    /// It was recorded after `+CONTINUE`, without a head.
+    #[error("this recording does not tell the offset at which its stream goes on")]
+    NoOffset,
 }

@@ -1,6 +1,6 @@
 //! Replies to what a client may ask before it asks for the stream, in the words of Redis 7.0.
 
-use crate::replay::Recording;
+use crate::replay::Segment;
 
 pub(super) const OK: &[u8] = b"+OK\r\n";
 pub(super) const SYNTAX_ERROR: &[u8] = b"-ERR syntax error\r\n";
@@ -30,14 +30,15 @@ pub(super) fn role(offset: u64) -> Vec<u8> {
     format!("*3\r\n$6\r\nmaster\r\n:{offset}\r\n*0\r\n").into_bytes()
 }
 
-/// INFO with the sections a follower reads; `section` in any case, or nothing for all.
-pub(super) fn info(section: Option<&[u8]>, recording: &Recording, offset: u64) -> Vec<u8> {
+/// INFO with the sections a follower reads; `section` in any case, or nothing for all. The segment is what the
+/// server has in its backlog, up to `offset`.
+pub(super) fn info(section: Option<&[u8]>, segment: &Segment, offset: u64) -> Vec<u8> {
     let sections = [
         ("Server", "redis_version:7.0.15\r\nredis_mode:standalone\r\n".to_owned()),
         ("Memory", "used_memory:1048576\r\n".to_owned()),
         ("Persistence", "loading:0\r\n".to_owned()),
         ("Stats", "latest_fork_usec:0\r\n".to_owned()),
-        ("Replication", replication(recording, offset)),
+        ("Replication", replication(segment, offset)),
     ];
     let wanted = |name: &str| {
         section.is_none_or(|section| {
@@ -50,8 +51,8 @@ pub(super) fn info(section: Option<&[u8]>, recording: &Recording, offset: u64) -
     bulk(texts.join("\r\n").as_bytes())
 }
 
-fn replication(recording: &Recording, offset: u64) -> String {
-    let start = recording.start_offset();
+fn replication(segment: &Segment, offset: u64) -> String {
+    let start = segment.start_offset();
     format!(
         "role:master\r\n\
          connected_slaves:0\r\n\
@@ -64,8 +65,8 @@ fn replication(recording: &Recording, offset: u64) -> String {
          repl_backlog_size:{}\r\n\
          repl_backlog_first_byte_offset:{}\r\n\
          repl_backlog_histlen:{}\r\n",
-        recording.replid(),
-        recording.stream().len().max(16_384),
+        segment.replid(),
+        segment.end_offset().saturating_sub(start).max(16_384),
         start.saturating_add(1),
         offset.saturating_sub(start),
     )

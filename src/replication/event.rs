@@ -328,6 +328,13 @@ pub struct Gap {
     pub missed: Option<u64>,
 }
 
+impl Gap {
+    pub(crate) fn between(from: Position, to: Position) -> Self {
+        let missed = if from.replid == to.replid { to.offset.checked_sub(from.offset) } else { None };
+        Self { from, to, missed }
+    }
+}
+
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.missed {

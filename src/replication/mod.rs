@@ -7,6 +7,7 @@ mod databases;
 mod error;
 mod event;
 mod info;
+mod opening;
 mod options;
 mod position;
 mod reply;
@@ -18,6 +19,7 @@ pub use event::{
     Attached, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Method, Role, Server, ServerKind,
     SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart, Why,
 };
+pub use opening::{OnFull, Opening};
 pub use options::{Ack, Credentials, Label, OnGap, Options, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -19,6 +19,9 @@ use thiserror::Error;
 pub struct ReplicationId([u8; 40]);
 
 impl ReplicationId {
+    /// What servers show where they have none.
+    pub(crate) const ZERO: Self = Self([b'0'; 40]);
+
     /// Reads an id from exactly 40 hexadecimal digits.
     pub fn from_bytes(text: &[u8]) -> Option<Self> {
         let mut id: [u8; 40] = text.try_into().ok()?;

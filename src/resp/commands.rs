@@ -8,6 +8,7 @@ use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
 #[cfg(feature = "capi")]
 use crate::TAPE_LENGTH;
+use crate::limits::LAST_OFFSET;
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
 
 /// Finds the commands in a replication stream, or in an append-only file.
@@ -127,11 +128,11 @@ impl CommandParser {
         Self { offset: self.offset, ..Self::new(self.annotations, limits, threshold) }
     }
 
-    /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
-    /// the first byte.
+    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
+    /// errors. To be called before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.

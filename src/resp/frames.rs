@@ -11,6 +11,7 @@ use super::levels::{Level, Levels};
 use super::number::{self, Digits, Length, Text};
 use super::tape::{Bulk, bulk_length, shift};
 use super::{Fault, Frame, Poll, Status, as_size};
+use crate::limits::LAST_OFFSET;
 use crate::{Limits, MAX_COMMAND, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
 
 /// Finds the frames in what a server sends: all of RESP2 and RESP3.
@@ -114,11 +115,11 @@ impl FrameParser {
         Self { limits, window: window(&limits), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
-    /// the first byte.
+    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
+    /// errors. To be called before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.

@@ -4,6 +4,7 @@ use super::commands::Found;
 use super::inline::{Inline, Scan};
 use super::tape::{Count, Progress, Tape};
 use super::{Command, Fault, Poll, Status};
+use crate::limits::LAST_OFFSET;
 use crate::{Limits, ProtocolError, ProtocolErrorKind};
 
 /// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
@@ -80,11 +81,11 @@ impl RequestParser {
         Self { tape: Tape::new(limits, None), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset`, for [`offset`](Self::offset) and for errors. To be called before
-    /// the first byte.
+    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
+    /// errors. To be called before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
-        Self { offset, ..self }
+        Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
     /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.

@@ -139,10 +139,27 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
+    /* The last number there is, and bytes behind it. */
+    parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
+    input = slice("*1\r\n$4\r\nPING\r\n*x");
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 14);
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
+    CHECK(offset == (uint64_t)INT64_MAX + 15);
+    redtail_parser_free(parser);
+    input = slice("+OK\r\n");
+    item = NULL;
+
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     IS(REDTAIL_NONE, redtail_parser_error_offset(parser, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, REDTAIL_UNKNOWN));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, (uint64_t)INT64_MAX + 1));
+    CHECK(strstr(redtail_parser_message(parser), "offset is 9223372036854775808") != NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
     IS(REDTAIL_ERROR_STATE, redtail_parser_start_at(parser, 8));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, NULL, 0, &item));
@@ -496,6 +513,26 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
     CHECK(deadline == REDTAIL_FOREVER && event == NULL);
     redtail_session_free(session);
+    /* A recording is the only link there is. */
+    options.retry_first = 1;
+    session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    memcpy(space, "-LOADING\r\n", 10);
+    IS(REDTAIL_OK, redtail_session_received(session, 10));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
+    CHECK(len == 0);
+    redtail_session_free(session);
+    /* It is over before anybody has asked for the words. */
+    options.retry_first = 0;
+    session = redtail_session_new(&options);
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 0));
+    IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
+    IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
+    CHECK(event == NULL);
+    redtail_session_free(session);
     options.struct_size = 1;
     session = redtail_session_new_recorded(&options, REDTAIL_UNKNOWN);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
@@ -529,6 +566,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(NULL, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_stop(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_heartbeat(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(NULL, &position));
 
     redtail_options_init(&options, sizeof options);
     options.ack = 9;
@@ -573,8 +611,12 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_commit(follower, NULL));
     memset(&position, 0, sizeof position);
     IS(REDTAIL_ERROR_POSITION, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_ERROR_POSITION, redtail_handle_commit(handle, &position));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_handle_commit(handle, (redtail_position *)((char *)&position + 1)));
     CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
     IS(REDTAIL_ERROR_STATE, redtail_follower_commit(follower, &position));
+    IS(REDTAIL_OK, redtail_handle_commit(handle, &position));
     IS(REDTAIL_NONE, redtail_follower_position(follower, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_position(follower, NULL));
     IS(REDTAIL_OK, redtail_handle_heartbeat(handle));

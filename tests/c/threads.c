@@ -41,8 +41,11 @@ static void *other_thread(void *us) {
     int heartbeats = round_number % 4;
     pause_us(*(long *)us);
     while (heartbeats-- > 0) {
+        redtail_position position;
         int status = redtail_handle_heartbeat(handle);
         MUST(status == REDTAIL_OK || status == REDTAIL_ERROR_LOST);
+        MUST(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+        MUST(redtail_handle_commit(handle, &position) == REDTAIL_OK);
     }
     if (round_number % 3 == 0)
         raise(SIGUSR1); /* from a signal handler, in this thread */

@@ -195,6 +195,8 @@ static void followers() {
     CHECK(thrown([&] { wrong.handle(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.position(); }) == REDTAIL_ERROR_ARGUMENT && std::strstr(wrong.message(), "start is 77"));
     handle.stop();
     CHECK(handle.heartbeat());
+    CHECK(handle.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")));
+    CHECK(!handle.commit(redtail::position(redtail_position())));
 }
 
 static void snapshots() {

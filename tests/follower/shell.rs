@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redtail::net::{Login, OwnedEvent};
-use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Limits, Options, SessionError, Start, Why};
+use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
 
 use crate::peer::{ID, Peer, info};
 
@@ -243,6 +243,47 @@ fn an_acknowledgement_goes_out_each_second() {
     let following = thread::spawn(move || while follower.next().unwrap().is_some() {});
     for _ in 0..3 {
         assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "0"]);
+    }
+    handle.stop();
+    following.join().unwrap();
+}
+
+#[test]
+fn what_another_thread_commits_is_acknowledged() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&info(142));
+        talk.say("+CONTINUE\r\n");
+        talk.say(INCR.repeat(2));
+        while let Some(words) = talk.hear() {
+            heard.send(words).unwrap();
+        }
+        false
+    });
+    let place = |offset| format!("{ID}:{offset}:0").parse().unwrap();
+    // Also before there is anybody to take it.
+    let handle = Handle::new();
+    handle.commit(place(95));
+    handle.commit(place(100));
+    let builder = peer.follower().start(Start::At(place(100))).ack(Ack::Applied).handle(handle.clone());
+    let mut follower = builder.connect().unwrap();
+    let (told, tells) = mpsc::channel();
+    let following = thread::spawn(move || {
+        while let Some(event) = follower.next().unwrap() {
+            if let Event::Command(command) = event {
+                told.send(command.position().unwrap()).unwrap();
+            }
+        }
+    });
+    assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "100"]);
+    for offset in ["121", "142"] {
+        handle.commit(tells.recv_timeout(PATIENCE).unwrap());
+        while hears.recv_timeout(PATIENCE).unwrap()[2] != offset {}
+    }
+    // Of a history that this is not.
+    handle.commit(format!("{}:121:0", "f".repeat(40)).parse().unwrap());
+    for _ in 0..2 {
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap()[2], "142");
     }
     handle.stop();
     following.join().unwrap();

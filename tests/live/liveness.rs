@@ -11,6 +11,7 @@ use crate::copy::{count, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow};
 use crate::help::{PATIENCE, eventually};
 use crate::server::{Kind, Server};
+use crate::tool::Tool;
 
 /// A consumer that works for seconds on one command, on a primary that drops a silent replica after two.
 fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
@@ -111,6 +112,56 @@ fn a_slow_consumer_of_a_snapshot_needs_a_heartbeat_too() {
     }
     // What it had received already was the whole snapshot, so it can go on.
     assert_eq!(work_long_on_a_snapshot(Kind::Redis70, false), 1);
+}
+
+/// The tool's output is a pipe that nobody reads, on a primary that drops a silent replica after two seconds. That it does so shows
+/// when the tool can't speak any more either.
+fn block_the_tool(kind: Kind) {
+    let server = Server::start_with(kind, &["--repl-timeout", "2", "--repl-backlog-size", "32mb"]);
+    server.make_backlog();
+    let replica = || {
+        let replicas = server.call(&["CLIENT", "LIST", "TYPE", "replica"]).text();
+        replicas.split(' ').next().filter(|id| id.starts_with("id=")).map(str::to_owned)
+    };
+    eventually("the replica that made the backlog is gone", || replica().is_none());
+    let mut tool = Tool::start_unhurried(&["tail", &server.address(), "--format", "json"]);
+    tool.event_named("attached");
+    let link = replica();
+    assert!(link.is_some());
+    // Far more than a pipe holds.
+    const WRITTEN: usize = 4000;
+    let write = |number: usize| command(&["SET", &number.to_string(), &"x".repeat(1000)]);
+    server.client().pipeline(&(0..WRITTEN).map(write).collect::<Vec<_>>());
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(replica(), link, "{kind:?}: the link was cut although the tool could speak");
+    tool.signal("STOP");
+    eventually("the link is cut", || replica().is_none());
+    tool.signal("CONT");
+    let mut attached = 0;
+    for number in 0..WRITTEN {
+        let event = loop {
+            let event = tool.event().expect("it goes on");
+            match event["event"].as_str() {
+                Some("command") => break event,
+                Some("attached") => attached += 1,
+                _ => assert_eq!(event["event"], "disconnected", "{kind:?}"),
+            }
+        };
+        assert_eq!(event["args"][1], number.to_string(), "{kind:?}");
+    }
+    assert!(attached <= 1, "{kind:?}: {attached}");
+    tool.signal("TERM");
+    assert!(tool.wait().success(), "{kind:?}");
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_keeps_its_link_while_nobody_reads_its_output() {
+    std::thread::scope(|scope| {
+        for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
+            scope.spawn(move || block_the_tool(kind));
+        }
+    });
 }
 
 /// Between the keys of a slow snapshot the primary says nothing for longer than its own patience with us.

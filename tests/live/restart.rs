@@ -3,7 +3,9 @@
 use redtail::{Error, Method, OnGap, Position, SessionError};
 
 use crate::copy::{count, fill, replay, same_data};
-use crate::follow::{Seen, Told, Watch, follow};
+use crate::follow::{Seen, Told, Watch, follow, follow_port};
+use crate::help::eventually;
+use crate::proxy::Proxy;
 use crate::server::{Kind, Server};
 
 /// A primary that shuts down waits for replicas that lag, and an observer always seems to.
@@ -55,6 +57,11 @@ fn lose_history(kind: Kind, on_gap: OnGap, lose: fn(&mut Server)) -> (Server, Wa
     (server, watch, from)
 }
 
+/// The child that made a replica's snapshot may not be reaped yet.
+fn save(server: &Server) {
+    eventually("it saves", || !server.client().ask(&["SAVE"]).is_error());
+}
+
 fn another_history(seen: &Seen, from: Position) {
     let [gap] = seen.gaps()[..] else { panic!("{:?}", seen.told) };
     assert_eq!((gap.from, gap.missed), (from, None));
@@ -73,6 +80,61 @@ fn a_primary_that_was_killed_is_a_gap_and_the_end() {
         assert_eq!(**why, SessionError::HistoryLost(seen.gaps()[0]), "{kind:?}");
         assert_eq!(seen.texts().len(), 10);
         assert_eq!(seen.gaps()[0].to.replid.to_string(), server.replid(), "{kind:?}");
+    }
+}
+
+/// A saved snapshot knows the history up to its own moment, so a sudden end behind it does no harm.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_primary_that_was_killed_right_after_a_save_goes_on_under_a_new_id() {
+    for kind in Kind::SINCE_7 {
+        let (server, watch, from) = lose_history(kind, OnGap::Stop, |server| {
+            save(server);
+            server.kill();
+        });
+        let expected = count(&server, "after", 0..10);
+        watch.reaches(from.offset + 1);
+        watch.reaches(server.offset());
+        let seen = watch.stop();
+        assert_eq!(seen.texts()[10..], expected, "{kind:?}");
+        assert!(seen.gaps().is_empty());
+        let last = *seen.attached().last().expect("attached");
+        assert_eq!((last.method, last.history), (Method::Continued, Some(from.history)), "{kind:?}");
+        assert_eq!(last.replid.map(|id| id.to_string()), Some(server.replid()));
+        assert_ne!(last.replid, Some(from.replid));
+    }
+}
+
+/// What came after the snapshot has been told, and never happened. The server writes on past those offsets before we are back, so
+/// that a number alone would look right.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_primary_that_fell_back_to_its_snapshot_is_a_gap() {
+    for kind in Kind::ALL {
+        let mut server = start(kind);
+        server.make_backlog();
+        let proxy = Proxy::start(&server);
+        let watch = Watch::attached(follow_port(proxy.port).on_gap(OnGap::Continue));
+        count(&server, "saved", 0..10);
+        save(&server);
+        count(&server, "lost", 0..10);
+        watch.reaches(server.offset());
+        let from = watch.position();
+        proxy.lead_nowhere();
+        server.kill();
+        server.start_again();
+        // A server without its history counts nothing until a replica comes.
+        server.make_backlog();
+        count(&server, "instead", 0..100);
+        assert!(server.offset() > from.offset, "{kind:?}");
+        proxy.lead_to(&server);
+        watch.wait("attached again", |seen| seen.attached().len() == 2);
+        let expected = count(&server, "after", 0..10);
+        watch.wait("the last write", |seen| seen.write("SET after9 9").is_some());
+        let seen = watch.stop();
+        another_history(&seen, from);
+        assert_eq!(seen.gaps()[0].to.replid.to_string(), server.replid(), "{kind:?}");
+        assert_eq!(seen.texts()[20..], expected, "{kind:?}");
     }
 }
 
@@ -124,7 +186,7 @@ fn after_a_gap_a_snapshot_comes_if_wanted() {
             fill(server);
             // Else the file would bring the history back, too.
             server.call(&["DEBUG", "CHANGE-REPL-ID"]);
-            server.call(&["SAVE"]);
+            save(server);
             server.kill();
         });
         let ends = |told: &Told| matches!(told, Told::SnapshotEnd(_));

@@ -91,14 +91,28 @@ impl Server {
 
     /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
     pub(crate) fn start_sentinel(primary: &Server) -> Server {
+        Server::start_sentinel_of(primary, 1)
+    }
+
+    /// As `start_sentinel`, where so many Sentinels must agree that the primary is gone.
+    pub(crate) fn start_sentinel_of(primary: &Server, quorum: u32) -> Server {
+        Server::start_sentinel_with(primary, quorum, None)
+    }
+
+    /// One that wants a password itself.
+    pub(crate) fn start_sentinel_with(primary: &Server, quorum: u32, password: Option<&str>) -> Server {
         let folder = new_folder();
         let conf = folder.join("sentinel.conf");
         let text = format!(
-            "sentinel monitor watched 127.0.0.1 {} 1\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
+            "sentinel monitor watched 127.0.0.1 {} {quorum}\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
             primary.port
         );
-        fs::write(&conf, text).expect("write sentinel.conf");
-        Server::launch(Kind::Redis70, folder, None, &[&conf.to_string_lossy(), "--sentinel"])
+        let asks = password.map(|password| format!("requirepass {password}\n")).unwrap_or_default();
+        let logs_in =
+            primary.password.as_ref().map(|it| format!("sentinel auth-pass watched {it}\n")).unwrap_or_default();
+        fs::write(&conf, text + &asks + &logs_in).expect("write sentinel.conf");
+        let password = password.map(str::to_owned);
+        Server::launch(Kind::Redis70, folder, password, &[&conf.to_string_lossy(), "--sentinel"])
     }
 
     fn launch(kind: Kind, folder: PathBuf, password: Option<String>, args: &[&str]) -> Server {
@@ -255,6 +269,12 @@ impl Server {
             process.kill().expect("kill the server");
             process.wait().expect("wait for the server");
         }
+    }
+
+    /// It hangs from now on: the system keeps its connections open, and it says nothing. Only `kill` ends that.
+    pub(crate) fn stand_still(&self) {
+        let pid = self.process.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
     }
 
     /// The end of what it wrote to its log.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -33,22 +33,36 @@ impl Tool {
     pub(crate) fn start_command(command: &mut Command) -> Tool {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
         let stdout = process.stdout.take().expect("its standard output is a pipe");
-        Tool::read(process, stdout)
+        let (sender, lines) = channel();
+        Tool::read(process, stdout, lines, move |line| sender.send(line).is_ok())
+    }
+
+    /// As `start`, where nothing is read from its standard output before it is asked for, so that the tool has to wait.
+    pub(crate) fn start_unhurried(args: &[&str]) -> Tool {
+        let mut command = redtail(args);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
+        let stdout = process.stdout.take().expect("its standard output is a pipe");
+        let (sender, lines) = sync_channel(0);
+        Tool::read(process, stdout, lines, move |line| sender.send(line).is_ok())
     }
 
     /// As `start_command`, where nobody reads what it writes.
     pub(crate) fn start_silent(command: &mut Command) -> Tool {
         let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start the tool");
-        Tool::read(process, std::io::empty())
+        Tool::read(process, std::io::empty(), channel().1, |_| false)
     }
 
-    fn read(mut process: Child, stdout: impl Read + Send + 'static) -> Tool {
-        let (sender, lines) = channel();
+    fn read(
+        mut process: Child,
+        stdout: impl Read + Send + 'static,
+        lines: Receiver<Vec<u8>>,
+        send: impl Fn(Vec<u8>) -> bool + Send + 'static,
+    ) -> Tool {
         std::thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
             let mut line = Vec::new();
             while stdout.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                if sender.send(std::mem::take(&mut line)).is_err() {
+                if !send(std::mem::take(&mut line)) {
                     break;
                 }
             }

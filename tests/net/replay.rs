@@ -78,22 +78,39 @@ impl Link {
     }
 }
 
+/// Snapshot and stream of the first segment.
+fn contents(recording: &Recording) -> (Vec<u8>, Vec<u8>) {
+    let (mut snapshot, mut stream) = (Vec::new(), Vec::new());
+    let segment = recording.first();
+    recording.snapshot(segment).read_to_end(&mut snapshot).unwrap();
+    recording.stream(segment).read_to_end(&mut stream).unwrap();
+    (snapshot, stream)
+}
+
 #[test]
 fn a_recording_tells_what_is_in_it() {
     let recording = Recording::parse(&recorded()).unwrap();
-    assert_eq!(recording.replid().to_string(), ID);
-    assert_eq!((recording.start_offset(), recording.end_offset()), (START, START + STREAM.len() as u64));
-    assert_eq!((recording.db(), recording.commands()), (5, 3));
-    assert_eq!((recording.snapshot(), recording.stream()), (SNAPSHOT, STREAM));
+    assert_eq!(recording.segments().len(), 1);
+    assert!(recording.cut_off().is_none());
+    let segment = recording.first();
+    assert_eq!(segment.replid().to_string(), ID);
+    assert_eq!((segment.start_offset(), segment.end_offset()), (START, START + STREAM.len() as u64));
+    assert_eq!((segment.db(), segment.has_snapshot(), segment.began_ms()), (Some(5), true, None));
+    assert_eq!(contents(&recording), (SNAPSHOT.to_vec(), STREAM.to_vec()));
 }
 
 #[test]
 fn a_recording_with_a_mark_is_read_as_well_and_ends_with_a_whole_command() {
     let mark = "0123456789".repeat(4);
     let head = format!("+FULLRESYNC {ID} 0\r\n$EOF:{mark}\r\n");
-    let bytes = [head.as_bytes(), b"rdb", mark.as_bytes(), STREAM, b"*2\r\n$3\r\nGE"].concat();
-    let recording = Recording::parse(&bytes).unwrap();
-    assert_eq!((recording.snapshot(), recording.stream(), recording.db()), (b"rdb".as_slice(), STREAM, 0));
+    let snapshot = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
+    for torn in ["*2\r\n$3\r\nGE", "*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"] {
+        let bytes = [head.as_bytes(), snapshot, mark.as_bytes(), STREAM, torn.as_bytes()].concat();
+        let recording = Recording::parse(&bytes).unwrap();
+        assert_eq!(contents(&recording), (snapshot.to_vec(), STREAM.to_vec()));
+        assert_eq!(recording.first().db(), None);
+        assert_eq!(recording.cut_off().is_some(), torn.ends_with("GE"));
+    }
 }
 
 #[test]
@@ -103,28 +120,41 @@ fn a_value_that_holds_the_mark_is_part_of_the_snapshot() {
     let snapshot = [b"REDIS0003\xfe\0\0\x01k\x28", mark.as_bytes(), b"\xff"].concat();
     let bytes = [head.as_bytes(), &snapshot, mark.as_bytes(), STREAM].concat();
     let recording = Recording::parse(&bytes).unwrap();
-    assert_eq!((recording.snapshot(), recording.stream()), (snapshot.as_slice(), STREAM));
+    assert_eq!(contents(&recording), (snapshot, STREAM.to_vec()));
 }
 
 #[test]
 fn what_is_no_recording_says_what_is_missing() {
     let head = format!("+FULLRESYNC {ID} 0\r\n");
-    let parse = |rest: &str| Recording::parse(format!("{head}{rest}").as_bytes()).map(|_| ());
-    let at = head.len();
-    assert_eq!(Recording::parse(b"").map(|_| ()), Err(RecordingError::NoFullResync));
-    assert_eq!(Recording::parse(b"+FULLRESYNC ? -1\r\n").map(|_| ()), Err(RecordingError::NoFullResync));
-    assert_eq!(Recording::parse(b"+CONTINUE\r\n").map(|_| ()), Err(RecordingError::NoFullResync));
-    assert_eq!(parse(""), Err(RecordingError::NoSnapshot { at }));
-    assert_eq!(parse("+OK\r\n"), Err(RecordingError::NoSnapshot { at }));
-    assert_eq!(parse("$9\r\nshort"), Err(RecordingError::SnapshotNotWhole { at }));
-    assert_eq!(parse("$18446744073709551616\r\nshort"), Err(RecordingError::SnapshotNotWhole { at }));
-    assert_eq!(parse("$EOF:123\r\n123"), Err(RecordingError::SnapshotNotWhole { at }));
-    assert_eq!(
-        parse("$EOF:0123456789012345678901234567890123456789\r\n123"),
-        Err(RecordingError::SnapshotNotWhole { at })
-    );
-    let error = parse("$0\r\n*1\r\n+PING\r\n").unwrap_err();
-    assert!(error.to_string().contains(&format!("at byte {}", at + 8)), "{error}");
+    let said = |bytes: &[u8]| Recording::parse(bytes).unwrap_err().to_string();
+    let after = |rest: &str| said(format!("{head}{rest}").as_bytes());
+    for (words, expected) in [
+        (said(b""), "ends before a stream begins"),
+        (said(b"REDIS0010"), "and this with 'R'"),
+        (said(b"*1\r\n$4\r\nPING\r\n"), "and this with '*'"),
+        (said(b"redtail"), "ends before a stream begins"),
+        (said(b"redtail recording 2\n"), "version 2"),
+        (said(b"+FULLRESYNC ? -1\r\n"), "FULLRESYNC ? -1"),
+        (said(b"+CONTINUE\r\n"), "does not tell the offset"),
+        (said(b"$5\r\nREDIS"), "SYNC"),
+        (after(""), "ends before a stream begins"),
+        (after("+OK\r\n"), "expected '$'"),
+        (after("$9\r\nREDIS"), "ends before a stream begins"),
+        (after("$18446744073709551616\r\nshort"), "$<length>"),
+        (after("$EOF:123\r\n123"), "$EOF:"),
+        (after("$EOF:0123456789012345678901234567890123456789\r\nREDIS"), "ends before a stream begins"),
+    ] {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_the_protocol_is_no_recording() {
+    let bytes = [&recorded()[..], b"*1\r\n+PING\r\n"].concat();
+    let error = Recording::parse(&bytes).unwrap_err();
+    assert!(matches!(error, RecordingError::Read(_)), "{error:?}");
+    let offset = START + STREAM.len() as u64 + 4;
+    assert!(error.to_string().contains(&format!("at byte {offset}")), "{error}");
 }
 
 #[test]
@@ -170,10 +200,18 @@ fn the_handshake_of_a_replica() {
     link.is_closed();
 }
 
+/// A snapshot of 32 MiB: one string.
+fn large() -> Vec<u8> {
+    let length = 32_u32 << 20;
+    let head = b"REDIS0010\xfe\0\0\x01k\x80";
+    let value = vec![b'x'; length as usize];
+    [head, length.to_be_bytes().as_slice(), &value, b"\xff\0\0\0\0\0\0\0\0"].concat()
+}
+
 #[test]
 fn an_acknowledgement_before_the_mark_starts_nothing() {
     // The snapshot is longer than what the system keeps on its own, so the mark cannot be sent before the client reads.
-    let snapshot = vec![b'x'; 32 << 20];
+    let snapshot = large();
     let head = format!("+FULLRESYNC {ID} 0\r\n${}\r\n", snapshot.len());
     let recording = Recording::parse(&[head.as_bytes(), &snapshot, STREAM].concat()).unwrap();
     let primary = Primary::serve(recording).unwrap();
@@ -359,7 +397,7 @@ fn many_at_once_and_no_more_than_it_can_bear() {
 
 #[test]
 fn stopping_ends_a_client_that_does_not_read() {
-    let snapshot = vec![b'x'; 32 << 20];
+    let snapshot = large();
     let head = format!("+FULLRESYNC {ID} 0\r\n${}\r\n", snapshot.len());
     let recording = Recording::parse(&[head.as_bytes(), &snapshot, STREAM].concat()).unwrap();
     let primary = Primary::serve(recording).unwrap();

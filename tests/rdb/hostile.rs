@@ -309,13 +309,17 @@ fn what_is_damaged_can_be_passed_over() {
 
 #[test]
 fn an_error_names_its_place_in_the_whole() {
-    let mut decoder = Decoder::new().starting_at(1000);
-    let bytes = redis().number(100).0;
-    let mut input = &bytes[..];
-    assert!(matches!(decoder.next(&mut input), Ok(redtail::Status::Complete(Item::Start(_)))));
-    let error = decoder.next(&mut input).unwrap_err();
-    assert_eq!(error.offset, 1009);
-    assert!(error.to_string().ends_with(", at byte 1009 of the snapshot"), "{error}");
+    const LAST: u64 = i64::MAX as u64;
+    // Beyond the last number nothing could be counted.
+    for (begin, first) in [(1000, 1000), (LAST, LAST), (u64::MAX, LAST)] {
+        let mut decoder = Decoder::new().starting_at(begin);
+        let bytes = redis().number(100).0;
+        let mut input = &bytes[..];
+        assert!(matches!(decoder.next(&mut input), Ok(redtail::Status::Complete(Item::Start(_)))));
+        let error = decoder.next(&mut input).unwrap_err();
+        assert_eq!(error.offset, first + 9);
+        assert!(error.to_string().ends_with(&format!(", at byte {} of the snapshot", first + 9)), "{error}");
+    }
 }
 
 #[test]

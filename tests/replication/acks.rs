@@ -1,6 +1,6 @@
 //! What is acknowledged, and when.
 
-use redtail::replication::Closed;
+use redtail::replication::{Closed, Session};
 use redtail::{Ack, OnGap, Options, Position, Start};
 
 use crate::shell::Shell;
@@ -78,6 +78,55 @@ fn what_is_void_counts_as_committed_no_more() {
     shell.arrive(format!("+CONTINUE {OTHER}\r\n").as_bytes());
     shell.arrive(&PING.repeat(3));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);
+}
+
+/// The gap is told at the end of the snapshot that measures it. If that never comes, the history goes on, and so does what was
+/// committed of it.
+#[test]
+fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
+    let mut shell = attached(Options { ack: Ack::Applied, on_gap: OnGap::Continue, ..Options::default() });
+    shell.arrive(&PING.repeat(2));
+    shell.session.commit(place(ID, 1014));
+    for committed in [1014, 1028] {
+        shell.close(Closed::ByPeer);
+        shell.connect();
+        handshake(&mut shell);
+        let whole = full_resynchronisation(OTHER, 500);
+        shell.arrive(&whole[..whole.len() - 60]);
+        shell.session.commit(place(ID, committed));
+        shell.session.commit(place(OTHER, 500));
+        shell.close(Closed::ByPeer);
+        shell.connect();
+        handshake(&mut shell);
+        shell.arrive(b"+CONTINUE\r\n");
+        assert_eq!(next_ack(&mut shell), [format!("REPLCONF ACK {committed}")]);
+    }
+}
+
+#[test]
+fn the_place_one_starts_from_can_be_committed_before_there_is_a_link() {
+    let mut session = Session::new(Options { start: start(), ack: Ack::Applied, ..Options::default() });
+    session.commit(place(OTHER, 700));
+    session.commit(place(ID, 1000));
+    let mut shell = Shell::new(session);
+    shell.connect();
+    handshake(&mut shell);
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.arrive(PING);
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);
+}
+
+/// The primary may be waiting for it before it starts the stream.
+#[test]
+fn the_first_acknowledgement_waits_for_no_newline() {
+    let mut shell = Shell::connected(Options::default());
+    handshake(&mut shell);
+    let whole = full_resynchronisation(ID, 14);
+    shell.arrive(&whole[..whole.len() - 5]);
+    shell.pass(1000);
+    assert_eq!(shell.session.to_send(), b"\n");
+    shell.arrive(&whole[whole.len() - 5..]);
+    assert_eq!(shell.sent(), ["\\n", "REPLCONF ACK 0"]);
 }
 
 #[test]

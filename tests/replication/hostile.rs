@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use redtail::replication::{Closed, Progress, Session};
-use redtail::{Credentials, Limits, Options, ProtocolErrorKind, SessionError, Stage, Start};
+use redtail::{Credentials, Limits, Options, ProtocolErrorKind, SessionError, Stage, Start, Why};
 
 use crate::shell::{Seen, Shell};
 
@@ -166,6 +166,27 @@ fn a_line_without_end_is_an_error() {
             matches!(error, SessionError::Protocol { source, .. } if matches!(source.kind, ProtocolErrorKind::LineTooLong { .. })),
             "{error}"
         );
+    }
+}
+
+/// A recording is one link, whatever the options say of the next.
+#[test]
+fn nothing_follows_a_recorded_link_that_ends_badly() {
+    let options = Options { retry_first: true, retry_snapshot: true, ..Options::default() };
+    let refused = String::from("-NOMASTERLINK Can't SYNC while not connected with my master\r\n");
+    let cut = format!("+FULLRESYNC {ID} 1\r\n$200\r\nREDIS0011");
+    for (bytes, is_closed) in [(refused, false), (String::new(), true), ("+CONT".into(), true), (cut, true)] {
+        let mut shell = Shell::new(Session::recorded(options, None));
+        shell.arrive(bytes.as_bytes());
+        if is_closed {
+            shell.close(Closed::ByPeer);
+        }
+        let error = failure(&mut shell);
+        let broken = matches!(error, SessionError::SnapshotBroken { received: 9, why: Why::Closed });
+        assert!(broken || matches!(error, SessionError::Lost { .. }), "{bytes:?}: {error}");
+        shell.connect();
+        assert_eq!(failure(&mut shell), error);
+        assert!(shell.session.to_send().is_empty());
     }
 }
 

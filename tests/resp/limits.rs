@@ -196,13 +196,26 @@ fn the_byte_is_named() {
     assert_eq!(request(b"set \"a\"b\r\n"), Err(error(ProtocolErrorKind::UnbalancedQuotes, 507)));
 }
 
-/// Positions count on over 32 and up to 64 bits.
+/// Positions count on over 32 bits and over 63; from a number that leaves nothing to count, they count from the last that does.
 #[test]
 fn far_positions() {
-    let mut parser = CommandParser::stream().starting_at(u64::MAX - 20);
-    assert_eq!(parser.poll(b"*1\r\n$4\r\nPING\r\n").map(|poll| poll.used()), Ok(14));
-    assert_eq!(parser.offset(), u64::MAX - 6);
-    assert_eq!(parser.poll(b"*1\r\n$4\r\nPINGS\r\n").map_err(|error| error.offset), Err(u64::MAX));
+    const LAST: u64 = i64::MAX as u64;
+    for (begin, first) in [(LAST - 20, LAST - 20), (LAST, LAST), (LAST + 1, LAST), (u64::MAX, LAST)] {
+        let ping = b"*1\r\n$4\r\nPING\r\n";
+        let mut parser = CommandParser::stream().starting_at(begin);
+        assert_eq!(parser.poll(ping).map(|poll| poll.used()), Ok(14));
+        assert_eq!(parser.offset(), first + 14);
+        assert_eq!(parser.poll(b"*1\r\n$4\r\nPINGS\r\n").map_err(|error| error.offset), Err(first + 14 + 12));
+        let mut parser = FrameParser::new().starting_at(begin);
+        assert_eq!(parser.poll(ping).map(|poll| poll.used()), Ok(14));
+        assert_eq!(parser.poll(b"?").map_err(|error| error.offset), Err(first + 14));
+        let mut parser = RequestParser::new().starting_at(begin);
+        assert_eq!(parser.poll(ping).map(|poll| poll.used()), Ok(14));
+        assert_eq!(parser.poll(b"*x").map_err(|error| error.offset), Err(first + 14 + 1));
+        let mut parser = PartsParser::stream(Some(2000)).starting_at(begin);
+        assert_eq!(parser.poll(ping).map(|poll| poll.used()), Ok(14));
+        assert_eq!(parser.poll(b"*x").map_err(|error| error.offset), Err(first + 14 + 1));
+    }
 }
 
 #[test]

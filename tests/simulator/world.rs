@@ -457,7 +457,7 @@ impl World {
     }
 
     fn commit(&mut self) {
-        if self.judge.options.ack != Ack::Applied || !self.judge.is_attached() || !self.rng.chance(20) {
+        if self.judge.options.ack != Ack::Applied || !self.rng.chance(20) {
             return;
         }
         let newest = self.judge.resume;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::run::{REPLID, Ran, command, commands, run, run_on};
 use crate::snapshots::small;
-use crate::tail::{end, primary};
+use crate::tail::{end, primary, scripted};
 
 const LINES: [&str; 18] = [
     "SELECT 0",
@@ -355,4 +355,19 @@ fn the_keys_of_each_command_are_told() {
     assert_eq!(binary.json()[0]["keys"], json!([{"base64": "/wA="}]));
     // Without it nothing is added.
     assert!(!run_on(&["decode", "--format", "json"], &commands(&LINES)).ok().text().contains("\"keys\""));
+}
+
+#[test]
+fn a_snapshot_of_a_server_is_filtered_too() {
+    let head = format!("+FULLRESYNC {REPLID} 1000\r\n${}\r\n", small().len());
+    let link = [head.as_bytes(), &small()].concat();
+    let address = scripted(vec![link.clone(), link]);
+    let keys = |arguments: &[&str]| {
+        let ran = run(&[&["snapshot", &address, "--format", "json"], arguments].concat()).ok();
+        let keys =
+            ran.json().into_iter().filter_map(|line| line["key"].as_str().map(str::to_owned)).collect::<String>();
+        (keys, ran.json().last().unwrap()["keys"].clone())
+    };
+    assert_eq!(keys(&["--db", "3", "--key", "t", "--key", "s"]), ("t".into(), json!(1)));
+    assert_eq!(keys(&["--db", "0", "--count", "2"]).0, "sl");
 }

@@ -1,6 +1,8 @@
 //! How the other tests run the tool.
 
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -26,6 +28,47 @@ pub(crate) fn run_on(arguments: &[&str], input: &[u8]) -> Ran {
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     output.into()
+}
+
+/// A folder of its own for a test; ends with it.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("redtail-tool-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs the tool in a terminal of 80 columns, and gives all that it showed there.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_in_terminal(arguments: &[&str]) -> (i32, String) {
+    let quoted = |word: &&str| format!("'{word}'");
+    let words: Vec<String> = arguments.iter().map(quoted).collect();
+    let line = format!("stty cols 80 rows 40; exec '{}' {}", env!("CARGO_BIN_EXE_redtail"), words.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm-256color");
+    let output = script.stdin(Stdio::null()).output().expect("script, of util-linux, makes a terminal");
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
 /// How it ended and what it said.

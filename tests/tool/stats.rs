@@ -180,7 +180,7 @@ fn colours_are_for_terminals() {
 
 #[test]
 fn help_reads_well_in_80_columns() {
-    for verb in ["", "tail", "snapshot", "decode"] {
+    for verb in ["", "tail", "snapshot", "decode", "record", "replay", "doctor"] {
         for option in ["-h", "--help"] {
             let help = screen(&in_terminal(&format!("$TOOL {verb} {option}"), &[]));
             assert!(help.len() > 15, "{verb} {option}: {help:?}");

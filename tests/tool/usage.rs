@@ -8,7 +8,12 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tial"], &["tial", "tail"]),
         (&["tail"], &["<TARGET>"]),
         (&["tail", "localhost"], &["localhost:6379"]),
+        #[cfg(not(feature = "tls"))]
         (&["tail", "rediss://localhost"], &["TLS"]),
+        #[cfg(feature = "tls")]
+        (&["tail", "localhost:1", "--cacert", "ca.crt"], &["--cacert is for TLS"]),
+        (&["tail", "localhost:1", "--prefer-replica"], &["redis+sentinel://"]),
+        (&["tail", "redis+sentinel://localhost"], &["host:port,host:port/name"]),
         (&["tail", "h:1", "--from", "yesterday"], &["--from", "yesterday", "now-without-fork"]),
         (&["tail", "h:1", "--from", "abc:1:0"], &["--from", "abc:1:0", "40 hexadecimal digits"]),
         (&["tail", "h:1", "--on-gap", "ignore"], &["--on-gap", "ignore", "stop, continue, snapshot"]),
@@ -29,6 +34,23 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["snapshot", "localhost"], &["localhost:6379", "redtail snapshot"]),
         (&["snapshot", "h:1", "--elements"], &["--elements", "--format json"]),
         (&["snapshot", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
+        (&["snapshot", "h:1", "-o", "x", "--format", "json"], &["-o", "--format", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--format", "text"], &["-o", "--format", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--count", "1"], &["-o", "--count", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--all"], &["-o", "--all", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--elements"], &["-o", "--elements", "remove one"]),
+        (&["snapshot", "h:1", "-o", "x", "--max-arg", "1"], &["-o", "--max-arg", "remove one"]),
+        (&["snapshot", "h:1", "-o", "-", "--force"], &["--force", "standard output"]),
+        (&["snapshot", "h:1", "--force"], &["--force", "--output"]),
+        (&["tail", "h:1", "--snapshot-to", "x"], &["--snapshot-to", "--from snapshot"]),
+        (&["tail", "h:1", "--from", "now", "--snapshot-to", "x"], &["--snapshot-to", "--from snapshot"]),
+        (&["tail", "h:1", "--from", "snapshot", "--snapshot-to", "-"], &["--snapshot-to FILE", "snapshot TARGET -o -"]),
+        (&["tail", "h:1", "--from", "snapshot", "--force"], &["--force", "--snapshot-to"]),
+        (
+            &["tail", "h:1", "--from", "snapshot", "--snapshot-to", "x", "--format", "json", "--elements"],
+            &["--elements", "--snapshot-to"],
+        ),
+        (&["snapshot", "h:1", "-o", "x", "--key", "a"], &["-o", "--key"]),
         (&["decode", "--frames", "--offset", "3"], &["--frames", "--offset"]),
         (&["decode", "--frames", "--format", "resp"], &["--frames", "json"]),
         (&["decode", "--elements"], &["--elements", "--format json"]),
@@ -40,6 +62,16 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["decode", "--frames", "--key", "x"], &["--frames", "--key"]),
         (&["decode", "--frames", "--keys"], &["--frames", "--keys"]),
         (&["decode", "--frames", "--skip-damaged"], &["--frames", "--skip-damaged"]),
+        (&["record", "h:1"], &["--output"]),
+        (&["record", "localhost", "-o", "x"], &["localhost:6379", "redtail record"]),
+        (&["record", "h:1", "-o", "x", "--append", "--force"], &["--append", "--force"]),
+        (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
+        (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
+        (&["replay"], &["<FILE>"]),
+        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "10x"]),
+        (&["replay", "x", "--speed", "0"], &["--speed", "max"]),
+        (&["replay", "x", "--speed", "-1x"], &["-1"]),
+        (&["replay", "x", "--ping", "often"], &["--ping", "often"]),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments);
@@ -53,7 +85,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
 
 #[test]
 fn passwords_are_not_repeated() {
-    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h", "u:hunter2@h:6379"] {
+    for target in ["redis://u:hunter2@h:99999", "redis://u:hunter2@h/3", "rediss://u:hunter2@h/3", "u:hunter2@h:6379"] {
         let ran = run(&["tail", target]);
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
@@ -81,7 +113,12 @@ fn help_has_examples() {
                 "XGROUP CREATE",
             ],
         ),
-        (&["snapshot", "--help"], &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes"]),
+        (&["record", "--help"], &["--append", "--from", "redtail replay", "cut off", "4 history lost"]),
+        (&["replay", "--help"], &["--listen", "10x", "--once", "partial", "Exit codes"]),
+        (
+            &["snapshot", "--help"],
+            &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
+        ),
         (&["help", "tail"], &["Examples:"]),
     ] {
         let ran = run(arguments).ok();

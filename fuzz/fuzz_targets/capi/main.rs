@@ -10,6 +10,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
+mod follower;
+mod options;
 mod parser;
 mod position;
 mod rdb;
@@ -27,12 +29,14 @@ fuzz_target!(|data: &[u8]| {
     let mut parsers = [parser::Calls::default(), parser::Calls::default()];
     let mut session = session::Calls::default();
     let mut rdb = rdb::Calls::default();
+    let mut follower = follower::Calls::default();
     while let Some(call) = input.0.split_off_first().copied() {
         match call {
             0..100 => parsers[usize::from(call & 1)].call(call >> 1, &mut input),
             100..200 => session.call(call - 100, &mut input),
             200..228 => position::call(call - 200, &mut input),
-            228.. => rdb.call(call - 228, &mut input),
+            228..240 => rdb.call(call - 228, &mut input),
+            240.. => follower.call(call - 240, &mut input),
         }
     }
 });

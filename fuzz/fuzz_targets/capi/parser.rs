@@ -231,11 +231,10 @@ impl Calls {
 
     fn start_at(&mut self, offset: u64) {
         let Some(parser) = &mut self.parser else { return };
-        let offset = offset.min(1 << 62);
         let begun = parser.offset();
         let status = known(unsafe { redtail_parser_start_at(parser.handle, offset) });
         if is(status, Status::REDTAIL_OK) {
-            assert_eq!(begun, 0);
+            assert!(begun == 0 && i64::try_from(offset).is_ok());
             parser.begin = offset;
         }
     }

@@ -88,4 +88,12 @@ fn facts(input: &mut Input<'_>) {
     known(unsafe { redtail_options_init(options.as_mut_ptr(), size) });
 }
 
-const NOWHERE: redtail_position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+/// A position, or none.
+pub(crate) fn somewhere(choice: u8) -> redtail_position {
+    let mut position = NOWHERE;
+    let text = [c"26e9aa58837d8095338f33e660463dbdf56c86c9:1100:3", c"nowhere"][usize::from(choice >> 7)];
+    known(unsafe { redtail_position_parse(text.as_ptr(), &mut position) });
+    position
+}
+
+pub(crate) const NOWHERE: redtail_position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };

@@ -4,12 +4,12 @@ use std::ffi::{c_char, c_int};
 
 use redtail::capi::basics::{REDTAIL_UNKNOWN, redtail_slice, redtail_status as Status};
 use redtail::capi::event::{redtail_event, redtail_event_kind as Kind, redtail_event_position};
-use redtail::capi::options::{redtail_options, redtail_options_init};
-use redtail::capi::position::{redtail_position, redtail_position_parse};
+use redtail::capi::position::redtail_position;
 use redtail::capi::session::*;
 
+use crate::options::Given;
 use crate::position::printed;
-use crate::{Input, is, known, pointer, read, words};
+use crate::{Input, is, known, read, words};
 
 #[derive(Default)]
 pub(crate) struct Calls {
@@ -39,10 +39,7 @@ impl Calls {
         let status = match call % 16 {
             1 => {
                 let status = unsafe { redtail_session_connected(handle, now) };
-                // A recording that ended with a refusal may go on with a real link.
-                if status == 0 {
-                    self.session.as_mut().unwrap().recorded = false;
-                }
+                assert!(status != 0 || !session.recorded, "a second link for a recording");
                 status
             }
             2 | 3 => return self.receive(input.bytes()),
@@ -79,42 +76,13 @@ impl Calls {
     }
 
     fn make(&mut self, input: &mut Input<'_>) {
-        let mut options = Box::<redtail_options>::new_uninit();
-        known(unsafe { redtail_options_init(options.as_mut_ptr(), size_of::<redtail_options>()) });
-        let mut options = unsafe { options.assume_init() };
-        let (first, second, limits) = (input.byte(), input.byte(), input.limits());
-        let (user, label) = (input.text(), c"here");
-        let mut position = Box::new(redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 });
-        let text = c"26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3";
-        known(unsafe { redtail_position_parse(text.as_ptr(), &mut *position) });
-        options.start = c_int::from(first & 7);
-        options.parts = if first & 8 != 0 { 1024 } else { 0 };
-        options.control = c_int::from(first & 16);
-        options.retry_first = c_int::from(first & 32);
-        options.single_link = c_int::from(first & 64);
-        options.no_reconnect = c_int::from(first & 128);
-        options.on_gap = c_int::from(second & 3);
-        options.ack = c_int::from(second >> 2 & 3);
-        options.allow_probe = c_int::from(second & 16);
-        options.retry_snapshot = c_int::from(second & 32);
-        options.position = if second & 64 != 0 { std::ptr::null() } else { &raw const *position };
-        options.label = if second & 128 != 0 { std::ptr::null() } else { label.as_ptr() };
-        options.limits = pointer(limits.as_deref());
-        if user.len() > 1 {
-            (options.user, options.password) = (user.as_ptr().cast(), user.as_ptr().cast());
-        }
-        options.buffer_size = 1024;
-        let third = input.byte();
-        let recorded = third & 1 != 0;
-        options.snapshot_items = c_int::from(third & 2);
-        options.lenient = c_int::from(third & 4);
+        let given = Given::read(input);
+        let (options, recorded) = (given.options(), given.spare);
+        let offset = if options.retry_first != 0 { REDTAIL_UNKNOWN } else { 1000 };
         let handle = unsafe {
             match recorded {
-                true => redtail_session_new_recorded(
-                    &raw const *options,
-                    if first & 32 != 0 { REDTAIL_UNKNOWN } else { 1000 },
-                ),
-                false => redtail_session_new(&raw const *options),
+                true => redtail_session_new_recorded(options, offset),
+                false => redtail_session_new(options),
             }
         };
         assert!(!handle.is_null());
@@ -185,7 +153,7 @@ impl Calls {
 }
 
 /// Reads all that an event points to.
-fn check(event: &redtail_event) {
+pub(crate) fn check(event: &redtail_event) {
     let args = match event.args.is_null() {
         true => &[],
         false => unsafe { std::slice::from_raw_parts(event.args, event.argc) },

@@ -1,12 +1,13 @@
 //! `redtail decode`: the same output from a file.
 
+use std::fmt::{self, Display};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
 use redtail::net::{FrameReader, ReadError, RecordingReader, SnapshotReader};
 use redtail::rdb::{Decoder, Item, RdbErrorKind};
-use redtail::{Byte, Event, Options, ProtocolError, SessionError, Stage};
+use redtail::{Byte, Disconnected, Event, Options, ProtocolError, SessionError, Stage};
 
 use crate::args::{Decode, Format};
 use crate::end::End;
@@ -41,7 +42,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
             Ok(())
         }
         Kind::Unknown(byte) => Err(Failure::Words(format!(
-            "a snapshot begins with REDIS or VALKEY, a recording with '+', '-' or '$', a stream of commands with '*' or '#', and this \
+            "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
              with {byte}; --frames prints RESP of any kind"
         ))),
     };
@@ -125,12 +126,12 @@ fn print<R: Read, W: Write>(
             }
             Err(error) => return Err(error.into()),
         };
-        // The end of a file is no lost link.
-        if matches!(event, Event::Disconnected(_)) {
-            continue;
-        }
         output.event(&event)?;
-        notes::event(&event, options.output.format, &target);
+        match &event {
+            Event::Disconnected(lost) if options.output.format != Format::Json => notes::say(EndOfLink(lost)),
+            Event::Disconnected(_) => {}
+            event => notes::event(event, options.output.format, &target),
+        }
         if end.after(&event, output.is_printed()) {
             output.enough();
             return Ok(());
@@ -141,6 +142,21 @@ fn print<R: Read, W: Write>(
         Some(offset) => Err(Failure::Words(format!(
             "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
         ))),
+    }
+}
+
+/// A link of a recording ends, and another follows.
+struct EndOfLink<'a>(&'a Disconnected);
+
+impl Display for EndOfLink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.resume {
+            Some(place) => write!(
+                f,
+                "the connection ends; what came after {place} is void, and comes again if it was part of the history"
+            ),
+            None => f.write_str("the connection ends; what came on it is void"),
+        }
     }
 }
 
@@ -205,6 +221,7 @@ fn kind(head: &[u8]) -> Kind {
     match head.get(start..).unwrap_or_default() {
         [] => Kind::Nothing,
         [b'+' | b'-' | b'$', ..] => Kind::Recording,
+        rest if rest.starts_with(b"redtai") => Kind::Recording,
         [b'*' | b'#', ..] => Kind::Commands,
         rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => Kind::Snapshot,
         [byte, ..] => Kind::Unknown(redtail::Byte(*byte)),

@@ -29,7 +29,7 @@ const REMARKS: &[(u64, &str)] = &[
 
 pub(crate) fn run() -> Result<(), Failure> {
     let primary = serve()?;
-    let end = primary.recording().end_offset();
+    let end = primary.recording().last().end_offset();
     let mut follower = Follower::builder(primary.address().to_string()).connect()?;
     let mut screen = Screen::new();
     screen.opening(&primary)?;
@@ -116,12 +116,16 @@ impl Screen {
 mod tests {
     use super::*;
     use redtail::resp::{CommandParser, Status};
+    use std::io::Read;
 
     #[test]
     fn every_remark_belongs_to_a_command() {
         let recording = Recording::parse(RECORDING).unwrap();
-        let mut parser = CommandParser::stream().starting_at(recording.start_offset());
-        let mut stream = recording.stream();
+        let segment = recording.first();
+        let mut parser = CommandParser::stream().starting_at(segment.start_offset());
+        let mut bytes = Vec::new();
+        recording.stream(segment).read_to_end(&mut bytes).unwrap();
+        let mut stream = bytes.as_slice();
         let mut offsets = Vec::new();
         while let Status::Complete(_) = parser.next(&mut stream).unwrap() {
             offsets.push(parser.offset());

@@ -21,7 +21,12 @@ pub(crate) struct End {
 impl End {
     pub(crate) fn new(options: &args::Output) -> Self {
         let args::Output { count, until, all, .. } = *options;
-        Self { count, until, all, printed: 0, before: 0, open: None }
+        Self { all, ..Self::at(count, until) }
+    }
+
+    /// After so many commands, or once this offset is reached.
+    pub(crate) fn at(count: Option<u64>, until: Option<u64>) -> Self {
+        Self { count, until, all: false, printed: 0, before: 0, open: None }
     }
 
     /// Takes note of an event, and tells whether it was the last one wanted. What a filter keeps back is not counted.

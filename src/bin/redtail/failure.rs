@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The follower or a reader gave up.
     Follower(Error),
+    /// Everything has been said; the exit code.
+    Said(u8),
     /// Anything else, in words.
     Words(String),
 }
@@ -30,6 +32,12 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
             _ => Self::Output(error),
         }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(words: String) -> Self {
+        Self::Words(words)
     }
 }
 
@@ -49,6 +57,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::Said(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
             // What was lost has been said when the gap came.

@@ -2,16 +2,24 @@
 
 mod alive;
 mod args;
+mod ask;
 mod checkpoint;
 mod decode;
 mod demo;
+mod doctor;
 mod end;
 mod failure;
 mod filter;
 mod notes;
 mod output;
 mod paint;
+mod place;
+mod progress;
+mod record;
+mod replay;
+mod save;
 mod stats;
+mod status;
 mod tail;
 mod target;
 
@@ -25,6 +33,9 @@ fn main() -> ExitCode {
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),
+        Some(Verb::Record(options)) => record::run(&options),
+        Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Doctor(options)) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
 use crate::paint::Paint;
-use crate::stats;
+use crate::status;
 
 /// One line on standard error. Nobody reading it is no reason to stop.
 pub(crate) fn say(words: impl Display) {
@@ -23,7 +23,7 @@ pub(crate) fn fail(words: impl Display) {
 }
 
 fn write(mark: &str, end: &str, words: impl Display) {
-    stats::aside(|| {
+    status::aside(|| {
         let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {words}");
     });
 }
@@ -60,6 +60,23 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
 pub(crate) fn item(item: &Item<'_>) {
     if let Item::Skipped { error, bytes } = item {
         say(format_args!("passed over a value of {bytes} bytes, or what was left of it: {error}"));
+    }
+}
+
+/// A size as a person reads it: `940 bytes`, `3.1 GiB`.
+pub(crate) struct Size(pub(crate) u64);
+
+impl Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let Some((bits, name)) = UNITS.into_iter().find(|(bits, _)| self.0 >> bits > 0) else {
+            return write!(f, "{} bytes", self.0);
+        };
+        if self.0.trailing_zeros() >= bits {
+            return write!(f, "{} {name}", self.0 >> bits);
+        }
+        let tenths = (u128::from(self.0) * 10) >> bits;
+        write!(f, "{}.{} {name}", tenths / 10, tenths % 10)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Colours, where a person looks.
 
-use std::env;
-use std::io::IsTerminal;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 
 /// What to write in front of a word and behind it. Empty where there are no colours.
 #[derive(Debug, Clone, Copy)]
@@ -18,10 +18,9 @@ const COLOURS: Paint =
 const PLAIN: Paint = Paint { faint: "", number: "", bold: "", wrong: "", end: "" };
 
 impl Paint {
-    /// Colours only in a terminal that knows them, and not where NO_COLOR is set.
-    pub(crate) fn on(stream: &impl IsTerminal) -> Self {
-        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if stream.is_terminal() && !is_dumb && !is_set("NO_COLOR") { COLOURS } else { PLAIN }
+    /// Colours only in a terminal that knows them, and where nobody refuses them (NO_COLOR).
+    pub(crate) fn on(stream: &impl RawStream) -> Self {
+        let is_refused = AutoStream::choice(stream) == ColorChoice::Never;
+        if stream.is_terminal() && !is_refused { COLOURS } else { PLAIN }
     }
 }

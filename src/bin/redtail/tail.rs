@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Event, Follower, Handle, Idle, Position, Start};
+use redtail::{Event, Follower, Handle, Idle, Position, SnapshotForm, Start};
 
 use crate::alive::{self, while_printing};
 use crate::args::{self, Format, Tail};
@@ -14,23 +14,32 @@ use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::notes;
 use crate::output::Output;
+use crate::save::{self, Saver};
 use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
-    let target = address.target.to_string();
+    let target = address.place.to_string();
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;
+    let mut saver = Saver::open(options)?;
     let asked = options.output.stats.then(|| address.clone());
     let mut follower = connect(options, start, address)?;
     let _ = HANDLE.set(follower.handle());
     alive::watch(follower.handle());
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
+    if saver.is_some() {
+        output.without_keys();
+    }
     if let (Some(stats), Some(address)) = (output.stats(), asked) {
         stats.watch_lag(address);
     }
     let mut place = Place::default();
-    let outcome = follow(&mut follower, &mut output, keeper.as_mut(), options, &target, &mut place);
+    let outcome = follow(&mut follower, &mut output, keeper.as_mut(), saver.as_mut(), options, &target, &mut place);
+    let outcome = match saver {
+        Some(saver) => saver.finish(outcome),
+        None => outcome,
+    };
     let mut finished = while_printing(|| output.finish());
     if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
         return Ok(());
@@ -43,6 +52,9 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     match if failed(&outcome) || failed(&finished) { place.written } else { place.printed } {
         Some(position) if keeper.is_some() && finished.is_ok() && !lost => {
             notes::say(format_args!("the checkpoint says where to go on: {position}"));
+        }
+        Some(position) if !lost && options.only_snapshot => {
+            notes::say(format_args!("what is written after it: redtail tail {target} --from {position}"));
         }
         Some(position) if !lost => {
             if options.output.format == Format::Resp {
@@ -66,6 +78,7 @@ fn follow(
     follower: &mut Follower,
     output: &mut Output<StdoutLock<'_>>,
     mut keeper: Option<&mut Keeper>,
+    mut saver: Option<&mut Saver>,
     options: &Tail,
     target: &str,
     place: &mut Place,
@@ -101,13 +114,18 @@ fn follow(
             continue;
         }
         while_printing(|| {
+            if let Some(saver) = &mut saver {
+                saver.event(&event)?;
+            }
             if let Some(keeper) = &mut keeper {
                 keeper.before(&event, output)?;
                 keeper.printed(&event);
             }
             output.event(&event)
         })?;
-        notes::event(&event, options.output.format, target);
+        if saver.is_none() || !matches!(event, Event::SnapshotBegin(_) | Event::SnapshotEnd(_)) {
+            notes::event(&event, options.output.format, target);
+        }
         if end.after(&event, output.is_printed()) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
             output.enough();
             place.printed = follower.position();
@@ -153,9 +171,13 @@ impl Heartbeat {
 }
 
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
+    let mut settings = options.output.settings();
+    if options.snapshot_to.is_some() {
+        settings.snapshot = SnapshotForm::Bytes;
+    }
     let mut builder = address
-        .builder()
-        .options(options.output.settings())
+        .builder()?
+        .options(settings)
         .start(start)
         .ack(options.ack.into())
         .on_gap(options.on_gap.into())
@@ -166,19 +188,20 @@ fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, F
     Ok(builder.connect()?)
 }
 
-static HANDLE: OnceLock<Handle> = OnceLock::new();
-static STOPPED: AtomicBool = AtomicBool::new(false);
+pub(crate) static HANDLE: OnceLock<Handle> = OnceLock::new();
+pub(crate) static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// The first signal stops the follower, which ends everything in order. A second one ends us where we stand: whoever reads our
 /// output may not be reading.
-fn stop_on_signals() -> Result<(), Failure> {
+pub(crate) fn stop_on_signals() -> Result<(), Failure> {
     let stop = || {
         if STOPPED.swap(true, Ordering::SeqCst) {
+            save::abandon();
             std::process::exit(130);
         }
         match HANDLE.get() {
             Some(handle) => handle.stop(),
-            None => std::process::exit(0),
+            None => std::process::exit(i32::from(save::abandon())),
         }
     };
     ctrlc::set_handler(stop).map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))

@@ -4,19 +4,29 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
 use redtail::net::{Login, Socket, Target, Timeouts};
+use redtail::topology::Sentinel;
 use redtail::{Builder, Follower};
 use url::Url;
 
 use crate::args::Server;
 #[cfg(feature = "tls")]
 use crate::notes;
+use crate::place::Place;
 
 /// A server as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) target: Target,
+    pub(crate) place: Place,
     pub(crate) login: Credentials,
     pub(crate) security: Security,
+    sentinels: Watchers,
+}
+
+/// How to ask Sentinels, and for what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Watchers {
+    login: Credentials,
+    prefer_replica: bool,
 }
 
 /// Whether anybody on the way can listen.
@@ -27,6 +37,16 @@ pub(crate) enum Security {
     Tls(redtail::net::Tls),
 }
 
+impl Security {
+    pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        match self {
+            Self::Plain => Socket::connect(target, timeouts),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
+        }
+    }
+}
+
 impl Address {
     /// What the arguments and the environment say.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
@@ -34,50 +54,63 @@ impl Address {
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
         let address = address.with_tls(&server.tls)?;
-        Ok(address)
+        address.with_sentinels(server)
     }
 
     /// The way to this server, with a login that is asked for anew at every connect.
-    pub(crate) fn builder(self) -> Builder {
-        let Self { target, login, security } = self;
-        let builder = Follower::builder(target.to_string()).login(move || login.read());
-        match security {
-            Security::Plain => builder,
-            #[cfg(feature = "tls")]
-            Security::Tls(tls) => builder.tls(tls),
+    pub(crate) fn builder(self) -> Result<Builder, String> {
+        let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
+        match place {
+            Place::Server(target) => {
+                let builder = Follower::builder(target.to_string()).login(move || login.read());
+                Ok(match security {
+                    Security::Plain => builder,
+                    #[cfg(feature = "tls")]
+                    Security::Tls(tls) => builder.tls(tls),
+                })
+            }
+            Place::Watched { sentinels, name } => {
+                Ok(watched(&sentinels, name, login, to_sentinels, security)?.prefer_replica(prefer_replica).builder())
+            }
         }
     }
 
-    /// A connection to this server, for questions.
-    pub(crate) fn connect(&self, timeouts: &Timeouts) -> io::Result<Socket> {
-        match &self.security {
-            Security::Plain => Socket::connect(&self.target, timeouts),
-            #[cfg(feature = "tls")]
-            Security::Tls(tls) => Socket::connect_tls(&self.target, timeouts, tls),
-        }
+    /// The server itself, now: Sentinels are asked where it is.
+    pub(crate) fn now(self) -> Result<(Target, Credentials, Security), String> {
+        let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
+        let target = match place {
+            Place::Server(target) => target,
+            Place::Watched { sentinels, name } => {
+                let sentinel = watched(&sentinels, name, login.clone(), to_sentinels, security.clone())?;
+                sentinel.prefer_replica(prefer_replica).find().map_err(|error| error.to_string())?.target
+            }
+        };
+        Ok((target, login, security))
     }
 
     /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("redis", _)) => Self::from_url(text),
+            Some(("redis+sentinel", rest)) => Self::from_sentinels(rest),
             #[cfg(feature = "tls")]
-            Some(("rediss", _)) => {
-                Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..Self::from_url(text)? })
+            Some((scheme @ ("rediss" | "rediss+sentinel"), rest)) => {
+                let plain = if scheme == "rediss" { Self::from_url(text) } else { Self::from_sentinels(rest) };
+                Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..plain? })
             }
             #[cfg(not(feature = "tls"))]
-            Some(("rediss", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
+            Some(("rediss" | "rediss+sentinel", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
                                         at its port without TLS"
                 .into()),
             Some((scheme, _)) if scheme != "unix" => {
-                Err(format!("{scheme}:// is not known here: write host:port, redis://host:port or unix:PATH"))
+                Err(format!("{scheme}:// is not known here: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"))
             }
             _ if text.contains('@') && !text.starts_with("unix:") => {
                 Err("user and password belong in a URL, redis://user:password@host:port, or better in --user and --password-file"
                     .into())
             }
             _ => match text.parse() {
-                Ok(target) => Ok(Self { target, login: Credentials::default(), security: Security::Plain }),
+                Ok(target) => Ok(Self::at(Place::Server(target), Credentials::default())),
                 Err(error) => Err(error.to_string()),
             },
         }
@@ -87,7 +120,7 @@ impl Address {
     fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
         let wanted = self.security != Security::Plain;
         if let Some(tls) = options.chosen(wanted)? {
-            if matches!(self.target, Target::Unix(_)) {
+            if matches!(self.place, Place::Server(Target::Unix(_))) {
                 return Err("there is no TLS over a Unix socket: remove --tls".into());
             }
             if options.is_insecure() {
@@ -98,6 +131,51 @@ impl Address {
             self.security = Security::Tls(tls);
         }
         Ok(self)
+    }
+
+    fn at(place: Place, login: Credentials) -> Self {
+        Self { place, login, security: Security::Plain, sentinels: Watchers::default() }
+    }
+
+    fn with_sentinels(mut self, server: &Server) -> Result<Self, String> {
+        let Server { sentinel_user, sentinel_password_file, prefer_replica, .. } = server;
+        if let Place::Server(_) = self.place {
+            let given = [
+                ("--sentinel-user", sentinel_user.is_some()),
+                ("--sentinel-password-file", sentinel_password_file.is_some()),
+                ("--prefer-replica", *prefer_replica),
+            ];
+            return match given.iter().find(|(_, given)| *given) {
+                Some((option, _)) => Err(format!("{option} is for targets that begin with redis+sentinel://")),
+                None => Ok(self),
+            };
+        }
+        let file = sentinel_password_file.as_ref().map(|file| Password::File(file.clone()));
+        let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Given));
+        if let (Some(user), None) = (sentinel_user, &password) {
+            return Err(format!(
+                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the environment as \
+                 REDTAIL_SENTINEL_PASSWORD"
+            ));
+        }
+        let login = Credentials { user: sentinel_user.clone(), password };
+        self.sentinels = Watchers { login, prefer_replica: *prefer_replica };
+        Ok(self)
+    }
+
+    /// What stands behind `redis+sentinel://`. The credentials are those of the servers.
+    fn from_sentinels(text: &str) -> Result<Self, String> {
+        let (login, place) = match text.rsplit_once('@') {
+            Some((login, place)) => (login, place),
+            None => ("", text),
+        };
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (user, Some(Password::Given(percent_decoded(password)?))),
+            None => (login, None),
+        };
+        let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
+        let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
+        Ok(Self::at(Place::watched(place)?, Credentials { user, password }))
     }
 
     fn from_url(text: &str) -> Result<Self, String> {
@@ -117,7 +195,7 @@ impl Address {
         let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
         let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
-        Ok(Self { target, login: Credentials { user, password }, security: Security::Plain })
+        Ok(Self::at(Place::Server(target), Credentials { user, password }))
     }
 
     /// Adds what `--user`, `--password-file` and the environment say.
@@ -147,6 +225,23 @@ impl Address {
         }
         Ok(self)
     }
+}
+
+fn watched(
+    sentinels: &[Target],
+    name: String,
+    login: Credentials,
+    to_sentinels: Credentials,
+    security: Security,
+) -> Result<Sentinel, String> {
+    let sentinels = sentinels.iter().map(Target::to_string);
+    let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
+    let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
+    Ok(match security {
+        Security::Plain => sentinel,
+        #[cfg(feature = "tls")]
+        Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
+    })
 }
 
 /// Who we are to the server.
@@ -185,7 +280,7 @@ fn from_environment(name: &str) -> Option<Vec<u8>> {
     Some(value.into_encoded_bytes())
 }
 
-fn password_in(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
         let words = format!(
             "can't read {}: {error}; --password-file takes a file that holds the password alone",
@@ -224,39 +319,55 @@ fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Target {
-        Target::Tcp { host: host.into(), port }
+    fn tcp(host: &str, port: u16) -> Place {
+        Place::Server(Target::Tcp { host: host.into(), port })
+    }
+
+    #[test]
+    fn a_name_among_sentinels() {
+        let address = Address::read("redis+sentinel://cdc:p%40@a:1,b/mymaster").unwrap();
+        assert_eq!(address.place.to_string(), "redis+sentinel://a:1,b:26379/mymaster");
+        let login = address.login.read().unwrap();
+        assert_eq!((login.user.as_deref(), login.password.as_deref()), (Some("cdc"), Some(b"p@".as_slice())));
     }
 
     #[test]
     fn a_url_may_hold_credentials() {
         let address = Address::read("redis://c%40c:p%25w%2F%00@db.internal:7000").unwrap();
-        assert_eq!(address.target, tcp("db.internal", 7000));
+        assert_eq!(address.place, tcp("db.internal", 7000));
         let login = address.login.read().unwrap();
         assert_eq!(login.user.as_deref(), Some("c@c"));
         assert_eq!(login.password.as_deref(), Some(b"p%w/\0".as_slice()));
         let address = Address::read("redis://:secret@[::1]").unwrap();
         let login = address.login.read().unwrap();
-        assert_eq!((address.target, login.user), (tcp("::1", 6379), None));
+        assert_eq!((address.place, login.user), (tcp("::1", 6379), None));
         assert_eq!(login.password.as_deref(), Some(b"secret".as_slice()));
     }
 
     #[test]
     fn plain_targets() {
-        assert_eq!(Address::read("localhost:6379").unwrap().target, tcp("localhost", 6379));
-        assert_eq!(Address::read("unix:/run/a@b.sock").unwrap().target, Target::Unix("/run/a@b.sock".into()));
-        assert_eq!(Address::read("redis://localhost/").unwrap().target, tcp("localhost", 6379));
+        assert_eq!(Address::read("localhost:6379").unwrap().place, tcp("localhost", 6379));
+        assert_eq!(
+            Address::read("unix:/run/a@b.sock").unwrap().place,
+            Place::Server(Target::Unix("/run/a@b.sock".into()))
+        );
+        assert_eq!(Address::read("redis://localhost/").unwrap().place, tcp("localhost", 6379));
     }
 
     #[test]
     fn errors_say_what_to_do_and_keep_passwords() {
         for (text, word) in [
+            #[cfg(not(feature = "tls"))]
             ("rediss://u:hunter2@h", "TLS"),
+            #[cfg(feature = "tls")]
+            ("rediss://u:hunter2@h/3", "all databases"),
             ("redis://u:hunter2@h:6379/3", "all databases"),
             ("redis://u:hunter2@h:6379?x=1", "no options"),
             ("redis://u:hunter2%@h:6379", "%25"),
             ("redis://u:hunter2@", "redis://host:port"),
             ("redis://u:hunter2@h:99999", "redis://host:port"),
+            ("redis+sentinel://u:hunter2@h:1", "there is no name"),
+            ("redis+sentinel://u:hunter2@h:x/m", "is not a port"),
             ("u:hunter2@h:6379", "--password-file"),
             ("http://u:hunter2@h", "host:port"),
             ("localhost", "localhost:6379"),

@@ -9,8 +9,8 @@ use crate::limits::FILTERED_SNAPSHOT;
 use crate::replication::info::{self, Info};
 use crate::replication::reply::{Asked, judge};
 use crate::replication::{
-    Attached, ForkReason, Forking, Gap, Lineage, Method, OnGap, Position, ReplicationId, SessionError, SnapshotBegin,
-    SnapshotEnd, SnapshotForm, Stage, Start, Why,
+    Attached, ForkReason, Forking, Gap, Lineage, Method, OnGap, Opening, Position, ReplicationId, SessionError,
+    SnapshotBegin, SnapshotEnd, SnapshotForm, Stage, Start, Why,
 };
 use crate::{Byte, ProtocolError, ProtocolErrorKind};
 
@@ -38,6 +38,8 @@ pub(super) enum Request {
     Resume(Position),
     /// Nothing: what comes was recorded, with this offset before its stream if the recording does not tell it.
     Recorded { offset: Option<u64> },
+    /// Nothing: what comes was recorded on a link that was opened like this.
+    Opened(Opening),
 }
 
 /// What a snapshot is for.
@@ -124,8 +126,7 @@ impl Session {
 
     /// Reports the loss of everything between two places, and makes ready for what was chosen.
     fn gap(&mut self, from: Position, to: Position) -> OnGap {
-        let missed = if from.replid == to.replid { to.offset.checked_sub(from.offset) } else { None };
-        let gap = Gap { from, to, missed };
+        let gap = Gap::between(from, to);
         self.queue.push(Queued::Gap(gap));
         match self.options.on_gap {
             OnGap::Stop => {
@@ -137,6 +138,8 @@ impl Session {
             }
             OnGap::Continue => self.position = Some(to),
         }
+        // It counted offsets before the gap.
+        self.committed = 0;
         self.options.on_gap
     }
 
@@ -165,12 +168,13 @@ impl Session {
                 let next: Excerpt<20> = Excerpt::of(from.offset.saturating_add(1));
                 self.outbox.command(&[b"PSYNC", from.replid.as_str().as_bytes(), next.as_bytes()])
             }
-            Request::Recorded { .. } => Ok(()),
+            Request::Recorded { .. } | Request::Opened(_) => Ok(()),
         };
         // The handshake has left the outbox empty, and it is larger than any of these; but for who answers what was never sent.
         if sent.is_err() {
             return self.unexpected(request, b"the server answered before it was asked");
         }
+        self.open(request);
         self.phase = Phase::Attaching(request);
         Turn::Again
     }
@@ -179,7 +183,7 @@ impl Session {
 
     pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Turn {
         let unread = self.skip_newlines(unread);
-        if unread.first() == Some(&b'$') && matches!(request, Request::Sync | Request::Recorded { .. }) {
+        if unread.first() == Some(&b'$') && request.may_be_sync() {
             self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
             return self.begin_sync(match request {
                 Request::Recorded { offset } => offset.unwrap_or(0),
@@ -229,6 +233,7 @@ impl Session {
                 let known = replid.zip(offset).map(|(id, _)| Lineage { replid: id, history: id });
                 return self.attach(known, offset.unwrap_or(0), None, Method::Continued, now_ms);
             }
+            Request::Opened(opening) => return self.go_on_recorded(opening, replid, line, now_ms),
             Request::Filtered | Request::Snapshot | Request::Sync | Request::Probe => {
                 return self.unexpected(request, line);
             }
@@ -246,6 +251,7 @@ impl Session {
             Request::Snapshot | Request::Recorded { .. } => self.begin_snapshot(lineage, offset),
             Request::Filtered => self.learn(lineage, offset, None),
             Request::Probe => self.abandon(to),
+            Request::Opened(opening) => self.start_over_recorded(opening, to),
             Request::Info(_) | Request::Probed(_) | Request::Resume(_) => self.lost_history(request, to),
         }
     }
@@ -287,32 +293,33 @@ impl Session {
     }
 
     fn begin_sync(&mut self, offset: u64) -> Turn {
-        self.start_history(None, offset);
+        self.stream = Stream::new(&self.options, None, offset, None);
         self.announce(Method::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
-    fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
-        self.start_history(Some(lineage), offset);
+    pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
+        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.announce(Method::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
-    fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
-        self.start_history(Some(lineage), offset);
+    pub(super) fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
+        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Turn::Again
     }
 
-    /// What was committed counts offsets of the history before.
-    fn start_history(&mut self, lineage: Option<Lineage>, offset: u64) {
-        self.stream = Stream::new(&self.options, lineage, offset, None);
-        self.committed = 0;
-    }
-
-    fn attach(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>, method: Method, now_ms: u64) -> Turn {
+    pub(super) fn attach(
+        &mut self,
+        lineage: Option<Lineage>,
+        offset: u64,
+        db: Option<u32>,
+        method: Method,
+        now_ms: u64,
+    ) -> Turn {
         // What was committed past this place is void; what comes at its offsets now may be something else.
         self.committed = self.committed.min(offset);
         self.awaits_first_byte = false;
@@ -333,7 +340,8 @@ impl Session {
         self.ever_attached = true;
         let stream = &self.stream;
         let told = self.snapshot.told();
-        let server = self.handshake.server();
+        let opening = self.opening;
+        let server = self.handshake.server().or(opening.and_then(|opening| opening.server));
         let attached = Attached {
             method,
             replid: stream.lineage.map(|lineage| lineage.replid),
@@ -345,7 +353,7 @@ impl Session {
                 Method::Filtered => info::server(told.redis_version, told.valkey_version),
                 _ => None,
             }),
-            role: self.handshake.info().and_then(|info| info.role),
+            role: self.handshake.info().map_or(opening.and_then(|opening| opening.role), |info| info.role),
         };
         self.queue.push(Queued::Attached(attached));
     }
@@ -469,18 +477,26 @@ impl Session {
     }
 
     fn error_line(&mut self, asked: Asked, words: &[u8]) -> Turn {
+        if self.recorded && self.opening.is_some() {
+            return self.refused_recorded(Why::Refused(Excerpt::new(words)));
+        }
         self.refused(judge(asked, words), Excerpt::new(words))
     }
 
-    fn unexpected(&mut self, request: Request, answer: &[u8]) -> Turn {
+    pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Turn {
         self.fail(SessionError::Unexpected { asked: request.asked().name(), answer: Excerpt::new(answer) })
     }
 }
 
 impl Request {
+    /// Whether a snapshot may come without a line before it.
+    const fn may_be_sync(&self) -> bool {
+        matches!(self, Self::Sync | Self::Recorded { .. } | Self::Opened(Opening { method: Method::Sync, .. }))
+    }
+
     const fn asked(self) -> Asked {
         match self {
-            Self::Sync => Asked::Sync,
+            Self::Sync | Self::Opened(Opening { method: Method::Sync, .. }) => Asked::Sync,
             _ => Asked::Psync,
         }
     }

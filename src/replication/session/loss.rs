@@ -31,7 +31,7 @@ impl Session {
     }
 
     fn lose_for(&mut self, why: Why, long: bool) -> Turn {
-        if matches!(self.phase, Phase::Failed(_) | Phase::Ended) {
+        if self.is_over() {
             return Turn::Again;
         }
         self.position = self.position();
@@ -44,7 +44,7 @@ impl Session {
             self.phase = Phase::Ended;
             return Turn::Again;
         }
-        if !self.may_retry() {
+        if self.recorded || !self.may_retry() {
             return self.fail(failed);
         }
         let off = self.options.single_link
@@ -68,11 +68,10 @@ impl Session {
 
     /// What another link could not mend, or only at a price nobody agreed to.
     fn unrecoverable(&self, why: Why) -> Option<SessionError> {
+        let may_retry = self.options.retry_snapshot && !self.recorded;
         match self.phase {
-            Phase::Header(Purpose::Deliver) if !self.options.retry_snapshot => {
-                Some(SessionError::SnapshotBroken { received: 0, why })
-            }
-            Phase::Snapshot(Purpose::Deliver) if !self.options.retry_snapshot => {
+            Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, why }),
+            Phase::Snapshot(Purpose::Deliver) if !may_retry => {
                 Some(SessionError::SnapshotBroken { received: self.snapshot.received(), why })
             }
             Phase::Stream if self.stream.lineage.is_none() && !self.recorded => Some(SessionError::NotResumable(why)),

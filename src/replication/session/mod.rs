@@ -5,6 +5,7 @@ mod handshake;
 mod loss;
 mod outbox;
 mod queue;
+mod recorded;
 mod snapshot;
 mod stream;
 
@@ -18,7 +19,7 @@ use self::snapshot::{Framing, Snapshot};
 use self::stream::{Found, Looked, Stream};
 use crate::excerpt::Excerpt;
 use crate::replication::{
-    Ack, Credentials, Event, Idle, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
+    Ack, Credentials, Event, Idle, Opening, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
 };
 
 /// One follower's conversation with its primary, over one link after another.
@@ -72,6 +73,8 @@ pub struct Session {
     unknown: u32,
     random: u64,
     recorded: bool,
+    /// How the present link was opened, once it is.
+    opening: Option<Opening>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
@@ -197,6 +200,7 @@ impl Session {
             unknown: 0,
             random: options.seed,
             recorded: false,
+            opening: None,
             awaits_first_byte: false,
             committed: 0,
             received_ms: None,
@@ -207,7 +211,8 @@ impl Session {
         }
     }
 
-    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent.
+    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent, and there is no
+    /// other link: what would end this one ends the session.
     ///
     /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
     /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
@@ -234,6 +239,7 @@ impl Session {
             return;
         }
         self.outbox.clear();
+        self.opening = None;
         self.link_bytes = 0;
         self.left = 0;
         self.last_received_ms = now_ms;
@@ -401,10 +407,10 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than the stream is in
-    /// now, given after a gap or a snapshot, counts for nothing.
+    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than that of
+    /// [`position`](Self::position), because a gap was told since, counts for nothing.
     pub fn commit(&mut self, position: Position) {
-        if self.stream.lineage.is_some_and(|lineage| lineage.history == position.history) {
+        if self.position().is_some_and(|last| last.history == position.history) {
             self.committed = position.offset;
         }
     }
@@ -509,11 +515,12 @@ impl Session {
         }
         let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
         self.next_ack_ms = now_ms.saturating_add(interval);
-        if !self.outbox.is_empty() {
+        // A newline that is still to leave is no acknowledgement.
+        if !matches!(self.outbox.bytes(), b"" | b"\n") {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
-        // The outbox is empty and larger than any acknowledgement.
+        // The outbox is as good as empty, and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
     }
 
@@ -526,7 +533,11 @@ impl Session {
     }
 
     pub(crate) const fn is_linked(&self) -> bool {
-        !matches!(self.phase, Phase::Offline | Phase::Down { .. } | Phase::Failed(_) | Phase::Ended)
+        !self.is_over() && !matches!(self.phase, Phase::Offline | Phase::Down { .. })
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Failed(_) | Phase::Ended)
     }
 
     fn consume(&mut self, count: usize) {

@@ -1,5 +1,6 @@
 //! The stream of commands: every byte counted once, the database and the transaction it stands in.
 
+use crate::limits::LAST_OFFSET;
 use crate::replication::{Event, Idle, Lineage, Options, Position, StreamCommand, StreamPart};
 use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
 use crate::{MIN_PARTS_THRESHOLD, ProtocolError, ProtocolErrorKind};
@@ -81,8 +82,7 @@ impl Stream {
         offset: u64,
         db: Option<u32>,
     ) -> Self {
-        // No server counts further, so that a caller's number beyond it can't make the sums below overflow.
-        let offset = offset.min(i64::MAX.unsigned_abs());
+        let offset = offset.min(LAST_OFFSET);
         let mut limits = options.limits;
         if options.parts.is_some() {
             // Commands that steer the stream are understood only where they come whole.

@@ -305,6 +305,7 @@ impl Judge {
     /// A gap was told: what it means for what comes.
     fn gap(&mut self, gap: &Gap, tally: &mut Tally) {
         tally.sight(Sight::Gaps);
+        self.committed = 0;
         match self.options.on_gap {
             OnGap::Stop => tally.fault(Fault::GapStopped),
             OnGap::Continue => {
@@ -333,13 +334,9 @@ impl Judge {
         }
     }
 
-    /// What was committed counts within a history, and not past the place where it goes on.
+    /// What was committed counts not past the place where the history goes on.
     pub(super) fn cross(&mut self) {
-        if self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered) {
-            if !std::mem::replace(&mut self.link.has_crossed, true) {
-                self.committed = 0;
-            }
-        } else if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.delivered)
+        if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.delivered)
             && !std::mem::replace(&mut self.link.has_crossed, true)
         {
             self.committed = self.committed.min(cursor.told_to);
@@ -425,7 +422,7 @@ impl Judge {
 
     /// A caller commits what it has kept, and never less than before within a history.
     pub(crate) fn may_commit(&self, place: &Position) -> bool {
-        let history = self.link.stream.as_ref().and_then(Cursor::history);
+        let history = self.resume.map(|newest| newest.history);
         history != Some(place.history) || place.offset >= self.committed
     }
 

@@ -265,9 +265,7 @@ impl Judge {
         }
         let streams = streams && drained;
         if streams && !own.in_stream {
-            // A newline that still stands in the way is as good, until the next is due.
-            ensure!(own.blocked || !was_empty, "the stream begins without an acknowledgement");
-            (own.in_stream, own.last_beat) = (true, now);
+            return Err("the stream begins without an acknowledgement".into());
         }
         let late = now - own.last_beat;
         ensure!(!(began || streams) || late <= limit || waits || own.blocked, "{late} ms without a sign of life");
@@ -280,8 +278,7 @@ impl Judge {
 
     /// The caller has kept everything up to this place.
     pub(crate) fn committed(&mut self, place: &Position) {
-        let of_now = self.link.stream.as_ref().is_some_and(|cursor| cursor.history() == Some(place.history));
-        if of_now {
+        if self.resume.is_some_and(|newest| newest.history == place.history) {
             self.committed = place.offset;
         }
     }

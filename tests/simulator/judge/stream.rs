@@ -60,11 +60,6 @@ impl Cursor {
         (!self.is_sync).then_some(Position { offset, db: self.db, ..self.replid })
     }
 
-    /// The history that its places are of; none after SYNC.
-    pub(super) fn history(&self) -> Option<redtail::ReplicationId> {
-        (!self.is_sync).then_some(self.replid.history)
-    }
-
     /// In the middle of a command that comes in parts.
     pub(crate) const fn in_parts(&self) -> bool {
         self.part.is_some()

@@ -32,8 +32,8 @@ Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 pub(crate) struct Decode {
     /// The file, or - for standard input
     ///
-    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), a connection recorded from the first byte
-    /// after PSYNC or SYNC was sent, or a bare stream of commands.
+    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), a recording (of `redtail record`, or the bytes
+    /// that came after PSYNC or SYNC was sent), or a bare stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 

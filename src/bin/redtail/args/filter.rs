@@ -23,9 +23,10 @@ pub(crate) struct Filter {
 
     /// Print only what touches a key like this: 'user:*', h?llo, [a-c]*
     ///
-    /// The patterns of KEYS and SCAN, with [^x] for any byte but x, and \ before a byte that is meant as it is. FLUSHALL, FLUSHDB and SWAPDB touch all keys and pass. So do commands that no server of today has, such as those of
-    /// modules: nobody knows their keys, which is said once for each. A command is printed whole, with the keys that do not match. A
-    /// transaction is printed with what passes of it, and not at all if nothing does.
+    /// The patterns of KEYS and SCAN, with [^x] for any byte but x, and \ before a byte that is meant as it is. FLUSHALL, FLUSHDB and SWAPDB
+    /// touch all keys and pass. So do commands that no server of today has, such as those of modules: nobody knows their keys, which is
+    /// said once for each. A command is printed whole, with the keys that do not match. A transaction is printed with what passes of it,
+    /// and not at all if nothing does.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
 }

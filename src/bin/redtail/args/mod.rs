@@ -1,8 +1,11 @@
 //! What a person may type.
 
 mod decode;
+mod doctor;
 mod filter;
 mod output;
+mod record;
+mod replay;
 mod server;
 mod snapshot;
 mod tail;
@@ -15,8 +18,11 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
+pub(crate) use doctor::Doctor;
 pub(crate) use filter::Filter;
 pub(crate) use output::{Format, Output};
+pub(crate) use record::Record;
+pub(crate) use replay::{Replay, Speed};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tail::{AckChoice, Tail};
@@ -29,8 +35,12 @@ Examples:
   redtail tail localhost:6379                every write from now on, one a line
   redtail tail localhost:6379 --format json  the same for programs
   redtail snapshot localhost:6379            everything a server holds
+  redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
   redtail decode appendonly.aof              the same from a file
   redtail decode dump.rdb                    the keys of a snapshot
+  redtail record localhost:6379 -o some.rec  what it sends, byte for byte
+  redtail replay some.rec                    a primary that plays it again
+  redtail doctor localhost:6379              can it be followed, and how well?
 
 `redtail help tail` says more about following a server.";
 
@@ -49,8 +59,14 @@ pub(crate) enum Verb {
     Tail(Tail),
     /// Print everything a server holds
     Snapshot(Snapshot),
-    /// Print what is in a file: a snapshot, an append-only file, a recorded connection, a bare stream
+    /// Print what is in a file: a snapshot, an append-only file, a recording, a bare stream
     Decode(Decode),
+    /// Write what a server sends into a file, byte for byte
+    Record(Record),
+    /// Be a primary that plays a recording to any follower
+    Replay(Replay),
+    /// Tell whether a server can be followed, and how well
+    Doctor(Doctor),
 }
 
 impl Arguments {
@@ -59,9 +75,10 @@ impl Arguments {
         let arguments = Self::parse();
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
-            Some(Verb::Snapshot(snapshot)) => snapshot.as_tail().check(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.check(),
             Some(Verb::Decode(decode)) => decode.check(),
-            None => Ok(()),
+            Some(Verb::Record(record)) => record.check(),
+            Some(Verb::Replay(_) | Verb::Doctor(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -76,6 +93,9 @@ impl Verb {
             Self::Tail(_) => wrong_usage("tail", words),
             Self::Snapshot(_) => wrong_usage("snapshot", words),
             Self::Decode(_) => wrong_usage("decode", words),
+            Self::Record(_) => wrong_usage("record", words),
+            Self::Replay(_) => wrong_usage("replay", words),
+            Self::Doctor(_) => wrong_usage("doctor", words),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! `redtail snapshot`.
 
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
 use clap::Args;
 use redtail::{Backoff, Checkpoint, Start};
 
@@ -10,14 +14,25 @@ use super::tail::{AckChoice, GapChoice, Tail};
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
-  redtail snapshot localhost:6379
-  redtail snapshot localhost:6379 --format json | jq -r .key
-  redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+  Every key, one a line:
+    redtail snapshot localhost:6379
+    redtail snapshot localhost:6379 --format json | jq -r .key
+  Into another server:
+    redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+  Into a file that redis-server and valkey-server load:
+    redtail snapshot localhost:6379 -o dump.rdb
+  Onto another machine:
+    redtail snapshot localhost:6379 -o - | ssh backup 'cat > dump.rdb'
 
 The server forks and sends everything, as to a new replica. What is written
 meanwhile is not in it: `redtail tail --from snapshot` prints it after the keys,
 without a gap, and so does `redtail tail --from POSITION` with the position that
 is said at the end.
+
+With -o FILE the bytes go into FILE.unfinished-XXXXXXXX, and only when all are
+there, their structure, frame and checksum are verified, and they are safe on
+the disk, does that become FILE, readable by its owner alone. What fails or is
+interrupted leaves nothing behind (after kill -9 the unfinished file stays).
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -27,13 +42,29 @@ pub(crate) struct Snapshot {
     #[command(flatten)]
     pub(crate) server: Server,
 
-    /// text: one line a key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Write the snapshot itself, a dump.rdb, to this file, or with - to standard output, and print no keys
+    #[arg(short = 'o', long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Let -o replace a file that is there already
+    #[arg(long, requires = "output")]
+    force: bool,
+
+    /// text: one line a key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads [default: text]
+    #[arg(long, value_enum, hide_default_value = true)]
+    format: Option<Format>,
 
     /// End after N keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+
+    /// Print only keys of database N
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    db: Vec<u32>,
+
+    /// Print only keys like this: 'user:*', h?llo, [a-c]*; the patterns of KEYS and SCAN
+    #[arg(long, value_name = "GLOB")]
+    key: Vec<OsString>,
 
     /// Print what stands beside the keys too
     #[arg(long)]
@@ -53,14 +84,17 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Following a server, but not beyond its snapshot.
     pub(crate) fn as_tail(&self) -> Tail {
-        let Self { server, format, count, all, elements, max_arg } = self;
-        let (format, count, all, elements, max_arg) = (*format, *count, *all, *elements, *max_arg);
+        let Self { server, output, force, format, count, db, key, all, elements, max_arg } = self;
+        let (count, all, elements, max_arg) = (*count, *all, *elements, *max_arg);
+        let format = format.unwrap_or(Format::Text);
         Tail {
             server: server.clone(),
             from: Some(Start::Snapshot),
             checkpoint: None,
             checkpoint_commands: Checkpoint::COMMANDS,
             checkpoint_interval: Checkpoint::INTERVAL,
+            snapshot_to: output.clone(),
+            force: *force,
             allow_probe: false,
             on_gap: GapChoice::Stop,
             ack: AckChoice::Observe,
@@ -76,9 +110,48 @@ impl Snapshot {
                 assume_db: None,
                 keys: false,
                 stats: false,
-                filter: Filter::default(),
+                filter: Filter { db: db.clone(), command: Vec::new(), key: key.clone() },
             },
             only_snapshot: true,
         }
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let Some(file) = &self.output else { return self.as_tail().check() };
+        let about_keys = [
+            (
+                self.format.is_some(),
+                "-o writes the snapshot itself, as the server sends it, and --format is for printing its keys; remove one of them",
+            ),
+            (
+                self.count.is_some(),
+                "-o writes the whole snapshot, and --count is for printing its keys; remove one of them",
+            ),
+            (
+                !self.db.is_empty() || !self.key.is_empty(),
+                "-o writes the whole snapshot, and --db and --key are for printing its keys; remove one of them",
+            ),
+            (self.all, "-o writes the whole snapshot, and --all is for printing its keys; remove one of them"),
+            (
+                self.elements,
+                "-o writes the snapshot itself, and --elements is for printing its keys; remove one of them",
+            ),
+            (
+                self.max_arg.is_some(),
+                "-o writes the whole snapshot, and --max-arg is for printing its keys; remove one of them",
+            ),
+        ];
+        if let Some((_, words)) = about_keys.into_iter().find(|(given, _)| *given) {
+            return Err(words);
+        }
+        if file.as_os_str() == "-" && io::stdout().is_terminal() {
+            return Err(
+                "a snapshot is not for a terminal: send standard output to a program or a file, or use -o FILE",
+            );
+        }
+        if file.as_os_str() == "-" && self.force {
+            return Err("--force is about a file, and -o - writes to standard output; remove it");
+        }
+        Ok(())
     }
 }

@@ -32,7 +32,7 @@ every start before Redis 7.0 but from a snapshot or a position.
 Standard output has the writes, standard error has words for you.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
-const STARTS: &str = "\
+pub(super) const STARTS: &str = "\
 Where to start
 
 Possible values:
@@ -76,6 +76,17 @@ pub(crate) struct Tail {
           allow_negative_numbers = true)]
     pub(crate) checkpoint_interval: Duration,
 
+    /// With --from snapshot: put the snapshot itself into this file, which a server loads, and print only what comes after it
+    ///
+    /// The file is there only once it is whole (see `redtail help snapshot`). Its keys are not printed. With --on-gap snapshot a later
+    /// snapshot replaces it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot_to: Option<PathBuf>,
+
+    /// Let --snapshot-to replace a file that is there already
+    #[arg(long, requires = "snapshot_to")]
+    pub(crate) force: bool,
+
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
     #[arg(long)]
     pub(crate) allow_probe: bool,
@@ -112,7 +123,7 @@ pub(crate) enum GapChoice {
     Stop,
     /// Go on with the writes from now on
     Continue,
-    /// Print a snapshot, then go on with the writes after it
+    /// Take a snapshot, then go on with the writes after it
     Snapshot,
 }
 
@@ -144,6 +155,24 @@ impl Tail {
         if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
             return Err("--checkpoint needs positions, and --from sync has none; use another start");
         }
+        if let Some(file) = &self.snapshot_to
+            && !self.only_snapshot
+        {
+            if !matches!(self.from, Some(Start::Snapshot | Start::Sync)) {
+                return Err("--snapshot-to needs a snapshot: add --from snapshot");
+            }
+            if file.as_os_str() == "-" {
+                return Err(
+                    "standard output has the writes already, so the snapshot needs a file: --snapshot-to FILE (or take it alone: \
+                     redtail snapshot TARGET -o -)",
+                );
+            }
+            if self.output.elements {
+                return Err(
+                    "--elements is about the keys of the snapshot, which --snapshot-to puts into a file; remove one of them",
+                );
+            }
+        }
         self.output.check()
     }
 
@@ -153,7 +182,7 @@ impl Tail {
     }
 }
 
-fn start(text: &str) -> Result<Start, String> {
+pub(super) fn start(text: &str) -> Result<Start, String> {
     match text {
         "now" => Ok(Start::Now),
         "now-without-fork" => Ok(Start::NowWithoutFork),
@@ -167,7 +196,7 @@ fn start(text: &str) -> Result<Start, String> {
     }
 }
 
-fn backoff(text: &str) -> Result<Backoff, &'static str> {
+pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
     match text {
         "forever" => Ok(Backoff::default()),
         "never" => Ok(Backoff::OFF),
@@ -178,7 +207,7 @@ fn backoff(text: &str) -> Result<Backoff, &'static str> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
 }

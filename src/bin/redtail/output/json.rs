@@ -24,8 +24,8 @@ pub(super) struct Json {
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
     items: Items,
-    /// Keys of the snapshot that have been printed.
-    count: u64,
+    /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
+    count: Option<u64>,
     /// With `--keys`.
     keys: Option<Keys>,
 }
@@ -52,13 +52,17 @@ impl Json {
             false => Items::Lines(JsonKeys::new(all, max_arg)),
         };
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(Keys::default));
-        Self { all, max_arg, target, line: Vec::new(), gather, open: None, items, count: 0, keys }
+        Self { all, max_arg, target, line: Vec::new(), gather, open: None, items, count: Some(0), keys }
+    }
+
+    pub(super) fn without_keys(&mut self) {
+        self.count = None;
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
         match item {
-            Item::Start(_) => self.count = 0,
-            Item::KeyEnd => self.count += 1,
+            Item::Start(_) => self.count = Some(0),
+            Item::KeyEnd => self.count = self.count.map(|count| count + 1),
             _ => {}
         }
         match &mut self.items {

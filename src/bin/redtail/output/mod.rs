@@ -59,6 +59,13 @@ impl<W: Write> Output<W> {
         Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats }
     }
 
+    /// The snapshot goes elsewhere as it is.
+    pub(crate) fn without_keys(&mut self) {
+        if let Format::Json(json) = &mut self.format {
+            json.without_keys();
+        }
+    }
+
     /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         match event {

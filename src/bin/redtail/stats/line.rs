@@ -78,6 +78,11 @@ impl Display for Line<'_> {
         }
         let bytes = rate(sample.bytes - before.bytes, *elapsed);
         if sample.in_snapshot {
+            if sample.keys == 0 {
+                // It goes elsewhere as it is.
+                let all = DecimalBytes(sample.bytes);
+                return write!(f, "{}/s; {all} of the snapshot", DecimalBytes(bytes));
+            }
             let keys = rate(sample.keys - before.keys, *elapsed);
             let (all, keys) = (HumanCount(sample.keys), HumanCount(keys));
             return write!(f, "{keys} keys/s, {}/s; {all} keys of the snapshot", DecimalBytes(bytes));

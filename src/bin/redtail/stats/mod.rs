@@ -9,29 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId};
 
 use crate::args;
 use crate::notes;
+use crate::status::{self, Status};
 use crate::target::Address;
 use line::{Line, Sample, Summary};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The line in the terminal, while there is one: whoever else writes there has it stand aside.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
-
-/// Runs what writes to the terminal beside the line.
-pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
-    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match shown {
-        Some(line) => line.suspend(work),
-        None => work(),
-    }
-}
 
 /// What has come until now. Written by one thread and read by others; nothing hangs on their order.
 #[derive(Debug, Default)]
@@ -71,6 +60,8 @@ pub(crate) struct Stats {
     counters: Arc<Counters>,
     begun: Instant,
     is_filtered: bool,
+    /// Where standard error is a terminal.
+    status: Status,
 }
 
 impl Stats {
@@ -79,28 +70,17 @@ impl Stats {
         if !options.stats {
             return None;
         }
-        let is_filtered = options.filter.is_any();
-        let stats = Self { counters: Arc::default(), begun: Instant::now(), is_filtered };
-        if Self::is_shown() {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                bar.set_style(style);
-            }
-            *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-            let counters = stats.counters.clone();
+        let (status, counters) = (Status::new(), Arc::<Counters>::default());
+        if status.patience().is_some() {
+            let (bar, counters) = (status.bar(), counters.clone());
             thread::spawn(move || show(&bar, &counters));
         }
-        Some(stats)
-    }
-
-    /// Standard error is a terminal that can write over a line.
-    fn is_shown() -> bool {
-        io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }
 
     /// Asks the server each second, over a connection of its own, where it stands.
     pub(crate) fn watch_lag(&self, address: Address) {
-        if Self::is_shown() {
+        if self.status.patience().is_some() {
             self.counters.is_asked.store(true, Ordering::Relaxed);
             let counters = self.counters.clone();
             thread::spawn(move || lag::watch(&address, &counters));
@@ -174,12 +154,10 @@ impl Stats {
 
     /// Takes the line away, and says what it came to.
     pub(crate) fn finish(self) {
-        self.counters.is_over.store(true, Ordering::Relaxed);
-        if let Some(bar) = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            bar.finish_and_clear();
-        }
-        let sample = Sample::of(&self.counters);
-        notes::say(Summary { sample, elapsed: self.begun.elapsed(), is_filtered: self.is_filtered });
+        let Self { counters, begun, is_filtered, status } = self;
+        counters.is_over.store(true, Ordering::Relaxed);
+        drop(status);
+        notes::say(Summary { sample: Sample::of(&counters), elapsed: begun.elapsed(), is_filtered });
     }
 }
 
@@ -204,7 +182,7 @@ pub(crate) struct Beside<W> {
 
 impl<W> Beside<W> {
     pub(crate) fn new(to: W, options: &args::Output) -> Self {
-        Self { to, is_shared: options.stats && Stats::is_shown() && io::stdout().is_terminal() }
+        Self { to, is_shared: options.stats && io::stdout().is_terminal() }
     }
 }
 
@@ -212,7 +190,7 @@ impl<W: Write> Write for Beside<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.is_shared {
             // What the terminal's own buffer keeps back would come under the line.
-            true => aside(|| self.to.write(bytes).and_then(|count| self.to.flush().and(Ok(count)))),
+            true => status::aside(|| self.to.write(bytes).and_then(|count| self.to.flush().and(Ok(count)))),
             false => self.to.write(bytes),
         }
     }

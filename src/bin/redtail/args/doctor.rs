@@ -1,0 +1,53 @@
+//! `redtail doctor`.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::server::Server;
+use super::tail::seconds;
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  redtail doctor localhost:6379
+  redtail doctor redis://cdc@localhost --password-file pw
+  redtail doctor localhost:6379 --sample 60     # under load: a truer write rate
+  redtail doctor localhost:6379 --json | jq -r '.findings[].mend[]'
+
+Ask as the user that will follow: half of the answers hang on what it may do.
+Whoever has +info +config|get +command|info +acl|whoami +acl|dryrun as well can
+have everything checked (before Redis 7.0 it is +acl|getuser).
+
+Nothing on the server is changed, and PSYNC is never tried. Each command that
+the user may not use leaves an entry in the server's ACL LOG.
+
+With --json: one object with `target`, `verdict` (good, warnings, impossible),
+`exit_code`, `findings` (`severity`: good, warn, bad or unknown; `about`, `what`,
+`why`, `mend`: an array of commands), `starts` (`start`, `possible`: true, false
+or null; `how`, `mend`) and `facts`, null where nothing was learned.
+
+Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings,
+or not all could be checked.";
+
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// Print one JSON object instead of a page
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long to watch the stream grow, for the write rate
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) sample: Duration,
+}
+
+impl Doctor {
+    /// Ends the process with exit code 2.
+    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
+        super::wrong_usage("doctor", words)
+    }
+}

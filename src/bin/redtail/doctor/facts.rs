@@ -1,0 +1,211 @@
+//! What was learned of a server.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Everything that the findings are drawn from. What could not be learned is absent.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Who we are to the server.
+    pub(super) user: String,
+    /// The words with which it refuses for now: it loads, or is busy.
+    pub(super) refuses: Option<String>,
+    pub(super) info: Option<Info>,
+    /// Bytes that its stream grew by, and in which time.
+    pub(super) growth: Option<(u64, Duration)>,
+    pub(super) may: Permissions,
+    /// Whether PSYNC, SYNC and REPLCONF are known by these names.
+    pub(super) has: Commands,
+    /// Whether it makes snapshots without data.
+    pub(super) filters: Option<bool>,
+    pub(super) settings: Settings,
+    /// What a Sentinel watches: name and address.
+    pub(super) watched: Vec<(String, String)>,
+    pub(super) cluster: Option<Cluster>,
+    /// The kernel's answer to large allocations, where the server runs on this machine.
+    pub(super) overcommit: Option<u8>,
+}
+
+/// What was found out about something that is or is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Known {
+    Yes,
+    No,
+    #[default]
+    Unknown,
+}
+
+impl Known {
+    /// Yes only if all are; no if any is not.
+    pub(super) fn all(of: &[Known]) -> Known {
+        if of.contains(&Self::No) {
+            Self::No
+        } else if of.contains(&Self::Unknown) {
+            Self::Unknown
+        } else {
+            Self::Yes
+        }
+    }
+}
+
+impl From<Option<bool>> for Known {
+    fn from(known: Option<bool>) -> Self {
+        match known {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// What our user may do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Permissions {
+    pub(super) ping: Known,
+    pub(super) info: Known,
+    pub(super) replconf: Known,
+    pub(super) psync: Known,
+    pub(super) sync: Known,
+}
+
+/// Which commands there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Commands {
+    pub(super) replconf: Known,
+    pub(super) psync: Known,
+    pub(super) sync: Known,
+}
+
+/// The reply to INFO.
+#[derive(Debug, Default)]
+pub(super) struct Info(HashMap<String, String>);
+
+impl Info {
+    pub(super) fn read(text: &str) -> Self {
+        let fields = text.lines().filter_map(|line| line.trim_end().split_once(':'));
+        Self(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
+    pub(super) fn is(&self, name: &str, value: &str) -> bool {
+        self.get(name) == Some(value)
+    }
+
+    pub(super) fn is_replica(&self) -> bool {
+        self.is("role", "slave")
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        self.is("repl_backlog_active", "1")
+    }
+
+    /// Its replicas, as `slaveN` lines describe them.
+    pub(super) fn replicas(&self) -> Vec<Replica> {
+        let count = self.number("connected_slaves").unwrap_or(0).min(1000);
+        (0..count).filter_map(|index| self.get(&format!("slave{index}")).map(Replica::read)).collect()
+    }
+}
+
+/// Somebody who replicates from the server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Replica {
+    pub(super) address: String,
+    pub(super) state: String,
+    pub(super) lag: Option<u64>,
+}
+
+impl Replica {
+    fn read(text: &str) -> Self {
+        let field = |name: &str| text.split(',').find_map(|part| part.split_once('=').filter(|(it, _)| *it == name));
+        let value = |name| field(name).map_or("", |(_, value)| value);
+        let address = match value("port") {
+            "" | "0" => value("ip").to_owned(),
+            port => format!("{}:{port}", value("ip")),
+        };
+        Self { address, state: value("state").to_owned(), lag: value("lag").parse().ok() }
+    }
+}
+
+/// What CONFIG GET told.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) values: HashMap<&'static str, String>,
+    /// The user may not ask, or there is no such command.
+    pub(super) denied: bool,
+}
+
+impl Settings {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// The limits of `client-output-buffer-limit` for replicas.
+    pub(super) fn output_limit(&self) -> Option<OutputLimit> {
+        let words: Vec<&str> = self.get("client-output-buffer-limit")?.split_whitespace().collect();
+        let limits = words.chunks_exact(4).find(|class| matches!(class[0], "slave" | "replica"))?;
+        let number = |index: usize| limits[index].parse().ok();
+        Some(OutputLimit { hard: number(1)?, soft: number(2)?, soft_seconds: number(3)? })
+    }
+}
+
+/// Bytes that may wait for one replica; 0: any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutputLimit {
+    pub(super) hard: u64,
+    pub(super) soft: u64,
+    pub(super) soft_seconds: u64,
+}
+
+/// The place of a server in its cluster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Cluster {
+    /// Slots that it, or the primary it follows, serves.
+    pub(super) slots: u64,
+    /// The primaries of the other shards.
+    pub(super) others: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_are_read_as_any_version_writes_them() {
+        let info = Info::read(
+            "# Replication\r\nrole:master\r\nconnected_slaves:3\r\n\
+             slave0:ip=10.0.0.5,port=6379,state=online,offset=14,lag=0\r\n\
+             slave1:ip=redtail.invalid,port=0,state=wait_bgsave,offset=0,lag=7,io-thread=1\r\n\
+             slave2:ip=::1,port=7000,state=online,offset=9,lag=1,type=replica\r\n",
+        );
+        let replicas = info.replicas();
+        assert_eq!(replicas[0], Replica { address: "10.0.0.5:6379".into(), state: "online".into(), lag: Some(0) });
+        assert_eq!(replicas[1].address, "redtail.invalid");
+        assert_eq!((replicas[2].address.as_str(), replicas[2].lag), ("::1:7000", Some(1)));
+        assert!(!info.is_replica() && !info.has_backlog());
+    }
+
+    #[test]
+    fn limits_of_output_buffers() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.output_limit(), None);
+        for class in ["slave", "replica"] {
+            let words = format!("normal 0 0 0 {class} 268435456 67108864 60 pubsub 33554432 8388608 60");
+            settings.values.insert("client-output-buffer-limit", words);
+            let expected = OutputLimit { hard: 268_435_456, soft: 67_108_864, soft_seconds: 60 };
+            assert_eq!(settings.output_limit(), Some(expected));
+        }
+        settings.values.insert("client-output-buffer-limit", "normal 0 0".into());
+        assert_eq!(settings.output_limit(), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Who else replicates, and what the server would make of us.
+
+use super::super::facts::Replica;
+use super::{Finding, Look, time};
+
+pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(info) = look.info {
+        findings.push(others(&info.replicas()));
+    }
+    findings.push(ours(look));
+    findings
+}
+
+fn others(replicas: &[Replica]) -> Finding {
+    const ABOUT: &str = "replicas";
+    const SHOWN: usize = 3;
+    let each = replicas.iter().take(SHOWN).map(|replica| {
+        let lag = replica.lag.map(|lag| format!(", heard {lag} s ago")).unwrap_or_default();
+        format!("{} ({}{lag})", replica.address, replica.state)
+    });
+    let each = each.collect::<Vec<_>>().join(", ");
+    match replicas.len() {
+        0 => Finding::good(ABOUT, "nobody else replicates"),
+        count @ ..=SHOWN => Finding::good(ABOUT, format!("{count}: {each}")),
+        count => Finding::good(ABOUT, format!("{count}: {each}, ...")),
+    }
+}
+
+/// The policy is `observe` unless --ack says otherwise.
+fn ours(look: Look<'_>) -> Finding {
+    const ABOUT: &str = "our presence";
+    let settings = &look.facts.settings;
+    // INFO has this line where both settings are more than 0.
+    if look.number("min_slaves_good_slaves").is_some() && !look.is_replica() {
+        return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica that has the data")
+        .why("it counts whoever answers, and redtail stores nothing: with it attached, writes go on with one replica less than meant")
+        .mend(format!("redtail tail {}   # a replica has the same stream, and is not asked", look.replica()));
+    }
+    let shutdown = match (look.is_replica(), settings.number("shutdown-timeout")) {
+        (false, Some(seconds @ 1..)) => format!("; SHUTDOWN waits up to {} for us", time(seconds as f64)),
+        _ => String::new(),
+    };
+    Finding::good(ABOUT, format!("WAIT and FAILOVER do not count on us{shutdown}")).why(
+        "with --ack applied they do: WAIT then means \"saved in the checkpoint\", and a plain FAILOVER may choose redtail, which leaves \
+         the server read-only until FAILOVER ABORT",
+    )
+}

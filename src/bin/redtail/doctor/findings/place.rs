@@ -1,0 +1,29 @@
+//! A server that is a part of something larger.
+
+use super::{Finding, Look};
+
+pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+    const ABOUT: &str = "cluster";
+    if !look.info.is_some_and(|info| info.is("cluster_enabled", "1")) {
+        return Vec::new();
+    }
+    let Some(cluster) = &look.facts.cluster else {
+        return vec![
+            Finding::unknown(ABOUT, "a node of a cluster: it has its own slots only; could not check which")
+                .why("each shard has a stream of its own, and all of them are needed to see every write")
+                .mend(look.allow(&["+cluster|slots", "+cluster|myid"])),
+        ];
+    };
+    if cluster.others.is_empty() {
+        return vec![Finding::good(ABOUT, format!("a node of a cluster, the only shard ({} slots)", cluster.slots))];
+    }
+    let count = cluster.others.len();
+    let shards = if count == 1 { "one other shard has".to_owned() } else { format!("{count} other shards have") };
+    let mut finding =
+        Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
+            .why("each shard has a stream of its own: follow one node of each. Between them there is no order");
+    for address in &cluster.others {
+        finding = finding.mend(format!("redtail tail {address}"));
+    }
+    vec![finding]
+}

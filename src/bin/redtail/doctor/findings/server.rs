@@ -1,0 +1,138 @@
+//! Which server it is, and in what state.
+
+use super::super::facts::{Info, Known};
+use super::super::kind::{Family, Kind};
+use super::{Finding, Look, time};
+
+/// What a finding is about that no other matters beside, if it is bad.
+pub(super) const KIND: &str = "server";
+const STATE: &str = "state";
+
+pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match (look.info, look.kind) {
+        (Some(info), Some(kind)) => {
+            findings.push(who(look, info, kind));
+            findings.extend(role(info));
+        }
+        _ => findings.extend(nothing(look)),
+    }
+    findings.extend(refuses(look));
+    findings
+}
+
+fn who(look: Look<'_>, info: &Info, kind: &Kind) -> Finding {
+    let name = &kind.name;
+    let service = kind.service.filter(|service| !name.starts_with(service));
+    let described = match (service, info.number("uptime_in_seconds")) {
+        (Some(service), _) => format!("{name}, run by {service}"),
+        (None, Some(seconds)) => format!("{name}, up for {}", time(seconds as f64)),
+        (None, None) => name.clone(),
+    };
+    match kind.family {
+        Family::Foreign(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
+        Family::Sentinel => sentinel(look, name),
+        Family::Unknown => Finding::unknown(KIND, "INFO names no server that is known here")
+            .why("only Redis, Valkey and what descends from them can be followed"),
+        Family::Redis if info.get("rlec_version").is_some() => {
+            Finding::bad(KIND, format!("{name} can't be followed"))
+                .why("its proxy has no PSYNC as Redis knows it; Redis Cloud and Redis Enterprise replicate by means of their own")
+        }
+        _ if kind.version.is_some_and(|version| kind.family == Family::Redis && version < (2, 8)) => {
+            Finding::warn(KIND, described)
+                .why("before 2.8 there is no PSYNC: --from sync is the only start, and it can't be resumed")
+        }
+        Family::Redis | Family::KeyDb if kind.version.is_some_and(|version| version < (6, 2)) => {
+            Finding::warn(KIND, described).why("redtail is tested with Redis 6.2 and later, and with Valkey; what is older may differ")
+        }
+        Family::KeyDb => Finding::warn(KIND, described).why(
+            "redtail is not tested with KeyDB. With active-replica its writes come as RREPLAY with the command inside; without, as \
+             those of Redis 6",
+        ),
+        _ => Finding::good(KIND, described),
+    }
+}
+
+fn sentinel(look: Look<'_>, name: &str) -> Finding {
+    let watched = &look.facts.watched;
+    let mut finding = Finding::bad(KIND, format!("this is a {name}, which holds no data"))
+        .why("a Sentinel watches servers and serves no replication; follow the primary that it watches");
+    for (name, address) in watched {
+        finding = finding.mend(format!("redtail doctor {address}   # {name}"));
+    }
+    finding
+}
+
+fn role(info: &Info) -> Option<Finding> {
+    if !info.is_replica() {
+        let failing_over = info.get("master_failover_state").filter(|state| *state != "no-failover");
+        return Some(match failing_over {
+            Some(state) => Finding::bad(STATE, format!("a FAILOVER is under way ({state})"))
+                .why("until it is done or given up, PSYNC is refused (NOMASTERLINK)")
+                .mend("FAILOVER ABORT   # gives it up"),
+            None => Finding::good(STATE, "a primary"),
+        });
+    }
+    let primary = format!("{}:{}", info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
+    if info.is("master_link_status", "up") {
+        let finding = Finding::good(STATE, format!("a replica of {primary}, its link is up"));
+        return Some(
+            finding.why(
+                "what it gets it passes on; while its own link is broken, nothing comes, and nothing is said of it",
+            ),
+        );
+    }
+    let doing = match info.number("master_sync_in_progress") {
+        Some(1..) => "it is taking its data anew".to_owned(),
+        _ => match info.number("master_link_down_since_seconds") {
+            Some(seconds) => format!("since {}", time(seconds as f64)),
+            None => "it is not linked yet".to_owned(),
+        },
+    };
+    Some(
+        Finding::bad(STATE, format!("a replica of {primary} whose link is down ({doing})"))
+            .why("it refuses PSYNC (NOMASTERLINK) until its link is up again; follow its primary, or wait")
+            .mend(format!("redtail doctor {primary}   # its primary")),
+    )
+}
+
+/// INFO tells nothing.
+fn nothing(look: Look<'_>) -> Option<Finding> {
+    match look.facts.may.info {
+        Known::No => Some(
+            Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
+                .why("following needs no INFO (but --from now-without-fork, and the default start before 7.0); this page does")
+                .mend(look.allow(&["+info"])),
+        ),
+        // What is in the way of INFO is said below.
+        _ if look.facts.refuses.is_some() => None,
+        _ => Some(Finding::unknown(KIND, "could not check what it is: it gives no INFO").why(
+            "a proxy, a service or another program may answer here; only Redis, Valkey and what descends from them can be followed",
+        )),
+    }
+}
+
+/// It answers PING with a reason why not now.
+fn refuses(look: Look<'_>) -> Option<Finding> {
+    let words = look.facts.refuses.as_deref()?;
+    let finding = if words.starts_with("LOADING") {
+        let left = look.number("loading_eta_seconds").map(|seconds| format!(", about {} left", time(seconds as f64)));
+        let percent =
+            look.info.and_then(|info| info.get("loading_loaded_perc")).map(|percent| format!(", {percent} % done"));
+        let (left, percent) = (left.unwrap_or_default(), percent.unwrap_or_default());
+        Finding::bad(STATE, format!("it is loading its data{percent}{left}"))
+            .why("until that is done PSYNC is refused (LOADING); `redtail tail --reconnect forever` waits for it")
+    } else if words.starts_with("BUSY") {
+        Finding::bad(STATE, "a script or function keeps it busy")
+            .why("until that ends PSYNC is refused (BUSY); `redtail tail --reconnect forever` waits for it")
+            .mend("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
+    } else {
+        // MASTERDOWN: the link that is down has been told, where INFO tells it.
+        if look.info.is_some() {
+            return None;
+        }
+        Finding::bad(STATE, "a replica whose link to its primary is down")
+            .why("it refuses PSYNC until its link is up again; follow its primary, or wait")
+    };
+    Some(finding)
+}

@@ -1,0 +1,72 @@
+//! What a fork would cost, and whether it would come off.
+
+use super::{Finding, Look, time};
+use crate::notes::Size;
+
+const ABOUT: &str = "fork";
+
+pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+    let Some(info) = look.info else { return Vec::new() };
+    let mut findings = vec![cost(look)];
+    if info.is("rdb_last_bgsave_status", "err") {
+        findings.push(
+            Finding::warn(ABOUT, "its last save in the background failed")
+                .why("a fork for a follower may fail likewise; the server's log says why")
+                .mend("BGSAVE   # then INFO persistence: rdb_last_bgsave_status"),
+        );
+    }
+    if info.is("rdb_bgsave_in_progress", "1") || info.is("aof_rewrite_in_progress", "1") {
+        findings.push(Finding::good(ABOUT, "a save or rewrite is under way: a start that forks waits for its end"));
+    }
+    findings.extend(memory(look));
+    findings
+}
+
+fn cost(look: Look<'_>) -> Finding {
+    let memory = look.number("used_memory").map_or_else(String::new, |bytes| format!("{} in memory", Size(bytes)));
+    let last = match look.number("latest_fork_usec") {
+        None => String::new(),
+        Some(0) => ", has not forked yet".into(),
+        Some(us) => format!(", its last fork took {}.{} ms", us / 1000, us / 100 % 10),
+    };
+    let settings = &look.facts.settings;
+    let sent = match settings.get("repl-diskless-sync") {
+        Some("no") => "; a snapshot goes by its disk".to_owned(),
+        Some("yes") => match settings.number("repl-diskless-sync-delay") {
+            Some(1..) => format!(
+                "; a snapshot is sent at once, after {} (repl-diskless-sync-delay)",
+                time(settings.number("repl-diskless-sync-delay").unwrap_or(0) as f64)
+            ),
+            _ => "; a snapshot is sent at once".to_owned(),
+        },
+        _ => String::new(),
+    };
+    let what = format!("{memory}{last}{sent}");
+    match look.number("latest_fork_usec") {
+        Some(500_000..) => Finding::warn(ABOUT, what).why(
+            "while it forks it serves nobody; --from now-without-fork and positions within the backlog need no fork",
+        ),
+        _ => Finding::good(ABOUT, what),
+    }
+}
+
+/// A fork shares its memory until one side writes: in the worst case it is needed twice.
+fn memory(look: Look<'_>) -> Option<Finding> {
+    let used = look.number("used_memory_rss").or(look.number("used_memory"))?;
+    let total = look.number("total_system_memory").filter(|total| *total > 0);
+    if look.facts.overcommit == Some(2)
+        || (look.facts.overcommit == Some(0) && total.is_some_and(|total| used > total / 2))
+    {
+        return Some(
+            Finding::warn(ABOUT, "the system may refuse it (vm.overcommit_memory is not 1)")
+                .why("the kernel counts a fork as if it needed all of the server's memory once more")
+                .mend("sysctl vm.overcommit_memory=1   # on the server's host"),
+        );
+    }
+    let total = total.filter(|total| used > total / 2)?;
+    Some(
+        Finding::warn(ABOUT, format!("it uses {} of {} there are", Size(used), Size(total)))
+            .why("a snapshot needs up to as much again, if everything is written to meanwhile; let a replica make it")
+            .mend(format!("redtail tail {} --from snapshot   # a replica has the same stream", look.replica())),
+    )
+}

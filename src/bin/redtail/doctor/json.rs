@@ -1,0 +1,98 @@
+//! The report as one JSON object.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::facts::{Facts, Known};
+use super::findings::Severity;
+use super::kind::Kind;
+use super::{Report, Verdict};
+
+pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let findings = report.findings.iter().map(|finding| {
+        json!({
+            "severity": severity(finding.severity),
+            "about": finding.about,
+            "what": finding.what,
+            "why": finding.why,
+            "mend": finding.mend,
+        })
+    });
+    let starts = report.starts.iter().map(
+        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "mend": start.mend}),
+    );
+    let object = json!({
+        "target": report.target,
+        "verdict": match report.verdict() {
+            Verdict::Good => "good",
+            Verdict::Warnings => "warnings",
+            Verdict::Impossible => "impossible",
+        },
+        "exit_code": report.verdict().code(),
+        "findings": findings.collect::<Vec<_>>(),
+        "starts": starts.collect::<Vec<_>>(),
+        "facts": report.facts.as_ref().map(facts),
+    });
+    writeln!(out, "{object}")
+}
+
+/// Numbers and names for programs; null where they could not be learned.
+fn facts(facts: &Facts) -> Value {
+    let info = facts.info.as_ref();
+    let kind = info.map(Kind::of);
+    let number = |name| info.and_then(|info| info.number(name));
+    let text = |name| info.and_then(|info| info.get(name));
+    let rate = facts.growth.map(|(bytes, time)| bytes as f64 / time.as_secs_f64().max(0.001));
+    let replicas = info.map(|info| {
+        let each = |replica: super::facts::Replica| {
+            json!({"address": replica.address, "state": replica.state, "lag_s": replica.lag})
+        };
+        info.replicas().into_iter().map(each).collect::<Vec<_>>()
+    });
+    let settings: Map<String, Value> =
+        facts.settings.values.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    json!({
+        "kind": kind.as_ref().map(|kind| kind.family.as_str()),
+        "name": kind.as_ref().map(|kind| &kind.name),
+        "role": text("role"),
+        "user": facts.user,
+        "may": {
+            "psync": known(facts.may.psync),
+            "replconf": known(facts.may.replconf),
+            "ping": known(facts.may.ping),
+            "info": known(facts.may.info),
+            "sync": known(facts.may.sync),
+        },
+        "replid": text("master_replid"),
+        "offset": number("master_repl_offset"),
+        "backlog_active": info.map(super::facts::Info::has_backlog),
+        "backlog_bytes": number("repl_backlog_size"),
+        "bytes_per_second": rate,
+        "backlog_covers_s": rate.filter(|rate| *rate > 0.0).zip(number("repl_backlog_size")).map(|(rate, size)| size as f64 / rate),
+        "used_memory": number("used_memory"),
+        "last_fork_us": number("latest_fork_usec"),
+        "filtered_snapshots": facts.filters,
+        "replicas": replicas,
+        "settings": settings,
+        "cluster": facts.cluster.as_ref().map(|cluster| json!({"slots": cluster.slots, "other_shards": cluster.others})),
+    })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Good => "good",
+        Severity::Warn => "warn",
+        Severity::Bad => "bad",
+        Severity::Unknown => "unknown",
+    }
+}
+
+/// True, false, or null where it could not be found out.
+fn known(known: Known) -> Value {
+    match known {
+        Known::Yes => true.into(),
+        Known::No => false.into(),
+        Known::Unknown => Value::Null,
+    }
+}

@@ -1,0 +1,144 @@
+//! Which server it is, by the fields of INFO.
+
+use super::facts::Info;
+
+/// A server, a service, or something that only looks like one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) family: Family,
+    /// As a person names it: `Redis 7.0.15`.
+    pub(super) name: String,
+    /// Major and minor number, of the family's own counting.
+    pub(super) version: Option<(u32, u32)>,
+    /// Who runs it, where INFO shows that.
+    pub(super) service: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Redis,
+    Valkey,
+    KeyDb,
+    /// Redict, the continuation of Redis 7.2 by others.
+    Redict,
+    Sentinel,
+    /// It speaks to clients as Redis does, but not to replicas: what it does instead.
+    Foreign(&'static str),
+    /// INFO says nothing that is known.
+    Unknown,
+}
+
+impl Family {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+            Self::KeyDb => "keydb",
+            Self::Redict => "redict",
+            Self::Sentinel => "sentinel",
+            Self::Foreign(_) => "foreign",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The field that a server has which is no Redis, its name, and why it can't be followed.
+const FOREIGN: [(&str, &str, &str); 4] = [
+    ("dragonfly_version", "Dragonfly", "it replicates by a protocol of its own (DFLY) and knows no PSYNC"),
+    ("kvrocks_version", "Kvrocks", "its PSYNC is another protocol: it sends batches of its storage engine"),
+    ("garnet_version", "Garnet", "it replicates to other Garnet servers only"),
+    ("upstash_version", "Upstash", "the service has no replication for clients"),
+];
+
+impl Kind {
+    pub(super) fn of(info: &Info) -> Self {
+        let service = service(info);
+        let redis = info.get("redis_version");
+        let new = |family, name: &str, version: Option<&str>| Self {
+            family,
+            name: [name, version.unwrap_or_default()].join(" ").trim_end().to_owned(),
+            version: version.and_then(numbers),
+            service,
+        };
+        if let Some((field, name, why)) = FOREIGN.into_iter().find(|(field, ..)| info.get(field).is_some()) {
+            return new(Family::Foreign(why), name, info.get(field));
+        }
+        if info.is("redis_mode", "sentinel") {
+            return new(Family::Sentinel, "Sentinel", info.get("valkey_version").or(redis));
+        }
+        if let Some(version) = info.get("rlec_version") {
+            return new(Family::Redis, "Redis Enterprise", Some(version));
+        }
+        if let Some(version) = info.get("valkey_version") {
+            return new(Family::Valkey, "Valkey", Some(version));
+        }
+        if let Some(version) = info.get("redict_version") {
+            return new(Family::Redict, "Redict", Some(version));
+        }
+        match redis {
+            Some(version) if is_keydb(info) => new(Family::KeyDb, "KeyDB", Some(version)),
+            Some(version) => new(Family::Redis, "Redis", Some(version)),
+            None => new(Family::Unknown, "no server that is known here", None),
+        }
+    }
+}
+
+fn service(info: &Info) -> Option<&'static str> {
+    let os = info.get("os").unwrap_or_default();
+    [
+        (os.contains("ElastiCache"), "Amazon ElastiCache"),
+        (os.contains("MemoryDB"), "Amazon MemoryDB"),
+        (info.get("rlec_version").is_some(), "Redis Enterprise"),
+    ]
+    .into_iter()
+    .find_map(|(is, name)| is.then_some(name))
+}
+
+/// It has no field with its own version.
+fn is_keydb(info: &Info) -> bool {
+    let path = |field| info.get(field).is_some_and(|path| path.to_ascii_lowercase().contains("keydb"));
+    info.get("mvcc_depth").is_some()
+        || info.get("storage_provider").is_some()
+        || info.is("role", "active-replica")
+        || path("executable")
+        || path("config_file")
+}
+
+/// `7.0.15`, `df-v1.40.1`: the first two numbers.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let digits = version.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let mut numbers = digits.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_told_apart() {
+        for (info, name, version, service) in [
+            ("redis_version:7.0.15\r\nredis_mode:standalone\r\n", "Redis 7.0.15", Some((7, 0)), None),
+            (
+                "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n",
+                "Valkey 9.1.2",
+                Some((9, 1)),
+                None,
+            ),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", "KeyDB 6.3.4", Some((6, 3)), None),
+            ("redis_version:7.4.0\r\ndragonfly_version:df-v1.40.1\r\n", "Dragonfly df-v1.40.1", Some((1, 40)), None),
+            ("kvrocks_version:2.9.0\r\nredis_version:4.0.0\r\n", "Kvrocks 2.9.0", Some((2, 9)), None),
+            ("redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "Sentinel 7.0.15", Some((7, 0)), None),
+            (
+                "redis_version:6.0.5\r\nos:Amazon ElastiCache\r\n",
+                "Redis 6.0.5",
+                Some((6, 0)),
+                Some("Amazon ElastiCache"),
+            ),
+            ("", "no server that is known here", None, None),
+        ] {
+            let kind = Kind::of(&Info::read(info));
+            assert_eq!((kind.name.as_str(), kind.version, kind.service), (name, version, service));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What is asked, in which order. Nothing of it changes anything on the server, and PSYNC is not among it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redtail::net::{Login, Target};
+
+use super::ask::{Connection, Obstacle, Reply};
+use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings};
+use super::kind::{Family, Kind};
+use super::rules;
+use crate::target::Security;
+
+/// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
+pub(super) fn look(target: &Target, security: &Security, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
+    let mut connection = Connection::open(target, security)?;
+    connection.log_in(login)?;
+    let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
+    ping(&mut connection, &mut facts)?;
+    info(&mut connection, &mut facts)?;
+    let seen = Instant::now();
+    let kind = facts.info.as_ref().map(Kind::of);
+    match kind.map(|kind| kind.family) {
+        Some(Family::Sentinel) => facts.watched = watched(&mut connection)?,
+        Some(Family::Foreign(_)) => {}
+        _ => {
+            replconf(&mut connection, &mut facts)?;
+            facts.has = commands(&mut connection, facts.has)?;
+            permissions(&mut connection, &mut facts)?;
+            facts.settings = settings(&mut connection)?;
+            facts.cluster = cluster(&mut connection, &facts)?;
+            facts.overcommit = overcommit(target, &facts);
+            facts.growth = growth(&mut connection, &facts, seen, sample)?;
+        }
+    }
+    Ok(facts)
+}
+
+fn ping(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = connection.ask(&["PING"])?;
+    facts.may.ping = may(&reply);
+    let Some(words) = reply.error() else { return Ok(()) };
+    let says = |prefix: &str| words.starts_with(prefix);
+    if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
+        return Err(Obstacle::Refused(words.into()));
+    }
+    if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
+        facts.refuses = Some(words.into());
+        facts.may.ping = Known::Unknown;
+    }
+    Ok(())
+}
+
+fn info(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = connection.ask(&["INFO"])?;
+    facts.may.info = may(&reply);
+    match &reply {
+        Reply::Text(text) => facts.info = Some(Info::read(text)),
+        Reply::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a follower says before it asks for the stream: a server remembers it for this connection alone.
+fn replconf(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = connection.ask(&["REPLCONF", "capa", "eof"])?;
+    facts.may.replconf = may(&reply);
+    if is_unknown(&reply) {
+        facts.has.replconf = Known::No;
+    }
+    if facts.may.replconf == Known::Yes {
+        facts.has.replconf = Known::Yes;
+        facts.filters = Some(connection.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
+    }
+    Ok(())
+}
+
+fn commands(connection: &mut Connection, before: Commands) -> Result<Commands, Obstacle> {
+    let reply = connection.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
+    let [psync, sync, replconf] = reply.list() else { return Ok(before) };
+    let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
+    // One that has answered is there, whatever is said of it.
+    let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
+    Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
+}
+
+/// Asks what we may do of what is not to be tried.
+fn permissions(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
+    let who = connection.ask(&["ACL", "WHOAMI"])?;
+    if is_unknown(&who) {
+        // Before 6.0 whoever is let in may do everything.
+        facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
+        return Ok(());
+    }
+    if let Some(user) = who.text() {
+        facts.user = user.into();
+    }
+    let psync = connection.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
+    if let Some(known) = tried(&psync, &mut facts.has.psync) {
+        facts.may.psync = known;
+        let sync = connection.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
+        facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
+    } else {
+        let user = connection.ask(&["ACL", "GETUSER", &facts.user])?;
+        if let Some(rules) = user.field("commands").and_then(Reply::text) {
+            facts.may.psync = rules::allow(rules, "psync").into();
+            facts.may.sync = rules::allow(rules, "sync").into();
+        }
+    }
+    Ok(())
+}
+
+/// What ACL DRYRUN says; `None` if it may not be asked, or is not there.
+fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
+    match reply {
+        Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
+        // It has another name: nothing is said of the permission.
+        Reply::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+            *is_there = Known::No;
+            Some(Known::Unknown)
+        }
+        _ => None,
+    }
+}
+
+const SETTINGS: [&str; 11] = [
+    "repl-backlog-ttl",
+    "client-output-buffer-limit",
+    "repl-timeout",
+    "repl-ping-replica-period",
+    "repl-diskless-sync",
+    "repl-diskless-sync-delay",
+    "min-replicas-to-write",
+    "min-replicas-max-lag",
+    "shutdown-timeout",
+    "save",
+    "appendonly",
+];
+
+fn settings(connection: &mut Connection) -> Result<Settings, Obstacle> {
+    let mut settings = Settings::default();
+    // One by one: before 7.0 it takes but one name.
+    for name in SETTINGS {
+        let reply = connection.ask(&["CONFIG", "GET", name])?;
+        if reply.error().is_some() {
+            settings.denied = true;
+            break;
+        }
+        if let Some(value) = reply.field(name).and_then(Reply::text) {
+            settings.values.insert(name, value.to_owned());
+        }
+    }
+    Ok(settings)
+}
+
+fn growth(
+    connection: &mut Connection,
+    facts: &Facts,
+    seen: Instant,
+    sample: Duration,
+) -> Result<Option<(u64, Duration)>, Obstacle> {
+    // Without a backlog the offset stands still, whatever is written.
+    let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
+    thread::sleep(sample.saturating_sub(seen.elapsed()));
+    let reply = connection.ask(&["INFO", "replication"])?;
+    let elapsed = seen.elapsed();
+    let Some(after) = reply.text().map(Info::read) else { return Ok(None) };
+    let (from, to) = (before.number("master_repl_offset"), after.number("master_repl_offset"));
+    let same = before.get("master_replid") == after.get("master_replid");
+    Ok(from.zip(to).filter(|_| same).map(|(from, to)| (to.saturating_sub(from), elapsed)))
+}
+
+/// Name and address of each primary that a Sentinel watches.
+fn watched(connection: &mut Connection) -> Result<Vec<(String, String)>, Obstacle> {
+    let reply = connection.ask(&["SENTINEL", "MASTERS"])?;
+    let one = |primary: &Reply| {
+        let text = |name| primary.field(name).and_then(Reply::text);
+        Some((text("name")?.to_owned(), format!("{}:{}", text("ip")?, text("port")?)))
+    };
+    Ok(reply.list().iter().filter_map(one).collect())
+}
+
+fn cluster(connection: &mut Connection, facts: &Facts) -> Result<Option<Cluster>, Obstacle> {
+    if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
+        return Ok(None);
+    }
+    let me = connection.ask(&["CLUSTER", "MYID"])?;
+    let slots = connection.ask(&["CLUSTER", "SLOTS"])?;
+    let Some(me) = me.text().filter(|_| slots.error().is_none()) else { return Ok(None) };
+    let mut cluster = Cluster::default();
+    for range in slots.list() {
+        let [first, last, nodes @ ..] = range.list() else { continue };
+        let number = |reply: &Reply| reply.text().and_then(|text| text.parse::<u64>().ok());
+        let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
+        if nodes.iter().any(|node| part(node, 2) == me) {
+            let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
+            cluster.slots += (last + 1).saturating_sub(first);
+        } else if let Some(primary) = nodes.first() {
+            let address = format!("{}:{}", part(primary, 0), part(primary, 1));
+            if !cluster.others.contains(&address) {
+                cluster.others.push(address);
+            }
+        }
+    }
+    Ok(Some(cluster))
+}
+
+/// The kernel's setting counts only if the server runs on the kernel we are on.
+fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
+    let is_near = match target {
+        Target::Unix(_) => true,
+        Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
+    };
+    let process = facts.info.as_ref()?.number("process_id").filter(|_| is_near)?;
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    let is_it = ["redis", "valkey", "keydb"].iter().any(|start| name.starts_with(start));
+    let setting = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").ok().filter(|_| is_it)?;
+    setting.trim().parse().ok()
+}
+
+/// Whether an answer shows that we may ask this.
+fn may(reply: &Reply) -> Known {
+    match reply {
+        _ if reply.is_denied() => Known::No,
+        Reply::Error(_) => Known::Unknown,
+        _ => Known::Yes,
+    }
+}
+
+fn is_unknown(reply: &Reply) -> bool {
+    let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
+    reply.error().is_some_and(says)
+}

@@ -1,0 +1,107 @@
+//! `redtail doctor`: whether a server can be followed, and how well.
+
+mod facts;
+mod findings;
+mod json;
+mod kind;
+mod look;
+mod rules;
+mod text;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use redtail::net::Target;
+
+use crate::args::Doctor;
+use crate::ask;
+use crate::failure::Failure;
+use crate::notes;
+use crate::target::Address;
+use ask::Obstacle;
+use facts::Facts;
+use findings::{Finding, Severity, starts::Start};
+
+pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
+    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
+    let (target, login, security) = address.now()?;
+    let login = login.read().map_err(|error| Failure::Words(error.to_string()))?;
+    if options.sample > Duration::from_secs(2) {
+        notes::say(format_args!("watching the stream of {target} grow for {} s", options.sample.as_secs_f64()));
+    }
+    let report = Report::of(&target, look::look(&target, &security, &login, options.sample));
+    if options.json {
+        json::print(&report, &mut io::stdout().lock())?;
+    } else {
+        // Leaves the colours out where nobody sees them, and where nobody wants them (NO_COLOR).
+        let mut out = anstream::AutoStream::auto(io::stdout().lock());
+        text::print(&report, &mut out)?;
+        out.flush()?;
+    }
+    match report.verdict().code() {
+        0 => Ok(()),
+        code => Err(Failure::Said(code)),
+    }
+}
+
+/// All that is printed.
+struct Report {
+    target: String,
+    /// `None` where there was no talking.
+    facts: Option<Facts>,
+    findings: Vec<Finding>,
+    /// Empty where nothing could be followed from anywhere.
+    starts: Vec<Start>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    /// Possible, as far as could be found out, and something may go wrong.
+    Warnings,
+    Impossible,
+}
+
+impl Report {
+    fn of(target: &Target, looked: Result<Facts, Obstacle>) -> Self {
+        let name = target.to_string();
+        match looked {
+            Ok(facts) => Self {
+                findings: findings::all(&facts, &name),
+                starts: findings::starts(&facts, &name),
+                facts: Some(facts),
+                target: name,
+            },
+            Err(obstacle) => Self {
+                findings: vec![findings::no_talk(&obstacle, target)],
+                starts: Vec::new(),
+                facts: None,
+                target: name,
+            },
+        }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.count(Severity::Bad) > 0 {
+            Verdict::Impossible
+        } else if self.count(Severity::Warn) + self.count(Severity::Unknown) > 0 {
+            Verdict::Warnings
+        } else {
+            Verdict::Good
+        }
+    }
+}
+
+impl Verdict {
+    fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Warnings => 3,
+            Self::Impossible => 1,
+        }
+    }
+}

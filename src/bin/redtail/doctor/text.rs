@@ -1,0 +1,88 @@
+//! The report as a page of 80 columns.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::facts::Known;
+use super::findings::Severity;
+use super::{Report, Verdict};
+
+const WIDTH: usize = 80;
+/// Where the second column begins, and the third.
+const ABOUT: usize = 7;
+const WHAT: usize = 22;
+
+pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}\n", report.target)?;
+    for finding in &report.findings {
+        let (label, style) = label(finding.severity);
+        let what = wrapped(&finding.what, WHAT);
+        writeln!(out, " {style}{label:<4}{style:#}  {:<15}{what}", finding.about)?;
+        if finding.severity != Severity::Good {
+            if !finding.why.is_empty() {
+                writeln!(out, "{:ABOUT$}{}", "", wrapped(&finding.why, ABOUT))?;
+            }
+            mend(&finding.mend, out)?;
+        }
+    }
+    if !report.starts.is_empty() {
+        writeln!(out, "\n where to start (redtail tail --from ...)")?;
+    }
+    for start in &report.starts {
+        let (severity, label) = match start.possible {
+            Known::Yes => (Severity::Good, "yes"),
+            Known::No => (Severity::Warn, "no"),
+            Known::Unknown => (Severity::Unknown, "?"),
+        };
+        let style = self::label(severity).1;
+        writeln!(out, " {style}{label:<4}{style:#}  {:<18}{}", start.name, wrapped(&start.how, ABOUT + 18))?;
+    }
+    writeln!(out, "\n {}", wrapped(&verdict(report), 1))
+}
+
+fn mend(commands: &[String], out: &mut impl Write) -> io::Result<()> {
+    let style = Style::new().bold();
+    for command in commands {
+        // Never broken into lines: it is to be copied.
+        writeln!(out, "{:ABOUT$}=> {style}{command}{style:#}", "")?;
+    }
+    Ok(())
+}
+
+fn label(severity: Severity) -> (&'static str, Style) {
+    let (label, color) = match severity {
+        Severity::Good => ("good", AnsiColor::Green),
+        Severity::Warn => ("warn", AnsiColor::Yellow),
+        Severity::Bad => ("bad", AnsiColor::Red),
+        Severity::Unknown => ("?", AnsiColor::Cyan),
+    };
+    (label, Style::new().fg_color(Some(color.into())))
+}
+
+fn verdict(report: &Report) -> String {
+    let plural = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let parts = [
+        plural(report.count(Severity::Warn), "warning", "warnings"),
+        plural(report.count(Severity::Unknown), "thing could not be checked", "things could not be checked"),
+    ];
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match report.verdict() {
+        Verdict::Good => format!("It can be followed: redtail tail {}", report.target),
+        Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
+            format!("It can be followed; {parts}.")
+        }
+        Verdict::Warnings => format!("Whether it can be followed could not be found out; {parts}."),
+        Verdict::Impossible => "It can't be followed as things are.".into(),
+    }
+}
+
+/// Text in a column that begins at `indent`.
+fn wrapped(text: &str, indent: usize) -> String {
+    let options = textwrap::Options::new(WIDTH - indent).break_words(false);
+    textwrap::wrap(text, options).join(&format!("\n{:indent$}", ""))
+}

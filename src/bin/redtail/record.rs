@@ -1,0 +1,237 @@
+//! `redtail record`: what a server sends, into a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use indicatif::HumanBytes;
+use redtail::net::recording::{self, Recorder};
+use redtail::{Error, Event, Follower, Handle, Position, Start};
+
+use crate::alive::{self, while_printing};
+use crate::args::{Format, Record};
+use crate::end::End;
+use crate::failure::Failure;
+use crate::notes;
+use crate::status::Status;
+use crate::tail::{HANDLE, STOPPED, stop_on_signals};
+use crate::target::Address;
+
+pub(crate) fn run(options: &Record) -> Result<(), Failure> {
+    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
+    let handle = Handle::new();
+    let _ = HANDLE.set(handle.clone());
+    stop_on_signals()?;
+    let target = address.place.to_string();
+    let name = options.output.display().to_string();
+    let destination = Destination::open(options, &target)?;
+    let mut builder = address
+        .builder()
+        .map_err(Failure::Words)?
+        .options(recording_options())
+        .start(destination.start)
+        .on_gap(options.on_gap.into())
+        .allow_probe(options.allow_probe)
+        .record(destination.recorder)
+        .handle(handle.clone());
+    if let Some(backoff) = options.reconnect {
+        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+    }
+    let followed = builder.connect().map_err(Failure::from).and_then(|mut follower| {
+        alive::watch(handle);
+        let mut tally = Tally::default();
+        let outcome = follow(&mut follower, &mut tally, options, &target);
+        let written = follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), Kept::sync));
+        if tally.attached {
+            let bytes = HumanBytes(follower.recorded_bytes());
+            let place = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
+            notes::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
+        }
+        outcome.and(written.map_err(|error| Error::Recording(error).into()))
+    });
+    if let Some(kept) = &destination.kept {
+        kept.remove_if_empty(&options.output);
+    }
+    match followed {
+        // Whoever reads our output has had enough.
+        Err(Failure::Follower(Error::Recording(error)))
+            if options.is_standard_output() && error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            Ok(())
+        }
+        Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Words(format!(
+            "can't write {name}: {error}; what is in it stays readable, up to the last whole command"
+        ))),
+        followed => followed,
+    }
+}
+
+/// Snapshots pass as bytes, whatever is in them, and large values in parts.
+fn recording_options() -> redtail::Options {
+    let parts = 64 << 10;
+    let limits = redtail::Limits { command: 4 << 20, bulk: 1 << 40, ..redtail::Limits::default() };
+    redtail::Options { parts: Some(parts), limits, ..redtail::Options::default() }
+}
+
+#[derive(Default)]
+struct Tally {
+    attached: bool,
+    commands: u64,
+}
+
+fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: &str) -> Result<(), Failure> {
+    let mut end = End::at(options.count, options.until);
+    let deadline = options.duration.map(|duration| Instant::now() + duration);
+    let mut status = Status::new();
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) && end.open_transaction().is_none() {
+            return Ok(());
+        }
+        let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
+        // Where the recording goes into a pipe, its reader may make us wait.
+        let next = while_printing(|| match patience {
+            Some(patience) => follower.next_timeout(patience),
+            None => follower.next(),
+        })?;
+        let Some(event) = next else {
+            return match STOPPED.load(Ordering::SeqCst) {
+                true => Ok(()),
+                false => {
+                    Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))
+                }
+            };
+        };
+        match &event {
+            Event::Command(_) => tally.commands += 1,
+            Event::Part(part) => tally.commands += u64::from(part.offset.is_some()),
+            Event::Attached(_) => tally.attached = true,
+            _ => {}
+        }
+        let enough = end.after(&event, true);
+        if !matches!(event, Event::Idle(_) | Event::Command(_) | Event::SnapshotBytes(_)) {
+            notes::event(&event, Format::Text, target);
+        }
+        if enough {
+            return Ok(());
+        }
+        if status.patience().is_some_and(|patience| patience.is_zero()) {
+            let bytes = HumanBytes(follower.recorded_bytes());
+            let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
+            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends it)", tally.commands));
+        }
+    }
+}
+
+/// Where the recording goes, and where it begins.
+struct Destination {
+    recorder: Recorder,
+    start: Start,
+    /// The file, where it is one.
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    file: File,
+    /// It was not there before.
+    created: bool,
+}
+
+impl Destination {
+    fn open(options: &Record, target: &str) -> Result<Self, Failure> {
+        let start = options.from.unwrap_or_default();
+        if options.is_standard_output() {
+            if io::stdout().is_terminal() {
+                options.wrong_usage(
+                    "standard output is a terminal, and a recording is nothing to look at: use -o FILE, or a pipe",
+                );
+            }
+            return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
+        }
+        let path = &options.output;
+        let unwritable = |error: io::Error| Failure::Words(format!("can't write {}: {error}", path.display()));
+        let there = match fs::metadata(path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(unwritable(error)),
+        };
+        // A device or a pipe has nothing that could be written over.
+        if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(unwritable)?;
+            return Ok(Self { recorder: Recorder::new(file, target), start, kept: None });
+        }
+        let created = there.is_none();
+        if there.is_some_and(|there| there.is_file()) && !options.append && !options.force {
+            return Err(Failure::Words(format!(
+                "{} exists already; --append goes on where it ends, --force writes over it",
+                path.display()
+            )));
+        }
+        let mut how = OpenOptions::new();
+        let file = how.read(true).write(true).create(true).create_new(created).open(path).map_err(unwritable)?;
+        let kept = Kept { file: file.try_clone().map_err(unwritable)?, created };
+        if !options.append {
+            let file = Fresh { file, begun: false };
+            return Ok(Self { recorder: Recorder::new(file, target), start, kept: Some(kept) });
+        }
+        let (recorder, position) = recording::append(file, target)
+            .map_err(|error| Failure::Words(format!("can't append to {}: {error}", path.display())))?;
+        let start = Self::go_on(options, position);
+        Ok(Self { recorder, start, kept: Some(kept) })
+    }
+
+    /// Where to go on from, or where to start if nothing has been recorded yet.
+    fn go_on(options: &Record, position: Option<Position>) -> Start {
+        let path = options.output.display();
+        match (position, options.from) {
+            (Some(_), Some(_)) => options.wrong_usage(format_args!(
+                "--from can't be used with --append here: the recording in {path} says where to go on; use another file, or --force"
+            )),
+            (Some(position), None) => {
+                notes::say(format_args!("going on after {position}, where the recording in {path} ends"));
+                Start::At(position)
+            }
+            (None, from) => from.unwrap_or_default(),
+        }
+    }
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
+    }
+
+    /// Some systems tell only then that there was no room.
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn remove_if_empty(&self, path: &Path) {
+        if self.created && self.is_empty() {
+            // It is of no harm where it can't be removed.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A file whose old contents go only when there are new ones.
+struct Fresh {
+    file: File,
+    begun: bool,
+}
+
+impl Write for Fresh {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.begun {
+            self.file.set_len(0)?;
+            self.begun = true;
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,79 @@
+//! `redtail replay`: a primary that plays a recording.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use redtail::replay::{Play, Primary, Recording, Segment};
+
+use crate::args::{Replay, Speed};
+use crate::failure::Failure;
+use crate::notes;
+use crate::target::password_in;
+
+pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
+    let name = options.file.display().to_string();
+    let recording =
+        Recording::open(&options.file).map_err(|error| Failure::Words(format!("can't play {name}: {error}")))?;
+    let play = play(options)?;
+    // Nothing is lost by an end at any moment.
+    ctrlc::set_handler(|| std::process::exit(0))
+        .map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))?;
+    let open = play.password.is_none();
+    let primary = Primary::serve_on(options.listen.as_str(), recording, play).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => options
+            .wrong_usage(format_args!("--listen {}: {error}; give host:port, such as 127.0.0.1:7777", options.listen)),
+        _ => Failure::Words(format!("can't listen on {}: {error}", options.listen)),
+    })?;
+    describe(primary.recording(), &name);
+    let address = primary.address();
+    if open && !address.ip().is_loopback() {
+        notes::say(format_args!(
+            "whoever reaches {address} gets what is in the recording; --password-file FILE asks for a password"
+        ));
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{address}")?;
+    out.flush()?;
+    drop(out);
+    if options.once {
+        primary.wait_until_played();
+        return Ok(());
+    }
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn play(options: &Replay) -> Result<Play, Failure> {
+    let password = options.password_file.as_deref().map(password_in).transpose();
+    let password = password.map_err(|error| Failure::Words(error.to_string()))?;
+    let play = Play { ping: options.ping.0, password, ..Play::default() };
+    Ok(match options.speed {
+        Speed::Max => play,
+        Speed::Commands(rate) => Play { commands_per_second: Some(rate), ..play },
+        Speed::Times(times) => Play { times: Some(times), ..play },
+    })
+}
+
+/// Says what a follower can get.
+fn describe(recording: &Recording, name: &str) {
+    if let Some(fault) = recording.cut_off() {
+        notes::say(format_args!("{name}: {fault}"));
+    }
+    for segment in recording.segments() {
+        let (replid, start, end) = (segment.replid(), segment.start_offset(), segment.end_offset());
+        notes::say(format_args!("playing {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
+    }
+}
+
+struct Data<'a>(&'a Segment);
+
+impl std::fmt::Display for Data<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0.has_snapshot() {
+            true => "with the data before it",
+            false => "without the data before it: who asks for a snapshot gets an empty one",
+        })
+    }
+}

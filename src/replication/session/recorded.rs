@@ -1,0 +1,122 @@
+//! Links that were recorded: told by the session that opened them, and read once more by another.
+
+use super::attach::Request;
+use super::queue::Queued;
+use super::{Phase, Session, Turn};
+use crate::excerpt::Excerpt;
+use crate::replication::{Disconnected, Gap, Lineage, Method, OnFull, OnGap, Opening, Position, ReplicationId, Why};
+
+/// Who ended it is not recorded.
+const LINK_ENDS: &[u8] = b"the recorded connection ends here";
+
+impl Session {
+    /// How the present link was opened, from the moment the stream is asked for on it: what a recording needs besides the bytes
+    /// that come from then on.
+    pub const fn opening(&self) -> Option<Opening> {
+        self.opening
+    }
+
+    /// For a session over [recorded](Self::recorded) bytes: those of a link follow that was opened like this. To be called before the
+    /// first byte of each link, the first link too; what was left unread of the one before it is dropped.
+    ///
+    /// A link that goes on where the one before it could be resumed follows a [`Disconnected`]; any other comes with a [`Gap`].
+    pub fn opened(&mut self, opening: Opening) {
+        if !self.recorded || matches!(self.phase, Phase::Failed(_) | Phase::Ended) {
+            return;
+        }
+        self.position = self.position();
+        if self.opening.is_none() {
+            // Here the first link goes on from a place reached before the recording began.
+            self.position = opening.from.filter(|_| opening.method == Method::Continued);
+        } else if !matches!(self.phase, Phase::Down { .. }) {
+            self.lost_recorded(Why::Io(Excerpt::new(LINK_ENDS)));
+        }
+        // The bytes that follow tell what was done about a gap.
+        self.options.on_gap = OnGap::Continue;
+        self.opening = Some(opening);
+        self.phase = Phase::Attaching(Request::Opened(opening));
+        (self.consumed, self.link_bytes, self.left) = (0, 0, 0);
+    }
+
+    /// The link is asked for now.
+    pub(super) fn open(&mut self, request: Request) {
+        let (method, from) = match request {
+            Request::Recorded { .. } | Request::Opened(_) => return,
+            Request::Filtered => (Method::Filtered, None),
+            Request::Snapshot => (Method::Full, None),
+            Request::Sync => (Method::Sync, None),
+            Request::Probe => (Method::Probed, None),
+            Request::Info(from) => (Method::Info, Some(from)),
+            Request::Probed(from) => (Method::Probed, Some(from)),
+            Request::Resume(from) => (Method::Continued, Some(from)),
+        };
+        let filtered = self.handshake.is_filtered();
+        let on_full = match (method, self.position, self.options.on_gap) {
+            (Method::Filtered, ..) => OnFull::PassOver,
+            (Method::Full | Method::Sync, ..) => OnFull::Deliver,
+            (_, None, _) | (_, Some(_), OnGap::Continue) if filtered && from.is_some() => OnFull::PassOver,
+            (_, Some(_), OnGap::Snapshot) => OnFull::Deliver,
+            _ => OnFull::Abandon,
+        };
+        let role = self.handshake.info().and_then(|info| info.role);
+        self.opening = Some(Opening { method, from, on_full, server: self.handshake.server(), role });
+    }
+
+    /// The answer to a recorded request is `+CONTINUE`.
+    pub(super) fn go_on_recorded(
+        &mut self,
+        opening: Opening,
+        replid: Option<ReplicationId>,
+        line: &[u8],
+        now_ms: u64,
+    ) -> Turn {
+        let Some(from) = opening.from else {
+            return self.unexpected(Request::Opened(opening), line);
+        };
+        if let Some(before) = self.position.filter(|before| !is_reached(before, &from)) {
+            self.push_gap(before, from);
+        }
+        let lineage = Lineage { replid: replid.unwrap_or(from.replid), history: from.history };
+        self.attach(Some(lineage), from.offset, from.db, opening.method, now_ms)
+    }
+
+    /// It is `+FULLRESYNC`.
+    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Turn {
+        let lineage = Lineage { replid: to.replid, history: to.replid };
+        match opening.on_full {
+            OnFull::Deliver => {
+                if let Some(before) = self.position.take() {
+                    self.push_gap(before, to);
+                }
+                self.begin_snapshot(lineage, to.offset)
+            }
+            OnFull::PassOver => self.learn(lineage, to.offset, self.position),
+            OnFull::Abandon => self.down(),
+        }
+    }
+
+    /// It is an error.
+    pub(super) fn refused_recorded(&mut self, why: Why) -> Turn {
+        self.lost_recorded(why);
+        self.down()
+    }
+
+    /// Nothing more counts on this link.
+    fn down(&mut self) -> Turn {
+        self.phase = Phase::Down { after_ms: 0 };
+        Turn::Again
+    }
+
+    fn lost_recorded(&mut self, why: Why) {
+        self.queue.push(Queued::Disconnected(Disconnected { why, resume: self.position, retry_in_ms: Some(0) }));
+    }
+
+    fn push_gap(&mut self, from: Position, to: Position) {
+        self.queue.push(Queued::Gap(Gap::between(from, to)));
+    }
+}
+
+/// Whether the stream that has come as far as `place` holds everything up to `from`.
+fn is_reached(place: &Position, from: &Position) -> bool {
+    (place.history == from.history || place.replid == from.replid) && from.offset <= place.offset
+}

@@ -1,0 +1,367 @@
+//! `redtail doctor` against real servers: what it says is so, and it changes nothing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value as Json;
+use socket2::{Domain, Type};
+
+use crate::client::{Value, command};
+use crate::copy::count;
+use crate::follow::{Watch, follow};
+use crate::help::{eventually, free_port};
+use crate::server::{Kind, Server};
+use crate::tool::redtail;
+
+struct Examined {
+    code: i32,
+    report: Json,
+}
+
+impl Examined {
+    /// The findings of a severity, each in one text.
+    fn all(&self, severity: &str) -> Vec<String> {
+        let findings = self.report["findings"].as_array().expect("findings").iter();
+        findings.filter(|finding| finding["severity"] == severity).map(Json::to_string).collect()
+    }
+
+    #[track_caller]
+    fn says(&self, severity: &str, words: &[&str]) {
+        let found = self.all(severity);
+        let fits = |finding: &&String| words.iter().all(|word| finding.contains(word));
+        assert!(found.iter().any(|finding| fits(&finding)), "{severity} {words:?} in {:#}", self.report);
+        let code = match severity {
+            "bad" => 1,
+            "good" => return,
+            _ => 3,
+        };
+        assert_eq!(self.code, code, "{:#}", self.report);
+    }
+
+    fn possible(&self, start: &str) -> &Json {
+        let starts = self.report["starts"].as_array().expect("starts");
+        &starts.iter().find(|it| it["start"] == start).unwrap_or_else(|| panic!("{:#}", self.report))["possible"]
+    }
+}
+
+fn examine_as(address: &str, login: &[(&str, &str)], args: &[&str]) -> Examined {
+    let mut command = redtail(&["doctor", address, "--json", "--sample", "0.02"]);
+    for (user, password) in login {
+        if !user.is_empty() {
+            command.args(["--user", user]);
+        }
+        command.env("REDTAIL_PASSWORD", password);
+    }
+    let output = command.args(args).output().expect("run the tool");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report = serde_json::from_str(&words).unwrap_or_else(|error| panic!("{error}: {words} {output:?}"));
+    Examined { code: output.status.code().expect("no signal"), report }
+}
+
+fn examine(server: &Server) -> Examined {
+    examine_as(&server.address(), &[], &[])
+}
+
+/// The harness lets its servers save nothing, and ping nobody.
+const GOOD: [&str; 4] = ["--save", "3600 1", "--repl-ping-replica-period", "10"];
+
+/// A server on which nothing is to be said against following it.
+fn good(kind: Kind) -> Server {
+    let server = Server::start_with(kind, &GOOD);
+    server.make_backlog();
+    server
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_good_server_is_good_and_stays_as_it_was() {
+    for kind in Kind::ALL {
+        let server = good(kind);
+        count(&server, "k", 0..10);
+        let state = || {
+            // In no order that would stay.
+            let settings = server.call(&["CONFIG", "GET", "*"]);
+            let text = |value: &Value| value.text();
+            let settings: BTreeMap<_, _> =
+                settings.items().chunks(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+            let users = server.call(&["ACL", "LIST"]);
+            let (mut replication, stats) = (server.info("replication"), server.info("stats"));
+            // Its replica may still be leaving.
+            replication.retain(|name, _| !name.starts_with("slave") && name != "connected_slaves");
+            let syncs = ["sync_full", "sync_partial_ok", "sync_partial_err"].map(|name| stats[name].clone());
+            (settings, users, replication, syncs, server.digest(), server.call(&["ACL", "LOG"]))
+        };
+        eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
+        let before = state();
+        let examined = examine(&server);
+        assert_eq!(state(), before, "{kind:?}");
+        match kind {
+            // Its history never survives a restart.
+            Kind::Redis62 => {
+                examined.says("warn", &["restart", "before 7.0"]);
+                assert_eq!(examined.all("warn").len(), 1, "{:#}", examined.report);
+                assert!(examined.all("unknown").is_empty(), "{:#}", examined.report);
+            }
+            _ => assert_eq!(examined.code, 0, "{:#}", examined.report),
+        }
+        let (field, version) = kind.version();
+        let name = examined.report["facts"]["name"].as_str().expect("a name").to_lowercase();
+        assert!(name.starts_with(&format!("{} {version}", field.trim_end_matches("_version"))), "{name}");
+        assert_eq!(examined.report["facts"]["offset"].as_u64(), Some(server.offset()));
+        assert_eq!(examined.report["facts"]["replid"], server.replid());
+    }
+}
+
+/// Everything that is to be asked, but for what following needs.
+const MAY_ASK: [&str; 6] = ["+config|get", "+command", "+acl|whoami", "+acl|getuser", "+acl|dryrun", "+cluster"];
+
+/// Whether the tool really attaches so.
+fn attaches(server: &Server, start: &str, user: Option<&str>) -> bool {
+    let mut command = redtail(&["tail", &server.address(), "--from", start, "--until", "0"]);
+    if let Some(user) = user {
+        command.args(["--user", user]).env("REDTAIL_PASSWORD", "pw");
+    }
+    let output = command.output().expect("run the tool");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{words}");
+    output.status.success()
+}
+
+/// What the doctor says of each start is what happens when it is tried.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
+    const STARTS: [&str; 4] = ["now", "now-without-fork", "snapshot", "sync"];
+    for kind in Kind::ALL {
+        for start in STARTS {
+            // Whoever attaches makes a backlog, so each start has a server of its own.
+            let server = Server::start(kind);
+            let said = examine(&server).possible(start).clone();
+            assert_eq!(said, attaches(&server, start, None), "{kind:?} without backlog, {start}");
+        }
+        let server = Server::start(kind);
+        server.make_backlog();
+        let rules = ["+psync", "+replconf", "+ping", "+info", "+sync"];
+        for missing in ["", "+psync", "+replconf", "+ping", "+info", "+sync"] {
+            let user = format!("without{}", missing.trim_start_matches('+'));
+            let mut create = vec!["ACL", "SETUSER", &user, "on", ">pw"];
+            create.extend(MAY_ASK.iter().filter(|rule| kind != Kind::Redis62 || **rule != "+acl|dryrun"));
+            create.extend(rules.iter().filter(|rule| **rule != missing));
+            server.call(&create);
+            let examined = examine_as(&server.address(), &[(&user, "pw")], &[]);
+            for start in STARTS {
+                let really = attaches(&server, start, Some(&user));
+                assert_eq!(*examined.possible(start), really, "{kind:?} {user}, {start}: {:#}", examined.report);
+            }
+            // And the rule that is given mends it.
+            let mend = |finding: &Json| finding["mend"][0].as_str().map(str::to_owned);
+            let all = examined.report["findings"].as_array().expect("findings").iter();
+            let starts = examined.report["starts"].as_array().expect("starts").iter();
+            let rule = all.chain(starts).filter_map(mend).find(|command| command.starts_with("ACL SETUSER"));
+            match (missing, rule) {
+                ("", rule) => assert_eq!(rule, None, "{:#}", examined.report),
+                (missing, Some(rule)) => {
+                    assert_eq!(rule, format!("ACL SETUSER {user} {missing}"), "{kind:?}");
+                    server.call(&rule.split(' ').collect::<Vec<_>>());
+                    let mended = examine_as(&server.address(), &[(&user, "pw")], &[]);
+                    assert!(STARTS.iter().all(|start| *mended.possible(start) == true), "{:#}", mended.report);
+                }
+                (missing, None) => panic!("{kind:?} {missing}: {:#}", examined.report),
+            }
+        }
+    }
+}
+
+/// With the least that following needs, hardly anything can be checked, and that is said.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn what_may_not_be_asked_is_said_to_be_unknown() {
+    for kind in Kind::ALL {
+        let server = good(kind);
+        server.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+psync", "+replconf", "+ping"]);
+        let examined = examine_as(&server.address(), &[("cdc", "pw")], &[]);
+        examined.says("unknown", &["INFO is not allowed", "ACL SETUSER cdc +info"]);
+        examined.says("unknown", &["whether the user cdc may replicate", "ACL DRYRUN cdc PSYNC ? -1"]);
+        examined.says("unknown", &["CONFIG GET is not allowed"]);
+        assert!(
+            examined.all("bad").is_empty() && *examined.possible("snapshot") == Json::Null,
+            "{:#}",
+            examined.report
+        );
+        // What it asks for makes everything known.
+        let mut grant = vec!["ACL", "SETUSER", "cdc", "+info"];
+        grant.extend(MAY_ASK.iter().filter(|rule| kind != Kind::Redis62 || **rule != "+acl|dryrun"));
+        server.call(&grant);
+        let examined = examine_as(&server.address(), &[("cdc", "pw")], &[]);
+        assert!(examined.all("unknown").is_empty(), "{kind:?}: {:#}", examined.report);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_renamed_psync_is_found_without_trying_it() {
+    for kind in Kind::ALL {
+        for name in ["", "HIDDEN"] {
+            let server = Server::start_with(kind, &["--save", "3600 1", "--rename-command", "PSYNC", name]);
+            examine(&server).says("bad", &["PSYNC is renamed or blocked", "rename-command PSYNC"]);
+        }
+        let server = Server::start_with(kind, &["--rename-command", "REPLCONF", ""]);
+        examine(&server).says("bad", &["REPLCONF is renamed or blocked"]);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn protected_mode_and_passwords() {
+    let server = Server::start(Kind::Redis70);
+    let outside = from_another_host(server.port);
+    examine_as(&outside, &[], &[]).says("bad", &["protected mode", "requirepass"]);
+    server.config_set("protected-mode", "no");
+    assert_ne!(examine_as(&outside, &[], &[]).code, 1);
+    for kind in Kind::ALL {
+        let server = Server::start_with(kind, &["--requirepass", "secret", "--save", "3600 1"]);
+        server.make_backlog();
+        examine(&server).says("bad", &["asks for a password", "--password-file"]);
+        examine_as(&server.address(), &[("", "wrong")], &[]).says("bad", &["wrong user or password"]);
+        examine_as(&server.address(), &[("nobody", "secret")], &[]).says("bad", &["wrong user or password"]);
+        assert_ne!(examine_as(&server.address(), &[("", "secret")], &[]).code, 1);
+    }
+    examine_as(&format!("127.0.0.1:{}", free_port()), &[], &[]).says("bad", &["can't connect"]);
+}
+
+/// An address that leads to the server by way of a client that it does not take for its own host's.
+fn from_another_host(port: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its own address").to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            server.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).expect("another address");
+            server.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).expect("connect to the server");
+            let (mut client, mut server) = (client, TcpStream::from(server));
+            let (mut back, mut forth) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+            std::thread::spawn(move || io::copy(&mut client, &mut server));
+            std::thread::spawn(move || {
+                io::copy(&mut forth, &mut back).and_then(|_| back.shutdown(std::net::Shutdown::Both))
+            });
+        }
+    });
+    address
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_backlog_is_measured() {
+    for kind in Kind::ALL {
+        let server = Server::start_with(kind, &["--repl-backlog-size", "16kb", "--save", "3600 1"]);
+        let examined = examine(&server);
+        examined.says("unknown", &["none yet; the first replica makes one of 16 KiB"]);
+        server.make_backlog();
+        eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
+        examine(&server).says("good", &["16 KiB; nothing was written"]);
+        let stop = AtomicBool::new(false);
+        let examined = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut client = server.client();
+                while !stop.load(Ordering::Acquire) {
+                    client.pipeline(&vec![command(&["SET", "k", &"v".repeat(1000)]); 20]);
+                }
+            });
+            let examined = examine(&server);
+            stop.store(true, Ordering::Release);
+            examined
+        });
+        examined.says("warn", &["backlog", "it covers an outage of ", "CONFIG SET repl-backlog-size "]);
+        let findings = examined.report["findings"].as_array().expect("findings");
+        let finding = findings.iter().find(|finding| finding["about"] == "backlog").expect("one");
+        let mend = finding["mend"][0].as_str().expect("a command").split_once(" #").expect("a reason").0;
+        server.call(&mend.split_whitespace().collect::<Vec<_>>());
+        let size = server.info("replication")["repl_backlog_size"].parse::<u64>().expect("a number");
+        assert!(size > 16 << 10, "{mend}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_replica_and_those_who_replicate() {
+    for kind in [Kind::Redis62, Kind::Redis82, Kind::Valkey91] {
+        let mut primary = Server::start_with(kind, &GOOD);
+        let replica = Server::start_with(kind, &GOOD);
+        replica.replica_of(&primary);
+        let examined = examine(&replica);
+        examined.says("good", &["a replica of 127.0.0.1", "its link is up"]);
+        assert_eq!(examined.code, 0, "{:#}", examined.report);
+        let watch = Watch::attached(follow(&primary));
+        eventually("both are online", || {
+            let info = primary.info("replication");
+            ["slave0", "slave1"].iter().all(|name| info.get(*name).is_some_and(|line| line.contains("online")))
+        });
+        primary.config_set("min-replicas-to-write", "2");
+        let examined = examine(&primary);
+        examined.says("good", &["replicas", "redtail.invalid", &replica.address(), "online"]);
+        let elsewhere = format!("redtail tail {}", replica.address());
+        examined.says("warn", &["min-replicas-to-write", &elsewhere]);
+        // So it is: a write goes through with our help.
+        assert!(!primary.client().ask(&["SET", "k", "v"]).is_error());
+        watch.stop();
+        primary.kill();
+        eventually("the replica notices", || replica.info("replication")["master_link_status"] == "down");
+        examine(&replica).says("bad", &["whose link is down", &format!("redtail doctor {}", primary.address())]);
+        replica.config_set("replica-serve-stale-data", "no");
+        examine(&replica).says("bad", &["whose link is down"]);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_that_loads_or_is_busy_is_not_ready() {
+    for kind in Kind::SINCE_7 {
+        let server = Server::start_with(kind, &["--loading-process-events-interval-bytes", "1024"]);
+        let commands: Vec<_> = (0..200).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(2000)])).collect();
+        server.config_set("rdbcompression", "no");
+        server.client().pipeline(&commands);
+        // Microseconds for each key.
+        server.config_set("key-load-delay", "20000");
+        std::thread::scope(|scope| {
+            let reload = scope.spawn(|| server.call(&["DEBUG", "RELOAD"]));
+            eventually("the server is loading", || server.info("persistence")["loading"] == "1");
+            examine(&server).says("bad", &["loading its data", "% done", "left", "--reconnect forever"]);
+            server.config_set("key-load-delay", "0");
+            reload.join().expect("DEBUG RELOAD works");
+        });
+    }
+    let server = Server::start_with(Kind::Redis70, &["--busy-reply-threshold", "100"]);
+    std::thread::scope(|scope| {
+        let script = scope.spawn(|| server.client().ask(&["EVAL", "while true do end", "0"]));
+        eventually("the server is busy", || server.client().ask(&["GET", "k"]).is_error());
+        examine(&server).says("bad", &["script", "SCRIPT KILL"]);
+        server.call(&["SCRIPT", "KILL"]);
+        assert!(script.join().expect("the script was killed").is_error());
+    });
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_sentinel_and_the_nodes_of_a_cluster() {
+    let primary = Server::start(Kind::Redis70);
+    let sentinel = Server::start_sentinel(&primary);
+    examine(&sentinel)
+        .says("bad", &["this is a Sentinel", &format!("redtail doctor {}   # watched", primary.address())]);
+
+    for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
+        let args = ["--cluster-enabled", "yes", "--save", "3600 1", "--cluster-config-file", "nodes.conf"];
+        let nodes = [Server::start_with(kind, &args), Server::start_with(kind, &args)];
+        nodes[0].call(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
+        let alone = examine(&nodes[0]);
+        alone.says("good", &["the only shard (8192 slots)"]);
+        nodes[1].call(&["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
+        nodes[0].call(&["CLUSTER", "MEET", "127.0.0.1", &nodes[1].port.to_string()]);
+        for (node, other) in [(&nodes[0], &nodes[1]), (&nodes[1], &nodes[0])] {
+            eventually("they know each other", || node.call(&["CLUSTER", "SLOTS"]).items().len() == 2);
+            let other = format!("redtail tail {}", other.address());
+            examine(node).says("warn", &["8192 of 16384 slots; one other shard", &other]);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Writes that go on while primaries change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::help::eventually;
+
+/// Writes one round after another to whoever is the primary, until it is dropped. What a round does shows in the data if it is left
+/// out, and if it is done twice.
+pub(crate) struct Load {
+    stopped: Arc<AtomicBool>,
+    /// Rounds that were answered.
+    rounds: Arc<AtomicU32>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    /// `primary` is asked for a port at the start, and whenever a server is gone or no longer takes writes.
+    pub(crate) fn start(primary: impl Fn() -> std::io::Result<u16> + Send + 'static) -> Load {
+        let (stopped, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (end, count) = (stopped.clone(), rounds.clone());
+        let thread = std::thread::spawn(move || {
+            while !end.load(Ordering::Acquire) {
+                let Ok(mut client) = primary().and_then(|port| Client::connect(port, None)) else {
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                };
+                while !end.load(Ordering::Acquire) && round(&mut client, count.load(Ordering::Acquire)).is_some() {
+                    count.fetch_add(1, Ordering::AcqRel);
+                    // So slow that the smallest backlog holds some seconds of it.
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        let load = Load { stopped, rounds, thread: Some(thread) };
+        load.goes_on();
+        load
+    }
+
+    /// Waits until more has been written.
+    pub(crate) fn goes_on(&self) {
+        let from = self.rounds.load(Ordering::Acquire);
+        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + 50);
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A transaction and a command of their own, in one of three databases. `None` if the server did not take all of it.
+fn round(client: &mut Client, number: u32) -> Option<()> {
+    let (db, number) = ((number % 3).to_string(), number.to_string());
+    let commands: [&[&str]; 6] = [
+        &["SELECT", &db],
+        &["MULTI"],
+        &["INCR", "rounds"],
+        &["RPUSH", "numbers", &number],
+        &["EXEC"],
+        &["APPEND", "text", &number],
+    ];
+    for command in commands {
+        let reply = client.try_call(command).ok()?;
+        if reply.is_error() {
+            return None;
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,243 @@
+//! A follower that finds its primary through Sentinels, over many failovers.
+
+use std::time::{Duration, Instant};
+
+use redtail::net::{Builder, Login, Target};
+use redtail::topology::{Sentinel, SentinelError};
+use redtail::{Error, Label, Method, OnGap, Role};
+
+use crate::client::{Client, Value};
+use crate::copy::{replay, same_data};
+use crate::failover::{nothing_is_missing, replicas_known_to, three_sentinels, watched};
+use crate::follow::{BACKOFF, Seen, Told, Watch};
+use crate::help::{eventually, free_port};
+use crate::load::Load;
+use crate::server::{Kind, Server};
+use crate::tool::{Tool, redtail};
+
+fn finder(sentinels: &[Server]) -> Sentinel {
+    Sentinel::new(sentinels.iter().map(Server::address), "watched").expect("addresses")
+}
+
+fn follow(sentinel: Sentinel) -> Builder {
+    sentinel.builder().control(true).reconnect(BACKOFF)
+}
+
+/// The last snapshot, or nothing, and the stream behind it.
+fn rebuilt(seen: &Seen, kind: Kind) -> Server {
+    let snapshot = seen.told.iter().rposition(|told| matches!(told, Told::SnapshotEnd(_)));
+    let Some(at) = snapshot else {
+        let copy = Server::start(kind);
+        replay(&copy, 0, &seen.stream());
+        return copy;
+    };
+    let Told::SnapshotEnd(end) = seen.told[at] else { unreachable!("it was found") };
+    let copy = Server::start_from_dump(kind, &seen.snapshot);
+    let behind = Seen { told: seen.told[at..].to_vec(), ..Seen::default() };
+    replay(&copy, end.db.expect("a snapshot tells the database"), &behind.stream());
+    copy
+}
+
+/// The primary is killed again and again while it is written to; who was killed comes back as a replica.
+fn failovers(kind: Kind, count: usize) {
+    let mut servers: Vec<Server> = (0..3).map(|_| Server::start(kind)).collect();
+    for replica in &servers[1..] {
+        replica.replica_of(&servers[0]);
+    }
+    let sentinels = three_sentinels(&servers[0], 2);
+    let port = sentinels[0].port;
+    let watch = Watch::attached(follow(finder(&sentinels)).on_gap(OnGap::Snapshot));
+    let load = Load::start(move || watched(port));
+    for round in 1..=count {
+        let primary = watched(port).expect("a primary");
+        let at = servers.iter().position(|server| server.port == primary).expect("one of ours");
+        let mut known: Vec<_> = servers.iter().map(Server::address).collect();
+        known.remove(at);
+        known.sort();
+        assert_eq!(replicas_known_to(&sentinels[0]), known, "Sentinel knows us, too");
+        servers[at].kill();
+        eventually("the Sentinels promote a replica", || {
+            sentinels.iter().all(|sentinel| watched(sentinel.port).is_ok_and(|port| port != primary))
+        });
+        load.goes_on();
+        servers[at].start_again();
+        // Sentinel closes the connections of those it makes replicas, ours too.
+        let linked = |server: &Server| {
+            let asked =
+                Client::connect(server.port, None).and_then(|mut client| client.try_call(&["INFO", "replication"]));
+            matches!(asked, Ok(Value::Bulk(text)) if String::from_utf8_lossy(&text).contains("master_link_status:up"))
+        };
+        eventually("all replicas are linked, the one that was killed too", || {
+            servers.iter().filter(|server| linked(server)).count() == 2
+        });
+        watch.wait("attached to the new primary", |seen| seen.attached().len() > round);
+        eprintln!("{kind:?}: failover {round}, {} gaps so far", watch.seen().gaps().len());
+    }
+    load.goes_on();
+    drop(load);
+    let primary = watched(port).expect("a primary");
+    let primary = servers.iter().find(|server| server.port == primary).expect("one of ours");
+    watch.reaches(primary.offset());
+    let seen = watch.stop();
+    if seen.gaps().is_empty() {
+        nothing_is_missing(&seen, primary);
+    }
+    same_data(&rebuilt(&seen, kind), primary);
+    // Each attach is exact, or a gap was said before it.
+    let exact = seen.attached()[1..].iter().filter(|attached| attached.method == Method::Continued).count();
+    assert!(exact + seen.gaps().len() >= count, "{:?}", seen.attached());
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_primary_killed_twice_is_found_again() {
+    failovers(Kind::Redis82, 2);
+}
+
+#[test]
+#[ignore = "takes minutes: tests/soak failovers"]
+fn twenty_failovers_lose_nothing() {
+    for kind in [Kind::Redis70, Kind::Valkey91] {
+        failovers(kind, 20);
+    }
+}
+
+/// A primary that hangs says nothing for longer than anybody would wait; that another one took over is heard from the Sentinels.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_primary_that_hangs_is_left_at_once() {
+    let primary = Server::start(Kind::Redis70);
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel(&primary);
+    eventually("Sentinel sees the replica", || sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1);
+    let watch = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))).silence(Duration::from_secs(600)));
+    let began = Instant::now();
+    primary.stand_still();
+    watch.wait("attached to the new primary", |seen| seen.attached().len() == 2);
+    // Far less than the silence that was allowed; how long Sentinel took is its own affair.
+    assert!(began.elapsed() < Duration::from_secs(60));
+    replica.call(&["SET", "k", "v"]);
+    watch.wait("the write", |seen| seen.write("SET k v").is_some());
+    watch.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_replica_may_be_followed_instead() {
+    let primary = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
+    let replica = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel_with(&primary, 1, Some("other"));
+    eventually("Sentinel sees the replica in good order", || {
+        let replicas = sentinel.call(&["SENTINEL", "REPLICAS", "watched"]);
+        replicas.items().first().is_some_and(|replica| {
+            let fields: Vec<String> = replica.items().iter().map(|field| field.text()).collect();
+            fields.chunks(2).any(|pair| pair == ["master-link-status", "ok"])
+        })
+    });
+    let login = |password: &'static str| move || Ok(Login { user: None, password: Some(password.into()) });
+    let finder = || {
+        let dead = format!("127.0.0.1:{}", free_port());
+        let sentinels = [dead, sentinel.address()];
+        let finder = Sentinel::new(sentinels, "watched").expect("addresses");
+        finder.password("secret").sentinel_login(login("other"))
+    };
+    let mut asked = finder().prefer_replica(true);
+    let found = asked.find().expect("it is found");
+    let address: Target = replica.address().parse().expect("an address");
+    assert_eq!((found.target, found.is_replica), (address, true));
+    let watch = Watch::attached(follow(finder().prefer_replica(true)));
+    assert_eq!(watch.seen().attached()[0].role, Some(Role::Replica));
+    primary.call(&["SET", "k", "v"]);
+    watch.wait("the write", |seen| seen.write("SET k v").is_some());
+    watch.stop();
+    let watch = Watch::attached(follow(finder()));
+    assert_eq!(watch.seen().attached()[0].role, Some(Role::Primary));
+    watch.stop();
+
+    let refused = finder().sentinel_login(login("wrong")).find().expect_err("a wrong password");
+    assert!(matches!(&refused, SentinelError::Silent { tried, .. } if tried[1].1.contains("WRONGPASS")), "{refused}");
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn what_can_not_be_found_says_why() {
+    let server = Server::start(Kind::Redis70);
+    let sentinel = Server::start_sentinel(&server);
+    let error = Sentinel::new([sentinel.address()], "unheard-of").expect("an address").builder().connect();
+    let error = error.expect_err("it is not known");
+    assert!(error.to_string().contains("know no primary called \"unheard-of\""), "{error}");
+    // A server that is no Sentinel, and nobody at all.
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let error = Sentinel::new([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
+    let words = error.to_string();
+    assert!(words.contains("unknown command") && words.contains("refused"), "{words}");
+    assert_eq!(Sentinel::new([""; 0], "watched").err(), Some(SentinelError::NoSentinel));
+    assert!(matches!(Sentinel::new(["nowhere"], "watched").err(), Some(SentinelError::Target(_))));
+    // A Sentinel that is wrong about who is the primary.
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&server);
+    let wrong = Server::start_sentinel(&replica);
+    let outcome = Sentinel::new([wrong.address()], "watched").expect("an address").builder().connect();
+    match outcome {
+        Err(Error::Connect { source, .. }) => assert!(source.to_string().contains("is a replica itself"), "{source}"),
+        // It has corrected itself meanwhile.
+        Ok(_) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Under its usual label a follower is taken for no replica; under one that is an address, it is, so the check above can fail.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn sentinel_knows_a_follower_only_by_an_address() {
+    let server = Server::start(Kind::Redis70);
+    let sentinel = Server::start_sentinel(&server);
+    sentinel.call(&["SENTINEL", "DEBUG", "INFO-PERIOD", "200"]);
+    let hidden = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))));
+    assert!(replicas_known_to(&sentinel).is_empty());
+    let label = Label::new("127.0.0.1").expect("a label");
+    let seen = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))).label(label));
+    eventually("it is seen", || replicas_known_to(&sentinel).len() == 1);
+    hidden.stop();
+    seen.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_asks_sentinels() {
+    let mut primary = Server::start(Kind::Redis70);
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel_with(&primary, 1, Some("other"));
+    eventually("Sentinel sees the replica", || sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1);
+    let url = |name: &str| format!("redis+sentinel://{}/{name}", sentinel.address());
+    let start = |args: &[&str]| {
+        let mut command = redtail(args);
+        command.env("REDTAIL_SENTINEL_PASSWORD", "other");
+        Tool::start_command(&mut command)
+    };
+    // Sentinels write too: they greet each other through the servers they watch.
+    let write = |tool: &mut Tool, value: &str| {
+        while tool.event_named("command")["args"] != serde_json::json!(["SET", "k", value]) {}
+    };
+    let mut tool = start(&["tail", &url("watched"), "--format", "json"]);
+    assert_eq!(tool.event_named("attached")["target"], url("watched"));
+    primary.call(&["SET", "k", "1"]);
+    write(&mut tool, "1");
+    eventually("the replica has it too", || replica.offset() == primary.offset());
+    primary.kill();
+    assert_eq!(tool.event_named("attached")["method"], "continued");
+    replica.call(&["SET", "k", "2"]);
+    write(&mut tool, "2");
+    tool.signal("TERM");
+    assert!(tool.wait().success());
+    let mut unknown = start(&["tail", &url("other")]);
+    assert_eq!(unknown.wait().code(), Some(1));
+    assert!(
+        unknown.errors().contains("can't connect to other: the Sentinels know no primary called"),
+        "{}",
+        unknown.errors()
+    );
+}

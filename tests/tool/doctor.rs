@@ -1,0 +1,582 @@
+//! `redtail doctor` against servers that say what a test tells them to, and places where none listens.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::sync::{Arc, Mutex};
+
+use redtail::net::CommandReader;
+use serde_json::Value;
+
+use crate::run::{REPLID, Ran, redtail, run};
+
+/// Answers by the words that a question begins with; the longest that fit count.
+#[derive(Clone)]
+struct Script {
+    answers: BTreeMap<String, String>,
+    info: BTreeMap<&'static str, String>,
+    /// How far the stream has come when INFO is asked again.
+    grows: u64,
+}
+
+impl Script {
+    /// A healthy Redis 7.0 with a backlog.
+    fn healthy() -> Self {
+        let info = [
+            ("redis_version", "7.0.15"),
+            ("redis_mode", "standalone"),
+            ("uptime_in_seconds", "90061"),
+            ("used_memory", "104857600"),
+            ("used_memory_rss", "114857600"),
+            ("used_memory_dataset", "94857600"),
+            ("total_system_memory", "16777216000"),
+            ("loading", "0"),
+            ("rdb_bgsave_in_progress", "0"),
+            ("rdb_last_bgsave_status", "ok"),
+            ("aof_rewrite_in_progress", "0"),
+            ("latest_fork_usec", "1500"),
+            ("role", "master"),
+            ("connected_slaves", "1"),
+            ("slave0", "ip=10.0.0.5,port=6379,state=online,offset=2000,lag=0"),
+            ("master_failover_state", "no-failover"),
+            ("master_replid", REPLID),
+            ("master_repl_offset", "2000"),
+            ("repl_backlog_active", "1"),
+            ("repl_backlog_size", "1048576"),
+            ("repl_backlog_histlen", "2000"),
+            ("cluster_enabled", "0"),
+        ];
+        let command = "*6\r\n$5\r\npsync\r\n:-3\r\n*1\r\n+admin\r\n:0\r\n:0\r\n:0\r\n";
+        let mut script = Self {
+            answers: BTreeMap::new(),
+            info: info.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+            grows: 1,
+        };
+        for (question, answer) in [
+            ("PING", "+PONG\r\n"),
+            ("REPLCONF", "+OK\r\n"),
+            ("COMMAND INFO", &format!("*3\r\n{}", command.repeat(3))),
+            ("ACL WHOAMI", "$3\r\ncdc\r\n"),
+            ("ACL DRYRUN", "+OK\r\n"),
+        ] {
+            script.answers.insert(question.into(), answer.into());
+        }
+        for (name, value) in [
+            ("repl-backlog-ttl", "3600"),
+            ("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+            ("repl-timeout", "60"),
+            ("repl-ping-replica-period", "10"),
+            ("repl-diskless-sync", "yes"),
+            ("repl-diskless-sync-delay", "5"),
+            ("min-replicas-to-write", "0"),
+            ("min-replicas-max-lag", "10"),
+            ("shutdown-timeout", "10"),
+            ("save", "3600 1 300 100"),
+            ("appendonly", "no"),
+        ] {
+            script = script.config(name, value);
+        }
+        script
+    }
+
+    fn answer(mut self, question: &str, answer: &str) -> Self {
+        self.answers.insert(question.into(), answer.into());
+        self
+    }
+
+    /// The user may not ask this, nor anything that begins so.
+    fn denied(mut self, question: &str) -> Self {
+        self.answers.retain(|words, _| !words.starts_with(question));
+        self.answer(question, &format!("-NOPERM User cdc has no permissions to run the '{question}' command\r\n"))
+    }
+
+    fn config(self, name: &str, value: &str) -> Self {
+        let answer = format!("*2\r\n${}\r\n{name}\r\n${}\r\n{value}\r\n", name.len(), value.len());
+        self.answer(&format!("CONFIG GET {name}"), &answer)
+    }
+
+    fn info(mut self, fields: &[(&'static str, &str)]) -> Self {
+        self.info.extend(fields.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
+    }
+
+    fn without(mut self, field: &str) -> Self {
+        self.info.remove(field);
+        self
+    }
+
+    fn reply(&self, question: &str, asked: usize) -> String {
+        let fits = |words: &&String| question.to_ascii_uppercase().starts_with(&words.to_ascii_uppercase());
+        if let Some(words) = self.answers.keys().filter(fits).max_by_key(|words| words.len()) {
+            return self.answers[words].clone();
+        }
+        if question.starts_with("INFO") {
+            let mut info = self.info.clone();
+            if asked > 0
+                && let Some(offset) = info.get_mut("master_repl_offset")
+            {
+                *offset = (offset.parse::<u64>().unwrap() + self.grows).to_string();
+            }
+            let text: String = info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
+            return format!("${}\r\n{text}\r\n", text.len());
+        }
+        format!("-ERR unknown command '{question}', with args beginning with: \r\n")
+    }
+
+    /// Answers one connection; gives what was asked.
+    fn serve(self) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let questions = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            let (link, _) = listener.accept().unwrap();
+            let mut writer = link.try_clone().unwrap();
+            let mut reader = CommandReader::stream(link);
+            let mut infos = 0;
+            while let Ok(Some(command)) = reader.next() {
+                let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+                let question = words.join(" ");
+                let reply = self.reply(&question, infos);
+                infos += usize::from(question.starts_with("INFO"));
+                questions.lock().unwrap().push(question);
+                if reply.is_empty() || writer.write_all(reply.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        (address, asked)
+    }
+
+    fn examine(self) -> Examined {
+        let (address, asked) = self.serve();
+        let ran = run(&["doctor", &address, "--json", "--sample", "0.01"]);
+        let asked = asked.lock().unwrap().clone();
+        Examined::of(ran, asked)
+    }
+}
+
+/// A report and what was asked for it.
+struct Examined {
+    code: i32,
+    report: Value,
+    asked: Vec<String>,
+}
+
+impl Examined {
+    #[track_caller]
+    fn of(ran: Ran, asked: Vec<String>) -> Self {
+        let report: Value = serde_json::from_str(ran.text()).unwrap_or_else(|_| panic!("{} {}", ran.text(), ran.err));
+        assert_eq!(report["exit_code"], ran.code);
+        let verdict = match ran.code {
+            0 => "good",
+            1 => "impossible",
+            3 => "warnings",
+            code => panic!("exit code {code}"),
+        };
+        assert_eq!(report["verdict"], verdict);
+        Self { code: ran.code, report, asked }
+    }
+
+    /// The findings of a severity, each in one text.
+    fn all(&self, severity: &str) -> Vec<String> {
+        let findings = self.report["findings"].as_array().unwrap().iter();
+        findings.filter(|finding| finding["severity"] == severity).map(Value::to_string).collect()
+    }
+
+    /// There is one finding of this severity, it says this, and the exit code is its.
+    #[track_caller]
+    fn only(&self, severity: &str, words: &[&str]) {
+        let others = ["warn", "bad", "unknown"].into_iter().filter(|it| *it != severity);
+        for other in others {
+            assert!(self.all(other).is_empty(), "{:#}", self.report);
+        }
+        self.says(severity, words);
+        assert_eq!(self.all(severity).len(), 1, "{:#}", self.report);
+        assert_eq!(self.code, if severity == "bad" { 1 } else { 3 });
+    }
+
+    #[track_caller]
+    fn says(&self, severity: &str, words: &[&str]) {
+        let found = self.all(severity);
+        let fits = |finding: &&String| words.iter().all(|word| finding.contains(word));
+        assert!(found.iter().any(|finding| fits(&finding)), "{severity} {words:?} in {:#}", self.report);
+    }
+
+    #[track_caller]
+    fn start(&self, name: &str) -> &Value {
+        let starts = self.report["starts"].as_array().unwrap();
+        starts.iter().find(|start| start["start"] == name).unwrap_or_else(|| panic!("{name}: {:#}", self.report))
+    }
+}
+
+#[test]
+fn a_good_server_is_good_and_nothing_of_it_is_changed() {
+    let examined = Script::healthy().examine();
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+    for start in ["now", "now-without-fork", "snapshot", "POSITION", "sync"] {
+        assert_eq!(examined.start(start)["possible"], true);
+    }
+    let facts = &examined.report["facts"];
+    assert_eq!((&facts["name"], &facts["user"]), (&"Redis 7.0.15".into(), &"cdc".into()));
+    assert_eq!(facts["replicas"][0]["address"], "10.0.0.5:6379");
+    assert!(facts["bytes_per_second"].as_f64().unwrap() > 0.0);
+    let harmless =
+        ["PING", "INFO", "REPLCONF capa eof", "REPLCONF rdb-filter-only ", "COMMAND INFO psync sync replconf"];
+    let harmless_too = ["ACL WHOAMI", "ACL DRYRUN cdc PSYNC ? -1", "ACL DRYRUN cdc SYNC", "INFO replication"];
+    for question in &examined.asked {
+        let known = harmless.contains(&question.as_str()) || harmless_too.contains(&question.as_str());
+        assert!(known || question.starts_with("CONFIG GET "), "{question}");
+    }
+}
+
+#[test]
+fn the_page_fits_into_80_columns() {
+    let (address, _) = Script::healthy().serve();
+    let ran = run(&["doctor", &address, "--sample", "0.01"]).ok();
+    assert!(
+        ran.text().starts_with(&format!("{address}\n\n good  server         Redis 7.0.15, up for 25 hours\n")),
+        "{}",
+        ran.text()
+    );
+    assert!(ran.text().ends_with(&format!("\n It can be followed: redtail tail {address}\n")), "{}", ran.text());
+    assert!(ran.text().lines().count() <= 40, "a page: {}", ran.text());
+    let (address, _) =
+        Script::healthy().denied("INFO").denied("ACL").denied("CONFIG").denied("PING").denied("REPLCONF").serve();
+    let poor = run(&["doctor", &address]);
+    assert_eq!(poor.code, 1, "{}", poor.text());
+    for text in [ran.text(), poor.text()] {
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(!text.contains('\x1b'), "colours are for terminals");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_has_colours_unless_nobody_wants_them() {
+    let (address, _) = Script::healthy().serve();
+    let (code, screen) = crate::run::run_in_terminal(&["doctor", &address, "--sample", "0.01"]);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("\x1b[32mgood\x1b[0m"), "{screen:?}");
+    let (address, _) = Script::healthy().serve();
+    let line = format!("NO_COLOR=1 exec '{}' doctor {address} --sample 0.01", env!("CARGO_BIN_EXE_redtail"));
+    let output = std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).output().unwrap();
+    let screen = String::from_utf8(output.stdout).unwrap();
+    assert!(screen.contains("good") && !screen.contains('\x1b'), "{screen:?}");
+}
+
+#[test]
+fn each_missing_permission_is_named_with_its_rule() {
+    let no = "+User cdc has no permissions to run the 'psync' command\r\n";
+    let examined = Script::healthy().answer("ACL DRYRUN cdc PSYNC", no).examine();
+    examined.only("bad", &["+psync is missing", "ACL SETUSER cdc +psync\""]);
+    assert_eq!(examined.start("snapshot")["mend"][0], "ACL SETUSER cdc +psync");
+    assert_eq!(examined.start("sync")["possible"], true);
+
+    let examined = Script::healthy().denied("REPLCONF").examine();
+    examined.only("bad", &["+replconf is missing", "ACL SETUSER cdc +replconf\""]);
+
+    let examined = Script::healthy().denied("PING").examine();
+    examined.only("warn", &["PING", "ACL LOG", "ACL SETUSER cdc +ping\""]);
+
+    let examined = Script::healthy().denied("INFO").examine();
+    examined.only("unknown", &["INFO is not allowed", "ACL SETUSER cdc +info\""]);
+    assert_eq!(examined.start("now")["possible"], true);
+    assert_eq!(examined.start("now-without-fork")["possible"], false);
+    assert_eq!(examined.start("now-without-fork")["mend"][0], "ACL SETUSER cdc +info");
+
+    let examined = Script::healthy().denied("CONFIG").examine();
+    examined.only("unknown", &["CONFIG GET is not allowed", "ACL SETUSER cdc +config|get\""]);
+    let asked = examined.asked.iter().filter(|question| question.starts_with("CONFIG")).count();
+    assert_eq!(asked, 1, "each denial is an entry in the server's ACL LOG");
+
+    let examined = Script::healthy().answer("ACL DRYRUN cdc SYNC", no).examine();
+    assert_eq!(examined.code, 0, "few need the old SYNC: {:#}", examined.report);
+    assert_eq!(
+        (&examined.start("sync")["possible"], &examined.start("sync")["mend"][0]),
+        (&false.into(), &"ACL SETUSER cdc +sync".into())
+    );
+
+    let examined = Script::healthy().denied("COMMAND").examine();
+    assert_eq!(examined.code, 0, "DRYRUN has told it: {:#}", examined.report);
+}
+
+#[test]
+fn what_may_not_be_asked_could_not_be_checked() {
+    let examined = Script::healthy().denied("ACL").denied("INFO").denied("CONFIG").denied("COMMAND").examine();
+    assert_eq!(examined.code, 3);
+    examined.says("unknown", &["whether the user default may replicate (+psync)", "ACL DRYRUN default PSYNC ? -1"]);
+    assert!(examined.all("bad").is_empty() && examined.all("warn").is_empty(), "{:#}", examined.report);
+    assert_eq!(examined.start("now")["possible"], Value::Null);
+    assert_eq!(examined.report["facts"]["may"]["psync"], Value::Null);
+    // Who we are is known all the same, if we have told it.
+    let (address, _) = Script::healthy().denied("ACL").answer("AUTH", "+OK\r\n").serve();
+    let arguments = ["doctor", &address, "--json", "--sample", "0.01", "--user", "other"];
+    let ran: Ran = redtail(&arguments).env("REDTAIL_PASSWORD", "pw").output().unwrap().into();
+    Examined::of(ran, Vec::new()).only("unknown", &["the user other", "ACL DRYRUN other PSYNC"]);
+}
+
+#[test]
+fn rules_are_read_where_they_can_not_be_tried() {
+    let rules = |rules: &str| {
+        let user = format!("*4\r\n$5\r\nflags\r\n*1\r\n$2\r\non\r\n$8\r\ncommands\r\n${}\r\n{rules}\r\n", rules.len());
+        let unknown = "-ERR Unknown subcommand or wrong number of arguments for 'DRYRUN'. Try ACL HELP.\r\n";
+        let old =
+            Script::healthy().info(&[("redis_version", "6.2.14")]).config("save", "").answer("ACL DRYRUN", unknown);
+        let filter = "-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
+        old.answer("REPLCONF rdb-filter-only", filter).answer("ACL GETUSER cdc", &user).examine()
+    };
+    rules("-@all +psync +replconf +ping +info").only("warn", &["restart", "before 7.0 it always does"]);
+    let examined = rules("-@all +replconf +ping");
+    examined.says("bad", &["+psync is missing"]);
+    assert_eq!(rules("-@all +@admin").report["facts"]["may"]["psync"], true);
+}
+
+#[test]
+fn what_is_renamed_or_blocked_is_named() {
+    let there = "*6\r\n$5\r\npsync\r\n:-3\r\n*1\r\n+admin\r\n:0\r\n:0\r\n:0\r\n";
+    for missing in ["*-1\r\n", "$-1\r\n", "*0\r\n"] {
+        let commands = format!("*3\r\n{missing}{there}{there}");
+        let examined = Script::healthy().answer("COMMAND INFO", &commands).examine();
+        examined.only("bad", &["PSYNC is renamed or blocked", "rename-command PSYNC"]);
+        assert_eq!(examined.start("now")["possible"], false);
+        assert_eq!(examined.start("sync")["possible"], true);
+    }
+    // COMMAND may not be asked; DRYRUN tells it too.
+    let gone = "-ERR Command 'PSYNC' not found\r\n";
+    Script::healthy()
+        .denied("COMMAND")
+        .answer("ACL DRYRUN cdc PSYNC", gone)
+        .examine()
+        .only("bad", &["PSYNC is renamed"]);
+    let unknown = "-ERR unknown command 'REPLCONF', with args beginning with: \r\n";
+    Script::healthy().answer("REPLCONF", unknown).examine().only("bad", &["REPLCONF is renamed or blocked"]);
+    // A service, by its name.
+    let commands = format!("*3\r\n*-1\r\n*-1\r\n{there}");
+    let service = Script::healthy().info(&[("os", "Amazon ElastiCache")]).answer("COMMAND INFO", &commands);
+    service.examine().only("bad", &["PSYNC is renamed or blocked", "Amazon ElastiCache does not serve replication"]);
+}
+
+#[test]
+fn servers_that_only_look_like_redis_are_named() {
+    for (field, version, words) in [
+        ("dragonfly_version", "df-v1.40.1", "Dragonfly df-v1.40.1 can't be followed"),
+        ("kvrocks_version", "2.9.0", "Kvrocks 2.9.0 can't be followed"),
+        ("garnet_version", "1.0.50", "Garnet 1.0.50 can't be followed"),
+        ("upstash_version", "1.12.0", "Upstash 1.12.0 can't be followed"),
+        ("rlec_version", "7.4.2-54", "Redis Enterprise 7.4.2-54 can't be followed"),
+    ] {
+        let examined = Script::healthy().info(&[(field, version)]).examine();
+        examined.only("bad", &[words]);
+        assert!(examined.report["starts"].as_array().unwrap().is_empty());
+    }
+    let keydb = Script::healthy().info(&[("redis_version", "6.3.4"), ("executable", "/usr/bin/keydb-server")]);
+    keydb.examine().says("warn", &["KeyDB 6.3.4", "not tested", "RREPLAY"]);
+    let valkey = Script::healthy().info(&[("redis_version", "7.2.4"), ("valkey_version", "9.1.2")]).examine();
+    assert_eq!((valkey.code, &valkey.report["facts"]["name"]), (0, &"Valkey 9.1.2".into()));
+    Script::healthy()
+        .info(&[("redis_version", "5.0.14")])
+        .examine()
+        .says("warn", &["Redis 5.0.14", "tested with Redis 6.2"]);
+    Script::healthy().without("redis_version").examine().says("unknown", &["INFO names no server"]);
+}
+
+#[test]
+fn a_sentinel_says_whom_it_watches() {
+    let primary = "*6\r\n$4\r\nname\r\n$6\r\norders\r\n$2\r\nip\r\n$8\r\n10.0.0.7\r\n$4\r\nport\r\n$4\r\n6380\r\n";
+    let sentinel = Script::healthy().info(&[("redis_mode", "sentinel")]);
+    let examined = sentinel.answer("SENTINEL MASTERS", &format!("*1\r\n{primary}")).examine();
+    examined.only("bad", &["this is a Sentinel", "redtail doctor 10.0.0.7:6380   # orders"]);
+    assert_eq!(examined.asked.last().unwrap(), "SENTINEL MASTERS");
+}
+
+#[test]
+fn the_backlog_is_measured_against_the_write_rate() {
+    let tiny = Script { grows: 100_000_000, ..Script::healthy() }.examine();
+    tiny.says("warn", &["1 MiB; at ", "/s, as now, it covers an outage of", "CONFIG SET repl-backlog-size "]);
+    // So much is cut off in its snapshot too.
+    tiny.says("warn", &["output buffer", "at the present rate"]);
+    assert!(tiny.report["facts"]["backlog_covers_s"].as_f64().unwrap() < 60.0);
+
+    let quiet = Script { grows: 0, ..Script::healthy() }.examine();
+    assert_eq!(quiet.code, 0);
+    quiet.says("good", &["1 MiB; nothing was written in", "--sample 60"]);
+
+    let none = Script::healthy().info(&[("repl_backlog_active", "0"), ("master_repl_offset", "0")]).examine();
+    none.only("unknown", &["none yet; the first replica makes one of 1 MiB", "redtail doctor 127.0.0.1:"]);
+    assert_eq!(none.start("now")["possible"], true);
+    assert_eq!(none.start("POSITION")["possible"], false);
+    assert_eq!(none.start("now-without-fork")["possible"], false);
+
+    // Before 7.0 the default start needs it.
+    let filter = "-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
+    let old = Script::healthy().info(&[("repl_backlog_active", "0"), ("redis_version", "6.2.14")]);
+    let old = old.answer("REPLCONF rdb-filter-only", filter).examine();
+    old.says("warn", &["the default start needs a backlog", "--from snapshot"]);
+    assert_eq!(old.start("now")["possible"], false);
+    assert_eq!(old.start("snapshot")["possible"], true);
+    let old = Script::healthy().denied("INFO").answer("REPLCONF rdb-filter-only", filter).examine();
+    old.says("warn", &["the default start needs INFO", "ACL SETUSER cdc +info\""]);
+}
+
+#[test]
+fn settings_that_hurt_a_follower_are_warnings() {
+    let healthy = Script::healthy;
+    let alone = healthy().info(&[("connected_slaves", "0")]);
+    alone
+        .clone()
+        .config("repl-backlog-ttl", "60")
+        .examine()
+        .only("warn", &["the only replica", "repl-backlog-ttl 3600"]);
+    assert_eq!(alone.examine().code, 0);
+    healthy().config("appendonly", "yes").examine().only("warn", &["restart", "append-only file"]);
+    healthy().config("save", "").examine().only("warn", &["restart", "CONFIG SET save"]);
+    healthy().config("repl-timeout", "5").examine().only("warn", &["repl-timeout", "CONFIG SET repl-timeout 60"]);
+    healthy().config("repl-ping-replica-period", "120").examine().only("warn", &["pings its replicas each 2 minutes"]);
+    let unlimited = "normal 0 0 0 slave 0 0 0 pubsub 0 0 0";
+    healthy().config("client-output-buffer-limit", unlimited).examine().only("warn", &["no limit", "in memory"]);
+    let counted = healthy().info(&[("min_slaves_good_slaves", "1")]).examine();
+    counted.only("warn", &["min-replicas-to-write", "redtail tail 10.0.0.5:6379"]);
+    healthy()
+        .info(&[("latest_fork_usec", "900000")])
+        .examine()
+        .only("warn", &["its last fork took 900.0 ms", "serves nobody"]);
+    healthy()
+        .info(&[("rdb_last_bgsave_status", "err")])
+        .examine()
+        .only("warn", &["last save in the background failed"]);
+    healthy().info(&[("rdb_bgsave_in_progress", "1")]).examine().says("good", &["a save or rewrite is under way"]);
+    let full = healthy().info(&[("used_memory_rss", "9000000000")]);
+    full.examine().only("warn", &["it uses 8.3 GiB of 15.6 GiB", "redtail tail 10.0.0.5:6379 --from snapshot"]);
+    let old = healthy().info(&[("redis_version", "6.2.14")]);
+    let small = "normal 0 0 0 slave 65536 0 0 pubsub 0 0 0";
+    old.config("client-output-buffer-limit", small)
+        .examine()
+        .says("warn", &["less than the backlog", "again and again"]);
+}
+
+#[test]
+fn states_that_pass_are_bad_now() {
+    let replica = [("role", "slave"), ("master_host", "10.0.0.1"), ("master_port", "6379")];
+    let linked = Script::healthy().info(&replica).info(&[("master_link_status", "up")]).examine();
+    assert_eq!(linked.code, 0, "{:#}", linked.report);
+    linked.says("good", &["a replica of 10.0.0.1:6379, its link is up"]);
+    let down = [("master_link_status", "down"), ("master_link_down_since_seconds", "130")];
+    let down = Script::healthy().info(&replica).info(&down).examine();
+    down.only("bad", &["whose link is down (since 2 minutes)", "redtail doctor 10.0.0.1:6379"]);
+    assert!(down.report["starts"].as_array().unwrap().is_empty());
+    let syncing = [("master_link_status", "down"), ("master_sync_in_progress", "1")];
+    Script::healthy().info(&replica).info(&syncing).examine().only("bad", &["taking its data anew"]);
+    let stale = "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n";
+    let stale = Script::healthy().info(&replica).info(&[("master_link_status", "down")]).answer("PING", stale);
+    stale.clone().examine().only("bad", &["link is down"]);
+    stale.denied("INFO").examine().says("bad", &["link to its primary is down"]);
+    let failing = Script::healthy().info(&[("master_failover_state", "waiting-for-sync")]);
+    failing.examine().only("bad", &["FAILOVER is under way", "FAILOVER ABORT"]);
+    let loading = [("loading", "1"), ("loading_loaded_perc", "37.20"), ("loading_eta_seconds", "45")];
+    let loading =
+        Script::healthy().info(&loading).answer("PING", "-LOADING Redis is loading the dataset in memory\r\n");
+    loading.examine().only("bad", &["loading its data, 37.20 % done, about 45 seconds left", "--reconnect forever"]);
+    let busy = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
+    Script::healthy().answer("PING", busy).answer("INFO", busy).examine().says("bad", &["script", "SCRIPT KILL"]);
+}
+
+#[test]
+fn a_node_of_a_cluster_names_the_other_shards() {
+    let node = |port: u16, id: &str| format!("*4\r\n$9\r\n127.0.0.1\r\n:{port}\r\n${}\r\n{id}\r\n*0\r\n", id.len());
+    let range = |first: u32, last: u32, nodes: &[String]| {
+        format!("*{}\r\n:{first}\r\n:{last}\r\n{}", nodes.len() + 2, nodes.concat())
+    };
+    let mine = [node(7000, "me"), node(7003, "replica")];
+    let slots = [
+        range(0, 5460, &mine),
+        range(5461, 10_922, &[node(7001, "b")]),
+        range(10_923, 16_000, &[node(7002, "c")]),
+        range(16_001, 16_383, &mine),
+    ];
+    let slots = format!("*4\r\n{}", slots.concat());
+    let member =
+        Script::healthy().info(&[("cluster_enabled", "1"), ("redis_mode", "cluster")]).answer("CLUSTER SLOTS", &slots);
+    for me in ["$2\r\nme\r\n", "$7\r\nreplica\r\n"] {
+        let examined = member.clone().answer("CLUSTER MYID", me).examine();
+        examined.only(
+            "warn",
+            &["5844 of 16384 slots; 2 other shards", "redtail tail 127.0.0.1:7001", "redtail tail 127.0.0.1:7002"],
+        );
+        assert_eq!(examined.report["facts"]["cluster"]["slots"], 5844);
+    }
+    member.denied("CLUSTER").examine().only("unknown", &["a node of a cluster", "+cluster|slots"]);
+}
+
+#[test]
+fn who_does_not_let_us_in_says_why() {
+    for (answer, words) in [
+        ("-NOAUTH Authentication required.\r\n", &["asks for a password", "--password-file"][..]),
+        (
+            "-DENIED Redis is running in protected mode because protected mode is enabled\r\n",
+            &["protected mode", "requirepass"],
+        ),
+        ("-ERR max number of clients reached\r\n", &["as many clients as it takes", "maxclients"]),
+    ] {
+        let examined = Script::healthy().answer("PING", answer).examine();
+        examined.only("bad", words);
+        assert_eq!(examined.report["facts"], Value::Null);
+    }
+    let (address, _) = Script::healthy().answer("AUTH", "-WRONGPASS invalid username-password pair\r\n").serve();
+    let ran = redtail(&["doctor", &address, "--json"]).env("REDTAIL_PASSWORD", "hunter2").output().unwrap();
+    let ran = Ran::from(ran);
+    assert!(!ran.text().contains("hunter2"));
+    Examined::of(ran, Vec::new()).only("bad", &["wrong user or password", "WRONGPASS"]);
+}
+
+/// A server that says something, unasked or not, and closes.
+fn says(words: &'static [u8]) -> Examined {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut link, _) = listener.accept().unwrap();
+        if words.is_empty() {
+            return;
+        }
+        let _ = link.read(&mut [0; 4096]);
+        let _ = link.write_all(words);
+        let _ = link.shutdown(Shutdown::Write);
+        let _ = std::io::copy(&mut link, &mut std::io::sink());
+    });
+    Examined::of(run(&["doctor", &address, "--json"]), Vec::new())
+}
+
+#[test]
+fn what_is_no_server_of_ours_is_named() {
+    says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").only("bad", &["speaks HTTP"]);
+    says(b"\x15\x03\x01\x00\x02\x02\x46").only("bad", &["wants TLS"]);
+    says(b"SSH-2.0-OpenSSH_9.2p1\r\n").only("bad", &["SSH"]);
+    says(b"ERROR\r\nERROR\r\n").only("bad", &["memcached"]);
+    says(b"220 mail.example.org ESMTP\r\n").only("bad", &["does not speak the protocol", "220 mail.example.org"]);
+    says(b"").only("bad", &["closed without a word", "TLS"]);
+    says(b"-DENIED Redis is running in protected mode because\r\n").only("bad", &["protected mode"]);
+    // A proxy that knows few commands.
+    let proxy = Script::healthy().answer("INFO", "").examine();
+    proxy.only("bad", &["closed when it was asked INFO", "proxy"]);
+}
+
+#[test]
+fn nobody_there_is_a_report_too() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let examined = Examined::of(run(&["doctor", &format!("127.0.0.1:{port}"), "--json"]), Vec::new());
+    examined.only("bad", &["can't connect", "refused", "nothing listens there"]);
+    let examined = Examined::of(run(&["doctor", "unix:/nowhere/at/all", "--json"]), Vec::new());
+    examined.only("bad", &["no such socket"]);
+    let examined = Examined::of(run(&["doctor", "redtail.invalid:6379", "--json"]), Vec::new());
+    examined.only("bad", &["can't connect", "check host and port"]);
+    let ran = run(&["doctor", &format!("127.0.0.1:{port}")]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert!(ran.text().ends_with("It can't be followed as things are.\n"), "{}", ran.text());
+}
+
+#[test]
+fn silence_is_waited_for_but_not_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    Examined::of(run(&["doctor", &address, "--json"]), Vec::new()).only("bad", &["nothing came for 5 seconds"]);
+}

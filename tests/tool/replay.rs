@@ -1,0 +1,167 @@
+//! `redtail replay`: a recording as a primary.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+use redtail::replay::Play;
+
+use crate::record::lines;
+use crate::run::{Folder, REPLID, commands, redtail, run};
+use crate::tail::{end, primary, stream};
+
+/// A running replay; ended when dropped.
+struct Replay {
+    child: Child,
+    address: String,
+}
+
+impl Replay {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child =
+            redtail(&[&["replay"], arguments].concat()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { child, address: address.trim_end().to_owned() }
+    }
+
+    /// Waits until it ends by itself, and gives what it said.
+    fn end(mut self) -> String {
+        let mut words = String::new();
+        std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut words).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{words}");
+        words
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A recording of the stream, made in two runs.
+fn recorded(folder: &Folder, from: &str) -> String {
+    let primary = primary(&stream(), Play::default());
+    let (address, file) = (primary.address().to_string(), folder.path(from));
+    run(&["record", &address, "-o", &file, "--from", from, "--count", "1"]).ok();
+    run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream())]).ok();
+    file
+}
+
+#[test]
+fn a_replay_is_followed_as_the_server_was() {
+    let folder = Folder::new("followed");
+    let stream = stream();
+    for from in ["snapshot", "now"] {
+        let file = recorded(&folder, from);
+        let replay = Replay::start(&[&file, "--once"]);
+        let server = primary(&stream, Play::default());
+        let tail =
+            |address: &str| run(&["tail", address, "--format", "json", "--from", from, "--until", &end(&stream)]).ok();
+        assert_eq!(lines(&tail(&replay.address)), lines(&tail(&server.address().to_string())), "{from}");
+        let words = replay.end();
+        assert!(words.contains(&format!("{REPLID}, offsets 1000 to {}", end(&stream))), "{words}");
+        assert!(words.contains(if from == "now" { "gets an empty one" } else { "with the data" }), "{words}");
+    }
+}
+
+#[test]
+fn a_bare_recording_is_played_too() {
+    let folder = Folder::new("bare");
+    let file = folder.path("bare");
+    let head = format!("+FULLRESYNC {REPLID} 7\r\n$18\r\nREDIS0010");
+    fs::write(&file, [head.as_bytes(), b"\xff\0\0\0\0\0\0\0\0", &commands(&["SET a 1", "SET b 2"])].concat()).unwrap();
+    let replay = Replay::start(&[&file, "--once", "--speed", "max"]);
+    let position = format!("{REPLID}:34:0");
+    let ran = run(&["tail", &replay.address, "--from", &position, "--count", "1"]).ok();
+    assert_eq!(ran.text(), "61 [0] \"SET\" \"b\" \"2\"\n");
+    replay.end();
+}
+
+#[test]
+fn it_can_be_slowed_down() {
+    let folder = Folder::new("slow");
+    let file = recorded(&folder, "now");
+    for (speed, least) in [("20", 0.25), ("1x", 0.0), ("1000x", 0.0)] {
+        let replay = Replay::start(&[&file, "--speed", speed, "--once"]);
+        let began = Instant::now();
+        run(&["tail", &replay.address, "--until", &end(&stream())]).ok();
+        // Only that it can't be faster is certain.
+        assert!(began.elapsed().as_secs_f64() >= least, "{speed}: {:?}", began.elapsed());
+        replay.end();
+    }
+}
+
+#[test]
+fn pings_follow_the_end_unless_they_are_turned_off() {
+    let folder = Folder::new("ping");
+    let file = recorded(&folder, "now");
+    let end: u64 = end(&stream()).parse().unwrap();
+    let replay = Replay::start(&[&file, "--ping", "0.05", "--once"]);
+    let ran = run(&["tail", &replay.address, "--all", "--until", &(end + 28).to_string()]).ok();
+    assert!(ran.text().ends_with(&format!("{} [2] \"PING\"\n{} [2] \"PING\"\n", end + 14, end + 28)), "{}", ran.text());
+    replay.end();
+    let replay = Replay::start(&[&file, "--ping", "0"]);
+    let ran = run(&["tail", &replay.address, "--all", "--heartbeat", "0.2", "--until", &end.to_string()]).ok();
+    assert!(!ran.text().contains("PING"), "{}", ran.text());
+}
+
+#[test]
+fn a_password_is_asked_for() {
+    let folder = Folder::new("password");
+    let (file, password) = (recorded(&folder, "now"), folder.path("password"));
+    fs::write(&password, "secret\n").unwrap();
+    let replay = Replay::start(&[&file, "--password-file", &password]);
+    let ran = run(&["tail", &replay.address]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("NOAUTH"), "{}", ran.err);
+    run(&["tail", &replay.address, "--password-file", &password, "--count", "1"]).ok();
+    let ran = run(&["replay", &file, "--password-file", "/nowhere/at/all"]);
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{}", ran.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it() {
+    let folder = Folder::new("stopped");
+    let file = recorded(&folder, "now");
+    let mut replay = Replay::start(&[&file]);
+    let pid = replay.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(replay.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_played_says_why_in_one_line() {
+    let folder = Folder::new("unplayable");
+    let whole = fs::read(recorded(&folder, "now")).unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let file = folder.path(name);
+        fs::write(&file, bytes).unwrap();
+        file
+    };
+    for (path, words) in [
+        (file("empty", b""), "ends before a stream begins"),
+        (file("title", b"redtail recording 1\n"), "ends before a stream begins"),
+        (file("later", b"redtail recording 2\n"), "newer redtail"),
+        (file("dump.rdb", b"REDIS0011\xff\0\0\0\0\0\0\0\0"), "not a recording"),
+        (file("aof", &commands(&["SET a 1"])), "not a recording"),
+        (file("damaged", &String::from_utf8_lossy(&whole).replace("data ", "date x").into_bytes()), "damaged"),
+        (file("torn", &whole[..150]), "ends before a stream begins"),
+        (folder.path("nothing here"), "No such file"),
+        (folder.path(""), "directory"),
+    ] {
+        let ran = run(&["replay", &path]);
+        assert_eq!(ran.code, 1, "{path}: {}", ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{path}: {}", ran.err);
+        assert!(ran.err.contains(words) && ran.err.contains(&path), "{path}: {}", ran.err);
+    }
+    // Cut off later, it is played as far as it goes.
+    let file = file("cut", &whole[..whole.len() - 3]);
+    let replay = Replay::start(&[&file, "--once"]);
+    run(&["tail", &replay.address, "--count", "3"]).ok();
+    assert!(replay.end().contains("in the middle of"));
+}
