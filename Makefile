@@ -1,18 +1,25 @@
-# Builds and installs the C library. The Rust crate needs none of this: cargo is enough there.
+# Builds and installs the C library, and the tool with its manual pages and completions. The Rust crate needs none of this: cargo is
+# enough there.
 #
 #   make                          target/release/libredtail.a and libredtail.so; with TLS: make FEATURES=capi,tls
 #   make check                    the tests of the C interface (needs cc and g++)
 #   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now
 #   make uninstall
+#   make tool                     target/release/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
+#   make install-tool PREFIX=/usr/local DESTDIR=
+#   make uninstall-tool
 #   make header                   include/redtail.h anew, after a change in src/capi
 
 PREFIX     = /usr/local
 LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
+BINDIR     = $(PREFIX)/bin
+MANDIR     = $(PREFIX)/share/man/man1
 DESTDIR    =
 CARGO      = cargo
 INSTALL    = install
 FEATURES   = capi
+TOOL_FEATURES = cli
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 MAJOR   := $(word 1,$(subst ., ,$(VERSION)))
@@ -22,7 +29,7 @@ BUILT   := $(or $(CARGO_TARGET_DIR),target)/release
 SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 
 # Cargo knows best whether there is something to do.
-.PHONY: all check install uninstall header
+.PHONY: all check install uninstall tool install-tool uninstall-tool header
 all:
 	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type cdylib,staticlib -- -Clink-arg=-Wl,-soname,$(SONAME)
 
@@ -60,3 +67,28 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so $(DESTDIR)$(LIBDIR)/$(SONAME)
 	rm -f $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/redtail
+
+# What is installed, and run here for its pages and completions.
+TOOL = $(BUILT)/redtail
+BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS  = $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
+
+tool:
+	$(CARGO) build --release --bin redtail --features $(TOOL_FEATURES)
+
+$(BUILT)/redtail:
+	$(MAKE) tool
+
+install-tool: $(TOOL)
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)
+	$(INSTALL) -d $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS) $(DESTDIR)$(FISH_COMPLETIONS)
+	$(INSTALL) -m 755 $(TOOL) $(DESTDIR)$(BINDIR)/redtail
+	$(TOOL) man $(DESTDIR)$(MANDIR)
+	$(TOOL) completions bash >$(DESTDIR)$(BASH_COMPLETIONS)/redtail
+	$(TOOL) completions zsh >$(DESTDIR)$(ZSH_COMPLETIONS)/_redtail
+	$(TOOL) completions fish >$(DESTDIR)$(FISH_COMPLETIONS)/redtail.fish
+
+uninstall-tool:
+	rm -f $(DESTDIR)$(BINDIR)/redtail $(DESTDIR)$(MANDIR)/redtail.1 $(DESTDIR)$(MANDIR)/redtail-*.1
+	rm -f $(DESTDIR)$(BASH_COMPLETIONS)/redtail $(DESTDIR)$(ZSH_COMPLETIONS)/_redtail $(DESTDIR)$(FISH_COMPLETIONS)/redtail.fish

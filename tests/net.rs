@@ -2,6 +2,8 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "net/append_only.rs"]
+mod append_only;
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
 #[path = "net/databases.rs"]

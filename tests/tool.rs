@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[path = "tool/append_only.rs"]
+mod append_only;
 #[path = "tool/checkpoint.rs"]
 mod checkpoint;
 #[path = "tool/corpus.rs"]
@@ -12,6 +14,8 @@ mod decode;
 mod doctor;
 #[path = "tool/filters.rs"]
 mod filters;
+#[path = "tool/manual.rs"]
+mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
 #[path = "tool/record.rs"]

@@ -60,6 +60,11 @@ impl<R: Read> Feed<R> {
         self.lent = count;
     }
 
+    /// The bytes that are lent.
+    pub(super) fn lent(&self) -> &[u8] {
+        self.unread().get(..self.lent).unwrap_or_default()
+    }
+
     pub(super) fn take_back(&mut self) {
         let lent = std::mem::take(&mut self.lent);
         self.consume(lent);
@@ -121,6 +126,12 @@ impl<R: Read> Feed<R> {
 
     pub(super) fn source(&self) -> &R {
         &self.source
+    }
+
+    /// Forgets what was read and not used, for `rewind` to put the source back to the first of it.
+    pub(super) fn reread(&mut self, rewind: impl FnOnce(&mut R, u64) -> io::Result<()>) -> io::Result<()> {
+        self.ring.consume(self.ring.len());
+        rewind(&mut self.source, self.offset)
     }
 
     pub(super) fn source_mut(&mut self) -> &mut R {

@@ -1,5 +1,6 @@
 //! The blocking shell.
 
+mod append_only;
 mod builder;
 mod feed;
 mod follower;
@@ -16,6 +17,9 @@ mod target;
 mod tls;
 mod transport;
 
+pub use append_only::{
+    AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished, What,
+};
 pub use builder::Builder;
 pub use feed::ReadError;
 pub use follower::{Error, Events, Follower, Login};

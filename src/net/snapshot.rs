@@ -1,7 +1,9 @@
 //! The items of a snapshot from any source of bytes.
 
 use std::io::{Cursor, Read};
+use std::ops::ControlFlow;
 
+use crate::Status;
 use crate::net::ReadError;
 use crate::net::feed::Feed;
 use crate::rdb::{Decoder, Item, Poll, RdbError};
@@ -52,17 +54,43 @@ impl<R: Read> SnapshotReader<R> {
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, ReadError> {
         loop {
-            match self.poll()? {
-                Poll::Complete { used } => {
-                    self.feed.lend(used);
-                    return Ok(self.decoder.item(self.feed.unread()));
-                }
-                Poll::Incomplete { used, needed } => {
-                    self.feed.consume(used);
-                    if self.decoder.is_over() {
+            match self.look()? {
+                Look::Found => return Ok(self.found()),
+                Look::Over => return Ok(None),
+                Look::Need(at_least) => {
+                    if !self.feed.fill(at_least)? {
+                        self.decoder.finish()?;
                         return Ok(None);
                     }
-                    if !self.feed.fill(needed)? {
+                }
+            }
+        }
+    }
+
+    /// The next bytes of the snapshot instead of the items in them, borrowed until the next call; `None` behind its end. They are those
+    /// of an RDB file, walked by their structure and with their checksum verified, as items would be. After an item, the bytes behind it.
+    ///
+    /// ```
+    /// use redtail::net::SnapshotReader;
+    ///
+    /// let file = b"REDIS0011\xfe\x00\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n";
+    /// let (mut reader, mut snapshot) = (SnapshotReader::new(file.as_slice()), Vec::new());
+    /// while let Some(bytes) = reader.next_bytes()? {
+    ///     snapshot.extend_from_slice(bytes);
+    /// }
+    /// assert_eq!(snapshot, &file[..33]);
+    /// # Ok::<(), redtail::net::ReadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next`](Self::next). What was given before it is then no snapshot.
+    pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        loop {
+            match self.look_at_bytes()? {
+                Look::Found => return Ok(Some(self.found_bytes())),
+                Look::Over => return Ok(None),
+                Look::Need(at_least) => {
+                    if !self.feed.fill(at_least)? {
                         self.decoder.finish()?;
                         return Ok(None);
                     }
@@ -100,5 +128,74 @@ impl<R: Read> SnapshotReader<R> {
         }
         self.feed.take_back();
         self.decoder.poll(self.feed.unread())
+    }
+}
+
+/// What the unread bytes begin with.
+pub(super) enum Look {
+    /// Something to be handed out.
+    Found,
+    /// The end of the snapshot was before them.
+    Over,
+    /// So many bytes more are needed.
+    Need(usize),
+}
+
+/// The steps of [`SnapshotReader::next`], for those who read on from the same buffer.
+impl<R: Read> SnapshotReader<R> {
+    pub(super) fn of_feed(feed: Feed<R>, decoder: Decoder) -> Self {
+        let decoder = Box::new(decoder.starting_at(feed.start()));
+        Self { feed, decoder, ahead: None }
+    }
+
+    pub(super) fn look(&mut self) -> Result<Look, RdbError> {
+        Ok(match self.poll()? {
+            Poll::Complete { used } => {
+                self.feed.lend(used);
+                Look::Found
+            }
+            Poll::Incomplete { used, needed } => {
+                self.feed.consume(used);
+                if self.decoder.is_over() { Look::Over } else { Look::Need(needed) }
+            }
+        })
+    }
+
+    pub(super) fn found(&self) -> Option<Item<'_>> {
+        self.decoder.item(self.feed.unread())
+    }
+
+    pub(super) fn look_at_bytes(&mut self) -> Result<Look, RdbError> {
+        self.feed.take_back();
+        // What was looked ahead at counts as used up already.
+        let mut used = self.ahead.take().transpose()?.map_or(0, |poll| poll.used());
+        if used == 0 {
+            let mut rest = self.feed.unread();
+            let status = self.decoder.batch(&mut rest, |_| ControlFlow::Continue(()))?;
+            used = self.feed.unread().len() - rest.len();
+            if let (0, Status::Incomplete { needed }) = (used, status) {
+                return Ok(if self.decoder.is_over() { Look::Over } else { Look::Need(needed) });
+            }
+        }
+        self.feed.lend(used);
+        Ok(Look::Found)
+    }
+
+    pub(super) fn found_bytes(&self) -> &[u8] {
+        self.feed.lent()
+    }
+
+    /// Why it is not over, where it is not.
+    pub(super) fn finish(&self) -> Result<(), RdbError> {
+        self.decoder.finish()
+    }
+
+    pub(super) fn feed(&mut self) -> &mut Feed<R> {
+        &mut self.feed
+    }
+
+    pub(super) fn into_feed(mut self) -> Feed<R> {
+        self.feed.take_back();
+        self.feed
     }
 }

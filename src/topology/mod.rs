@@ -2,8 +2,13 @@
 //!
 //! This is the only room that starts threads of its own.
 
+mod cluster;
 mod sentinel;
 mod talk;
 mod way;
 
+pub use cluster::{
+    Cluster, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice, Positions, PositionsError,
+    SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
+};
 pub use sentinel::{Found, Sentinel, SentinelError};

@@ -379,7 +379,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn each(tried: &[(Target, String)]) -> String {
+pub(super) fn each(tried: &[(Target, String)]) -> String {
     let each: Vec<_> = tried.iter().map(|(target, words)| format!("{target}: {words}")).collect();
     each.join("; ")
 }

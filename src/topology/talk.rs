@@ -101,7 +101,7 @@ impl Answer {
         })
     }
 
-    fn of(frame: Frame<'_>) -> Self {
+    pub(super) fn of(frame: Frame<'_>) -> Self {
         match frame.kind() {
             Kind::Error | Kind::BulkError => {
                 Self::Error(String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned())

@@ -28,6 +28,13 @@ impl Way {
         Socket::connect(target, &self.timeouts)
     }
 
+    pub(super) const fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     pub(super) fn log_in_with(&mut self, ask: impl FnMut() -> io::Result<Login> + Send + 'static) {
         self.login = Arc::new(Mutex::new(ask));
     }

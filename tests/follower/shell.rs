@@ -76,6 +76,34 @@ fn a_batch_is_all_that_has_come() {
     peer.join();
 }
 
+/// Where others drop the buffer that read the snapshot, and what had come with its end.
+#[test]
+fn what_came_in_one_segment_with_a_snapshots_end_is_told() {
+    const SNAPSHOT: &[u8] = b"REDIS0010\xfe\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    let mark = "m".repeat(40);
+    for (head, tail) in [(format!("$EOF:{mark}"), &*mark), (format!("${}", SNAPSHOT.len()), "")] {
+        for count in [50, 1000] {
+            let head = format!("+FULLRESYNC {ID} 100\r\n{head}\r\n");
+            let all = [head.as_bytes(), SNAPSHOT, tail.as_bytes(), INCR.repeat(count).as_bytes()].concat();
+            let peer = Peer::start(move |talk| {
+                talk.handshake(&info(100));
+                talk.say(&all);
+                talk.close();
+                false
+            });
+            let mut follower = peer.follower().start(Start::Snapshot).reconnect(Backoff::OFF).connect().unwrap();
+            let mut offsets = Vec::new();
+            while let Some(event) = follower.next().unwrap() {
+                if let Event::Command(command) = event {
+                    offsets.push(command.offset);
+                }
+            }
+            assert_eq!(offsets, (1..=count as u64).map(|n| 100 + 21 * n).collect::<Vec<u64>>());
+            peer.join();
+        }
+    }
+}
+
 #[test]
 fn a_batch_can_be_left_without_losing_the_rest() {
     let peer = streaming(INCR.repeat(5));

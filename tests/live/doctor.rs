@@ -347,8 +347,14 @@ fn a_server_that_loads_or_is_busy_is_not_ready() {
 fn a_sentinel_and_the_nodes_of_a_cluster() {
     let primary = Server::start(Kind::Redis70);
     let sentinel = Server::start_sentinel(&primary);
-    examine(&sentinel)
-        .says("bad", &["this is a Sentinel", &format!("redtail doctor {}   # watched", primary.address())]);
+    let watched = format!("redis+sentinel://{}/watched", sentinel.address());
+    let advice = format!("redtail doctor {watched}   # now {}", primary.address());
+    examine(&sentinel).says("bad", &["this is a Sentinel", &advice]);
+    let examined = examine_as(&watched, &[], &[]);
+    examined.says("good", &["sentinel", &format!("the primary watched is at {}", primary.address())]);
+    assert_eq!(examined.report["target"], primary.address());
+    let unknown = format!("redis+sentinel://{}/nobody", sentinel.address());
+    examine_as(&unknown, &[], &[]).says("bad", &["the Sentinels know no primary called", "nobody"]);
 
     for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
         let args = ["--cluster-enabled", "yes", "--save", "3600 1", "--cluster-config-file", "nodes.conf"];

@@ -1,9 +1,12 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+mod append_only;
 mod checkpoint;
 mod client;
+mod cluster;
 mod commands;
 mod copy;
+mod deploy;
 mod doctor;
 mod failover;
 mod filters;
@@ -19,6 +22,7 @@ mod presence;
 mod promotion;
 mod proxy;
 mod rebuild;
+mod record;
 mod refusals;
 mod restart;
 mod resume;

@@ -24,7 +24,7 @@ fn follow(sentinel: Sentinel) -> Builder {
 }
 
 /// The last snapshot, or nothing, and the stream behind it.
-fn rebuilt(seen: &Seen, kind: Kind) -> Server {
+pub(crate) fn rebuilt(seen: &Seen, kind: Kind) -> Server {
     let snapshot = seen.told.iter().rposition(|told| matches!(told, Told::SnapshotEnd(_)));
     let Some(at) = snapshot else {
         let copy = Server::start(kind);

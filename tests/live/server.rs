@@ -80,13 +80,21 @@ impl Server {
 
     /// One that has loaded this dump file.
     pub(crate) fn start_from_dump(kind: Kind, dump: &[u8]) -> Server {
+        Server::start_prepared(kind, &["--appendonly", "no"], |folder| {
+            fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
+        })
+    }
+
+    /// One that finds in its folder what was put there before.
+    pub(crate) fn start_prepared(kind: Kind, args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
         let folder = new_folder();
-        fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
-        let mut args = vec!["--save", "", "--appendonly", "no"];
+        prepare(&folder);
+        let mut all = vec!["--save", ""];
+        all.extend(args);
         if kind != Kind::Redis62 {
-            args.extend(["--enable-debug-command", "yes"]);
+            all.extend(["--enable-debug-command", "yes"]);
         }
-        Server::launch(kind, folder, None, &args)
+        Server::launch(kind, folder, None, &all)
     }
 
     /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.

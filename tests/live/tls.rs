@@ -265,3 +265,31 @@ fn the_tool_speaks_tls() {
         assert_eq!(ended.status.code(), Some(1), "{said}");
     }
 }
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_doctor_and_saved_snapshots_go_over_tls_too() {
+    let secured = Secured::start("server", &["--save", "3600 1"]);
+    secured.server.make_backlog();
+    let address = secured.address();
+    let doctor = |arguments: &[&str]| {
+        let output = redtail(&[&["doctor", &address, "--sample", "0.02"], arguments].concat()).output();
+        let output = output.expect("run the tool");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let (code, page) = doctor(&["--tls", "--cacert", &file("ca.crt")]);
+    assert_ne!(code, Some(1), "{page}");
+    assert!(page.starts_with(&format!("rediss://{address}\n")) && page.contains("Redis 7.0."), "{page}");
+    let (code, page) = doctor(&["--tls"]);
+    assert!(code == Some(1) && page.contains("no link over TLS") && page.contains("--cacert FILE"), "{page}");
+    let (code, page) = doctor(&[]);
+    assert!(code == Some(1) && page.contains("--tls"), "{page}");
+
+    fill(&secured.server);
+    let saved = secured.server.folder().join("saved.rdb");
+    let path = saved.to_str().expect("UTF-8");
+    let output = Tool::run(&["snapshot", &address, "--tls", "--cacert", &file("ca.crt"), "-o", path], b"");
+    assert!(output.status.success(), "{output:?}");
+    let copy = Server::start_from_dump(Kind::Redis70, &std::fs::read(&saved).expect("the snapshot"));
+    same_data(&secured.server, &copy);
+}

@@ -86,6 +86,28 @@ fn row_1_commands_in_the_segment_of_the_snapshots_end_are_all_told() {
     }
 }
 
+/// A version, a type of value and an encoding that nobody knows today: the bytes are handed on, and the stream behind them goes on.
+#[test]
+fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
+    let write = command(&["SET", "key", "value"]);
+    for middle in [&b"\x00\x01k\x01v"[..], b"\xc8\x01kwhatever that is", b"\x00\x01k\xc9abc"] {
+        let data = [b"REDIS0099\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        let marked = [format!("$EOF:{MARK}\r\n").as_bytes(), &data, MARK.as_bytes()].concat();
+        let sized = [format!("${}\r\n", data.len()).as_bytes(), &data].concat();
+        for framed in [marked, sized] {
+            let bytes = [format!("+FULLRESYNC {ID} {BASE}\r\n").as_bytes(), &framed, &write].concat();
+            for cut in 0..=bytes.len() {
+                let mut shell = recorded();
+                shell.arrive(&bytes[..cut]);
+                shell.arrive(&bytes[cut..]);
+                let seen = shell.events();
+                assert_eq!(snapshots(&seen), data, "cut at {cut}");
+                assert_eq!(commands(&seen), [(BASE + write.len() as u64, None)], "cut at {cut}");
+            }
+        }
+    }
+}
+
 #[test]
 fn row_2_what_is_asked_for_is_one_more_than_what_was_processed() {
     let start = Start::At(format!("{ID}:{BASE}:3").parse().unwrap());

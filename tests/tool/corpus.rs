@@ -142,11 +142,11 @@ fn check(recording: &Recording, ran: &Ran) {
     }
 }
 
-/// An argument as JSON shows it, back to bytes.
-fn bytes(argument: &Value) -> Vec<u8> {
+/// An argument as our JSON shows it, or a recorder's, back to bytes.
+pub(crate) fn bytes(argument: &Value) -> Vec<u8> {
     match argument {
         Value::String(text) => text.clone().into_bytes(),
-        other => BASE64_STANDARD.decode(other["base64"].as_str().unwrap()).unwrap(),
+        other => BASE64_STANDARD.decode(other.get("base64").unwrap_or(&other["b64"]).as_str().unwrap()).unwrap(),
     }
 }
 
@@ -211,7 +211,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The recordings of real servers, where they are.
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let folder = env::var_os("REDTAIL_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
     if folder.is_dir() {

@@ -178,11 +178,17 @@ fn a_file_that_ends_in_the_middle_gives_what_was_whole() {
 #[test]
 fn a_large_command_that_breaks_off_is_void() {
     let input = [commands(&["SELECT 0"]), command(&[b"SET", b"k", &vec![b'x'; 9000]])].concat();
-    let ran = run_on(&["decode", "--format", "json", "--max-arg", "2000"], &input[..input.len() - 100]);
-    assert_eq!(ran.code, 1);
-    assert!(ran.json().iter().all(|event| event["event"] != "command"), "{}", ran.text());
-    let ran = run_on(&["decode", "--max-arg", "2000"], &input[..input.len() - 100]);
-    assert_eq!((ran.code, ran.text()), (1, ""));
+    for (input, code) in [(resumed(&input), 1), (input, 0)] {
+        let ran = run_on(&["decode", "--format", "json", "--max-arg", "2000"], &input[..input.len() - 100]);
+        assert_eq!(ran.code, code);
+        assert!(ran.json().iter().all(|event| event["event"] != "command"), "{}", ran.text());
+        let ran = run_on(&["decode", "--max-arg", "2000"], &input[..input.len() - 100]);
+        assert_eq!((ran.code, ran.text()), (code, ""));
+    }
+    // Of what is written already nothing can be taken back.
+    let input = [commands(&["SELECT 0"]), command(&[b"SET", b"k", &vec![b'x'; 90_000]])].concat();
+    let ran = run_on(&["decode", "--format", "resp"], &input[..input.len() - 100]);
+    assert!(ran.code == 1 && ran.err.contains("can't be loaded as it is"), "{}", ran.err);
 }
 
 #[test]
@@ -207,7 +213,7 @@ fn append_only_files_have_annotations() {
         [b"#TS:1628217470\r\n".to_vec(), commands(&["SELECT 1"]), b"#x\r\n".to_vec(), commands(&["SET k v"])].concat();
     let ran = run_on(&["decode", "--format", "json"], &input).ok();
     assert_eq!((ran.json().len(), &ran.json()[0]["db"]), (1, &json!(1)));
-    assert_eq!(ran.json()[0]["offset"], input.len());
+    assert_eq!((&ran.json()[0]["offset"], &ran.json()[0]["time"]), (&json!(input.len()), &json!(1_628_217_470)));
 }
 
 #[test]

@@ -386,7 +386,10 @@ fn a_sentinel_says_whom_it_watches() {
     let primary = "*6\r\n$4\r\nname\r\n$6\r\norders\r\n$2\r\nip\r\n$8\r\n10.0.0.7\r\n$4\r\nport\r\n$4\r\n6380\r\n";
     let sentinel = Script::healthy().info(&[("redis_mode", "sentinel")]);
     let examined = sentinel.answer("SENTINEL MASTERS", &format!("*1\r\n{primary}")).examine();
-    examined.only("bad", &["this is a Sentinel", "redtail doctor 10.0.0.7:6380   # orders"]);
+    examined.only(
+        "bad",
+        &["this is a Sentinel", "redtail doctor redis+sentinel://127.0.0.1:", "/orders   # now 10.0.0.7:6380"],
+    );
     assert_eq!(examined.asked.last().unwrap(), "SENTINEL MASTERS");
 }
 
@@ -579,4 +582,77 @@ fn silence_is_waited_for_but_not_for_ever() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     Examined::of(run(&["doctor", &address, "--json"]), Vec::new()).only("bad", &["nothing came for 5 seconds"]);
+}
+
+/// A server may say anything.
+#[test]
+fn a_hostile_server_gets_a_report() {
+    let huge = "18446744073709551615";
+    for field in [
+        "used_memory",
+        "used_memory_rss",
+        "used_memory_dataset",
+        "total_system_memory",
+        "latest_fork_usec",
+        "uptime_in_seconds",
+        "connected_slaves",
+        "master_repl_offset",
+        "repl_backlog_size",
+        "repl_backlog_histlen",
+        "loading_eta_seconds",
+    ] {
+        for value in [huge, "-1", "", "x", "0"] {
+            for version in ["7.0.15", "6.2.14", "99999999999.0", "..", ""] {
+                let script = Script { grows: 0, ..Script::healthy() };
+                let examined = script.info(&[(field, value), ("redis_version", version)]).examine();
+                assert!(matches!(examined.code, 0 | 1 | 3), "{field} {value}");
+            }
+        }
+    }
+    for (name, value) in [
+        ("client-output-buffer-limit", format!("slave {huge} {huge} {huge}")),
+        ("repl-backlog-ttl", huge.into()),
+        ("repl-timeout", huge.into()),
+        ("repl-ping-replica-period", huge.into()),
+        ("shutdown-timeout", huge.into()),
+    ] {
+        let fast = Script { grows: u64::MAX - 2000, ..Script::healthy() };
+        let fast = fast.info(&[("repl_backlog_size", huge), ("redis_version", "6.2.14")]);
+        assert_ne!(fast.config(name, &value).examine().code, 0, "{name}");
+    }
+    for answer in [
+        "*-1\r\n",
+        "*0\r\n",
+        ":7\r\n",
+        "$-1\r\n",
+        "*1\r\n*1\r\n*1\r\n*-1\r\n",
+        "-\r\n",
+        "+\r\n",
+        "_\r\n",
+        "%1\r\n+a\r\n+b\r\n",
+    ] {
+        for question in ["PING", "INFO", "REPLCONF", "COMMAND", "ACL", "CONFIG", "CLUSTER", "SENTINEL"] {
+            for mode in ["standalone", "cluster", "sentinel"] {
+                let script = Script::healthy().denied(question).answer(question, answer);
+                let cluster = if mode == "cluster" { "1" } else { "0" };
+                let examined = script.info(&[("redis_mode", mode), ("cluster_enabled", cluster)]).examine();
+                assert!(matches!(examined.code, 0 | 1 | 3), "{question} {answer:?}");
+            }
+        }
+    }
+    // What would move the cursor, or run in a shell.
+    let clever = Script::healthy().info(&[
+        ("redis_version", "7.0\x1b[2J"),
+        ("role", "slave"),
+        ("master_host", "$(reboot)"),
+        ("master_link_status", "down"),
+        ("slave0", "ip=`id`,port=1,state=\x1b]0;x,lag=0"),
+    ]);
+    let (address, _) = clever.serve();
+    let ran = run(&["doctor", &address, "--sample", "0.01"]);
+    assert!(
+        !ran.text().contains('\x1b') && !ran.text().contains("reboot") && !ran.text().contains("`id`"),
+        "{}",
+        ran.text()
+    );
 }

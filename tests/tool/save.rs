@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ fn a_snapshot_is_a_file_in_both_framings() {
         assert_eq!(fs::read(folder.path("x.rdb")).unwrap(), small());
         assert_eq!(folder.names(), ["x.rdb"]);
         assert!(ran.err.contains(&format!("x.rdb: {} bytes in ", small().len())), "{}", ran.err);
-        let last = format!("what is written after it: redtail tail {address} --from {REPLID}:1000:?\n");
+        let last = format!("redtail tail goes on from there with --from {REPLID}:1000:?\n");
         assert!(ran.err.ends_with(&last), "{}", ran.err);
         assert!(!ran.err.contains('\r') && !ran.err.contains('\x1b'), "a bar is for terminals: {:?}", ran.err);
         assert_eq!(run(&["decode", &folder.path("x.rdb")]).ok().out, run_on(&["decode"], &small()).ok().out);
@@ -116,8 +117,11 @@ fn standard_output_that_is_not_taken_is_a_failure() {
         redtail(&["snapshot", &scripted(vec![link.clone()]), "-o", "-"]).stdout(full).output().unwrap().into();
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("No space left") && ran.err.contains("not whole"), "{}", ran.err);
-    let mut child =
-        redtail(&["snapshot", &slow_half(), "-o", "-"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = redtail(&["snapshot", &slow_half().0, "-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, 1, "{}", ran.err);
@@ -145,8 +149,9 @@ fn a_full_disk_leaves_nothing_behind() {
     assert!(folder.names().is_empty(), "{:?}", folder.names());
 }
 
-/// A server that sends half a snapshot, then keeps silent.
-fn slow_half() -> String {
+/// A server that sends half a snapshot, then keeps silent; and when it has.
+fn slow_half() -> (String, Receiver<()>) {
+    let (sender, receiver) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -154,9 +159,10 @@ fn slow_half() -> String {
         answer_until_psync(&mut link);
         let [bytes, _] = with_keys();
         link.write_all(&bytes[..bytes.len() / 2]).unwrap();
+        let _ = sender.send(());
         let _ = std::io::copy(&mut link, &mut std::io::sink());
     });
-    address
+    (address, receiver)
 }
 
 #[cfg(unix)]
@@ -168,11 +174,12 @@ fn a_signal_leaves_nothing_behind_and_a_kill_no_file_of_that_name() {
         for arguments in
             [&["snapshot", "", "-o", &file][..], &["tail", "", "--from", "snapshot", "--snapshot-to", &file]]
         {
-            let address = slow_half();
+            let (address, sent) = slow_half();
             let arguments: Vec<&str> =
                 arguments.iter().map(|&word| if word.is_empty() { &*address } else { word }).collect();
             let child = redtail(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            until("it has begun", || folder.names().iter().any(|name| name.starts_with("x.rdb.unfinished-")));
+            sent.recv().unwrap();
+            assert!(folder.names().iter().any(|name| name.starts_with("x.rdb.unfinished-")), "{:?}", folder.names());
             kill(&child, signal);
             let output = child.wait_with_output().unwrap();
             let err = String::from_utf8(output.stderr).unwrap();
@@ -320,7 +327,7 @@ fn a_terminal_shows_how_far_it_is() {
     assert!(bars[0].contains(&total) && bars[0].contains("% ") && bars[0].contains(" left"), "{:?}", bars[0]);
     assert!(bars[1].contains(" so far") && !bars[1].contains(" left"), "{:?}", bars[1]);
     for bar in bars {
-        for line in bar.replace("\x1b[2K", "\r").split(['\r', '\n']).filter(|line| !line.starts_with("redtail: ")) {
+        for line in bar.replace("\x1b[2K", "\r").split(['\r', '\n']).filter(|line| !line.contains("redtail:")) {
             assert!(line.chars().count() <= 80 && !line.contains('\x1b'), "{line:?}");
         }
     }

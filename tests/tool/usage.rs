@@ -30,6 +30,10 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
+        (&["doctor"], &["<TARGET>"]),
+        (&["doctor", "localhost"], &["localhost:6379", "redtail doctor"]),
+        (&["doctor", "h:1", "--sample", "0"], &["--sample", "0.5"]),
+        (&["doctor", "h:1", "--sentinel-user", "x"], &["--sentinel-user", "redis+sentinel://"]),
         (&["snapshot"], &["<TARGET>"]),
         (&["snapshot", "localhost"], &["localhost:6379", "redtail snapshot"]),
         (&["snapshot", "h:1", "--elements"], &["--elements", "--format json"]),
@@ -68,7 +72,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
         (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
         (&["replay"], &["<FILE>"]),
-        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "10x"]),
+        (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "1x"]),
         (&["replay", "x", "--speed", "0"], &["--speed", "max"]),
         (&["replay", "x", "--speed", "-1x"], &["-1"]),
         (&["replay", "x", "--ping", "often"], &["--ping", "often"]),
@@ -119,6 +123,8 @@ fn help_has_examples() {
             &["snapshot", "--help"],
             &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
         ),
+        (&["doctor", "--help"], &["--json", "PSYNC is never tried", "ACL LOG", "3 with warnings"]),
+        (&["tail", "--help"], &["--snapshot-to dump.rdb", "--force"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
         let ran = run(arguments).ok();
@@ -178,4 +184,35 @@ fn an_empty_file_has_no_commands() {
     let ran = run_on(&["decode"], b"").ok();
     assert!(ran.out.is_empty());
     assert!(ran.err.contains("empty"), "{}", ran.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_fits_into_80_columns() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["help", "tail"],
+        &["tail", "-h"],
+        &["help", "snapshot"],
+        &["snapshot", "-h"],
+        &["help", "decode"],
+        &["help", "doctor"],
+        &["doctor", "-h"],
+    ] {
+        let (code, screen) = crate::run::run_in_terminal(arguments);
+        assert_eq!(code, 0, "{screen}");
+        for line in screen.lines() {
+            // Bold and underlined headings.
+            let shown: String = line
+                .split('\x1b')
+                .enumerate()
+                .map(|(index, part)| match index {
+                    0 => part,
+                    _ => part.split_once('m').map_or("", |(_, text)| text),
+                })
+                .collect();
+            assert!(shown.chars().count() <= 80, "{arguments:?}: {shown:?}");
+        }
+    }
 }

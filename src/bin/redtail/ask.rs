@@ -1,20 +1,24 @@
 //! A plain connection: one question, one answer.
 
-use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use redtail::net::{FrameReader, Login, ReadError, Remote, Socket, Target, Timeouts, Transport};
+use redtail::Limits;
+use redtail::net::{FrameReader, Login, ReadError, Socket};
 use redtail::resp::{self, Frame, Kind};
-
-use crate::target::Security;
+use redtail::topology::SentinelError;
 
 /// How long a server may think about an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Bytes that an answer may have: many times what INFO has.
+const LONGEST: u64 = 16 << 20;
+
 /// Why there can be no talk at all.
 #[derive(Debug)]
 pub(crate) enum Obstacle {
+    /// The Sentinels do not tell where the server is.
+    Lost(SentinelError),
     /// Nobody is reached.
     Connect(io::Error),
     /// What came first is not the protocol of these servers; its first bytes.
@@ -91,19 +95,12 @@ impl Reply {
 
 pub(crate) struct Connection {
     reader: FrameReader<Listened>,
-    remote: Box<dyn Remote>,
-    heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Connection {
-    pub(crate) fn open(target: &Target, security: &Security) -> Result<Self, Obstacle> {
-        let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
-        let socket = security.connect(target, &timeouts).map_err(Obstacle::Connect)?;
-        let remote = socket.remote().map_err(Obstacle::Broken)?;
-        let remote = remote.ok_or_else(|| Obstacle::Broken(io::ErrorKind::Unsupported.into()))?;
-        let heard = Arc::default();
-        let reader = FrameReader::new(Listened { socket, heard: Arc::clone(&heard) });
-        Ok(Self { reader, remote, heard })
+    pub(crate) fn over(socket: Socket) -> Self {
+        let limits = Limits { bulk: LONGEST, command: LONGEST, ..Limits::default() };
+        Self { reader: FrameReader::new(Listened { socket, heard: Vec::new() }).with_limits(limits) }
     }
 
     /// Logs in, where there is a password. Gives the words of a server that asks for none.
@@ -130,7 +127,7 @@ impl Connection {
         let mut bytes = vec![0; resp::encoded_len(command)];
         let _enough_room = resp::encode_command(&mut bytes, command);
         // A server that does not want us has said why before it closed.
-        let sent = self.remote.send(&bytes);
+        let sent = self.reader.source_mut().socket.write_all(&bytes);
         let closed = || {
             Obstacle::Closed(command.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default())
         };
@@ -146,7 +143,7 @@ impl Connection {
                 _ => Obstacle::Broken(error),
             }),
             // Something that ends within a line.
-            Err(_) => Err(Obstacle::Foreign(self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone())),
+            Err(_) => Err(Obstacle::Foreign(self.reader.source_mut().heard.clone())),
         }
     }
 }
@@ -154,16 +151,15 @@ impl Connection {
 /// The socket, and the first bytes that came from it: they tell what listens there if it is no server of ours.
 struct Listened {
     socket: Socket,
-    heard: Arc<Mutex<Vec<u8>>>,
+    heard: Vec<u8>,
 }
 
 impl Read for Listened {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         const ENOUGH: usize = 80;
         let count = self.socket.read(space)?;
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = ENOUGH.saturating_sub(heard.len());
-        heard.extend(space.iter().take(count.min(missing)));
+        let missing = ENOUGH.saturating_sub(self.heard.len());
+        self.heard.extend(space.iter().take(count.min(missing)));
         Ok(count)
     }
 }

@@ -5,38 +5,34 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use redtail::net::{FrameReader, ReadError, RecordingReader, SnapshotReader};
-use redtail::rdb::{Decoder, Item, RdbErrorKind};
-use redtail::{Byte, Disconnected, Event, Options, ProtocolError, SessionError, Stage};
+use redtail::net::{AppendOnly, FrameReader, ReadError, RecordingReader};
+use redtail::rdb::RdbErrorKind;
+use redtail::{Disconnected, Event, ProtocolError, SessionError, Stage};
 
+use crate::append_only;
 use crate::args::{Decode, Format};
 use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::notes;
 use crate::output::{self, Output};
+use crate::snapshot_to::Save;
+use crate::stop;
 
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
-    let mut input = open(&options.file)?;
+    if append_only::is_meant(options) {
+        return append_only::run(options);
+    }
+    let mut input = open(options)?;
     if options.frames {
         return frames(input, options);
     }
     let head = head(&mut input, &options.file)?;
     let whole = Cursor::new(head.clone()).chain(input);
-    let offset = options.offset.unwrap_or(0);
-    let target = options.file.display().to_string();
-    let mut output = Output::new(io::stdout().lock(), &options.output, target);
-    let mut end = End::new(&options.output);
-    let outcome = match kind(&head) {
-        Kind::Recording => {
-            let settings = Options { lenient: options.skip_damaged, ..options.output.settings() };
-            let mut reader = RecordingReader::with(whole, settings, options.offset);
-            print(&mut reader, &mut output, &mut end, options, None)
+    match kind(&head) {
+        Kind::Recording => recording(whole, options),
+        Kind::Commands | Kind::Snapshot => {
+            append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
         }
-        Kind::Commands => {
-            let mut reader = RecordingReader::commands(whole, options.output.settings(), offset);
-            print(&mut reader, &mut output, &mut end, options, Some(0))
-        }
-        Kind::Snapshot => snapshot(whole, &mut output, &mut end, options),
         Kind::Nothing => {
             notes::say("the input is empty: there are no commands in it");
             Ok(())
@@ -45,87 +41,44 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
             "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
              with {byte}; --frames prints RESP of any kind"
         ))),
-    };
-    failure::first(outcome, output.finish())
-}
-
-/// A snapshot, and the commands behind it if it is the front of an append-only file.
-fn snapshot<W: Write>(
-    input: impl Read,
-    output: &mut Output<W>,
-    end: &mut End,
-    options: &Decode,
-) -> Result<(), Failure> {
-    let decoder = if options.skip_damaged { Decoder::new().skip_damaged() } else { Decoder::new() };
-    let mut reader = SnapshotReader::with(input, decoder);
-    if !keys(&mut reader, output, end)? {
-        return Ok(());
-    }
-    let at = reader.offset();
-    output.snapshot_end(at)?;
-    let mut rest = reader.into_rest();
-    let head = head(&mut rest, &options.file)?;
-    let rest = Cursor::new(head.clone()).chain(rest);
-    match kind(&head) {
-        Kind::Nothing => Ok(()),
-        Kind::Commands => {
-            let before = options.offset.unwrap_or(at);
-            let mut reader = RecordingReader::commands(rest, options.output.settings(), before);
-            print(&mut reader, output, end, options, Some(at))
-        }
-        _ => Err(Failure::Words(format!(
-            "the snapshot ends at byte {at}, and what follows are no commands of an append-only file: expected '*' or '#', found {}",
-            Byte(head.iter().copied().find(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or_default())
-        ))),
     }
 }
 
-/// Prints what is in a snapshot. Tells whether it was read to its end.
-fn keys<R: Read, W: Write>(
-    reader: &mut SnapshotReader<R>,
-    output: &mut Output<W>,
-    end: &mut End,
-) -> Result<bool, Failure> {
-    loop {
-        if reader.is_drained() {
-            output.flush()?;
-        }
-        let Some(item) = reader.next()? else { return Ok(true) };
-        output.item(&item)?;
-        notes::item(&item);
-        let is_key_end = matches!(item, Item::KeyEnd);
-        if is_key_end && end.after_key(reader.offset(), output.is_printed()) {
-            output.enough();
-            return Ok(false);
-        }
+fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
+    let mut output = Output::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    if options.without_keys() {
+        output.without_keys();
     }
+    let mut end = End::new(&options.output);
+    let mut reader = RecordingReader::with(input, options.settings(), options.offset);
+    let mut save = Save::open(options)?;
+    let outcome = print(&mut reader, &mut output, &mut end, save.as_mut(), options);
+    let finished = output.finish();
+    let saved = save.map_or(Ok(()), Save::finish);
+    failure::first(outcome.and(saved), finished)
 }
 
-/// `stream`: where in the input it begins, if its offsets are told by nothing else.
 fn print<R: Read, W: Write>(
     reader: &mut RecordingReader<R>,
     output: &mut Output<W>,
     end: &mut End,
+    mut save: Option<&mut Save>,
     options: &Decode,
-    stream: Option<u64>,
 ) -> Result<(), Failure> {
     let target = options.file.display().to_string();
-    loop {
+    while !stop::is_wanted() {
         if reader.is_drained() {
             output.flush()?;
         }
         let event = match reader.next() {
             Ok(Some(event)) => event,
             Ok(None) => break,
-            Err(ReadError::Session(error)) => return Err(broken(&error, options, stream)),
-            Err(ReadError::Truncated { what, start, end, missing }) => {
-                // A snapshot may stand before what this reader has seen.
-                let before = stream.unwrap_or(0);
-                let (start, end) = (start + before, end + before);
-                return Err(ReadError::Truncated { what, start, end, missing }.into());
-            }
+            Err(ReadError::Session(error)) => return Err(broken(&error)),
             Err(error) => return Err(error.into()),
         };
+        if let Some(save) = &mut save {
+            save.event(&event, &options.file.display())?;
+        }
         output.event(&event)?;
         match &event {
             Event::Disconnected(lost) if options.output.format != Format::Json => notes::say(EndOfLink(lost)),
@@ -160,30 +113,23 @@ impl Display for EndOfLink<'_> {
     }
 }
 
-/// Where in the file a stream breaks the protocol: its offsets may be those of a file, of a recording, or given by the user.
-fn broken(error: &SessionError, options: &Decode, stream: Option<u64>) -> Failure {
-    let SessionError::Protocol { stage: Stage::Stream, source: ProtocolError { kind, offset } } = error else {
-        return Failure::Words(error.to_string());
-    };
-    Failure::Words(match (stream, options.offset) {
-        (Some(start), given) => {
-            let byte = start + offset.saturating_sub(given.unwrap_or(start));
-            match given {
-                Some(_) => format!("{kind}, at byte {byte} of the input (offset {offset})"),
-                None => format!("{kind}, at byte {byte} of the input"),
-            }
+/// Where a recorded stream breaks the protocol is told by its offsets.
+fn broken(error: &SessionError) -> Failure {
+    Failure::Words(match error {
+        SessionError::Protocol { stage: Stage::Stream, source: ProtocolError { kind, offset } } => {
+            format!("in the stream of the recording: {kind}, at offset {offset}")
         }
-        (None, _) => format!("in the stream of the recording: {kind}, at offset {offset}"),
+        error => error.to_string(),
     })
 }
 
-fn frames(input: Box<dyn Read>, options: &Decode) -> Result<(), Failure> {
+fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     let json = options.output.format == Format::Json;
     let mut reader = FrameReader::new(input);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
     // Whoever writes to standard input may be waiting for what we say.
-    let at_once = is_standard_input(&options.file);
+    let at_once = options.is_standard_input();
     let mut left = options.output.count.unwrap_or(u64::MAX);
     let outcome = loop {
         if left == 0 {
@@ -248,18 +194,14 @@ fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(head)
 }
 
-fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
-    if is_standard_input(file) {
-        return Ok(Box::new(io::stdin().lock()));
+fn open(options: &Decode) -> Result<Box<dyn Read + Send>, Failure> {
+    if options.is_standard_input() {
+        return Ok(Box::new(io::stdin()));
     }
-    match File::open(file) {
+    match File::open(&options.file) {
         Ok(file) => Ok(Box::new(file)),
-        Err(error) => Err(unreadable(file, &error)),
+        Err(error) => Err(unreadable(&options.file, &error)),
     }
-}
-
-fn is_standard_input(file: &Path) -> bool {
-    file == Path::new("-")
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> Failure {
@@ -276,7 +218,7 @@ impl From<ReadError> for Failure {
 }
 
 /// What to do about a snapshot that can't be read.
-fn hint(kind: &RdbErrorKind) -> &'static str {
+pub(crate) fn hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => failure::unknown(kind),
         RdbErrorKind::Checksum { .. } => {

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Follower(Error),
     /// Everything has been said; the exit code.
     Said(u8),
+    /// What is gone can't be had any more, in words.
+    HistoryLost(String),
     /// Anything else, in words.
     Words(String),
 }
@@ -60,6 +62,10 @@ impl Failure {
             Self::Said(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
             Self::Words(words) => failed(words),
+            Self::HistoryLost(words) => {
+                notes::say(words);
+                ExitCode::from(4)
+            }
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
                 notes::say(
@@ -108,7 +114,7 @@ impl Display for Hinted<'_> {
 
 /// The options of this tool that the advice about TLS comes down to.
 #[cfg(feature = "tls")]
-fn tls_hint(error: &io::Error) -> &'static str {
+pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",

@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod alive;
+mod append_only;
 mod args;
 mod ask;
 mod checkpoint;
@@ -10,6 +11,7 @@ mod doctor;
 mod end;
 mod failure;
 mod filter;
+mod manual;
 mod notes;
 mod output;
 mod paint;
@@ -18,8 +20,10 @@ mod progress;
 mod record;
 mod replay;
 mod save;
+mod snapshot_to;
 mod stats;
 mod status;
+mod stop;
 mod tail;
 mod target;
 
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
         Some(Verb::Doctor(options)) => doctor::run(&options),
+        Some(Verb::Completions(options)) => manual::completions(&options),
+        Some(Verb::Man(options)) => manual::man(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -140,7 +140,7 @@ fn not_taken(error: io::Error) -> Failure {
 /// The file to be removed where the process ends at once.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-fn set_unfinished(file: &SnapshotFile) {
+pub(crate) fn set_unfinished(file: &SnapshotFile) {
     if let Ok(mut unfinished) = UNFINISHED.lock() {
         *unfinished = file.temporary().map(Into::into);
     }

@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
             notes::say(format_args!("the checkpoint says where to go on: {position}"));
         }
         Some(position) if !lost && options.only_snapshot => {
-            notes::say(format_args!("what is written after it: redtail tail {target} --from {position}"));
+            notes::say(format_args!("redtail tail goes on from there with --from {position}"));
         }
         Some(position) if !lost => {
             if options.output.format == Format::Resp {

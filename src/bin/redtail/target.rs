@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
 use redtail::net::{Login, Socket, Target, Timeouts};
-use redtail::topology::Sentinel;
+use redtail::topology::{Found, Sentinel, SentinelError};
 use redtail::{Builder, Follower};
 use url::Url;
 
@@ -37,16 +37,6 @@ pub(crate) enum Security {
     Tls(redtail::net::Tls),
 }
 
-impl Security {
-    pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
-        match self {
-            Self::Plain => Socket::connect(target, timeouts),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
-        }
-    }
-}
-
 impl Address {
     /// What the arguments and the environment say.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
@@ -70,22 +60,57 @@ impl Address {
                 })
             }
             Place::Watched { sentinels, name } => {
-                Ok(watched(&sentinels, name, login, to_sentinels, security)?.prefer_replica(prefer_replica).builder())
+                let sentinels = sentinels.iter().map(Target::to_string);
+                let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
+                let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
+                let sentinel = sentinel.prefer_replica(prefer_replica);
+                Ok(match security {
+                    Security::Plain => sentinel,
+                    #[cfg(feature = "tls")]
+                    Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
+                }
+                .builder())
             }
         }
     }
 
-    /// The server itself, now: Sentinels are asked where it is.
-    pub(crate) fn now(self) -> Result<(Target, Credentials, Security), String> {
-        let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
-        let target = match place {
-            Place::Server(target) => target,
-            Place::Watched { sentinels, name } => {
-                let sentinel = watched(&sentinels, name, login.clone(), to_sentinels, security.clone())?;
-                sentinel.prefer_replica(prefer_replica).find().map_err(|error| error.to_string())?.target
+    /// Where the server is now: Sentinels are asked.
+    pub(crate) fn find(&self) -> Result<Found, SentinelError> {
+        let (sentinels, name) = match &self.place {
+            Place::Server(target) => {
+                let (target, told_by) = (target.clone(), target.clone());
+                return Ok(Found { target, is_replica: false, told_by });
             }
+            Place::Watched { sentinels, name } => (sentinels.iter().map(Target::to_string), name),
         };
-        Ok((target, login, security))
+        let Watchers { login, prefer_replica } = &self.sentinels;
+        let login = login.clone();
+        let sentinel = Sentinel::new(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = sentinel.sentinel_login(move || login.read());
+        match &self.security {
+            Security::Plain => sentinel,
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => sentinel.sentinel_tls(tls.clone()),
+        }
+        .find()
+    }
+
+    /// A link to a server, for talk of another kind than a follower's.
+    pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        match &self.security {
+            Security::Plain => Socket::connect(target, timeouts),
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
+        }
+    }
+
+    /// What stands before an address that is to be reached in the same way.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self.security {
+            Security::Plain => "",
+            #[cfg(feature = "tls")]
+            Security::Tls(_) => "rediss://",
+        }
     }
 
     /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
@@ -225,23 +250,6 @@ impl Address {
         }
         Ok(self)
     }
-}
-
-fn watched(
-    sentinels: &[Target],
-    name: String,
-    login: Credentials,
-    to_sentinels: Credentials,
-    security: Security,
-) -> Result<Sentinel, String> {
-    let sentinels = sentinels.iter().map(Target::to_string);
-    let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
-    let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
-    Ok(match security {
-        Security::Plain => sentinel,
-        #[cfg(feature = "tls")]
-        Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
-    })
 }
 
 /// Who we are to the server.

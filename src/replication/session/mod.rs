@@ -233,6 +233,24 @@ impl Session {
         session
     }
 
+    /// In this database from the first command on, where a session made by [`commands`](Self::commands) is to know it: that of a whole
+    /// append-only file is 0 until it says otherwise.
+    #[must_use]
+    pub fn in_database(mut self, db: u32) -> Self {
+        self.stream.select(Some(db));
+        self
+    }
+
+    /// The database selected; `None` while unknown.
+    pub(crate) const fn database(&self) -> Option<u32> {
+        self.stream.db
+    }
+
+    /// The last time annotation (`#TS:`) of an append-only file that stands before the event found last, in Unix seconds.
+    pub fn timestamp(&self) -> Option<u64> {
+        self.stream.timestamp()
+    }
+
     /// A link stands: its handshake begins. The credentials are needed for this call only.
     pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) {
         if !matches!(self.phase, Phase::Offline | Phase::Down { .. }) {

@@ -111,6 +111,10 @@ impl Stream {
         self.settle();
     }
 
+    pub(super) fn timestamp(&self) -> Option<u64> {
+        self.parser.timestamp()
+    }
+
     pub(super) const fn in_parts(&self) -> bool {
         self.in_parts
     }

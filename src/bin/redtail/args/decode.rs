@@ -1,8 +1,10 @@
 //! `redtail decode`.
 
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use redtail::{Options, SnapshotForm};
 
 use super::output::{Format, Output};
 
@@ -11,8 +13,11 @@ Examples:
   redtail decode dump.rdb
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
   redtail decode --format resp dump.rdb | redis-cli -h new --pipe
-  redtail decode appendonlydir/appendonly.aof.1.incr.aof
-  redtail decode appendonly.aof --command DEL,UNLINK --key 'user:*'
+  redtail decode /var/lib/redis/appendonlydir
+  redtail decode --format resp appendonlydir | redis-cli -h new --pipe
+  redtail decode --follow --commands-only appendonlydir
+  redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
+  redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
@@ -25,15 +30,22 @@ which it is not whole. A string of more than 16 KiB stands in `piece` lines
 (`of`, `at`, `length`, `value`) before the line it belongs to, and there as
 {\"pieces\":LENGTH}.
 
-Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
+Append-only files: of a directory (Redis 7.0 and later, Valkey) the base comes
+first, then the increments, as its manifest lists them. Offsets count bytes
+in each file. A command cut off at the very end, or a transaction without its
+EXEC there, is left behind by a crash; servers load what is before it, so this
+is said on standard error and is no failure. Anywhere else it is one.
+
+Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage, 4 what a
+followed directory has lost before it was read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = DECODE_EXAMPLES)]
 pub(crate) struct Decode {
-    /// The file, or - for standard input
+    /// The file or append-only directory, or - for standard input
     ///
-    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), a recording (of `redtail record`, or the bytes
-    /// that came after PSYNC or SYNC was sent), or a bare stream of commands.
+    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), the directory of one in several files or its
+    /// manifest, a recording (of `redtail record`, or the bytes that came after PSYNC or SYNC was sent), or a bare stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -41,9 +53,33 @@ pub(crate) struct Decode {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub(crate) offset: Option<u64>,
 
+    /// Go on when the end of an append-only file or directory is reached, as it grows, until interrupted
+    ///
+    /// A command that is there in part is waited for. In a directory a rewrite (BGREWRITEAOF) is followed to the increment that it begins;
+    /// the new base, which holds nothing new, is not printed. A single file that is replaced by a rewrite (Redis before 7.0) ends it.
+    /// What is written while appendonly is set to no stands in no file.
+    #[arg(long)]
+    pub(crate) follow: bool,
+
+    /// Pass over the snapshot at the front of the file, or the base that is one, and print only the commands
+    #[arg(long)]
+    pub(crate) commands_only: bool,
+
+    /// Write the snapshot at the front of the file, or the base that is one, into this file, and print only the commands
+    ///
+    /// It gets its name only once it is whole and verified.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot_to: Option<PathBuf>,
+
+    /// Let --snapshot-to replace a file that is there already
+    #[arg(long, requires = "snapshot_to")]
+    pub(crate) force: bool,
+
     /// Take the input as RESP of any kind, and print one frame a line
-    #[arg(long, conflicts_with_all = ["offset", "all", "until", "assume_db", "elements", "skip_damaged",
-          "db", "command", "key", "keys", "stats"])]
+    #[arg(long, conflicts_with_all = [
+        "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
+        "db", "command", "key", "keys", "stats",
+    ])]
     pub(crate) frames: bool,
 
     /// Pass over what is broken inside a value of a snapshot, and say what and where
@@ -57,9 +93,35 @@ pub(crate) struct Decode {
 }
 
 impl Decode {
+    pub(crate) fn is_standard_input(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    /// Whether a snapshot is passed over, or goes elsewhere.
+    pub(crate) fn without_keys(&self) -> bool {
+        self.commands_only || self.snapshot_to.is_some()
+    }
+
+    /// What the library is told.
+    pub(crate) fn settings(&self) -> Options {
+        let snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
+        Options { snapshot, lenient: self.skip_damaged, ..self.output.settings() }
+    }
+
+    /// Ends the process with words on what the arguments ask for and can't have.
+    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
+        super::wrong_usage("decode", words)
+    }
+
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if self.frames && self.output.format == Format::Resp {
             return Err("--frames prints text or json: use --format text or --format json");
+        }
+        if self.follow && self.is_standard_input() {
+            return Err("--follow needs a file or directory; standard input is read to its end anyway");
+        }
+        if self.snapshot_to.as_deref().is_some_and(|file| file == Path::new("-")) {
+            return Err("standard output has the commands already, so the snapshot needs a file: --snapshot-to FILE");
         }
         self.output.check()
     }

@@ -23,9 +23,10 @@ Nothing on the server is changed, and PSYNC is never tried. Each command that
 the user may not use leaves an entry in the server's ACL LOG.
 
 With --json: one object with `target`, `verdict` (good, warnings, impossible),
-`exit_code`, `findings` (`severity`: good, warn, bad or unknown; `about`, `what`,
-`why`, `mend`: an array of commands), `starts` (`start`, `possible`: true, false
-or null; `how`, `mend`) and `facts`, null where nothing was learned.
+`exit_code`, `findings` (each with `severity`: good, warn, bad or unknown;
+`about`, `what`, `why`, and `mend`: an array of commands), `starts` (`start`,
+`possible`: true, false or null, `how`, `mend`), and `facts`, which is null
+where nothing was learned.
 
 Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings,
 or not all could be checked.";

@@ -3,6 +3,7 @@
 mod decode;
 mod doctor;
 mod filter;
+mod manual;
 mod output;
 mod record;
 mod replay;
@@ -20,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
 pub(crate) use filter::Filter;
+pub(crate) use manual::{Completions, Man};
 pub(crate) use output::{Format, Output};
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
@@ -37,6 +39,7 @@ Examples:
   redtail snapshot localhost:6379            everything a server holds
   redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
   redtail decode appendonly.aof              the same from a file
+  redtail decode appendonlydir               the same from several
   redtail decode dump.rdb                    the keys of a snapshot
   redtail record localhost:6379 -o some.rec  what it sends, byte for byte
   redtail replay some.rec                    a primary that plays it again
@@ -67,6 +70,10 @@ pub(crate) enum Verb {
     Replay(Replay),
     /// Tell whether a server can be followed, and how well
     Doctor(Doctor),
+    /// Print what makes a shell complete the arguments
+    Completions(Completions),
+    /// Print the manual page, or write one for each verb into a folder
+    Man(Man),
 }
 
 impl Arguments {
@@ -78,7 +85,7 @@ impl Arguments {
             Some(Verb::Snapshot(snapshot)) => snapshot.check(),
             Some(Verb::Decode(decode)) => decode.check(),
             Some(Verb::Record(record)) => record.check(),
-            Some(Verb::Replay(_) | Verb::Doctor(_)) | None => Ok(()),
+            Some(Verb::Replay(_) | Verb::Doctor(_) | Verb::Completions(_) | Verb::Man(_)) | None => Ok(()),
         };
         if let (Some(verb), Err(words)) = (&arguments.verb, checked) {
             verb.wrong_usage(words);
@@ -96,6 +103,8 @@ impl Verb {
             Self::Record(_) => wrong_usage("record", words),
             Self::Replay(_) => wrong_usage("replay", words),
             Self::Doctor(_) => wrong_usage("doctor", words),
+            Self::Completions(_) => wrong_usage("completions", words),
+            Self::Man(_) => wrong_usage("man", words),
         }
     }
 }

@@ -23,6 +23,8 @@ Examples:
   Everything, and every write after it, into another server:
     redtail tail old:6379 --from snapshot --format resp |
       redis-cli -h new --pipe
+  A dump.rdb that servers load, and every write after it, one a line:
+    redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
 
 A user needs no more than
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping

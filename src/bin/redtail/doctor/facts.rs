@@ -125,11 +125,24 @@ impl Replica {
     fn read(text: &str) -> Self {
         let field = |name: &str| text.split(',').find_map(|part| part.split_once('=').filter(|(it, _)| *it == name));
         let value = |name| field(name).map_or("", |(_, value)| value);
-        let address = match value("port") {
-            "" | "0" => value("ip").to_owned(),
-            port => format!("{}:{port}", value("ip")),
-        };
-        Self { address, state: value("state").to_owned(), lag: value("lag").parse().ok() }
+        Self {
+            address: address(value("ip"), value("port")),
+            state: value("state").to_owned(),
+            lag: value("lag").parse().ok(),
+        }
+    }
+}
+
+/// An address as it is written on a command line, where somebody may well paste it: what could be more than an address there is none.
+pub(super) fn address(host: &str, port: &str) -> String {
+    let is_plain =
+        |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '%'));
+    match (host, port) {
+        ("", _) => "?".into(),
+        (host, port) if !is_plain(host) || !is_plain(port) => "?".into(),
+        (host, "" | "0") => host.to_owned(),
+        (host, port) if host.contains(':') => format!("[{host}]:{port}"),
+        (host, port) => format!("{host}:{port}"),
     }
 }
 
@@ -191,8 +204,16 @@ mod tests {
         let replicas = info.replicas();
         assert_eq!(replicas[0], Replica { address: "10.0.0.5:6379".into(), state: "online".into(), lag: Some(0) });
         assert_eq!(replicas[1].address, "redtail.invalid");
-        assert_eq!((replicas[2].address.as_str(), replicas[2].lag), ("::1:7000", Some(1)));
+        assert_eq!((replicas[2].address.as_str(), replicas[2].lag), ("[::1]:7000", Some(1)));
         assert!(!info.is_replica() && !info.has_backlog());
+    }
+
+    #[test]
+    fn what_is_more_than_an_address_is_none() {
+        assert_eq!(address("db-1.internal", "6379"), "db-1.internal:6379");
+        for (host, port) in [("", "1"), ("$(id)", "1"), ("a b", "1"), ("a", "1;x"), ("\x1b[2J", "1")] {
+            assert_eq!(address(host, port), "?");
+        }
     }
 
     #[test]

@@ -3,17 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Login, Target};
+use redtail::net::{Login, Target, Timeouts};
 
-use super::ask::{Connection, Obstacle, Reply};
-use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings};
+use super::ask::{Connection, Obstacle, PATIENCE, Reply};
+use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings, address};
 use super::kind::{Family, Kind};
 use super::rules;
-use crate::target::Security;
+use crate::target::Address;
 
 /// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
-pub(super) fn look(target: &Target, security: &Security, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
-    let mut connection = Connection::open(target, security)?;
+pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
+    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
+    let mut connection = Connection::over(address.connect(target, &timeouts).map_err(Obstacle::Connect)?);
     connection.log_in(login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut connection, &mut facts)?;
@@ -176,7 +177,7 @@ fn watched(connection: &mut Connection) -> Result<Vec<(String, String)>, Obstacl
     let reply = connection.ask(&["SENTINEL", "MASTERS"])?;
     let one = |primary: &Reply| {
         let text = |name| primary.field(name).and_then(Reply::text);
-        Some((text("name")?.to_owned(), format!("{}:{}", text("ip")?, text("port")?)))
+        Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
     };
     Ok(reply.list().iter().filter_map(one).collect())
 }
@@ -195,9 +196,9 @@ fn cluster(connection: &mut Connection, facts: &Facts) -> Result<Option<Cluster>
         let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
         if nodes.iter().any(|node| part(node, 2) == me) {
             let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
-            cluster.slots += (last + 1).saturating_sub(first);
+            cluster.slots = cluster.slots.saturating_add(last.saturating_add(1).saturating_sub(first));
         } else if let Some(primary) = nodes.first() {
-            let address = format!("{}:{}", part(primary, 0), part(primary, 1));
+            let address = address(&part(primary, 0), &part(primary, 1));
             if !cluster.others.contains(&address) {
                 cluster.others.push(address);
             }

@@ -11,12 +11,13 @@ mod text;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use redtail::net::Target;
+use redtail::topology::Found;
 
 use crate::args::Doctor;
 use crate::ask;
 use crate::failure::Failure;
 use crate::notes;
+use crate::place::Place;
 use crate::target::Address;
 use ask::Obstacle;
 use facts::Facts;
@@ -24,12 +25,18 @@ use findings::{Finding, Severity, starts::Start};
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
-    let (target, login, security) = address.now()?;
-    let login = login.read().map_err(|error| Failure::Words(error.to_string()))?;
+    let login = address.login.read().map_err(|error| Failure::Words(error.to_string()))?;
     if options.sample > Duration::from_secs(2) {
-        notes::say(format_args!("watching the stream of {target} grow for {} s", options.sample.as_secs_f64()));
+        let (place, seconds) = (&address.place, options.sample.as_secs_f64());
+        notes::say(format_args!("watching the stream of {place} grow for {seconds} s"));
     }
-    let report = Report::of(&target, look::look(&target, &security, &login, options.sample));
+    let report = match address.find() {
+        Ok(found) => {
+            let looked = look::look(&address, &found.target, &login, options.sample);
+            Report::of(&address, &found, looked)
+        }
+        Err(error) => Report::nothing(address.place.to_string(), &Obstacle::Lost(error)),
+    };
     if options.json {
         json::print(&report, &mut io::stdout().lock())?;
     } else {
@@ -63,22 +70,21 @@ enum Verdict {
 }
 
 impl Report {
-    fn of(target: &Target, looked: Result<Facts, Obstacle>) -> Self {
-        let name = target.to_string();
-        match looked {
-            Ok(facts) => Self {
-                findings: findings::all(&facts, &name),
-                starts: findings::starts(&facts, &name),
-                facts: Some(facts),
-                target: name,
-            },
-            Err(obstacle) => Self {
-                findings: vec![findings::no_talk(&obstacle, target)],
-                starts: Vec::new(),
-                facts: None,
-                target: name,
-            },
+    fn of(address: &Address, found: &Found, looked: Result<Facts, Obstacle>) -> Self {
+        let target = format!("{}{}", address.scheme(), found.target);
+        let facts = match looked {
+            Ok(facts) => facts,
+            Err(obstacle) => return Self::nothing(target, &obstacle),
+        };
+        let mut findings = findings::all(&facts, &target, address.scheme());
+        if let Place::Watched { name, .. } = &address.place {
+            findings.insert(0, findings::watched(name, found));
         }
+        Self { findings, starts: findings::starts(&facts, &target), facts: Some(facts), target }
+    }
+
+    fn nothing(target: String, obstacle: &Obstacle) -> Self {
+        Self { findings: vec![findings::no_talk(obstacle)], starts: Vec::new(), facts: None, target }
     }
 
     fn count(&self, severity: Severity) -> usize {

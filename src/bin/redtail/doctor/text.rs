@@ -45,7 +45,7 @@ fn mend(commands: &[String], out: &mut impl Write) -> io::Result<()> {
     let style = Style::new().bold();
     for command in commands {
         // Never broken into lines: it is to be copied.
-        writeln!(out, "{:ABOUT$}=> {style}{command}{style:#}", "")?;
+        writeln!(out, "{:ABOUT$}=> {style}{}{style:#}", "", printable(command))?;
     }
     Ok(())
 }
@@ -81,8 +81,15 @@ fn verdict(report: &Report) -> String {
     }
 }
 
+/// A server says what it likes, and a terminal does what it is told.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
 /// Text in a column that begins at `indent`.
 fn wrapped(text: &str, indent: usize) -> String {
-    let options = textwrap::Options::new(WIDTH - indent).break_words(false);
-    textwrap::wrap(text, options).join(&format!("\n{:indent$}", ""))
+    // A word with hyphens is the name of a setting.
+    let whole = textwrap::WordSplitter::NoHyphenation;
+    let options = textwrap::Options::new(WIDTH - indent).break_words(false).word_splitter(whole);
+    textwrap::wrap(&printable(text), options).join(&format!("\n{:indent$}", ""))
 }

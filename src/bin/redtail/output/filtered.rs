@@ -57,7 +57,7 @@ impl Filtered {
             _ => return format.event(event, out).and(Ok(true)),
         };
         if passes {
-            self.write_multi(out)?;
+            self.before(format, out)?;
             format.event(event, out)?;
         }
         Ok(passes)
@@ -67,7 +67,7 @@ impl Filtered {
         if self.parts.part(&mut self.filter, part) != Verdict::Print {
             return Ok(false);
         }
-        self.write_multi(out)?;
+        self.before(format, out)?;
         let held = self.parts.take();
         let place = PartPlace { offset: None, ..part.into() };
         held.parts().try_for_each(|part| format.part(&part, &place, out))?;
@@ -76,7 +76,9 @@ impl Filtered {
         Ok(true)
     }
 
-    fn write_multi(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+    /// What belongs before something that passes.
+    fn before(&mut self, format: &mut Format, out: &mut impl Write) -> Result<(), Failure> {
+        format.tell_time(out)?;
         if std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;
         }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
+use redtail::net::AppendOnlyFile;
 use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Attached, Event, ReplicationId, Role, StreamCommand};
@@ -28,6 +29,16 @@ pub(super) struct Json {
     count: Option<u64>,
     /// With `--keys`.
     keys: Option<Keys>,
+    stands: Stands,
+}
+
+/// Where in append-only files the next commands stand.
+#[derive(Default)]
+struct Stands {
+    file: Option<AppendOnlyFile>,
+    time: Option<u64>,
+    /// What a line says of both.
+    fields: String,
 }
 
 enum Items {
@@ -52,11 +63,29 @@ impl Json {
             false => Items::Lines(JsonKeys::new(all, max_arg)),
         };
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(Keys::default));
-        Self { all, max_arg, target, line: Vec::new(), gather, open: None, items, count: Some(0), keys }
+        let (line, open, count, stands) = (Vec::new(), None, Some(0), Stands::default());
+        Self { all, max_arg, target, line, gather, open, items, count, keys, stands }
     }
 
     pub(super) fn without_keys(&mut self) {
         self.count = None;
+    }
+
+    pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
+        if self.stands.file.as_ref().is_some_and(|last| (last.kind, last.seq) == (file.kind, file.seq)) {
+            return Ok(());
+        }
+        self.stands.file = Some(file.clone());
+        self.stands.tell();
+        let fields = [("file", text(Some(file.name()))), ("type", file.kind.as_str().into()), ("seq", file.seq.into())];
+        object("file", &fields, out)
+    }
+
+    pub(super) fn at_time(&mut self, time: Option<u64>) {
+        if self.stands.time != time {
+            self.stands.time = time;
+            self.stands.tell();
+        }
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -145,6 +174,7 @@ impl Json {
             history: command.history(),
         };
         push_place(line, &place)?;
+        line.extend_from_slice(self.stands.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
         for (index, arg) in command.args().enumerate() {
             if index > 0 {
@@ -190,6 +220,7 @@ impl Json {
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line);
         }
+        self.line.extend_from_slice(self.stands.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
     }
@@ -198,6 +229,7 @@ impl Json {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
         push_number(&mut self.line, command.db.map(u64::from))?;
+        self.line.extend_from_slice(self.stands.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
     }
@@ -214,6 +246,14 @@ impl Json {
             ("role", text(attached.role.map(Role::as_str))),
         ];
         object("attached", &fields, out)
+    }
+}
+
+impl Stands {
+    fn tell(&mut self) {
+        let file = self.file.as_ref().map(|file| format!(",\"file\":{}", Value::from(file.name())));
+        let time = self.time.map(|time| format!(",\"time\":{time}"));
+        self.fields = file.into_iter().chain(time).collect();
     }
 }
 

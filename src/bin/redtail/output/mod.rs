@@ -10,6 +10,7 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
+use redtail::net::AppendOnlyFile;
 use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId, StreamPart};
@@ -124,6 +125,31 @@ impl<W: Write> Output<W> {
         self.format.item(item, &mut self.out)
     }
 
+    /// What follows stands in this of several append-only files. Its offsets count from its first byte.
+    pub(crate) fn in_file(&mut self, file: &AppendOnlyFile) -> io::Result<()> {
+        match &mut self.format {
+            Format::Text(text) => text.in_file(file, &mut self.out),
+            Format::Json(json) => json.in_file(file, &mut self.out),
+            Format::Resp(_) => Ok(()),
+        }
+    }
+
+    /// What follows was taken by its server at this time, in Unix seconds, where its file tells.
+    pub(crate) fn at_time(&mut self, time: Option<u64>) -> io::Result<()> {
+        match &mut self.format {
+            Format::Text(text) if self.filter.is_some() => {
+                text.next_at_time(time);
+                Ok(())
+            }
+            Format::Text(text) => text.at_time(time, &mut self.out),
+            Format::Json(json) => {
+                json.at_time(time);
+                Ok(())
+            }
+            Format::Resp(_) => Ok(()),
+        }
+    }
+
     /// The snapshot of a file is whole; it took so many bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
@@ -134,6 +160,11 @@ impl<W: Write> Output<W> {
             Format::Json(json) => json.snapshot_end(bytes, &mut self.out),
             Format::Text(_) | Format::Resp(_) => Ok(()),
         }
+    }
+
+    /// Whether something of a snapshot was printed whose end has not come.
+    pub(crate) fn is_in_snapshot(&self) -> bool {
+        self.in_snapshot
     }
 
     /// All was printed that was asked for, be it in the middle of a snapshot.
@@ -196,6 +227,14 @@ impl Format {
             Self::Text(text) => Ok(text.part(part, place, out)?),
             Self::Json(json) => Ok(json.part(part, place, out)?),
             Self::Resp(resp) => resp.part(part, place, out),
+        }
+    }
+
+    /// Before something is printed that a filter could have kept back.
+    fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Text(text) => text.tell_time(out),
+            Self::Json(_) | Self::Resp(_) => Ok(()),
         }
     }
 

@@ -131,7 +131,7 @@ impl Resp {
         }
         if self.torn {
             return Err(Failure::Words(
-                "the link broke inside a large command of which a part is already written, and it does not come again: \
+                "the stream broke off inside a large command of which a part is already written, and it does not come again: \
                  the output ends inside that command and can't be loaded as it is"
                     .into(),
             ));

@@ -1,7 +1,10 @@
 //! For people: one line a command.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
 
+use redtail::net::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
 use redtail::{Database, Event, StreamCommand};
@@ -23,6 +26,11 @@ pub(super) struct Text {
     left_out: u64,
     keys: TextKeys,
     paint: Paint,
+    /// Kind and number of the file that the lines stand in.
+    file: Option<(FileKind, Option<u64>)>,
+    time: Option<u64>,
+    /// What is to be told before the next line.
+    next_time: Option<u64>,
 }
 
 impl Text {
@@ -30,14 +38,50 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // Of a long string in a snapshot no more than the beginning is shown anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
+        let (gather, paint) = (Gather::new(max_arg), Paint::on(&io::stdout()));
         Self {
             all,
             max_arg,
             line: Vec::new(),
-            gather: Gather::new(max_arg),
+            gather,
             left_out: 0,
             keys,
-            paint: Paint::on(&io::stdout()),
+            paint,
+            file: None,
+            time: None,
+            next_time: None,
+        }
+    }
+
+    pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
+        let this = Some((file.kind, file.seq));
+        if self.file == this {
+            return Ok(());
+        }
+        (self.file, self.time) = (this, None);
+        writeln!(out, "# file {}", Quoted(file.name().as_bytes()))
+    }
+
+    /// The time of the next line, to be told with it: it may be left out.
+    pub(super) fn next_at_time(&mut self, time: Option<u64>) {
+        self.next_time = time;
+    }
+
+    pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self.next_time.take() {
+            Some(time) => self.at_time(Some(time), out),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn at_time(&mut self, time: Option<u64>, out: &mut impl Write) -> io::Result<()> {
+        if self.time == time {
+            return Ok(());
+        }
+        self.time = time;
+        match time {
+            Some(seconds) => writeln!(out, "# time {seconds}{}", Date(seconds)),
+            None => Ok(()),
         }
     }
 
@@ -87,6 +131,19 @@ impl Text {
             write!(out, " (omitted {} arguments)", self.left_out)?;
         }
         out.write_all(b"\n")
+    }
+}
+
+/// Unix seconds as people read them, in front of which stands a space. Nothing where no calendar goes so far.
+struct Date(u64);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LAST: u64 = 253_402_300_799;
+        match UNIX_EPOCH.checked_add(Duration::from_secs(self.0)) {
+            Some(time) if self.0 <= LAST => write!(f, " {}", humantime::format_rfc3339_seconds(time)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use redtail::net::Timeouts;
+
 use super::{Counters, INTERVAL};
-use crate::ask::{Connection, Obstacle, Reply};
+use crate::ask::{Connection, Obstacle, PATIENCE, Reply};
 use crate::target::Address;
 
 /// After a failure the next try is so far away.
@@ -69,8 +71,9 @@ fn ask(connection: &mut Option<Connection>, address: &Address, counters: &Counte
 }
 
 fn connect(address: &Address) -> Result<Connection, Trouble> {
-    let (target, login, security) = address.clone().now().map_err(|_| Trouble::Other)?;
-    let mut connection = Connection::open(&target, &security)?;
-    connection.log_in(&login.read().map_err(|_| Trouble::Other)?)?;
+    let target = address.find().map_err(|_| Trouble::Other)?.target;
+    let timeouts = Timeouts { connect: PATIENCE, read: Some(PATIENCE), write: Some(PATIENCE) };
+    let mut connection = Connection::over(address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?);
+    connection.log_in(&address.login.read().map_err(|_| Trouble::Other)?)?;
     Ok(connection)
 }

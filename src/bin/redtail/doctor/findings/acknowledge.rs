@@ -35,7 +35,7 @@ fn ours(look: Look<'_>) -> Finding {
     if look.number("min_slaves_good_slaves").is_some() && !look.is_replica() {
         return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica that has the data")
         .why("it counts whoever answers, and redtail stores nothing: with it attached, writes go on with one replica less than meant")
-        .mend(format!("redtail tail {}   # a replica has the same stream, and is not asked", look.replica()));
+        .mend(format!("redtail tail {}   # same stream, and not counted", look.replica()));
     }
     let shutdown = match (look.is_replica(), settings.number("shutdown-timeout")) {
         (false, Some(seconds @ 1..)) => format!("; SHUTDOWN waits up to {} for us", time(seconds as f64)),

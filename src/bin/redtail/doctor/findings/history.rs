@@ -45,7 +45,7 @@ fn backlog(look: Look<'_>) -> Finding {
     }
     let finding = Finding::warn(ABOUT, what).why("whoever is away longer has a gap: the writes between are lost to it");
     let most = look.number("total_system_memory").filter(|total| *total > 0).map_or(MOST, |total| MOST.min(total / 8));
-    let megabytes = (((rate * PLENTY) as u64).next_power_of_two().min(most) >> 20).max(1);
+    let megabytes = (((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20).max(1);
     if megabytes << 20 <= bytes {
         return finding;
     }

@@ -39,7 +39,10 @@ fn output(look: Look<'_>) -> Option<Finding> {
         return Some(
             Finding::warn(ABOUT, format!("{words}; that is less than the backlog of {}", Size(backlog)))
                 .why("before 7.0 a resume that has more to catch up with than the hard limit is closed again and again")
-                .mend(format!("CONFIG SET client-output-buffer-limit \"slave {} {soft} {soft_seconds}\"", backlog * 2)),
+                .mend(format!(
+                    "CONFIG SET client-output-buffer-limit \"replica {} {soft} {soft_seconds}\"",
+                    backlog.saturating_mul(2)
+                )),
         );
     }
     // Since 7.0 a hard limit below the backlog's size counts as that size.
@@ -51,14 +54,29 @@ fn output(look: Look<'_>) -> Option<Finding> {
     if stall >= 60.0 {
         return Some(Finding::good(ABOUT, format!("{words}: at the present rate after a stall of {}", time(stall))));
     }
-    Some(
-        Finding::warn(ABOUT, format!("{words}; at the present rate it is cut off after {}", time(stall)))
-            .why("so long a follower may stall; a snapshot that takes longer to send never arrives")
-            .mend(DEFAULT),
-    )
+    let finding = Finding::warn(ABOUT, format!("{words}; at the present rate it is cut off after {}", time(stall)))
+        .why("so long a follower may stall; a snapshot that takes longer to send never arrives");
+    let total = look.number("total_system_memory").filter(|total| *total > 0);
+    let most = total.map_or(MOST, |total| MOST.min(total / 8));
+    let megabytes = ((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20;
+    Some(match (hard, megabytes << 20) {
+        (0, wanted) if wanted > soft => {
+            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica 0 {megabytes}mb 60\""))
+        }
+        (1.., wanted) if wanted > hard => {
+            let soft = megabytes / 2;
+            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica {megabytes}mb {soft}mb 60\""))
+        }
+        _ => finding,
+    })
 }
 
-const DEFAULT: &str = "CONFIG SET client-output-buffer-limit \"slave 268435456 67108864 60\"";
+/// Seconds that a limit should allow, where memory allows it.
+const PLENTY: f64 = 600.0;
+/// More memory than this is not advised.
+const MOST: u64 = 4 << 30;
+
+const DEFAULT: &str = "CONFIG SET client-output-buffer-limit \"replica 256mb 64mb 60\"";
 
 fn timeouts(look: Look<'_>) -> Vec<Finding> {
     const ABOUT: &str = "time-outs";

@@ -10,7 +10,7 @@ mod server;
 mod snapshot;
 pub(super) mod starts;
 
-use redtail::net::Target;
+use redtail::topology::Found;
 
 use super::ask::Obstacle;
 use super::facts::{Facts, Info};
@@ -77,6 +77,8 @@ impl Finding {
 #[derive(Clone, Copy)]
 struct Look<'a> {
     target: &'a str,
+    /// What stands before the address of another server.
+    scheme: &'a str,
     facts: &'a Facts,
     info: Option<&'a Info>,
     kind: Option<&'a Kind>,
@@ -113,7 +115,15 @@ impl Look<'_> {
     fn replica(&self) -> String {
         let replicas = self.info.map(Info::replicas).unwrap_or_default();
         let online = replicas.into_iter().find(|replica| replica.state == "online" && replica.address.contains(':'));
-        online.map_or_else(|| "REPLICA".into(), |replica| replica.address)
+        online.map_or_else(|| "REPLICA".into(), |replica| format!("{}{}", self.scheme, replica.address))
+    }
+
+    /// How the server is named as a Sentinel.
+    fn as_sentinel(&self) -> String {
+        match self.target.strip_prefix("rediss://") {
+            Some(address) => format!("rediss+sentinel://{address}"),
+            None => format!("redis+sentinel://{}", self.target),
+        }
     }
 
     /// The rule that allows our user more.
@@ -123,9 +133,9 @@ impl Look<'_> {
 }
 
 /// Everything that is to be said where the server talks to us, in the order in which it is printed.
-pub(super) fn all(facts: &Facts, target: &str) -> Vec<Finding> {
+pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     let kind = facts.info.as_ref().map(Kind::of);
-    let look = Look { target, facts, info: facts.info.as_ref(), kind: kind.as_ref() };
+    let look = Look { target, scheme, facts, info: facts.info.as_ref(), kind: kind.as_ref() };
     let mut findings = server::findings(look);
     if findings.iter().any(|finding| finding.severity == Severity::Bad && finding.about == server::KIND) {
         // Nothing else matters there.
@@ -142,14 +152,20 @@ pub(super) fn all(facts: &Facts, target: &str) -> Vec<Finding> {
 }
 
 /// What is to be said where there is no talking.
-pub(super) fn no_talk(obstacle: &Obstacle, target: &Target) -> Finding {
-    obstacle::finding(obstacle, target)
+pub(super) fn no_talk(obstacle: &Obstacle) -> Finding {
+    obstacle::finding(obstacle)
+}
+
+/// How the server was found.
+pub(super) fn watched(name: &str, found: &Found) -> Finding {
+    let what = if found.is_replica { "a replica of" } else { "the primary" };
+    Finding::good("sentinel", format!("{} says that {what} {name} is at {}", found.told_by, found.target))
 }
 
 /// Whether, and how, the server can be started from.
 pub(super) fn starts(facts: &Facts, target: &str) -> Vec<starts::Start> {
     let kind = facts.info.as_ref().map(Kind::of);
-    let look = Look { target, facts, info: facts.info.as_ref(), kind: kind.as_ref() };
+    let look = Look { target, scheme: "", facts, info: facts.info.as_ref(), kind: kind.as_ref() };
     match server::findings(look).iter().any(|finding| finding.severity == Severity::Bad) {
         true => Vec::new(),
         false => starts::all(look),

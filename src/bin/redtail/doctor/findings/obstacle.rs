@@ -2,24 +2,30 @@
 
 use std::io;
 
-use redtail::net::Target;
-
 use super::super::ask::{Obstacle, PATIENCE};
 use super::Finding;
 
 const CONNECTION: &str = "connection";
 const PERMISSION: &str = "permission";
 
-pub(super) fn finding(obstacle: &Obstacle, target: &Target) -> Finding {
+/// How to reach a server that wants TLS.
+const TLS: &str = if cfg!(feature = "tls") {
+    "speak it with --tls, or write rediss:// before the host"
+} else {
+    "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS"
+};
+
+pub(super) fn finding(obstacle: &Obstacle) -> Finding {
     match obstacle {
-        Obstacle::Connect(error) => connect(error, target),
+        Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string()).why("Sentinels tell where the primary is; without them it can't be found"),
+        Obstacle::Connect(error) => connect(error),
         Obstacle::Foreign(bytes) => foreign(bytes),
         Obstacle::Closed(asked) if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
                 .why("a proxy that lets but few commands through does so; reach the server itself")
         }
         Obstacle::Closed(_) => Finding::bad(CONNECTION, "the connection was closed without a word")
-            .why("a port that wants TLS does so, a proxy without a server behind it, and a server with too many clients"),
+            .why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
         Obstacle::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
         Obstacle::Broken(error) => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
@@ -27,19 +33,22 @@ pub(super) fn finding(obstacle: &Obstacle, target: &Target) -> Finding {
     }
 }
 
-fn connect(error: &io::Error, target: &Target) -> Finding {
+fn connect(error: &io::Error) -> Finding {
+    #[cfg(feature = "tls")]
+    if error.get_ref().is_some_and(|error| error.is::<redtail::net::TlsError>()) {
+        let hint = crate::failure::tls_hint(error);
+        return Finding::bad(CONNECTION, format!("no link over TLS: {error}{hint}"));
+    }
     let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
-    match (error.kind(), target) {
-        (io::ErrorKind::ConnectionRefused, _) => {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
             finding.why("nothing listens there, or on another address of that host (`bind` in redis.conf)")
         }
-        (io::ErrorKind::TimedOut, Target::Tcp { .. }) => {
+        io::ErrorKind::TimedOut => {
             finding.why("the host does not answer: a wrong address, or a firewall that lets nothing through")
         }
-        (io::ErrorKind::NotFound, Target::Unix(_)) => {
-            finding.why("there is no such socket (`unixsocket` in redis.conf)")
-        }
-        (io::ErrorKind::PermissionDenied, Target::Unix(_)) => {
+        io::ErrorKind::NotFound => finding.why("there is no such socket (`unixsocket` in redis.conf)"),
+        io::ErrorKind::PermissionDenied => {
             finding.why("the file of the socket does not let you in (`unixsocketperm` in redis.conf)")
         }
         _ => finding.why("check host and port"),
@@ -56,8 +65,10 @@ fn foreign(bytes: &[u8]) -> Finding {
     };
     let finding = Finding::bad(CONNECTION, what);
     match bytes {
-        [0x15, 0x03, ..] => finding.why("there is no TLS in this build; reach the server through a TLS proxy such as stunnel, or at its port without TLS"),
-        _ => finding.why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii())),
+        [0x15, 0x03, ..] => finding.why(TLS),
+        _ => {
+            finding.why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
         Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
             .why("each shard has a stream of its own: follow one node of each. Between them there is no order");
     for address in &cluster.others {
-        finding = finding.mend(format!("redtail tail {address}"));
+        finding = finding.mend(format!("redtail tail {}{address}", look.scheme));
     }
     vec![finding]
 }

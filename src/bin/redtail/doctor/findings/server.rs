@@ -1,6 +1,6 @@
 //! Which server it is, and in what state.
 
-use super::super::facts::{Info, Known};
+use super::super::facts::{Info, Known, address};
 use super::super::kind::{Family, Kind};
 use super::{Finding, Look, time};
 
@@ -13,7 +13,7 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     match (look.info, look.kind) {
         (Some(info), Some(kind)) => {
             findings.push(who(look, info, kind));
-            findings.extend(role(info));
+            findings.extend(role(look, info));
         }
         _ => findings.extend(nothing(look)),
     }
@@ -57,13 +57,14 @@ fn sentinel(look: Look<'_>, name: &str) -> Finding {
     let watched = &look.facts.watched;
     let mut finding = Finding::bad(KIND, format!("this is a {name}, which holds no data"))
         .why("a Sentinel watches servers and serves no replication; follow the primary that it watches");
-    for (name, address) in watched {
-        finding = finding.mend(format!("redtail doctor {address}   # {name}"));
+    for (name, primary) in watched {
+        let name = address(name, "");
+        finding = finding.mend(format!("redtail doctor {}/{name}   # now {primary}", look.as_sentinel()));
     }
     finding
 }
 
-fn role(info: &Info) -> Option<Finding> {
+fn role(look: Look<'_>, info: &Info) -> Option<Finding> {
     if !info.is_replica() {
         let failing_over = info.get("master_failover_state").filter(|state| *state != "no-failover");
         return Some(match failing_over {
@@ -73,7 +74,9 @@ fn role(info: &Info) -> Option<Finding> {
             None => Finding::good(STATE, "a primary"),
         });
     }
-    let primary = format!("{}:{}", info.get("master_host").unwrap_or("?"), info.get("master_port").unwrap_or("?"));
+    let part = |name| info.get(name).unwrap_or_default();
+    let primary = address(part("master_host"), part("master_port"));
+    let elsewhere = format!("redtail doctor {}{primary}   # its primary", look.scheme);
     if info.is("master_link_status", "up") {
         let finding = Finding::good(STATE, format!("a replica of {primary}, its link is up"));
         return Some(
@@ -92,7 +95,7 @@ fn role(info: &Info) -> Option<Finding> {
     Some(
         Finding::bad(STATE, format!("a replica of {primary} whose link is down ({doing})"))
             .why("it refuses PSYNC (NOMASTERLINK) until its link is up again; follow its primary, or wait")
-            .mend(format!("redtail doctor {primary}   # its primary")),
+            .mend(elsewhere),
     )
 }
 

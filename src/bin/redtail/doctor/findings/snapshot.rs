@@ -67,6 +67,6 @@ fn memory(look: Look<'_>) -> Option<Finding> {
     Some(
         Finding::warn(ABOUT, format!("it uses {} of {} there are", Size(used), Size(total)))
             .why("a snapshot needs up to as much again, if everything is written to meanwhile; let a replica make it")
-            .mend(format!("redtail tail {} --from snapshot   # a replica has the same stream", look.replica())),
+            .mend(format!("redtail tail {} --from snapshot   # same stream", look.replica())),
     )
 }

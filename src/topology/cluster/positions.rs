@@ -1,0 +1,180 @@
+//! The places in all shards, as one value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::replication::{Position, PositionError, ReplicationId};
+use crate::topology::cluster::{Member, Slots, SlotsError};
+
+/// How far each shard of a cluster has been followed: to be kept, and given to [`Cluster::positions`](crate::topology::Cluster::positions)
+/// after a restart.
+///
+/// Printed and read as entries `node@slots=position` with `;` or line ends between them. What names a shard is the replication id in its
+/// position: a failover keeps it. The node's id and the slots are there for servers whose INFO may not be asked, and for people.
+///
+/// ```
+/// # use redtail::topology::Positions;
+/// let text = "6836f11e273c17a2fdaa12f281be0760b829cdaa@0-5460=26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0";
+/// let positions: Positions = text.parse()?;
+/// assert_eq!(positions.shards[0].position.offset, 1311);
+/// assert_eq!(positions.to_string(), text);
+/// # Ok::<(), redtail::topology::PositionsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Positions {
+    /// One entry for each shard.
+    pub shards: Vec<SavedShard>,
+}
+
+/// The place in one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedShard {
+    /// The id of the node that was its primary.
+    pub node: String,
+    /// The slots it served then.
+    pub slots: Slots,
+    /// The place.
+    pub position: Position,
+}
+
+/// Why a text is not [`Positions`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PositionsError {
+    /// An entry has another form.
+    #[error("{0:?} is no place in a shard: write node@slots=position, with ; between several")]
+    Entry(String),
+    /// The slots can't be read.
+    #[error(transparent)]
+    Slots(#[from] SlotsError),
+    /// The position can't be read.
+    #[error(transparent)]
+    Position(#[from] PositionError),
+}
+
+impl fmt::Display for Positions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, shard) in self.shards.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ";" })?;
+            shard.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SavedShard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}={}", self.node, self.slots, self.position)
+    }
+}
+
+impl FromStr for Positions {
+    type Err = PositionsError;
+
+    fn from_str(text: &str) -> Result<Self, PositionsError> {
+        let entries = text.split([';', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
+        Ok(Self { shards: entries.map(str::parse).collect::<Result<_, _>>()? })
+    }
+}
+
+impl FromStr for SavedShard {
+    type Err = PositionsError;
+
+    fn from_str(text: &str) -> Result<Self, PositionsError> {
+        let fields = text.split_once('@').and_then(|(node, rest)| Some((node, rest.split_once('=')?)));
+        let Some((node, (slots, position))) = fields.filter(|(node, _)| !node.is_empty()) else {
+            return Err(PositionsError::Entry(text.into()));
+        };
+        Ok(Self { node: node.into(), slots: slots.parse()?, position: position.parse()? })
+    }
+}
+
+/// Finds for each shard the place that was saved for it: by the histories that its primary continues, else by its nodes, else by its slots.
+/// Gives what nobody matches as well.
+pub(super) fn place(
+    saved: Positions,
+    shards: &[(&Member, Vec<ReplicationId>)],
+) -> (Vec<Option<Position>>, Vec<SavedShard>) {
+    let mut left = saved.shards;
+    let mut found = vec![None; shards.len()];
+    let mut each = |fits: &mut dyn FnMut(&SavedShard, &Member, &[ReplicationId]) -> bool| {
+        for ((shard, ids), found) in shards.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            if let Some(at) = left.iter().position(|saved| fits(saved, shard, ids)) {
+                *found = Some(left.swap_remove(at).position);
+            }
+        }
+    };
+    each(&mut |saved, _, ids| ids.contains(&saved.position.replid));
+    each(&mut |saved, shard, _| shard.primary.id == saved.node);
+    each(&mut |saved, shard, _| shard.has(&saved.node));
+    each(&mut |saved, shard, _| 2 * shard.slots.common(&saved.slots).len() > saved.slots.len());
+    (found, left)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::topology::cluster::Node;
+
+    fn id(digit: char) -> ReplicationId {
+        digit.to_string().repeat(40).parse().unwrap()
+    }
+
+    fn saved(node: &str, slots: &str, digit: char, offset: u64) -> SavedShard {
+        let position = Position { replid: id(digit), offset, db: Some(0), history: id(digit) };
+        SavedShard { node: node.into(), slots: slots.parse().unwrap(), position }
+    }
+
+    fn member(nodes: [&str; 2], slots: &str) -> Member {
+        let node = |id: &str| Node { id: id.into(), target: "h:1".parse().unwrap(), is_up: true };
+        Member { primary: node(nodes[0]), replicas: vec![node(nodes[1])], slots: slots.parse().unwrap() }
+    }
+
+    #[test]
+    fn one_text_holds_all_positions() {
+        let positions = Positions { shards: vec![saved("aa", "0-9,11", 'a', 5), saved("bb", "", 'b', 6)] };
+        let text = positions.to_string();
+        assert_eq!(text.parse(), Ok(positions.clone()));
+        assert_eq!(text.replace(';', "\n\n ").parse(), Ok(positions));
+        assert_eq!("".parse(), Ok(Positions::default()));
+        let a = id('a');
+        for wrong in [
+            format!("a@0-9:{a}:1:0"),
+            format!("@0-9={a}:1:0"),
+            format!("a@9-0={a}:1:0"),
+            "a@0-9=b:1:0".into(),
+            "x".into(),
+        ] {
+            assert!(wrong.parse::<Positions>().is_err(), "{wrong}");
+        }
+    }
+
+    /// Roles, names and slots have all been exchanged; the histories tell who is who.
+    #[test]
+    fn a_place_belongs_to_whoever_continues_its_history() {
+        let (one, two) = (member(["n1", "n2"], "0-9"), member(["n3", "n4"], "10-19"));
+        let saves = || Positions { shards: vec![saved("n3", "10-19", 'a', 1), saved("n1", "0-9", 'b', 2)] };
+        let (found, left) = place(saves(), &[(&one, vec![id('c'), id('a')]), (&two, vec![id('b')])]);
+        assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [1, 2]);
+        assert!(left.is_empty());
+        // Where the histories can't be asked, names count.
+        let (found, _) = place(saves(), &[(&one, vec![]), (&two, vec![])]);
+        assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn what_nobody_matches_is_given_back() {
+        let (new, old) = (member(["n5", "n6"], "0-4"), member(["n7", "n2"], "5-19"));
+        let saves = vec![saved("n2", "0-9", 'a', 1), saved("n3", "10-19", 'b', 2), saved("n8", "30-39", 'c', 3)];
+        let (found, left) = place(Positions { shards: saves.clone() }, &[(&new, vec![]), (&old, vec![])]);
+        // A replica that became a primary; half of the slots of n2 moved away, which is no sign of anything.
+        assert_eq!(found, [None, Some(saves[0].position)]);
+        assert_eq!(left.len(), 2);
+        let taken_over = member(["n9", "n10"], "8-19");
+        let (found, left) = place(Positions { shards: saves.clone() }, &[(&taken_over, vec![])]);
+        assert_eq!((found, left.len()), (vec![Some(saves[1].position)], 2));
+    }
+}

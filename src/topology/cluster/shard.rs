@@ -1,0 +1,228 @@
+//! One shard, and the thread that follows it.
+
+use std::fmt;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::net::{Builder, Error, Handle, Target};
+use crate::replication::{Event, Options, Position};
+use crate::topology::cluster::finder::link;
+use crate::topology::cluster::following::{Common, Word};
+use crate::topology::cluster::{Member, SavedShard, Slots};
+use crate::topology::way::Way;
+
+/// A shard of a cluster: one primary after another, which continue one history. Copies are the same shard.
+#[derive(Clone)]
+pub struct Shard {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    handle: Handle,
+    leaves: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    node: String,
+    target: Target,
+    slots: Slots,
+    /// The server of the present link.
+    linked: Option<Target>,
+    position: Option<Position>,
+    committed: Option<Position>,
+}
+
+impl Shard {
+    pub(super) fn new(id: String, member: &Member, position: Option<Position>) -> Self {
+        let state = State {
+            node: member.primary.id.clone(),
+            target: member.primary.target.clone(),
+            slots: member.slots.clone(),
+            linked: None,
+            position,
+            committed: None,
+        };
+        let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
+    }
+
+    /// A name that stays for as long as the shard is followed: the id of the node that was its primary when it was first seen.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Where its primary is now, as far as is known.
+    pub fn target(&self) -> Target {
+        self.state().target.clone()
+    }
+
+    /// The slots it serves now, as far as is known.
+    pub fn slots(&self) -> Slots {
+        self.state().slots.clone()
+    }
+
+    /// The handle of its follower, for heartbeats during long work. To stop it ends this shard alone.
+    pub fn handle(&self) -> &Handle {
+        &self.inner.handle
+    }
+
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. The primary is told within a second.
+    pub fn commit(&self, position: Position) {
+        self.state().committed = Some(position);
+    }
+
+    pub(super) fn saved(&self, position: Option<Position>) -> Option<SavedShard> {
+        let state = self.state();
+        Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
+    }
+
+    /// The place up to which the handler is through.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.state().position
+    }
+
+    /// Takes over what the cluster says now. Gives the address and the slots there were before.
+    pub(super) fn update(&self, member: &Member) -> (Target, Slots) {
+        let mut state = self.state();
+        state.node.clone_from(&member.primary.id);
+        let target = std::mem::replace(&mut state.target, member.primary.target.clone());
+        (target, std::mem::replace(&mut state.slots, member.slots.clone()))
+    }
+
+    /// Ends a link to a server that is no longer the right one.
+    pub(super) fn leave_wrong_server(&self) {
+        let is_wrong = {
+            let state = self.state();
+            state.linked.as_ref().is_some_and(|linked| *linked != state.target)
+        };
+        if is_wrong {
+            self.inner.handle.reconnect();
+        }
+    }
+
+    /// It is no longer part of the cluster: to be ended once all that its node still sends is read.
+    pub(super) fn leave(&self) {
+        self.inner.leaves.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.inner.leaves.load(Ordering::Acquire)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartialEq for Shard {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for Shard {}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        write!(f, "Shard({} at {}: {})", self.inner.id, state.target, state.slots)
+    }
+}
+
+/// What a follower of a shard is made of.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    pub(super) way: Way,
+    pub(super) options: Options,
+    pub(super) buffer: usize,
+}
+
+/// How long a shard is quiet before its thread looks around.
+const TICK: Duration = Duration::from_secs(1);
+
+impl Recipe {
+    fn builder(&self, shard: &Shard, words: Sender<Word>) -> Builder {
+        let (way, login, shard) = (self.way.clone(), self.way.clone(), shard.clone());
+        let (handle, name) = (shard.handle().clone(), shard.id().to_owned());
+        let mut is_first = true;
+        let connect = move || {
+            if !std::mem::take(&mut is_first) {
+                // Whoever listens is at work, or there is nobody who could.
+                let _ = words.send(Word::Lost);
+            }
+            if shard.is_leaving() {
+                return Err(io::Error::other("the node has left the cluster"));
+            }
+            let target = shard.target();
+            shard.state().linked = None;
+            let link = link(&way, &target)?;
+            shard.state().linked = Some(target);
+            Ok(link)
+        };
+        let builder = Builder::from_connector(connect).named(name).options(self.options).buffer(self.buffer);
+        // Later attempts find a node that this one did not.
+        builder.retry_first(true).handle(handle).login(move || login.login())
+    }
+
+    /// Follows to the end, on the present thread.
+    pub(super) fn run<H>(&self, shard: &Shard, mut handler: H, common: &Common) -> Result<(), Error>
+    where
+        H: FnMut(&Shard, Event<'_>) -> ControlFlow<()>,
+    {
+        let mut follower = self.builder(shard, common.words.clone()).connect()?;
+        let mut in_snapshot = false;
+        let mut each = |event: Event<'_>| {
+            match event {
+                Event::SnapshotBegin(_) => {
+                    in_snapshot = true;
+                    shard.state().position = None;
+                }
+                Event::SnapshotEnd(_) => in_snapshot = false,
+                _ => {}
+            }
+            let flow = handler(shard, event);
+            (flow, in_snapshot)
+        };
+        loop {
+            let Some(event) = follower.next_timeout(TICK)? else { return Ok(()) };
+            // Nothing more will come over this link.
+            let is_through = matches!(event, Event::Idle(_) | Event::Disconnected(_));
+            let (mut flow, mut in_snapshot) = each(event);
+            if is_through && shard.is_leaving() {
+                return Ok(());
+            }
+            loop {
+                let committed = {
+                    let mut state = shard.state();
+                    if let Some(position) = follower.position().filter(|_| !in_snapshot) {
+                        state.position = Some(position);
+                    }
+                    state.committed.take()
+                };
+                if let Some(position) = committed {
+                    follower.commit(position);
+                }
+                if flow.is_break() {
+                    common.stop();
+                    return Ok(());
+                }
+                if follower.is_drained() {
+                    break;
+                }
+                let more = follower.batch(|event| {
+                    (flow, in_snapshot) = each(event);
+                    flow
+                })?;
+                if !more {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A follower of all shards of a cluster: while its primaries change, its slots move, its nodes come and go, and from one saved value.
+
+mod load;
+mod nodes;
+mod watched;
+
+use redtail::topology::{Cluster, Notice, Positions};
+use redtail::{OnGap, Start};
+
+use crate::copy::same_data;
+use crate::help::eventually;
+use crate::sentinel::rebuilt;
+use crate::server::Kind;
+use load::Load;
+use nodes::Nodes;
+use watched::Watched;
+
+const KINDS: [Kind; 2] = [Kind::Redis70, Kind::Valkey91];
+
+/// What came from each shard makes the data of its primary, and every key stands in the stream of the shard that has its slot.
+fn nothing_is_missing(nodes: &Nodes, watched: Watched) {
+    let kind = nodes.servers[0].kind;
+    watched.reaches(nodes);
+    let shards = watched.following.shards();
+    for (shard, seen) in watched.stop() {
+        let Some(primary) = shards.iter().find(|one| one.id() == shard).and_then(|shard| nodes.at(&shard.target()))
+        else {
+            continue;
+        };
+        same_data(&rebuilt(&seen, kind), primary);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn each_write_comes_from_the_shard_that_has_its_slot() {
+    for kind in KINDS {
+        let nodes = Nodes::start(kind, 3, 0);
+        let watched = Watched::start(nodes.cluster(), 3);
+        Load::start(&nodes).goes_on();
+        watched.reaches(&nodes);
+        assert_eq!(watched.misplaced(), Vec::<String>::new());
+        let writes: Vec<usize> =
+            watched.seen.lock().expect("no panic").values().map(|seen| seen.writes().len()).collect();
+        assert!(writes.len() == 3 && writes.iter().all(|&count| count > 5), "{writes:?}");
+        nothing_is_missing(&nodes, watched);
+    }
+}
+
+fn failovers(kind: Kind, count: usize) {
+    let mut nodes = Nodes::start(kind, 3, 1);
+    let watched = Watched::start(nodes.cluster().on_gap(OnGap::Snapshot), 3);
+    let load = Load::start(&nodes);
+    for round in 0..count {
+        // Each shard in turn: once in order, once by the sudden death of its primary.
+        let is_killed = round % 2 == 1;
+        let shard = watched.following.shards().remove(round / 2 % 3);
+        let primary = nodes.index_of(&shard.target());
+        let attached = watched.attached(&shard);
+        let replica = nodes.replica_of(primary);
+        if is_killed {
+            nodes.servers[primary].kill();
+        } else {
+            nodes.servers[replica].call(&["CLUSTER", "FAILOVER"]);
+        }
+        eventually("the replica has become the primary", || {
+            nodes.servers[replica].info("replication")["role"] == "master"
+        });
+        watched.wait("attached to the new primary", |watched| {
+            watched.attached(&shard) > attached && shard.target() == nodes.target(replica)
+        });
+        load.goes_on();
+        if is_killed {
+            nodes.servers[primary].start_again();
+        }
+        nodes.are_whole();
+        eprintln!("{kind:?}: failover {round}, {} gaps so far", watched.gaps());
+    }
+    load.goes_on();
+    drop(load);
+    let failed_over = watched.notices(|notice| matches!(notice, Notice::FailedOver { .. }));
+    assert_eq!(failed_over, count);
+    assert_eq!(watched.notices(|notice| matches!(notice, Notice::Added { .. })), 3, "no shard was taken for another");
+    nothing_is_missing(&nodes, watched);
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn shards_that_fail_over_are_followed_on() {
+    for kind in KINDS {
+        failovers(kind, 2);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: tests/soak cluster"]
+fn every_shard_fails_over_twice() {
+    for kind in KINDS {
+        failovers(kind, 12);
+    }
+}
+
+/// A node joins and is given slots, in whose streams they then come; it gives them back and leaves.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn slots_move_and_nodes_come_and_go() {
+    for kind in KINDS {
+        let mut nodes = Nodes::start(kind, 3, 0);
+        let watched = Watched::start(nodes.cluster(), 3);
+        let load = Load::start(&nodes);
+        let new = nodes.add();
+        watched.wait("the new node is followed", |watched| watched.following.shards().len() == 4);
+        let notices = watched.notices.lock().expect("no panic");
+        let snapshot = |notice: &&Notice| matches!(notice, Notice::Added { start: Start::Snapshot, .. });
+        assert_eq!(notices.iter().filter(snapshot).count(), 1);
+        drop(notices);
+        nodes.reshard(0, new, 300);
+        load.goes_on();
+        nodes.reshard(new, 1, 300);
+        load.goes_on();
+        watched.wait("slots that moved to and fro", |watched| {
+            watched.notices(|notice| matches!(notice, Notice::SlotsMoved { .. })) >= 4
+        });
+        // Those that went to the new node were marked.
+        let arrived = watched.count_of("RESTORE-ASKING");
+        assert!(arrived > 0);
+        nodes.remove(new);
+        watched.wait("the node has left", |watched| {
+            watched.notices(|notice| matches!(notice, Notice::Removed { .. })) == 1
+        });
+        load.goes_on();
+        drop(load);
+        nothing_is_missing(&nodes, watched);
+    }
+}
+
+/// Valkey's own way of moving slots, where the stream of the one that receives names the job.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn slots_that_move_at_once_are_marked() {
+    let nodes = Nodes::start(Kind::Valkey91, 3, 0);
+    let watched = Watched::start(nodes.cluster(), 3);
+    let load = Load::start(&nodes);
+    let target = nodes.servers[1].call(&["CLUSTER", "MYID"]).text();
+    nodes.servers[0].call(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", "0", "2000", "NODE", &target]);
+    watched.wait("the slots have moved", |watched| {
+        watched.notices(|notice| matches!(notice, Notice::SlotsMoved { gained, .. } if gained.to_string() == "0-2000"))
+            == 1
+    });
+    load.goes_on();
+    drop(load);
+    let marks: Vec<String> = watched.marks();
+    assert!(marks.iter().any(|mark| mark.starts_with("Begins") && mark.contains("(0, 2000)")), "{marks:?}");
+    assert!(marks.iter().any(|mark| mark.starts_with("Ends") && mark.contains("moved: true")), "{marks:?}");
+    nothing_is_missing(&nodes, watched);
+}
+
+/// Ended at any moment, and begun again from one text; meanwhile it is written, and a shard fails over.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn one_saved_value_resumes_all_shards() {
+    for kind in KINDS {
+        let nodes = Nodes::start(kind, 3, 1);
+        let mut watched = Watched::start(nodes.cluster(), 3);
+        let load = Load::start(&nodes);
+        for round in 0..3 {
+            let (text, seen) = watched.end();
+            let positions: Positions = text.parse().expect("a saved value");
+            assert_eq!(positions.shards.len(), 3, "{text}");
+            load.goes_on();
+            if round == 1 {
+                let primary = nodes.index_of(&nodes.cluster().discover().expect("a cluster").shards[0].primary.target);
+                nodes.servers[nodes.replica_of(primary)].call(&["CLUSTER", "FAILOVER"]);
+                eventually("it has failed over", || nodes.servers[primary].info("replication")["role"] == "slave");
+                nodes.are_whole();
+            }
+            watched = Watched::again(nodes.cluster(), &positions, seen);
+            load.goes_on();
+        }
+        drop(load);
+        assert_eq!(watched.gaps(), 0);
+        nothing_is_missing(&nodes, watched);
+    }
+}
+
+/// A place that nobody continues is told of.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_place_that_is_lost_is_said_to_be() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let strange = "f".repeat(40);
+    let text = format!("{strange}@={strange}:5:0");
+    let watched = Watched::start(nodes.cluster().positions(text.parse().expect("a saved value")), 3);
+    assert_eq!(watched.notices(|notice| matches!(notice, Notice::Lost(saved) if saved.to_string() == text)), 1);
+    // The shards themselves are new to it.
+    assert_eq!(watched.notices(|notice| matches!(notice, Notice::Added { start: Start::Snapshot, .. })), 3);
+    watched.stop();
+    let error = Cluster::new(["127.0.0.1:1"]).expect("an address").discover().expect_err("nobody is there");
+    assert!(error.to_string().contains("127.0.0.1:1: Connection refused"), "{error}");
+    // A server that is no cluster.
+    let alone = crate::server::Server::start(Kind::Redis70);
+    let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
+    assert!(error.to_string().contains("cluster support disabled"), "{error}");
+}

@@ -1,0 +1,187 @@
+//! Completions and manual pages, as they are made and as they are installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::run::{run, run_on};
+
+/// A folder of its own for a test; ends with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("redtail-tool-manual-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// As `redtail --help` lists them.
+fn verbs() -> Vec<String> {
+    let help = run(&["--help"]).ok();
+    let listed =
+        help.text().lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // A name stands at the margin, and what is said of it further in.
+    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let verbs: Vec<String> =
+        names.map(|line| line.split(' ').next().unwrap().to_owned()).filter(|it| it != "help").collect();
+    assert!(verbs.len() >= 5 && verbs.iter().any(|verb| verb == "decode"), "{verbs:?}");
+    verbs
+}
+
+/// What a program prints, where it is installed.
+fn printed(program: &str, arguments: &[&str], input: &str) -> Option<String> {
+    let mut command = Command::new(program);
+    let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let Ok(mut child) = child else {
+        eprintln!("skipped: there is no {program}");
+        return None;
+    };
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && err.is_empty(), "{program} {arguments:?}: {err}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn shells_complete_every_verb() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completions", shell]).ok();
+        assert_eq!(script.err, "");
+        for verb in verbs() {
+            assert!(script.text().contains(&verb), "{shell}: {verb}");
+        }
+        for option in ["commands-only", "password-file", "snapshot-to"] {
+            assert!(script.text().contains(option), "{shell}: {option}");
+        }
+    }
+    let ran = run(&["completions", "csh"]);
+    assert!(ran.code == 2 && ran.err.contains("bash"), "{}", ran.err);
+}
+
+#[test]
+fn bash_completes_as_one_types() {
+    let script = run(&["completions", "bash"]).ok();
+    for (words, expected) in [
+        ("redtail de", "decode"),
+        ("redtail decode --comm", "--commands-only --command"),
+        ("redtail decode --format js", "json"),
+        ("redtail completions z", "zsh"),
+    ] {
+        let last = words.rsplit(' ').next().unwrap();
+        let before = words.rsplit(' ').nth(1).unwrap();
+        let typed = format!(
+            "{}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n_redtail redtail '{last}' '{before}'\necho \"${{COMPREPLY[@]}}\"\n",
+            script.text()
+        );
+        // bash says on standard error that it can't use the terminal, which `complete -o nosort` does not mind.
+        let Some(completed) = printed("bash", &["--norc", "--noprofile"], &typed) else { return };
+        assert_eq!(completed.trim(), expected, "{words}");
+    }
+}
+
+#[test]
+fn zsh_and_fish_read_theirs() {
+    for (shell, arguments) in [("zsh", ["-n", "/dev/stdin"]), ("fish", ["--no-execute", "/dev/stdin"])] {
+        printed(shell, &arguments, run(&["completions", shell]).ok().text());
+    }
+}
+
+#[test]
+fn there_is_a_page_for_every_verb() {
+    let folder = Folder::new("pages");
+    let ran = run(&["man", folder.0.to_str().unwrap()]).ok();
+    assert_eq!((ran.text(), ran.err.as_str()), ("", ""));
+    let pages: Vec<String> =
+        verbs().iter().map(|verb| format!("redtail-{verb}.1")).chain(["redtail.1".into()]).collect();
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), pages.len());
+    for page in pages {
+        let text = fs::read_to_string(folder.0.join(&page)).unwrap();
+        let verb = page.strip_prefix("redtail-").and_then(|page| page.strip_suffix(".1"));
+        let arguments: Vec<&str> = verb.into_iter().chain(["--help"]).collect();
+        let Some(shown) = printed("groff", &["-man", "-ww", "-Tascii", "-P-cbou"], &text) else { continue };
+        assert!(shown.contains("SYNOPSIS") && shown.contains("NOTES"), "{page}: {shown}");
+        // What help ends with is the same, line for line.
+        let notes: Vec<&str> = shown.lines().skip_while(|line| *line != "NOTES").map(str::trim).collect();
+        let help = run(&arguments).ok();
+        let help: Vec<&str> = help.text().lines().skip_while(|line| *line != "Examples:").map(str::trim).collect();
+        assert!(!help.is_empty() && notes[1..].starts_with(&help), "{page}: {notes:#?} {help:#?}");
+        for option in run(&arguments).ok().text().lines().filter_map(|line| line.trim().strip_prefix("--")) {
+            let name = option.split([' ', '.', ',']).next().unwrap();
+            assert!(shown.contains(&format!("--{name}")), "{page}: --{name}");
+        }
+    }
+    assert_eq!(run(&["man"]).ok().out, fs::read(folder.0.join("redtail.1")).unwrap());
+    let ran = run(&["man", "/nowhere/at/all"]);
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{}", ran.err);
+    assert!(ran.err.contains("/nowhere/at/all"), "{}", ran.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn make_installs_and_removes_all_of_it() {
+    if Command::new("make").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no make");
+        return;
+    }
+    let folder = Folder::new("install");
+    let make = |target: &str| {
+        let mut command = Command::new("make");
+        command.args([target, &format!("TOOL={}", env!("CARGO_BIN_EXE_redtail")), "PREFIX=/usr"]);
+        let output =
+            command.arg(format!("DESTDIR={}", folder.0.display())).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    make("install-tool");
+    let there = |file: &str| fs::read(folder.0.join("usr").join(file)).unwrap();
+    assert!(!there("bin/redtail").is_empty());
+    for (file, shell) in [
+        ("share/bash-completion/completions/redtail", "bash"),
+        ("share/zsh/site-functions/_redtail", "zsh"),
+        ("share/fish/vendor_completions.d/redtail.fish", "fish"),
+    ] {
+        assert!(there(file) == run(&["completions", shell]).ok().out, "{file}");
+    }
+    assert!(there("share/man/man1/redtail-decode.1").starts_with(b".ie"));
+    let installed = Command::new(folder.0.join("usr/bin/redtail")).arg("--version").output().unwrap();
+    assert_eq!(installed.stdout, run_on(&["--version"], b"").ok().out);
+    make("uninstall-tool");
+    let mut left = Vec::new();
+    let mut folders = vec![folder.0.clone()];
+    while let Some(next) = folders.pop() {
+        for path in fs::read_dir(next).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() { folders.push(path) } else { left.push(path) }
+        }
+    }
+    assert_eq!(left, Vec::<&Path>::new());
+}
+
+/// The units are what systemd understands, where it is installed.
+#[cfg(unix)]
+#[test]
+fn systemd_understands_the_units() {
+    let folder = Folder::new("units");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy");
+    let units: Vec<PathBuf> = fs::read_dir(examples).unwrap().flatten().map(|entry| entry.path()).collect();
+    let units = units.iter().filter(|path| path.extension().is_some_and(|extension| extension == "service"));
+    let mut checked = 0;
+    for unit in units {
+        // A template is checked as an instance of it.
+        let copy = folder.0.join(unit.file_name().unwrap().to_str().unwrap().replace('@', "@orders"));
+        fs::copy(unit, &copy).unwrap();
+        let said = printed("systemd-analyze", &["verify", "--man=no", copy.to_str().unwrap()], "");
+        assert!(said.is_none_or(|said| said.is_empty()));
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
+}

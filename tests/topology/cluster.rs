@@ -1,0 +1,174 @@
+//! Clusters: the merged stream and its back-pressure, the saved value, changes of the topology, and the end.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use redtail::net::OwnedEvent;
+use redtail::topology::{Cluster, ClusterEvent, Notice, Positions, Shard};
+use redtail::{Backoff, Event, Options};
+
+use crate::nodes::{Node, Plan, eventually};
+
+/// Two nodes with so many writes each.
+fn two(plan: &Plan, writes: usize) -> [Node; 2] {
+    let nodes = [Node::start(plan, 'a', &[(0, 8191)]), Node::start(plan, 'b', &[(8192, 16_383)])];
+    for node in &nodes {
+        (0..writes).for_each(|number| node.write(&["SET", "k", &number.to_string()]));
+    }
+    nodes
+}
+
+fn cluster(nodes: &[Node]) -> Cluster {
+    let positions: Vec<String> = nodes.iter().map(Node::beginning).collect();
+    let backoff = Backoff { first_ms: 10, longest_ms: 50, attempts: None };
+    let seeds = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+    let cluster = Cluster::new(seeds).unwrap().options(Options { backoff, ..Options::default() });
+    cluster.refresh(Duration::from_millis(50)).positions(positions.join(";").parse().unwrap())
+}
+
+/// The shard and the number of a write.
+fn write(event: ClusterEvent) -> Option<(String, usize)> {
+    let ClusterEvent::Shard { shard, event: OwnedEvent::Command(command) } = event else { return None };
+    Some((shard.id().to_owned(), String::from_utf8_lossy(&command.args[2]).parse().unwrap()))
+}
+
+#[test]
+fn a_merged_stream_waits_for_its_reader_and_goes_on_from_one_text() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 500);
+    let mut merged = cluster(&nodes).merged(10).unwrap();
+    eventually("both are followed", || nodes.iter().all(|node| node.links() == 1));
+    // Nobody reads: the threads wait for room, and say each second that they are there.
+    let before = nodes.each_ref().map(Node::acks);
+    eventually("those that wait acknowledge", || nodes.iter().zip(before).all(|(node, acks)| node.acks() > acks + 1));
+
+    let mut next = [0, 0];
+    let mut take = |event: ClusterEvent| {
+        let Some((id, number)) = write(event) else { return 0 };
+        let at = nodes.iter().position(|node| node.id == id).unwrap();
+        assert_eq!(number, next[at], "out of order, missing or twice");
+        next[at] += 1;
+        1
+    };
+    let mut taken = 0;
+    while taken < 301 {
+        taken += take(merged.next().unwrap());
+    }
+    let saved = merged.positions().to_string();
+    merged.stop();
+    drop(merged);
+    let again = cluster(&nodes).positions(saved.parse().unwrap());
+    let mut merged = again.merged(10_000).unwrap();
+    while taken < 1000 {
+        taken += take(merged.next().unwrap());
+    }
+    assert_eq!(next, [500, 500]);
+    let end: Positions = merged.positions();
+    for node in &nodes {
+        let saved = end.shards.iter().find(|saved| saved.node == node.id).unwrap();
+        assert_eq!(saved.position.offset, node.stream().len() as u64);
+    }
+    merged.stopper().stop();
+    assert!(merged.by_ref().filter_map(write).next().is_none());
+    assert!(merged.next_timeout(Duration::from_secs(1)).is_none());
+}
+
+/// Nobody ever reads; the end must not wait for that.
+#[test]
+fn a_full_stream_can_be_dropped_and_stopped() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 500);
+    for is_dropped in [true, false] {
+        let links = nodes[0].links();
+        let mut merged = cluster(&nodes).merged(1).unwrap();
+        if is_dropped {
+            drop(merged);
+            continue;
+        }
+        assert!(merged.next().is_some());
+        eventually("it is followed", || nodes[0].links() > links || merged.next().is_none());
+        merged.stop();
+    }
+}
+
+#[test]
+fn a_shard_that_moves_goes_on_and_others_come_and_go() {
+    let plan = Plan::default();
+    let mut nodes = two(&plan, 100);
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let notices: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (all, notes) = (told.clone(), notices.clone());
+    let notice = move |notice: Notice| {
+        notes.lock().unwrap().push(match notice {
+            Notice::Added { .. } => "added".into(),
+            Notice::FailedOver { from, to, .. } => format!("failed over {from} {to}"),
+            Notice::SlotsMoved { gained, lost, .. } => format!("slots +{gained} -{lost}"),
+            Notice::Removed { position, .. } => format!("removed {}", position.unwrap().offset),
+            other => format!("{other:?}"),
+        });
+    };
+    let mut following = cluster(&nodes)
+        .follow(notice, move |_: &Shard| {
+            let all = all.clone();
+            move |shard: &Shard, event: Event<'_>| {
+                if let Event::Command(command) = event {
+                    all.lock().unwrap().push(format!("{} {command}", shard.id()));
+                }
+                ControlFlow::Continue(())
+            }
+        })
+        .unwrap();
+    eventually("all writes", || told.lock().unwrap().len() == 200);
+
+    // The first node dies; another one that has its history takes its place under the same name.
+    let successor = Node::apart(&plan, 'a', nodes[0].stream());
+    successor.write(&["SET", "k", "after"]);
+    nodes[0].stop();
+    plan.lock().unwrap()[0].1 = successor.port;
+    eventually("it goes on there", || told.lock().unwrap().len() == 201);
+    assert_eq!(successor.links(), 1);
+    let moved = format!("failed over 127.0.0.1:{} 127.0.0.1:{}", nodes[0].port, successor.port);
+    assert!(notices.lock().unwrap().contains(&moved));
+    assert!(told.lock().unwrap()[200].starts_with(&nodes[0].id));
+
+    // All slots move to it, and the second node leaves.
+    let length = nodes[1].stream().len();
+    {
+        let mut plan = plan.lock().unwrap();
+        plan[0].2 = vec![(0, 16_383)];
+        plan[1].2.clear();
+    }
+    eventually("the slots have moved", || notices.lock().unwrap().contains(&"slots + -8192-16383".into()));
+    plan.lock().unwrap().pop();
+    eventually("it has left", || notices.lock().unwrap().contains(&format!("removed {length}")));
+    assert_eq!(following.shards().len(), 1);
+    assert_eq!(following.positions().shards.len(), 1);
+    // Nothing else was said, and nothing twice.
+    assert_eq!(notices.lock().unwrap().len(), 6, "{:?}", notices.lock().unwrap());
+    following.stop();
+}
+
+#[test]
+fn a_handler_ends_them_all() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    let follow = |flow: fn() -> ControlFlow<()>| {
+        let handler = move |_: &Shard| move |_: &Shard, _: Event<'_>| flow();
+        cluster(&nodes).follow(|_| {}, handler).unwrap()
+    };
+    let mut following = follow(|| ControlFlow::Break(()));
+    following.wait();
+    assert!(following.stopper().is_stopped());
+    // Its panic is not lost.
+    let mut following = follow(|| panic!("expected by the test"));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| following.wait()));
+    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"expected by the test"));
+    drop(follow(|| panic!("expected by the test")));
+}
+
+#[test]
+fn what_can_not_be_followed_is_refused() {
+    assert!(Cluster::new([""; 0]).unwrap_err().to_string().contains("at least one host:port"));
+    assert!(Cluster::new(["nowhere"]).unwrap_err().to_string().contains("has no port"));
+}

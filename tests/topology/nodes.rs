@@ -1,0 +1,204 @@
+//! Nodes of a cluster, as much of them as a follower sees: each plays a stream that the test writes.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use redtail::net::CommandReader;
+use redtail::resp::{encode_command, encoded_len};
+
+/// What all nodes say that the cluster is: id, port and slots of each primary.
+pub(crate) type Plan = Arc<Mutex<Vec<(String, u16, Vec<(u16, u16)>)>>>;
+
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) port: u16,
+    /// The digit that its replication id is made of.
+    digit: char,
+    inner: Arc<Inner>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    plan: Plan,
+    replid: String,
+    stream: Mutex<Vec<u8>>,
+    /// Acknowledgements received.
+    acks: AtomicUsize,
+    links: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+impl Node {
+    /// One that joins the plan with these slots. Its history is named by a digit.
+    pub(crate) fn start(plan: &Plan, digit: char, slots: &[(u16, u16)]) -> Node {
+        let node = Node::apart(plan, digit, Vec::new());
+        plan.lock().unwrap().push((node.id.clone(), node.port, slots.to_vec()));
+        node
+    }
+
+    /// One that is not in the plan, and has this stream.
+    pub(crate) fn apart(plan: &Plan, digit: char, stream: Vec<u8>) -> Node {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let inner = Arc::new(Inner {
+            plan: plan.clone(),
+            replid: digit.to_string().repeat(40),
+            stream: Mutex::new(stream),
+            acks: AtomicUsize::new(0),
+            links: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let shared = inner.clone();
+        let thread = thread::spawn(move || {
+            let mut links = Vec::new();
+            for link in listener.incoming() {
+                if shared.stopped.load(Ordering::Acquire) {
+                    break;
+                }
+                let (shared, link) = (shared.clone(), link.unwrap());
+                links.push(thread::spawn(move || drop(shared.serve(&link))));
+            }
+            links.into_iter().for_each(|link| link.join().unwrap());
+        });
+        Node { id: format!("{port:040}"), port, digit, inner, thread: Some(thread) }
+    }
+
+    pub(crate) fn write(&self, words: &[&str]) {
+        self.inner.stream.lock().unwrap().extend(encoded(words));
+    }
+
+    pub(crate) fn stream(&self) -> Vec<u8> {
+        self.inner.stream.lock().unwrap().clone()
+    }
+
+    pub(crate) fn acks(&self) -> usize {
+        self.inner.acks.load(Ordering::Acquire)
+    }
+
+    /// Links that were given the stream.
+    pub(crate) fn links(&self) -> usize {
+        self.inner.links.load(Ordering::Acquire)
+    }
+
+    /// The saved value of its beginning.
+    pub(crate) fn beginning(&self) -> String {
+        format!("{}@={}:0:0", self.id, self.digit.to_string().repeat(40))
+    }
+
+    /// Dies, with all its links.
+    pub(crate) fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.inner.stopped.store(true, Ordering::Release);
+            drop(TcpStream::connect(("127.0.0.1", self.port)));
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Inner {
+    fn serve(&self, link: &TcpStream) -> io::Result<()> {
+        link.set_read_timeout(Some(Duration::from_millis(10)))?;
+        link.set_nodelay(true)?;
+        let mut reader = CommandReader::stream(Patient { link, stopped: &self.stopped });
+        while let Ok(Some(command)) = reader.next() {
+            let words: Vec<String> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words[..] {
+                ["CLUSTER", "SHARDS"] => (&*link).write_all(self.shards().as_bytes())?,
+                ["CLUSTER", "INFO"] => (&*link).write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
+                ["ROLE"] => (&*link).write_all(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")?,
+                ["INFO", ..] => {
+                    let text = format!("role:master\r\nmaster_replid:{}\r\n", self.replid);
+                    write!(&*link, "${}\r\n{text}\r\n", text.len())?;
+                }
+                ["PING"] => (&*link).write_all(b"+PONG\r\n")?,
+                ["PSYNC", id, from] => {
+                    assert_eq!(id.to_lowercase(), self.replid);
+                    self.links.fetch_add(1, Ordering::AcqRel);
+                    write!(&*link, "+CONTINUE {}\r\n", self.replid)?;
+                    return self.play(link, from.parse::<usize>().unwrap() - 1);
+                }
+                _ => (&*link).write_all(b"+OK\r\n")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn play(&self, mut link: &TcpStream, mut at: usize) -> io::Result<()> {
+        let mut space = [0; 4096];
+        while !self.stopped.load(Ordering::Acquire) {
+            let more = self.stream.lock().unwrap()[at..].to_vec();
+            link.write_all(&more)?;
+            at += more.len();
+            match link.read(&mut space) {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    let acks = space[..count].windows(3).filter(|word| word == b"ACK").count();
+                    self.acks.fetch_add(acks, Ordering::AcqRel);
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn shards(&self) -> String {
+        let plan = self.plan.lock().unwrap();
+        let shard = |(id, port, slots): &(String, u16, Vec<(u16, u16)>)| {
+            let bounds: String = slots.iter().map(|(first, last)| format!(":{first}\r\n:{last}\r\n")).collect();
+            format!(
+                "*4\r\n+slots\r\n*{}\r\n{bounds}+nodes\r\n*1\r\n*12\r\n+id\r\n+{id}\r\n+port\r\n:{port}\r\n+ip\r\n+127.0.0.1\r\n\
+                 +endpoint\r\n$0\r\n\r\n+role\r\n+master\r\n+health\r\n+online\r\n",
+                2 * slots.len()
+            )
+        };
+        format!("*{}\r\n{}", plan.len(), plan.iter().map(shard).collect::<String>())
+    }
+}
+
+/// Reads until something comes, or the node dies.
+struct Patient<'l> {
+    link: &'l TcpStream,
+    stopped: &'l AtomicBool,
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.link.read(space) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    if self.stopped.load(Ordering::Acquire) {
+                        return Ok(0);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+pub(crate) fn encoded(words: &[&str]) -> Vec<u8> {
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    let mut bytes = vec![0; encoded_len(&words)];
+    encode_command(&mut bytes, &words).unwrap();
+    bytes
+}
+
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
