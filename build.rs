@@ -16,8 +16,8 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 12] = [
-        "mod", "basics", "position", "item", "parser", "rdb_item", "rdb", "tls", "options", "event", "session",
+    const SECTIONS: [&str; 13] = [
+        "mod", "basics", "position", "item", "parser", "keys", "rdb_item", "rdb", "tls", "options", "event", "session",
         "follower",
     ];
 

@@ -87,6 +87,10 @@ typedef enum redtail_status {
     REDTAIL_RECONNECT = 7,
     /** Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off. */
     REDTAIL_CLOSED = 8,
+    /** The command touches keys that it does not name: any there are. */
+    REDTAIL_ALL_KEYS = 9,
+    /** Which keys the command touches is not known. */
+    REDTAIL_UNKNOWN_KEYS = 10,
     /** A pointer, length, number or option that can't be. */
     REDTAIL_ERROR_ARGUMENT = -1,
     /** A call that does not fit what was called before. */
@@ -458,6 +462,28 @@ int redtail_unquote(const redtail_slice *word,
                     char *out,
                     size_t size,
                     size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Keys: which arguments of a command are keys, as the servers say themselves (Redis 6.2 to 8.2, Valkey 8.1 to 9.1)
+ */
+
+/**
+ * Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
+ * the number of all: where it is above capacity, call again with more room.
+ *
+ * args and argc: the whole command, of an event as it is; also any of yours. indices: room for capacity numbers; may be NULL if capacity is 0.
+ * A key is one that is read or written: source and destination of a RENAME. A script's or function's are those it declares.
+ *
+ * Returns REDTAIL_OK: these keys and no others. REDTAIL_NONE: no key. REDTAIL_ALL_KEYS: keys that the command does not name, such as those of
+ * FLUSHALL. REDTAIL_UNKNOWN_KEYS: nobody here knows the command: a module's, a renamed or a newer one, or one that no server would take.
+ * In these three *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, or argc is 0. Any thread.
+ */
+int redtail_command_keys(const redtail_slice *args,
+                         size_t argc,
+                         size_t *indices,
+                         size_t capacity,
+                         size_t *count);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace redtail {
 
@@ -108,6 +109,7 @@ public:
     args(const redtail_slice *first, std::size_t count) noexcept : first_(first), count_(count) {}
     iterator begin() const noexcept { return iterator(first_); }
     iterator end() const noexcept { return iterator(first_ + count_); }
+    const redtail_slice *data() const noexcept { return first_; }
     std::size_t size() const noexcept { return count_; }
     bool empty() const noexcept { return count_ == 0; }
     /** Argument n, where 0 is the name; n must be below size(). */
@@ -117,6 +119,26 @@ private:
     const redtail_slice *first_;
     std::size_t count_;
 };
+
+/** What a command touches. */
+struct keys {
+    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that it does not name; REDTAIL_UNKNOWN_KEYS. */
+    int kind;
+    /** The arguments that are keys. */
+    std::vector<std::size_t> indices;
+};
+
+/** What a command with these arguments, all of them, touches. Throws error if there are none. */
+inline keys keys_of(const args &command) {
+    keys found{REDTAIL_OK, std::vector<std::size_t>(8)};
+    std::size_t count = 0;
+    while ((found.kind = redtail_command_keys(command.data(), command.size(), found.indices.data(), found.indices.size(), &count)) >= 0 &&
+           count > found.indices.size())
+        found.indices.resize(count);
+    if (found.kind < 0) throw error(found.kind, "this is no command");
+    found.indices.resize(count);
+    return found;
+}
 
 /** A place in a stream; a value. */
 class position {
@@ -186,6 +208,8 @@ public:
     }
     /** All arguments of a command; of other events none. */
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
+    /** Which arguments of a command are keys; throws error if this is no command. */
+    redtail::keys keys() const { return keys_of(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }
     /** The place to resume from after it; nothing where there is none. */

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use redtail::replay::{Play, Primary, Recording};
 use redtail::replication::{Closed, Progress, Session};
-use redtail::resp::{Item, PartsParser, RequestParser};
+use redtail::resp::{Item, Keys, PartsParser, RequestParser};
 use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, Options, SnapshotForm, Start, Status};
 
 /// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
@@ -120,6 +120,22 @@ fn the_parsers_allocate_nothing() {
     });
     assert!(seen > 100_000);
     assert_eq!(count, 0);
+}
+
+#[test]
+fn finding_keys_allocates_nothing() {
+    let bytes =
+        [stream(50), command(&vec![b"DEL".as_slice(); 500]), command(&[b"EVAL", b"", b"2", b"a", b"b"])].concat();
+    let mut keys = 0;
+    let count = allocations(|| {
+        let (mut parser, mut input) = (CommandParser::stream(), bytes.as_slice());
+        while let Status::Complete(command) = parser.next(&mut input).unwrap() {
+            if let Keys::Some(found) = command.keys() {
+                keys += found.count();
+            }
+        }
+    });
+    assert_eq!((count, keys), (0, 50 * 3 + 499 + 2));
 }
 
 #[test]

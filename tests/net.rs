@@ -6,6 +6,8 @@
 mod append_only;
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
+#[path = "net/databases.rs"]
+mod databases;
 #[path = "net/readers.rs"]
 mod readers;
 #[path = "net/recorded.rs"]

@@ -12,6 +12,8 @@ mod corpus;
 mod decode;
 #[path = "tool/doctor.rs"]
 mod doctor;
+#[path = "tool/filters.rs"]
+mod filters;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]
@@ -26,6 +28,8 @@ mod run;
 mod save;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
+#[path = "tool/stats.rs"]
+mod stats;
 #[path = "tool/tail.rs"]
 mod tail;
 #[path = "tool/usage.rs"]

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
-use redtail::resp::{Command, Item, Part, PartsParser, RequestParser, Token};
+use redtail::resp::{Command, Item, Keys, Part, PartsParser, RequestParser, Token};
 use redtail::{CommandParser, FrameParser, Limits, ProtocolError, Status};
 
 #[allow(dead_code, reason = "shared with the tests")]
@@ -87,6 +87,11 @@ fn owned(command: &Command<'_>) -> Vec<Vec<u8>> {
     assert_eq!(command.argc(), args.len());
     for index in [0, 63, 64, args.len() - 1, args.len()] {
         assert_eq!(command.arg(index), args.get(index).map(Vec::as_slice));
+    }
+    if let Keys::Some(keys) = command.keys() {
+        let keys: Vec<_> = keys.collect();
+        assert!(!keys.is_empty() && keys.is_sorted_by_key(|key| key.0));
+        assert!(keys.iter().all(|&(index, key)| index > 0 && args[index] == key));
     }
     let _ = (command.to_string(), format!("{command:?}"));
     args

@@ -36,6 +36,10 @@ pub enum redtail_status {
     REDTAIL_RECONNECT = 7,
     /// Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off.
     REDTAIL_CLOSED = 8,
+    /// The command touches keys that it does not name: any there are.
+    REDTAIL_ALL_KEYS = 9,
+    /// Which keys the command touches is not known.
+    REDTAIL_UNKNOWN_KEYS = 10,
 
     /// A pointer, length, number or option that can't be.
     REDTAIL_ERROR_ARGUMENT = -1,
@@ -143,7 +147,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
     }
     name_of!(
         REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE REDTAIL_STOPPED REDTAIL_IDLE
-        REDTAIL_RECONNECT REDTAIL_CLOSED
+        REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS
         REDTAIL_ERROR_ARGUMENT REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
         REDTAIL_ERROR_PROTOCOL REDTAIL_ERROR_LIMIT REDTAIL_ERROR_ADDRESS REDTAIL_ERROR_CONNECT REDTAIL_ERROR_LOST
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG

@@ -51,6 +51,7 @@ mod boundary;
 pub mod event;
 pub mod follower;
 pub mod item;
+pub mod keys;
 pub mod options;
 pub mod parser;
 pub mod position;

@@ -3,6 +3,7 @@
 //! [`Session`] is the heart: a shell with a socket of any kind drives it. [`Follower`](crate::Follower) is the shell for blocking code.
 
 mod backoff;
+mod databases;
 mod error;
 mod event;
 mod info;

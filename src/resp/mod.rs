@@ -46,6 +46,7 @@ mod encode;
 mod frame;
 mod frames;
 mod inline;
+mod keys;
 mod levels;
 mod number;
 mod parts;
@@ -57,13 +58,14 @@ mod templates;
 mod tokens;
 
 #[cfg(feature = "capi")]
-pub(crate) use self::{command::Place, commands::Known, tape::Span, tokens::Nesting};
+pub(crate) use self::{command::Place, commands::Known, keys::find as find_keys, tape::Span, tokens::Nesting};
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_command, encoded_len};
 pub use frame::{Chunks, Frame, Items, Kind, Pairs};
 pub use frames::FrameParser;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};
+pub use keys::{KeyArgs, KeyFinder, Keys, Reach};
 pub use parts::{Item, Part, PartsParser, PartsPoll};
 pub use quoted::Quoted;
 pub use request::{Request, RequestParser};

@@ -70,6 +70,37 @@ static void basics(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
 }
 
+static void keys(void) {
+    redtail_slice del[3], none;
+    size_t indices[2] = {7, 7}, count = 7;
+    char memory[2 * sizeof(size_t) + 1];
+    del[0] = slice("DEL"), del[1] = slice("a"), del[2] = slice("b");
+    none.data = NULL, none.len = 3;
+
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(NULL, 3, indices, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 0, indices, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, SIZE_MAX, indices, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, NULL, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, indices, SIZE_MAX, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, (size_t *)(void *)(memory + 1), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, indices, 2, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, indices, 2, &count));
+    none.len = SIZE_MAX, none.data = "DEL";
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, indices, 2, &count));
+    CHECK(indices[0] == 7 && count == 7);
+    /* Too little room is none. */
+    IS(REDTAIL_OK, redtail_command_keys(del, 3, NULL, 0, &count));
+    CHECK(count == 2);
+    IS(REDTAIL_OK, redtail_command_keys(del, 3, indices, 1, &count));
+    CHECK(count == 2 && indices[0] == 1 && indices[1] == 7);
+    /* An empty name, with and without a pointer. */
+    none.len = 0;
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, indices, 2, &count));
+    none.data = NULL;
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, indices, 2, &count));
+    CHECK(count == 0);
+}
+
 static int each_item(void *context, const redtail_item *item) {
     (void)item;
     return ++*(int *)context == 2;
@@ -613,6 +644,7 @@ static void follower(void) {
 
 int main(void) {
     basics();
+    keys();
     parser();
     rdb();
     many_arguments();

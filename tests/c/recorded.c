@@ -2,7 +2,9 @@
  *
  *     recorded FILE OFFSET SEED        (OFFSET: - where the recording tells it; SEED 0: not cut)
  *
- * kind offset db tx resumable raw-length argc hash-of-arguments
+ * kind offset db tx resumable raw-length argc hash-of-arguments keys
+ *
+ * where keys are the status of redtail_command_keys and the numbers of the arguments that are keys.
  */
 #include <inttypes.h>
 #include <redtail.h>
@@ -20,13 +22,30 @@ static uint64_t hash_of(const redtail_event *event) { /* FNV-1a over lengths and
     return hash;
 }
 
+static void print_keys(const redtail_event *event) {
+    size_t few[2], *indices = few, count, i;
+    int status = redtail_command_keys(event->args, event->argc, indices, 2, &count);
+    if (count > 2) {
+        indices = malloc(count * sizeof *indices);
+        redtail_command_keys(event->args, event->argc, indices, count, &count);
+    }
+    printf(" %d", status);
+    for (i = 0; i < count; i++)
+        printf(" %zu", indices[i]);
+    putchar('\n');
+    if (indices != few)
+        free(indices);
+}
+
 static int drain(redtail_session *session) {
     const redtail_event *event;
     int status;
     while ((status = redtail_session_next(session, 0, &event)) == REDTAIL_OK)
-        if (event->argc > 0)
-            printf("%d %" PRIu64 " %" PRId64 " %" PRIu64 " %d %zu %zu %016" PRIx64 "\n", event->kind, event->offset, event->db,
+        if (event->argc > 0) {
+            printf("%d %" PRIu64 " %" PRId64 " %" PRIu64 " %d %zu %zu %016" PRIx64, event->kind, event->offset, event->db,
                    event->tx, event->resumable, event->raw.len, event->argc, hash_of(event));
+            print_keys(event);
+        }
     return status;
 }
 

@@ -100,6 +100,11 @@ static void batches() {
     input = "SET \"a\\tb\" ''\r\n";
     redtail::item item;
     CHECK(requests.next(input, item) && redtail::unquote(item.args()[1]) == "a\tb" && redtail::unquote(item.args()[2]).empty());
+    input = "*4\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n";
+    CHECK(requests.next(input, item) && redtail::keys_of(item.args()).indices == std::vector<std::size_t>({1, 3}));
+    const std::vector<redtail_slice> del(100, redtail_slice{"DEL", 3});
+    CHECK(redtail::keys_of({del.data(), del.size()}).indices.size() == 99 && redtail::keys_of({del.data(), 1}).kind == REDTAIL_UNKNOWN_KEYS);
+    CHECK(thrown([&] { redtail::keys_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
 
@@ -115,6 +120,7 @@ static void sessions() {
         if (event.kind() == REDTAIL_EVENT_COMMAND) {
             seen = event.args()[0];
             CHECK(event.offset() == 117 && !event.db() && event.raw().size() == 17);
+            CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().indices.empty());
         }
         if (event.kind() == REDTAIL_EVENT_ATTACHED)
             CHECK(event->attached->method == REDTAIL_METHOD_CONTINUED);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use redtail::replication::{Closed, Progress, Session};
+use redtail::resp::Keys;
 use redtail::{Event, Options, StreamCommand};
 
 use crate::build::{How, program, root, stdout, valgrind};
@@ -87,7 +88,17 @@ fn line(lines: &mut String, kind: u8, command: &StreamCommand<'_>) {
     let (db, tx) = (command.db.map_or(-1, i64::from), command.tx.unwrap_or(0));
     let resumable = u8::from(command.position().is_some());
     let (raw, argc) = (command.raw().len(), command.argc());
-    writeln!(lines, "{kind} {} {db} {tx} {resumable} {raw} {argc} {hash:016x}", command.offset).unwrap();
+    write!(lines, "{kind} {} {db} {tx} {resumable} {raw} {argc} {hash:016x}", command.offset).unwrap();
+    match command.keys() {
+        Keys::Some(keys) => {
+            lines.push_str(" 0");
+            keys.for_each(|(index, _)| write!(lines, " {index}").unwrap());
+        }
+        Keys::None => lines.push_str(" 4"),
+        Keys::All => lines.push_str(" 9"),
+        Keys::Unknown => lines.push_str(" 10"),
+    }
+    lines.push('\n');
 }
 
 fn in_c(mut command: Command, recording: &Recording, seed: u32) -> String {

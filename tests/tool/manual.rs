@@ -73,7 +73,7 @@ fn bash_completes_as_one_types() {
     let script = run(&["completions", "bash"]).ok();
     for (words, expected) in [
         ("redtail de", "decode"),
-        ("redtail decode --comm", "--commands-only"),
+        ("redtail decode --comm", "--commands-only --command"),
         ("redtail decode --format js", "json"),
         ("redtail completions z", "zsh"),
     ] {

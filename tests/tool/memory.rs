@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 use redtail::rdb::{Crc64, Item, Role};
 use redtail::{Event, Follower, SnapshotForm, Start};
 
-use crate::run::{REPLID, redtail};
+use crate::run::{REPLID, commands, redtail};
 
 /// What a reader may have at most, in bytes.
 const MOST: u64 = 10_000_000;
@@ -74,10 +74,14 @@ fn most_memory(process: &str) -> Option<u64> {
 }
 
 /// Lets the tool read it and gives the bytes it has printed, and its memory.
-fn through_the_tool(large: Large, args: &[&str]) -> (u64, u64) {
+fn through_the_tool(write: impl FnOnce(&mut ChildStdin) + Send + 'static, args: &[&str]) -> (u64, u64) {
     let mut child: Child = redtail(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || large.write(stdin));
+    let (mut stdin, process) = (child.stdin.take().unwrap(), child.id().to_string());
+    let writer = std::thread::spawn(move || {
+        write(&mut stdin);
+        // It waits for more, so that it is still there.
+        most_memory(&process).unwrap()
+    });
     let (mut out, mut buffer) = (child.stdout.take().unwrap(), vec![0; 1 << 20]);
     let (mut printed, mut memory) = (0, 0);
     loop {
@@ -88,7 +92,7 @@ fn through_the_tool(large: Large, args: &[&str]) -> (u64, u64) {
         }
         printed += count as u64;
     }
-    writer.join().unwrap();
+    memory = memory.max(writer.join().unwrap());
     assert!(child.wait().unwrap().success());
     (printed, memory)
 }
@@ -155,9 +159,42 @@ fn through_a_follower(large: Large) -> (u64, u64) {
 fn a_snapshot_made_on_the_way_is_read() {
     assert_eq!(through_a_follower(SMALL), SMALL.contents());
     for args in [["decode", "--format", "json"].as_slice(), &["decode", "--format", "json", "--elements"]] {
-        let (printed, _) = through_the_tool(SMALL, args);
+        let (printed, _) = through_the_tool(|to| SMALL.write(to), args);
         assert!(printed > SMALL.contents().0 + SMALL.contents().1, "{args:?}: {printed} bytes");
     }
+}
+
+/// A SET of a value of 24 MB, and a DEL of half a million keys; behind them a command that passes.
+fn write_large_commands(to: &mut ChildStdin) {
+    let mut to = BufWriter::with_capacity(64 << 10, to);
+    to.write_all(&commands(&["SELECT 0"])).unwrap();
+    to.write_all(b"*3\r\n$3\r\nSET\r\n$5\r\nvalue\r\n$25165824\r\n").unwrap();
+    (0..24 * 256).for_each(|_| to.write_all(&[b'v'; 4096]).unwrap());
+    to.write_all(b"\r\n*500001\r\n$3\r\nDEL\r\n").unwrap();
+    (0..500_000).for_each(|key| write!(to, "$7\r\n{key:07}\r\n").unwrap());
+    to.write_all(&commands(&["SET user:1 v"])).unwrap();
+    to.flush().unwrap();
+}
+
+#[test]
+fn what_filters_keep_back_flows_through_little_memory() {
+    // A command of up to 4 MB may be held whole, and this is no optimised build.
+    let most = 2 * MOST;
+    let last = commands(&["SELECT 0", "SET user:1 v"]).len() as u64;
+    for (args, printed) in [
+        (["--key", "user:*", "--command", "SET"].as_slice(), last..=last),
+        (&["--db", "1"], 0..=0),
+        // Of so many keys it can't be told in time that none is meant, so that they pass; and are told by no --keys.
+        (&["--key", "user:*"], 500_000 * 13..=500_000 * 13 + 100),
+    ] {
+        let args = [&["decode", "--format", "resp"], args].concat();
+        let (count, memory) = through_the_tool(write_large_commands, &args);
+        assert!(printed.contains(&count), "{args:?}: {count} bytes");
+        assert!((1..most).contains(&memory), "{args:?}: {memory} bytes");
+    }
+    let args = ["decode", "--format", "json", "--keys", "--max-arg", "1000"];
+    let (_, memory) = through_the_tool(write_large_commands, &args);
+    assert!((1..most).contains(&memory), "{args:?}: {memory} bytes");
 }
 
 #[test]
@@ -175,7 +212,7 @@ fn a_huge_snapshot_flows_through_little_memory() {
         (["decode", "--format", "json"].as_slice(), members),
         (&["decode", "--format", "json", "--elements"], members + value),
     ] {
-        let (printed, memory) = through_the_tool(HUGE, args);
+        let (printed, memory) = through_the_tool(|to| HUGE.write(to), args);
         eprintln!("a snapshot of 2 GB through {args:?}: at most {memory} bytes resident, {printed} printed");
         assert!(printed > least, "{args:?}: {printed} bytes");
         assert!((1..MOST).contains(&memory), "{args:?}: {memory} bytes");

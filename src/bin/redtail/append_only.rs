@@ -108,11 +108,11 @@ fn is_last(event: &FileEvent<'_>, output: &mut Output<StdoutLock<'_>>, end: &mut
         Event::SnapshotItem(item) => {
             output.item(item)?;
             notes::item(item);
-            return Ok(matches!(item, redtail::rdb::Item::KeyEnd) && end.after_key(event.end));
+            return Ok(matches!(item, redtail::rdb::Item::KeyEnd) && end.after_key(event.end, output.is_printed()));
         }
         other => {
             output.event(other)?;
-            return Ok(end.after(other));
+            return Ok(end.after(other, output.is_printed()));
         }
     }
     Ok(false)

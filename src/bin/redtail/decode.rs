@@ -85,7 +85,7 @@ fn print<R: Read, W: Write>(
             Event::Disconnected(_) => {}
             event => notes::event(event, options.output.format, &target),
         }
-        if end.after(&event) {
+        if end.after(&event, output.is_printed()) {
             output.enough();
             return Ok(());
         }

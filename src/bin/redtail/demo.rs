@@ -1,12 +1,12 @@
 //! `redtail` alone: a demonstration that needs no server and ends by itself.
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use redtail::replay::{Play, Primary, Recording};
 use redtail::{Database, Event, Follower, StreamCommand};
 
 use crate::failure::Failure;
+use crate::paint::Paint;
 
 /// What a Redis 7.0 sent while a small bookshop opened, sold two books, and closed.
 const RECORDING: &[u8] = include_bytes!("demo.bin");
@@ -68,8 +68,8 @@ struct Screen {
 impl Screen {
     fn new() -> Self {
         let out = io::stdout().lock();
-        let colours = out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { out, paint: if colours { COLOURS } else { PLAIN } }
+        let paint = Paint::on(&out);
+        Self { out, paint }
     }
 
     fn opening(&mut self, primary: &Primary) -> io::Result<()> {
@@ -84,7 +84,7 @@ impl Screen {
     }
 
     fn command(&mut self, command: &StreamCommand<'_>) -> io::Result<()> {
-        let Paint { faint, number, bold, end } = self.paint;
+        let Paint { faint, number, bold, end, .. } = self.paint;
         if let Some((_, remark)) = REMARKS.iter().find(|(offset, _)| *offset == command.offset) {
             writeln!(self.out, "{faint}         # {remark}{end}")?;
         }
@@ -111,16 +111,6 @@ impl Screen {
         self.out.flush()
     }
 }
-
-struct Paint {
-    faint: &'static str,
-    number: &'static str,
-    bold: &'static str,
-    end: &'static str,
-}
-
-const PLAIN: Paint = Paint { faint: "", number: "", bold: "", end: "" };
-const COLOURS: Paint = Paint { faint: "\x1b[2m", number: "\x1b[36m", bold: "\x1b[1m", end: "\x1b[0m" };
 
 #[cfg(test)]
 mod tests {

@@ -29,15 +29,15 @@ impl End {
         Self { count, until, all: false, printed: 0, before: 0, open: None }
     }
 
-    /// Takes note of an event, and tells whether it was the last one wanted.
-    pub(crate) fn after(&mut self, event: &Event<'_>) -> bool {
+    /// Takes note of an event, and tells whether it was the last one wanted. What a filter keeps back is not counted.
+    pub(crate) fn after(&mut self, event: &Event<'_>, is_printed: bool) -> bool {
         let offset = match event {
             Event::Attached(attached) => attached.offset,
-            Event::Command(command) => self.one_more(command.offset),
-            Event::Control(command) if self.all => self.one_more(command.offset),
+            Event::Command(command) => self.one_more(command.offset, is_printed),
+            Event::Control(command) if self.all => self.one_more(command.offset, is_printed),
             Event::Control(command) => command.offset,
             Event::Part(part) => match part.offset {
-                Some(offset) => self.one_more(offset),
+                Some(offset) => self.one_more(offset, is_printed),
                 None => return false,
             },
             Event::Multi(multi) => {
@@ -45,7 +45,7 @@ impl End {
                 return false;
             }
             Event::SnapshotItem(Item::KeyEnd) => {
-                self.printed += 1;
+                self.printed += u64::from(is_printed);
                 return self.count.is_some_and(|count| self.printed >= count);
             }
             Event::SnapshotEnd(end) => end.offset,
@@ -67,8 +67,8 @@ impl End {
     }
 
     /// Takes note of a key of a snapshot, likewise; `offset` is where in the snapshot it ends.
-    pub(crate) fn after_key(&mut self, offset: u64) -> bool {
-        self.printed += 1;
+    pub(crate) fn after_key(&mut self, offset: u64, is_printed: bool) -> bool {
+        self.printed += u64::from(is_printed);
         self.count.is_some_and(|count| self.printed >= count) || self.until.is_some_and(|until| offset >= until)
     }
 
@@ -77,8 +77,8 @@ impl End {
         self.open
     }
 
-    fn one_more(&mut self, offset: u64) -> u64 {
-        self.printed += 1;
+    fn one_more(&mut self, offset: u64, is_printed: bool) -> u64 {
+        self.printed += u64::from(is_printed);
         offset
     }
 }

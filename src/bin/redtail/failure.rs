@@ -138,7 +138,7 @@ pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
 }
 
 fn failed(words: impl Display) -> ExitCode {
-    notes::say(words);
+    notes::fail(words);
     ExitCode::FAILURE
 }
 

@@ -7,10 +7,25 @@ use redtail::rdb::Item;
 use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
+use crate::paint::Paint;
+use crate::status;
 
 /// One line on standard error. Nobody reading it is no reason to stop.
 pub(crate) fn say(words: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "redtail: {words}");
+    let Paint { bold, end, .. } = Paint::on(&io::stderr());
+    write(bold, end, words);
+}
+
+/// The same of what is wrong.
+pub(crate) fn fail(words: impl Display) {
+    let Paint { wrong, end, .. } = Paint::on(&io::stderr());
+    write(wrong, end, words);
+}
+
+fn write(mark: &str, end: &str, words: impl Display) {
+    status::aside(|| {
+        let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {words}");
+    });
 }
 
 /// Says what a person should know of an event. In JSON most of it is on standard output already.

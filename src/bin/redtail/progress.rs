@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::status;
+
 /// Gone again when dropped.
 pub(crate) struct Progress(ProgressBar);
 
@@ -15,7 +17,9 @@ impl Progress {
             Some(_) => "{bytes} of {total_bytes} [{wide_bar}] {percent}% {bytes_per_sec}, {eta} left",
             None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (how much will come is not known)",
         };
-        let bar = ProgressBar::with_draw_target(length, terminal());
+        // Two of them would write over each other.
+        let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { terminal() };
+        let bar = ProgressBar::with_draw_target(length, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
         }

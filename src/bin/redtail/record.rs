@@ -110,9 +110,9 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
             Event::Attached(_) => tally.attached = true,
             _ => {}
         }
-        let enough = end.after(&event);
+        let enough = end.after(&event, true);
         if !matches!(event, Event::Idle(_) | Event::Command(_) | Event::SnapshotBytes(_)) {
-            status.aside(|| notes::event(&event, Format::Text, target));
+            notes::event(&event, Format::Text, target);
         }
         if enough {
             return Ok(());

@@ -1,13 +1,35 @@
 //! A line on standard error that tells how it goes, where that is a terminal.
 
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::progress;
 
-/// Gone again when dropped.
+/// The line in the terminal, while there is one: whoever else writes there has it stand aside.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what writes to the terminal beside the line.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let line = shown().clone();
+    match line {
+        Some(line) => line.suspend(work),
+        None => work(),
+    }
+}
+
+/// There is a line already.
+pub(crate) fn is_shown() -> bool {
+    shown().as_ref().is_some_and(|line| !line.is_hidden())
+}
+
+/// Gone again when dropped. There is one at a time.
 pub(crate) struct Status {
     bar: ProgressBar,
     next: Instant,
@@ -18,10 +40,16 @@ const INTERVAL: Duration = Duration::from_millis(250);
 impl Status {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, progress::terminal());
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
         }
+        *shown() = Some(bar.clone());
         Self { bar, next: Instant::now() }
+    }
+
+    /// For a thread of its own that fills it.
+    pub(crate) fn bar(&self) -> ProgressBar {
+        self.bar.clone()
     }
 
     /// How long until something is to be shown; `None`: nobody looks.
@@ -34,15 +62,11 @@ impl Status {
         self.bar.tick();
         self.next = Instant::now() + INTERVAL;
     }
-
-    /// Does what writes lines of its own.
-    pub(crate) fn aside(&self, work: impl FnOnce()) {
-        self.bar.suspend(work);
-    }
 }
 
 impl Drop for Status {
     fn drop(&mut self) {
+        *shown() = None;
         self.bar.finish_and_clear();
     }
 }

@@ -23,12 +23,16 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     stop_on_signals()?;
     let (mut keeper, start) = checkpoint::open(options, &target)?;
     let mut saver = Saver::open(options)?;
+    let asked = options.output.stats.then(|| address.clone());
     let mut follower = connect(options, start, address)?;
     let _ = HANDLE.set(follower.handle());
     alive::watch(follower.handle());
     let mut output = Output::new(io::stdout().lock(), &options.output, target.clone());
     if saver.is_some() {
         output.without_keys();
+    }
+    if let (Some(stats), Some(address)) = (output.stats(), asked) {
+        stats.watch_lag(address);
     }
     let mut place = Place::default();
     let outcome = follow(&mut follower, &mut output, keeper.as_mut(), saver.as_mut(), options, &target, &mut place);
@@ -122,13 +126,13 @@ fn follow(
         if saver.is_none() || !matches!(event, Event::SnapshotBegin(_) | Event::SnapshotEnd(_)) {
             notes::event(&event, options.output.format, target);
         }
-        if end.after(&event) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+        if end.after(&event, output.is_printed()) || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
             output.enough();
             place.printed = follower.position();
             return Ok(());
         }
         if let Some(heartbeat) = &mut heartbeat {
-            if is_quiet(&event, &options.output) {
+            if !output.is_printed() || is_quiet(&event, &options.output) {
                 if heartbeat.left().is_zero() {
                     heartbeat.restart();
                     let idle = Event::Idle(Idle { position: follower.position() });

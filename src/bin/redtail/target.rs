@@ -14,7 +14,7 @@ use crate::notes;
 use crate::place::Place;
 
 /// A server as given on the command line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) place: Place,
     pub(crate) login: Credentials,
@@ -23,14 +23,14 @@ pub(crate) struct Address {
 }
 
 /// How to ask Sentinels, and for what.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Watchers {
     login: Credentials,
     prefer_replica: bool,
 }
 
 /// Whether anybody on the way can listen.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     Plain,
     #[cfg(feature = "tls")]

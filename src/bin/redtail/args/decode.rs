@@ -17,6 +17,7 @@ Examples:
   redtail decode --format resp appendonlydir | redis-cli -h new --pipe
   redtail decode --follow --commands-only appendonlydir
   redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
+  redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
@@ -77,6 +78,7 @@ pub(crate) struct Decode {
     /// Take the input as RESP of any kind, and print one frame a line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
+        "db", "command", "key", "keys", "stats",
     ])]
     pub(crate) frames: bool,
 

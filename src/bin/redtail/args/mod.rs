@@ -2,6 +2,7 @@
 
 mod decode;
 mod doctor;
+mod filter;
 mod manual;
 mod output;
 mod record;
@@ -19,6 +20,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
+pub(crate) use filter::Filter;
 pub(crate) use manual::{Completions, Man};
 pub(crate) use output::{Format, Output};
 pub(crate) use record::Record;

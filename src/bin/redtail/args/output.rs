@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, SnapshotForm};
 
+use super::filter::Filter;
+
 /// What both verbs know about printing.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
@@ -28,6 +30,13 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) elements: bool,
 
+    /// With --format json: tell of each command which keys it touches
+    ///
+    /// In "keys", those it names; an empty list if none, with "all_keys":true if any there are (FLUSHALL, FLUSHDB, SWAPDB); null if nobody
+    /// knows, as of a module's command, or of one that was too large to hold and names more than a megabyte of keys.
+    #[arg(long)]
+    pub(crate) keys: bool,
+
     /// Leave out arguments longer than this, and say how long they are [default: 16777216]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_arg: Option<u64>,
@@ -35,6 +44,16 @@ pub(crate) struct Output {
     /// With --format resp: the database of the first commands, while the stream has not told it
     #[arg(long, value_name = "N")]
     pub(crate) assume_db: Option<u32>,
+
+    /// Say on standard error how much comes, and how fast
+    ///
+    /// In a terminal a line each second, and at the end, everywhere, what all of it came to. The lag is how many bytes the server is
+    /// ahead of us; it is asked for in a terminal only, with INFO, over a connection of its own, where our user may.
+    #[arg(long)]
+    pub(crate) stats: bool,
+
+    #[command(flatten)]
+    pub(crate) filter: Filter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,10 +97,13 @@ impl Output {
                 "--elements is for --format json only: text shortens long keys, and resp holds no whole key anyway; add --format json, \
                  or remove --elements",
             ),
+            Self { format: Format::Text | Format::Resp, keys: true, .. } => {
+                Err("--keys adds a field to JSON lines: add --format json, or remove --keys")
+            }
             Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
                 "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",
             ),
-            _ => Ok(()),
+            _ => self.filter.check(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `redtail snapshot`.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
 use redtail::{Backoff, Checkpoint, Start};
 
+use super::filter::Filter;
 use super::output::{Format, Output};
 use super::server::Server;
 use super::tail::{AckChoice, GapChoice, Tail};
@@ -56,6 +58,14 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
+    /// Print only keys of database N
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    db: Vec<u32>,
+
+    /// Print only keys like this: 'user:*', h?llo, [a-c]*; the patterns of KEYS and SCAN
+    #[arg(long, value_name = "GLOB")]
+    key: Vec<OsString>,
+
     /// Print what stands beside the keys too
     #[arg(long)]
     all: bool,
@@ -74,7 +84,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Following a server, but not beyond its snapshot.
     pub(crate) fn as_tail(&self) -> Tail {
-        let Self { server, output, force, format, count, all, elements, max_arg } = self;
+        let Self { server, output, force, format, count, db, key, all, elements, max_arg } = self;
         let (count, all, elements, max_arg) = (*count, *all, *elements, *max_arg);
         let format = format.unwrap_or(Format::Text);
         Tail {
@@ -91,7 +101,18 @@ impl Snapshot {
             ack: AckChoice::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
-            output: Output { format, count, until: None, all, elements, max_arg, assume_db: None },
+            output: Output {
+                format,
+                count,
+                until: None,
+                all,
+                elements,
+                max_arg,
+                assume_db: None,
+                keys: false,
+                stats: false,
+                filter: Filter { db: db.clone(), command: Vec::new(), key: key.clone() },
+            },
             only_snapshot: true,
         }
     }
@@ -106,6 +127,10 @@ impl Snapshot {
             (
                 self.count.is_some(),
                 "-o writes the whole snapshot, and --count is for printing its keys; remove one of them",
+            ),
+            (
+                !self.db.is_empty() || !self.key.is_empty(),
+                "-o writes the whole snapshot, and --db and --key are for printing its keys; remove one of them",
             ),
             (self.all, "-o writes the whole snapshot, and --all is for printing its keys; remove one of them"),
             (

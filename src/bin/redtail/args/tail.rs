@@ -16,10 +16,13 @@ Examples:
     redtail tail localhost:6379
   For programs, as a user of its own:
     redtail tail redis://cdc@localhost --password-file pw --format json
+  What is done to some keys of database 0, and how fast it comes:
+    redtail tail localhost:6379 --db 0 --key 'user:*' --stats
   After the place where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   Everything, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --format resp | redis-cli -h new --pipe
+    redtail tail old:6379 --from snapshot --format resp |
+      redis-cli -h new --pipe
   A dump.rdb that servers load, and every write after it, one a line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
 

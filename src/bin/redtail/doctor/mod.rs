@@ -1,6 +1,5 @@
 //! `redtail doctor`: whether a server can be followed, and how well.
 
-mod ask;
 mod facts;
 mod findings;
 mod json;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use redtail::topology::Found;
 
 use crate::args::Doctor;
+use crate::ask;
 use crate::failure::Failure;
 use crate::notes;
 use crate::place::Place;

@@ -8,11 +8,12 @@ use base64::prelude::BASE64_STANDARD;
 use redtail::net::AppendOnlyFile;
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{Attached, Event, ReplicationId, Role, StreamCommand, StreamPart};
+use redtail::{Attached, Event, ReplicationId, Role, StreamCommand};
 use serde_json::Value;
 
+use super::command_keys::{self, Keys};
 use super::keys::{Elements, JsonKeys};
-use super::{Argument, Gather};
+use super::{Argument, Gather, PartPlace};
 use crate::args;
 
 pub(super) struct Json {
@@ -23,9 +24,11 @@ pub(super) struct Json {
     gather: Gather,
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
-    keys: Keys,
+    items: Items,
     /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
     count: Option<u64>,
+    /// With `--keys`.
+    keys: Option<Keys>,
     stands: Stands,
 }
 
@@ -38,7 +41,7 @@ struct Stands {
     fields: String,
 }
 
-enum Keys {
+enum Items {
     Lines(JsonKeys),
     Elements(Elements),
 }
@@ -55,21 +58,13 @@ struct Place {
 impl Json {
     pub(super) fn new(options: &args::Output, target: String) -> Self {
         let (all, max_arg) = (options.all, options.max_arg());
-        let keys = match options.elements {
-            true => Keys::Elements(Elements::new(all, options.max_arg)),
-            false => Keys::Lines(JsonKeys::new(all, max_arg)),
+        let items = match options.elements {
+            true => Items::Elements(Elements::new(all, options.max_arg)),
+            false => Items::Lines(JsonKeys::new(all, max_arg)),
         };
-        Self {
-            all,
-            max_arg,
-            target,
-            line: Vec::new(),
-            gather: Gather::new(max_arg),
-            open: None,
-            keys,
-            count: Some(0),
-            stands: Stands::default(),
-        }
+        let (gather, keys) = (Gather::new(max_arg), options.keys.then(Keys::default));
+        let (line, open, count, stands) = (Vec::new(), None, Some(0), Stands::default());
+        Self { all, max_arg, target, line, gather, open, items, count, keys, stands }
     }
 
     pub(super) fn without_keys(&mut self) {
@@ -99,9 +94,9 @@ impl Json {
             Item::KeyEnd => self.count = self.count.map(|count| count + 1),
             _ => {}
         }
-        match &mut self.keys {
-            Keys::Lines(keys) => keys.item(item, out),
-            Keys::Elements(keys) => keys.item(item, out),
+        match &mut self.items {
+            Items::Lines(keys) => keys.item(item, out),
+            Items::Elements(keys) => keys.item(item, out),
         }
     }
 
@@ -113,9 +108,9 @@ impl Json {
 
     /// Ends the line that is open, and says that all of the snapshot before it is void too.
     pub(super) fn snapshot_broken(&mut self, out: &mut impl Write) -> io::Result<()> {
-        match &mut self.keys {
-            Keys::Lines(keys) => keys.abandon(out)?,
-            Keys::Elements(keys) => keys.abandon(out)?,
+        match &mut self.items {
+            Items::Lines(keys) => keys.abandon(out)?,
+            Items::Elements(keys) => keys.abandon(out)?,
         }
         object("void", &[("of", "snapshot".into()), ("keys", self.count.into())], out)
     }
@@ -130,7 +125,7 @@ impl Json {
         match event {
             Event::Command(command) => self.command(command, out),
             Event::Control(command) if self.all => self.command(command, out),
-            Event::Part(part) => self.part(part, out),
+            Event::Part(part) => self.part(&part.part, &part.into(), out),
             Event::Multi(command) => self.border("multi", command, out),
             Event::Exec(command) => self.border("exec", command, out),
             Event::Attached(attached) => self.attached(attached, out),
@@ -187,35 +182,44 @@ impl Json {
             }
             push_argument(line, Argument::of(arg, self.max_arg))?;
         }
-        line.extend_from_slice(b"]}\n");
+        line.push(b']');
+        if self.keys.is_some() {
+            command_keys::push(line, command, self.max_arg)?;
+        }
+        line.extend_from_slice(b"}\n");
         out.write_all(line)
     }
 
     /// Such a line flows out as it comes, so its offset, and whether it ever became a command, stand at its end.
-    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> io::Result<()> {
-        if let Part::Begin { .. } = part.part {
+    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
+        if let Some(keys) = &mut self.keys {
+            keys.part(part);
+        }
+        if let Part::Begin { .. } = part {
             self.finish(out)?;
             self.open = Some(0);
             out.write_all(b"{\"args\":[")?;
         }
-        if let Some(argument) = self.gather.part(&part.part) {
+        if let Some(argument) = self.gather.part(part) {
             if self.open > Some(0) {
                 out.write_all(b",")?;
             }
             push_argument(out, argument)?;
+            if let Some(keys) = &mut self.keys {
+                keys.argument(argument)?;
+            }
             self.open = self.open.map(|count| count + 1);
         }
-        let Some(offset) = part.offset else {
+        let PartPlace { db, tx, received_ms, history, offset: Some(offset) } = *place else {
             return Ok(());
         };
         self.open = None;
         self.line.clear();
         self.line.extend_from_slice(b"],");
-        let history = part.history();
-        push_place(
-            &mut self.line,
-            &Place { offset, db: part.db, tx: part.tx, received_ms: part.received_ms, history },
-        )?;
+        push_place(&mut self.line, &Place { offset, db, tx, received_ms, history })?;
+        if let Some(keys) = &self.keys {
+            keys.push(&mut self.line);
+        }
         self.line.extend_from_slice(self.stands.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)

@@ -1,5 +1,7 @@
 //! What goes to standard output: three formats behind one buffer.
 
+mod command_keys;
+mod filtered;
 pub(crate) mod frame;
 mod json;
 mod keys;
@@ -8,13 +10,16 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use redtail::Event;
 use redtail::net::AppendOnlyFile;
 use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
+use redtail::{Event, ReplicationId, StreamPart};
 
 use crate::args;
 use crate::failure::Failure;
+use crate::filter::Verdict;
+use crate::stats::{Beside, Stats};
+use filtered::Filtered;
 use json::Json;
 use keys::SharedNames;
 use resp::Resp;
@@ -25,11 +30,14 @@ const BUFFER: usize = 64 << 10;
 
 /// Prints events.
 pub(crate) struct Output<W: Write> {
-    out: BufWriter<W>,
+    out: BufWriter<Beside<W>>,
     format: Format,
     names: SharedNames,
     /// A snapshot has begun and is not at its end.
     in_snapshot: bool,
+    filter: Option<Filtered>,
+    is_printed: bool,
+    stats: Option<Stats>,
 }
 
 enum Format {
@@ -46,7 +54,10 @@ impl<W: Write> Output<W> {
             args::Format::Json => Format::Json(Json::new(options, target)),
             args::Format::Resp => Format::Resp(Resp::new(options.assume_db)),
         };
-        Self { out: BufWriter::with_capacity(BUFFER, to), format, names: SharedNames::default(), in_snapshot: false }
+        let filter = Filtered::new(&options.filter, options.all);
+        let out = BufWriter::with_capacity(BUFFER, Beside::new(to, options));
+        let (names, stats) = (SharedNames::default(), Stats::start(options));
+        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats }
     }
 
     /// The snapshot goes elsewhere as it is.
@@ -56,7 +67,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Prints an event, or leaves it out where the format has no place for it.
+    /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         match event {
             Event::SnapshotBegin(_) => self.in_snapshot = true,
@@ -65,16 +76,48 @@ impl<W: Write> Output<W> {
             Event::Disconnected(_) => self.snapshot_broken()?,
             _ => {}
         }
-        match &mut self.format {
-            Format::Text(text) => Ok(text.event(event, &mut self.out)?),
-            Format::Json(json) => Ok(json.event(event, &mut self.out)?),
-            Format::Resp(resp) => resp.event(event, &mut self.out),
+        self.is_printed = match &mut self.filter {
+            None => self.format.event(event, &mut self.out).and(Ok(true)),
+            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
+        }?;
+        if let Some(stats) = &self.stats {
+            stats.event(event, self.is_printed);
         }
+        Ok(())
+    }
+
+    /// What counts for `--stats`.
+    pub(crate) fn stats(&self) -> Option<&Stats> {
+        self.stats.as_ref()
+    }
+
+    /// No filter kept the last event or item back.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.is_printed
     }
 
     /// Prints what stands in a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
+        self.is_printed = self.filtered_item(item)?;
+        if let Some(stats) = &self.stats {
+            stats.item(item, self.is_printed);
+        }
+        Ok(())
+    }
+
+    fn filtered_item(&mut self, item: &Item<'_>) -> Result<bool, Failure> {
+        let Some(filter) = &mut self.filter else { return self.print_item(item).and(Ok(true)) };
+        if filter.items.item(&mut filter.filter, item) != Verdict::Print {
+            return Ok(false);
+        }
+        for held in filter.items.take() {
+            self.print_item(&held.item())?;
+        }
+        self.print_item(item).and(Ok(true))
+    }
+
+    fn print_item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         if let Some(name) = self.names.before(item) {
             let name = RdbText { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
             self.format.item(&Item::Text(name), &mut self.out)?;
@@ -94,6 +137,10 @@ impl<W: Write> Output<W> {
     /// What follows was taken by its server at this time, in Unix seconds, where its file tells.
     pub(crate) fn at_time(&mut self, time: Option<u64>) -> io::Result<()> {
         match &mut self.format {
+            Format::Text(text) if self.filter.is_some() => {
+                text.next_at_time(time);
+                Ok(())
+            }
             Format::Text(text) => text.at_time(time, &mut self.out),
             Format::Json(json) => {
                 json.at_time(time);
@@ -106,6 +153,9 @@ impl<W: Write> Output<W> {
     /// The snapshot of a file is whole; it took so many bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
+        if let Some(stats) = &self.stats {
+            stats.snapshot_end();
+        }
         match &mut self.format {
             Format::Json(json) => json.snapshot_end(bytes, &mut self.out),
             Format::Text(_) | Format::Resp(_) => Ok(()),
@@ -127,6 +177,9 @@ impl<W: Write> Output<W> {
         if !std::mem::take(&mut self.in_snapshot) {
             return Ok(());
         }
+        if let Some(filter) = &mut self.filter {
+            filter.items.forget();
+        }
         match &mut self.format {
             Format::Text(_) => Ok(()),
             Format::Json(json) => Ok(json.snapshot_broken(&mut self.out)?),
@@ -143,7 +196,11 @@ impl<W: Write> Output<W> {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let broken = self.snapshot_broken();
         let finished = self.finish_stream();
-        broken.and(finished).and(Ok(self.out.flush()?))
+        let flushed = self.out.flush();
+        if let Some(stats) = self.stats.take() {
+            stats.finish();
+        }
+        broken.and(finished).and(Ok(flushed?))
     }
 
     fn finish_stream(&mut self) -> Result<(), Failure> {
@@ -157,12 +214,60 @@ impl<W: Write> Output<W> {
 }
 
 impl Format {
+    fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.event(event, out)?),
+            Self::Json(json) => Ok(json.event(event, out)?),
+            Self::Resp(resp) => resp.event(event, out),
+        }
+    }
+
+    fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.part(part, place, out)?),
+            Self::Json(json) => Ok(json.part(part, place, out)?),
+            Self::Resp(resp) => resp.part(part, place, out),
+        }
+    }
+
+    /// Before something is printed that a filter could have kept back.
+    fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Text(text) => text.tell_time(out),
+            Self::Json(_) | Self::Resp(_) => Ok(()),
+        }
+    }
+
+    fn forget_multi(&mut self) {
+        if let Self::Resp(resp) = self {
+            resp.forget_multi();
+        }
+    }
+
     fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self {
             Self::Text(text) => Ok(text.item(item, out)?),
             Self::Json(json) => Ok(json.item(item, out)?),
             Self::Resp(resp) => resp.item(item, out),
         }
+    }
+}
+
+/// Where a part of a command stands.
+#[derive(Debug, Clone, Copy)]
+struct PartPlace {
+    db: Option<u32>,
+    tx: Option<u64>,
+    received_ms: Option<u64>,
+    /// At the end of the command.
+    offset: Option<u64>,
+    history: Option<ReplicationId>,
+}
+
+impl From<&StreamPart<'_>> for PartPlace {
+    fn from(part: &StreamPart<'_>) -> Self {
+        let StreamPart { db, tx, received_ms, offset, .. } = *part;
+        Self { db, tx, received_ms, offset, history: part.history() }
     }
 }
 

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{Attached, Event, Method, ReplicationId, StreamCommand, StreamPart};
+use redtail::{Attached, Event, Method, ReplicationId, StreamCommand};
 
+use super::PartPlace;
 use super::keys::RespKeys;
 use crate::failure::Failure;
 
@@ -71,7 +72,7 @@ impl Resp {
                 self.at_end(command.tx.is_some());
                 Ok(())
             }
-            Event::Part(part) => self.part(part, out),
+            Event::Part(part) => self.part(&part.part, &part.into(), out),
             Event::Control(command) if command.is(b"SELECT") => self.select(command, out),
             Event::Multi(command) => {
                 self.multi.clear();
@@ -91,6 +92,11 @@ impl Resp {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The transaction whose MULTI has come is left out as a whole.
+    pub(super) fn forget_multi(&mut self) {
+        self.multi.clear();
     }
 
     /// Leaves nothing open that a server would wait for.
@@ -147,10 +153,10 @@ impl Resp {
         Ok(())
     }
 
-    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> Result<(), Failure> {
-        match part.part {
+    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> Result<(), Failure> {
+        match *part {
             Part::Begin { argc, .. } => {
-                self.before_command(part.db, out)?;
+                self.before_command(place.db, out)?;
                 self.in_command = true;
                 self.in_argument = false;
                 self.forward(format!("*{argc}").as_bytes(), out)?;
@@ -159,10 +165,10 @@ impl Resp {
             Part::Piece(bytes) => self.forward(bytes, out)?,
             _ => {}
         }
-        if part.offset.is_some() {
+        if place.offset.is_some() {
             self.forward(b"\r\n", out)?;
             self.in_command = false;
-            self.at_end(part.tx.is_some());
+            self.at_end(place.tx.is_some());
         }
         Ok(())
     }

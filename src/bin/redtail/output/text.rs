@@ -7,11 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use redtail::net::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
-use redtail::{Database, Event, StreamCommand, StreamPart};
+use redtail::{Database, Event, StreamCommand};
 
 use super::keys::TextKeys;
-use super::{Argument, Gather};
+use super::{Argument, Gather, PartPlace};
 use crate::args;
+use crate::paint::Paint;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
 /// counted instead.
@@ -24,9 +25,12 @@ pub(super) struct Text {
     gather: Gather,
     left_out: u64,
     keys: TextKeys,
+    paint: Paint,
     /// Kind and number of the file that the lines stand in.
     file: Option<(FileKind, Option<u64>)>,
     time: Option<u64>,
+    /// What is to be told before the next line.
+    next_time: Option<u64>,
 }
 
 impl Text {
@@ -34,8 +38,19 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // Of a long string in a snapshot no more than the beginning is shown anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        let gather = Gather::new(max_arg);
-        Self { all, max_arg, line: Vec::new(), gather, left_out: 0, keys, file: None, time: None }
+        let (gather, paint) = (Gather::new(max_arg), Paint::on(&io::stdout()));
+        Self {
+            all,
+            max_arg,
+            line: Vec::new(),
+            gather,
+            left_out: 0,
+            keys,
+            paint,
+            file: None,
+            time: None,
+            next_time: None,
+        }
     }
 
     pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
@@ -45,6 +60,18 @@ impl Text {
         }
         (self.file, self.time) = (this, None);
         writeln!(out, "# file {}", Quoted(file.name().as_bytes()))
+    }
+
+    /// The time of the next line, to be told with it: it may be left out.
+    pub(super) fn next_at_time(&mut self, time: Option<u64>) {
+        self.next_time = time;
+    }
+
+    pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self.next_time.take() {
+            Some(time) => self.at_time(Some(time), out),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn at_time(&mut self, time: Option<u64>, out: &mut impl Write) -> io::Result<()> {
@@ -66,37 +93,39 @@ impl Text {
         match event {
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) => self.command(command, out),
             Event::Control(command) if self.all => self.command(command, out),
-            Event::Part(part) => self.part(part, out),
+            Event::Part(part) => self.part(&part.part, &part.into(), out),
             _ => Ok(()),
         }
     }
 
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
-        write!(self.line, "{} [{}]", command.offset, Database(command.db))?;
-        for arg in command.args() {
-            push(&mut self.line, Argument::of(arg, self.max_arg))?;
+        push_place(&mut self.line, self.paint, command.offset, command.db)?;
+        for (index, arg) in command.args().enumerate() {
+            let paint = (index == 0).then_some(self.paint);
+            push(&mut self.line, Argument::of(arg, self.max_arg), paint)?;
         }
         self.line.push(b'\n');
         out.write_all(&self.line)
     }
 
-    fn part(&mut self, part: &StreamPart<'_>, out: &mut impl Write) -> io::Result<()> {
-        if let Part::Begin { .. } = part.part {
+    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
+        if let Part::Begin { .. } = part {
             self.line.clear();
             self.left_out = 0;
         }
-        if let Some(argument) = self.gather.part(&part.part) {
+        if let Some(argument) = self.gather.part(part) {
             if self.line.len() < LONGEST_LINE {
-                push(&mut self.line, argument)?;
+                let paint = self.line.is_empty().then_some(self.paint);
+                push(&mut self.line, argument, paint)?;
             } else {
                 self.left_out += 1;
             }
         }
-        let Some(offset) = part.offset else {
+        let Some(offset) = place.offset else {
             return Ok(());
         };
-        write!(out, "{offset} [{}]", Database(part.db))?;
+        push_place(out, self.paint, offset, place.db)?;
         out.write_all(&self.line)?;
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
@@ -118,9 +147,23 @@ impl fmt::Display for Date {
     }
 }
 
-fn push(line: &mut Vec<u8>, argument: Argument<'_>) -> io::Result<()> {
-    match argument {
-        Argument::Whole(bytes) => write!(line, " {}", Quoted(bytes)),
-        Argument::Omitted(length) | Argument::Pieces(length) => write!(line, " (omitted {length} bytes)"),
+fn push_place(line: &mut impl Write, paint: Paint, offset: u64, db: Option<u32>) -> io::Result<()> {
+    let Paint { faint, number, end, .. } = paint;
+    write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+}
+
+/// `paint`: of the name, which stands out.
+fn push(line: &mut Vec<u8>, argument: Argument<'_>, paint: Option<Paint>) -> io::Result<()> {
+    line.push(b' ');
+    if let Some(paint) = paint {
+        line.extend_from_slice(paint.bold.as_bytes());
     }
+    match argument {
+        Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
+        Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
+    }
+    if let Some(paint) = paint {
+        line.extend_from_slice(paint.end.as_bytes());
+    }
+    Ok(())
 }

@@ -9,14 +9,14 @@ use redtail::resp::{self, Frame, Kind};
 use redtail::topology::SentinelError;
 
 /// How long a server may think about an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes that an answer may have: many times what INFO has.
 const LONGEST: u64 = 16 << 20;
 
 /// Why there can be no talk at all.
 #[derive(Debug)]
-pub(super) enum Obstacle {
+pub(crate) enum Obstacle {
     /// The Sentinels do not tell where the server is.
     Lost(SentinelError),
     /// Nobody is reached.
@@ -35,7 +35,7 @@ pub(super) enum Obstacle {
 
 /// An answer, detached from the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// A string, a status, a number: its text.
     Text(String),
     /// An error: its words.
@@ -46,21 +46,21 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn error(&self) -> Option<&str> {
+    pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Error(words) => Some(words),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> &[Reply] {
+    pub(crate) fn list(&self) -> &[Reply] {
         match self {
             Self::List(items) => items,
             _ => &[],
@@ -68,12 +68,12 @@ impl Reply {
     }
 
     /// The user may not ask this.
-    pub(super) fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         self.error().is_some_and(|words| words.starts_with("NOPERM"))
     }
 
     /// The value behind a name in a list of names and values.
-    pub(super) fn field(&self, name: &str) -> Option<&Reply> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Reply> {
         let mut pairs = self.list().chunks_exact(2);
         pairs.find(|pair| pair[0].text().is_some_and(|it| it.eq_ignore_ascii_case(name))).map(|pair| &pair[1])
     }
@@ -93,18 +93,18 @@ impl Reply {
     }
 }
 
-pub(super) struct Connection {
+pub(crate) struct Connection {
     reader: FrameReader<Listened>,
 }
 
 impl Connection {
-    pub(super) fn over(socket: Socket) -> Self {
+    pub(crate) fn over(socket: Socket) -> Self {
         let limits = Limits { bulk: LONGEST, command: LONGEST, ..Limits::default() };
         Self { reader: FrameReader::new(Listened { socket, heard: Vec::new() }).with_limits(limits) }
     }
 
     /// Logs in, where there is a password. Gives the words of a server that asks for none.
-    pub(super) fn log_in(&mut self, login: &Login) -> Result<Option<String>, Obstacle> {
+    pub(crate) fn log_in(&mut self, login: &Login) -> Result<Option<String>, Obstacle> {
         let Some(password) = &login.password else { return Ok(None) };
         let reply = match &login.user {
             Some(user) => self.exchange(&[b"AUTH", user.as_bytes(), password])?,
@@ -119,7 +119,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn ask(&mut self, words: &[&str]) -> Result<Reply, Obstacle> {
+    pub(crate) fn ask(&mut self, words: &[&str]) -> Result<Reply, Obstacle> {
         self.exchange(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>())
     }
 

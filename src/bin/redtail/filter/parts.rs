@@ -1,0 +1,246 @@
+//! Commands that come in parts: held until enough has come to tell whether they pass, then printed or left out as they come.
+
+use redtail::resp::{KeyFinder, Part, Reach};
+use redtail::{StreamPart, TAPE_LENGTH};
+
+use super::{Filter, MOST_HELD, Verdict};
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// What was decided of the command that is open.
+    verdict: Verdict,
+    finder: KeyFinder,
+    held: Held,
+    /// Bytes that are held once the open argument is whole, with those that tell of arguments.
+    size: u64,
+    name: Vec<u8>,
+    /// What has come of the argument that is open, and the bytes that are missing.
+    argument: Vec<u8>,
+    missing: u64,
+    index: usize,
+    passed: Passed,
+}
+
+/// Which of the filters the command has passed.
+#[derive(Debug, Default)]
+struct Passed {
+    db: bool,
+    name: bool,
+    key: bool,
+}
+
+/// The parts of the beginning of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    parts: Vec<Kept>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Begin {
+        argc: usize,
+    },
+    Argument {
+        index: usize,
+        length: u64,
+    },
+    /// So many of the bytes.
+    Piece(usize),
+}
+
+impl Held {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let mut rest = self.bytes.as_slice();
+        self.parts.iter().map(move |kept| match *kept {
+            Kept::Begin { argc } => Part::Begin { argc },
+            Kept::Argument { index, length } => Part::Argument { index, length },
+            Kept::Piece(length) => {
+                let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+                rest = after;
+                Part::Piece(piece)
+            }
+        })
+    }
+
+    fn keep(&mut self, part: &Part<'_>) {
+        self.parts.push(match *part {
+            Part::Begin { argc } => Kept::Begin { argc },
+            Part::Argument { index, length } => Kept::Argument { index, length },
+            Part::Piece(bytes) => {
+                self.bytes.extend_from_slice(bytes);
+                Kept::Piece(bytes.len())
+            }
+            Part::End => return,
+        });
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.parts.clear();
+        self.bytes.clear();
+        self.parts.shrink_to(TAPE_LENGTH);
+        self.bytes.shrink_to(64 << 10);
+    }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        Self {
+            verdict: Verdict::Drop,
+            finder: KeyFinder::new(),
+            held: Held::default(),
+            size: 0,
+            name: Vec::new(),
+            argument: Vec::new(),
+            missing: 0,
+            index: 0,
+            passed: Passed::default(),
+        }
+    }
+
+    /// What becomes of this part. With [`Verdict::Print`], what is held comes before it.
+    ///
+    /// That is a function of the command's bytes, never of how they are cut into pieces: after a broken link it comes out the same.
+    pub(crate) fn part(&mut self, filter: &mut Filter, part: &StreamPart<'_>) -> Verdict {
+        if let Part::Begin { .. } = part.part {
+            self.begin();
+        }
+        if self.verdict != Verdict::Hold {
+            return self.verdict;
+        }
+        self.finder.part(&part.part);
+        match part.part {
+            Part::Begin { .. } => {}
+            Part::Argument { index, length } => {
+                self.argument.clear();
+                (self.index, self.missing) = (index, length);
+                self.size = self.size.saturating_add(length).saturating_add(size_of::<Kept>() as u64);
+                if self.size > MOST_HELD {
+                    self.verdict = self.forced(filter, part);
+                } else if length == 0 {
+                    self.look(filter, part);
+                }
+            }
+            Part::Piece(bytes) => {
+                self.argument.extend_from_slice(bytes);
+                self.missing = self.missing.saturating_sub(bytes.len() as u64);
+                if self.missing == 0 {
+                    self.look(filter, part);
+                }
+            }
+            Part::End => self.verdict = self.last(filter),
+        }
+        if self.verdict == Verdict::Hold {
+            self.held.keep(&part.part);
+        }
+        self.verdict
+    }
+
+    /// What is held of the command that passes now.
+    pub(crate) fn take(&mut self) -> Held {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Gives the room back.
+    pub(crate) fn put_back(&mut self, mut held: Held) {
+        held.clear();
+        self.held = held;
+    }
+
+    fn begin(&mut self) {
+        self.held.clear();
+        self.verdict = Verdict::Hold;
+        self.size = 0;
+        self.passed = Passed::default();
+    }
+
+    /// Looks at an argument that is whole.
+    fn look(&mut self, filter: &mut Filter, part: &StreamPart<'_>) {
+        let Self { argument, passed, finder, .. } = self;
+        let argument = argument.as_slice();
+        match self.index {
+            0 => {
+                self.name.clear();
+                self.name.extend_from_slice(argument);
+                passed.db = passes_db(filter, argument, part.db);
+                if !passed.db {
+                    return self.verdict = Verdict::Drop;
+                }
+                let mut named =
+                    filter.commands.iter().filter(|name| name.command.eq_ignore_ascii_case(argument)).peekable();
+                if !filter.commands.is_empty() && named.peek().is_none() {
+                    return self.verdict = Verdict::Drop;
+                }
+                passed.name = filter.commands.is_empty() || named.any(|name| name.subcommand.is_none());
+                passed.key = filter.keys.is_empty();
+            }
+            1 if !passed.name => {
+                let is = |name: &super::Name| {
+                    self.name.eq_ignore_ascii_case(&name.command)
+                        && name.subcommand.as_ref().is_some_and(|name| argument.eq_ignore_ascii_case(name))
+                };
+                passed.name = filter.commands.iter().any(is);
+                if !passed.name {
+                    return self.verdict = Verdict::Drop;
+                }
+            }
+            _ => {}
+        }
+        match finder.reach() {
+            _ if passed.key => {}
+            Some(Reach::None) => self.verdict = Verdict::Drop,
+            Some(Reach::All) => passed.key = true,
+            Some(Reach::Unknown) => {
+                filter.said.unknown(&self.name);
+                passed.key = true;
+            }
+            _ if finder.is_key() && filter.passes_key(argument) => passed.key = true,
+            _ if finder.is_done() => self.verdict = Verdict::Drop,
+            _ => {}
+        }
+        if self.verdict == Verdict::Hold && passed.name && passed.key {
+            self.verdict = Verdict::Print;
+        }
+    }
+
+    /// No more can be held.
+    fn forced(&mut self, filter: &mut Filter, part: &StreamPart<'_>) -> Verdict {
+        // No command has such a name, and none such a subcommand.
+        if self.index == 0 {
+            self.passed.db = passes_db(filter, b"", part.db);
+            self.passed.name = filter.commands.is_empty();
+        }
+        if !self.passed.db || !self.passed.name {
+            return Verdict::Drop;
+        }
+        if self.finder.is_done() && !self.finder.is_key() {
+            return self.last(filter);
+        }
+        filter.said.large();
+        Verdict::Print
+    }
+
+    /// No more comes that could tell.
+    fn last(&mut self, filter: &mut Filter) -> Verdict {
+        match self.finder.reach() {
+            Some(Reach::Unknown) if self.passed.name => {
+                filter.said.unknown(&self.name);
+                Verdict::Print
+            }
+            _ => Verdict::Drop,
+        }
+    }
+}
+
+/// As for a whole command, but what could name a database is not there yet.
+fn passes_db(filter: &mut Filter, name: &[u8], db: Option<u32>) -> bool {
+    if filter.dbs.is_empty() {
+        return true;
+    }
+    let Some(db) = db else {
+        filter.said.no_db();
+        return true;
+    };
+    let elsewhere: [&[u8]; 4] = [b"COPY", b"MOVE", b"FUNCTION", b"SCRIPT"];
+    filter.dbs.contains(&db) || elsewhere.iter().any(|it| it.eq_ignore_ascii_case(name))
+}

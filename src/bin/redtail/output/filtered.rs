@@ -1,0 +1,87 @@
+//! What stands between the events and the format where filters were chosen.
+
+use std::io::Write;
+
+use redtail::{Event, StreamPart};
+
+use super::{Format, PartPlace};
+use crate::args;
+use crate::failure::Failure;
+use crate::filter::{Filter, Items, Parts, Verdict};
+
+pub(super) struct Filtered {
+    pub(super) filter: Filter,
+    pub(super) items: Items,
+    parts: Parts,
+    /// MULTI as the format has it, while nothing of its transaction has passed.
+    multi: Vec<u8>,
+    is_waiting: bool,
+    all: bool,
+}
+
+impl Filtered {
+    pub(super) fn new(options: &args::Filter, all: bool) -> Option<Self> {
+        let filter = Filter::new(options)?;
+        let (items, parts) = (Items::default(), Parts::new());
+        Some(Self { filter, items, parts, multi: Vec::new(), is_waiting: false, all })
+    }
+
+    /// Prints the event if it passes, and tells whether it did.
+    pub(super) fn event(
+        &mut self,
+        event: &Event<'_>,
+        format: &mut Format,
+        out: &mut impl Write,
+    ) -> Result<bool, Failure> {
+        let passes = match event {
+            Event::Command(command) => self.filter.passes(command),
+            // Commands that load are given the SELECTs they need, so that those of others can be left out.
+            Event::Control(command) => self.all && self.filter.passes(command),
+            Event::Part(part) => return self.part(part, format, out),
+            Event::Multi(_) => {
+                self.multi.clear();
+                format.event(event, &mut self.multi)?;
+                self.is_waiting = true;
+                return Ok(false);
+            }
+            Event::Exec(_) if self.is_waiting => {
+                self.is_waiting = false;
+                format.forget_multi();
+                return Ok(false);
+            }
+            Event::Attached(_) | Event::Gap(_) | Event::Disconnected(_) => {
+                self.is_waiting = false;
+                return format.event(event, out).and(Ok(true));
+            }
+            Event::Exec(_) => true,
+            _ => return format.event(event, out).and(Ok(true)),
+        };
+        if passes {
+            self.before(format, out)?;
+            format.event(event, out)?;
+        }
+        Ok(passes)
+    }
+
+    fn part(&mut self, part: &StreamPart<'_>, format: &mut Format, out: &mut impl Write) -> Result<bool, Failure> {
+        if self.parts.part(&mut self.filter, part) != Verdict::Print {
+            return Ok(false);
+        }
+        self.before(format, out)?;
+        let held = self.parts.take();
+        let place = PartPlace { offset: None, ..part.into() };
+        held.parts().try_for_each(|part| format.part(&part, &place, out))?;
+        self.parts.put_back(held);
+        format.part(&part.part, &part.into(), out)?;
+        Ok(true)
+    }
+
+    /// What belongs before something that passes.
+    fn before(&mut self, format: &mut Format, out: &mut impl Write) -> Result<(), Failure> {
+        format.tell_time(out)?;
+        if std::mem::take(&mut self.is_waiting) {
+            out.write_all(&self.multi)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the primary stands: INFO, once a second, over a connection of its own.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use redtail::net::Timeouts;
+
+use super::{Counters, INTERVAL};
+use crate::ask::{Connection, Obstacle, PATIENCE, Reply};
+use crate::target::Address;
+
+/// After a failure the next try is so far away.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Why nothing is known.
+enum Trouble {
+    /// The server does not let us ask: each try would be an entry in its log.
+    Denied,
+    /// It may go away.
+    Other,
+}
+
+impl From<Obstacle> for Trouble {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Refused(_) => Self::Denied,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Asks until the counters say that it is over, or the server that it may not.
+pub(super) fn watch(address: &Address, counters: &Counters) {
+    let mut connection = None;
+    while !counters.is_over.load(Ordering::Relaxed) {
+        if !counters.may_ask.load(Ordering::Relaxed) {
+            thread::sleep(INTERVAL / 10);
+            continue;
+        }
+        let place = ask(&mut connection, address, counters);
+        let known = place.as_ref().map_or(0, |offset| offset.saturating_add(1));
+        counters.primary.store(known, Ordering::Relaxed);
+        match place {
+            Ok(_) => thread::sleep(INTERVAL),
+            Err(Trouble::Denied) => return,
+            Err(Trouble::Other) => {
+                // Where a Sentinel is asked, the server may be another one by now.
+                connection = None;
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// The offset of the history that we follow.
+fn ask(connection: &mut Option<Connection>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(connect(address)?),
+    };
+    let info = match connection.ask(&["INFO", "replication"])? {
+        Reply::Text(text) => text,
+        reply if reply.is_denied() => return Err(Trouble::Denied),
+        _ => return Err(Trouble::Other),
+    };
+    let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
+    let ours = counters.replid().map(|replid| replid.to_string());
+    let offset = field("master_repl_offset").filter(|_| field("master_replid") == ours.as_deref());
+    offset.and_then(|offset| offset.parse().ok()).ok_or(Trouble::Other)
+}
+
+fn connect(address: &Address) -> Result<Connection, Trouble> {
+    let target = address.find().map_err(|_| Trouble::Other)?.target;
+    let timeouts = Timeouts { connect: PATIENCE, read: Some(PATIENCE), write: Some(PATIENCE) };
+    let mut connection = Connection::over(address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?);
+    connection.log_in(&address.login.read().map_err(|_| Trouble::Other)?)?;
+    Ok(connection)
+}

@@ -1,0 +1,49 @@
+//! Which databases a command is about.
+
+use super::StreamCommand;
+
+impl StreamCommand<'_> {
+    /// Whether whoever follows database `db` has to see this command: it applies to that database, whichever is selected.
+    ///
+    /// That is so for the selected one and while none is known; for both that SWAPDB swaps, and those that MOVE and COPY write to; and
+    /// always for FLUSHALL, FUNCTION and SCRIPT.
+    ///
+    /// ```
+    /// use redtail::net::RecordingReader;
+    /// use redtail::{Event, Options};
+    ///
+    /// let stream: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$4\r\nMOVE\r\n$1\r\nk\r\n$1\r\n3\r\n";
+    /// let mut reader = RecordingReader::commands(stream, Options::default(), 0);
+    /// while let Some(event) = reader.next()? {
+    ///     if let Event::Command(command) = event {
+    ///         assert!(command.reaches_db(0) && command.reaches_db(3) && !command.reaches_db(2));
+    ///     }
+    /// }
+    /// # Ok::<(), redtail::net::ReadError>(())
+    /// ```
+    pub fn reaches_db(&self, db: u32) -> bool {
+        let is_named = |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse().ok())
+        {
+            Some(named) => db == named,
+            // It could be any.
+            None => true,
+        };
+        match self.name().len() {
+            6 if self.is(b"SWAPDB") => return is_named(1) || is_named(2),
+            8 if self.is(b"FLUSHALL") || self.is(b"FUNCTION") => return true,
+            6 if self.is(b"SCRIPT") => return true,
+            _ => {}
+        }
+        if self.db.is_none_or(|selected| selected == db) {
+            return true;
+        }
+        match self.name().len() {
+            4 if self.is(b"MOVE") => is_named(2),
+            4 if self.is(b"COPY") => {
+                let word = self.args().skip(3).position(|arg| arg.eq_ignore_ascii_case(b"DB"));
+                word.is_some_and(|word| is_named(word + 4))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Finds the keys among arguments that are shown one after another.
+
+use super::shape::{self, Entry, LONGEST, MOST_SPECS, Shape, Spec};
+use crate::resp::Part;
+
+/// What a command touches, as far as its arguments tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// No key.
+    None,
+    /// The keys that it names.
+    Some,
+    /// Keys that it does not name: any there are (FLUSHALL, FLUSHDB, SWAPDB).
+    All,
+    /// Nobody here knows: a module's command, a renamed or a newer one.
+    Unknown,
+}
+
+/// Finds the keys of a command that comes in [`Part`]s.
+///
+/// Whether an argument is a key is known when it begins, before its bytes are there: its place tells, or a count or word before
+/// it. (Two exceptions, of commands that say a thing twice: of several STORE in one SORT only the last counts, and with KEYS the empty
+/// third argument of MIGRATE is no key. That shows when the command is at its end.)
+///
+/// ```
+/// use redtail::resp::{KeyFinder, Part, Reach};
+///
+/// let mut finder = KeyFinder::new();
+/// let value = Part::Argument { index: 2, length: 1 << 30 };
+/// for part in [
+///     Part::Begin { argc: 3 },
+///     Part::Argument { index: 0, length: 3 },
+///     Part::Piece(b"SET"),
+///     Part::Argument { index: 1, length: 1 },
+/// ] {
+///     finder.part(&part);
+/// }
+/// assert_eq!((finder.is_key(), finder.reach()), (true, Some(Reach::Some)));
+/// finder.part(&Part::Piece(b"k"));
+/// finder.part(&value);
+/// assert!(!finder.is_key());
+/// ```
+#[derive(Debug, Clone)]
+pub struct KeyFinder {
+    argc: usize,
+    /// Arguments that were shown.
+    seen: usize,
+    stage: Stage,
+    ranges: Ranges,
+    /// Specifications whose arguments are not found yet, one bit each.
+    open: u8,
+    /// A count of keys was read that is 0.
+    counted_none: bool,
+    /// The first argument at which an option of SORT or MIGRATE may stand.
+    option: usize,
+    /// The key of MIGRATE is empty.
+    keyless: bool,
+    held: Held,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    Name,
+    Subcommand(&'static [Entry]),
+    Arguments(&'static [Spec]),
+    Settled(Reach),
+}
+
+impl Default for KeyFinder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl KeyFinder {
+    /// Waits for a [`Part::Begin`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with(0)
+    }
+
+    /// Waits for the first of `argc` arguments.
+    pub(super) const fn with(argc: usize) -> Self {
+        Self {
+            argc,
+            seen: 0,
+            stage: Stage::Name,
+            ranges: Ranges([Range::EMPTY; MOST_SPECS]),
+            open: 0,
+            counted_none: false,
+            option: 0,
+            keyless: false,
+            held: Held { bytes: [0; LONGEST], length: 0, missing: None, is_long: false },
+        }
+    }
+
+    /// Takes note of the next part. A [`Part::Begin`] begins another command.
+    pub fn part(&mut self, part: &Part<'_>) {
+        match *part {
+            Part::Begin { argc } => *self = Self::with(argc),
+            Part::Argument { length, .. } => {
+                self.held.begin(length);
+                self.end_argument();
+            }
+            Part::Piece(bytes) => {
+                self.held.push(bytes);
+                self.end_argument();
+            }
+            Part::End => self.settle(),
+        }
+    }
+
+    fn end_argument(&mut self) {
+        if self.held.missing == Some(0) {
+            self.held.missing = None;
+            let Held { bytes, length, is_long, .. } = self.held;
+            self.argument(bytes.get(..length).filter(|_| !is_long));
+        }
+    }
+
+    /// Whether the argument that began last is a key. [`reach`](Self::reach) tells whether the command has any.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        self.ranges.holds(self.latest())
+    }
+
+    /// Whether no argument behind the one that began last is a key.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_settled() && self.ranges.end() <= self.latest().wrapping_add(1)
+    }
+
+    /// The number of the argument that began last; `usize::MAX` before the first.
+    fn latest(&self) -> usize {
+        if self.held.missing.is_some() { self.seen } else { self.seen.wrapping_sub(1) }
+    }
+
+    /// What the command touches; `None` while that is not known.
+    #[must_use]
+    pub fn reach(&self) -> Option<Reach> {
+        match self.stage {
+            Stage::Settled(reach) => Some(reach),
+            _ => self.ranges.first().map(|_| Reach::Some),
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Settled(_))
+    }
+
+    pub(super) fn ranges(&self) -> Ranges {
+        self.ranges
+    }
+
+    /// Takes note of the next argument; `None`: one too long to be a name, a number or a word.
+    pub(super) fn argument(&mut self, argument: Option<&[u8]>) {
+        let index = self.seen;
+        self.seen += 1;
+        match self.stage {
+            Stage::Name => self.shape(argument.and_then(shape::command)),
+            Stage::Subcommand(entries) => self.shape(argument.and_then(|name| shape::find(entries, name))),
+            Stage::Arguments(specs) => {
+                for (number, spec) in specs.iter().enumerate() {
+                    if self.open & 1 << number != 0 {
+                        self.look(number, *spec, index, argument);
+                    }
+                }
+            }
+            Stage::Settled(_) => {}
+        }
+        if self.seen >= self.argc || (self.open == 0 && matches!(self.stage, Stage::Arguments(_))) {
+            self.settle();
+        }
+    }
+
+    fn shape(&mut self, shape: Option<Shape>) {
+        self.stage = match shape {
+            None => Stage::Settled(Reach::Unknown),
+            Some(Shape::Nothing) => Stage::Settled(Reach::None),
+            Some(Shape::All) => Stage::Settled(Reach::All),
+            Some(Shape::Container(entries)) => Stage::Subcommand(entries),
+            Some(Shape::Named(specs)) => {
+                for (number, spec) in specs.iter().enumerate() {
+                    match *spec {
+                        Spec::At(first, last, step) => {
+                            let range = Range::new(first, self.last(first, last), step);
+                            self.ranges.set(number, range);
+                        }
+                        Spec::Store => {
+                            self.option = 2;
+                            self.open |= 1 << number;
+                        }
+                        Spec::MigrateKeys => {
+                            self.option = 6;
+                            self.open |= 1 << number;
+                        }
+                        Spec::Counted(..) | Spec::After(..) => self.open |= 1 << number,
+                    }
+                }
+                Stage::Arguments(specs)
+            }
+        };
+    }
+
+    /// Holds an argument against a specification that is open.
+    fn look(&mut self, number: usize, spec: Spec, index: usize, argument: Option<&[u8]>) {
+        match spec {
+            Spec::At(..) => {}
+            Spec::Counted(count, first, step) => {
+                if index == count {
+                    self.count(number, argument, first, step);
+                }
+            }
+            Spec::After(word, from, last, step, parts) => {
+                let first = index + 1;
+                if index < from || first >= self.argc || !is(argument, word) {
+                    return;
+                }
+                let last = match parts {
+                    0 => self.last(first, last),
+                    // All of them end before the first part does.
+                    parts => first.saturating_add((self.argc - first) / parts).checked_add_signed(last),
+                };
+                self.found(number, Range::new(first, last, step));
+            }
+            Spec::Store => match argument {
+                _ if index < self.option => {}
+                word if is(word, "limit") => self.option = index + 3,
+                word if is(word, "get") || is(word, "by") => self.option = index + 2,
+                // As on a server, the last one counts: this stays open to the end.
+                word if is(word, "store") && index + 1 < self.argc => {
+                    self.ranges.set(number, Range::new(index + 1, Some(index + 1), 1));
+                }
+                _ => {}
+            },
+            Spec::MigrateKeys => match argument {
+                key if index == 3 => self.keyless = key == Some(b""),
+                _ if index < self.option => {}
+                word if is(word, "auth") => self.option = index + 2,
+                word if is(word, "auth2") => self.option = index + 3,
+                word if is(word, "keys") && self.keyless => {
+                    self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
+                    self.found(number, Range::new(index + 1, self.argc.checked_sub(1), 1));
+                }
+                _ => {}
+            },
+        }
+    }
+
+    fn count(&mut self, number: usize, argument: Option<&[u8]>, first: usize, step: usize) {
+        let text = argument.and_then(|argument| core::str::from_utf8(argument).ok());
+        let last = match text.and_then(|text| text.parse::<usize>().ok()) {
+            Some(0) => {
+                self.counted_none = true;
+                return self.found(number, Range::EMPTY);
+            }
+            Some(count) => (count - 1).checked_mul(step).and_then(|behind| behind.checked_add(first)),
+            None => None,
+        };
+        match last.filter(|&last| last < self.argc) {
+            Some(last) => self.found(number, Range::new(first, Some(last), step)),
+            // No server takes it, so that nobody can say what it touches.
+            None => {
+                self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
+                self.stage = Stage::Settled(Reach::Unknown);
+            }
+        }
+    }
+
+    fn found(&mut self, number: usize, range: Range) {
+        self.ranges.set(number, range);
+        self.open &= !(1 << number);
+    }
+
+    /// The index of the last of the arguments from `first` on; `None`: there are none.
+    fn last(&self, first: usize, last: isize) -> Option<usize> {
+        let end = self.argc.checked_sub(1)?;
+        match last {
+            0.. => Some(first.checked_add_signed(last)?.min(end)),
+            // The last of all is -1.
+            _ => end.checked_add_signed(last + 1),
+        }
+    }
+
+    /// All arguments that matter were shown.
+    fn settle(&mut self) {
+        if self.is_settled() {
+            return;
+        }
+        self.stage = Stage::Settled(match self.ranges.first() {
+            Some(_) => Reach::Some,
+            None if self.counted_none => Reach::None,
+            // COMMAND does without.
+            None if matches!(self.stage, Stage::Subcommand(_)) => Reach::None,
+            // Less than the command needs.
+            None => Reach::Unknown,
+        });
+    }
+}
+
+fn is(argument: Option<&[u8]>, word: &str) -> bool {
+    argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The beginning of an argument that comes in pieces.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    bytes: [u8; LONGEST],
+    length: usize,
+    /// Bytes still to come; `None`: between two arguments.
+    missing: Option<u64>,
+    /// It is longer than anything that is looked for.
+    is_long: bool,
+}
+
+impl Held {
+    fn begin(&mut self, length: u64) {
+        self.length = 0;
+        self.missing = Some(length);
+        self.is_long = length > LONGEST as u64;
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        self.missing = self.missing.map(|missing| missing.saturating_sub(piece.len() as u64));
+        if let Some(room) = self.bytes.get_mut(self.length..self.length.saturating_add(piece.len())) {
+            room.copy_from_slice(piece);
+            self.length += piece.len();
+        }
+    }
+}
+
+/// Numbers of arguments: from `next` to `last`, each `step`th. None if `next` lies behind `last`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    next: usize,
+    last: usize,
+    step: usize,
+}
+
+impl Range {
+    const EMPTY: Self = Self { next: 1, last: 0, step: 1 };
+
+    fn new(first: usize, last: Option<usize>, step: usize) -> Self {
+        last.map_or(Self::EMPTY, |last| Self { next: first, last, step })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next > self.last
+    }
+}
+
+/// The numbers of a command's keys, in order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ranges([Range; MOST_SPECS]);
+
+impl Ranges {
+    fn set(&mut self, number: usize, range: Range) {
+        if let Some(place) = self.0.get_mut(number) {
+            *place = range;
+        }
+    }
+
+    fn first(&self) -> Option<usize> {
+        self.0.iter().filter(|range| !range.is_empty()).map(|range| range.next).min()
+    }
+
+    /// Behind the last of them.
+    fn end(&self) -> usize {
+        self.0.iter().filter(|range| !range.is_empty()).map(|range| range.last.saturating_add(1)).max().unwrap_or(0)
+    }
+
+    /// Whether the number is among those to come.
+    fn holds(&self, index: usize) -> bool {
+        let reaches = |range: &Range| (range.next..=range.last).contains(&index);
+        self.0.iter().any(|range| reaches(range) && (index - range.next).checked_rem(range.step) == Some(0))
+    }
+}
+
+impl Iterator for Ranges {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let first = self.first()?;
+        for range in self.0.iter_mut().filter(|range| range.next == first) {
+            range.next = range.next.saturating_add(range.step);
+        }
+        Some(first)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = |range: &Range| match range.is_empty() {
+            true => 0,
+            false => (range.last - range.next).checked_div(range.step).unwrap_or(0) + 1,
+        };
+        (0, Some(self.0.iter().map(count).sum()))
+    }
+}

@@ -1,0 +1,56 @@
+//! What a command's name tells about its keys, and the search for it in the table.
+
+use super::table;
+
+/// A command, or a subcommand in its container: its name in lower case, and its shape.
+pub(super) type Entry = (&'static str, Shape);
+
+/// What a command touches.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// No key.
+    Nothing,
+    /// Keys that it does not name.
+    All,
+    /// The keys that lie where these say.
+    Named(&'static [Spec]),
+    /// That hangs on its subcommand.
+    Container(&'static [Entry]),
+}
+
+/// Where keys lie among the arguments: the servers' key specifications. The name of the command is argument 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Spec {
+    /// From argument `.0` to the one `.1` behind it (below 0: so many from the end, -1 being the last), each `.2`th.
+    At(usize, isize, usize),
+    /// As many as argument `.0` says, from argument `.1` on, each `.2`th.
+    Counted(usize, usize, usize),
+    /// The same as `At`, behind the first `.0` among the arguments from `.1` on: to `.2`, each `.3`th; only the first of `.4` equal
+    /// parts of what follows, if that is not 0.
+    After(&'static str, usize, isize, usize, usize),
+    /// What follows SORT's last STORE.
+    Store,
+    /// What follows MIGRATE's KEYS, in the place of the one key where that is empty.
+    MigrateKeys,
+}
+
+/// The most specifications that one command has.
+pub(super) const MOST_SPECS: usize = 3;
+
+/// The longest name in the table is not longer.
+pub(super) const LONGEST: usize = 24;
+
+/// What a command of this name touches; `None`: no server's.
+pub(super) fn command(name: &[u8]) -> Option<Shape> {
+    find(table::BY_LENGTH.get(name.len())?, name)
+}
+
+/// The same of a subcommand.
+pub(super) fn find(entries: &'static [Entry], name: &[u8]) -> Option<Shape> {
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    let place = entries.binary_search_by(|(name, _)| name.as_bytes().cmp(lower)).ok()?;
+    entries.get(place).map(|entry| entry.1)
+}

@@ -1,0 +1,181 @@
+//! Which arguments are keys. That the table is the servers' own is tested live; here, that it is read rightly.
+
+use proptest::prelude::*;
+use redtail::TAPE_LENGTH;
+use redtail::resp::{CommandParser, KeyFinder, Keys, Part, Reach, Status, encode_command, encoded_len};
+
+fn encoded(args: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = vec![0; encoded_len(args)];
+    encode_command(&mut bytes, args).unwrap();
+    bytes
+}
+
+/// What a command touches, and the numbers of its keys.
+fn keys(args: &[&[u8]]) -> (Reach, Vec<usize>) {
+    let bytes = encoded(args);
+    let (mut parser, mut input) = (CommandParser::stream(), bytes.as_slice());
+    let Status::Complete(command) = parser.next(&mut input).unwrap() else { panic!() };
+    match command.keys() {
+        Keys::None => (Reach::None, Vec::new()),
+        Keys::All => (Reach::All, Vec::new()),
+        Keys::Unknown => (Reach::Unknown, Vec::new()),
+        Keys::Some(found) => {
+            assert!(found.clone().all(|(index, key)| args[index] == key));
+            assert!(found.size_hint().1.unwrap() >= found.clone().count());
+            (Reach::Some, found.map(|(index, _)| index).collect())
+        }
+    }
+}
+
+fn words(line: &str) -> Vec<&[u8]> {
+    line.split(' ').map(str::as_bytes).collect()
+}
+
+#[track_caller]
+fn check(line: &str, reach: Reach, indices: &[usize]) {
+    assert_eq!(keys(&words(line)), (reach, indices.to_vec()), "{line}");
+}
+
+#[test]
+fn names_are_found_in_any_case() {
+    for name in ["DEL", "del", "dEl"] {
+        check(&format!("{name} a b"), Reach::Some, &[1, 2]);
+    }
+    check("xgroup CREATE s g $", Reach::Some, &[2]);
+    check("GEORADIUSBYMEMBER_ro k m 1 km", Reach::Some, &[1]);
+}
+
+#[test]
+fn what_touches_none_all_or_nobody_knows() {
+    for line in ["PING", "PUBLISH c m", "SPUBLISH c m", "MULTI", "SELECT 1", "FUNCTION LOAD x", "EVAL s 0 a", "COMMAND"]
+    {
+        check(line, Reach::None, &[]);
+    }
+    for line in ["FLUSHALL", "flushdb ASYNC", "SWAPDB 0 1", "CLUSTER FLUSHSLOT 1"] {
+        check(line, Reach::All, &[]);
+    }
+    for line in [
+        "JSON.SET k $ 1",
+        "DELX k",
+        "DE k",
+        "XGROUP NEW k",
+        "XGROUP|CREATE k",
+        "A-NAME-THAT-IS-LONGER-THAN-ANY-COMMAND-OF-ANY-SERVER k",
+        // What no server takes.
+        "DEL",
+        "EVAL s x a",
+        "EVAL s -1 a",
+        "EVAL s 2 a",
+        "EVAL s",
+        "EVAL s 18446744073709551615 a",
+        "EVAL s 99999999999999999999999 a",
+        "MSETEX 9223372036854775808 a 1",
+        "XREAD COUNT 1",
+        "XREAD STREAMS",
+    ] {
+        check(line, Reach::Unknown, &[]);
+    }
+    assert_eq!(keys(&[b""]), (Reach::Unknown, vec![]));
+    assert_eq!(keys(&[b"\xff\x00", b"k"]), (Reach::Unknown, vec![]));
+}
+
+#[test]
+fn words_and_counts_are_followed() {
+    check("SORT k BY store LIMIT 0 10 GET limit STORE d", Reach::Some, &[1, 10]);
+    check("SORT k STORE a STORE b", Reach::Some, &[1, 5]);
+    check("SORT k STORE", Reach::Some, &[1]);
+    check("XREADGROUP GROUP g streams Streams a b > >", Reach::Some, &[5, 6]);
+    check("MSETEX 2 a 1 b 2 EX 10", Reach::Some, &[2, 4]);
+    check("ZUNIONSTORE d 2 a b WEIGHTS 1 2", Reach::Some, &[1, 3, 4]);
+    let migrate: [&[u8]; 9] = [b"MIGRATE", b"h", b"1", b"", b"0", b"100", b"KEYS", b"a", b"b"];
+    assert_eq!(keys(&migrate), (Reach::Some, vec![7, 8]));
+    assert_eq!(keys(&migrate[..6]), (Reach::Some, vec![3]));
+}
+
+#[test]
+fn keys_behind_the_tape_are_found() {
+    let names: Vec<String> = (0..5 * TAPE_LENGTH).map(|number| format!("key:{number}")).collect();
+    let mut args: Vec<&[u8]> = vec![b"DEL"];
+    args.extend(names.iter().map(String::as_bytes));
+    assert_eq!(keys(&args), (Reach::Some, (1..args.len()).collect()));
+    args[0] = b"MSET";
+    assert_eq!(keys(&args), (Reach::Some, (1..args.len()).step_by(2).collect()));
+    args[0] = b"BLPOP";
+    assert_eq!(keys(&args), (Reach::Some, (1..args.len() - 1).collect()));
+    let last = args.len() - 2;
+    (args[0], args[last]) = (b"SORT", b"store");
+    assert_eq!(keys(&args), (Reach::Some, vec![1, last + 1]));
+}
+
+/// Shows the command to a finder in parts cut at these lengths. Gives what it touches, and which arguments were keys when they began.
+fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
+    let (mut finder, mut indices, mut cuts) = (KeyFinder::new(), Vec::new(), cuts.iter().cycle());
+    finder.part(&Part::Begin { argc: args.len() });
+    let (mut decided, mut done) = (None, None);
+    for (index, arg) in args.iter().enumerate() {
+        finder.part(&Part::Argument { index, length: arg.len() as u64 });
+        if finder.is_key() {
+            indices.push(index);
+        }
+        assert!(done.is_none() || !finder.is_key(), "a key comes after the last");
+        let mut rest = *arg;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at((*cuts.next().unwrap()).clamp(1, rest.len()));
+            finder.part(&Part::Piece(piece));
+            rest = after;
+        }
+        if !says_twice(args) {
+            assert_eq!(finder.is_key(), indices.last() == Some(&index), "it changed its mind");
+        }
+        if let Some(before) = decided {
+            assert_eq!(finder.reach(), Some(before));
+        }
+        decided = finder.reach().filter(|reach| *reach != Reach::Some);
+        done = done.or(finder.is_done().then_some(index));
+    }
+    finder.part(&Part::End);
+    assert!(finder.is_done());
+    // Of a value that follows the keys it is known that it is none before it comes.
+    if args[0].eq_ignore_ascii_case(b"set") && args.len() > 2 {
+        assert_eq!(done, Some(1));
+    }
+    (finder.reach().unwrap(), indices)
+}
+
+/// Such a command may take back what it said before.
+fn says_twice(args: &[&[u8]]) -> bool {
+    args[0].eq_ignore_ascii_case(b"sort") || args[0].eq_ignore_ascii_case(b"migrate")
+}
+
+const NAMES: &str = "set DEL MSET BITOP LCS BLPOP PFMERGE EVAL MSETEX ZUNIONSTORE LMPOP BZMPOP XREAD XREADGROUP SORT GEORADIUS \
+    GEORADIUSBYMEMBER MIGRATE XGROUP XINFO OBJECT FLUSHALL PUBLISH nonsense COMMAND";
+
+/// What can stand behind them; among it the empty word.
+const WORDS: &str = "0 1 2 3 -1 007 store STORE storedist streams KEYS auth AUTH2 by get limit create stream encoding key  \
+    a-value-that-is-longer-than-any-name-in-the-table";
+
+fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let one_of = |text: &'static str| {
+        let words: Vec<&str> = text.split(' ').collect();
+        let bytes = prop::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![20 => prop::sample::select(words).prop_map(|word| word.as_bytes().to_vec()), 1 => bytes]
+    };
+    (one_of(NAMES), prop::collection::vec(one_of(WORDS), 0..90)).prop_map(|(name, rest)| [vec![name], rest].concat())
+}
+
+proptest! {
+    #[test]
+    fn parts_give_what_the_whole_gives(args in arguments(), cuts in prop::collection::vec(1..30_usize, 1..5)) {
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        let (reach, whole) = keys(&args);
+        let (reach_in_parts, parts) = found(&args, &cuts);
+        prop_assert_eq!(reach, reach_in_parts);
+        prop_assert!(whole.is_sorted() && whole.iter().all(|index| (1..args.len()).contains(index)));
+        // In parts a SORT or MIGRATE may name one more than it means in the end, and a count that can't be is found out late.
+        if says_twice(&args) || reach == Reach::Unknown {
+            prop_assert!(whole.iter().all(|index| parts.contains(index)));
+        } else {
+            prop_assert_eq!(whole, parts);
+        }
+    }
+}
