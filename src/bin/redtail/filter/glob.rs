@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn no_pattern_takes_for_ever() {
         assert!(!matches(&"*a".repeat(1000), &"a".repeat(999)));
-        assert!(!matches(&"a*".repeat(50), &("a".repeat(10_000) + "b").replace("aa", "ab")));
+        assert!(!matches(&("a*".repeat(50) + "c"), &"ab".repeat(5_000)));
     }
 }
