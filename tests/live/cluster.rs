@@ -4,13 +4,19 @@ mod load;
 mod nodes;
 mod watched;
 
-use redtail::topology::{Cluster, Notice, Positions};
-use redtail::{OnGap, Start};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::copy::same_data;
+use redtail::topology::{Cluster, Notice, Positions, Shard};
+use redtail::{Event, OnGap, Start};
+
+use crate::copy::{count, same_data};
 use crate::help::eventually;
 use crate::sentinel::rebuilt;
 use crate::server::Kind;
+use crate::tool::Tool;
 use load::Load;
 use nodes::Nodes;
 use watched::Watched;
@@ -201,4 +207,117 @@ fn a_place_that_is_lost_is_said_to_be() {
     let alone = crate::server::Server::start(Kind::Redis70);
     let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
+}
+
+/// The tool, killed with kill -9 and begun again from its one file: what both runs printed has every write.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_tool_follows_a_cluster() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let checkpoint = nodes.servers[0].folder().join("positions");
+    let address = nodes.servers[0].address();
+    let file = checkpoint.to_string_lossy().into_owned();
+    let args =
+        ["tail", &address, "--cluster", "--format", "json", "--checkpoint", &file, "--checkpoint-interval", "0.1"];
+    let mut tool = Tool::start(&args);
+    (0..3).for_each(|_| drop(tool.event_named("attached")));
+    let load = Load::start(&nodes);
+    eventually("the places are kept", || checkpoint.exists());
+    load.goes_on();
+    tool.signal("KILL");
+    let mut printed = tool.rest();
+    load.goes_on();
+    let tool = Tool::start(&args);
+    load.goes_on();
+    drop(load);
+    // A last key in each shard; what `until` reads is not in order across them.
+    let last = ["{b}", "{c}", "{a}"];
+    for (node, key) in nodes.servers.iter().zip(last) {
+        node.call(&["SET", key, "last"]);
+    }
+    let mut tool = tool;
+    let mut left = last.to_vec();
+    while !left.is_empty() {
+        let line = tool.line().expect("more lines");
+        left.retain(|key| !line.contains(&format!("[\"SET\",\"{key}\"")));
+        printed.extend(line.into_bytes());
+        printed.push(b'\n');
+    }
+    tool.signal("INT");
+    printed.extend(tool.rest());
+    assert!(tool.wait().success(), "{}", tool.errors());
+    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(&printed).lines() {
+        // What was being written at the kill is cut.
+        let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        if event["args"][0] == "RPUSH" {
+            assert_eq!(event["shard"].as_str().map(str::len), Some(40), "{line}");
+            let word = |at: usize| event["args"][at].as_str().expect("text").to_owned();
+            lists.entry(word(1)).or_default().insert(word(2));
+        }
+    }
+    let mut keys = 0;
+    for node in &nodes.servers {
+        for key in node.call(&["KEYS", "*:list"]).items() {
+            let list = node.call(&["LRANGE", &key.text(), "0", "-1"]);
+            let expected: BTreeSet<String> = list.items().iter().map(|number| number.text()).collect();
+            assert_eq!(lists.get(&key.text()), Some(&expected), "{}", key.text());
+            keys += 1;
+        }
+    }
+    assert!(keys > 100, "{keys}");
+    let mut refused = Tool::start(&["tail", &address, "--cluster", "--format", "resp"]);
+    assert_eq!(refused.wait().code(), Some(2));
+}
+
+/// One server plays 300 shards: what each costs in memory and threads is printed, and bounded.
+#[test]
+#[ignore = "looks at its whole process: tests/soak cluster"]
+fn hundreds_of_shards_cost_little() {
+    const SHARDS: usize = 300;
+    let server = crate::server::Server::start(Kind::Redis70);
+    server.make_backlog();
+    let seed = nodes::seed_of(SHARDS, server.port);
+    let status = |name: &str| -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    };
+    let before = (status("VmRSS"), status("Threads"));
+    let attached = Arc::new(AtomicUsize::new(0));
+    let writes = Arc::new(AtomicUsize::new(0));
+    let (count_attached, count_writes) = (attached.clone(), writes.clone());
+    let cluster = Cluster::new([seed]).expect("an address").start(Start::NowWithoutFork);
+    let following = cluster.follow(
+        |_| {},
+        move |_: &Shard| {
+            let (attached, writes) = (count_attached.clone(), count_writes.clone());
+            move |_: &Shard, event: Event<'_>| {
+                match event {
+                    Event::Attached(_) => attached.fetch_add(1, Ordering::AcqRel),
+                    Event::Command(_) => writes.fetch_add(1, Ordering::AcqRel),
+                    _ => 0,
+                };
+                ControlFlow::Continue(())
+            }
+        },
+    );
+    let mut following = following.expect("a cluster");
+    eventually("all are attached", || attached.load(Ordering::Acquire) == SHARDS);
+    let idle = (status("VmRSS"), status("Threads"));
+    count(&server, "k", 0..10_000);
+    eventually("all writes in all shards", || writes.load(Ordering::Acquire) == 10_000 * SHARDS);
+    let busy = status("VmRSS");
+    let each = |kib: usize| kib.saturating_sub(before.0) / SHARDS;
+    eprintln!(
+        "{SHARDS} shards: {} KiB each when attached, {} KiB each after 10,000 writes; {} threads more",
+        each(idle.0),
+        each(busy),
+        idle.1 - before.1
+    );
+    assert_eq!(idle.1 - before.1, SHARDS + 1);
+    // A debug build touches much of its stacks.
+    assert!(each(busy) < if cfg!(debug_assertions) { 4096 } else { 1024 });
+    following.stop();
+    assert_eq!(status("Threads"), before.1);
 }

@@ -1,5 +1,5 @@
 //! What real servers send, recorded and played: to a follower the same as from the server.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ mod alive;
 mod append_only;
 mod args;
 mod checkpoint;
+mod cluster;
 mod decode;
 mod demo;
 mod doctor;
@@ -30,6 +31,7 @@ use args::{Arguments, Verb};
 fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
+        Some(Verb::Tail(options)) if options.cluster => cluster::run(&options),
         Some(Verb::Tail(options)) => tail::run(&options),
         Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
         Some(Verb::Decode(options)) => decode::run(&options),

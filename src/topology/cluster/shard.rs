@@ -35,7 +35,6 @@ struct State {
     /// The server of the present link.
     linked: Option<Target>,
     position: Option<Position>,
-    committed: Option<Position>,
 }
 
 impl Shard {
@@ -46,7 +45,6 @@ impl Shard {
             slots: member.slots.clone(),
             linked: None,
             position,
-            committed: None,
         };
         let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
         Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
@@ -67,14 +65,10 @@ impl Shard {
         self.state().slots.clone()
     }
 
-    /// The handle of its follower, for heartbeats during long work. To stop it ends this shard alone.
+    /// The handle of its follower: for heartbeats during long work, and to commit what is safely kept
+    /// ([`Ack::Applied`](crate::Ack::Applied)). To stop it ends this shard alone.
     pub fn handle(&self) -> &Handle {
         &self.inner.handle
-    }
-
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. The primary is told within a second.
-    pub fn commit(&self, position: Position) {
-        self.state().committed = Some(position);
     }
 
     pub(super) fn saved(&self, position: Option<Position>) -> Option<SavedShard> {
@@ -198,15 +192,8 @@ impl Recipe {
                 return Ok(());
             }
             loop {
-                let committed = {
-                    let mut state = shard.state();
-                    if let Some(position) = follower.position().filter(|_| !in_snapshot) {
-                        state.position = Some(position);
-                    }
-                    state.committed.take()
-                };
-                if let Some(position) = committed {
-                    follower.commit(position);
+                if let Some(position) = follower.position().filter(|_| !in_snapshot) {
+                    shard.state().position = Some(position);
                 }
                 if flow.is_break() {
                     common.stop();

@@ -1,6 +1,7 @@
 //! Writes to all slots, by a client that goes where it is sent.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -55,7 +56,7 @@ impl Load {
     /// Waits until every tag was written to again.
     pub(crate) fn goes_on(&self) {
         let from = self.rounds.load(Ordering::Acquire);
-        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + TAGS + 1);
+        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) > from + TAGS);
     }
 }
 
@@ -103,10 +104,10 @@ impl Writer {
     }
 
     fn ask(&mut self, port: u16, command: &[&str], asking: bool) -> io::Result<Value> {
-        if !self.links.contains_key(&port) {
-            self.links.insert(port, Client::connect(port, None)?);
-        }
-        let link = self.links.get_mut(&port).expect("it is there");
+        let link = match self.links.entry(port) {
+            Entry::Occupied(link) => link.into_mut(),
+            Entry::Vacant(place) => place.insert(Client::connect(port, None)?),
+        };
         if asking {
             link.try_call(&["ASKING"])?;
         }

@@ -1,5 +1,7 @@
 //! The nodes of a cluster.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -109,4 +111,29 @@ fn cluster(args: &[&str]) {
     }
     let output = output(&mut command, b"");
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Somebody who says that a cluster has so many shards, all behind one port.
+pub(crate) fn seed_of(shards: usize, port: u16) -> String {
+    let shard = |at: usize| {
+        let (first, last) = (at * 16_384 / shards, (at + 1) * 16_384 / shards - 1);
+        format!(
+            "*4\r\n+slots\r\n*2\r\n:{first}\r\n:{last}\r\n+nodes\r\n*1\r\n*6\r\n+id\r\n+{at:040}\r\n+port\r\n:{port}\r\n+role\r\n+master\r\n"
+        )
+    };
+    let answer = format!("*{shards}\r\n{}", (0..shards).map(shard).collect::<String>());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for link in listener.incoming() {
+            let mut link = link.expect("a link");
+            let mut space = [0; 1024];
+            while let Ok(length @ 1..) = link.read(&mut space) {
+                let is_shards = space[..length].windows(6).any(|word| word == b"SHARDS");
+                let reply = if is_shards { answer.as_bytes() } else { b"-ERR not known\r\n" };
+                link.write_all(reply).expect("a reply");
+            }
+        }
+    });
+    address
 }

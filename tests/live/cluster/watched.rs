@@ -37,7 +37,8 @@ impl Watched {
     fn with(cluster: Cluster, mut before: BTreeMap<String, Seen>, shards: usize) -> Watched {
         let seen: Arc<Mutex<BTreeMap<String, Seen>>> = Arc::default();
         let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
-        let (misplaced, marks): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let misplaced: Arc<Mutex<Vec<String>>> = Arc::default();
+        let marks: Arc<Mutex<Vec<String>>> = Arc::default();
         let (all, told) = (seen.clone(), notices.clone());
         let notice = move |notice| {
             if let Notice::Added { shard, start } = &notice {

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, SnapshotForm};
 
 /// What both verbs know about printing.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
     /// text: one line a command or key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -79,6 +79,7 @@ impl Snapshot {
         let format = format.unwrap_or(Format::Text);
         Tail {
             server: server.clone(),
+            cluster: false,
             from: Some(Start::Snapshot),
             checkpoint: None,
             checkpoint_commands: Checkpoint::COMMANDS,

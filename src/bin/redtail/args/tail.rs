@@ -54,6 +54,13 @@ pub(crate) struct Tail {
     #[command(flatten)]
     pub(crate) server: Server,
 
+    /// Follow every primary of the cluster that TARGET is a node of; each line says the shard it is from
+    ///
+    /// Text begins with the address of the shard's primary; JSON has "shard", a name that stays across failovers. The checkpoint then holds
+    /// the positions of all shards. It ends when one shard can't be followed any more.
+    #[arg(long)]
+    pub(crate) cluster: bool,
+
     /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
     #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
     pub(crate) from: Option<Start>,
@@ -147,6 +154,9 @@ impl From<GapChoice> for OnGap {
 
 impl Tail {
     pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.cluster {
+            self.check_cluster()?;
+        }
         if self.ack == AckChoice::Applied && self.checkpoint.is_none() {
             return Err(
                 "--ack applied acknowledges what a checkpoint has saved: add --checkpoint FILE, or use --ack observe",
