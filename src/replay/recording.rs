@@ -19,7 +19,20 @@ use crate::replay::source::{self, Source};
 /// resynchronisation, from the first byte on.
 ///
 /// It is read through once to learn what is in it. Its bytes stay where they are: of a file as large as you like a few numbers for each
-/// MiB are kept.
+/// MiB and each link are kept.
+///
+/// ```
+/// use redtail::replay::Recording;
+///
+/// let recording = Recording::parse(
+///     b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 100\r\n\
+///       $18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPI",
+/// )?;
+/// let segment = recording.first();
+/// assert_eq!((segment.start_offset(), segment.end_offset()), (100, 114));
+/// assert!(recording.cut_off().is_some());
+/// # Ok::<(), redtail::replay::RecordingError>(())
+/// ```
 #[derive(Debug)]
 pub struct Recording {
     source: Source,

@@ -67,7 +67,7 @@ impl<W: Write> Summed<W> {
 }
 
 /// The most memory that a process has used until now, in bytes. `None` once it has ended.
-fn most_memory(process: &str) -> Option<u64> {
+pub(crate) fn most_memory(process: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)

@@ -165,3 +165,44 @@ fn what_cannot_be_played_says_why_in_one_line() {
     run(&["tail", &replay.address, "--count", "3"]).ok();
     assert!(replay.end().contains("in the middle of"));
 }
+
+/// Its most memory in bytes, once it has ended well.
+#[cfg(target_os = "linux")]
+fn memory_of(mut child: Child) -> u64 {
+    let mut memory = 0;
+    while let Some(most) = crate::memory::most_memory(&child.id().to_string()) {
+        memory = most;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(child.wait().unwrap().success());
+    memory
+}
+
+/// Recorded, opened, played and printed in little memory, however long a value or the recording is.
+#[cfg(target_os = "linux")]
+#[test]
+fn length_costs_no_memory() {
+    const MOST: u64 = 24 << 20;
+    let folder = Folder::new("length");
+    let (bare, file) = (folder.path("bare"), folder.path("file"));
+    let value = "v".repeat(48 << 20);
+    let stream = [commands(&["SET a 1"; 500_000]), commands(&[&format!("SET large {value}"), "SET b 2"])].concat();
+    let head = format!("+FULLRESYNC {REPLID} 0\r\n$18\r\nREDIS0010");
+    fs::write(&bare, [head.as_bytes(), b"\xff\0\0\0\0\0\0\0\0", &stream].concat()).unwrap();
+    let end = stream.len().to_string();
+    drop((stream, value));
+    let spawn = |arguments: &[&str]| redtail(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+
+    let replay = Replay::start(&[&bare]);
+    let record = spawn(&["record", &replay.address, "-o", &file, "--from", "snapshot", "--until", &end]);
+    let recorded = memory_of(record);
+    let played = crate::memory::most_memory(&replay.child.id().to_string()).unwrap();
+    let replay = Replay::start(&[&file]);
+    let again = folder.path("again");
+    memory_of(spawn(&["record", &replay.address, "-o", &again, "--from", "now", "--until", &end]));
+    let indexed = crate::memory::most_memory(&replay.child.id().to_string()).unwrap();
+    let decoded = memory_of(spawn(&["decode", &file, "--format", "resp", "--assume-db", "0"]));
+    let most = [recorded, played, indexed, decoded];
+    assert!(most.iter().all(|&most| (1..MOST).contains(&most)), "{most:?}");
+    assert!(fs::metadata(&again).unwrap().len() > 48 << 20);
+}

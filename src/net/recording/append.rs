@@ -16,6 +16,19 @@ use crate::{Attached, Event, Method, Position};
 ///
 /// Without a position nothing has been recorded yet of which something could be missing, at most a part of a snapshot: any start will do.
 ///
+/// ```no_run
+/// use redtail::net::recording::append;
+/// use redtail::{Follower, Start};
+///
+/// let file = std::fs::File::options().read(true).write(true).create(true).open("monday.rec")?;
+/// let (recorder, position) = append(file, "localhost:6379")?;
+/// let start = position.map_or(Start::Now, Start::At);
+/// let mut follower = Follower::builder("localhost:6379").start(start).record(recorder).connect()?;
+/// while let Some(_) = follower.next()? {}
+/// follower.finish_recording()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// What a [`RecordingReader`] finds in the file, but that it was cut off; and [`RecordingFault::NoPosition`] if it was recorded after SYNC.
 pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Position>), ReadError> {
