@@ -119,7 +119,7 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
         Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",
-        Some(TlsError::CertificateWanted) => ": --cert FILE --key FILE",
+        Some(TlsError::CertificateWanted) => ": --cert FILE --cert-key FILE",
         Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
             " That would be without --tls, or redis://"
         }

@@ -13,6 +13,7 @@ mod tail;
 #[cfg(feature = "tls")]
 mod tls;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 
 use clap::error::ErrorKind;
@@ -79,7 +80,7 @@ pub(crate) enum Verb {
 impl Arguments {
     /// What was typed. Ends the process after help (exit code 0), and with words on what is wrong (2).
     pub(crate) fn read() -> Self {
-        let arguments = Self::parse();
+        let arguments = Self::parse_from(typed());
         let checked = match &arguments.verb {
             Some(Verb::Tail(tail)) => tail.check(),
             Some(Verb::Snapshot(snapshot)) => snapshot.check(),
@@ -92,6 +93,14 @@ impl Arguments {
         }
         arguments
     }
+}
+
+fn typed() -> Vec<OsString> {
+    let typed = std::env::args_os();
+    #[cfg(feature = "tls")]
+    return tls::without_redis_cli_key(typed);
+    #[cfg(not(feature = "tls"))]
+    typed.collect()
 }
 
 impl Verb {
@@ -115,5 +124,16 @@ fn wrong_usage(verb: &str, words: impl Display) -> ! {
     match command.find_subcommand_mut(verb) {
         Some(verb) => verb.error(ErrorKind::ValueValidation, words).exit(),
         None => command.error(ErrorKind::ValueValidation, words).exit(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two options of one name are found only when somebody types them.
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
     }
 }

@@ -1,5 +1,6 @@
 //! TLS, by the names that redis-cli has for it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -23,12 +24,12 @@ pub(crate) struct Tls {
     cacertdir: Option<PathBuf>,
 
     /// Our certificate, a PEM file, for servers that ask for one
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", requires = "cert_key", help_heading = HEADING)]
     cert: Option<PathBuf>,
 
-    /// The private key of our certificate, a PEM file
+    /// The private key of our certificate, a PEM file; --cert FILE --key FILE, as redis-cli has it, is understood too
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = HEADING)]
-    key: Option<PathBuf>,
+    cert_key: Option<PathBuf>,
 
     /// The name to ask the server for, and to expect in its certificate [default: the host]
     #[arg(long, value_name = "NAME", help_heading = HEADING)]
@@ -43,6 +44,27 @@ pub(crate) struct Tls {
     insecure: bool,
 }
 
+/// What was typed, with redis-cli's name for the private key of our certificate replaced by our own: here --key is a filter. Where
+/// there is a --cert, the first --key behind it is meant, or the first before it.
+pub(super) fn without_redis_cli_key(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = typed.collect();
+    let is = |word: &OsString, name: &str| {
+        let rest = word.to_str().and_then(|word| word.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let Some(cert) = words.iter().position(|word| is(word, "--cert")) else { return words };
+    if words.iter().any(|word| is(word, "--cert-key")) {
+        return words;
+    }
+    let behind = words.iter().skip(cert).position(|word| is(word, "--key")).map(|place| place + cert);
+    let place = behind.or_else(|| words.iter().position(|word| is(word, "--key")));
+    if let Some(word) = place.and_then(|place| words.get_mut(place)) {
+        let value = word.to_str().and_then(|word| word.strip_prefix("--key")).unwrap_or_default();
+        *word = format!("--cert-key{value}").into();
+    }
+    words
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum VerifyChoice {
     /// Chain, dates, and the name
@@ -54,7 +76,7 @@ enum VerifyChoice {
 impl Tls {
     /// What was chosen, if TLS was; `wanted`: by the target.
     pub(crate) fn chosen(&self, wanted: bool) -> Result<Option<net::Tls>, String> {
-        let Self { tls, cacert, cacertdir, cert, key, sni, verify, insecure } = self;
+        let Self { tls, cacert, cacertdir, cert, cert_key, sni, verify, insecure } = self;
         if !tls && !wanted {
             let given = [
                 ("--cacert", cacert.is_some()),
@@ -80,7 +102,7 @@ impl Tls {
         if let Some(folder) = cacertdir {
             chosen = chosen.ca_folder(folder);
         }
-        if let (Some(certificate), Some(key)) = (cert, key) {
+        if let (Some(certificate), Some(key)) = (cert, cert_key) {
             chosen = chosen.identity(certificate, key);
         }
         if let Some(name) = sni {
@@ -91,5 +113,30 @@ impl Tls {
 
     pub(crate) fn is_insecure(&self) -> bool {
         self.insecure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &str) -> String {
+        let words = without_redis_cli_key(words.split(' ').map(OsString::from));
+        words.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn a_key_that_belongs_to_a_certificate_is_no_filter() {
+        for (typed, meant) in [
+            ("tail h:1 --key user:*", "tail h:1 --key user:*"),
+            ("tail h:1 --cert c --key k", "tail h:1 --cert c --cert-key k"),
+            ("tail h:1 --cert=c --key=k", "tail h:1 --cert=c --cert-key=k"),
+            ("tail --key a:* --cert c --key k --key b:*", "tail --key a:* --cert c --cert-key k --key b:*"),
+            ("tail --key k --cert c h:1", "tail --cert-key k --cert c h:1"),
+            ("tail --cert c --cert-key k --key a:*", "tail --cert c --cert-key k --key a:*"),
+            ("tail --cert c --keys", "tail --cert c --keys"),
+        ] {
+            assert_eq!(read(typed), meant);
+        }
     }
 }
