@@ -80,14 +80,15 @@ struct Header {
     at: u64,
 }
 
-/// Every template is one of a shape from the start, but in the place of another shape, where it is never found.
+/// Every template is one of a shape from the start, but in the place of another shape, where it is found only if it is guessed.
 const NOBODY: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
 
 impl Templates {
     /// `wanted`: otherwise there are none.
     pub(super) fn new(wanted: bool) -> Self {
-        let mut all = [Template::of(NOBODY, 1, 1); TEMPLATES];
-        if let Some(own) = all.get_mut(slot(NOBODY)) {
+        // The first guess goes to a place before any template was put there.
+        let mut all = [if wanted { Template::of(NOBODY, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
+        if let Some(own) = all.get_mut(slot(NOBODY)).filter(|_| wanted) {
             *own = Template::of(NOBODY + (1 << 40), 1, 2);
         }
         Self { all, strangers: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
@@ -189,6 +190,15 @@ impl Template {
             checks: 0,
             spans,
         }
+    }
+
+    /// Which no command fits: one byte can't be two.
+    const fn of_nothing() -> Self {
+        let mut template = Self::of(NOBODY, 1, 1);
+        template.headers[0] = Header { word: 0, mask: 0xff, at: 0 };
+        template.headers[1] = Header { word: 1, mask: 0xff, at: 0 };
+        template.checks = 2;
+        template
     }
 
     /// Makes room for the shape of another command, if it has one and it is time. False: there is no template for it.

@@ -244,3 +244,25 @@ fn parts_keep_the_other_limits() {
     assert!(matches!(parts.poll(b"*1\r\n$1024\r\n"), Ok(PartsPoll::Begin { argc: 1, .. })));
     assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::Item::Part(Part::Begin { argc: 1 })));
 }
+
+/// The shortest shape there is, with so much behind it that lengths may be compared instead of read.
+#[test]
+fn limits_hold_for_the_first_command_with_much_behind_it() {
+    let bytes = [b"*1\r\n$1\r\nx\r\n" as &[u8], &[b'\n'; 200]].concat();
+    for (limits, kind) in [
+        (Limits { arguments: 0, ..LIMITS }, ProtocolErrorKind::TooManyArguments { count: 1, limit: 0 }),
+        (Limits { bulk: 0, ..LIMITS }, ProtocolErrorKind::BulkTooLong { length: 1, limit: 0 }),
+        (Limits { command: 10, ..LIMITS }, ProtocolErrorKind::CommandTooLong { length: 11, limit: 10 }),
+    ] {
+        let polled = CommandParser::stream().with_limits(limits).poll(&bytes);
+        assert_eq!(polled.map_err(|error| error.kind), Err(kind));
+        assert_eq!(
+            CommandParser::stream().with_limits(limits).next(&mut &bytes[..]).map_err(|error| error.kind).err(),
+            Some(kind)
+        );
+        assert_eq!(
+            CommandParser::stream().with_limits(limits).batch(&mut &bytes[..], |_| {}).map_err(|error| error.kind),
+            Err(kind)
+        );
+    }
+}
