@@ -248,7 +248,10 @@ fn followed_over_rewrites_every_command_comes_once() {
                 }
             }
             let written = writer.join().expect("the writer");
-            assert!(numbers.iter().copied().eq(0..written), "{kind:?}: {} of {written}", numbers.len());
+            let wrong = numbers.iter().copied().zip(0..).position(|(told, expected)| told != expected);
+            let around = wrong.map(|at| &numbers[at.saturating_sub(3)..numbers.len().min(at + 3)]);
+            let words = format!("{kind:?}, preamble {preamble}: {} of {written}, around {around:?}", numbers.len());
+            assert!(numbers.iter().copied().eq(0..written), "{words}");
         });
         tool.signal("INT");
         assert!(tool.wait().success(), "{}", tool.errors());
