@@ -211,6 +211,8 @@ fn followed_over_rewrites_every_command_comes_once() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _end = AtEnd(&done);
+                // A rewrite before the tool has opened the files takes their commands into the base.
+                eventually("the tool has begun", || seen.load(Ordering::Relaxed) > 0);
                 for number in 1..=REWRITES {
                     rewrite(&server);
                     // A tool that is two rewrites behind may find a file gone, which is another test.
