@@ -161,6 +161,7 @@ fn colours_are_for_terminals() {
     for (options, environment) in [
         ("", &[("NO_COLOR", "1")][..]),
         ("", &[("TERM", "dumb")]),
+        ("", &[("TERM", "dumb"), ("CI", "true")]),
         ("| cat", &[("CLICOLOR_FORCE", "1")]),
         ("--format json", &[]),
         ("--format resp --assume-db 0", &[]),

@@ -20,7 +20,9 @@ const PLAIN: Paint = Paint { faint: "", number: "", bold: "", wrong: "", end: ""
 impl Paint {
     /// Colours only in a terminal that knows them, and where nobody refuses them (NO_COLOR).
     pub(crate) fn on(stream: &impl RawStream) -> Self {
-        let is_refused = AutoStream::choice(stream) == ColorChoice::Never;
+        // anstream takes any terminal for one that knows colours where CI is set: its logs may, a dumb terminal does not.
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_refused = is_dumb || AutoStream::choice(stream) == ColorChoice::Never;
         if stream.is_terminal() && !is_refused { COLOURS } else { PLAIN }
     }
 }
