@@ -441,7 +441,7 @@ fn same(known: &[&Member], now: &[Member]) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::Node;
