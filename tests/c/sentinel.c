@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
     redtail_options_init(&options, sizeof options);
     options.password = argv[2];
     options.backoff_longest_ms = 200;
+    options.on_gap = REDTAIL_ON_GAP_CONTINUE;
     follower = redtail_follower_new(&options);
     status = redtail_follower_connect_sentinel(follower, &sentinel);
     if (status == REDTAIL_OK && redtail_follower_connect_sentinel(follower, &sentinel) != REDTAIL_ERROR_STATE) return 3;
