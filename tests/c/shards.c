@@ -67,6 +67,7 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
         if (my->has_last) IS(REDTAIL_OK, redtail_handle_commit(redtail_shard_handle(shard), &my->last));
         my->has_last = redtail_event_position(event, &my->last) == REDTAIL_OK;
         if (equals(&event->args[1], "alone")) IS(REDTAIL_OK, redtail_handle_stop(redtail_shard_handle(shard)));
+        if (equals(&event->args[1], "free")) redtail_cluster_free(cluster); /* which only stops it */
         IS(REDTAIL_NEED_MORE, redtail_shard_target(shard, NULL, 0, &needed));
         IS(REDTAIL_OK, redtail_shard_target(shard, words, sizeof words, &needed));
         CHECK(needed == strlen(words) + 1 && strncmp(words, "127.0.0.1:", 10) == 0);
