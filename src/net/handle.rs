@@ -211,9 +211,7 @@ mod tests {
 
     #[test]
     fn the_furthest_place_that_was_committed_is_kept() {
-        let at = |digit: &str, offset: u64| -> Position {
-            format!("{}:{offset}:0", digit.repeat(40)).parse().unwrap()
-        };
+        let at = |digit: &str, offset: u64| -> Position { format!("{}:{offset}:0", digit.repeat(40)).parse().unwrap() };
         let handle = Handle::new();
         assert_eq!(handle.committed(), None);
         for (committed, furthest) in [(at("a", 5), at("a", 5)), (at("a", 3), at("a", 5)), (at("b", 1), at("b", 1))] {

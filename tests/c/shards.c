@@ -149,9 +149,11 @@ int main(int argc, char **argv) {
         printf("%s\n", redtail_cluster_message(cluster));
     } else {
         IS(REDTAIL_ERROR_STATE, redtail_cluster_follow(cluster, &callbacks));
-        do
+        do {
+            size_t needed;
+            IS(REDTAIL_NEED_MORE, redtail_cluster_committed(cluster, NULL, 0, &needed)); /* at any time */
             status = redtail_cluster_wait(cluster, 200);
-        while (status == REDTAIL_IDLE);
+        } while (status == REDTAIL_IDLE);
         printf("over %s\n", redtail_status_name(status));
         IS(status, redtail_cluster_wait(cluster, REDTAIL_FOREVER));
         tell("positions", redtail_cluster_positions);
