@@ -4,7 +4,6 @@
 
 mod cluster;
 mod sentinel;
-mod talk;
 mod way;
 
 pub use cluster::{

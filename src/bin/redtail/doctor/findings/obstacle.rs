@@ -2,6 +2,8 @@
 
 use std::io;
 
+use redtail::net::TalkError;
+
 use super::super::ask::{Obstacle, PATIENCE};
 use super::Finding;
 
@@ -19,16 +21,16 @@ pub(super) fn finding(obstacle: &Obstacle) -> Finding {
     match obstacle {
         Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string()).why("Sentinels tell where the primary is; without them it can't be found"),
         Obstacle::Connect(error) => connect(error),
-        Obstacle::Foreign(bytes) => foreign(bytes),
-        Obstacle::Closed(asked) if !matches!(asked.as_str(), "AUTH" | "PING") => {
+        Obstacle::Talk(TalkError::Foreign { heard }) => foreign(heard),
+        Obstacle::Talk(TalkError::Closed { asked }) if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
                 .why("a proxy that lets but few commands through does so; reach the server itself")
         }
-        Obstacle::Closed(_) => Finding::bad(CONNECTION, "the connection was closed without a word")
+        Obstacle::Talk(TalkError::Closed { .. }) => Finding::bad(CONNECTION, "the connection was closed without a word")
             .why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
-        Obstacle::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
+        Obstacle::Talk(TalkError::Silent) => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
-        Obstacle::Broken(error) => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
+        Obstacle::Talk(error) => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
         Obstacle::Refused(words) => refused(words),
     }
 }
