@@ -18,11 +18,15 @@ use crate::failure::Failure;
 use crate::notes;
 use crate::output::Output;
 use crate::place::Place;
+use crate::stop;
 use crate::target::{Address, Security};
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let cluster = cluster(options)?;
-    ctrlc::set_handler(interrupted).map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))?;
+    stop::on_signals_do(|| match STOPPER.get() {
+        Some(stopper) => stopper.stop(),
+        None => std::process::exit(130),
+    })?;
     let page = Arc::new(Page::new(options));
     let (notices, events) = (Arc::clone(&page), Arc::clone(&page));
     let (settings, target) = (options.output.clone(), options.server.target.clone());
@@ -46,7 +50,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     };
     let following = cluster.follow(move |notice| notices.notice(notice), handler);
     let mut following = following.map_err(|error| Failure::Words(error.to_string()))?;
-    if STOPPER.set(following.stopper()).is_err() || STOPPED.load(Ordering::SeqCst) {
+    if STOPPER.set(following.stopper()).is_err() || stop::is_wanted() || ENDED.load(Ordering::SeqCst) {
         following.stopper().stop();
     }
     let kept = keep(&page, &following, options);
@@ -301,19 +305,13 @@ impl Write for Lines {
 }
 
 static STOPPER: OnceLock<Stopper> = OnceLock::new();
-static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// It may come before there is anything to stop.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 fn stop() {
-    STOPPED.store(true, Ordering::SeqCst);
+    ENDED.store(true, Ordering::SeqCst);
     if let Some(stopper) = STOPPER.get() {
         stopper.stop();
     }
-}
-
-/// The first signal ends all in order, a second one where we stand.
-fn interrupted() {
-    if STOPPED.load(Ordering::SeqCst) || STOPPER.get().is_none() {
-        std::process::exit(130);
-    }
-    stop();
 }
