@@ -45,13 +45,14 @@ impl Topology {
         Slots::from_ranges(self.shards.iter().flat_map(|shard| shard.slots.ranges().iter().copied()))
     }
 
-    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one.
-    pub(super) fn from_shards(answer: &Answer, asked: &Target, tls: bool) -> Self {
+    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one. `tls`: the
+    /// ports for it are wanted.
+    pub fn from_shards(answer: &Answer, asked: &Target, tls: bool) -> Self {
         Self::of(answer.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
 
-    /// Of the answer to CLUSTER SLOTS: one entry for each range.
-    pub(super) fn from_slots(answer: &Answer, asked: &Target) -> Self {
+    /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used to ask.
+    pub fn from_slots(answer: &Answer, asked: &Target) -> Self {
         let mut shards: Vec<Member> = Vec::new();
         for entry in answer.list() {
             let [first, last, nodes @ ..] = entry.list() else { continue };

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
+use redtail::net::Socket;
 use redtail::net::{Answer, Login, Talk, Target, Timeouts};
 
 use super::ask::{Obstacle, PATIENCE};
@@ -13,27 +15,51 @@ use crate::target::Address;
 
 /// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
 pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
+    let (mut talk, mut facts) = begin(address, target, login)?;
+    let seen = Instant::now();
+    match facts.info.as_ref().map(|info| Kind::of(info).family) {
+        Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
+        Some(Family::Foreign(_)) => {}
+        _ => {
+            facts.cluster = cluster(&mut talk, &facts)?;
+            closely(&mut talk, &mut facts, target, (seen, sample))?;
+        }
+    }
+    Ok(facts)
+}
+
+/// What anybody may ask of anything.
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), Obstacle> {
     let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
     let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(Obstacle::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut talk, &mut facts)?;
-    info(&mut talk, &mut facts)?;
-    let seen = Instant::now();
-    let kind = facts.info.as_ref().map(Kind::of);
-    match kind.map(|kind| kind.family) {
-        Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
-        Some(Family::Foreign(_)) => {}
-        _ => {
-            replconf(&mut talk, &mut facts)?;
-            facts.has = commands(&mut talk, facts.has)?;
-            permissions(&mut talk, &mut facts)?;
-            facts.settings = settings(&mut talk)?;
-            facts.cluster = cluster(&mut talk, &facts)?;
-            facts.overcommit = overcommit(target, &facts);
-            facts.growth = growth(&mut talk, &facts, seen, sample)?;
-        }
+    #[cfg(feature = "tls")]
+    if let Socket::Tls(stream) = talk.link() {
+        facts.certificate = stream.expires_within(SOON);
     }
-    Ok(facts)
+    info(&mut talk, &mut facts)?;
+    Ok((talk, facts))
+}
+
+/// A certificate that ends sooner is a warning: by then somebody should have renewed it.
+#[cfg(feature = "tls")]
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// What matters of a server that is to be followed. `sample`: since when, and how long, to watch its stream grow.
+pub(super) fn closely(
+    talk: &mut Talk,
+    facts: &mut Facts,
+    target: &Target,
+    (seen, sample): (Instant, Duration),
+) -> Result<(), Obstacle> {
+    replconf(talk, facts)?;
+    facts.has = commands(talk, facts.has)?;
+    permissions(talk, facts)?;
+    facts.settings = settings(talk)?;
+    facts.overcommit = overcommit(target, facts);
+    facts.growth = growth(talk, facts, seen, sample)?;
+    Ok(())
 }
 
 fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
@@ -221,7 +247,7 @@ fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
 }
 
 /// Whether an answer shows that we may ask this.
-fn may(reply: &Answer) -> Known {
+pub(super) fn may(reply: &Answer) -> Known {
     match reply {
         _ if reply.is_denied() => Known::No,
         Answer::Error(_) => Known::Unknown,
