@@ -7,7 +7,7 @@ mod sentinel;
 mod way;
 
 pub use cluster::{
-    Cluster, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice, Positions, PositionsError,
-    SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
+    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice,
+    Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
 };
 pub use sentinel::{Found, Sentinel, SentinelError};

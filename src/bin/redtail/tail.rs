@@ -2,7 +2,6 @@
 
 use std::io::{self, StdoutLock};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use redtail::{Event, Follower, Handle, Idle, Position, SnapshotForm, Start};
 
@@ -11,6 +10,7 @@ use crate::args::{self, Format, Tail};
 use crate::checkpoint::{self, Keeper};
 use crate::end::End;
 use crate::failure::{self, Failure};
+use crate::heartbeat::Heartbeat;
 use crate::notes;
 use crate::output::Output;
 use crate::save::{self, Saver};
@@ -149,25 +149,6 @@ fn follow(
 /// Nothing is printed for it, so the silence goes on.
 fn is_quiet(event: &Event<'_>, options: &args::Output) -> bool {
     matches!(event, Event::Control(_)) && !options.all
-}
-
-struct Heartbeat {
-    every: Duration,
-    last: Instant,
-}
-
-impl Heartbeat {
-    fn new(every: Duration) -> Self {
-        Self { every, last: Instant::now() }
-    }
-
-    fn left(&self) -> Duration {
-        self.every.saturating_sub(self.last.elapsed())
-    }
-
-    fn restart(&mut self) {
-        self.last = Instant::now();
-    }
 }
 
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
