@@ -270,6 +270,85 @@ fn the_tool_follows_a_cluster() {
     assert_eq!(refused.wait().code(), Some(2));
 }
 
+/// Over TLS with each other and with us, at the ports for it: the library, the tool, its doctor.
+#[cfg(feature = "tls")]
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_cluster_is_followed_over_tls() {
+    let (nodes, ports) = Nodes::secured(3, 1);
+    let (first, ca) = (format!("127.0.0.1:{}", ports[0]), crate::tls::file("ca.crt"));
+    let tls = redtail::net::Tls::new().ca_file(&ca);
+    let mut cluster = Cluster::new([&first]).expect("an address").tls(tls);
+    let found = cluster.discover().expect("a cluster");
+    let all = found.shards.iter().flat_map(|shard| shard.replicas.iter().chain([&shard.primary]));
+    let mut targets: Vec<String> = all.map(|node| node.target.to_string()).collect();
+    targets.sort();
+    let mut expected: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    expected.sort();
+    assert_eq!(targets, expected);
+
+    let url = format!("rediss://{first}");
+    let mut tool = Tool::start(&["tail", &url, "--cacert", &ca, "--cluster", "--format", "json"]);
+    (0..3).for_each(|_| drop(tool.event_named("attached")));
+    let load = Load::start(&nodes);
+    // Failed over, it is found at the port for TLS of the new primary.
+    let old = nodes.index_of(&format!("127.0.0.1:{}", nodes.servers[0].port).parse().expect("an address"));
+    let new = nodes.replica_of(old);
+    nodes.servers[new].call(&["CLUSTER", "FAILOVER"]);
+    let moved = tool.event_named("shard_failed_over");
+    assert_eq!(moved["to"], format!("127.0.0.1:{}", ports[new]));
+    load.goes_on();
+    nodes.are_whole();
+    drop(load);
+    // One key for each shard; those of the load have other names.
+    for key in ["{b}end", "{c}end", "{a}end"] {
+        let at = (0..3).map(|at| if at == old { new } else { at });
+        assert!(at.map(|at| nodes.servers[at].call(&["SET", key, "x"])).any(|reply| !reply.is_error()));
+    }
+    let mut left = vec!["{b}end", "{c}end", "{a}end"];
+    while !left.is_empty() {
+        let line = tool.line().expect("more lines");
+        left.retain(|key| !line.contains(&format!("[\"SET\",\"{key}\"")));
+    }
+    tool.signal("INT");
+    tool.rest();
+    assert!(tool.wait().success(), "{}", tool.errors());
+
+    let page = Tool::run(&["doctor", &url, "--cacert", &ca, "--cluster", "--sample", "0.02"], b"");
+    let page = String::from_utf8(page.stdout).expect("UTF-8");
+    assert!(
+        page.contains("3 shards, 6 nodes: Redis 7.0.15") && page.contains("all 6 that can be asked agree"),
+        "{page}"
+    );
+    assert!(!page.contains("can't be followed"), "{page}");
+}
+
+/// Real nodes, and one of them killed.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_doctor_knows_all_nodes() {
+    for kind in KINDS {
+        let mut nodes = Nodes::start(kind, 3, 1);
+        let address = nodes.servers[1].address();
+        let doctor = || {
+            let output = Tool::run(&["doctor", &address, "--cluster", "--sample", "0.02"], b"");
+            String::from_utf8(output.stdout).expect("UTF-8")
+        };
+        let page = doctor();
+        assert!(page.contains("3 shards, 6 nodes") && page.contains("all 6 that can be asked agree"), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+        nodes.servers[0].kill();
+        let page = doctor();
+        assert!(
+            page.contains("has no reachable primary for 5461 slots") || page.contains("the replica 127.0.0.1:"),
+            "{page}"
+        );
+        // Nothing of it was counted as a replica, and nothing changed.
+        let replicas = nodes.servers[1].info("replication")["connected_slaves"].clone();
+        assert_eq!(replicas, "1");
+    }
+}
+
 /// One server plays 300 shards: what each costs in memory and threads is printed, and bounded.
 #[test]
 #[ignore = "looks at its whole process: tests/soak cluster"]
