@@ -292,8 +292,9 @@ fn a_cluster_is_followed_over_tls() {
     (0..3).for_each(|_| drop(tool.event_named("attached")));
     let load = Load::start(&nodes);
     // Failed over, it is found at the port for TLS of the new primary.
-    let old = nodes.index_of(&format!("127.0.0.1:{}", nodes.servers[0].port).parse().expect("an address"));
-    let new = nodes.replica_of(old);
+    let (old, port) = (0, ports[0].to_string());
+    let follows = |node: &crate::server::Server| node.info("replication").get("master_port") == Some(&port);
+    let new = nodes.servers.iter().position(follows).expect("a replica");
     nodes.servers[new].call(&["CLUSTER", "FAILOVER"]);
     let moved = tool.event_named("shard_failed_over");
     assert_eq!(moved["to"], format!("127.0.0.1:{}", ports[new]));
@@ -303,7 +304,7 @@ fn a_cluster_is_followed_over_tls() {
     // One key for each shard; those of the load have other names.
     for key in ["{b}end", "{c}end", "{a}end"] {
         let at = (0..3).map(|at| if at == old { new } else { at });
-        assert!(at.map(|at| nodes.servers[at].call(&["SET", key, "x"])).any(|reply| !reply.is_error()));
+        assert!(at.map(|at| nodes.servers[at].client().ask(&["SET", key, "x"])).any(|reply| !reply.is_error()));
     }
     let mut left = vec!["{b}end", "{c}end", "{a}end"];
     while !left.is_empty() {

@@ -127,9 +127,20 @@ impl Failure {
                 stage: Stage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
             } => Self::Words(format!("what listens there wants TLS: {OURS}")),
-            SessionError::Lost { why: Why::Closed, .. } => Self::Words(format!("{error}; if it wants TLS: {OURS}")),
+            SessionError::Lost { why, .. } if is_hung_up(why) => {
+                Self::Words(format!("{error}; if it wants TLS: {OURS}"))
+            }
             _ => self,
         }
+    }
+}
+
+/// The server has ended the link by itself: servers that want TLS close, or reset.
+fn is_hung_up(why: Why) -> bool {
+    match why {
+        Why::Closed => true,
+        Why::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
+        _ => false,
     }
 }
 
