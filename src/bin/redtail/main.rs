@@ -28,6 +28,7 @@ mod status;
 mod stop;
 mod tail;
 mod target;
+mod terminal;
 
 use std::process::ExitCode;
 
