@@ -2,6 +2,8 @@
 
 mod load;
 mod nodes;
+#[cfg(feature = "tls")]
+mod secured;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,7 +277,7 @@ fn the_tool_follows_a_cluster() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_cluster_is_followed_over_tls() {
-    let (nodes, ports) = Nodes::secured(3, 1);
+    let (nodes, ports) = secured::start(3, 1);
     let (first, ca) = (format!("127.0.0.1:{}", ports[0]), crate::tls::file("ca.crt"));
     let tls = redtail::net::Tls::new().ca_file(&ca);
     let mut cluster = Cluster::new([&first]).expect("an address").tls(tls);

@@ -31,32 +31,6 @@ impl Nodes {
         nodes
     }
 
-    /// Primaries that speak TLS among each other, and at these ports with others.
-    #[cfg(feature = "tls")]
-    pub(crate) fn secured(primaries: usize, replicas: usize) -> (Nodes, Vec<u16>) {
-        let files = [crate::tls::file("ca.crt"), crate::tls::file("server.crt"), crate::tls::file("server.key")];
-        let nodes = (0..primaries * (replicas + 1)).map(|_| {
-            let port = crate::help::free_port();
-            let text = port.to_string();
-            let [ca, certificate, key] = &files;
-            let mut args = NODE.to_vec();
-            args.extend(["--tls-port", &text, "--tls-ca-cert-file", ca, "--tls-cert-file", certificate]);
-            args.extend(["--tls-key-file", key, "--tls-auth-clients", "no"]);
-            args.extend(["--tls-cluster", "yes", "--tls-replication", "yes"]);
-            (Server::start_with(Kind::Redis70, &args), port)
-        });
-        let (servers, ports): (Vec<Server>, Vec<u16>) = nodes.unzip();
-        let addresses: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        let replicas = replicas.to_string();
-        let mut args = vec!["create"];
-        args.extend(addresses.iter().map(String::as_str));
-        args.extend(["--cluster-replicas", &replicas]);
-        cluster_over(&["--tls", "--cacert", &files[0]], &args);
-        let nodes = Nodes { servers };
-        nodes.are_whole();
-        (nodes, ports)
-    }
-
     /// What follows it, with short pauses and every command of the streams.
     pub(crate) fn cluster(&self) -> Cluster {
         let backoff = Backoff { first_ms: 20, longest_ms: 200, attempts: None };
@@ -124,7 +98,8 @@ impl Nodes {
     }
 }
 
-const NODE: [&str; 6] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-backlog-size", "50mb"];
+pub(super) const NODE: [&str; 6] =
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-backlog-size", "50mb"];
 
 fn node(kind: Kind) -> Server {
     Server::start_with(kind, &NODE)
@@ -134,7 +109,7 @@ fn cluster(args: &[&str]) {
     cluster_over(&[], args);
 }
 
-fn cluster_over(link: &[&str], args: &[&str]) {
+pub(super) fn cluster_over(link: &[&str], args: &[&str]) {
     let mut command = Command::new("redis-cli");
     command.args(link).arg("--cluster").args(args);
     if args[0] != "del-node" {
