@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redtail::topology::{Cluster, Notice, Positions, Shard};
-use redtail::{Event, OnGap, Start};
+use redtail::{Event, OnGap, Role, Start};
 
 use crate::copy::{count, same_data};
 use crate::help::eventually;
@@ -270,6 +270,39 @@ fn the_tool_follows_a_cluster() {
     assert!(keys > 100, "{keys}");
     let mut refused = Tool::start(&["tail", &address, "--cluster", "--format", "resp"]);
     assert_eq!(refused.wait().code(), Some(2));
+}
+
+/// Each shard at its replica: one that fails over, one whose replica dies, and what they were sent is all there.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn replicas_may_be_followed_instead() {
+    for kind in KINDS {
+        let mut nodes = Nodes::start(kind, 3, 1);
+        let watched = Watched::start(nodes.cluster().prefer_replica(true), 3);
+        let roles = |watched: &Watched| {
+            let seen = watched.seen.lock().expect("no panic");
+            seen.values().map(|seen| seen.attached().last().and_then(|attached| attached.role)).collect::<Vec<_>>()
+        };
+        assert_eq!(roles(&watched), [Some(Role::Replica); 3]);
+        let load = load::start(&nodes);
+        let shards = watched.following.shards();
+        let primary = nodes.index_of(&shards[0].target());
+        nodes.servers[nodes.replica_of(primary)].call(&["CLUSTER", "FAILOVER"]);
+        watched.wait("it has failed over", |watched| {
+            watched.notices(|notice| matches!(notice, Notice::FailedOver { .. })) == 1
+        });
+        everywhere(&load);
+        // Another shard loses its only replica.
+        let primary = nodes.index_of(&shards[1].target());
+        let (replica, attached) = (nodes.replica_of(primary), watched.attached(&shards[1]));
+        nodes.servers[replica].kill();
+        watched.wait("at its primary", |watched| watched.attached(&shards[1]) > attached);
+        assert!(roles(&watched).contains(&Some(Role::Primary)));
+        everywhere(&load);
+        drop(load);
+        assert_eq!(watched.gaps(), 0);
+        nothing_is_missing(&nodes, watched);
+    }
 }
 
 /// Over TLS with each other and with us, at the ports for it: the library, the tool, its doctor.
