@@ -162,7 +162,7 @@ fn each_shard_that_is_quiet_says_where_it_stands() {
     let said = |node: &Node| {
         let position = format!("{}:{}:0", node.beginning().split(['=', ':']).nth(1).unwrap(), node.stream().len());
         let text = fs::read_to_string(&out).unwrap();
-        text.lines().any(|line| line.contains(&node.id) && line.contains("\"idle\"") && line.contains(&position))
+        text.lines().any(|line| line.contains(&node.id) && line.contains("\"position\"") && line.contains(&position))
     };
     eventually("both say so", || made.nodes.iter().all(said));
     tool.kill().unwrap();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use redtail::topology::{Cluster, ClusterCheckpoint, Following, Positions, Shard, Stopper};
 use redtail::{Backoff, Event, Idle, Options, Start};
 
-use crate::args::{self, AckChoice, Format, Tail};
+use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
 use crate::failure::Failure;
 use crate::heartbeat::Heartbeat;
@@ -213,7 +213,9 @@ impl Keeper {
 
 /// What to follow, and what it is called.
 fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
+    // That is the way of Sentinels to say it.
+    let server = Server { prefer_replica: false, ..options.server.clone() };
+    let address = Address::of(&server).unwrap_or_else(|words| options.wrong_usage(words));
     let Address { place, login, security, .. } = address;
     let Place::Server(target) = place else {
         options.wrong_usage("--cluster finds its nodes by itself: give the address of one of them, not of Sentinels");
@@ -229,6 +231,7 @@ fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
     let backoff = options.reconnect.unwrap_or(Backoff { longest_ms: 1000, ..Backoff::default() });
     let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
     let cluster = cluster.options(settings).on_gap(options.on_gap.into()).ack(options.ack.into());
+    let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.from.unwrap_or_default()), target))
 }
 
