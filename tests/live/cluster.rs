@@ -127,7 +127,8 @@ fn slots_move_and_nodes_come_and_go() {
         nodes.reshard(new, 1, 300);
         everywhere(&load);
         watched.wait("slots that moved to and fro", |watched| {
-            watched.notices(|notice| matches!(notice, Notice::SlotsMoved { .. })) >= 4
+            // Not all say that they have lost some: a node without any may be somebody's replica by then.
+            watched.notices(|notice| matches!(notice, Notice::SlotsMoved { gained, .. } if !gained.is_empty())) >= 2
         });
         // Those that went to the new node were marked.
         let arrived = watched.count_of("RESTORE-ASKING");
