@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let (notices, events, tallies) = (Arc::clone(&page), Arc::clone(&page), stats.clone());
     let (heartbeat, settings) = (options.heartbeat, args::Output { stats: false, ..options.output.clone() });
     let handler = move |shard: &Shard| {
-        let output = Output::new(Lines::of(shard, &events), &settings, target.clone());
+        let output = Output::new(Lines::of(shard, &events), &settings, shard.target().to_string());
         let output = output.counting(tallies.as_ref().map(|stats| stats.tally()));
         let mut printer = Printer {
             output,
@@ -121,6 +121,9 @@ impl Printer {
     fn event(&mut self, shard: &Shard, event: &Event<'_>) -> Result<bool, Failure> {
         let mut is_said = false;
         if !matches!(event, Event::Idle(_)) {
+            if let Event::Attached(_) = event {
+                self.output.come_from(shard.target().to_string());
+            }
             self.output.event(event)?;
             // With JSON or not, that it is attached has been told with the shard.
             if !matches!(event, Event::Attached(_)) {
@@ -134,7 +137,7 @@ impl Printer {
                 heartbeat.restart();
             } else if heartbeat.left().is_zero() {
                 heartbeat.restart();
-                let idle = Event::Idle(Idle { position: shard.place().map(|place| place.position) });
+                let idle = Event::Idle(Idle { position: shard.position() });
                 self.output.event(&idle)?;
                 notes::event_of(&shard.target(), &idle, self.format, "");
             }
