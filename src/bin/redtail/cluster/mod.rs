@@ -155,6 +155,8 @@ struct Keeper {
     is_applied: bool,
     /// Commands and keys that had been printed at the last look.
     printed: u64,
+    /// A shard had just begun.
+    has_begun: bool,
 }
 
 impl Keeper {
@@ -165,6 +167,7 @@ impl Keeper {
             file: regular_output(),
             is_applied: options.ack == AckChoice::Applied,
             printed: 0,
+            has_begun: false,
         };
         let Some(path) = &options.checkpoint else { return Ok((keeper(None), cluster)) };
         let checkpoint = ClusterCheckpoint::open(path, target)?;
@@ -192,7 +195,9 @@ impl Keeper {
         let printed = page.printed();
         checkpoint.count(printed - self.printed);
         self.printed = printed;
-        page.take_begun() || checkpoint.is_due()
+        // The place counts only once the shard's handler has returned, which may be behind this look.
+        let has_begun = page.take_begun();
+        std::mem::replace(&mut self.has_begun, has_begun) || has_begun || checkpoint.is_due()
     }
 
     /// Writes what was printed, and saves the places after it.
