@@ -1,0 +1,145 @@
+/* Where events come from: one server, followed on a thread of its own. */
+#include "bridge.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    const topic *topic;
+    redtail_follower *follower;
+    redtail_handle *handle;
+    publisher *publisher;
+    pthread_t thread;
+    int is_running;
+    redtail_position saved;
+    int has_saved;
+} one;
+
+static void keep_alive(void *context) {
+    (void)context;
+    redtail_handle_heartbeat(one.handle); /* a link that is lost shows in _next */
+}
+
+static void tell(const redtail_event *event) {
+    const char *words = redtail_follower_message(one.follower);
+    switch (event->kind) {
+    case REDTAIL_EVENT_ATTACHED:
+        say("following %s (%s) from offset %llu", one.topic->options->target,
+            event->attached->server ? event->attached->server : "version unknown", (unsigned long long)event->offset);
+        break;
+    case REDTAIL_EVENT_FORKING:
+    case REDTAIL_EVENT_GAP:
+    case REDTAIL_EVENT_DISCONNECTED: say("%s", words); break;
+    default: break;
+    }
+}
+
+/* While nothing is written, the server's PINGs move the position on. */
+static void note_position(void) {
+    redtail_position position;
+    progress *progress = publisher_progress(one.publisher);
+    if (progress_is_idle(progress) && redtail_follower_position(one.follower, &position) == REDTAIL_OK)
+        progress_add(progress, &position, 0);
+}
+
+static void *follow(void *context) {
+    const redtail_event *event;
+    int status;
+    (void)context;
+    while ((status = redtail_follower_next_timeout(one.follower, 1000, &event)) == REDTAIL_OK || status == REDTAIL_IDLE) {
+        if (status == REDTAIL_IDLE) {
+            note_position();
+            continue;
+        }
+        tell(event);
+        if (publish(one.publisher, event))
+            return NULL;
+    }
+    if (status == REDTAIL_CLOSED)
+        end_well();
+    else
+        end_with(status == REDTAIL_ERROR_HISTORY_LOST ? HISTORY_LOST : FAILED, "%s: %s", one.topic->options->target,
+                 redtail_follower_message(one.follower));
+    return NULL;
+}
+
+/* Signals are for the main thread. */
+static int start_thread(void) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = pthread_create(&one.thread, NULL, follow, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+int follow_start(const topic *topic, const char *state) {
+    const options *chosen = topic->options;
+    const char *from = state ? state : chosen->from;
+    redtail_options options;
+    redtail_position position;
+    redtail_options_init(&options, sizeof options);
+    if (from && redtail_position_parse(from, &position) != REDTAIL_OK) {
+        end_with(state ? FAILED : USAGE, "%s: %s is no position", state ? chosen->state : "--from", from);
+        return -1;
+    }
+    if (from) {
+        options.start = REDTAIL_START_AT;
+        options.position = &position;
+        say("goes on after %s", from);
+    }
+    options.on_gap = chosen->on_gap;
+    options.ack = chosen->ack;
+    options.user = chosen->user;
+    options.password = chosen->password;
+    options.password_len = chosen->password_len;
+    options.tls = chosen->uses_tls ? &chosen->tls : NULL;
+
+    one.topic = topic;
+    one.follower = redtail_follower_new(&options);
+    one.handle = redtail_follower_handle(one.follower);
+    one.publisher = publisher_new(topic, NULL, keep_alive, NULL);
+    if (!one.follower || redtail_follower_connect(one.follower, chosen->target) != REDTAIL_OK) {
+        end_with(FAILED, "%s: %s", chosen->target, redtail_follower_message(one.follower));
+        return -1;
+    }
+    int status = start_thread();
+    if (status) {
+        end_with(FAILED, "no thread: %s", strerror(status));
+        return -1;
+    }
+    one.is_running = 1;
+    return 0;
+}
+
+int follow_save(void) {
+    redtail_position position;
+    char text[REDTAIL_POSITION_TEXT_SIZE];
+    if (!one.publisher || progress_position(publisher_progress(one.publisher), &position) != REDTAIL_OK)
+        return 0;
+    if (one.has_saved && !memcmp(&position, &one.saved, sizeof position))
+        return 0;
+    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->state, text))
+        return -1;
+    one.saved = position;
+    one.has_saved = 1;
+    redtail_handle_commit(one.handle, &position);
+    return 0;
+}
+
+void follow_stop(void) {
+    if (!one.is_running)
+        return;
+    redtail_handle_stop(one.handle);
+    pthread_join(one.thread, NULL);
+    one.is_running = 0;
+}
+
+void follow_free(void) {
+    if (one.publisher)
+        publisher_free(one.publisher);
+    redtail_handle_free(one.handle);
+    redtail_follower_free(one.follower);
+}

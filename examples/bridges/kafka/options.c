@@ -1,0 +1,240 @@
+/* The command line. */
+#include "bridge.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char HELP[] =
+    "Publishes every write of a Redis or Valkey server into a Kafka topic.\n"
+    "\n"
+    "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --state FILE TARGET\n"
+    "\n"
+    "TARGET: host:port, [address]:port or unix:PATH of the server to follow.\n"
+    "\n"
+    "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
+    "--format json` prints, its header `id` names it once and for all. It goes to the partition where its key lives\n"
+    "(the key's cluster slot modulo the number of partitions), to several where it has keys in several, and to all\n"
+    "where it names none. What stands in a transaction is published at its EXEC. The position is saved once the\n"
+    "brokers have confirmed everything before it, so after any crash what was not confirmed comes again, under the\n"
+    "same id.\n"
+    "\n"
+    "Kafka:\n"
+    "  --brokers LIST             host:port of one or more brokers, with commas between them\n"
+    "  --topic TOPIC              the topic; it must exist, unless the brokers make topics themselves\n"
+    "  -X NAME=VALUE              a setting of librdkafka, such as -X compression.codec=lz4; repeatable\n"
+    "  --kafka-config FILE        such settings, one a line; the only place for passwords\n"
+    "  --too-large stop|omit      a message above message.max.bytes: stop [default], or leave long arguments out and\n"
+    "                             say how long they were, in the message's header `omitted`\n"
+    "  --transaction-limit BYTES  of messages of one transaction, which are held until its EXEC [default: 256 MiB]\n"
+    "\n"
+    "Position:\n"
+    "  --state FILE               keeps the position; FILE.lock and FILE.new stand beside it\n"
+    "  --from POSITION            where to start while there is no FILE [default: now]\n"
+    "  --on-gap stop|continue     the server no longer has what comes next: stop with exit code 4 [default], or go on\n"
+    "                             behind a message of event `gap` in each partition\n"
+    "  --ack applied|observe      tell the server what Kafka has, for WAIT [default], or nothing\n"
+    "\n"
+    "Server:\n"
+    "  --user NAME                the ACL user\n"
+    "  --password-file FILE       its password (a newline at the end does not count); or in the environment, as\n"
+    "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
+    "  --tls                      speak TLS (redtail must have been built with it)\n"
+    "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
+    "\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 wrong usage, 4 history lost.\n";
+
+static void wrong(const char *format, const char *what) {
+    fputs("redtail-kafka: ", stderr);
+    fprintf(stderr, format, what);
+    fputs("; see redtail-kafka --help\n", stderr);
+    exit(USAGE);
+}
+
+static char *read_file(const char *path, size_t *len) {
+    FILE *file = fopen(path, "rb");
+    text text = {NULL, 0, 0};
+    char some[4096];
+    size_t got;
+    while (file && (got = fread(some, 1, sizeof some, file)) > 0 && text.len < 1 << 20)
+        text_add(&text, some, got);
+    if (!file || ferror(file)) {
+        fprintf(stderr, "redtail-kafka: %s: %s\n", path, strerror(errno));
+        exit(USAGE);
+    }
+    fclose(file);
+    *len = text.len;
+    text_add(&text, "", 1);
+    return text.bytes;
+}
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
+    char words[512];
+    if (rd_kafka_conf_set(conf, name, value, words, sizeof words) != RD_KAFKA_CONF_OK)
+        wrong("Kafka: %s", words);
+}
+
+/* What everybody on this machine could read in the list of processes. */
+static int is_secret(const char *name) {
+    return strstr(name, "password") || strstr(name, "secret") || strstr(name, "key.pem") || strstr(name, "sasl.oauthbearer.config");
+}
+
+/* name=value; the text is changed. */
+static void set_pair(rd_kafka_conf_t *conf, char *pair, int is_public) {
+    char *value = strchr(pair, '=');
+    if (!value)
+        wrong("a setting for Kafka is NAME=VALUE, not %s", is_public ? pair : "a line without =");
+    *value++ = 0;
+    if (is_public && is_secret(pair))
+        wrong("%s on the command line would be for everybody on this machine to read: put it into --kafka-config", pair);
+    set(conf, pair, value);
+}
+
+static void set_from_file(rd_kafka_conf_t *conf, const char *path) {
+    size_t len;
+    char *content = read_file(path, &len), *rest = content;
+    for (char *line; (line = rest) && *line;) {
+        if ((rest = strchr(line, '\n')))
+            *rest++ = 0;
+        line[strcspn(line, "\r")] = 0;
+        if (*line && *line != '#')
+            set_pair(conf, line, 0);
+    }
+    free(content);
+}
+
+/* Nothing may be lost, out of order or stored twice by retries within one run; and brokers may be away for as long as they like. */
+static rd_kafka_conf_t *settings(void) {
+    static const char *const defaults[][2] = {{"client.id", "redtail-kafka"},
+                                              {"enable.idempotence", "true"},
+                                              {"enable.gapless.guarantee", "true"},
+                                              {"message.timeout.ms", "0"},
+                                              {"queue.buffering.max.kbytes", "65536"},
+                                              /* the errors come to on_error */
+                                              {"log_level", "0"}};
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        set(conf, defaults[i][0], defaults[i][1]);
+    return conf;
+}
+
+/* Settings that would take away what the bridge promises. */
+static void check_promises(const rd_kafka_conf_t *conf) {
+    static const char *const promises[][2] = {
+        {"enable.idempotence", "true"}, {"enable.gapless.guarantee", "true"}, {"message.timeout.ms", "0"}};
+    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
+        char value[64];
+        size_t size = sizeof value;
+        if (rd_kafka_conf_get(conf, promises[i][0], value, &size) != RD_KAFKA_CONF_OK || strcmp(value, promises[i][1]))
+            wrong("%s is not to be changed: without it changes could be lost or change places", promises[i][0]);
+    }
+}
+
+static int one_of(const char *option, const char *value, const char *first, const char *second) {
+    if (strcmp(value, first) && strcmp(value, second))
+        wrong("%s takes one of two words, as --help tells", option);
+    return !strcmp(value, second);
+}
+
+static size_t bytes(const char *option, const char *value) {
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (*end || end == value || errno || *value == '-' || !number)
+        wrong("%s takes a number of bytes", option);
+    return number;
+}
+
+static void read_password(options *options, const char *path) {
+    const char *given = getenv("REDTAIL_PASSWORD");
+    if (!given || !*given)
+        given = getenv("REDISCLI_AUTH");
+    if (path) {
+        options->password = read_file(path, &options->password_len);
+        if (options->password_len && options->password[options->password_len - 1] == '\n')
+            options->password_len--;
+        if (!options->password_len)
+            wrong("%s holds no password", path);
+    } else if (given && *given) {
+        options->password_len = strlen(given);
+        options->password = memory(NULL, options->password_len + 1);
+        memcpy(options->password, given, options->password_len + 1);
+    }
+    if (options->user && !options->password)
+        wrong("the user %s has no password: give it with --password-file or in the environment", options->user);
+}
+
+enum { BROKERS = 256, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
+       TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE };
+
+static const struct option NAMES[] = {
+    {"brokers", required_argument, NULL, BROKERS}, {"topic", required_argument, NULL, TOPIC},
+    {"state", required_argument, NULL, STATE}, {"from", required_argument, NULL, FROM},
+    {"on-gap", required_argument, NULL, ON_GAP}, {"ack", required_argument, NULL, ACK},
+    {"too-large", required_argument, NULL, TOO_LARGE}, {"transaction-limit", required_argument, NULL, LIMIT},
+    {"kafka-config", required_argument, NULL, CONFIG}, {"user", required_argument, NULL, USER},
+    {"password-file", required_argument, NULL, PASSWORD}, {"tls", no_argument, NULL, TLS},
+    {"cacert", required_argument, NULL, CACERT}, {"cacertdir", required_argument, NULL, CACERTDIR},
+    {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
+    {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
+    {"insecure", no_argument, NULL, INSECURE}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+
+static void finish(options *options) {
+    if (!options->brokers)
+        wrong("%s is missing", "--brokers");
+    if (!options->topic)
+        wrong("%s is missing", "--topic");
+    if (!options->state)
+        wrong("%s is missing", "--state");
+    if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
+                               || options->tls.server_name || options->tls.verify))
+        wrong("options of TLS want %s", "--tls");
+    set(options->kafka, "bootstrap.servers", options->brokers);
+    check_promises(options->kafka);
+}
+
+void read_options(options *options, int argc, char **argv) {
+    const char *password_file = NULL;
+    memset(options, 0, sizeof *options);
+    options->ack = REDTAIL_ACK_APPLIED;
+    options->transaction_limit = (size_t)256 << 20;
+    options->tls.struct_size = sizeof options->tls;
+    options->kafka = settings();
+    for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
+        switch (letter) {
+        case BROKERS: options->brokers = optarg; break;
+        case TOPIC: options->topic = optarg; break;
+        case STATE: options->state = optarg; break;
+        case FROM: options->from = optarg; break;
+        case ON_GAP: options->on_gap = one_of("--on-gap", optarg, "stop", "continue") ? REDTAIL_ON_GAP_CONTINUE : REDTAIL_ON_GAP_STOP; break;
+        case ACK: options->ack = one_of("--ack", optarg, "applied", "observe") ? REDTAIL_ACK_OBSERVE : REDTAIL_ACK_APPLIED; break;
+        case TOO_LARGE: options->omits = one_of("--too-large", optarg, "stop", "omit"); break;
+        case LIMIT: options->transaction_limit = bytes("--transaction-limit", optarg); break;
+        case CONFIG: set_from_file(options->kafka, optarg); break;
+        case 'X': set_pair(options->kafka, optarg, 1); break;
+        case USER: options->user = optarg; break;
+        case PASSWORD: password_file = optarg; break;
+        case TLS: options->uses_tls = 1; break;
+        case CACERT: options->tls.ca_file = optarg; break;
+        case CACERTDIR: options->tls.ca_folder = optarg; break;
+        case CERT: options->tls.certificate = optarg; break;
+        case CERT_KEY: options->tls.key = optarg; break;
+        case SNI: options->tls.server_name = optarg; break;
+        case VERIFY: options->tls.verify = one_of("--verify", optarg, "full", "ca") ? REDTAIL_VERIFY_AUTHORITY : REDTAIL_VERIFY_FULL; break;
+        case INSECURE: options->tls.verify = REDTAIL_VERIFY_NOTHING; break;
+        case 'h': fputs(HELP, stdout); exit(DONE);
+        case 'V': printf("redtail-kafka with redtail %s and librdkafka %s\n", redtail_version(), rd_kafka_version_str()); exit(DONE);
+        default: fputs("see redtail-kafka --help\n", stderr); exit(USAGE); /* getopt has said what is wrong */
+        }
+    if (argc - optind != 1)
+        wrong("%s", argc == optind ? "the server to follow is missing" : "there is one server to follow");
+    options->target = argv[optind];
+    finish(options);
+    read_password(options, password_file);
+}
