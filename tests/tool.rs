@@ -14,6 +14,8 @@ mod decode;
 mod doctor;
 #[path = "tool/filters.rs"]
 mod filters;
+#[path = "help/folder.rs"]
+mod folder;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]

@@ -9,18 +9,18 @@ use super::boundary::{
     Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
 };
 use super::event::redtail_event;
-use super::options::{self, Chosen, redtail_options};
+use super::options::{self, Chosen, Patience, redtail_options};
 use super::position::{self, redtail_position};
 use super::show::{Screen, follower_status};
 use super::tls;
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
-use crate::replication::{Event, Options};
+use crate::replication::{Backoff, Event, Options};
 
 /// Follows a primary in your own thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
-    timeouts: Timeouts,
+    patience: Patience,
     tls: tls::Chosen,
     buffer: usize,
     login: Arc<Mutex<Login>>,
@@ -33,6 +33,12 @@ pub struct redtail_follower {
 /// its follower.
 pub struct redtail_handle {
     handle: Handle,
+}
+
+impl redtail_handle {
+    pub(super) const fn of(handle: Handle) -> Self {
+        Self { handle }
+    }
 }
 
 impl Guarded for redtail_follower {
@@ -48,14 +54,14 @@ impl Guarded for redtail_follower {
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
-        let (chosen, guard) = match unsafe { options::read(options) } {
+        let (chosen, guard) = match unsafe { options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
             Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         Some(redtail_follower {
             guard,
             options: chosen.options,
-            timeouts: chosen.timeouts,
+            patience: chosen.patience,
             tls: chosen.tls,
             buffer: chosen.buffer,
             login: Arc::new(Mutex::new(chosen.login)),
@@ -124,7 +130,7 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
         let login = Arc::clone(&follower.login);
         let builder = Builder::new(address)
             .options(follower.options)
-            .timeouts(follower.timeouts)
+            .timeouts(follower.patience.over(Timeouts::default()))
             .buffer(follower.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .handle(follower.handle.clone());
@@ -266,7 +272,7 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            make(|| Some(redtail_handle { handle: follower.handle.clone() }))
+            make(|| Some(redtail_handle::of(follower.handle.clone())))
         }
         _ => std::ptr::null_mut(),
     }

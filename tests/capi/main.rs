@@ -17,12 +17,12 @@ mod snapshots;
 mod starts;
 
 // The harness of the live tests; not all of it is needed here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;

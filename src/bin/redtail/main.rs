@@ -27,6 +27,7 @@ mod status;
 mod stop;
 mod tail;
 mod target;
+mod terminal;
 
 use std::process::ExitCode;
 

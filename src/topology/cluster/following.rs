@@ -89,6 +89,13 @@ impl Following {
         Positions { shards: self.common.shards().iter().filter_map(|shard| shard.saved(shard.position())).collect() }
     }
 
+    /// How far the sinks are: each shard's place that was committed last to [`Shard::handle`], for handlers that return before what they were
+    /// given is safely kept. A shard of which nothing was committed has the saved place it started from, or none.
+    pub fn committed(&self) -> Positions {
+        let shards = self.common.shards();
+        Positions { shards: shards.iter().filter_map(|shard| shard.saved(shard.committed())).collect() }
+    }
+
     /// To end it from another thread, a handler or a signal.
     pub fn stopper(&self) -> Stopper {
         Stopper { common: Arc::clone(&self.common) }
@@ -441,7 +448,7 @@ fn same(known: &[&Member], now: &[Member]) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::Node;

@@ -123,11 +123,9 @@ impl Cluster {
         }
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        // A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
-        let backoff = Backoff { longest_ms: 1000, ..Backoff::default() };
         Ok(Self {
             finder: Finder::new(nodes),
-            options: Options { seed, backoff, ..Options::default() },
+            options: Options { seed, backoff: backoff(), ..Options::default() },
             added: Start::Snapshot,
             buffer: BUFFER_CAPACITY,
             refresh: Duration::from_secs(10),
@@ -270,6 +268,11 @@ impl Cluster {
     pub fn merged(self, capacity: usize) -> Result<Merged, ClusterError> {
         Merged::begin(self, capacity)
     }
+}
+
+/// A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
+pub(crate) fn backoff() -> Backoff {
+    Backoff { longest_ms: 1000, ..Backoff::default() }
 }
 
 impl fmt::Debug for Cluster {

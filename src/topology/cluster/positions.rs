@@ -114,7 +114,7 @@ pub(super) fn place(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::Node;

@@ -24,6 +24,8 @@ pub struct Shard {
 struct Inner {
     id: String,
     handle: Handle,
+    /// The saved place it goes on from.
+    start: Option<Position>,
     leaves: AtomicBool,
     state: Mutex<State>,
 }
@@ -47,7 +49,7 @@ impl Shard {
             position,
         };
         let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
+        Self { inner: Arc::new(Inner { id, handle, start: position, leaves, state: Mutex::new(state) }) }
     }
 
     /// A name that stays for as long as the shard is followed: the id of the node that was its primary when it was first seen.
@@ -76,9 +78,14 @@ impl Shard {
         Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
     }
 
-    /// The place up to which the handler is through.
-    pub(super) fn position(&self) -> Option<Position> {
+    /// The last resumable place up to which the handler is through. None before there is one, and amid a snapshot.
+    pub fn position(&self) -> Option<Position> {
         self.state().position
+    }
+
+    /// The furthest place that was committed to its [`handle`](Self::handle); before anything was, the saved place it started from.
+    pub fn committed(&self) -> Option<Position> {
+        self.inner.handle.committed().or(self.inner.start)
     }
 
     /// Takes over what the cluster says now. Gives the address and the slots there were before.

@@ -131,5 +131,5 @@ fn number(answer: &Answer) -> Option<u16> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests;

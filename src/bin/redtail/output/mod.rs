@@ -4,6 +4,7 @@ mod command_keys;
 mod filtered;
 pub(crate) mod frame;
 mod json;
+mod json_argument;
 mod keys;
 mod resp;
 mod text;
