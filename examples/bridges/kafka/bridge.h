@@ -1,7 +1,7 @@
 /* What the files of the bridge know of each other.
  *
- *   follow.c --event--> publish.c --messages--> Kafka --delivery reports--> progress.c --position--> state.c
- *                          | route.c: to which partitions; json.c: what stands in them
+ *   server.c or cluster.c --event--> publish.c --messages--> Kafka --delivery reports--> progress.c --position--> state.c
+ *                                       | route.c: to which partitions; json.c: what stands in them
  *
  * A shard is one primary: its events come in one order, on one thread, and it has one position.
  */
@@ -51,7 +51,9 @@ void text_print(text *text, const char *format, ...) PRINTS(2, 3);
 
 typedef struct options {
     const char *target, *brokers, *topic, *state;
-    /* Where to start while there is no state; NULL: now. */
+    /* Not 0: target is a list of nodes, and all primaries are followed. */
+    int is_cluster;
+    /* Where to start while there is no state, as it would stand there; NULL: now. */
     const char *from;
     int on_gap, ack;
     /* Not 0: leave long arguments out of messages that are too large; 0: stop there. */
@@ -96,7 +98,7 @@ int state_save(const char *path, const char *content);
 /* ---- route.c: to which partitions ---- */
 
 typedef struct route {
-    /* Into so many partitions: these, in rising order of the keys that lead there. */
+    /* Into so many partitions: these, in the order of the keys that lead there. */
     size_t copies;
     int32_t *partitions;
     /* The first key; data is NULL where there is none. */
@@ -118,6 +120,8 @@ void route_everywhere(route *route);
 /* Adds the object that `redtail tail --format json` prints; shard: NULL where there is only one. Arguments longer than longest
  * are left out, with a word of how long they were; with 0 all but the name are, with a word of how many. */
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, size_t longest);
+/* Events of these names: something begins, or is missing. from and to may be NULL. */
+void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
 
 /* ---- publish.c: from events to messages ---- */
@@ -134,12 +138,15 @@ typedef struct topic {
 
 typedef struct publisher publisher;
 
-/* Of one shard; name: NULL where there is only one. alive: called about each second while an event has to wait. */
-publisher *publisher_new(const topic *topic, const char *name, void (*alive)(void *context), void *context);
+/* Of one shard. name: NULL where there is only one. goes_on: not 0 if it starts at a saved place; else the topic is told where it begins.
+ * handle: told about each second that we live, while an event has to wait; NULL for none. */
+publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.
  * Returns 0; -1 if the bridge is to end. */
 int publish(publisher *publisher, const redtail_event *event);
+/* Says that nothing comes after this place, though more may have been written: nobody continues it. Returns as publish. */
+int publish_lost(publisher *publisher, const redtail_position *place);
 progress *publisher_progress(publisher *publisher);
 
 /* ---- kafka.c: the producer ---- */
@@ -150,14 +157,21 @@ int topic_open(topic *topic, options *options);
 void topic_drain(topic *topic, unsigned limit_ms);
 void topic_close(topic *topic);
 
-/* ---- follow.c: where events come from ---- */
+/* ---- server.c, cluster.c: where events come from ---- */
 
-/* Follows on threads of its own. state: what was saved, or NULL. Returns 0; -1 after having said why. */
-int follow_start(const topic *topic, const char *state);
-/* Tells the primaries what is confirmed, and puts that into the file where it is new. Returns 0; -1 after having said why. */
-int follow_save(void);
-/* Ends the threads. What they have published is not lost. */
-void follow_stop(void);
-void follow_free(void);
+typedef struct source {
+    /* Follows on threads of its own. state: what was saved, or NULL. Returns 0; -1 after having said why. */
+    int (*start)(const topic *topic, const char *state);
+    /* Tells the primaries what is confirmed, and puts that into the file where it is new. Returns 0; -1 after having said why. */
+    int (*save)(void);
+    /* Ends the threads. What they have published may still be confirmed, and saved. */
+    void (*stop)(void);
+    void (*free)(void);
+} source;
+
+extern const source ONE_SERVER, CLUSTER;
+
+/* What both take from the command line. */
+void follow_options(redtail_options *to, const options *from);
 
 #endif

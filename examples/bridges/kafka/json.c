@@ -107,10 +107,18 @@ static void add_position(text *out, const char *name, const redtail_position *po
     char place[REDTAIL_POSITION_TEXT_SIZE];
     if (position && redtail_position_format(position, place, sizeof place) == REDTAIL_OK)
         text_print(out, ",\"%s\":\"%s\"", name, place);
+    else
+        text_print(out, ",\"%s\":null", name);
+}
+
+void json_begin(text *out, const redtail_position *at, const char *shard, const char *id) {
+    add_name(out, "begin", shard, id, at->offset);
+    add_position(out, "position", at);
+    text_add(out, "}", 1);
 }
 
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id) {
-    add_name(out, "gap", shard, id, gap->to->offset);
+    add_name(out, "gap", shard, id, gap->to ? gap->to->offset : gap->from->offset);
     add_position(out, "from", gap->from);
     add_position(out, "to", gap->to);
     if (gap->missed == REDTAIL_UNKNOWN)

@@ -25,13 +25,13 @@ static void listen_to_signals(void) {
 }
 
 /* This thread hears what is confirmed, and saves the position; others follow and publish. */
-static void run(topic *topic) {
+static void run(const topic *topic, const source *source) {
     uint64_t saved = now_ms();
     while (!is_ending()) {
         rd_kafka_poll(topic->kafka, 100);
         if (now_ms() - saved < SAVE_MS)
             continue;
-        if (follow_save())
+        if (source->save())
             return;
         saved = now_ms();
     }
@@ -45,14 +45,15 @@ int main(int argc, char **argv) {
     listen_to_signals();
     if (options.tls.verify == REDTAIL_VERIFY_NOTHING)
         say("the server's certificate is not verified (--insecure): anybody in between can read and change everything");
-    if (!topic_open(&topic, &options) && !follow_start(&topic, state)) {
-        run(&topic);
-        follow_stop();
+    const source *source = options.is_cluster ? &CLUSTER : &ONE_SERVER;
+    if (!topic_open(&topic, &options) && !source->start(&topic, state)) {
+        run(&topic, source);
+        source->stop();
         topic_drain(&topic, DRAIN_MS);
-        follow_save();
+        source->save();
     }
     topic_close(&topic);
-    follow_free();
+    source->free();
     if (options.kafka)
         rd_kafka_conf_destroy(options.kafka);
     free(options.password);

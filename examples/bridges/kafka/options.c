@@ -8,11 +8,12 @@
 #include <string.h>
 
 static const char HELP[] =
-    "Publishes every write of a Redis or Valkey server into a Kafka topic.\n"
+    "Publishes every write of a Redis or Valkey server, or cluster, into a Kafka topic.\n"
     "\n"
     "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --state FILE TARGET\n"
     "\n"
-    "TARGET: host:port, [address]:port or unix:PATH of the server to follow.\n"
+    "TARGET: host:port, [address]:port or unix:PATH of the server to follow; with --cluster, host:port of one or more\n"
+    "nodes, with commas between them.\n"
     "\n"
     "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
     "--format json` prints, its header `id` names it once and for all. It goes to the partition where its key lives\n"
@@ -38,6 +39,7 @@ static const char HELP[] =
     "  --ack applied|observe      tell the server what Kafka has, for WAIT [default], or nothing\n"
     "\n"
     "Server:\n"
+    "  --cluster                  follow all primaries of the cluster that these nodes belong to\n"
     "  --user NAME                the ACL user\n"
     "  --password-file FILE       its password (a newline at the end does not count); or in the environment, as\n"
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
@@ -169,10 +171,11 @@ static void read_password(options *options, const char *path) {
         wrong("the user %s has no password: give it with --password-file or in the environment", options->user);
 }
 
-enum { BROKERS = 256, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
+enum { CLUSTERED = 256, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
        TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE };
 
 static const struct option NAMES[] = {
+    {"cluster", no_argument, NULL, CLUSTERED},
     {"brokers", required_argument, NULL, BROKERS}, {"topic", required_argument, NULL, TOPIC},
     {"state", required_argument, NULL, STATE}, {"from", required_argument, NULL, FROM},
     {"on-gap", required_argument, NULL, ON_GAP}, {"ack", required_argument, NULL, ACK},
@@ -208,6 +211,7 @@ void read_options(options *options, int argc, char **argv) {
     options->kafka = settings();
     for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
         switch (letter) {
+        case CLUSTERED: options->is_cluster = 1; break;
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
         case STATE: options->state = optarg; break;

@@ -25,8 +25,8 @@ typedef struct message {
 struct publisher {
     const topic *topic;
     const char *name;
-    void (*alive)(void *context);
-    void *context;
+    int goes_on;
+    const redtail_handle *handle;
     progress *progress;
     route route;
     /* What is to be published at the next end of a transaction. */
@@ -39,13 +39,13 @@ struct publisher {
     uint32_t *parts, *part;
 };
 
-publisher *publisher_new(const topic *topic, const char *name, void (*alive)(void *context), void *context) {
+publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle) {
     publisher *publisher = memory(NULL, sizeof *publisher);
     memset(publisher, 0, sizeof *publisher);
     publisher->topic = topic;
     publisher->name = name;
-    publisher->alive = alive;
-    publisher->context = context;
+    publisher->goes_on = goes_on;
+    publisher->handle = handle;
     publisher->progress = progress_new();
     route_init(&publisher->route, topic->partitions);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
@@ -185,8 +185,8 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
     while ((code = produce(publisher->topic, fields, count, words, sizeof words)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         if (is_ending())
             return -1;
-        if (now_ms() - heard >= 1000) {
-            publisher->alive(publisher->context);
+        if (publisher->handle && now_ms() - heard >= 1000) {
+            redtail_handle_heartbeat(publisher->handle); /* that a link is lost shows when the next event is asked for */
             heard = now_ms();
         }
         pause_ms(10);
@@ -257,16 +257,46 @@ static int publish_all(publisher *publisher, const redtail_position *position, u
     return 0;
 }
 
+static void name(char *id, size_t size, const redtail_position *position, uint64_t above) {
+    snprintf(id, size, "%s:%llu", position->history[0] ? position->history : position->replid,
+             (unsigned long long)(position->offset + above));
+}
+
 /* Whoever reads a partition is to know that something is missing. */
 static int publish_gap(publisher *publisher, const redtail_gap *gap) {
     char id[64];
-    const redtail_position *to = gap->to;
-    snprintf(id, sizeof id, "%s:%llu", to->history[0] ? to->history : to->replid, (unsigned long long)to->offset);
+    name(id, sizeof id, gap->to, 0);
     route_everywhere(&publisher->route);
     message *message = begin(publisher, id);
     json_gap(&publisher->bytes, gap, publisher->name, id);
     message->body_len = publisher->bytes.len - message->body;
-    return publish_all(publisher, to, 0);
+    publisher->goes_on = 1;
+    return publish_all(publisher, gap->to, 0);
+}
+
+int publish_lost(publisher *publisher, const redtail_position *place) {
+    char id[64];
+    redtail_gap gap = {place, NULL, REDTAIL_UNKNOWN};
+    name(id, sizeof id, place, 1); /* the id of the place itself was that of a command */
+    route_everywhere(&publisher->route);
+    message *message = begin(publisher, id);
+    json_gap(&publisher->bytes, &gap, publisher->name, id);
+    message->body_len = publisher->bytes.len - message->body;
+    return publish_all(publisher, place, 0);
+}
+
+/* Where there was no place to go on from, whoever reads a partition is to know that more was written before. */
+static int publish_attached(publisher *publisher, const redtail_position *position) {
+    if (!publisher->goes_on) {
+        char id[64];
+        name(id, sizeof id, position, 0);
+        route_everywhere(&publisher->route);
+        message *message = begin(publisher, id);
+        json_begin(&publisher->bytes, position, publisher->name, id);
+        message->body_len = publisher->bytes.len - message->body;
+    }
+    publisher->goes_on = 1;
+    return publish_all(publisher, position, 0);
 }
 
 int publish(publisher *publisher, const redtail_event *event) {
@@ -286,9 +316,7 @@ int publish(publisher *publisher, const redtail_event *event) {
         return publish_all(publisher, &position, event->tx);
     case REDTAIL_EVENT_ATTACHED:
         forget(publisher);
-        if (redtail_event_position(event, &position) == REDTAIL_OK)
-            return publish_all(publisher, &position, 0);
-        return 0;
+        return redtail_event_position(event, &position) == REDTAIL_OK ? publish_attached(publisher, &position) : 0;
     case REDTAIL_EVENT_MULTI:
     case REDTAIL_EVENT_DISCONNECTED: /* what came since its MULTI comes again, or never */
         forget(publisher);

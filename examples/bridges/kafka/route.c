@@ -8,28 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 16384
-
-/* CRC16 as XMODEM computes it, which is what Redis Cluster takes. */
-static unsigned crc16(const char *bytes, size_t len) {
-    unsigned crc = 0;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (unsigned)(unsigned char)bytes[i] << 8;
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
-    }
-    return crc;
-}
-
 /* Of a key with {something} in it only that counts, also without a cluster: whoever wants two keys in one partition can have it so. */
 static int32_t partition_of(redtail_slice key, int32_t partitions) {
-    const char *open = memchr(key.data, '{', key.len);
-    const char *close = open ? memchr(open, '}', key.len - (size_t)(open - key.data)) : NULL;
-    if (close && close > open + 1) {
-        key.len = (size_t)(close - open) - 1;
-        key.data = open + 1;
-    }
-    return (int32_t)(crc16(key.data, key.len) % SLOTS % (unsigned)partitions);
+    return redtail_slot(key.data, key.len) % partitions;
 }
 
 void route_init(route *route, int32_t partitions) {

@@ -17,11 +17,6 @@ static struct {
     int has_saved;
 } one;
 
-static void keep_alive(void *context) {
-    (void)context;
-    redtail_handle_heartbeat(one.handle); /* a link that is lost shows in _next */
-}
-
 static void tell(const redtail_event *event) {
     const char *words = redtail_follower_message(one.follower);
     switch (event->kind) {
@@ -75,7 +70,16 @@ static int start_thread(void) {
     return status;
 }
 
-int follow_start(const topic *topic, const char *state) {
+void follow_options(redtail_options *to, const options *from) {
+    to->on_gap = from->on_gap;
+    to->ack = from->ack;
+    to->user = from->user;
+    to->password = from->password;
+    to->password_len = from->password_len;
+    to->tls = from->uses_tls ? &from->tls : NULL;
+}
+
+static int start(const topic *topic, const char *state) {
     const options *chosen = topic->options;
     const char *from = state ? state : chosen->from;
     redtail_options options;
@@ -90,17 +94,12 @@ int follow_start(const topic *topic, const char *state) {
         options.position = &position;
         say("goes on after %s", from);
     }
-    options.on_gap = chosen->on_gap;
-    options.ack = chosen->ack;
-    options.user = chosen->user;
-    options.password = chosen->password;
-    options.password_len = chosen->password_len;
-    options.tls = chosen->uses_tls ? &chosen->tls : NULL;
+    follow_options(&options, chosen);
 
     one.topic = topic;
     one.follower = redtail_follower_new(&options);
     one.handle = redtail_follower_handle(one.follower);
-    one.publisher = publisher_new(topic, NULL, keep_alive, NULL);
+    one.publisher = publisher_new(topic, NULL, from != NULL, one.handle);
     if (!one.follower || redtail_follower_connect(one.follower, chosen->target) != REDTAIL_OK) {
         end_with(FAILED, "%s: %s", chosen->target, redtail_follower_message(one.follower));
         return -1;
@@ -114,7 +113,7 @@ int follow_start(const topic *topic, const char *state) {
     return 0;
 }
 
-int follow_save(void) {
+static int save(void) {
     redtail_position position;
     char text[REDTAIL_POSITION_TEXT_SIZE];
     if (!one.publisher || progress_position(publisher_progress(one.publisher), &position) != REDTAIL_OK)
@@ -129,7 +128,7 @@ int follow_save(void) {
     return 0;
 }
 
-void follow_stop(void) {
+static void stop(void) {
     if (!one.is_running)
         return;
     redtail_handle_stop(one.handle);
@@ -137,9 +136,11 @@ void follow_stop(void) {
     one.is_running = 0;
 }
 
-void follow_free(void) {
+static void free_all(void) {
     if (one.publisher)
         publisher_free(one.publisher);
     redtail_handle_free(one.handle);
     redtail_follower_free(one.follower);
 }
+
+const source ONE_SERVER = {start, save, stop, free_all};
