@@ -8,6 +8,7 @@
 mod build;
 mod header;
 mod install;
+mod kafka;
 mod layout;
 mod live;
 mod parity;
@@ -20,6 +21,9 @@ mod starts;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
+#[allow(dead_code)]
+#[path = "../help/folder.rs"]
+mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;

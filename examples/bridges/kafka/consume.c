@@ -18,7 +18,8 @@ typedef struct history {
     struct history *next;
     int32_t partition;
     char name[41];
-    unsigned long long last;
+    /* One above the last offset. */
+    unsigned long long next_offset;
     /* Lines of the transaction that is not whole yet. */
     char *held;
     size_t held_len;
@@ -93,11 +94,11 @@ static void take(const rd_kafka_message_t *message) {
         return;
     }
     history *history = history_of(message->partition, name);
-    if (offset <= history->last) {
+    if (offset < history->next_offset) {
         repeated++;
         return;
     }
-    history->last = offset;
+    history->next_offset = offset + 1;
     printed++;
     hold(history, message);
     /* What stands alone has no part; of a transaction the last one says that it is whole in this partition. */
