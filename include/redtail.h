@@ -1339,6 +1339,36 @@ int redtail_session_position(const redtail_session *session, redtail_position *p
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Sentinels: for followers of a primary that is found by its name
+ */
+
+/** Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+typedef struct redtail_sentinel {
+    /** sizeof(redtail_sentinel) */
+    size_t struct_size;
+    /** What the Sentinels call the primary. Required. */
+    const char *name;
+    /** Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    const char *const *addresses;
+    /** Their number, at least 1. */
+    size_t address_count;
+    /**
+     * Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
+     * can't be seen there, and it is sent later.
+     */
+    int prefer_replica;
+    /** The ACL user at the Sentinels, which have their own. NULL: the default user. */
+    const char *user;
+    /** The password there. NULL: none is sent. */
+    const char *password;
+    /** Its length in bytes; 0: it ends with NUL. */
+    size_t password_len;
+    /** Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
+    const redtail_tls *tls;
+} redtail_sentinel;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  */
 
@@ -1387,6 +1417,18 @@ int redtail_follower_login(redtail_follower *follower,
  */
 int redtail_follower_connect(redtail_follower *follower,
                              const char *address);
+
+/**
+ * Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
+ * lost they are asked again: after a failover the follower goes on from the same position on the new primary. Time limits that the options
+ * leave open are 2 s for connecting and 5 s for an answer. A thread listens for failovers meanwhile; it ends with the
+ * follower, at the latest a second after it.
+ *
+ * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
+ * the primary is.
+ */
+int redtail_follower_connect_sentinel(redtail_follower *follower,
+                                      const redtail_sentinel *sentinel);
 
 /**
  * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.

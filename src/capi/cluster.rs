@@ -205,6 +205,9 @@ pub unsafe extern "C" fn redtail_cluster_follow(
     // SAFETY: NULL, or a cluster that lives.
     let Some(it) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     let work = |state: &mut State| {
+        if callbacks.is_null() {
+            return refuse(state, REDTAIL_ERROR_ARGUMENT, "the pointer callbacks is NULL");
+        }
         // SAFETY: as the header asks.
         let given = unsafe { sized(callbacks, redtail_cluster_callbacks::DEFAULT, "redtail_cluster_callbacks") };
         let callbacks = match given.and_then(|given| Callbacks::new(&given, &it.common)) {

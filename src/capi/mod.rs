@@ -60,6 +60,7 @@ pub mod parser;
 pub mod position;
 pub mod rdb;
 pub mod rdb_item;
+pub mod sentinel;
 pub mod session;
 pub mod shard;
 mod show;

@@ -65,28 +65,29 @@ pub struct redtail_notice {
 
 use redtail_notice_kind::*;
 
-/// A notice, and all it points to.
+/// What a notice speaks of.
 struct Told {
     kind: redtail_notice_kind,
-    words: String,
     shard: *const redtail_shard,
     start: redtail_start,
     status: redtail_status,
     position: Option<Position>,
-    /// from, to, gained, lost, node
-    texts: [Option<CString>; 5],
+    from: Option<CString>,
+    to: Option<CString>,
+    gained: Option<CString>,
+    lost: Option<CString>,
+    node: Option<CString>,
 }
 
-/// Shows a notice in the header's form. `shard` finds the header's for one of the library's.
+/// Shows a notice in the header's form. `find` finds the header's shard for one of the library's.
 pub(super) fn show(
     notice: &Notice,
-    shard: impl FnOnce(&Shard) -> *const redtail_shard,
+    find: impl FnOnce(&Shard) -> *const redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
-    let told = told(notice, shard);
-    let summary = words(&told.words);
+    let (told, summary) = (told(notice, find), words(notice));
     let position = told.position.map(redtail_position::from);
-    let [from, to, gained, lost, node] = told.texts.each_ref().map(|text| text.as_deref().map_or(null(), CStr::as_ptr));
+    let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
         kind: told.kind as c_int,
         words: summary.as_ptr(),
@@ -94,59 +95,57 @@ pub(super) fn show(
         start: told.start as c_int,
         status: told.status as c_int,
         position: position.as_ref().map_or(null(), |position| &raw const *position),
-        from,
-        to,
-        gained,
-        lost,
-        node,
+        from: text(&told.from),
+        to: text(&told.to),
+        gained: text(&told.gained),
+        lost: text(&told.lost),
+        node: text(&told.node),
     });
 }
 
 fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> Told {
-    let nothing = Told {
-        kind: REDTAIL_NOTICE_ADDED,
-        words: String::new(),
-        shard: null(),
-        start: REDTAIL_START_NOW,
-        status: REDTAIL_OK,
-        position: None,
-        texts: [const { None }; 5],
-    };
     match notice {
         Notice::Added { shard, start } => {
-            let (id, at, slots) = (shard.id(), shard.target(), shard.slots());
             let (start, position) = began(*start);
-            let words = format!("following shard {id} at {at}, slots {slots}");
-            Told { kind: REDTAIL_NOTICE_ADDED, words, shard: find(shard), start, position, ..nothing }
+            Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
         }
         Notice::FailedOver { shard, from, to } => {
-            let text = format!("shard {} has failed over from {from} to {to}", shard.id());
-            let texts = [Some(words(from)), Some(words(to)), None, None, None];
-            Told { kind: REDTAIL_NOTICE_FAILED_OVER, words: text, shard: find(shard), texts, ..nothing }
+            let (from, to) = (Some(words(from)), Some(words(to)));
+            Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
-            let text = format!("slots of shard {}: gained [{gained}], lost [{lost}]", shard.id());
-            let texts = [None, None, Some(words(gained)), Some(words(lost)), None];
-            Told { kind: REDTAIL_NOTICE_SLOTS_MOVED, words: text, shard: find(shard), texts, ..nothing }
+            let (gained, lost) = (Some(words(gained)), Some(words(lost)));
+            Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
         }
         Notice::Removed { shard, position } => {
-            let words = format!("shard {} has left the cluster", shard.id());
-            Told { kind: REDTAIL_NOTICE_REMOVED, words, shard: find(shard), position: *position, ..nothing }
+            Told { shard: find(shard), position: *position, ..Told::of(REDTAIL_NOTICE_REMOVED) }
         }
         Notice::Ended { shard, error } => {
-            let why = error.as_ref().map_or_else(|| "it was stopped".into(), ToString::to_string);
-            let words = format!("shard {} is no longer followed: {why}", shard.id());
             let status = error.as_ref().map_or(REDTAIL_CLOSED, follower_status);
-            let position = shard.position();
-            Told { kind: REDTAIL_NOTICE_ENDED, words, shard: find(shard), status, position, ..nothing }
+            Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
         }
         Notice::Lost(saved) => {
-            let text = format!("no shard continues the place saved as {saved}: what was written after it is not known");
-            let texts = [None, None, None, Some(words(&saved.slots)), Some(words(&saved.node))];
-            let position = Some(saved.position);
-            Told { kind: REDTAIL_NOTICE_LOST, words: text, position, texts, ..nothing }
+            let (lost, node) = (Some(words(&saved.slots)), Some(words(&saved.node)));
+            Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
         }
-        Notice::Unreachable(error) => Told { kind: REDTAIL_NOTICE_UNREACHABLE, words: error.to_string(), ..nothing },
+        Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),
+    }
+}
+
+impl Told {
+    const fn of(kind: redtail_notice_kind) -> Self {
+        Self {
+            kind,
+            shard: null(),
+            start: REDTAIL_START_NOW,
+            status: REDTAIL_OK,
+            position: None,
+            from: None,
+            to: None,
+            gained: None,
+            lost: None,
+            node: None,
+        }
     }
 }
 

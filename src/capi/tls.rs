@@ -8,7 +8,7 @@ use super::options::sized;
 use crate::net::Builder;
 #[cfg(feature = "tls")]
 use crate::net::{Tls, Verify};
-use crate::topology::Cluster;
+use crate::topology::{Cluster, Sentinel};
 
 /// How much of the server's certificate is verified.
 #[repr(C)]
@@ -69,6 +69,13 @@ pub(super) trait OverTls: Sized {
 }
 
 impl OverTls for Builder {
+    #[cfg(feature = "tls")]
+    fn over(self, tls: Tls) -> Self {
+        self.tls(tls)
+    }
+}
+
+impl OverTls for Sentinel {
     #[cfg(feature = "tls")]
     fn over(self, tls: Tls) -> Self {
         self.tls(tls)

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
 mod build;
+mod deployments;
 mod header;
 mod install;
 mod kafka;
@@ -27,6 +28,9 @@ mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
+#[allow(dead_code, reason = "the live tests use the rest")]
+#[path = "../live/cluster/nodes.rs"]
+mod nodes;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;

@@ -9,6 +9,7 @@ mod shard;
 mod slots;
 #[allow(clippy::module_inception, reason = "the name of what it holds")]
 mod topology;
+mod words;
 
 use std::fmt;
 use std::io;
