@@ -22,12 +22,14 @@ mod starts;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../help/folder.rs"]
 mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
+#[path = "../live/cluster/load.rs"]
+mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]
 mod nodes;

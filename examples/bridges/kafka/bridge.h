@@ -53,6 +53,9 @@ typedef struct options {
     const char *target, *brokers, *topic, *state;
     /* Not 0: target is a list of nodes, and all primaries are followed. */
     int is_cluster;
+    /* Where a name is set: target is a list of Sentinels. */
+    redtail_sentinel sentinel;
+    char *sentinel_password;
     /* Where to start while there is no state, as it would stand there; NULL: now. */
     const char *from;
     int on_gap, ack;
@@ -173,5 +176,7 @@ extern const source ONE_SERVER, CLUSTER;
 
 /* What both take from the command line. */
 void follow_options(redtail_options *to, const options *from);
+/* The addresses of a list with commas, in one piece of memory that is to be freed; count: their number. */
+const char **addresses(const char *list, size_t *count);
 
 #endif

@@ -92,17 +92,6 @@ static int on_idle(void *context, const redtail_shard *shard) {
     return 0;
 }
 
-/* The addresses between the commas of a list, which is changed. Returns their number. */
-static size_t split(char *list, const char **nodes) {
-    size_t count = 0;
-    for (char *rest = list, *node; (node = rest);) {
-        if ((rest = strchr(node, ',')))
-            *rest++ = 0;
-        nodes[count++] = node;
-    }
-    return count;
-}
-
 static int start(const topic *topic, const char *state) {
     const options *chosen = topic->options;
     redtail_options options;
@@ -111,17 +100,12 @@ static int start(const topic *topic, const char *state) {
         .struct_size = sizeof callbacks, .event = on_event, .notice = on_notice, .idle = on_idle};
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
-    size_t len = strlen(chosen->target) + 1;
-    char *list = memory(NULL, len);
-    const char **nodes = memory(NULL, len * sizeof *nodes);
-    memcpy(list, chosen->target, len);
-    cluster.node_count = split(list, nodes);
+    const char **nodes = addresses(chosen->target, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;
     all.topic = topic;
     all.cluster = redtail_cluster_new(&options, &cluster);
     free(nodes);
-    free(list);
     if (redtail_cluster_follow(all.cluster, &callbacks) != REDTAIL_OK) {
         end_with(FAILED, "%s: %s", chosen->target, redtail_cluster_message(all.cluster));
         return -1;

@@ -57,6 +57,7 @@ int main(int argc, char **argv) {
     if (options.kafka)
         rd_kafka_conf_destroy(options.kafka);
     free(options.password);
+    free(options.sentinel_password);
     free(state);
     return exit_code();
 }

@@ -12,8 +12,8 @@ static const char HELP[] =
     "\n"
     "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --state FILE TARGET\n"
     "\n"
-    "TARGET: host:port, [address]:port or unix:PATH of the server to follow; with --cluster, host:port of one or more\n"
-    "nodes, with commas between them.\n"
+    "TARGET: host:port, [address]:port or unix:PATH of the server to follow; with --cluster or --sentinel, host:port\n"
+    "of one or more nodes or Sentinels, with commas between them.\n"
     "\n"
     "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
     "--format json` prints, its header `id` names it once and for all. It goes to the partition where its key lives\n"
@@ -40,6 +40,9 @@ static const char HELP[] =
     "\n"
     "Server:\n"
     "  --cluster                  follow all primaries of the cluster that these nodes belong to\n"
+    "  --sentinel NAME            follow the primary that these Sentinels call so, also after failovers\n"
+    "  --prefer-replica           with --sentinel: follow a replica, to spare the primary\n"
+    "  --sentinel-user NAME, --sentinel-password-file FILE (or REDTAIL_SENTINEL_PASSWORD)\n"
     "  --user NAME                the ACL user\n"
     "  --password-file FILE       its password (a newline at the end does not count); or in the environment, as\n"
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
@@ -152,30 +155,35 @@ static size_t bytes(const char *option, const char *value) {
     return number;
 }
 
-static void read_password(options *options, const char *path) {
-    const char *given = getenv("REDTAIL_PASSWORD");
+/* Out of a file, or out of one of two variables of the environment; NULL where there is none. */
+static char *read_password(const char *path, const char *name, const char *other, const char *user, size_t *len) {
+    const char *given = getenv(name);
+    char *password = NULL;
     if (!given || !*given)
-        given = getenv("REDISCLI_AUTH");
+        given = getenv(other);
     if (path) {
-        options->password = read_file(path, &options->password_len);
-        if (options->password_len && options->password[options->password_len - 1] == '\n')
-            options->password_len--;
-        if (!options->password_len)
+        password = read_file(path, len);
+        if (*len && password[*len - 1] == '\n')
+            --*len;
+        if (!*len)
             wrong("%s holds no password", path);
     } else if (given && *given) {
-        options->password_len = strlen(given);
-        options->password = memory(NULL, options->password_len + 1);
-        memcpy(options->password, given, options->password_len + 1);
+        *len = strlen(given);
+        password = memory(NULL, *len + 1);
+        memcpy(password, given, *len + 1);
     }
-    if (options->user && !options->password)
-        wrong("the user %s has no password: give it with --password-file or in the environment", options->user);
+    if (user && !password)
+        wrong("the user %s has no password: give it in a file or in the environment", user);
+    return password;
 }
 
-enum { CLUSTERED = 256, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
+enum { CLUSTERED = 256, SENTINEL, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
        TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE };
 
 static const struct option NAMES[] = {
-    {"cluster", no_argument, NULL, CLUSTERED},
+    {"cluster", no_argument, NULL, CLUSTERED}, {"sentinel", required_argument, NULL, SENTINEL},
+    {"sentinel-user", required_argument, NULL, SENTINEL_USER}, {"prefer-replica", no_argument, NULL, PREFER_REPLICA},
+    {"sentinel-password-file", required_argument, NULL, SENTINEL_PASSWORD},
     {"brokers", required_argument, NULL, BROKERS}, {"topic", required_argument, NULL, TOPIC},
     {"state", required_argument, NULL, STATE}, {"from", required_argument, NULL, FROM},
     {"on-gap", required_argument, NULL, ON_GAP}, {"ack", required_argument, NULL, ACK},
@@ -198,20 +206,29 @@ static void finish(options *options) {
     if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
                                || options->tls.server_name || options->tls.verify))
         wrong("options of TLS want %s", "--tls");
+    if (options->is_cluster && options->sentinel.name)
+        wrong("a cluster has no use for %s", "--sentinel");
+    if (options->uses_tls)
+        options->sentinel.tls = &options->tls;
     set(options->kafka, "bootstrap.servers", options->brokers);
     check_promises(options->kafka);
 }
 
 void read_options(options *options, int argc, char **argv) {
-    const char *password_file = NULL;
+    const char *password_file = NULL, *sentinel_password_file = NULL;
     memset(options, 0, sizeof *options);
     options->ack = REDTAIL_ACK_APPLIED;
     options->transaction_limit = (size_t)256 << 20;
     options->tls.struct_size = sizeof options->tls;
+    options->sentinel.struct_size = sizeof options->sentinel;
     options->kafka = settings();
     for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
         switch (letter) {
         case CLUSTERED: options->is_cluster = 1; break;
+        case SENTINEL: options->sentinel.name = optarg; break;
+        case SENTINEL_USER: options->sentinel.user = optarg; break;
+        case SENTINEL_PASSWORD: sentinel_password_file = optarg; break;
+        case PREFER_REPLICA: options->sentinel.prefer_replica = 1; break;
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
         case STATE: options->state = optarg; break;
@@ -239,6 +256,13 @@ void read_options(options *options, int argc, char **argv) {
     if (argc - optind != 1)
         wrong("%s", argc == optind ? "the server to follow is missing" : "there is one server to follow");
     options->target = argv[optind];
+    if (!options->sentinel.name && (options->sentinel.user || options->sentinel.prefer_replica || sentinel_password_file))
+        wrong("options of Sentinels want %s", "--sentinel NAME");
     finish(options);
-    read_password(options, password_file);
+    options->password =
+        read_password(password_file, "REDTAIL_PASSWORD", "REDISCLI_AUTH", options->user, &options->password_len);
+    redtail_sentinel *sentinel = &options->sentinel;
+    if (sentinel->name)
+        sentinel->password = options->sentinel_password = read_password(
+            sentinel_password_file, "REDTAIL_SENTINEL_PASSWORD", "", sentinel->user, &sentinel->password_len);
 }

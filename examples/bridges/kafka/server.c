@@ -1,4 +1,4 @@
-/* Where events come from: one server, followed on a thread of its own. */
+/* Where events come from: one server, or the one that Sentinels name, followed on a thread of its own. */
 #include "bridge.h"
 
 #include <pthread.h>
@@ -79,6 +79,32 @@ void follow_options(redtail_options *to, const options *from) {
     to->tls = from->uses_tls ? &from->tls : NULL;
 }
 
+const char **addresses(const char *list, size_t *count) {
+    size_t len = strlen(list) + 1, most = 1;
+    for (const char *at = list; (at = strchr(at, ',')); at++)
+        most++;
+    const char **pointers = memory(NULL, most * sizeof *pointers + len);
+    char *rest = memcpy(pointers + most, list, len);
+    *count = 0;
+    for (char *one; (one = rest);) {
+        if ((rest = strchr(one, ',')))
+            *rest++ = 0;
+        pointers[(*count)++] = one;
+    }
+    return pointers;
+}
+
+static int connect_to(const options *chosen) {
+    if (!chosen->sentinel.name)
+        return redtail_follower_connect(one.follower, chosen->target);
+    redtail_sentinel sentinel = chosen->sentinel;
+    const char **pointers = addresses(chosen->target, &sentinel.address_count);
+    sentinel.addresses = pointers;
+    int status = redtail_follower_connect_sentinel(one.follower, &sentinel);
+    free(pointers);
+    return status;
+}
+
 static int start(const topic *topic, const char *state) {
     const options *chosen = topic->options;
     const char *from = state ? state : chosen->from;
@@ -100,7 +126,7 @@ static int start(const topic *topic, const char *state) {
     one.follower = redtail_follower_new(&options);
     one.handle = redtail_follower_handle(one.follower);
     one.publisher = publisher_new(topic, NULL, from != NULL, one.handle);
-    if (!one.follower || redtail_follower_connect(one.follower, chosen->target) != REDTAIL_OK) {
+    if (!one.follower || connect_to(chosen) != REDTAIL_OK) {
         end_with(FAILED, "%s: %s", chosen->target, redtail_follower_message(one.follower));
         return -1;
     }

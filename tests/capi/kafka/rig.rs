@@ -168,18 +168,24 @@ impl Consumer {
 
     /// Waits until so many lines of this event are here.
     pub(super) fn has(&mut self, event: &str, count: usize) {
-        eventually("events come out of the topic", || {
+        self.wait(count, |line| line["event"] == event);
+    }
+
+    /// The same of commands with this name.
+    pub(super) fn has_command(&mut self, name: &str, count: usize) {
+        self.wait(count, |line| line["args"][0] == name);
+    }
+
+    fn wait(&mut self, count: usize, is_one: impl Fn(&Value) -> bool) {
+        eventually("messages come out of the topic", || {
             assert!(self.child.try_wait().unwrap().is_none(), "the consumer has ended");
-            self.lines().iter().filter(|(_, line)| line["event"] == event).count() >= count
+            self.lines.lock().unwrap().iter().filter(|(_, line)| is_one(line)).count() >= count
         });
     }
 
     /// Waits until the message that ends a test is in each partition; then stops, and gives how many messages came again.
     pub(super) fn end(&mut self, partitions: u16) -> u64 {
-        eventually("the end is in every partition", || {
-            assert!(self.child.try_wait().unwrap().is_none(), "the consumer has ended");
-            self.lines().iter().filter(|(_, line)| line["args"][1] == END).count() >= usize::from(partitions)
-        });
+        self.wait(partitions.into(), |line| line["args"][1] == END);
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -219,7 +225,15 @@ impl Written {
         Written { id, tx: command.tx, args: command.args().map(<[u8]>::to_vec).collect(), slots }
     }
 
-    fn is_for(&self, partition: u16, partitions: u16) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.args[0] == name.as_bytes()
+    }
+
+    pub(super) fn history(&self) -> &str {
+        self.id.split(':').next().unwrap()
+    }
+
+    pub(super) fn is_for(&self, partition: u16, partitions: u16) -> bool {
         self.slots.as_ref().is_none_or(|slots| slots.iter().any(|slot| slot % partitions == partition))
     }
 }
@@ -263,6 +277,10 @@ fn argument(value: &Value) -> Vec<u8> {
     }
 }
 
+pub(super) fn arguments(line: &Value) -> Vec<Vec<u8>> {
+    line["args"].as_array().unwrap().iter().map(argument).collect()
+}
+
 /// Each partition has exactly what belongs into it, each once, in order, and transactions in one piece.
 pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
     assert!(truth.iter().any(|it| it.tx.is_some()));
@@ -270,10 +288,7 @@ pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
         let got: Vec<_> = lines
             .iter()
             .filter(|(of, line)| *of == partition && line["event"] == "command")
-            .map(|(_, line)| {
-                let args = line["args"].as_array().unwrap().iter().map(argument).collect::<Vec<_>>();
-                (line["id"].as_str().unwrap(), line["tx_id"].as_u64(), args)
-            })
+            .map(|(_, line)| (line["id"].as_str().unwrap(), line["tx_id"].as_u64(), arguments(line)))
             .collect();
         let want: Vec<_> = truth.iter().filter(|it| it.is_for(partition, partitions)).collect();
         for (at, (got, want)) in got.iter().zip(&want).enumerate() {
