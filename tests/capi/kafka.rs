@@ -174,6 +174,18 @@ fn what_is_too_large_stops_it_or_is_left_out() {
         assert_eq!(left.next().unwrap().1["args"], json!(["SADD"]));
         assert!(lines.iter().any(|(_, line)| line["args"] == json!(["SET", { "omitted": 30_000 }, "v"])));
         assert_eq!(bridge.stop(), Some(0));
+        let small = [&small[..], &["--transaction-limit", "5000"]].concat();
+        let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
+        let set = |number: usize| command(&["SET", &number.to_string(), &"x".repeat(1000)]);
+        let commands: Vec<_> = [command(&["MULTI"])].into_iter().chain((0..9).map(set)).collect();
+        server.client().pipeline(&[&commands[..], &[command(&["EXEC"])]].concat());
+        assert_eq!(bridge.end(), Some(1));
+        assert!(
+            words(&folder).contains("raise --transaction-limit. Nothing of it was published"),
+            "{}",
+            words(&folder)
+        );
+        assert_eq!(consumer.count(), 5 + 2, "and what begins, in each partition");
         assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
     }
 }

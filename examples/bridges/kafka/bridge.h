@@ -73,6 +73,21 @@ typedef struct options {
 
 /* Reads the command line. What is wrong, or was asked for by --help, it says, and ends the process. */
 void read_options(options *options, int argc, char **argv);
+/* The command line is wrong: says so, with a text in the place of %s, and ends the process. */
+void wrong(const char *format, const char *what);
+/* What a file holds, with a NUL behind it; or ends the process. */
+char *read_file(const char *path, size_t *len);
+
+/* ---- settings.c: the settings of librdkafka; what is wrong with one ends the process ---- */
+
+rd_kafka_conf_t *settings_new(void);
+void settings_set(rd_kafka_conf_t *conf, const char *name, const char *value);
+/* name=value, from the command line; the text is changed. */
+void settings_pair(rd_kafka_conf_t *conf, char *pair);
+/* Lines of the same, from a file. */
+void settings_file(rd_kafka_conf_t *conf, const char *path);
+/* None may take away what the bridge promises. */
+void settings_check(const rd_kafka_conf_t *conf);
 
 /* ---- progress.c: up to where everything is confirmed ---- */
 
@@ -82,18 +97,20 @@ typedef struct progress progress;
 
 progress *progress_new(void);
 void progress_free(progress *progress);
-/* So many messages follow, each of which will be confirmed; behind them lies this position. With 0 messages it returns NULL. */
+/* So many messages follow, each of which will be confirmed; behind them lies this position. NULL if there are none. */
 step *progress_add(progress *progress, const redtail_position *position, size_t messages);
 /* One message of the step is safe. Any thread. */
 void progress_confirm(step *step);
 /* The last position up to which everything is safe. REDTAIL_OK, or REDTAIL_NONE while there is none. Any thread. */
 int progress_position(progress *progress, redtail_position *position);
+/* Whether two are the same place. */
+int is_same_place(const redtail_position *one, const redtail_position *other);
 /* Nothing is waited for. Any thread. */
 int progress_is_idle(progress *progress);
 
 /* ---- state.c: the file with the position ---- */
 
-/* Opens the file for this process alone, and gives what is in it, or NULL where there is none; ends the process where that fails. */
+/* Opens the file for this process alone, and gives what is in it, or NULL where there is none; or ends the process. */
 char *state_open(const char *path);
 /* Replaces what is in it, whole or not at all, also if the machine stops. 0, or -1 after having said why. */
 int state_save(const char *path, const char *content);
@@ -141,8 +158,8 @@ typedef struct topic {
 
 typedef struct publisher publisher;
 
-/* Of one shard. name: NULL where there is only one. goes_on: not 0 if it starts at a saved place; else the topic is told where it begins.
- * handle: told about each second that we live, while an event has to wait; NULL for none. */
+/* Of one shard. name: NULL where there is only one. goes_on: not 0 if it starts at a saved place; else the topic is told where it
+ * begins. handle: told about each second that we live, while an event has to wait; NULL for none. */
 publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.

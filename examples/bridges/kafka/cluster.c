@@ -45,13 +45,15 @@ static part *part_add(const redtail_shard *shard, const char *node, const char *
 }
 
 static void on_lost(const redtail_notice *notice) {
-    if (all.topic->options->on_gap != REDTAIL_ON_GAP_CONTINUE) {
-        end_with(HISTORY_LOST, "%s", notice->words);
-        return;
-    }
     part *part = part_add(NULL, notice->node, notice->lost, 1);
-    progress_add(publisher_progress(part->publisher), notice->position, 0);
-    publish_lost(part->publisher, notice->position);
+    progress *progress = publisher_progress(part->publisher);
+    progress_add(progress, notice->position, 0);
+    if (all.topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE) {
+        publish_lost(part->publisher, notice->position);
+    } else {
+        progress_add(progress, notice->position, 1); /* never confirmed, so the state keeps the place for whoever decides */
+        end_with(HISTORY_LOST, "%s", notice->words);
+    }
 }
 
 /* On a thread of its own. */
@@ -126,7 +128,7 @@ static char *committed(void) {
 static void commit(part *part) {
     redtail_position position;
     if (progress_position(publisher_progress(part->publisher), &position) != REDTAIL_OK
-        || (part->has_committed && !memcmp(&position, &part->committed, sizeof position)))
+        || (part->has_committed && is_same_place(&position, &part->committed)))
         return;
     if (part->shard)
         redtail_handle_commit(redtail_shard_handle(part->shard), &position);
@@ -134,8 +136,8 @@ static void commit(part *part) {
     part->has_committed = 1;
 }
 
-/* One value for all shards, which holds nothing that is not confirmed; also those that the cluster knows no more, as long as anything of
- * them is not. NULL: not yet. */
+/* One value for all shards, which holds nothing that is not confirmed; also those that the cluster knows no more, as long as
+ * anything of them is not. NULL: not yet. */
 static char *state_text(void) {
     text text = {NULL, 0, 0};
     pthread_mutex_lock(&all.lock);

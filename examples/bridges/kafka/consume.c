@@ -4,8 +4,9 @@
  *
  * A line is the partition, a tab, and the body. It begins with what the topic still has, and ends with SIGINT or SIGTERM.
  *
- * This is how to tell a repetition: within a partition the offsets of one history grow, so what is not above the last of its history was
- * here before. A program that keeps what it reads keeps these last ids with it, and the place in the partition, in one go.
+ * This is how to tell a repetition: within a partition the offsets of one history grow, so what is not above the last of its
+ * history was here before. A program that keeps what it reads keeps these last ids with it, and the place in the partition, in one
+ * go.
  */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>

@@ -105,6 +105,9 @@ void topic_drain(topic *topic, unsigned limit_ms) {
     uint64_t start = now_ms();
     while (rd_kafka_outq_len(topic->kafka) > 0 && now_ms() - start < limit_ms)
         rd_kafka_poll(topic->kafka, 100);
+    int left = rd_kafka_outq_len(topic->kafka);
+    if (left)
+        say("%d messages are not confirmed yet: they come again at the next start", left);
 }
 
 void topic_close(topic *topic) {

@@ -54,14 +54,14 @@ static const char HELP[] =
     "\n"
     "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 wrong usage, 4 history lost.\n";
 
-static void wrong(const char *format, const char *what) {
+void wrong(const char *format, const char *what) {
     fputs("redtail-kafka: ", stderr);
     fprintf(stderr, format, what);
     fputs("; see redtail-kafka --help\n", stderr);
     exit(USAGE);
 }
 
-static char *read_file(const char *path, size_t *len) {
+char *read_file(const char *path, size_t *len) {
     FILE *file = fopen(path, "rb");
     text text = {NULL, 0, 0};
     char some[4096];
@@ -78,72 +78,11 @@ static char *read_file(const char *path, size_t *len) {
     return text.bytes;
 }
 
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
-    char words[512];
-    if (rd_kafka_conf_set(conf, name, value, words, sizeof words) != RD_KAFKA_CONF_OK)
-        wrong("Kafka: %s", words);
-}
-
-/* What everybody on this machine could read in the list of processes. */
-static int is_secret(const char *name) {
-    return strstr(name, "password") || strstr(name, "secret") || strstr(name, "key.pem") || strstr(name, "sasl.oauthbearer.config");
-}
-
-/* name=value; the text is changed. */
-static void set_pair(rd_kafka_conf_t *conf, char *pair, int is_public) {
-    char *value = strchr(pair, '=');
-    if (!value)
-        wrong("a setting for Kafka is NAME=VALUE, not %s", is_public ? pair : "a line without =");
-    *value++ = 0;
-    if (is_public && is_secret(pair))
-        wrong("%s on the command line would be for everybody on this machine to read: put it into --kafka-config", pair);
-    set(conf, pair, value);
-}
-
-static void set_from_file(rd_kafka_conf_t *conf, const char *path) {
-    size_t len;
-    char *content = read_file(path, &len), *rest = content;
-    for (char *line; (line = rest) && *line;) {
-        if ((rest = strchr(line, '\n')))
-            *rest++ = 0;
-        line[strcspn(line, "\r")] = 0;
-        if (*line && *line != '#')
-            set_pair(conf, line, 0);
-    }
-    free(content);
-}
-
-/* Nothing may be lost, out of order or stored twice by retries within one run; and brokers may be away for as long as they like. */
-static rd_kafka_conf_t *settings(void) {
-    static const char *const defaults[][2] = {{"client.id", "redtail-kafka"},
-                                              {"enable.idempotence", "true"},
-                                              {"enable.gapless.guarantee", "true"},
-                                              {"message.timeout.ms", "0"},
-                                              {"queue.buffering.max.kbytes", "65536"},
-                                              /* the errors come to on_error */
-                                              {"log_level", "0"}};
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-        set(conf, defaults[i][0], defaults[i][1]);
-    return conf;
-}
-
-/* Settings that would take away what the bridge promises. */
-static void check_promises(const rd_kafka_conf_t *conf) {
-    static const char *const promises[][2] = {
-        {"enable.idempotence", "true"}, {"enable.gapless.guarantee", "true"}, {"message.timeout.ms", "0"}};
-    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
-        char value[64];
-        size_t size = sizeof value;
-        if (rd_kafka_conf_get(conf, promises[i][0], value, &size) != RD_KAFKA_CONF_OK || strcmp(value, promises[i][1]))
-            wrong("%s is not to be changed: without it changes could be lost or change places", promises[i][0]);
-    }
-}
-
-static int one_of(const char *option, const char *value, const char *first, const char *second) {
+/* Which of two words was given, as the number that stands for it. */
+static int one_of(const char *option, const char *value, const char *first, int one, const char *second, int two) {
     if (strcmp(value, first) && strcmp(value, second))
         wrong("%s takes one of two words, as --help tells", option);
-    return !strcmp(value, second);
+    return strcmp(value, second) ? one : two;
 }
 
 static size_t bytes(const char *option, const char *value) {
@@ -177,8 +116,10 @@ static char *read_password(const char *path, const char *name, const char *other
     return password;
 }
 
-enum { CLUSTERED = 256, SENTINEL, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD,
-       TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE };
+enum {
+    CLUSTERED = 256, SENTINEL, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK,
+    TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE
+};
 
 static const struct option NAMES[] = {
     {"cluster", no_argument, NULL, CLUSTERED}, {"sentinel", required_argument, NULL, SENTINEL},
@@ -210,8 +151,8 @@ static void finish(options *options) {
         wrong("a cluster has no use for %s", "--sentinel");
     if (options->uses_tls)
         options->sentinel.tls = &options->tls;
-    set(options->kafka, "bootstrap.servers", options->brokers);
-    check_promises(options->kafka);
+    settings_set(options->kafka, "bootstrap.servers", options->brokers);
+    settings_check(options->kafka);
 }
 
 void read_options(options *options, int argc, char **argv) {
@@ -221,7 +162,7 @@ void read_options(options *options, int argc, char **argv) {
     options->transaction_limit = (size_t)256 << 20;
     options->tls.struct_size = sizeof options->tls;
     options->sentinel.struct_size = sizeof options->sentinel;
-    options->kafka = settings();
+    options->kafka = settings_new();
     for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
         switch (letter) {
         case CLUSTERED: options->is_cluster = 1; break;
@@ -233,12 +174,16 @@ void read_options(options *options, int argc, char **argv) {
         case TOPIC: options->topic = optarg; break;
         case STATE: options->state = optarg; break;
         case FROM: options->from = optarg; break;
-        case ON_GAP: options->on_gap = one_of("--on-gap", optarg, "stop", "continue") ? REDTAIL_ON_GAP_CONTINUE : REDTAIL_ON_GAP_STOP; break;
-        case ACK: options->ack = one_of("--ack", optarg, "applied", "observe") ? REDTAIL_ACK_OBSERVE : REDTAIL_ACK_APPLIED; break;
-        case TOO_LARGE: options->omits = one_of("--too-large", optarg, "stop", "omit"); break;
+        case ON_GAP:
+            options->on_gap = one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
+            break;
+        case ACK:
+            options->ack = one_of("--ack", optarg, "applied", REDTAIL_ACK_APPLIED, "observe", REDTAIL_ACK_OBSERVE);
+            break;
+        case TOO_LARGE: options->omits = one_of("--too-large", optarg, "stop", 0, "omit", 1); break;
         case LIMIT: options->transaction_limit = bytes("--transaction-limit", optarg); break;
-        case CONFIG: set_from_file(options->kafka, optarg); break;
-        case 'X': set_pair(options->kafka, optarg, 1); break;
+        case CONFIG: settings_file(options->kafka, optarg); break;
+        case 'X': settings_pair(options->kafka, optarg); break;
         case USER: options->user = optarg; break;
         case PASSWORD: password_file = optarg; break;
         case TLS: options->uses_tls = 1; break;
@@ -247,10 +192,14 @@ void read_options(options *options, int argc, char **argv) {
         case CERT: options->tls.certificate = optarg; break;
         case CERT_KEY: options->tls.key = optarg; break;
         case SNI: options->tls.server_name = optarg; break;
-        case VERIFY: options->tls.verify = one_of("--verify", optarg, "full", "ca") ? REDTAIL_VERIFY_AUTHORITY : REDTAIL_VERIFY_FULL; break;
+        case VERIFY:
+            options->tls.verify = one_of("--verify", optarg, "full", REDTAIL_VERIFY_FULL, "ca", REDTAIL_VERIFY_AUTHORITY);
+            break;
         case INSECURE: options->tls.verify = REDTAIL_VERIFY_NOTHING; break;
         case 'h': fputs(HELP, stdout); exit(DONE);
-        case 'V': printf("redtail-kafka with redtail %s and librdkafka %s\n", redtail_version(), rd_kafka_version_str()); exit(DONE);
+        case 'V':
+            printf("redtail-kafka with redtail %s and librdkafka %s\n", redtail_version(), rd_kafka_version_str());
+            exit(DONE);
         default: fputs("see redtail-kafka --help\n", stderr); exit(USAGE); /* getopt has said what is wrong */
         }
     if (argc - optind != 1)

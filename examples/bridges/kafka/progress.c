@@ -1,12 +1,13 @@
 /* Up to where everything is confirmed.
  *
- * Brokers confirm in any order; a position may be saved only once all before it is safe. So steps stand in the order of the stream, and
- * one whose messages are all confirmed counts only when it is the first.
+ * Brokers confirm in any order; a position may be saved only once all before it is safe. So steps stand in the order of the stream,
+ * and one whose messages are all confirmed counts only when it is the first.
  */
 #include "bridge.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct step {
     step *next;
@@ -95,4 +96,10 @@ int progress_is_idle(progress *progress) {
     int is_idle = !progress->first;
     pthread_mutex_unlock(&progress->lock);
     return is_idle;
+}
+
+/* Not by memcmp: between the fields lie bytes that nobody has set. */
+int is_same_place(const redtail_position *one, const redtail_position *other) {
+    return one->offset == other->offset && one->db == other->db && !strcmp(one->replid, other->replid)
+           && !strcmp(one->history, other->history);
 }

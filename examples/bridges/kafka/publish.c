@@ -257,46 +257,26 @@ static int publish_all(publisher *publisher, const redtail_position *position, u
     return 0;
 }
 
-static void name(char *id, size_t size, const redtail_position *position, uint64_t above) {
-    snprintf(id, size, "%s:%llu", position->history[0] ? position->history : position->replid,
-             (unsigned long long)(position->offset + above));
-}
-
-/* Whoever reads a partition is to know that something is missing. */
-static int publish_gap(publisher *publisher, const redtail_gap *gap) {
+/* To every partition, so that whoever reads one knows that something is missing: what the gap tells, or, where that is NULL, all
+ * before this place. above: what is added to the place's offset for the id. */
+static int publish_note(publisher *publisher, const redtail_position *place, const redtail_gap *gap, uint64_t above) {
     char id[64];
-    name(id, sizeof id, gap->to, 0);
+    snprintf(id, sizeof id, "%s:%llu", place->history[0] ? place->history : place->replid,
+             (unsigned long long)(place->offset + above));
     route_everywhere(&publisher->route);
     message *message = begin(publisher, id);
-    json_gap(&publisher->bytes, gap, publisher->name, id);
+    if (gap)
+        json_gap(&publisher->bytes, gap, publisher->name, id);
+    else
+        json_begin(&publisher->bytes, place, publisher->name, id);
     message->body_len = publisher->bytes.len - message->body;
     publisher->goes_on = 1;
-    return publish_all(publisher, gap->to, 0);
-}
-
-int publish_lost(publisher *publisher, const redtail_position *place) {
-    char id[64];
-    redtail_gap gap = {place, NULL, REDTAIL_UNKNOWN};
-    name(id, sizeof id, place, 1); /* the id of the place itself was that of a command */
-    route_everywhere(&publisher->route);
-    message *message = begin(publisher, id);
-    json_gap(&publisher->bytes, &gap, publisher->name, id);
-    message->body_len = publisher->bytes.len - message->body;
     return publish_all(publisher, place, 0);
 }
 
-/* Where there was no place to go on from, whoever reads a partition is to know that more was written before. */
-static int publish_attached(publisher *publisher, const redtail_position *position) {
-    if (!publisher->goes_on) {
-        char id[64];
-        name(id, sizeof id, position, 0);
-        route_everywhere(&publisher->route);
-        message *message = begin(publisher, id);
-        json_begin(&publisher->bytes, position, publisher->name, id);
-        message->body_len = publisher->bytes.len - message->body;
-    }
-    publisher->goes_on = 1;
-    return publish_all(publisher, position, 0);
+int publish_lost(publisher *publisher, const redtail_position *place) {
+    redtail_gap gap = {place, NULL, REDTAIL_UNKNOWN};
+    return publish_note(publisher, place, &gap, 1); /* the id of the place itself was that of a command */
 }
 
 int publish(publisher *publisher, const redtail_event *event) {
@@ -316,14 +296,18 @@ int publish(publisher *publisher, const redtail_event *event) {
         return publish_all(publisher, &position, event->tx);
     case REDTAIL_EVENT_ATTACHED:
         forget(publisher);
-        return redtail_event_position(event, &position) == REDTAIL_OK ? publish_attached(publisher, &position) : 0;
+        if (redtail_event_position(event, &position) != REDTAIL_OK)
+            return 0;
+        return publisher->goes_on ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL, 0);
     case REDTAIL_EVENT_MULTI:
     case REDTAIL_EVENT_DISCONNECTED: /* what came since its MULTI comes again, or never */
         forget(publisher);
         return 0;
     case REDTAIL_EVENT_GAP:
         forget(publisher);
-        return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE ? publish_gap(publisher, event->gap) : 0;
+        return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE
+                   ? publish_note(publisher, event->gap->to, event->gap, 0)
+                   : 0;
     default: return 0; /* kinds are added in minor versions */
     }
 }

@@ -1,6 +1,6 @@
 /* To which partitions a command goes: where its keys live, by their cluster slots; and where it names none, everywhere.
  *
- * So whoever reads a partition sees, in their order, all commands that touch a key of it. One with keys of several partitions stands in
+ * So who reads a partition sees, in their order, all commands that touch a key of it. One with keys of several partitions stands in
  * each of them, under the same id.
  */
 #include "bridge.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a key with {something} in it only that counts, also without a cluster: whoever wants two keys in one partition can have it so. */
+/* Of a key with {something} in it only that counts, also without a cluster: who wants two keys in one partition can have it so. */
 static int32_t partition_of(redtail_slice key, int32_t partitions) {
     return redtail_slot(key.data, key.len) % partitions;
 }

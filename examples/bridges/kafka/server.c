@@ -86,10 +86,10 @@ const char **addresses(const char *list, size_t *count) {
     const char **pointers = memory(NULL, most * sizeof *pointers + len);
     char *rest = memcpy(pointers + most, list, len);
     *count = 0;
-    for (char *one; (one = rest);) {
-        if ((rest = strchr(one, ',')))
+    for (char *address; (address = rest);) {
+        if ((rest = strchr(address, ',')))
             *rest++ = 0;
-        pointers[(*count)++] = one;
+        pointers[(*count)++] = address;
     }
     return pointers;
 }
@@ -144,7 +144,7 @@ static int save(void) {
     char text[REDTAIL_POSITION_TEXT_SIZE];
     if (!one.publisher || progress_position(publisher_progress(one.publisher), &position) != REDTAIL_OK)
         return 0;
-    if (one.has_saved && !memcmp(&position, &one.saved, sizeof position))
+    if (one.has_saved && is_same_place(&position, &one.saved))
         return 0;
     if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->state, text))
         return -1;

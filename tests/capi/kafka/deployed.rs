@@ -105,6 +105,18 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
         assert!(consumer.lines().iter().all(|(_, line)| line["shard"].as_str().unwrap().len() == 40));
         assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
         assert!(is_whole());
+        // A saved place that no shard continues.
+        let lost = format!("{}:1234:0", "f".repeat(40));
+        let state = std::fs::read_to_string(folder.0.join("state")).unwrap();
+        folder.write("state", format!("{};{}@={lost}\n", state.trim_end(), "e".repeat(40)));
+        assert_eq!(start().end(), Some(4), "{}", words(&folder));
+        assert!(std::fs::read_to_string(folder.0.join("state")).unwrap().contains(&lost));
+        let bridge = Bridge::start(how, &broker, &folder, &list, &["--cluster", "--on-gap", "continue"]);
+        consumer.has("gap", broker.partitions.into());
+        let is_gap = |(_, line): &Line| line["event"] == "gap" && line["from"] == *lost && line["to"].is_null();
+        assert!(consumer.lines().iter().any(is_gap));
+        eventually("the lost place is settled", is_whole);
+        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     }
 }
 
