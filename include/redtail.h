@@ -1,11 +1,12 @@
 /**
  * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
  *
- * Three things, from the bottom up; take the one that fits:
+ * Four things, from the bottom up; take the one that fits:
  *
  *   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
  *   session    the replication protocol over your own socket and event loop
  *   follower   sockets, reconnection and waiting included: one blocking call per event
+ *   cluster    a follower for each shard of a cluster, on threads of ours, which call you
  *
  * What holds for every function, unless its comment says otherwise:
  *
@@ -31,8 +32,8 @@
  * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
  * which you should ignore. redtail_slice and redtail_position stay as they are.
  *
- * THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
- * Handles share nothing.
+ * THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
+ * used by several at once. Handles share nothing.
  *
  * FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
  * and the handle gives that status from then on. Free it.
@@ -71,7 +72,7 @@ extern "C" {
 typedef enum redtail_status {
     /** Done. */
     REDTAIL_OK = 0,
-    /** Nothing more is whole in the bytes that are there: give more. */
+    /** Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room. */
     REDTAIL_NEED_MORE = 1,
     /** A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg. */
     REDTAIL_MORE_ARGS = 2,
@@ -79,7 +80,7 @@ typedef enum redtail_status {
     REDTAIL_END = 3,
     /** There is no such thing, for example no position yet. */
     REDTAIL_NONE = 4,
-    /** The callback has ended the batch. */
+    /** The callback has ended the batch, or the cluster. */
     REDTAIL_STOPPED = 5,
     /** Nothing came within the time limit. */
     REDTAIL_IDLE = 6,
@@ -97,7 +98,7 @@ typedef enum redtail_status {
     REDTAIL_ERROR_STATE = -2,
     /** A bug in this library. The handle is of no more use. */
     REDTAIL_ERROR_PANIC = -3,
-    /** No memory. */
+    /** No memory; for a cluster, also no thread. */
     REDTAIL_ERROR_MEMORY = -4,
     /** A text that is no position. */
     REDTAIL_ERROR_POSITION = -5,

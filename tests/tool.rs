@@ -6,6 +6,8 @@
 mod append_only;
 #[path = "tool/checkpoint.rs"]
 mod checkpoint;
+#[path = "tool/cluster.rs"]
+mod cluster;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
@@ -20,6 +22,8 @@ mod folder;
 mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "help/nodes.rs"]
+mod nodes;
 #[path = "tool/record.rs"]
 mod record;
 #[path = "tool/replay.rs"]

@@ -4,5 +4,5 @@
 
 #[path = "topology/cluster.rs"]
 mod cluster;
-#[path = "topology/nodes.rs"]
+#[path = "help/nodes.rs"]
 mod nodes;

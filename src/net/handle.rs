@@ -203,3 +203,23 @@ impl Shared {
 
 /// How late a pause may notice that it is to end.
 const LONGEST_NAP: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_furthest_place_that_was_committed_is_kept() {
+        let at = |digit: &str, offset: u64| -> Position { format!("{}:{offset}:0", digit.repeat(40)).parse().unwrap() };
+        let handle = Handle::new();
+        assert_eq!(handle.committed(), None);
+        for (committed, furthest) in [(at("a", 5), at("a", 5)), (at("a", 3), at("a", 5)), (at("b", 1), at("b", 1))] {
+            handle.commit(committed);
+            assert_eq!(handle.committed(), Some(furthest));
+            // The follower hears the last word, as it always did.
+            assert_eq!(handle.shared.take_committed(), Some(committed));
+        }
+        assert_eq!((handle.shared.take_committed(), handle.committed()), (None, Some(at("b", 1))));
+    }
+}

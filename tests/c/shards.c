@@ -67,6 +67,7 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
         if (my->has_last) IS(REDTAIL_OK, redtail_handle_commit(redtail_shard_handle(shard), &my->last));
         my->has_last = redtail_event_position(event, &my->last) == REDTAIL_OK;
         if (equals(&event->args[1], "alone")) IS(REDTAIL_OK, redtail_handle_stop(redtail_shard_handle(shard)));
+        if (equals(&event->args[1], "free")) redtail_cluster_free(cluster); /* which only stops it */
         IS(REDTAIL_NEED_MORE, redtail_shard_target(shard, NULL, 0, &needed));
         IS(REDTAIL_OK, redtail_shard_target(shard, words, sizeof words, &needed));
         CHECK(needed == strlen(words) + 1 && strncmp(words, "127.0.0.1:", 10) == 0);
@@ -148,9 +149,11 @@ int main(int argc, char **argv) {
         printf("%s\n", redtail_cluster_message(cluster));
     } else {
         IS(REDTAIL_ERROR_STATE, redtail_cluster_follow(cluster, &callbacks));
-        do
+        do {
+            size_t needed;
+            IS(REDTAIL_NEED_MORE, redtail_cluster_committed(cluster, NULL, 0, &needed)); /* at any time */
             status = redtail_cluster_wait(cluster, 200);
-        while (status == REDTAIL_IDLE);
+        } while (status == REDTAIL_IDLE);
         printf("over %s\n", redtail_status_name(status));
         IS(status, redtail_cluster_wait(cluster, REDTAIL_FOREVER));
         tell("positions", redtail_cluster_positions);

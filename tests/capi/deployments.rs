@@ -115,18 +115,26 @@ fn a_program_follows_a_cluster_through_a_failover_and_moved_slots() {
     program.end();
 
     write(&nodes, "missed");
-    write(&nodes, "end3");
     let mut program = Example::start(sanitized(), &["end3".into(), handled, address]);
-    let lines = program.all_of(&["wrote end3"]);
+    let lines = program.all_of(&["attached", "attached", "attached", "wrote missed"]);
     assert!(!lines.iter().any(|line| says(line, "gap") || says(line, "wrote end2")), "{lines:?}");
-    while !program.line().is_empty() {}
+    write(&nodes, "free");
+    program.all_of(&["wrote free"]);
+    assert_eq!(program.line(), "over REDTAIL_CLOSED");
+    positions(&mut program, "positions");
+    positions(&mut program, "committed");
     program.end();
 }
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
-fn the_cluster_example_goes_on_where_it_was() {
+fn the_cluster_example_goes_on_where_it_was_and_the_wrapper_follows_a_cluster_too() {
     let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    example(&nodes);
+    wrapper(&nodes);
+}
+
+fn example(nodes: &Nodes) {
     let file = folder("cluster-example").join("positions");
     let _ = fs::remove_file(&file);
     let args = [nodes.servers[0].address(), file.display().to_string()];
@@ -138,7 +146,7 @@ fn the_cluster_example_goes_on_where_it_was() {
         }
         eventually("the example follows all shards", || nodes.servers.iter().all(follows));
         let mut keys = one_each(&format!("round{round}-"));
-        keys.iter().for_each(|key| write(&nodes, key));
+        keys.iter().for_each(|key| write(nodes, key));
         let mut printed = [0, 1, 2].map(|_| example.line().split(' ').nth(3).unwrap().to_owned());
         printed.sort();
         keys.sort();
@@ -148,7 +156,19 @@ fn the_cluster_example_goes_on_where_it_was() {
         let saved: Positions = fs::read_to_string(&file).unwrap().parse().unwrap();
         assert_eq!(saved.shards.len(), 3);
         eventually("the servers have noticed", || nodes.servers.iter().all(|node| online_replicas(node) == 0));
-        write(&nodes, &format!("missed{}", round + 1));
+        write(nodes, &format!("missed{}", round + 1));
+    }
+}
+
+fn wrapper(nodes: &Nodes) {
+    for command in ways("tests/c/shards.cpp") {
+        let mut program = Example::start(command(), &[nodes.servers[0].address()]);
+        assert_eq!(program.line(), "attached");
+        write(nodes, "end");
+        assert_eq!(program.line(), "attached");
+        write(nodes, "another");
+        assert_eq!(program.line(), "the wrapper holds");
+        program.end();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use redtail::topology::{ClusterCheckpoint, Positions};
 use redtail::{Checkpoint, CheckpointError, Position};
 
 use crate::folder::Folder;
@@ -92,4 +93,42 @@ fn a_save_is_due_after_commands_or_time() {
     by_commands.save(at(1)).unwrap();
     assert!(!by_commands.is_due());
     assert!(open().every(u64::MAX, Duration::ZERO).is_due());
+}
+
+#[test]
+fn the_places_of_a_cluster_are_kept_as_one() {
+    let folder = Folder::new("cluster");
+    let file = folder.path("positions");
+    let saved = |node: &str, slots: &str, offset| format!("{node}@{slots}={}", at(offset)).parse().unwrap();
+    let positions = Positions { shards: vec![saved("aa", "0-99,200", 7), saved("bb", "", 8)] };
+    let open = || ClusterCheckpoint::open(&file, "node:7000");
+    let mut checkpoint = open().unwrap();
+    assert_eq!(checkpoint.position(), None);
+    // Where no shard has a place yet there is nothing to go on from.
+    checkpoint.save(Positions::default()).unwrap();
+    assert!(folder.names().is_empty());
+    checkpoint.save(positions.clone()).unwrap();
+    assert_eq!(open().unwrap().saved().unwrap().target, "node:7000");
+    assert_eq!(open().unwrap().position(), Some(positions.clone()));
+    assert_eq!(folder.names(), ["positions"], "nothing else is left");
+
+    let error = Checkpoint::open(&file, "primary:6379").unwrap_err();
+    assert!(error.to_string().contains("the checkpoint of a cluster"), "{error}");
+    let whole = fs::read(&file).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert!(open().is_err(), "{length}");
+    }
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&file, &changed).unwrap();
+        assert!(open().is_err(), "byte {at}");
+    }
+    // The positions alone, with nothing that would show if some were missing.
+    fs::write(&file, positions.to_string()).unwrap();
+    assert!(open().unwrap_err().to_string().contains("does not begin with"));
+    fs::remove_file(&file).unwrap();
+    Checkpoint::open(&file, "primary:6379").unwrap().save(at(1311)).unwrap();
+    assert!(open().unwrap_err().to_string().contains("the checkpoint of a single server"));
 }

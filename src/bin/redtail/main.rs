@@ -12,6 +12,7 @@ mod doctor;
 mod end;
 mod failure;
 mod filter;
+mod heartbeat;
 mod manual;
 mod notes;
 mod output;

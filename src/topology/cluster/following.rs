@@ -86,7 +86,7 @@ impl Following {
 
     /// How far the handlers are through: each shard's last resumable place. A shard that is amid a snapshot has none.
     pub fn positions(&self) -> Positions {
-        Positions { shards: self.common.shards().iter().filter_map(|shard| shard.saved(shard.position())).collect() }
+        Positions { shards: self.common.shards().iter().filter_map(Shard::place).collect() }
     }
 
     /// How far the sinks are: each shard's place that was committed last to [`Shard::handle`], for handlers that return before what they were

@@ -33,7 +33,7 @@ use shard::Recipe;
 pub use following::{Following, Notice, Stopper};
 pub use merged::{ClusterEvent, Merged};
 pub use migration::Migration;
-pub use positions::{Positions, PositionsError, SavedShard};
+pub use positions::{ClusterCheckpoint, Positions, PositionsError, SavedShard};
 pub use shard::Shard;
 pub use slots::{Slots, SlotsError, slot};
 pub use topology::{Member, Node, Topology};

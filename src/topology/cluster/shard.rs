@@ -73,6 +73,11 @@ impl Shard {
         &self.inner.handle
     }
 
+    /// How far the handler is through: the last place that can be gone on from. `None` before there is one, and amid a snapshot.
+    pub fn place(&self) -> Option<SavedShard> {
+        self.saved(self.position())
+    }
+
     pub(super) fn saved(&self, position: Option<Position>) -> Option<SavedShard> {
         let state = self.state();
         Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
