@@ -22,13 +22,16 @@ mod starts;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
+#[path = "../live/cluster/load.rs"]
+mod cluster_load;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../help/folder.rs"]
 mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
-#[path = "../live/cluster/load.rs"]
+#[allow(dead_code, reason = "the live tests use the rest")]
+#[path = "../live/load.rs"]
 mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]

@@ -9,9 +9,10 @@ use redtail::{Event, Start};
 
 use super::rig::{Bridge, Broker, Consumer, Line, Written, arguments, has_state, words};
 use crate::build::How;
+use crate::client::Value;
+use crate::cluster_load;
 use crate::folder::Folder;
 use crate::help::eventually;
-use crate::load::Load;
 use crate::nodes::Nodes;
 use crate::server::{Kind, Server};
 
@@ -81,7 +82,7 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
         has_state(&folder);
         let is_whole = || std::fs::read_to_string(folder.0.join("state")).unwrap().split(';').count() == 3;
         eventually("each shard has a position", is_whole);
-        let load = Load::start(&nodes);
+        let load = cluster_load::start(&nodes);
         for round in 0..3 {
             let before = consumer.count();
             eventually("it publishes", || consumer.count() > before + 50);
@@ -93,7 +94,7 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
                 nodes.are_whole();
             }
             bridge = start();
-            load.goes_on();
+            cluster_load::everywhere(&load);
             assert!(is_whole());
         }
         drop(load);
@@ -124,7 +125,8 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn the_primary_that_sentinels_name() {
     let (broker, folder) = (Broker::start(How::Sanitized, 1), Folder::new("kafka-sentinel"));
-    let server = Server::start(Kind::Redis70);
+    let (mut server, replica) = (Server::start(Kind::Redis70), Server::start(Kind::Redis70));
+    replica.replica_of(&server);
     let sentinel = Server::start_sentinel(&server);
     let mut consumer = Consumer::start(How::Debug, &broker);
     let args = ["--sentinel", "watched"];
@@ -135,6 +137,19 @@ fn the_primary_that_sentinels_name() {
     let lines = consumer.lines();
     let set = lines.iter().find(|(_, line)| line["args"][0] == "SET").unwrap();
     assert_eq!(arguments(&set.1), [b"SET", &b"k"[..], b"v"]);
+    // The primary dies with nothing that its replica has not.
+    eventually("the Sentinel knows the replica", || {
+        sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1
+    });
+    eventually("the replica has it", || replica.call(&["GET", "k"]) == Value::Bulk(b"v".into()));
+    server.kill();
+    eventually("the replica is promoted", || replica.info("replication")["role"] == "master");
+    replica.call(&["SET", "after", "v"]);
+    consumer.has_command("SET", 2);
+    let lines = consumer.lines();
+    let history = |at: usize| lines[at].1["id"].as_str().unwrap().split(':').next().unwrap().to_owned();
+    assert_eq!(history(0), history(lines.len() - 1));
+    assert!(lines.iter().all(|(_, line)| line["event"] != "gap"), "{lines:?}");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     let bridge = Bridge::start(How::Sanitized, &broker, &folder, &sentinel.address(), &["--sentinel", "unknown"]);
     assert_eq!(bridge.end(), Some(1));
