@@ -87,12 +87,6 @@ fn killed(how: How, changes: usize, kills: usize) {
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn killed_three_times_it_loses_nothing() {
-    killed(How::Debug, 4_000, 3);
-}
-
-#[test]
-#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
-fn killed_three_times_under_address_sanitizer() {
     killed(How::Sanitized, 4_000, 3);
 }
 
@@ -105,89 +99,83 @@ fn two_hundred_thousand_changes_and_twenty_kills() {
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn a_broker_that_is_away_is_waited_for() {
-    for how in [How::Debug, How::Sanitized] {
-        let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
-        let folder = Folder::new("kafka-away");
-        let truth = Truth::start(server.address());
-        let mut consumer = Consumer::start(how, &broker);
-        let args = ["-X", "queue.buffering.max.messages=50", "-X", "reconnect.backoff.max.ms=500"];
-        let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
-        has_state(&folder);
-        broker.obey("down");
-        let before = fs::read_to_string(folder.0.join("state")).unwrap();
-        let mut client = server.client();
-        (0..200).for_each(|round| {
-            write(&mut client, round);
-        });
-        end(&server);
-        // The queue has long been full. The server goes on hearing from us, and nothing that is not safe counts.
-        let slaves = || -> Vec<String> {
-            let info = server.info("replication");
-            info.iter().filter(|(name, _)| name.starts_with("slave")).map(|(_, value)| value.clone()).collect()
-        };
-        for _ in 0..4 {
-            thread::sleep(Duration::from_secs(1));
-            assert!(slaves().iter().all(|line| line.contains("state=online")), "{:?}", slaves());
-        }
-        let offset = before.split(':').nth(1).unwrap();
-        eventually("it is alive", || slaves().iter().any(|line| line.contains(offset) && line.ends_with("lag=0")));
-        assert_eq!(fs::read_to_string(folder.0.join("state")).unwrap(), before);
-        broker.obey("up");
-        let truth = truth.end();
-        consumer.end(broker.partitions);
-        compare(&consumer.lines(), &truth, broker.partitions);
-        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
-        assert!(words(&folder).contains("Kafka: "), "{}", words(&folder));
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-away");
+    let truth = Truth::start(server.address());
+    let mut consumer = Consumer::start(how, &broker);
+    let args = ["-X", "queue.buffering.max.messages=50", "-X", "reconnect.backoff.max.ms=500"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    broker.obey("down");
+    let before = fs::read_to_string(folder.0.join("state")).unwrap();
+    let mut client = server.client();
+    (0..200).for_each(|round| {
+        write(&mut client, round);
+    });
+    end(&server);
+    // The queue has long been full. The server goes on hearing from us, and nothing that is not safe counts.
+    let slaves = || -> Vec<String> {
+        let info = server.info("replication");
+        info.iter().filter(|(name, _)| name.starts_with("slave")).map(|(_, value)| value.clone()).collect()
+    };
+    for _ in 0..4 {
+        thread::sleep(Duration::from_secs(1));
+        assert!(slaves().iter().all(|line| line.contains("state=online")), "{:?}", slaves());
     }
+    let offset = before.split(':').nth(1).unwrap();
+    eventually("it is alive", || slaves().iter().any(|line| line.contains(offset) && line.ends_with("lag=0")));
+    assert_eq!(fs::read_to_string(folder.0.join("state")).unwrap(), before);
+    broker.obey("up");
+    let truth = truth.end();
+    consumer.end(broker.partitions);
+    compare(&consumer.lines(), &truth, broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    assert!(words(&folder).contains("Kafka: "), "{}", words(&folder));
 }
 
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn what_is_too_large_stops_it_or_is_left_out() {
-    for how in [How::Debug, How::Sanitized] {
-        let (broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
-        let folder = Folder::new("kafka-large");
-        let mut consumer = Consumer::start(how, &broker);
-        let small = ["-X", "message.max.bytes=20000"];
-        let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
-        has_state(&folder);
-        server.call(&["SET", "before", "1"]);
-        server.call(&["SET", "large", &"x".repeat(50_000)]);
-        assert_eq!(bridge.end(), Some(1));
-        let said = words(&folder);
-        assert!(said.contains(" bytes) makes a message of more than 20000 bytes: raise message.max.bytes"), "{said}");
-        // What came before it is safe, and it is what comes next.
-        consumer.has("command", 1);
-        let bridge =
-            Bridge::start(how, &broker, &folder, &server.address(), &[&small[..], &["--too-large", "omit"]].concat());
-        let many: Vec<String> = (0..9_000).map(|n| n.to_string()).collect();
-        server.call(&[&["SADD".to_owned(), "many".into()][..], &many].concat());
-        server.call(&["SET", &"k".repeat(30_000), "v"]);
-        server.call(&["SET", "after", "1"]);
-        consumer.has("command", 5);
-        let lines = consumer.lines();
-        let find = |name: &str| lines.iter().map(|(_, line)| line).find(|line| line["args"][1] == name).unwrap();
-        assert_eq!(find("large")["args"], json!(["SET", "large", { "omitted": 50_000 }]));
-        find("before");
-        find("after");
-        let mut left = lines.iter().filter(|(_, line)| line["omitted_args"] == 9_001);
-        assert_eq!(left.next().unwrap().1["args"], json!(["SADD"]));
-        assert!(lines.iter().any(|(_, line)| line["args"] == json!(["SET", { "omitted": 30_000 }, "v"])));
-        assert_eq!(bridge.stop(), Some(0));
-        let small = [&small[..], &["--transaction-limit", "5000"]].concat();
-        let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
-        let set = |number: usize| command(&["SET", &number.to_string(), &"x".repeat(1000)]);
-        let commands: Vec<_> = [command(&["MULTI"])].into_iter().chain((0..9).map(set)).collect();
-        server.client().pipeline(&[&commands[..], &[command(&["EXEC"])]].concat());
-        assert_eq!(bridge.end(), Some(1));
-        assert!(
-            words(&folder).contains("raise --transaction-limit. Nothing of it was published"),
-            "{}",
-            words(&folder)
-        );
-        assert_eq!(consumer.count(), 5 + 2, "and what begins, in each partition");
-        assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
-    }
+    let how = How::Sanitized;
+    let (broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-large");
+    let mut consumer = Consumer::start(how, &broker);
+    let small = ["-X", "message.max.bytes=20000"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
+    has_state(&folder);
+    server.call(&["SET", "before", "1"]);
+    server.call(&["SET", "large", &"x".repeat(50_000)]);
+    assert_eq!(bridge.end(), Some(1));
+    let said = words(&folder);
+    assert!(said.contains(" bytes) makes a message of more than 20000 bytes: raise message.max.bytes"), "{said}");
+    // What came before it is safe, and it is what comes next.
+    consumer.has("command", 1);
+    let bridge =
+        Bridge::start(how, &broker, &folder, &server.address(), &[&small[..], &["--too-large", "omit"]].concat());
+    let many: Vec<String> = (0..9_000).map(|n| n.to_string()).collect();
+    server.call(&[&["SADD".to_owned(), "many".into()][..], &many].concat());
+    server.call(&["SET", &"k".repeat(30_000), "v"]);
+    server.call(&["SET", "after", "1"]);
+    consumer.has("command", 5);
+    let lines = consumer.lines();
+    let find = |name: &str| lines.iter().map(|(_, line)| line).find(|line| line["args"][1] == name).unwrap();
+    assert_eq!(find("large")["args"], json!(["SET", "large", { "omitted": 50_000 }]));
+    find("before");
+    find("after");
+    let mut left = lines.iter().filter(|(_, line)| line["omitted_args"] == 9_001);
+    assert_eq!(left.next().unwrap().1["args"], json!(["SADD"]));
+    assert!(lines.iter().any(|(_, line)| line["args"] == json!(["SET", { "omitted": 30_000 }, "v"])));
+    assert_eq!(bridge.stop(), Some(0));
+    let small = [&small[..], &["--transaction-limit", "5000"]].concat();
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
+    let set = |number: usize| command(&["SET", &number.to_string(), &"x".repeat(1000)]);
+    let commands: Vec<_> = [command(&["MULTI"])].into_iter().chain((0..9).map(set)).collect();
+    server.client().pipeline(&[&commands[..], &[command(&["EXEC"])]].concat());
+    assert_eq!(bridge.end(), Some(1));
+    assert!(words(&folder).contains("raise --transaction-limit. Nothing of it was published"), "{}", words(&folder));
+    assert_eq!(consumer.count(), 5 + 2, "and what begins, in each partition");
+    assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
 }
 
 #[test]

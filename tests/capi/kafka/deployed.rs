@@ -71,54 +71,53 @@ fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn all_shards_of_a_cluster_through_kills_and_a_failover() {
-    for how in [How::Debug, How::Sanitized] {
-        let (broker, nodes, folder) =
-            (Broker::start(how, 2), Nodes::start(Kind::Redis70, 3, 1), Folder::new("kafka-cluster"));
-        let seen = Seen::start(&nodes);
-        let mut consumer = Consumer::start(how, &broker);
-        let list = format!("{},{}", nodes.servers[0].address(), nodes.servers[1].address());
-        let start = || Bridge::start(how, &broker, &folder, &list, &["--cluster"]);
-        let mut bridge = start();
-        has_state(&folder);
-        let is_whole = || std::fs::read_to_string(folder.0.join("state")).unwrap().split(';').count() == 3;
-        eventually("each shard has a position", is_whole);
-        let load = cluster_load::start(&nodes);
-        for round in 0..3 {
-            let before = consumer.count();
-            eventually("it publishes", || consumer.count() > before + 50);
-            bridge.kill();
-            if round == 1 {
-                let replica = nodes.replica_of(0);
-                nodes.servers[replica].call(&["CLUSTER", "FAILOVER"]);
-                eventually("it has failed over", || nodes.servers[0].info("replication")["role"] == "slave");
-                nodes.are_whole();
-            }
-            bridge = start();
-            cluster_load::everywhere(&load);
-            assert!(is_whole());
+    let how = How::Sanitized;
+    let (broker, nodes, folder) =
+        (Broker::start(how, 2), Nodes::start(Kind::Redis70, 3, 1), Folder::new("kafka-cluster"));
+    let seen = Seen::start(&nodes);
+    let mut consumer = Consumer::start(how, &broker);
+    let list = format!("{},{}", nodes.servers[0].address(), nodes.servers[1].address());
+    let start = || Bridge::start(how, &broker, &folder, &list, &["--cluster"]);
+    let mut bridge = start();
+    has_state(&folder);
+    let is_whole = || std::fs::read_to_string(folder.0.join("state")).unwrap().split(';').count() == 3;
+    eventually("each shard has a position", is_whole);
+    let load = cluster_load::start(&nodes);
+    for round in 0..3 {
+        let before = consumer.count();
+        eventually("it publishes", || consumer.count() > before + 50);
+        bridge.kill();
+        if round == 1 {
+            let replica = nodes.replica_of(0);
+            nodes.servers[replica].call(&["CLUSTER", "FAILOVER"]);
+            eventually("it has failed over", || nodes.servers[0].info("replication")["role"] == "slave");
+            nodes.are_whole();
         }
-        drop(load);
-        let primaries = nodes.servers.iter().filter(|server| server.info("replication")["role"] == "master");
-        primaries.for_each(|server| drop(server.call(&["FUNCTION", "FLUSH"])));
-        let truth = seen.end();
-        consumer.has_command("FUNCTION", 3 * usize::from(broker.partitions));
-        compare(&consumer.lines(), &truth, broker.partitions);
-        assert!(consumer.lines().iter().all(|(_, line)| line["shard"].as_str().unwrap().len() == 40));
-        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+        bridge = start();
+        cluster_load::everywhere(&load);
         assert!(is_whole());
-        // A saved place that no shard continues.
-        let lost = format!("{}:1234:0", "f".repeat(40));
-        let state = std::fs::read_to_string(folder.0.join("state")).unwrap();
-        folder.write("state", format!("{};{}@={lost}\n", state.trim_end(), "e".repeat(40)));
-        assert_eq!(start().end(), Some(4), "{}", words(&folder));
-        assert!(std::fs::read_to_string(folder.0.join("state")).unwrap().contains(&lost));
-        let bridge = Bridge::start(how, &broker, &folder, &list, &["--cluster", "--on-gap", "continue"]);
-        consumer.has("gap", broker.partitions.into());
-        let is_gap = |(_, line): &Line| line["event"] == "gap" && line["from"] == *lost && line["to"].is_null();
-        assert!(consumer.lines().iter().any(is_gap));
-        eventually("the lost place is settled", is_whole);
-        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     }
+    drop(load);
+    let primaries = nodes.servers.iter().filter(|server| server.info("replication")["role"] == "master");
+    primaries.for_each(|server| drop(server.call(&["FUNCTION", "FLUSH"])));
+    let truth = seen.end();
+    consumer.has_command("FUNCTION", 3 * usize::from(broker.partitions));
+    compare(&consumer.lines(), &truth, broker.partitions);
+    assert!(consumer.lines().iter().all(|(_, line)| line["shard"].as_str().unwrap().len() == 40));
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    assert!(is_whole());
+    // A saved place that no shard continues.
+    let lost = format!("{}:1234:0", "f".repeat(40));
+    let state = std::fs::read_to_string(folder.0.join("state")).unwrap();
+    folder.write("state", format!("{};{}@={lost}\n", state.trim_end(), "e".repeat(40)));
+    assert_eq!(start().end(), Some(4), "{}", words(&folder));
+    assert!(std::fs::read_to_string(folder.0.join("state")).unwrap().contains(&lost));
+    let bridge = Bridge::start(how, &broker, &folder, &list, &["--cluster", "--on-gap", "continue"]);
+    consumer.has("gap", broker.partitions.into());
+    let is_gap = |(_, line): &Line| line["event"] == "gap" && line["from"] == *lost && line["to"].is_null();
+    assert!(consumer.lines().iter().any(is_gap));
+    eventually("the lost place is settled", is_whole);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
 }
 
 #[test]
