@@ -191,6 +191,8 @@ typedef struct source {
 
 extern const source ONE_SERVER, CLUSTER;
 
+/* The exit code for what redtail answered. */
+int code_of(int status);
 /* What both take from the command line. */
 void follow_options(redtail_options *to, const options *from);
 /* The addresses of a list with commas, in one piece of memory that is to be freed; count: their number. */

@@ -69,7 +69,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     case REDTAIL_NOTICE_LOST: on_lost(notice); break;
     case REDTAIL_NOTICE_ENDED: /* the others would go on, and nobody might notice */
         if (notice->status != REDTAIL_CLOSED)
-            end_with(notice->status == REDTAIL_ERROR_HISTORY_LOST ? HISTORY_LOST : FAILED, "%s", notice->words);
+            end_with(code_of(notice->status), "%s", notice->words);
         break;
     default: break;
     }
@@ -108,8 +108,10 @@ static int start(const topic *topic, const char *state) {
     all.topic = topic;
     all.cluster = redtail_cluster_new(&options, &cluster);
     free(nodes);
-    if (redtail_cluster_follow(all.cluster, &callbacks) != REDTAIL_OK) {
-        end_with(FAILED, "%s: %s", chosen->target, redtail_cluster_message(all.cluster));
+    int status = redtail_cluster_follow(all.cluster, &callbacks);
+    if (status != REDTAIL_OK) {
+        int is_from = status == REDTAIL_ERROR_POSITION && !state;
+        end_with(is_from ? USAGE : code_of(status), "%s: %s", chosen->target, redtail_cluster_message(all.cluster));
         return -1;
     }
     all.is_started = 1;

@@ -55,8 +55,7 @@ static void *follow(void *context) {
     if (status == REDTAIL_CLOSED)
         end_well();
     else
-        end_with(status == REDTAIL_ERROR_HISTORY_LOST ? HISTORY_LOST : FAILED, "%s: %s", one.topic->options->target,
-                 redtail_follower_message(one.follower));
+        end_with(code_of(status), "%s: %s", one.topic->options->target, redtail_follower_message(one.follower));
     return NULL;
 }
 
@@ -68,6 +67,15 @@ static int start_thread(void) {
     int status = pthread_create(&one.thread, NULL, follow, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
+}
+
+int code_of(int status) {
+    switch (status) {
+    case REDTAIL_ERROR_HISTORY_LOST: return HISTORY_LOST;
+    case REDTAIL_ERROR_ADDRESS:
+    case REDTAIL_ERROR_ARGUMENT: return USAGE; /* nothing that another try would mend */
+    default: return FAILED;
+    }
 }
 
 void follow_options(redtail_options *to, const options *from) {
@@ -126,12 +134,12 @@ static int start(const topic *topic, const char *state) {
     one.follower = redtail_follower_new(&options);
     one.handle = redtail_follower_handle(one.follower);
     one.publisher = publisher_new(topic, NULL, from != NULL, one.handle);
-    if (!one.follower || connect_to(chosen) != REDTAIL_OK) {
-        end_with(FAILED, "%s: %s", chosen->target, redtail_follower_message(one.follower));
+    int status = connect_to(chosen);
+    if (status != REDTAIL_OK) {
+        end_with(code_of(status), "%s: %s", chosen->target, redtail_follower_message(one.follower));
         return -1;
     }
-    int status = start_thread();
-    if (status) {
+    if ((status = start_thread())) {
         end_with(FAILED, "no thread: %s", strerror(status));
         return -1;
     }
