@@ -180,6 +180,31 @@ fn what_is_too_large_stops_it_or_is_left_out() {
 
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_message_that_is_refused_is_published_by_the_next_run() {
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-refuses");
+    let truth = Truth::start(server.address());
+    let mut consumer = Consumer::start(how, &broker);
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &[]);
+    has_state(&folder);
+    broker.obey("refuse");
+    let mut client = server.client();
+    (0..30).for_each(|round| {
+        write(&mut client, round);
+    });
+    assert_eq!(bridge.end(), Some(1));
+    let said = words(&folder);
+    assert!(said.contains("Kafka refuses the message ") && said.contains("Topic authorization failed"), "{said}");
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &[]);
+    end(&server);
+    consumer.end(broker.partitions);
+    compare(&consumer.lines(), &truth.end(), broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn history_that_is_lost_is_never_silence() {
     let (broker, server) = (Broker::start(How::Debug, 3), Server::start(Kind::Redis70));
     let folder = Folder::new("kafka-lost");
