@@ -73,11 +73,8 @@ pub unsafe extern "C" fn redtail_shard_target(
     size: usize,
     needed: *mut usize,
 ) -> c_int {
-    call!(; out needed; {
-        // SAFETY: NULL, or a shard that lives.
-        let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
-        hand_over(&shard.shard.target().to_string(), text, size, needed)
-    })
+    // SAFETY: as the header asks.
+    unsafe { tell(shard, |shard| shard.target().to_string(), text, size, needed) }
 }
 
 /// The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
@@ -90,10 +87,23 @@ pub unsafe extern "C" fn redtail_shard_slots(
     size: usize,
     needed: *mut usize,
 ) -> c_int {
+    // SAFETY: as the header asks.
+    unsafe { tell(shard, |shard| shard.slots().to_string(), text, size, needed) }
+}
+
+/// # Safety
+/// `shard` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
+unsafe fn tell(
+    shard: *const redtail_shard,
+    which: impl FnOnce(&Shard) -> String,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+) -> c_int {
     call!(; out needed; {
-        // SAFETY: NULL, or a shard that lives.
+        // SAFETY: as promised.
         let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
-        hand_over(&shard.shard.slots().to_string(), text, size, needed)
+        hand_over(&which(&shard.shard), text, size, needed)
     })
 }
 

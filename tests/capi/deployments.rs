@@ -138,7 +138,7 @@ fn example(nodes: &Nodes) {
     let file = folder("cluster-example").join("positions");
     let _ = fs::remove_file(&file);
     let args = [nodes.servers[0].address(), file.display().to_string()];
-    for (round, command) in ways("examples/c/cluster.c").into_iter().enumerate() {
+    for (round, command) in ways("examples/c/cluster.c").iter().skip(1).enumerate() {
         let mut example = Example::start(command(), &args);
         let follows = |node: &Server| online_replicas(node) == 1;
         if round > 0 {
@@ -161,7 +161,7 @@ fn example(nodes: &Nodes) {
 }
 
 fn wrapper(nodes: &Nodes) {
-    for command in ways("tests/c/shards.cpp") {
+    for command in ways("tests/c/shards.cpp").iter().skip(1) {
         let mut program = Example::start(command(), &[nodes.servers[0].address()]);
         assert_eq!(program.line(), "attached");
         write(nodes, "end");
