@@ -27,11 +27,15 @@ static void on_error(rd_kafka_t *kafka, int code, const char *reason, void *cont
 }
 
 static void on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *context) {
+    static int is_refused;
     (void)kafka, (void)context;
     if (!message->err) {
         progress_confirm(message->_private);
         return;
     }
+    if (is_refused) /* all that is on its way behind the first one is refused with it */
+        return;
+    is_refused = 1;
     rd_kafka_headers_t *headers;
     const void *id = "";
     size_t size;
