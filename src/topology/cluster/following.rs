@@ -89,6 +89,18 @@ impl Following {
         Positions { shards: self.common.shards().iter().filter_map(|shard| shard.saved(shard.position())).collect() }
     }
 
+    /// How far all is safely kept, where that is not when a handler returns: each shard's last place that was told to [`Shard::commit`];
+    /// before that, the saved one it has started from. To be saved as it is: a crash then repeats what came after it, and loses nothing.
+    /// A shard that has left the cluster is among them until all that it told is committed.
+    pub fn committed(&self) -> Positions {
+        self.common.left().retain(|shard| shard.committed() != shard.position());
+        let shards = self.common.shards().clone();
+        let left = self.common.left().clone();
+        // One that is just leaving may be in both.
+        let all = shards.iter().chain(left.iter().filter(|shard| !shards.contains(shard)));
+        Positions { shards: all.filter_map(|shard| shard.saved(shard.committed())).collect() }
+    }
+
     /// To end it from another thread, a handler or a signal.
     pub fn stopper(&self) -> Stopper {
         Stopper { common: Arc::clone(&self.common) }
@@ -148,6 +160,8 @@ impl Stopper {
 pub(super) struct Common {
     stopped: AtomicBool,
     shards: Mutex<Vec<Shard>>,
+    /// Those that were removed, and not all of which was committed.
+    left: Mutex<Vec<Shard>>,
     /// Where all that is told goes, if it goes to one place.
     queue: OnceLock<Arc<Queue>>,
     pub(super) words: Sender<Word>,
@@ -155,7 +169,13 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) const fn new(words: Sender<Word>) -> Self {
-        Self { stopped: AtomicBool::new(false), shards: Mutex::new(Vec::new()), queue: OnceLock::new(), words }
+        Self {
+            stopped: AtomicBool::new(false),
+            shards: Mutex::new(Vec::new()),
+            left: Mutex::new(Vec::new()),
+            queue: OnceLock::new(),
+            words,
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -182,6 +202,10 @@ impl Common {
 
     fn shards(&self) -> MutexGuard<'_, Vec<Shard>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<Shard>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -395,6 +419,10 @@ where
 
     fn forget(&mut self, shard: &Shard) {
         self.running.retain(|running| running.shard != *shard);
+        // Only of a shard that something was committed of is there something to wait for.
+        if shard.committed().is_some_and(|committed| Some(committed) != shard.position()) {
+            self.common.left().push(shard.clone());
+        }
         self.common.shards().retain(|one| one != shard);
         (self.notice)(Notice::Removed { shard: shard.clone(), position: shard.position() });
     }

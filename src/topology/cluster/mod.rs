@@ -194,7 +194,7 @@ impl Cluster {
         self
     }
 
-    /// What to acknowledge. For [`Ack::Applied`], what is safely kept is said to each [`Shard::handle`].
+    /// What to acknowledge. For [`Ack::Applied`], what is safely kept is said to each [`Shard::commit`].
     pub fn ack(mut self, ack: Ack) -> Self {
         self.options.ack = ack;
         self

@@ -35,6 +35,7 @@ struct State {
     /// The server of the present link.
     linked: Option<Target>,
     position: Option<Position>,
+    committed: Option<Position>,
 }
 
 impl Shard {
@@ -45,6 +46,7 @@ impl Shard {
             slots: member.slots.clone(),
             linked: None,
             position,
+            committed: position,
         };
         let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
         Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
@@ -65,10 +67,23 @@ impl Shard {
         self.state().slots.clone()
     }
 
-    /// The handle of its follower: for heartbeats during long work, and to commit what is safely kept
-    /// ([`Ack::Applied`](crate::Ack::Applied)). To stop it ends this shard alone.
+    /// The handle of its follower: for heartbeats during long work. To stop it ends this shard alone. What is safely kept is told to
+    /// [`commit`](Self::commit), not to the handle, which knows nothing of [`Following::committed`](crate::topology::Following::committed).
     pub fn handle(&self) -> &Handle {
         &self.inner.handle
+    }
+
+    /// For a sink that confirms later than its handler returns: everything up to this position of this shard is safely kept. It becomes
+    /// the shard's place in [`Following::committed`](crate::topology::Following::committed), and with
+    /// [`Ack::Applied`](crate::Ack::Applied) the primary hears of it. From any thread, in the order of the stream: the last one counts.
+    pub fn commit(&self, position: Position) {
+        self.state().committed = Some(position);
+        self.inner.handle.commit(position);
+    }
+
+    /// The place up to which [`commit`](Self::commit) was called; before the first time, the saved place the shard has started from.
+    pub fn committed(&self) -> Option<Position> {
+        self.state().committed
     }
 
     pub(super) fn saved(&self, position: Option<Position>) -> Option<SavedShard> {
