@@ -1,5 +1,7 @@
 //! The bridge between real servers, which are killed.
 
+mod away;
+mod failover;
 mod random;
 mod servers;
 mod single;

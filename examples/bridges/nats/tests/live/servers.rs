@@ -96,6 +96,22 @@ impl Node {
         nodes.into_iter().map(|(node, _)| node).collect()
     }
 
+    /// A replica of the first of these.
+    pub(crate) fn replica(folder: &Folder, nodes: &[Self]) -> Self {
+        let (replica, bus) = Self::of_cluster(folder, (1, 0));
+        let primary = &nodes[0];
+        let id = primary.ask(&["CLUSTER", "MYID"]);
+        primary.ask(&["CLUSTER", "MEET", "127.0.0.1", &replica.port.to_string(), &bus.to_string()]);
+        let knows = |node: &Self| node.ask(&["CLUSTER", "INFO"]).contains("cluster_known_nodes:4");
+        eventually("all know the replica", || knows(&replica) && nodes.iter().all(knows));
+        replica.ask(&["CLUSTER", "REPLICATE", id.trim()]);
+        eventually("it follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+        eventually("all know that it does", || {
+            nodes.iter().all(|node| node.ask(&["CLUSTER", "NODES"]).contains(" slave "))
+        });
+        replica
+    }
+
     /// With the port of its bus.
     fn of_cluster(folder: &Folder, slots: (u16, u16)) -> (Self, u16) {
         let (port, bus) = (free_port(), free_port());
@@ -266,6 +282,14 @@ impl Bridge {
 
     pub(crate) fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Resident, as Linux tells it.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let id = self.process.as_ref().expect("a process").0.id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     pub(crate) fn saved(&self) -> String {

@@ -122,7 +122,7 @@ impl Seen {
         assert_eq!(number, *next, "the changes of {tag} at {subject} {id}");
         *next += 1;
         let is_binary = value.ends_with(&[0xff, 0, b'"', b'\n']);
-        assert_eq!(is_binary, number % 8 == 0, "{value:?}");
+        assert_eq!(is_binary, number.is_multiple_of(8), "{value:?}");
     }
 
     /// Nothing else of the same shard stands between the messages of one.
