@@ -1,11 +1,12 @@
 /**
  * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
  *
- * Three things, from the bottom up; take the one that fits:
+ * Four things, from the bottom up; take the one that fits:
  *
  *   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
  *   session    the replication protocol over your own socket and event loop
  *   follower   sockets, reconnection and waiting included: one blocking call per event
+ *   cluster    a follower for each shard of a cluster, on threads of ours, which call you
  *
  * What holds for every function, unless its comment says otherwise:
  *
@@ -31,8 +32,8 @@
  * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
  * which you should ignore. redtail_slice and redtail_position stay as they are.
  *
- * THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
- * Handles share nothing.
+ * THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
+ * used by several at once. Handles share nothing.
  *
  * FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
  * and the handle gives that status from then on. Free it.
@@ -71,7 +72,7 @@ extern "C" {
 typedef enum redtail_status {
     /** Done. */
     REDTAIL_OK = 0,
-    /** Nothing more is whole in the bytes that are there: give more. */
+    /** Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room. */
     REDTAIL_NEED_MORE = 1,
     /** A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg. */
     REDTAIL_MORE_ARGS = 2,
@@ -79,7 +80,7 @@ typedef enum redtail_status {
     REDTAIL_END = 3,
     /** There is no such thing, for example no position yet. */
     REDTAIL_NONE = 4,
-    /** The callback has ended the batch. */
+    /** The callback has ended the batch, or the cluster. */
     REDTAIL_STOPPED = 5,
     /** Nothing came within the time limit. */
     REDTAIL_IDLE = 6,
@@ -97,7 +98,7 @@ typedef enum redtail_status {
     REDTAIL_ERROR_STATE = -2,
     /** A bug in this library. The handle is of no more use. */
     REDTAIL_ERROR_PANIC = -3,
-    /** No memory. */
+    /** No memory; for a cluster, also no thread. */
     REDTAIL_ERROR_MEMORY = -4,
     /** A text that is no position. */
     REDTAIL_ERROR_POSITION = -5,
@@ -1339,6 +1340,36 @@ int redtail_session_position(const redtail_session *session, redtail_position *p
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Sentinels: for followers of a primary that is found by its name
+ */
+
+/** Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+typedef struct redtail_sentinel {
+    /** sizeof(redtail_sentinel) */
+    size_t struct_size;
+    /** What the Sentinels call the primary. Required. */
+    const char *name;
+    /** Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    const char *const *addresses;
+    /** Their number, at least 1. */
+    size_t address_count;
+    /**
+     * Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
+     * can't be seen there, and it is sent later.
+     */
+    int prefer_replica;
+    /** The ACL user at the Sentinels, which have their own. NULL: the default user. */
+    const char *user;
+    /** The password there. NULL: none is sent. */
+    const char *password;
+    /** Its length in bytes; 0: it ends with NUL. */
+    size_t password_len;
+    /** Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
+    const redtail_tls *tls;
+} redtail_sentinel;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  */
 
@@ -1387,6 +1418,18 @@ int redtail_follower_login(redtail_follower *follower,
  */
 int redtail_follower_connect(redtail_follower *follower,
                              const char *address);
+
+/**
+ * Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
+ * lost they are asked again: after a failover the follower goes on from the same position on the new primary. Time limits that the options
+ * leave open are 2 s for connecting and 5 s for an answer. A thread listens for failovers meanwhile; it ends with the
+ * follower, at the latest a second after it.
+ *
+ * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
+ * the primary is.
+ */
+int redtail_follower_connect_sentinel(redtail_follower *follower,
+                                      const redtail_sentinel *sentinel);
 
 /**
  * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
@@ -1472,6 +1515,311 @@ int redtail_handle_commit(const redtail_handle *handle,
 
 /** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
 void redtail_handle_free(redtail_handle *handle);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Shards: what a cluster consists of, each a primary and whoever takes its place
+ */
+
+/**
+ * A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also
+ * several at once.
+ */
+typedef struct redtail_shard redtail_shard;
+
+/**
+ * The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
+ * Ends with NUL; lives as long as the shard; NULL if the shard is.
+ */
+const char *redtail_shard_id(const redtail_shard *shard);
+
+/**
+ * Where its primary is now, as far as is known, as text with a NUL behind it: host:port. size: the bytes of room at text; needed: the bytes
+ * it takes, the NUL included.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed; REDTAIL_ERROR_ARGUMENT if a pointer is
+ * NULL (text may be while size is 0).
+ */
+int redtail_shard_target(const redtail_shard *shard,
+                         char *text,
+                         size_t size,
+                         size_t *needed);
+
+/**
+ * The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
+ *
+ * Returns as redtail_shard_target.
+ */
+int redtail_shard_slots(const redtail_shard *shard,
+                        char *text,
+                        size_t size,
+                        size_t *needed);
+
+/**
+ * The last resumable place up to which the callbacks have returned.
+ *
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none: before the first, and amid a snapshot; REDTAIL_ERROR_ARGUMENT if
+ * a pointer is NULL.
+ */
+int redtail_shard_position(const redtail_shard *shard,
+                           redtail_position *position);
+
+/**
+ * The handle of its follower: redtail_handle_commit tells what is safely kept, redtail_handle_heartbeat that we live during long work,
+ * and redtail_handle_stop ends this shard alone. It is the shard's: not for redtail_handle_free, and lives as long as the shard.
+ *
+ * Returns NULL if the shard is NULL.
+ */
+const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+
+/**
+ * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
+ * the callbacks event and idle of this shard; lives until the callback returns.
+ */
+const char *redtail_shard_message(const redtail_shard *shard);
+
+/**
+ * Keeps a pointer of yours with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which comes before its first event.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
+ */
+int redtail_shard_set_context(const redtail_shard *shard,
+                              void *context);
+
+/** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
+void *redtail_shard_context(const redtail_shard *shard);
+
+/**
+ * The hash slot of a key: of the text between its first { and the next }, where there is some, else of all of it. Any thread.
+ *
+ * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len not 0, or the length is more than memory has.
+ */
+int redtail_slot(const char *key,
+                 size_t len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Notices: what happens to a cluster, besides what its shards tell themselves
+ */
+
+/** What a notice tells. Ignore kinds that you do not know: later versions add some. */
+typedef enum redtail_notice_kind {
+    /** A shard is followed from now on: see start and position. Comes before its first event. */
+    REDTAIL_NOTICE_ADDED = 1,
+    /**
+     * Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
+     * the shard's events.
+     */
+    REDTAIL_NOTICE_FAILED_OVER = 2,
+    /** Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one. */
+    REDTAIL_NOTICE_SLOTS_MOVED = 3,
+    /**
+     * A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
+     * called again.
+     */
+    REDTAIL_NOTICE_REMOVED = 4,
+    /**
+     * Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
+     * callbacks are not called again.
+     */
+    REDTAIL_NOTICE_ENDED = 5,
+    /**
+     * A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
+     * known.
+     */
+    REDTAIL_NOTICE_LOST = 6,
+    /** No node tells what the cluster consists of; told once until one does. Shards that have their links go on. */
+    REDTAIL_NOTICE_UNREACHABLE = 7,
+} redtail_notice_kind;
+
+/** One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on. */
+typedef struct redtail_notice {
+    /** One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL. */
+    int kind;
+    /** What happened, in words that end with NUL. Never NULL. */
+    const char *words;
+    /** The shard; NULL for LOST and UNREACHABLE. */
+    const redtail_shard *shard;
+    /** ADDED: where it starts, one of redtail_start. */
+    int start;
+    /** ENDED: the error; REDTAIL_CLOSED if its own handle stopped it. */
+    int status;
+    /** ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place. */
+    const redtail_position *position;
+    /** FAILED_OVER: where the primary was, as host:port and NUL. */
+    const char *from;
+    /** FAILED_OVER: where it is. */
+    const char *to;
+    /** SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none. */
+    const char *gained;
+    /** SLOTS_MOVED: those it had. LOST: those that were saved with the place. */
+    const char *lost;
+    /** LOST: the id of the node that was saved with the place. */
+    const char *node;
+} redtail_notice;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Clusters: all primaries, each followed on a thread of its own
+ *
+ * redtail_cluster_new says which cluster and how, redtail_cluster_follow starts it, and from then on your callbacks are called: event and
+ * idle for each shard on that shard's thread, so for several shards at once, but never twice at once for one; notice on a thread of its own.
+ * Meanwhile yours waits, and saves the places from time to time:
+ *
+ *     status = redtail_cluster_follow(cluster, &callbacks);
+ *     while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
+ *         status = redtail_cluster_wait(cluster, 1000);
+ *         save(cluster);                   redtail_cluster_positions
+ *     }
+ *     redtail_cluster_free(cluster);
+ *
+ * THREADS. Any thread may use a redtail_cluster, also several at once, but that nothing may use it once redtail_cluster_free is called, other than the
+ * callbacks, which may until it returns; and redtail_cluster_message only while no other thread calls anything. In callbacks of a
+ * cluster its _wait gives REDTAIL_ERROR_STATE, and its _free only stops it. Nothing here is for signal handlers: let them set a
+ * variable that the loop around redtail_cluster_wait looks at.
+ *
+ * SINKS THAT ANSWER LATER. redtail_cluster_positions counts what the callback event has returned from. Where that is not yet safe (a broker
+ * acknowledges later), keep the shard and redtail_event_position with each message, call redtail_handle_commit of redtail_shard_handle
+ * when it is safe, and save redtail_cluster_committed. Commit the place of REDTAIL_EVENT_ATTACHED and, where nothing is under way,
+ * that of redtail_shard_position in idle too: a shard without a saved place starts as one that was added.
+ */
+
+/** Where a shard starts that appears later, or that none of the saved positions belongs to. */
+typedef enum redtail_added {
+    /** With a snapshot. A node that has just joined is (almost) empty, and what was moved there before we saw it is in it. */
+    REDTAIL_ADDED_SNAPSHOT = 0,
+    /** As REDTAIL_START_NOW: what is there already is missing. */
+    REDTAIL_ADDED_NOW = 1,
+    /** As REDTAIL_START_NOW_WITHOUT_FORK. */
+    REDTAIL_ADDED_NOW_WITHOUT_FORK = 2,
+} redtail_added;
+
+/** Follows all primaries of a cluster. */
+typedef struct redtail_cluster redtail_cluster;
+
+/** Which cluster, and what is to be known of it. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+typedef struct redtail_cluster_options {
+    /** sizeof(redtail_cluster_options) */
+    size_t struct_size;
+    /** Addresses of nodes, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    const char *const *nodes;
+    /** Their number, at least 1. */
+    size_t node_count;
+    /**
+     * Where to go on: what redtail_cluster_positions or redtail_cluster_committed gave. NULL or "": each shard begins as
+     * redtail_options.start says. Each shard takes the place whose history it continues; one that nobody continues is REDTAIL_NOTICE_LOST.
+     */
+    const char *positions;
+    /** One of redtail_added. */
+    int added;
+    /** How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000. */
+    uint64_t refresh_ms;
+} redtail_cluster_options;
+
+/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
+typedef struct redtail_cluster_callbacks {
+    /** sizeof(redtail_cluster_callbacks) */
+    size_t struct_size;
+    /** Handed through to each of them. */
+    void *context;
+    /**
+     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
+     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+     */
+    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
+    /**
+     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
+     * before its first one. NULL: nobody is told.
+     */
+    void (*notice)(void *context, const redtail_notice *notice);
+    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
+    int (*idle)(void *context, const redtail_shard *shard);
+} redtail_cluster_callbacks;
+
+/**
+ * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
+ * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
+ * between attempts is 1 s, and connecting takes at most 2 s. NULL: the defaults.
+ *
+ * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or
+ * REDTAIL_ERROR_POSITION, and the message says which.
+ */
+redtail_cluster *redtail_cluster_new(const redtail_options *options,
+                                     const redtail_cluster_options *cluster);
+
+/**
+ * Ends all followers and waits for their threads: for callbacks to return, and for an attempt to connect to be through. NULL does nothing.
+ * In a callback of this cluster it only stops it, as redtail_cluster_stop.
+ */
+void redtail_cluster_free(redtail_cluster *cluster);
+
+/**
+ * What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the cluster, from
+ * whichever thread. The callbacks are told in other ways: notices have words, and shards redtail_shard_message.
+ */
+const char *redtail_cluster_message(const redtail_cluster *cluster);
+
+/**
+ * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
+ * the password ends with NUL.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ */
+int redtail_cluster_login(const redtail_cluster *cluster,
+                          const char *user,
+                          const char *password,
+                          size_t password_len);
+
+/**
+ * Asks the nodes what the cluster consists of, and starts to follow every primary. Callbacks may come before it returns.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node tells: you may try again (a primary that can't be reached is tried again and
+ * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
+ * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
+ */
+int redtail_cluster_follow(const redtail_cluster *cluster,
+                           const redtail_cluster_callbacks *callbacks);
+
+/**
+ * Waits until following has ended and all threads are through, at most limit_ms milliseconds; REDTAIL_FOREVER: as long as it takes.
+ *
+ * Returns REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a callback has ended it;
+ * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
+ * is why it has ended.
+ */
+int redtail_cluster_wait(const redtail_cluster *cluster,
+                         uint64_t limit_ms);
+
+/**
+ * Ends all followers, without waiting for that: redtail_cluster_wait does. Callbacks that are at work go on to their end. Any thread and all
+ * callbacks; not signal handlers.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
+ */
+int redtail_cluster_stop(const redtail_cluster *cluster);
+
+/**
+ * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
+ * redtail_cluster_options.positions. size: the bytes of room at text; needed: the bytes it takes, the NUL included. Also after the end.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
+ * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
+ */
+int redtail_cluster_positions(const redtail_cluster *cluster,
+                              char *text,
+                              size_t size,
+                              size_t *needed);
+
+/**
+ * The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
+ * of which nothing was committed has the saved place it went on from, or none.
+ *
+ * Returns as redtail_cluster_positions.
+ */
+int redtail_cluster_committed(const redtail_cluster *cluster,
+                              char *text,
+                              size_t size,
+                              size_t *needed);
 
 #ifdef __cplusplus
 } /* extern "C" */

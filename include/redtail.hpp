@@ -1,6 +1,6 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>, whose comments say what each thing means.
  *
- * OWNERS. parser, rdb, session, follower and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
+ * OWNERS. parser, rdb, session, follower, cluster and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
  * assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
  *
  * ERRORS, as you choose, call by call: without a redtail::status argument a call throws redtail::error, which carries the number and the
@@ -8,7 +8,7 @@
  * that know several such outcomes return them. Options that can't be show at the first call, as in C.
  *
  * CALLBACKS of batch may throw, in either form: what they throw ends the batch and comes out of it. One that returns bool ends the batch
- * with true.
+ * with true. The same holds for those of a cluster: the first thing thrown ends it, and comes out of wait.
  *
  * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of what gave them.
  *
@@ -27,8 +27,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -237,6 +239,11 @@ struct options : redtail_options {
     options() noexcept : redtail_options() { struct_size = sizeof(redtail_options); } /* 0 and NULL are the defaults */
 };
 
+/** Whom to ask for a primary by its name; what the fields point to is to live until it is used. */
+struct sentinel : redtail_sentinel {
+    sentinel() noexcept : redtail_sentinel() { struct_size = sizeof(redtail_sentinel); } /* 0 and NULL are the defaults */
+};
+
 /** A word of an inline command without its quotes and escapes. */
 inline std::string unquote(std::string_view word) {
     std::string meant(word.size(), '\0');
@@ -284,6 +291,16 @@ private:
 
 /** NULL where there is none; a length of 0 would tell C to look for a NUL. */
 inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
+
+/** The text that call writes where there is room, and needs so much room for. */
+template <class Call> std::string text(Call call) {
+    std::string room;
+    std::size_t needed = 0;
+    int number;
+    while ((number = call(room.data(), room.size(), &needed)) == REDTAIL_NEED_MORE) room.resize(needed);
+    room.resize(number == REDTAIL_OK ? needed - 1 : 0);
+    return room;
+}
 
 /** A loop over what next(T &, status &) of an owner gives: ends when that gives another status than REDTAIL_OK. */
 template <class Owner, class T> class range {
@@ -354,6 +371,11 @@ public:
         left = redtail_follower_connect(follower_.get(), address.c_str());
     }
     void connect(const std::string &address) { check(redtail_follower_connect(follower_.get(), address.c_str())); }
+    /** To the primary that Sentinels know by a name, now and after each failover. */
+    void connect(const redtail_sentinel &sentinel, status &left) noexcept {
+        left = redtail_follower_connect_sentinel(follower_.get(), &sentinel);
+    }
+    void connect(const redtail_sentinel &sentinel) { check(redtail_follower_connect_sentinel(follower_.get(), &sentinel)); }
 
     /** The next event; false when there is none: left says why. */
     bool next(event &next, status &left) noexcept {
@@ -808,6 +830,205 @@ private:
     }
     detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;
+};
+
+/** The hash slot of a key. */
+inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(), key.size()); }
+
+/** A shard of a cluster; a view that lives as long as the cluster. Any thread may use it. */
+class shard {
+public:
+    shard() noexcept = default;
+    explicit shard(const redtail_shard *from) noexcept : shard_(from) {}
+    /** The id of the node that was its primary when it was first seen. */
+    std::string_view id() const noexcept { return redtail_shard_id(shard_); }
+    /** Where its primary is now. */
+    std::string target() const { return text(redtail_shard_target); }
+    /** The slots it serves now: 0-5460,7365. */
+    std::string slots() const { return text(redtail_shard_slots); }
+    /** The last place up to which the callbacks have returned, if there is one. */
+    std::optional<redtail::position> position() const noexcept {
+        redtail_position found;
+        if (redtail_shard_position(shard_, &found) != REDTAIL_OK) return std::nullopt;
+        return redtail::position(found);
+    }
+    /** Says that everything up to this place is safely kept. False if this is no position. */
+    bool commit(const redtail::position &kept) const noexcept {
+        return redtail_handle_commit(redtail_shard_handle(shard_), &kept.c()) == REDTAIL_OK;
+    }
+    /** Tells the primary during long work that we live. False if it could not be told. */
+    bool heartbeat() const noexcept { return redtail_handle_heartbeat(redtail_shard_handle(shard_)) == REDTAIL_OK; }
+    /** Ends this shard alone. */
+    void stop() const noexcept { redtail_handle_stop(redtail_shard_handle(shard_)); }
+    /** What its last failure, gap or lost link was. Only in its own callbacks. */
+    const char *message() const noexcept { return redtail_shard_message(shard_); }
+    /** A pointer of yours. */
+    void set_context(void *context) const noexcept { redtail_shard_set_context(shard_, context); }
+    void *context() const noexcept { return redtail_shard_context(shard_); }
+    const redtail_shard *c() const noexcept { return shard_; }
+    explicit operator bool() const noexcept { return shard_ != nullptr; }
+    friend bool operator==(shard a, shard b) noexcept { return a.shard_ == b.shard_; }
+    friend bool operator!=(shard a, shard b) noexcept { return a.shard_ != b.shard_; }
+
+private:
+    std::string text(int (*which)(const redtail_shard *, char *, std::size_t, std::size_t *)) const {
+        return detail::text([&](char *room, std::size_t size, std::size_t *needed) { return which(shard_, room, size, needed); });
+    }
+    const redtail_shard *shard_ = nullptr;
+};
+
+/** What happened to a cluster; a view. */
+class notice {
+public:
+    explicit notice(const redtail_notice *from) noexcept : notice_(from) {}
+    /** One of redtail_notice_kind. */
+    int kind() const noexcept { return notice_->kind; }
+    std::string_view words() const noexcept { return notice_->words; }
+    /** Where the notice is about one; else it is false. */
+    redtail::shard shard() const noexcept { return redtail::shard(notice_->shard); }
+    /** The place it speaks of, if it does. */
+    std::optional<redtail::position> position() const noexcept {
+        if (notice_->position == nullptr) return std::nullopt;
+        return redtail::position(*notice_->position);
+    }
+    /** All other fields: notice->from, notice->gained. */
+    const redtail_notice *operator->() const noexcept { return notice_; }
+
+private:
+    const redtail_notice *notice_;
+};
+
+/** Which cluster; what the fields point to is to live until it is used. */
+struct cluster_options : redtail_cluster_options {
+    cluster_options() noexcept : redtail_cluster_options() { struct_size = sizeof(redtail_cluster_options); }
+};
+
+/** Follows all primaries of a cluster. Any thread may use it until it is destroyed. */
+class cluster {
+public:
+    explicit cluster(const redtail_cluster_options &of, const redtail_options &options = redtail::options())
+        : calls_(new calls()), cluster_(detail::made(redtail_cluster_new(&options, &of))) {
+        calls_->cluster = cluster_.get();
+    }
+    cluster(cluster &&) = default;
+    cluster &operator=(cluster &&other) noexcept {
+        cluster_.reset(); /* whose threads use what is behind calls_ */
+        calls_ = std::move(other.calls_);
+        cluster_ = std::move(other.cluster_);
+        return *this;
+    }
+
+    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once; it returns nothing or whether to end
+     * all. told is called with each notice, and idle with a shard from which nothing came for a second; both may be left out. */
+    template <class Each> void follow(Each each, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
+        status left;
+        follow(std::move(each), left, std::move(told), std::move(idle));
+        check(left.number());
+    }
+    template <class Each>
+    void follow(Each each, status &left, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
+        if (calls_->each) { /* in use: only for the words of it */
+            redtail_cluster_callbacks again = calls_->callbacks();
+            left = redtail_cluster_follow(c(), &again);
+            return;
+        }
+        calls_->each = [each = std::move(each)](redtail::shard of, const event &found) mutable {
+            if constexpr (std::is_void_v<decltype(each(of, found))>) return each(of, found), false;
+            else return static_cast<bool>(each(of, found));
+        };
+        calls_->told = std::move(told);
+        calls_->idle = std::move(idle);
+        redtail_cluster_callbacks callbacks = calls_->callbacks();
+        left = redtail_cluster_follow(c(), &callbacks);
+        if (left != REDTAIL_OK) calls_->each = nullptr;
+    }
+
+    /** Waits for its end, or so long: REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after stop; REDTAIL_STOPPED if a callback has ended it. What a
+     * callback has thrown comes out once, in either form. */
+    status wait(std::uint64_t limit_ms = REDTAIL_FOREVER) {
+        status left;
+        wait(limit_ms, left);
+        return check(left.number()), left;
+    }
+    void wait(std::uint64_t limit_ms, status &left) {
+        left = redtail_cluster_wait(c(), limit_ms);
+        if (left != REDTAIL_IDLE) calls_->rethrow();
+    }
+    /** Ends all, without waiting for that. Also in callbacks; not in signal handlers. */
+    void stop() const noexcept { redtail_cluster_stop(c()); }
+
+    /** How far the callbacks are through, for cluster_options::positions. */
+    std::string positions() const { return text(redtail_cluster_positions); }
+    /** How far was committed. */
+    std::string committed() const { return text(redtail_cluster_committed); }
+
+    /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
+    void login(const char *user, std::string_view password) {
+        check(redtail_cluster_login(c(), user, detail::or_null(password), password.size()));
+    }
+    void login(const char *user, std::string_view password, status &left) noexcept {
+        left = redtail_cluster_login(c(), user, detail::or_null(password), password.size());
+    }
+    const char *message() const noexcept { return redtail_cluster_message(c()); }
+    redtail_cluster *c() const noexcept { return cluster_.get(); }
+
+private:
+    /** What C calls, and what came of it. */
+    struct calls {
+        redtail_cluster *cluster = nullptr;
+        std::function<bool(redtail::shard, const event &)> each;
+        std::function<void(const notice &)> told;
+        std::function<void(redtail::shard)> idle;
+        std::mutex lock;
+        std::exception_ptr thrown;
+
+        redtail_cluster_callbacks callbacks() noexcept {
+            redtail_cluster_callbacks made{};
+            made.struct_size = sizeof made;
+            made.context = this;
+            made.event = [](void *context, const redtail_shard *of, const redtail_event *found) noexcept {
+                auto &self = *static_cast<calls *>(context);
+                return self.run([&] { return self.each(redtail::shard(of), event(found)); });
+            };
+            if (told) made.notice = [](void *context, const redtail_notice *found) noexcept {
+                auto &self = *static_cast<calls *>(context);
+                if (self.run([&] { return self.told(notice(found)), false; })) redtail_cluster_stop(self.cluster);
+            };
+            if (idle) made.idle = [](void *context, const redtail_shard *of) noexcept {
+                auto &self = *static_cast<calls *>(context);
+                return self.run([&] { return self.idle(redtail::shard(of)), false; });
+            };
+            return made;
+        }
+        template <class Work> int run(Work work) noexcept {
+            try {
+                return work() ? 1 : 0;
+            } catch (...) {
+                std::lock_guard<std::mutex> held(lock);
+                if (!thrown) thrown = std::current_exception();
+                return 1;
+            }
+        }
+        void rethrow() {
+            std::unique_lock<std::mutex> held(lock);
+            if (std::exception_ptr first = std::exchange(thrown, nullptr)) {
+                held.unlock();
+                std::rethrow_exception(first);
+            }
+        }
+    };
+
+    std::string text(int (*which)(const redtail_cluster *, char *, std::size_t, std::size_t *)) const {
+        return detail::text([&](char *room, std::size_t size, std::size_t *needed) {
+            int number = which(c(), room, size, needed);
+            return check(number), number;
+        });
+    }
+    void check(int number) const {
+        if (number < 0) throw error(number, message());
+    }
+    std::unique_ptr<calls> calls_;
+    detail::owner<redtail_cluster, redtail_cluster_free> cluster_; /* the last, so that it goes first */
 };
 
 } // namespace redtail

@@ -1,5 +1,6 @@
 //! A position in a file, so that following survives the end of the process.
 
+use std::error;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,16 @@ use thiserror::Error;
 
 use crate::fresh::{Access, Fresh};
 use crate::rdb::Crc64;
-use crate::replication::{Position, PositionError};
+use crate::replication::Position;
 
-/// Keeps a [`Position`] in a file that is replaced as a whole: after a crash at any moment it holds the last position saved, or the one
-/// before.
+/// Keeps the [`Position`] in one server's stream. (For a cluster there is
+/// [`ClusterCheckpoint`](crate::topology::ClusterCheckpoint).)
+pub type Checkpoint = CheckpointFile<Position>;
+
+/// Keeps a place in a file that is replaced as a whole: after a crash at any moment it holds the last one saved, or the one before.
 ///
-/// Save a position only once everything up to it is safe where it went: then nothing is lost by a crash, and what came after the last
-/// saved position comes again.
+/// Save a place only once everything up to it is safe where it went: then nothing is lost by a crash, and what came after the last saved
+/// one comes again.
 ///
 /// ```no_run
 /// use redtail::{Ack, Checkpoint, Event, Follower, Start};
@@ -37,10 +41,10 @@ use crate::replication::{Position, PositionError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Checkpoint {
+pub struct CheckpointFile<P> {
     path: PathBuf,
     target: String,
-    saved: Option<Saved>,
+    saved: Option<Saved<P>>,
     commands: u64,
     interval: Duration,
     /// Since the last save.
@@ -50,9 +54,9 @@ pub struct Checkpoint {
 
 /// What a checkpoint file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
-    /// The position.
-    pub position: Position,
+pub struct Saved<P = Position> {
+    /// The place: a position, or those of all shards.
+    pub position: P,
     /// What was followed, in the words of whoever saved it.
     pub target: String,
     /// When it was saved, in milliseconds since 1970.
@@ -93,20 +97,72 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// What is wrong with the position.
-        source: PositionError,
+        source: Box<dyn error::Error + Send + Sync>,
     },
 }
 
-const TITLE: &str = "redtail checkpoint 1";
-/// Far more than any checkpoint has.
-const LONGEST: u64 = 64 << 10;
+/// What a checkpoint can hold: a [`Position`], or the [`Positions`](crate::topology::Positions) of a cluster.
+pub trait Place: sealed::Lines + Clone + PartialEq {}
 
-impl Checkpoint {
+impl Place for Position {}
+
+pub(crate) mod sealed {
+    use super::Error;
+
+    type Failure = Box<dyn super::error::Error + Send + Sync>;
+
+    /// How it stands in the file: in lines of its own.
+    pub trait Lines: Sized {
+        /// The first line of the file.
+        const TITLE: &'static str;
+        /// What each of its lines begins with.
+        const NAME: &'static str;
+        /// What is said of a file that begins otherwise.
+        const FOREIGN: &'static str;
+        /// Far more bytes than such a file has.
+        const LONGEST: u64;
+
+        fn lines(&self) -> Vec<String>;
+
+        /// Of the lines, without what they begin with.
+        fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self, Failure>;
+    }
+
+    /// There is no line of its own.
+    #[derive(Debug, Error)]
+    #[error("it has no position")]
+    pub(crate) struct Missing;
+}
+
+impl sealed::Lines for Position {
+    const TITLE: &'static str = "redtail checkpoint 1";
+    const NAME: &'static str = "position";
+    const FOREIGN: &'static str = "it does not begin with \"redtail checkpoint 1\"";
+    const LONGEST: u64 = 64 << 10;
+
+    fn lines(&self) -> Vec<String> {
+        vec![self.to_string()]
+    }
+
+    fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> Result<Self, Box<dyn error::Error + Send + Sync>> {
+        Ok(lines.next().ok_or(sealed::Missing)?.parse()?)
+    }
+}
+
+/// What the files of both kinds begin with, but for the number.
+const TITLES: [(&str, &str); 2] = [
+    ("redtail checkpoint ", "it is the checkpoint of a single server"),
+    ("redtail cluster checkpoint ", "it is the checkpoint of a cluster"),
+];
+
+impl<P> CheckpointFile<P> {
     /// Commands between two saves, unless said otherwise.
     pub const COMMANDS: u64 = 10_000;
     /// Time between two saves, unless said otherwise.
     pub const INTERVAL: Duration = Duration::from_secs(1);
+}
 
+impl<P: Place> CheckpointFile<P> {
     /// Reads the file, where there is one. `target` is what is being followed; the next save writes it down.
     ///
     /// # Errors
@@ -137,14 +193,14 @@ impl Checkpoint {
 
     /// What the file holds; `None` while there is no file.
     #[must_use]
-    pub fn saved(&self) -> Option<&Saved> {
+    pub fn saved(&self) -> Option<&Saved<P>> {
         self.saved.as_ref()
     }
 
-    /// The position in the file; `None` while there is no file.
+    /// The place in the file; `None` while there is no file.
     #[must_use]
-    pub fn position(&self) -> Option<Position> {
-        self.saved.as_ref().map(|saved| saved.position)
+    pub fn position(&self) -> Option<P> {
+        self.saved.as_ref().map(|saved| saved.position.clone())
     }
 
     /// So many more commands are done with.
@@ -164,14 +220,18 @@ impl Checkpoint {
         if self.is_due() { Duration::ZERO } else { self.interval.saturating_sub(self.last.elapsed()) }
     }
 
-    /// Puts a position into the file: into another file first, which is synced and takes its place. Nothing is written if the position is
-    /// the one that is there.
+    /// Puts a place into the file: into another file first, which is synced and takes its place. Nothing is written if it is the one that
+    /// is there, or holds no shard.
     ///
     /// # Errors
     /// [`CheckpointError::Write`]; what was there before is still there.
-    pub fn save(&mut self, position: Position) -> Result<(), CheckpointError> {
+    pub fn save(&mut self, position: P) -> Result<(), CheckpointError> {
         self.counted = 0;
         self.last = Instant::now();
+        // A cluster none of whose shards has a place yet.
+        if position.lines().is_empty() {
+            return Ok(());
+        }
         if self.saved.as_ref().is_some_and(|saved| saved.position == position && saved.target == self.target) {
             return Ok(());
         }
@@ -185,14 +245,15 @@ impl Checkpoint {
     }
 }
 
-fn text(saved: &Saved) -> String {
+fn text<P: Place>(saved: &Saved<P>) -> String {
     let Saved { position, target, saved_ms } = saved;
-    let body = format!("{TITLE}\nposition {position}\ntarget {target}\nsaved-ms {saved_ms}\n");
+    let lines: String = position.lines().iter().map(|line| format!("{} {line}\n", P::NAME)).collect();
+    let body = format!("{}\n{lines}target {target}\nsaved-ms {saved_ms}\n", P::TITLE);
     let sum = Crc64::new().update(body.as_bytes()).value();
     format!("{body}checksum {sum:016x}\n")
 }
 
-fn read(path: &Path) -> Result<Option<Saved>, CheckpointError> {
+fn read<P: Place>(path: &Path) -> Result<Option<Saved<P>>, CheckpointError> {
     let failed = |source| CheckpointError::Read { path: path.into(), source };
     let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
     let metadata = match fs::metadata(path) {
@@ -202,15 +263,17 @@ fn read(path: &Path) -> Result<Option<Saved>, CheckpointError> {
     if !metadata.is_file() {
         return Err(invalid("it is not a regular file"));
     }
-    if metadata.len() > LONGEST {
+    if metadata.len() > P::LONGEST {
         return Err(invalid("it is far too long"));
     }
     let bytes = fs::read(path).map_err(failed)?;
     if bytes.is_empty() {
         return Err(invalid("it is empty"));
     }
-    if !bytes.starts_with(TITLE.as_bytes()) {
-        return Err(invalid("it does not begin with \"redtail checkpoint 1\""));
+    if !bytes.starts_with(P::TITLE.as_bytes()) {
+        let other =
+            TITLES.into_iter().find(|(title, _)| bytes.starts_with(title.as_bytes()) && !P::TITLE.starts_with(title));
+        return Err(invalid(other.map_or(P::FOREIGN, |(_, words)| words)));
     }
     let torn = || invalid("it is cut or was changed: its checksum does not fit");
     let text = String::from_utf8(bytes).map_err(|_| torn())?;
@@ -220,8 +283,8 @@ fn read(path: &Path) -> Result<Option<Saved>, CheckpointError> {
         return Err(torn());
     }
     let field = |name: &str| body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let position = field("position").ok_or_else(|| invalid("it has no position"))?;
-    let position = position.parse().map_err(|source| CheckpointError::Position { path: path.into(), source })?;
+    let lines = body.lines().filter_map(|line| line.strip_prefix(P::NAME)?.strip_prefix(' '));
+    let position = P::read(lines).map_err(|source| CheckpointError::Position { path: path.into(), source })?;
     let saved_ms = field("saved-ms").and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(Some(Saved { position, target: field("target").unwrap_or_default().into(), saved_ms }))
 }

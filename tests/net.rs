@@ -1,6 +1,6 @@
 //! The room `net`: buffer, links, readers.
 #![cfg(feature = "std")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 #[path = "net/append_only.rs"]
 mod append_only;
@@ -8,6 +8,8 @@ mod append_only;
 mod checkpoint;
 #[path = "net/databases.rs"]
 mod databases;
+#[path = "help/folder.rs"]
+mod folder;
 #[path = "net/readers.rs"]
 mod readers;
 #[path = "net/recorded.rs"]
@@ -22,3 +24,10 @@ mod ring;
 mod snapshot_file;
 #[path = "net/transport.rs"]
 mod transport;
+
+impl folder::Folder {
+    /// The path of a file in it.
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}

@@ -6,6 +6,8 @@
 mod append_only;
 #[path = "tool/checkpoint.rs"]
 mod checkpoint;
+#[path = "tool/cluster.rs"]
+mod cluster;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
@@ -14,10 +16,14 @@ mod decode;
 mod doctor;
 #[path = "tool/filters.rs"]
 mod filters;
+#[path = "help/folder.rs"]
+mod folder;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]
 mod memory;
+#[path = "help/nodes.rs"]
+mod nodes;
 #[path = "tool/record.rs"]
 mod record;
 #[path = "tool/replay.rs"]

@@ -20,7 +20,7 @@ pub const REDTAIL_UNKNOWN: u64 = u64::MAX;
 pub enum redtail_status {
     /// Done.
     REDTAIL_OK = 0,
-    /// Nothing more is whole in the bytes that are there: give more.
+    /// Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room.
     REDTAIL_NEED_MORE = 1,
     /// A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg.
     REDTAIL_MORE_ARGS = 2,
@@ -28,7 +28,7 @@ pub enum redtail_status {
     REDTAIL_END = 3,
     /// There is no such thing, for example no position yet.
     REDTAIL_NONE = 4,
-    /// The callback has ended the batch.
+    /// The callback has ended the batch, or the cluster.
     REDTAIL_STOPPED = 5,
     /// Nothing came within the time limit.
     REDTAIL_IDLE = 6,
@@ -47,7 +47,7 @@ pub enum redtail_status {
     REDTAIL_ERROR_STATE = -2,
     /// A bug in this library. The handle is of no more use.
     REDTAIL_ERROR_PANIC = -3,
-    /// No memory.
+    /// No memory; for a cluster, also no thread.
     REDTAIL_ERROR_MEMORY = -4,
     /// A text that is no position.
     REDTAIL_ERROR_POSITION = -5,

@@ -1,6 +1,7 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
 
 use std::ffi::{c_char, c_int, c_void};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,18 +10,20 @@ use super::boundary::{
     Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
 };
 use super::event::redtail_event;
-use super::options::{self, Chosen, redtail_options};
+use super::options::{self, Chosen, Patience, redtail_options};
 use super::position::{self, redtail_position};
+use super::sentinel::{self, redtail_sentinel};
 use super::show::{Screen, follower_status};
 use super::tls;
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
-use crate::replication::{Event, Options};
+use crate::replication::{Backoff, Event, Options};
+use crate::topology::ASKING;
 
 /// Follows a primary in your own thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
-    timeouts: Timeouts,
+    patience: Patience,
     tls: tls::Chosen,
     buffer: usize,
     login: Arc<Mutex<Login>>,
@@ -33,6 +36,12 @@ pub struct redtail_follower {
 /// its follower.
 pub struct redtail_handle {
     handle: Handle,
+}
+
+impl redtail_handle {
+    pub(super) const fn of(handle: Handle) -> Self {
+        Self { handle }
+    }
 }
 
 impl Guarded for redtail_follower {
@@ -48,14 +57,14 @@ impl Guarded for redtail_follower {
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
-        let (chosen, guard) = match unsafe { options::read(options) } {
+        let (chosen, guard) = match unsafe { options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
             Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         Some(redtail_follower {
             guard,
             options: chosen.options,
-            timeouts: chosen.timeouts,
+            patience: chosen.patience,
             tls: chosen.tls,
             buffer: chosen.buffer,
             login: Arc::new(Mutex::new(chosen.login)),
@@ -115,24 +124,37 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        if follower.follower.is_some() {
-            return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected already");
-        }
-        if follower.handle.is_stopped() {
-            return refuse(follower, REDTAIL_CLOSED, "the follower was stopped");
-        }
-        let login = Arc::clone(&follower.login);
         let builder = Builder::new(address)
-            .options(follower.options)
-            .timeouts(follower.timeouts)
-            .buffer(follower.buffer)
-            .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+            .timeouts(follower.patience.over(Timeouts::default()))
+            .login(follower.ask_login())
             .handle(follower.handle.clone());
-        match follower.tls.on(builder).connect() {
-            Ok(made) => follower.follower = Some(made),
-            Err(error) => return refuse(follower, follower_status(&error), error),
-        }
-        REDTAIL_OK
+        follower.connect(follower.tls.on(builder))
+    })
+}
+
+/// Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
+/// lost they are asked again: after a failover the follower goes on from the same position on the new primary. Time limits that the options
+/// leave open are 2 s for connecting and 5 s for an answer. A thread listens for failovers meanwhile; it ends with the
+/// follower, at the latest a second after it.
+///
+/// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
+/// the primary is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_connect_sentinel(
+    follower: *mut redtail_follower,
+    sentinel: *const redtail_sentinel,
+) -> c_int {
+    call!(follower; {
+        // SAFETY: as the header asks.
+        let sentinel = match unsafe { sentinel::read(sentinel) } {
+            Ok(sentinel) => sentinel,
+            Err((status, words)) => return refuse(follower, status, words),
+        };
+        let sentinel = sentinel
+            .timeouts(follower.patience.over(ASKING))
+            .login(follower.ask_login())
+            .handle(follower.handle.clone());
+        follower.connect(follower.tls.on(sentinel).builder())
     })
 }
 
@@ -266,7 +288,7 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            make(|| Some(redtail_handle { handle: follower.handle.clone() }))
+            make(|| Some(redtail_handle::of(follower.handle.clone())))
         }
         _ => std::ptr::null_mut(),
     }
@@ -331,6 +353,25 @@ pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
 const NOT_CONNECTED: &str = "the follower is not connected: redtail_follower_connect comes first";
 
 impl redtail_follower {
+    fn ask_login(&self) -> impl FnMut() -> io::Result<Login> + Send + 'static {
+        let login = Arc::clone(&self.login);
+        move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn connect(&mut self, builder: Builder) -> redtail_status {
+        if self.follower.is_some() {
+            return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
+        }
+        if self.handle.is_stopped() {
+            return refuse(self, REDTAIL_CLOSED, "the follower was stopped");
+        }
+        match builder.options(self.options).buffer(self.buffer).connect() {
+            Ok(made) => self.follower = Some(made),
+            Err(error) => return refuse(self, follower_status(&error), error),
+        }
+        REDTAIL_OK
+    }
+
     /// Shows the next command that is here already, if that is what comes next.
     #[inline]
     fn rush(&mut self) -> Option<redtail_status> {

@@ -1,10 +1,11 @@
 //! redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
 //!
-//! Three things, from the bottom up; take the one that fits:
+//! Four things, from the bottom up; take the one that fits:
 //!
 //!   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
 //!   session    the replication protocol over your own socket and event loop
 //!   follower   sockets, reconnection and waiting included: one blocking call per event
+//!   cluster    a follower for each shard of a cluster, on threads of ours, which call you
 //!
 //! What holds for every function, unless its comment says otherwise:
 //!
@@ -30,8 +31,8 @@
 //! REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
 //! which you should ignore. redtail_slice and redtail_position stay as they are.
 //!
-//! THREADS. A handle may be used by one thread at a time, whichever it is. Only a redtail_handle may be used by several at once.
-//! Handles share nothing.
+//! THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
+//! used by several at once. Handles share nothing.
 //!
 //! FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
 //! and the handle gives that status from then on. Free it.
@@ -48,16 +49,21 @@
 mod array;
 pub mod basics;
 mod boundary;
+mod calling;
+pub mod cluster;
 pub mod event;
 pub mod follower;
 pub mod item;
 pub mod keys;
+pub mod notice;
 pub mod options;
 pub mod parser;
 pub mod position;
 pub mod rdb;
 pub mod rdb_item;
+pub mod sentinel;
 pub mod session;
+pub mod shard;
 mod show;
 pub mod tls;
 mod view;

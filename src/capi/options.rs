@@ -151,7 +151,7 @@ pub(super) struct Chosen {
     pub(super) options: Options,
     pub(super) login: Login,
     pub(super) buffer: usize,
-    pub(super) timeouts: Timeouts,
+    pub(super) patience: Patience,
     pub(super) tls: tls::Chosen,
 }
 
@@ -161,17 +161,31 @@ impl Default for Chosen {
             options: Options::default(),
             login: Login::default(),
             buffer: 1024,
-            timeouts: Timeouts::default(),
+            patience: Patience::default(),
             tls: tls::Chosen::default(),
         }
+    }
+}
+
+/// The time limits that were chosen; the others depend on what is connected to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Patience {
+    connect: Option<Duration>,
+    write: Option<Option<Duration>>,
+}
+
+impl Patience {
+    pub(super) fn over(self, default: Timeouts) -> Timeouts {
+        let (connect, write) = (self.connect.unwrap_or(default.connect), self.write.unwrap_or(default.write));
+        Timeouts { connect, write, ..default }
     }
 }
 
 const LARGEST_BUFFER: usize = 1 << 30;
 
 /// # Safety
-/// `options` and what it points to are as the header asks; NULL stands for the defaults.
-pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, String> {
+/// `options` and what it points to are as the header asks; NULL stands for the defaults, of which `pauses` are those between attempts.
+pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<Chosen, String> {
     // SAFETY: as promised.
     let given = unsafe { sized(options, redtail_options::DEFAULT, "redtail_options")? };
     let silence_ms = match given.silence_ms {
@@ -198,7 +212,7 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
         parts: (given.parts > 0).then_some(given.parts),
         label,
         listening_port: (given.listening_port > 0).then_some(given.listening_port),
-        backoff: backoff(&given),
+        backoff: backoff(&given, pauses),
         silence_ms,
         // The hasher's keys are the only random numbers the standard library has.
         seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
@@ -208,7 +222,7 @@ pub(super) unsafe fn read(options: *const redtail_options) -> Result<Chosen, Str
     };
     // SAFETY: as promised.
     let tls = unsafe { tls::read(given.tls)? };
-    Ok(Chosen { options, login, buffer, timeouts: timeouts(&given), tls })
+    Ok(Chosen { options, login, buffer, patience: patience(&given), tls })
 }
 
 /// # Safety
@@ -328,11 +342,10 @@ pub(super) unsafe fn credentials(user: *const c_char, password: *const c_char, l
     Ok(login)
 }
 
-fn backoff(given: &redtail_options) -> Backoff {
+fn backoff(given: &redtail_options, default: Backoff) -> Backoff {
     if given.no_reconnect != 0 {
         return Backoff::OFF;
     }
-    let default = Backoff::default();
     Backoff {
         first_ms: or(given.backoff_first_ms, default.first_ms),
         longest_ms: or(given.backoff_longest_ms, default.longest_ms),
@@ -340,18 +353,17 @@ fn backoff(given: &redtail_options) -> Backoff {
     }
 }
 
-fn timeouts(given: &redtail_options) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    if given.connect_timeout_ms > 0 {
-        // A time-out beyond a year is refused by some systems.
-        timeouts.connect = Duration::from_millis(given.connect_timeout_ms.min(31_536_000_000));
+fn patience(given: &redtail_options) -> Patience {
+    // A time-out beyond a year is refused by some systems.
+    let limit = |ms: u64| Duration::from_millis(ms.min(31_536_000_000));
+    Patience {
+        connect: (given.connect_timeout_ms > 0).then(|| limit(given.connect_timeout_ms)),
+        write: match given.write_timeout_ms {
+            0 => None,
+            REDTAIL_FOREVER => Some(None),
+            ms => Some(Some(limit(ms))),
+        },
     }
-    match given.write_timeout_ms {
-        0 => {}
-        REDTAIL_FOREVER => timeouts.write = None,
-        ms => timeouts.write = Some(Duration::from_millis(ms.min(31_536_000_000))),
-    }
-    timeouts
 }
 
 fn or<T: Default + PartialEq>(given: T, default: T) -> T {

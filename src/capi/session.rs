@@ -23,7 +23,7 @@ use super::position::{self, redtail_position};
 use super::show::{Screen, full_status, session_status};
 use crate::net::{Login, Ring};
 use crate::rdb::MIN_INPUT;
-use crate::replication::{Closed, Credentials, Options, Progress, Session};
+use crate::replication::{Backoff, Closed, Credentials, Options, Progress, Session};
 
 /// One follower's conversation with its primary, over one link after another. One thread at a time.
 pub struct redtail_session {
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
     make(|| {
         // SAFETY: as promised.
-        let chosen = unsafe { options::read(options) };
+        let chosen = unsafe { options::read(options, Backoff::default()) };
         let ring = Ring::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),

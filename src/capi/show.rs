@@ -44,6 +44,9 @@ impl Screen {
     }
 }
 
+// SAFETY: it owns what it points to; what C holds of it is used where the header says.
+unsafe impl Send for Screen {}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         // SAFETY: ours, from `new`, and not used again.

@@ -8,6 +8,7 @@ use super::options::sized;
 use crate::net::Builder;
 #[cfg(feature = "tls")]
 use crate::net::{Tls, Verify};
+use crate::topology::{Cluster, Sentinel};
 
 /// How much of the server's certificate is verified.
 #[repr(C)]
@@ -61,19 +62,46 @@ pub(super) struct Chosen {
     tls: Option<Tls>,
 }
 
+/// What can be told to speak TLS.
+pub(super) trait OverTls: Sized {
+    #[cfg(feature = "tls")]
+    fn over(self, tls: Tls) -> Self;
+}
+
+impl OverTls for Builder {
+    #[cfg(feature = "tls")]
+    fn over(self, tls: Tls) -> Self {
+        self.tls(tls)
+    }
+}
+
+impl OverTls for Sentinel {
+    #[cfg(feature = "tls")]
+    fn over(self, tls: Tls) -> Self {
+        self.tls(tls)
+    }
+}
+
+impl OverTls for Cluster {
+    #[cfg(feature = "tls")]
+    fn over(self, tls: Tls) -> Self {
+        self.tls(tls)
+    }
+}
+
 impl Chosen {
     #[cfg(feature = "tls")]
-    pub(super) fn on(&self, builder: Builder) -> Builder {
+    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
         match &self.tls {
-            Some(tls) => builder.tls(tls.clone()),
-            None => builder,
+            Some(tls) => it.over(tls.clone()),
+            None => it,
         }
     }
 
     #[cfg(not(feature = "tls"))]
     #[allow(clippy::unused_self, reason = "the same call in every build")]
-    pub(super) fn on(&self, builder: Builder) -> Builder {
-        builder
+    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
+        it
     }
 }
 

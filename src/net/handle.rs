@@ -68,8 +68,13 @@ impl Handle {
     /// kept. Of two that come close together only the later one counts. The primary hears of it from the thread that is in `next`, within
     /// a second or when it asks.
     pub fn commit(&self, position: Position) {
-        *self.shared.committed() = Some(position);
+        self.shared.committed().take_in(position);
         self.shared.has_committed.store(true, Ordering::Release);
+    }
+
+    /// The furthest place that was committed; of several histories, in the last.
+    pub(crate) fn committed(&self) -> Option<Position> {
+        self.shared.committed().furthest
     }
 }
 
@@ -85,9 +90,27 @@ pub(super) struct Shared {
     stopped: AtomicBool,
     beat: AtomicU64,
     link: Mutex<Option<Arc<dyn Remote>>>,
-    /// What was committed since the follower last looked; and whether anything was, so that it looks without the lock.
-    committed: Mutex<Option<Position>>,
+    /// What was committed; and whether anything was since the follower last looked, so that it looks without the lock.
+    committed: Mutex<Committed>,
     has_committed: AtomicBool,
+}
+
+/// What was committed through handles.
+#[derive(Default)]
+struct Committed {
+    /// Since the follower last looked.
+    news: Option<Position>,
+    furthest: Option<Position>,
+}
+
+impl Committed {
+    fn take_in(&mut self, position: Position) {
+        self.news = Some(position);
+        let is_behind = |other: &Position| other.history == position.history && other.offset > position.offset;
+        if !self.furthest.as_ref().is_some_and(is_behind) {
+            self.furthest = Some(position);
+        }
+    }
 }
 
 /// Offsets are below 2^63, so the highest values are free to mean something else.
@@ -123,10 +146,10 @@ impl Shared {
             return None;
         }
         self.has_committed.store(false, Ordering::Relaxed);
-        self.committed().take()
+        self.committed().news.take()
     }
 
-    fn committed(&self) -> MutexGuard<'_, Option<Position>> {
+    fn committed(&self) -> MutexGuard<'_, Committed> {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,3 +203,23 @@ impl Shared {
 
 /// How late a pause may notice that it is to end.
 const LONGEST_NAP: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_furthest_place_that_was_committed_is_kept() {
+        let at = |digit: &str, offset: u64| -> Position { format!("{}:{offset}:0", digit.repeat(40)).parse().unwrap() };
+        let handle = Handle::new();
+        assert_eq!(handle.committed(), None);
+        for (committed, furthest) in [(at("a", 5), at("a", 5)), (at("a", 3), at("a", 5)), (at("b", 1), at("b", 1))] {
+            handle.commit(committed);
+            assert_eq!(handle.committed(), Some(furthest));
+            // The follower hears the last word, as it always did.
+            assert_eq!(handle.shared.take_committed(), Some(committed));
+        }
+        assert_eq!((handle.shared.take_committed(), handle.committed()), (None, Some(at("b", 1))));
+    }
+}

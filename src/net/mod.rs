@@ -11,6 +11,7 @@ pub mod recording;
 mod ring;
 mod snapshot;
 mod socket;
+mod talk;
 mod taped;
 mod target;
 #[cfg(feature = "tls")]
@@ -30,6 +31,7 @@ pub use recording::RecordingReader;
 pub use ring::{Full, Ring};
 pub use snapshot::SnapshotReader;
 pub use socket::{Socket, Timeouts};
+pub use talk::{Answer, Talk, TalkError};
 pub use target::{Target, TargetError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream, Verify};

@@ -1,5 +1,7 @@
 //! What a caller may choose.
 
+use core::fmt;
+
 use crate::Limits;
 use crate::excerpt::Excerpt;
 use crate::replication::{Backoff, Position};
@@ -98,6 +100,19 @@ pub enum Start {
     /// With the old SYNC: the whole data set, then the writes. There is no position and no resuming; offsets count the bytes after the
     /// snapshot. For servers that know no PSYNC.
     Sync,
+}
+
+/// In one word, or as the position.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::NowWithoutFork => f.write_str("now-without-fork"),
+            Self::Snapshot => f.write_str("snapshot"),
+            Self::At(position) => position.fmt(f),
+            Self::Sync => f.write_str("sync"),
+        }
+    }
 }
 
 /// How a snapshot is handed out.

@@ -4,11 +4,14 @@
 
 mod cluster;
 mod sentinel;
-mod talk;
 mod way;
 
+#[cfg(feature = "capi")]
+pub(crate) use cluster::backoff;
 pub use cluster::{
-    Cluster, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice, Positions, PositionsError,
-    SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
+    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice,
+    Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
 };
 pub use sentinel::{Found, Sentinel, SentinelError};
+#[cfg(feature = "capi")]
+pub(crate) use way::ASKING;

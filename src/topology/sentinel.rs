@@ -11,8 +11,7 @@ use thiserror::Error;
 
 #[cfg(feature = "tls")]
 use crate::net::Tls;
-use crate::net::{Builder, Handle, Login, Socket, Target, TargetError, Timeouts, Transport};
-use crate::topology::talk::{Answer, Talk};
+use crate::net::{Answer, Builder, Handle, Login, Socket, Talk, TalkError, Target, TargetError, Timeouts, Transport};
 use crate::topology::way::Way;
 
 /// A primary by its name among Sentinels.
@@ -224,7 +223,7 @@ impl Finder {
     fn ask(&mut self, sentinel: &Target) -> io::Result<Option<Found>> {
         let mut talk = self.talk_to(sentinel)?;
         let name = self.name.clone();
-        let ask = |talk: &mut Talk, what: &str| match talk.ask(&[b"SENTINEL", what.as_bytes(), name.as_bytes()])? {
+        let ask = |talk: &mut Talk, what: &str| match talk.ask(&["SENTINEL", what, &name])? {
             Answer::Error(words) => Err(io::Error::other(words)),
             answer => Ok(answer),
         };
@@ -243,7 +242,7 @@ impl Finder {
     }
 
     fn talk_to(&self, sentinel: &Target) -> io::Result<Talk> {
-        Talk::begin(self.to_sentinels.connect(sentinel)?, &self.to_sentinels.login()?)
+        Ok(Talk::begin(self.to_sentinels.connect(sentinel)?, &self.to_sentinels.login()?)?)
     }
 
     fn learn(&mut self, others: &Answer) {
@@ -258,7 +257,7 @@ impl Finder {
     fn link(&self, found: &Found) -> io::Result<Socket> {
         let link = self.to_servers.connect(&found.target)?;
         let mut talk = Talk::begin(link, &self.to_servers.login()?)?;
-        let role = talk.ask(&[b"ROLE"])?;
+        let role = talk.ask(&["ROLE"])?;
         let is_replica = role.list().first().and_then(Answer::text) == Some("slave");
         if is_replica && !found.is_replica {
             let (name, target) = (self.name.clone(), found.target.clone());
@@ -308,7 +307,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 fn subscribe(way: &Way, sentinel: &Target) -> io::Result<Talk> {
     let mut talk = Talk::begin(way.connect(sentinel)?, &way.login()?)?;
-    match talk.ask(&[b"SUBSCRIBE", b"+switch-master"])? {
+    match talk.ask(&["SUBSCRIBE", "+switch-master"])? {
         Answer::Error(words) => Err(io::Error::other(words)),
         _ => {
             talk.link().set_read_timeout(Some(TICK))?;
@@ -329,7 +328,7 @@ fn listen(mut talk: Talk, name: &str, shared: &Weak<Mutex<Shared>>, handle: &Han
                     handle.reconnect();
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(TalkError::Silent) => {}
             Err(_) => return,
         }
     }

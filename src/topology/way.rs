@@ -45,14 +45,17 @@ impl Way {
     }
 }
 
+/// Another server may know what one that is slow does not tell.
+pub(crate) const ASKING: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    read: Some(Duration::from_secs(5)),
+    write: Some(Duration::from_secs(10)),
+};
+
 impl Default for Way {
     fn default() -> Self {
         Self {
-            timeouts: Timeouts {
-                connect: Duration::from_secs(2),
-                read: Some(Duration::from_secs(5)),
-                ..Timeouts::default()
-            },
+            timeouts: ASKING,
             #[cfg(feature = "tls")]
             tls: None,
             login: Arc::new(Mutex::new(|| Ok(Login::default()))),

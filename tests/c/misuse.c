@@ -1,28 +1,9 @@
 /* Misuses everything: each function with NULLs, lengths of zero and beyond memory, and in the wrong order. Whatever happens is a status. */
-#include <redtail.h>
+#include "check.h"
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-#define IS(expected, call) is(expected, call, #call, __LINE__)
-static void is(int expected, int status, const char *call, int line) {
-    if (status != expected) {
-        printf("%d: %s gives %s, not %s\n", line, call, redtail_status_name(status), redtail_status_name(expected));
-        failures++;
-    }
-}
-
-#define CHECK(condition) check(condition, #condition, __LINE__)
-static void check(int holds, const char *condition, int line) {
-    if (!holds) {
-        printf("%d: not so: %s\n", line, condition);
-        failures++;
-    }
-}
 
 static redtail_slice slice(const char *text) {
     redtail_slice made;

@@ -12,6 +12,7 @@ static int failures;
 static_assert(!std::is_copy_constructible_v<redtail::follower> && std::is_nothrow_move_constructible_v<redtail::follower>);
 static_assert(!std::is_copy_constructible_v<redtail::session> && std::is_nothrow_move_constructible_v<redtail::session>);
 static_assert(!std::is_copy_constructible_v<redtail::parser> && std::is_nothrow_move_constructible_v<redtail::parser>);
+static_assert(!std::is_copy_constructible_v<redtail::cluster> && std::is_nothrow_move_constructible_v<redtail::cluster>);
 static_assert(!std::is_copy_constructible_v<redtail::handle> && std::is_nothrow_move_assignable_v<redtail::handle>);
 
 template <class Call> static int thrown(Call call) {
@@ -245,6 +246,48 @@ static void positions() {
     CHECK(thrown([] { redtail::position("nonsense"); }) == REDTAIL_ERROR_POSITION);
 }
 
+static void sentinels() {
+    const char *nowhere = "127.0.0.1:1";
+    redtail::sentinel sentinel;
+    redtail::follower follower;
+    redtail::status left;
+    follower.connect(sentinel, left);
+    CHECK(left == REDTAIL_ERROR_ARGUMENT);
+    sentinel.name = "mymaster";
+    sentinel.addresses = &nowhere;
+    sentinel.address_count = 1;
+    CHECK(thrown([&] { follower.connect(sentinel); }) == REDTAIL_ERROR_CONNECT);
+}
+
+/* What becomes of the callbacks is shown with a real cluster: shards.cpp. */
+static void clusters() {
+    const char *nowhere = "127.0.0.1:1";
+    redtail::cluster_options of;
+    redtail::status left;
+    const auto each = [](redtail::shard, const redtail::event &) {};
+    CHECK(thrown([&] { redtail::cluster(of).follow(each); }) == REDTAIL_ERROR_ARGUMENT);
+    of.nodes = &nowhere;
+    of.node_count = 1;
+    redtail::cluster made(of);
+    redtail::cluster cluster(std::move(made));
+    CHECK(thrown([&] { cluster.wait(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { cluster.positions(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { cluster.committed(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { cluster.follow(each, [](const redtail::notice &) {}); }) == REDTAIL_ERROR_CONNECT);
+    cluster.follow(each, left, {}, [](redtail::shard) {});
+    CHECK(left == REDTAIL_ERROR_CONNECT && std::strstr(cluster.message(), "no node tells") != nullptr);
+    cluster.login("user", "password");
+    cluster.login(nullptr, "", left);
+    CHECK(left == REDTAIL_OK);
+    cluster.stop();
+    cluster.follow(each, left);
+    CHECK(left == REDTAIL_CLOSED);
+    cluster = redtail::cluster(of);
+    CHECK(thrown([&] { cluster.follow(each); }) == REDTAIL_ERROR_CONNECT);
+    CHECK(redtail::slot("user:{1000}:name") == redtail::slot("1000") && redtail::slot("123456789") == 12739);
+    CHECK(!redtail::shard());
+}
+
 int main() {
     parsers();
     batches();
@@ -252,6 +295,8 @@ int main() {
     followers();
     snapshots();
     positions();
+    sentinels();
+    clusters();
     if (failures == 0)
         std::puts("the wrapper holds");
     return failures > 0;

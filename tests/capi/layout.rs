@@ -6,12 +6,15 @@ use std::mem::offset_of;
 use std::process::Command;
 
 use redtail::capi::basics::*;
+use redtail::capi::cluster::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
+use redtail::capi::notice::*;
 use redtail::capi::options::*;
 use redtail::capi::position::*;
 use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
+use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
 
 use crate::build::{WARNINGS, root, run, stdout};
@@ -33,6 +36,10 @@ fn structs() -> String {
         redtail_token: step kind depth count bytes integer number format;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
+        redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
+        redtail_cluster_options: struct_size nodes node_count positions added refresh_ms;
+        redtail_cluster_callbacks: struct_size context event notice idle;
+        redtail_notice: kind words shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us;
@@ -90,6 +97,8 @@ fn constants() -> String {
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
             REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
+        redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE;
+        redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
         redtail_why: REDTAIL_WHY_CLOSED REDTAIL_WHY_IO REDTAIL_WHY_SILENCE REDTAIL_WHY_REFUSED;
     }
     lines
@@ -111,7 +120,10 @@ fn program() -> String {
             open = None;
         } else if let (Some(name), Some(declared)) = (open, code.strip_suffix(';')) {
             let declared = declared.split('[').next().unwrap();
-            let field = declared.rsplit([' ', '*']).next().unwrap();
+            let field = match declared.split_once("(*") {
+                Some((_, callback)) => callback.split(')').next().unwrap(),
+                None => declared.rsplit([' ', '*']).next().unwrap(),
+            };
             writeln!(structs, r#"printf("{name}.{field} %zu\n", offsetof({name}, {field}));"#).unwrap();
         } else {
             let constant = match code.strip_prefix("#define ") {

@@ -12,33 +12,33 @@ use crate::help::{PATIENCE, eventually, wait};
 use crate::server::{Kind, Server};
 
 /// A running example; its lines come one by one.
-struct Example {
+pub(crate) struct Example {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Example {
-    fn start(mut command: Command, args: &[String]) -> Example {
+    pub(crate) fn start(mut command: Command, args: &[String]) -> Example {
         let mut child =
             command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("see tests/tools");
         let lines = BufReader::new(child.stdout.take().unwrap());
         Example { child, lines }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
     /// Interrupts it, and gives what it said on standard error; it must end well.
-    fn interrupt(self) -> String {
+    pub(crate) fn interrupt(self) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         self.end()
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let status = wait(&mut self.child, PATIENCE).expect("the example ends");
         let mut words = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
@@ -55,7 +55,7 @@ impl Drop for Example {
 }
 
 /// As it is, under valgrind, and with AddressSanitizer.
-fn ways(source: &str) -> [Box<dyn Fn() -> Command>; 3] {
+pub(crate) fn ways(source: &str) -> [Box<dyn Fn() -> Command>; 3] {
     let (plain, sanitized) = (program(source, How::Debug), program(source, How::Sanitized));
     let watched = plain.clone();
     [
@@ -65,7 +65,7 @@ fn ways(source: &str) -> [Box<dyn Fn() -> Command>; 3] {
     ]
 }
 
-fn online_replicas(server: &Server) -> usize {
+pub(crate) fn online_replicas(server: &Server) -> usize {
     server.info("replication").values().filter(|value| value.contains("state=online")).count()
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
 mod build;
+mod deployments;
 mod header;
 mod install;
 mod layout;
@@ -17,12 +18,15 @@ mod snapshots;
 mod starts;
 
 // The harness of the live tests; not all of it is needed here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the live tests use the rest")]
+#[path = "../live/cluster/nodes.rs"]
+mod nodes;
+#[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;

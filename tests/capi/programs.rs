@@ -77,17 +77,23 @@ fn the_parse_example_under_valgrind_and_address_sanitizer() {
     parse(|| Command::new(&sanitized));
 }
 
+const MISUSES: [&str; 2] = ["tests/c/misuse.c", "tests/c/misuse_clusters.c"];
+
 #[test]
 fn every_misuse_is_a_status() {
-    assert_eq!(stdout(&mut Command::new(program("tests/c/misuse.c", How::Debug))), "every misuse is a status\n");
+    for source in MISUSES {
+        assert_eq!(stdout(&mut Command::new(program(source, How::Debug))), "every misuse is a status\n");
+    }
 }
 
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
 fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
-    assert_eq!(stdout(&mut valgrind(&program("tests/c/misuse.c", How::Debug))), "every misuse is a status\n");
-    let sanitized = program("tests/c/misuse.c", How::Sanitized);
-    assert_eq!(stdout(&mut Command::new(sanitized)), "every misuse is a status\n");
+    for source in MISUSES {
+        assert_eq!(stdout(&mut valgrind(&program(source, How::Debug))), "every misuse is a status\n");
+        let sanitized = program(source, How::Sanitized);
+        assert_eq!(stdout(&mut Command::new(sanitized)), "every misuse is a status\n");
+    }
 }
 
 #[test]
@@ -109,13 +115,13 @@ fn every_exported_function_is_used_by_a_c_program() {
     for folder in ["tests/c", "examples/c"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
-            if name.ends_with(".c") && name != "misuse.c" {
+            if name.ends_with(".c") && !name.starts_with("misuse") {
                 used.push_str(&std::fs::read_to_string(entry.path()).unwrap());
             }
         }
     }
     for name in std::fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
-        assert!(used.contains(&format!("{name}(")), "no C program but misuse.c calls {name}");
+        assert!(used.contains(&format!("{name}(")), "no C program but those of misuse calls {name}");
     }
 }
 
@@ -128,7 +134,7 @@ fn the_cpp_wrapper() {
 
 #[test]
 fn the_examples_are_short() {
-    for example in ["parse.c", "snapshot.c", "tail.c", "embed.c", "tail.cpp"] {
+    for example in ["parse.c", "snapshot.c", "tail.c", "cluster.c", "embed.c", "tail.cpp"] {
         let text = std::fs::read_to_string(root().join("examples/c").join(example)).unwrap();
         assert!(text.lines().count() < 120, "{example}");
         assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");

@@ -17,7 +17,7 @@ use crate::help::eventually;
 use crate::sentinel::rebuilt;
 use crate::server::Kind;
 use crate::tool::Tool;
-use load::Load;
+use load::everywhere;
 use nodes::Nodes;
 use watched::Watched;
 
@@ -43,7 +43,7 @@ fn each_write_comes_from_the_shard_that_has_its_slot() {
     for kind in KINDS {
         let nodes = Nodes::start(kind, 3, 0);
         let watched = Watched::start(nodes.cluster(), 3);
-        Load::start(&nodes).goes_on();
+        everywhere(&load::start(&nodes));
         watched.reaches(&nodes);
         assert_eq!(watched.misplaced(), Vec::<String>::new());
         let writes: Vec<usize> =
@@ -56,7 +56,7 @@ fn each_write_comes_from_the_shard_that_has_its_slot() {
 fn failovers(kind: Kind, count: usize) {
     let mut nodes = Nodes::start(kind, 3, 1);
     let watched = Watched::start(nodes.cluster().on_gap(OnGap::Snapshot), 3);
-    let load = Load::start(&nodes);
+    let load = load::start(&nodes);
     for round in 0..count {
         // Each shard in turn: once in order, once by the sudden death of its primary.
         let is_killed = round % 2 == 1;
@@ -75,14 +75,14 @@ fn failovers(kind: Kind, count: usize) {
         watched.wait("attached to the new primary", |watched| {
             watched.attached(&shard) > attached && shard.target() == nodes.target(replica)
         });
-        load.goes_on();
+        everywhere(&load);
         if is_killed {
             nodes.servers[primary].start_again();
         }
         nodes.are_whole();
         eprintln!("{kind:?}: failover {round}, {} gaps so far", watched.gaps());
     }
-    load.goes_on();
+    everywhere(&load);
     drop(load);
     let failed_over = watched.notices(|notice| matches!(notice, Notice::FailedOver { .. }));
     assert_eq!(failed_over, count);
@@ -113,7 +113,7 @@ fn slots_move_and_nodes_come_and_go() {
     for kind in KINDS {
         let mut nodes = Nodes::start(kind, 3, 0);
         let watched = Watched::start(nodes.cluster(), 3);
-        let load = Load::start(&nodes);
+        let load = load::start(&nodes);
         let new = nodes.add();
         watched.wait("the new node is followed", |watched| watched.following.shards().len() == 4);
         let notices = watched.notices.lock().expect("no panic");
@@ -121,9 +121,9 @@ fn slots_move_and_nodes_come_and_go() {
         assert_eq!(notices.iter().filter(snapshot).count(), 1);
         drop(notices);
         nodes.reshard(0, new, 300);
-        load.goes_on();
+        everywhere(&load);
         nodes.reshard(new, 1, 300);
-        load.goes_on();
+        everywhere(&load);
         watched.wait("slots that moved to and fro", |watched| {
             watched.notices(|notice| matches!(notice, Notice::SlotsMoved { .. })) >= 4
         });
@@ -134,7 +134,7 @@ fn slots_move_and_nodes_come_and_go() {
         watched.wait("the node has left", |watched| {
             watched.notices(|notice| matches!(notice, Notice::Removed { .. })) == 1
         });
-        load.goes_on();
+        everywhere(&load);
         drop(load);
         nothing_is_missing(&nodes, watched);
     }
@@ -146,14 +146,14 @@ fn slots_move_and_nodes_come_and_go() {
 fn slots_that_move_at_once_are_marked() {
     let nodes = Nodes::start(Kind::Valkey91, 3, 0);
     let watched = Watched::start(nodes.cluster(), 3);
-    let load = Load::start(&nodes);
+    let load = load::start(&nodes);
     let target = nodes.servers[1].call(&["CLUSTER", "MYID"]).text();
     nodes.servers[0].call(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", "0", "2000", "NODE", &target]);
     watched.wait("the slots have moved", |watched| {
         watched.notices(|notice| matches!(notice, Notice::SlotsMoved { gained, .. } if gained.to_string() == "0-2000"))
             == 1
     });
-    load.goes_on();
+    everywhere(&load);
     drop(load);
     let marks: Vec<String> = watched.marks();
     assert!(marks.iter().any(|mark| mark.starts_with("Begins") && mark.contains("(0, 2000)")), "{marks:?}");
@@ -168,12 +168,12 @@ fn one_saved_value_resumes_all_shards() {
     for kind in KINDS {
         let nodes = Nodes::start(kind, 3, 1);
         let mut watched = Watched::start(nodes.cluster(), 3);
-        let load = Load::start(&nodes);
+        let load = load::start(&nodes);
         for round in 0..3 {
             let (text, seen) = watched.end();
             let positions: Positions = text.parse().expect("a saved value");
             assert_eq!(positions.shards.len(), 3, "{text}");
-            load.goes_on();
+            everywhere(&load);
             if round == 1 {
                 let primary = nodes.index_of(&nodes.cluster().discover().expect("a cluster").shards[0].primary.target);
                 nodes.servers[nodes.replica_of(primary)].call(&["CLUSTER", "FAILOVER"]);
@@ -181,7 +181,7 @@ fn one_saved_value_resumes_all_shards() {
                 nodes.are_whole();
             }
             watched = Watched::again(nodes.cluster(), &positions, seen);
-            load.goes_on();
+            everywhere(&load);
         }
         drop(load);
         assert_eq!(watched.gaps(), 0);
@@ -221,14 +221,14 @@ fn the_tool_follows_a_cluster() {
         ["tail", &address, "--cluster", "--format", "json", "--checkpoint", &file, "--checkpoint-interval", "0.1"];
     let mut tool = Tool::start(&args);
     (0..3).for_each(|_| drop(tool.event_named("attached")));
-    let load = Load::start(&nodes);
+    let load = load::start(&nodes);
     eventually("the places are kept", || checkpoint.exists());
-    load.goes_on();
+    everywhere(&load);
     tool.signal("KILL");
     let mut printed = tool.rest();
-    load.goes_on();
+    everywhere(&load);
     let tool = Tool::start(&args);
-    load.goes_on();
+    everywhere(&load);
     drop(load);
     // A last key in each shard; what `until` reads is not in order across them.
     let last = ["{b}", "{c}", "{a}"];

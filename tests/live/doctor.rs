@@ -12,6 +12,7 @@ use crate::client::{Value, command};
 use crate::copy::count;
 use crate::follow::{Watch, follow};
 use crate::help::{eventually, free_port};
+use crate::refusals::while_loading;
 use crate::server::{Kind, Server};
 use crate::tool::redtail;
 
@@ -319,17 +320,9 @@ fn a_replica_and_those_who_replicate() {
 fn a_server_that_loads_or_is_busy_is_not_ready() {
     for kind in Kind::SINCE_7 {
         let server = Server::start_with(kind, &["--loading-process-events-interval-bytes", "1024"]);
-        let commands: Vec<_> = (0..200).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(2000)])).collect();
-        server.config_set("rdbcompression", "no");
-        server.client().pipeline(&commands);
-        // Microseconds for each key.
-        server.config_set("key-load-delay", "20000");
-        std::thread::scope(|scope| {
-            let reload = scope.spawn(|| server.call(&["DEBUG", "RELOAD"]));
-            eventually("the server is loading", || server.info("persistence")["loading"] == "1");
+        while_loading(&server, || {
             examine(&server).says("bad", &["loading its data", "% done", "left", "--reconnect forever"]);
             server.config_set("key-load-delay", "0");
-            reload.join().expect("DEBUG RELOAD works");
         });
     }
     let server = Server::start_with(Kind::Redis70, &["--busy-reply-threshold", "100"]);

@@ -12,7 +12,7 @@ use redtail::{Method, OnGap, Role, Start};
 use crate::client::{Client, Value};
 use crate::copy::{count, replay, same_data};
 use crate::follow::{BACKOFF, Seen, Watch, follow};
-use crate::help::eventually;
+use crate::help::{PATIENCE, eventually};
 use crate::load::Load;
 use crate::server::{Kind, Server};
 
@@ -82,6 +82,20 @@ pub(crate) fn replicas_known_to(sentinel: &Server) -> Vec<String> {
     names
 }
 
+/// Waits until all Sentinels name another primary. A vote that nobody wins costs them ten seconds, and a Sentinel that was kept from running for
+/// two does nothing for thirty.
+pub(crate) fn another_is_promoted(sentinels: &[Server], old: u16) {
+    let names_another = |sentinel: &Server| watched(sentinel.port).is_ok_and(|port| port != old);
+    let end = Instant::now() + 3 * PATIENCE;
+    while !sentinels.iter().all(names_another) {
+        if Instant::now() > end {
+            let logs: Vec<_> = sentinels.iter().map(Server::log).collect();
+            panic!("the Sentinels promote nobody; their last words:\n{}", logs.join("\n\n"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn sorted<const N: usize>(mut names: [String; N]) -> [String; N] {
     names.sort();
     names
@@ -112,9 +126,7 @@ fn sentinel_fails_over(kind: Kind) {
 
     let old_id = old.replid();
     old.kill();
-    eventually("the Sentinels promote a replica", || {
-        sentinels.iter().all(|sentinel| watched(sentinel.port).is_ok_and(|port| port != old.port))
-    });
+    another_is_promoted(&sentinels, old.port);
     load.goes_on();
     let port = watched(one).expect("a primary");
     let new = replicas.iter().find(|replica| replica.port == port).expect("one of the two");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Disconnected, Error, Event, Method, SessionError, Start, Why};
+use redtail::{Disconnected, Error, Event, Handle, Method, SessionError, Start, Why};
 
 use crate::client::command;
 use crate::copy::{count, replay, same_data};
@@ -13,15 +13,11 @@ use crate::help::{PATIENCE, eventually};
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
-/// A consumer that works for seconds on one command, on a primary that drops a silent replica after two.
-fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
-    let server = Server::start_with(kind, &["--repl-timeout", "2"]);
-    server.make_backlog();
-    let mut follower = follow(&server).connect().expect("connect");
-    let handle = follower.handle();
+/// Does the work, and meanwhile has another thread tell the primary that we live, if there is a handle for that.
+fn beating<T>(handle: Option<&Handle>, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        if beats {
+        if let Some(handle) = handle {
             scope.spawn(|| {
                 while !done.load(Ordering::Acquire) {
                     handle.heartbeat().expect("the link lives");
@@ -29,6 +25,19 @@ fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
                 }
             });
         }
+        let outcome = work();
+        done.store(true, Ordering::Release);
+        outcome
+    })
+}
+
+/// A consumer that works for seconds on one command, on a primary that drops a silent replica after two.
+fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
+    let server = Server::start_with(kind, &["--repl-timeout", "2"]);
+    server.make_backlog();
+    let mut follower = follow(&server).connect().expect("connect");
+    let handle = follower.handle();
+    beating(beats.then_some(&handle), || {
         let (mut texts, mut lost) = (Vec::new(), Vec::new());
         while texts.len() < 3 {
             match follower.next().expect("it follows").expect("it is not stopped") {
@@ -47,7 +56,6 @@ fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
                 _ => {}
             }
         }
-        done.store(true, Ordering::Release);
         (texts, lost)
     })
 }
@@ -79,16 +87,7 @@ fn work_long_on_a_snapshot(kind: Kind, beats: bool) -> usize {
     count(&server, "k", 0..20);
     let mut follower = follow(&server).start(Start::Snapshot).connect().expect("connect");
     let handle = follower.handle();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        if beats {
-            scope.spawn(|| {
-                while !done.load(Ordering::Acquire) {
-                    handle.heartbeat().expect("the link lives");
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-            });
-        }
+    beating(beats.then_some(&handle), || {
         let (mut first, mut lost) = (true, 0);
         loop {
             match follower.next().expect("it follows").expect("it is not stopped") {
@@ -99,7 +98,6 @@ fn work_long_on_a_snapshot(kind: Kind, beats: bool) -> usize {
                 _ => {}
             }
         }
-        done.store(true, Ordering::Release);
         lost
     })
 }

@@ -20,19 +20,31 @@ pub(crate) struct Load {
 impl Load {
     /// `primary` is asked for a port at the start, and whenever a server is gone or no longer takes writes.
     pub(crate) fn start(primary: impl Fn() -> std::io::Result<u16> + Send + 'static) -> Load {
+        let mut client = None;
+        Load::of(move |number, _| {
+            if client.is_none() {
+                client = primary().and_then(|port| Client::connect(port, None)).ok();
+            }
+            let done = client.as_mut().and_then(|client| round(client, number)).is_some();
+            if !done {
+                client = None;
+            }
+            done
+        })
+    }
+
+    /// Rounds of another kind. Each is told its number, and what becomes true when it is to give up; it says whether it was done, else it
+    /// comes again.
+    pub(crate) fn of(mut round: impl FnMut(u32, &AtomicBool) -> bool + Send + 'static) -> Load {
         let (stopped, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (end, count) = (stopped.clone(), rounds.clone());
         let thread = std::thread::spawn(move || {
             while !end.load(Ordering::Acquire) {
-                let Ok(mut client) = primary().and_then(|port| Client::connect(port, None)) else {
-                    std::thread::sleep(Duration::from_millis(5));
-                    continue;
-                };
-                while !end.load(Ordering::Acquire) && round(&mut client, count.load(Ordering::Acquire)).is_some() {
+                if round(count.load(Ordering::Acquire), &end) {
                     count.fetch_add(1, Ordering::AcqRel);
-                    // So slow that the smallest backlog holds some seconds of it.
-                    std::thread::sleep(Duration::from_millis(1));
                 }
+                // So slow that the smallest backlog holds some seconds of it.
+                std::thread::sleep(Duration::from_millis(1));
             }
         });
         let load = Load { stopped, rounds, thread: Some(thread) };
@@ -42,8 +54,13 @@ impl Load {
 
     /// Waits until more has been written.
     pub(crate) fn goes_on(&self) {
+        self.goes_on_by(50);
+    }
+
+    /// Waits until so many more rounds were done.
+    pub(crate) fn goes_on_by(&self, rounds: u32) {
         let from = self.rounds.load(Ordering::Acquire);
-        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + 50);
+        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + rounds);
     }
 }
 

@@ -7,21 +7,10 @@ use crate::copy::{count, fill, replay_bytes, same_data};
 use crate::follow::{Watch, follow};
 use crate::help::eventually;
 use crate::proxy::{Cut, Proxy};
+use crate::rebuild::{LAST, finish};
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 use crate::workload::parse;
-
-const LAST: &[u8] = b"the last key";
-
-/// Writes the last key, and gives all that the tool has printed, when it has ended in order.
-fn finish(mut tool: Tool, server: &Server) -> Vec<u8> {
-    server.call(&[&b"SET"[..], LAST, b"v"]);
-    let mut bytes = tool.until(LAST);
-    tool.signal("INT");
-    bytes.extend(tool.rest());
-    assert!(tool.wait().success(), "{}", tool.errors());
-    bytes
-}
 
 /// Data, expiry times, consumer groups and functions. The yardstick is what a real replica makes of the same stream.
 #[test]

@@ -16,6 +16,18 @@ use crate::server::{Kind, Server};
 use crate::snapshots::{SETTINGS, check, data, decode, expires_fields};
 use crate::tool::Tool;
 
+pub(crate) const LAST: &[u8] = b"the last key";
+
+/// Writes the last key, and gives all that the tool has printed, when it has ended in order.
+pub(crate) fn finish(mut tool: Tool, server: &Server) -> Vec<u8> {
+    server.call(&[&b"SET"[..], LAST, b"v"]);
+    let mut bytes = tool.until(LAST);
+    tool.signal("INT");
+    bytes.extend(tool.rest());
+    assert!(tool.wait().success(), "{}", tool.errors());
+    bytes
+}
+
 /// What the tool prints of these bytes, or arguments, in order and with success.
 pub(crate) fn printed(args: &[&str], input: &[u8]) -> (Vec<u8>, String) {
     let output = Tool::run(args, input);

@@ -171,20 +171,27 @@ fn passes(server: &Server, said: &str, mend: impl FnOnce()) {
 fn a_server_that_loads_its_data_passes() {
     for kind in Kind::SINCE_7 {
         let server = Server::start_with(kind, &["--loading-process-events-interval-bytes", "1024"]);
-        let commands: Vec<_> = (0..400).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(2000)])).collect();
-        server.config_set("rdbcompression", "no");
-        server.client().pipeline(&commands);
-        // Microseconds for each key.
-        server.config_set("key-load-delay", "20000");
-        std::thread::scope(|scope| {
-            let reload = scope.spawn(|| server.call(&["DEBUG", "RELOAD"]));
-            eventually("the server is loading", || server.info("persistence")["loading"] == "1");
+        while_loading(&server, || {
             passes(&server, "LOADING", || {
                 server.config_set("key-load-delay", "0");
             });
-            reload.join().expect("DEBUG RELOAD works");
         });
     }
+}
+
+/// Does the work while the server loads its data, which ends soon after `key-load-delay` is set to 0.
+pub(crate) fn while_loading(server: &Server, work: impl FnOnce()) {
+    let commands: Vec<_> = (0..400).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(2000)])).collect();
+    server.config_set("rdbcompression", "no");
+    server.client().pipeline(&commands);
+    // Microseconds for each key.
+    server.config_set("key-load-delay", "20000");
+    std::thread::scope(|scope| {
+        let reload = scope.spawn(|| server.call(&["DEBUG", "RELOAD"]));
+        eventually("the server is loading", || server.info("persistence")["loading"] == "1");
+        work();
+        reload.join().expect("DEBUG RELOAD works");
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use redtail::{Error, Label, Method, OnGap, Role};
 
 use crate::client::{Client, Value};
 use crate::copy::{replay, same_data};
-use crate::failover::{nothing_is_missing, replicas_known_to, three_sentinels, watched};
+use crate::failover::{another_is_promoted, nothing_is_missing, replicas_known_to, three_sentinels, watched};
 use crate::follow::{BACKOFF, Seen, Told, Watch};
 use crate::help::{eventually, free_port};
 use crate::load::Load;
@@ -56,9 +56,7 @@ fn failovers(kind: Kind, count: usize) {
         known.sort();
         assert_eq!(replicas_known_to(&sentinels[0]), known, "Sentinel knows us, too");
         servers[at].kill();
-        eventually("the Sentinels promote a replica", || {
-            sentinels.iter().all(|sentinel| watched(sentinel.port).is_ok_and(|port| port != primary))
-        });
+        another_is_promoted(&sentinels, primary);
         load.goes_on();
         servers[at].start_again();
         // Sentinel closes the connections of those it makes replicas, ours too.

@@ -97,7 +97,7 @@ impl Server {
         Server::launch(kind, folder, None, &all)
     }
 
-    /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after a second of silence.
+    /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after two seconds of silence.
     pub(crate) fn start_sentinel(primary: &Server) -> Server {
         Server::start_sentinel_of(primary, 1)
     }
@@ -112,7 +112,7 @@ impl Server {
         let folder = new_folder();
         let conf = folder.join("sentinel.conf");
         let text = format!(
-            "sentinel monitor watched 127.0.0.1 {} {quorum}\nsentinel down-after-milliseconds watched 1000\nsentinel failover-timeout watched 10000\n",
+            "sentinel monitor watched 127.0.0.1 {} {quorum}\nsentinel down-after-milliseconds watched 2000\nsentinel failover-timeout watched 5000\n",
             primary.port
         );
         let asks = password.map(|password| format!("requirepass {password}\n")).unwrap_or_default();

@@ -9,12 +9,10 @@ use crate::client::{Client, Command, command};
 use crate::copy::replay_bytes;
 use crate::help::eventually;
 use crate::proxy::{Cut, Proxy};
-use crate::rebuild::{printed, same_but_for_what_is_lost, same_but_for_what_is_not_replicated};
+use crate::rebuild::{LAST, finish, printed, same_but_for_what_is_lost, same_but_for_what_is_not_replicated};
 use crate::server::{Kind, Server};
 use crate::snapshots::{data, expires_fields};
 use crate::tool::Tool;
-
-const LAST: &[u8] = b"the last key";
 
 /// How often each server and framing takes its turn: `tests/soak snapshots` says 20.
 fn rounds() -> u64 {
@@ -51,18 +49,13 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
                     scope.spawn(move || load(kind, server.client(), Random(round * 1000 + thread), stop));
                 }
                 let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp"];
-                let mut tool = Tool::start(&args);
+                let tool = Tool::start(&args);
                 tool.says("the snapshot is whole");
                 std::thread::sleep(Duration::from_millis(200));
                 stop.store(true, Ordering::Release);
                 // What the threads still write comes before it, or after, in whole commands.
                 eventually("nobody writes", || is_quiet(&server));
-                server.call(&[&b"SET"[..], LAST, b"v"]);
-                let mut bytes = tool.until(LAST);
-                tool.signal("INT");
-                bytes.extend(tool.rest());
-                assert!(tool.wait().success(), "{}", tool.errors());
-                bytes
+                finish(tool, &server)
             });
             let copy = Server::start(kind);
             replay_bytes(&copy, &bytes);

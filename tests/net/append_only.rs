@@ -1,37 +1,14 @@
 //! Append-only files: one or several, whole, torn, broken, and growing.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use redtail::net::{AppendOnly, AppendOnlyError, FileKind, Manifest, Unfinished, What};
 use redtail::{Event, Options, ProtocolErrorKind, SnapshotForm};
 
-/// A folder of its own for a test; ends with it.
-struct Folder(PathBuf);
+use crate::folder::Folder;
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-append-only-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        fs::write(self.path(name), bytes).unwrap();
-        self.path(name)
-    }
-
-    fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let mut file = fs::OpenOptions::new().append(true).open(self.path(name)).unwrap();
-        file.write_all(bytes.as_ref()).unwrap();
-    }
-
     /// As servers do: under another name first.
     fn manifest(&self, lines: &[&str]) -> PathBuf {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -42,12 +19,6 @@ impl Folder {
 
     fn open(&self) -> AppendOnly {
         AppendOnly::open(&self.0).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,38 +1,12 @@
 //! Checkpoints: whole or an error, never a silent fresh start.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use redtail::topology::{ClusterCheckpoint, Positions};
 use redtail::{Checkpoint, CheckpointError, Position};
 
-/// A folder of its own for a test; ends with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-checkpoint-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("position")
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::folder::Folder;
 
 fn at(offset: u64) -> Position {
     format!("26e9aa58837d8095338f33e660463dbdf56c86c9:{offset}:3:0123456789012345678901234567890123456789")
@@ -43,11 +17,11 @@ fn at(offset: u64) -> Position {
 #[test]
 fn what_is_saved_is_read_again() {
     let folder = Folder::new("saved");
-    let mut checkpoint = Checkpoint::open(folder.file(), "primary:6379").unwrap();
+    let mut checkpoint = Checkpoint::open(folder.path("position"), "primary:6379").unwrap();
     assert_eq!((checkpoint.position(), checkpoint.saved()), (None, None));
     for offset in [7, 8, 8, 9_000_000_000_000] {
         checkpoint.save(at(offset)).unwrap();
-        let again = Checkpoint::open(folder.file(), "another:6379").unwrap();
+        let again = Checkpoint::open(folder.path("position"), "another:6379").unwrap();
         assert_eq!(again.position(), Some(at(offset)));
         let saved = again.saved().unwrap();
         assert_eq!(saved.target, "primary:6379");
@@ -59,7 +33,7 @@ fn what_is_saved_is_read_again() {
 #[test]
 fn a_file_that_is_torn_changed_empty_or_foreign_is_an_error_wherever_it_is() {
     let folder = Folder::new("torn");
-    let file = folder.file();
+    let file = folder.path("position");
     Checkpoint::open(&file, "primary:6379").unwrap().save(at(1311)).unwrap();
     let whole = fs::read(&file).unwrap();
     let open = || Checkpoint::open(&file, "primary:6379");
@@ -100,17 +74,17 @@ fn what_can_not_be_written_says_so_and_leaves_what_was_there() {
 fn a_link_stays_a_link() {
     let folder = Folder::new("link");
     let link = folder.0.join("link");
-    Checkpoint::open(folder.file(), "primary").unwrap().save(at(1)).unwrap();
-    std::os::unix::fs::symlink(folder.file(), &link).unwrap();
+    Checkpoint::open(folder.path("position"), "primary").unwrap().save(at(1)).unwrap();
+    std::os::unix::fs::symlink(folder.path("position"), &link).unwrap();
     Checkpoint::open(&link, "primary").unwrap().save(at(2)).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(Checkpoint::open(folder.file(), "primary").unwrap().position(), Some(at(2)));
+    assert_eq!(Checkpoint::open(folder.path("position"), "primary").unwrap().position(), Some(at(2)));
 }
 
 #[test]
 fn a_save_is_due_after_commands_or_time() {
     let folder = Folder::new("due");
-    let open = || Checkpoint::open(folder.file(), "primary").unwrap();
+    let open = || Checkpoint::open(folder.path("position"), "primary").unwrap();
     let mut by_commands = open().every(3, Duration::from_secs(1_000_000));
     by_commands.count(2);
     assert!(!by_commands.is_due());
@@ -119,4 +93,42 @@ fn a_save_is_due_after_commands_or_time() {
     by_commands.save(at(1)).unwrap();
     assert!(!by_commands.is_due());
     assert!(open().every(u64::MAX, Duration::ZERO).is_due());
+}
+
+#[test]
+fn the_places_of_a_cluster_are_kept_as_one() {
+    let folder = Folder::new("cluster");
+    let file = folder.path("positions");
+    let saved = |node: &str, slots: &str, offset| format!("{node}@{slots}={}", at(offset)).parse().unwrap();
+    let positions = Positions { shards: vec![saved("aa", "0-99,200", 7), saved("bb", "", 8)] };
+    let open = || ClusterCheckpoint::open(&file, "node:7000");
+    let mut checkpoint = open().unwrap();
+    assert_eq!(checkpoint.position(), None);
+    // Where no shard has a place yet there is nothing to go on from.
+    checkpoint.save(Positions::default()).unwrap();
+    assert!(folder.names().is_empty());
+    checkpoint.save(positions.clone()).unwrap();
+    assert_eq!(open().unwrap().saved().unwrap().target, "node:7000");
+    assert_eq!(open().unwrap().position(), Some(positions.clone()));
+    assert_eq!(folder.names(), ["positions"], "nothing else is left");
+
+    let error = Checkpoint::open(&file, "primary:6379").unwrap_err();
+    assert!(error.to_string().contains("the checkpoint of a cluster"), "{error}");
+    let whole = fs::read(&file).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert!(open().is_err(), "{length}");
+    }
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&file, &changed).unwrap();
+        assert!(open().is_err(), "byte {at}");
+    }
+    // The positions alone, with nothing that would show if some were missing.
+    fs::write(&file, positions.to_string()).unwrap();
+    assert!(open().unwrap_err().to_string().contains("does not begin with"));
+    fs::remove_file(&file).unwrap();
+    Checkpoint::open(&file, "primary:6379").unwrap().save(at(1311)).unwrap();
+    assert!(open().unwrap_err().to_string().contains("the checkpoint of a single server"));
 }

@@ -7,36 +7,10 @@ use redtail::net::RecordingReader;
 use redtail::rdb::Crc64;
 use redtail::{Event, Options, SnapshotFile, SnapshotFileError, SnapshotForm};
 
+use crate::folder::Folder;
+
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const DUMP: &[u8] = include_bytes!("../data/redis-7.0.15.rdb");
-
-/// A folder of its own for a test; ends with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-snapshot-file-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("dump.rdb")
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn framed(dump: &[u8]) -> [Vec<u8>; 2] {
     let (head, mark) = (format!("+FULLRESYNC {ID} 100\r\n"), [b'm'; 40]);
@@ -67,11 +41,11 @@ fn receive(file: &mut SnapshotFile, link: &[u8], form: SnapshotForm) -> Result<b
 fn a_whole_snapshot_gets_its_place_in_both_framings() {
     for (index, link) in framed(DUMP).iter().enumerate() {
         let folder = Folder::new(&format!("whole-{index}"));
-        let mut file = SnapshotFile::create_new(folder.file()).unwrap();
-        assert!(!folder.file().exists());
+        let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();
+        assert!(!folder.path("dump.rdb").exists());
         assert!(receive(&mut file, link, SnapshotForm::Bytes).unwrap());
-        assert_eq!(fs::read(folder.file()).unwrap(), DUMP);
-        assert_eq!((file.bytes(), file.path()), (DUMP.len() as u64, &*folder.file()));
+        assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), DUMP);
+        assert_eq!((file.bytes(), file.path()), (DUMP.len() as u64, &*folder.path("dump.rdb")));
         drop(file);
         assert_eq!(folder.names(), ["dump.rdb"], "nothing else is left");
     }
@@ -82,11 +56,11 @@ fn a_whole_snapshot_gets_its_place_in_both_framings() {
 fn only_its_owner_may_read_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("mode");
-    let mut file = SnapshotFile::create_new(folder.file()).unwrap();
+    let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(file.temporary().unwrap()), 0o600);
     assert!(receive(&mut file, &framed(DUMP)[0], SnapshotForm::Bytes).unwrap());
-    assert_eq!(mode(&folder.file()), 0o600);
+    assert_eq!(mode(&folder.path("dump.rdb")), 0o600);
 }
 
 #[test]
@@ -94,21 +68,21 @@ fn what_breaks_off_leaves_nothing_and_harms_nothing() {
     let folder = Folder::new("broken");
     for link in framed(DUMP) {
         for cut in [60, 70, link.len() / 2, link.len() - 1] {
-            let mut file = SnapshotFile::create_new(folder.file()).unwrap();
+            let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();
             assert!(!receive(&mut file, &link[..cut], SnapshotForm::Bytes).unwrap());
             drop(file);
             assert!(folder.names().is_empty(), "{:?}", folder.names());
         }
     }
-    fs::write(folder.file(), "before").unwrap();
-    let mut file = SnapshotFile::create(folder.file()).unwrap();
+    fs::write(folder.path("dump.rdb"), "before").unwrap();
+    let mut file = SnapshotFile::create(folder.path("dump.rdb")).unwrap();
     let link = &framed(DUMP)[0];
     assert!(!receive(&mut file, &link[..link.len() - 1], SnapshotForm::Bytes).unwrap());
     drop(file);
-    assert_eq!(fs::read(folder.file()).unwrap(), b"before");
-    let mut file = SnapshotFile::create(folder.file()).unwrap();
+    assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), b"before");
+    let mut file = SnapshotFile::create(folder.path("dump.rdb")).unwrap();
     assert!(receive(&mut file, link, SnapshotForm::Bytes).unwrap());
-    assert_eq!(fs::read(folder.file()).unwrap(), DUMP);
+    assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), DUMP);
     assert_eq!(folder.names(), ["dump.rdb"]);
 }
 
@@ -116,27 +90,27 @@ fn what_breaks_off_leaves_nothing_and_harms_nothing() {
 fn one_that_begins_anew_voids_the_first_and_a_later_one_replaces_it() {
     let folder = Folder::new("anew");
     let [one, other] = framed(DUMP);
-    let mut file = SnapshotFile::create_new(folder.file()).unwrap();
+    let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();
     assert!(!receive(&mut file, &one[..one.len() / 2], SnapshotForm::Bytes).unwrap());
     assert!(receive(&mut file, &other, SnapshotForm::Bytes).unwrap());
-    assert_eq!(fs::read(folder.file()).unwrap(), DUMP);
+    assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), DUMP);
     let later = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
     assert!(receive(&mut file, &framed(later)[0], SnapshotForm::Bytes).unwrap());
-    assert_eq!(fs::read(folder.file()).unwrap(), later);
+    assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), later);
     assert_eq!(folder.names(), ["dump.rdb"]);
 }
 
 #[test]
 fn a_file_that_is_there_is_not_replaced_unless_wanted() {
     let folder = Folder::new("exists");
-    let mut file = SnapshotFile::create_new(folder.file()).unwrap();
+    let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();
     // Somebody else is faster.
-    fs::write(folder.file(), "theirs").unwrap();
+    fs::write(folder.path("dump.rdb"), "theirs").unwrap();
     let error = receive(&mut file, &framed(DUMP)[0], SnapshotForm::Bytes).unwrap_err();
     assert!(matches!(error, SnapshotFileError::Exists { .. }), "{error}");
-    let error = SnapshotFile::create_new(folder.file()).unwrap_err();
+    let error = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap_err();
     assert!(error.to_string().contains("dump.rdb exists"), "{error}");
-    assert_eq!(fs::read(folder.file()).unwrap(), b"theirs");
+    assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), b"theirs");
     assert_eq!(folder.names(), ["dump.rdb"]);
 }
 
@@ -160,7 +134,7 @@ fn what_is_no_file_is_never_replaced() {
 #[test]
 fn through_a_link_the_file_behind_it_is_replaced() {
     let folder = Folder::new("link");
-    let (link, real) = (folder.file(), folder.0.join("real.rdb"));
+    let (link, real) = (folder.path("dump.rdb"), folder.0.join("real.rdb"));
     fs::write(&real, "before").unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
     let mut file = SnapshotFile::create(&link).unwrap();
@@ -177,15 +151,15 @@ fn what_is_unknown_is_verified_by_its_checksum() {
     let sum = Crc64::new().update(&body).value();
     let whole = [&body[..], &sum.to_le_bytes()].concat();
     for link in framed(&whole) {
-        let mut file = SnapshotFile::create(folder.file()).unwrap();
+        let mut file = SnapshotFile::create(folder.path("dump.rdb")).unwrap();
         assert!(receive(&mut file, &link, SnapshotForm::Bytes).unwrap());
-        assert_eq!(fs::read(folder.file()).unwrap(), whole);
-        fs::remove_file(folder.file()).unwrap();
+        assert_eq!(fs::read(folder.path("dump.rdb")).unwrap(), whole);
+        fs::remove_file(folder.path("dump.rdb")).unwrap();
     }
     let mut changed = whole;
     changed[20] ^= 1;
     for link in framed(&changed) {
-        let mut file = SnapshotFile::create(folder.file()).unwrap();
+        let mut file = SnapshotFile::create(folder.path("dump.rdb")).unwrap();
         let error = receive(&mut file, &link, SnapshotForm::Bytes).unwrap_err();
         assert!(matches!(error, SnapshotFileError::Checksum { .. }), "{error}");
         assert!(folder.names().is_empty(), "{:?}", folder.names());
@@ -195,7 +169,7 @@ fn what_is_unknown_is_verified_by_its_checksum() {
 #[test]
 fn items_are_not_bytes() {
     let folder = Folder::new("items");
-    let mut file = SnapshotFile::create(folder.file()).unwrap();
+    let mut file = SnapshotFile::create(folder.path("dump.rdb")).unwrap();
     let error = receive(&mut file, &framed(DUMP)[0], SnapshotForm::Items).unwrap_err();
     assert!(error.to_string().contains("SnapshotForm::Bytes"), "{error}");
     drop(file);

@@ -3,19 +3,11 @@
 use redtail::replication::Closed;
 use redtail::{Backoff, Limits, OnGap, Options, SessionError, Start, Why};
 
-use crate::shell::{Seen, Shell};
+use crate::shell::{Seen, Shell, command};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 /// The offset at which the streams below begin.
 const BASE: u64 = 1000;
-
-fn command(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes());
-    }
-    bytes
-}
 
 fn at(offset: u64) -> Start {
     Start::At(format!("{ID}:{offset}:0").parse().unwrap())
@@ -362,6 +354,17 @@ fn without_filter(shell: &mut Shell) {
     }
 }
 
+/// Answers with OK, and with this to INFO, until PSYNC is asked.
+fn to_psync(shell: &mut Shell, info: &str) {
+    while let Some(sent) = shell.sent().first() {
+        match sent.as_str() {
+            "INFO" => shell.arrive(info.as_bytes()),
+            psync if psync.starts_with("PSYNC") => break,
+            _ => shell.arrive(b"+OK\r\n"),
+        }
+    }
+}
+
 #[test]
 fn without_fork_a_dead_place_is_none_to_resume_from() {
     let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
@@ -372,21 +375,12 @@ fn without_fork_a_dead_place_is_none_to_resume_from() {
         );
         format!("${}\r\n{text}\r\n", text.len())
     };
-    let handshake = |shell: &mut Shell, info: &str| {
-        while let Some(sent) = shell.sent().first() {
-            match sent.as_str() {
-                "INFO" => shell.arrive(info.as_bytes()),
-                psync if psync.starts_with("PSYNC") => break,
-                _ => shell.arrive(b"+OK\r\n"),
-            }
-        }
-    };
-    handshake(&mut shell, &info(1, 50));
+    to_psync(&mut shell, &info(1, 50));
     shell.arrive(b"+CONTINUE\r\n");
     shell.close(Closed::ByPeer);
     shell.connect();
     // The primary has freed its backlog: the id it shows dies with the next replica.
-    handshake(&mut shell, &info(0, 70));
+    to_psync(&mut shell, &info(0, 70));
     let seen = shell.events();
     assert!(seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
     assert!(matches!(seen.last(), Some(Seen::Failed(SessionError::NoBacklog))), "{seen:?}");
@@ -403,23 +397,14 @@ fn without_fork_a_replica_that_is_not_in_step_is_no_gap() {
         );
         format!("${}\r\n{text}\r\n", text.len())
     };
-    let handshake = |shell: &mut Shell, info: &str| {
-        while let Some(sent) = shell.sent().first() {
-            match sent.as_str() {
-                "INFO" => shell.arrive(info.as_bytes()),
-                psync if psync.starts_with("PSYNC") => break,
-                _ => shell.arrive(b"+OK\r\n"),
-            }
-        }
-    };
-    handshake(&mut shell, &info(1, "up"));
+    to_psync(&mut shell, &info(1, "up"));
     shell.arrive(b"+CONTINUE\r\n");
     shell.close(Closed::ByPeer);
     shell.connect();
-    handshake(&mut shell, &info(0, "down"));
+    to_psync(&mut shell, &info(0, "down"));
     assert!(matches!(shell.events().last(), Some(Seen::Reconnect(_))));
     shell.connect();
-    handshake(&mut shell, &info(1, "up"));
+    to_psync(&mut shell, &info(1, "up"));
     shell.arrive(b"+CONTINUE\r\n");
     assert_eq!(shell.session.position().unwrap().offset, 50);
     let seen = shell.events();

@@ -6,15 +6,9 @@ use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
 use redtail::{Credentials, Event, OnGap, Options, Start};
 
-const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
+use crate::shell::command;
 
-fn command(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes());
-    }
-    bytes
-}
+const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
 
 fn id(number: u32) -> String {
     format!("{number:040x}")

@@ -3,19 +3,11 @@
 use redtail::replication::{Closed, Session};
 use redtail::{Ack, Options, SessionError, Start};
 
-use crate::shell::{Seen, Shell};
+use crate::shell::{Seen, Shell, command};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
 const BASE: u64 = 1000;
-
-fn command(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes());
-    }
-    bytes
-}
 
 /// A key whose value is this, in database 6.
 fn snapshot(value: &str) -> Vec<u8> {

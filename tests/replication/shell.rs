@@ -176,3 +176,11 @@ fn own(kind: &'static str, command: &StreamCommand<'_>) -> Seen {
         position: command.position(),
     }
 }
+
+pub(crate) fn command(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).into_bytes());
+    }
+    bytes
+}

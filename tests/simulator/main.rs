@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 #[path = "../rdb/build.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "another test binary uses the rest")]
 mod build;
 mod chance;
 mod judge;

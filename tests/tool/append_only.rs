@@ -1,59 +1,25 @@
 //! Append-only files and directories: from a server's own, torn, broken, followed as they grow.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::corpus::{bytes, corpus};
+use crate::folder::Folder;
 use crate::run::{Ran, command, commands, redtail, run, run_on};
 use crate::snapshots::small;
 
-/// A folder of its own for a test; ends with it.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-tool-append-only-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
     fn name(&self) -> &str {
         self.0.to_str().unwrap()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        fs::OpenOptions::new().append(true).open(self.path(name)).unwrap().write_all(bytes.as_ref()).unwrap();
     }
 
     fn manifest(&self, text: &str) {
         self.write("temp", text);
         fs::rename(self.path("temp"), self.path("a.manifest")).unwrap();
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

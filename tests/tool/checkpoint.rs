@@ -1,34 +1,16 @@
 //! `--checkpoint`: one run goes on where another ended, and says so.
 
 use std::fs;
-use std::path::PathBuf;
 
 use redtail::{Checkpoint, Position};
 
+use crate::folder::Folder;
 use crate::run::{REPLID, commands, run};
 use crate::tail::{end, primary, stream};
 
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("redtail-tool-checkpoint-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self) -> String {
-        self.0.join("position").to_str().unwrap().to_owned()
-    }
-
     fn position(&self) -> Option<Position> {
-        Checkpoint::open(self.file(), "").unwrap().position()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        Checkpoint::open(self.path("position"), "").unwrap().position()
     }
 }
 
@@ -38,7 +20,7 @@ fn one_run_goes_on_where_another_ended() {
     let stream = stream();
     let primary = primary(&stream, redtail::replay::Play::default());
     let address = primary.address().to_string();
-    let args = ["tail", &address, "--checkpoint", &folder.file()];
+    let args = ["tail", &address, "--checkpoint", &folder.path("position")];
     let first = run(&[&args[..], &["--count", "1"]].concat()).ok();
     assert_eq!(first.text(), "1050 [2] \"SET\" \"k\" \"v\"\n");
     assert!(first.err.contains(&format!("the checkpoint says where to go on: {REPLID}:1050:2")), "{}", first.err);
@@ -56,11 +38,12 @@ fn it_is_written_at_the_attach_and_after_a_snapshot() {
     let stream = commands(&["PING"]);
     let primary = primary(&stream, redtail::replay::Play::default());
     let address = primary.address().to_string();
-    run(&["tail", &address, "--checkpoint", &folder.file(), "--until", "1000"]).ok();
+    run(&["tail", &address, "--checkpoint", &folder.path("position"), "--until", "1000"]).ok();
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:1000:1"));
-    fs::remove_file(folder.file()).unwrap();
+    fs::remove_file(folder.path("position")).unwrap();
     let far = ["--checkpoint-interval", "1000", "--checkpoint-commands", "1000000"];
-    let args = ["tail", &address, "--checkpoint", &folder.file(), "--from", "snapshot", "--until", &end(&stream)];
+    let args =
+        ["tail", &address, "--checkpoint", &folder.path("position"), "--from", "snapshot", "--until", &end(&stream)];
     run(&[&args[..], &far].concat()).ok();
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1", end(&stream)));
 }
@@ -69,11 +52,11 @@ fn it_is_written_at_the_attach_and_after_a_snapshot() {
 fn a_checkpoint_and_another_start_can_not_be_both() {
     let folder = Folder::new("both");
     let position: Position = format!("{REPLID}:1000:0").parse().unwrap();
-    Checkpoint::open(folder.file(), "x").unwrap().save(position).unwrap();
-    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file(), "--from", "now"]);
+    Checkpoint::open(folder.path("position"), "x").unwrap().save(position).unwrap();
+    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position"), "--from", "now"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("--from can't be used with the checkpoint"), "{}", ran.err);
-    assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file(), "--from", "sync"]).code, 2);
+    assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position"), "--from", "sync"]).code, 2);
     assert_eq!(run(&["tail", "127.0.0.1:1", "--ack", "applied"]).code, 2);
     assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint-commands", "5"]).code, 2);
 }
@@ -82,11 +65,11 @@ fn a_checkpoint_and_another_start_can_not_be_both() {
 fn a_file_that_is_no_checkpoint_ends_the_run_and_stays_as_it_is() {
     let folder = Folder::new("bad");
     for bad in [&b""[..], b"hello\n", b"redtail checkpoint 1\nposition "] {
-        fs::write(folder.file(), bad).unwrap();
-        let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.file()]);
+        fs::write(folder.path("position"), bad).unwrap();
+        let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position")]);
         assert_eq!(ran.code, 1, "{}", ran.err);
         assert!(ran.err.contains("is no whole checkpoint"), "{}", ran.err);
-        assert_eq!(fs::read(folder.file()).unwrap(), bad);
+        assert_eq!(fs::read(folder.path("position")).unwrap(), bad);
     }
 }
 
@@ -94,10 +77,10 @@ fn a_file_that_is_no_checkpoint_ends_the_run_and_stays_as_it_is() {
 fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
     let folder = Folder::new("foreign");
     let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
-    Checkpoint::open(folder.file(), "elsewhere:6379").unwrap().save(position).unwrap();
+    Checkpoint::open(folder.path("position"), "elsewhere:6379").unwrap().save(position).unwrap();
     let stream = stream();
     let primary = primary(&stream, redtail::replay::Play::default());
-    let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.file()]);
+    let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position")]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.out.is_empty(), "{}", ran.text());
     assert!(ran.err.contains("saved while elsewhere:6379 was followed"), "{}", ran.err);
@@ -109,7 +92,7 @@ fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
 fn a_gap_is_saved_once_its_line_is_out() {
     let folder = Folder::new("gap");
     let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
-    Checkpoint::open(folder.file(), "x").unwrap().save(position).unwrap();
+    Checkpoint::open(folder.path("position"), "x").unwrap().save(position).unwrap();
     let stream = stream();
     let primary = primary(&stream, redtail::replay::Play::default());
     let address = primary.address().to_string();
@@ -117,7 +100,7 @@ fn a_gap_is_saved_once_its_line_is_out() {
         "tail",
         &address,
         "--checkpoint",
-        &folder.file(),
+        &folder.path("position"),
         "--on-gap",
         "continue",
         "--format",
@@ -137,7 +120,8 @@ fn what_could_not_be_written_is_not_saved() {
     let stream = stream();
     let primary = primary(&stream, redtail::replay::Play::default());
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let args = ["tail", &primary.address().to_string(), "--checkpoint", &folder.file(), "--until", &end(&stream)];
+    let args =
+        ["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position"), "--until", &end(&stream)];
     let output = crate::run::redtail(&args).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(folder.position().unwrap().offset, 1000, "where it was attached");

@@ -9,7 +9,8 @@ use std::time::Duration;
 use redtail::replay::{Play, Primary, Recording};
 use serde_json::{Value, json};
 
-use crate::run::{Folder, REPLID, Ran, commands, redtail, run, run_in_terminal, run_on};
+use crate::folder::Folder;
+use crate::run::{REPLID, Ran, commands, redtail, run, run_in_terminal, run_on};
 use crate::tail::{end, primary, stream};
 
 /// The lines of a run, without what differs between a server and a file.

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use redtail::replay::Play;
 
+use crate::folder::Folder;
 use crate::record::lines;
-use crate::run::{Folder, REPLID, commands, redtail, run};
+use crate::run::{REPLID, commands, redtail, run};
 use crate::tail::{end, primary, stream};
 
 /// A running replay; ended when dropped.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::run::{Folder, REPLID, Ran, commands, redtail, run, run_on};
+use crate::folder::Folder;
+use crate::run::{REPLID, Ran, commands, redtail, run, run_on};
 use crate::snapshots::small;
 use crate::tail::{answer_until_psync, scripted, with_keys};
 

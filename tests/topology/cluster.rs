@@ -180,7 +180,7 @@ fn what_is_committed_is_what_is_saved() {
         told.lock().unwrap().iter().filter(|(shard, _)| shard.id() == node.id).cloned().collect()
     };
     let (third, last) = (of(&nodes[1])[2].clone(), of(&nodes[1])[9].clone());
-    third.0.commit(third.1);
+    third.0.handle().commit(third.1);
     assert_eq!(third.0.committed(), Some(third.1));
     assert_eq!(committed(&following), [Some(0), Some(third.1.offset)]);
 
@@ -193,7 +193,7 @@ fn what_is_committed_is_what_is_saved() {
     eventually("it has left", || left.load(Ordering::Acquire));
     assert_eq!(following.shards().len(), 1);
     assert_eq!(committed(&following), [Some(0), Some(third.1.offset)]);
-    last.0.commit(last.1);
+    last.0.handle().commit(last.1);
     assert_eq!(committed(&following), [Some(0), None]);
     following.stop();
     assert_eq!(committed(&following), [Some(0), None]);

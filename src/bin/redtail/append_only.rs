@@ -7,8 +7,8 @@ use redtail::Event;
 use redtail::net::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
 
 use crate::args::Decode;
-use crate::decode::hint;
 use crate::end::End;
+use crate::failure::rdb_hint;
 use crate::failure::{self, Failure};
 use crate::notes;
 use crate::output::Output;
@@ -121,7 +121,7 @@ fn is_last(event: &FileEvent<'_>, output: &mut Output<StdoutLock<'_>>, end: &mut
 fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
     match error {
         AppendOnlyError::Missed { .. } => Failure::HistoryLost(error.to_string()),
-        AppendOnlyError::Snapshot { ref source, .. } => Failure::Words(format!("{error}{}", hint(&source.kind))),
+        AppendOnlyError::Snapshot { ref source, .. } => Failure::Words(format!("{error}{}", rdb_hint(&source.kind))),
         AppendOnlyError::Protocol { offset, .. } if options.offset.is_some() => {
             Failure::Words(format!("{error} (offset {offset})"))
         }

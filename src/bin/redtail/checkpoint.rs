@@ -1,6 +1,7 @@
 //! `--checkpoint`: the position of what has been written, kept in a file.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redtail::checkpoint::Saved;
@@ -26,10 +27,7 @@ pub(crate) fn open(options: &Tail, target: &str) -> Result<(Option<Keeper>, Star
     let checkpoint = Checkpoint::open(path, target)?.every(options.checkpoint_commands, options.checkpoint_interval);
     let start = match (checkpoint.saved(), options.from) {
         (None, _) => start,
-        (Some(_), Some(_)) => options.wrong_usage(format_args!(
-            "--from can't be used with the checkpoint {}, which says where to start; to start elsewhere, remove that file",
-            path.display()
-        )),
+        (Some(_), Some(_)) => two_starts(options, path),
         (Some(saved), None) => {
             notes::say(format_args!("the checkpoint {} says where to start: {}", path.display(), Words(saved)));
             if saved.target != target {
@@ -40,6 +38,14 @@ pub(crate) fn open(options: &Tail, target: &str) -> Result<(Option<Keeper>, Star
     };
     let keeper = Keeper { checkpoint, file: regular_output(), applied: options.ack == AckChoice::Applied };
     Ok((Some(keeper), start))
+}
+
+/// Ends the process: both say where to start.
+pub(crate) fn two_starts(options: &Tail, path: &Path) -> ! {
+    options.wrong_usage(format_args!(
+        "--from can't be used with the checkpoint {}, which says where to start; to start elsewhere, remove that file",
+        path.display()
+    ))
 }
 
 impl From<AckChoice> for Ack {
@@ -116,7 +122,8 @@ impl Keeper {
     }
 }
 
-fn regular_output() -> Option<std::fs::File> {
+/// Standard output, where it is a file that can be synced.
+pub(crate) fn regular_output() -> Option<std::fs::File> {
     #[cfg(unix)]
     {
         use std::os::fd::AsFd;
@@ -131,8 +138,12 @@ struct Words<'a>(&'a Saved);
 
 impl std::fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let age = now.saturating_sub(Duration::from_millis(self.0.saved_ms)).as_secs();
-        write!(f, "{}, saved {age} s ago", self.0.position)
+        write!(f, "{}, saved {} s ago", self.0.position, age(self.0.saved_ms))
     }
+}
+
+/// Seconds since a checkpoint was saved.
+pub(crate) fn age(saved_ms: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_millis(saved_ms)).as_secs()
 }

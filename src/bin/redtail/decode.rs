@@ -6,7 +6,6 @@ use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
 use redtail::net::{AppendOnly, FrameReader, ReadError, RecordingReader};
-use redtail::rdb::RdbErrorKind;
 use redtail::{Disconnected, Event, ProtocolError, SessionError, Stage};
 
 use crate::append_only;
@@ -211,23 +210,8 @@ fn unreadable(file: &Path, error: &io::Error) -> Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Snapshot(error) => Self::Words(format!("{error}{}", hint(&error.kind))),
+            ReadError::Snapshot(error) => Self::Words(format!("{error}{}", failure::rdb_hint(&error.kind))),
             error => Self::Words(error.to_string()),
         }
-    }
-}
-
-/// What to do about a snapshot that can't be read.
-pub(crate) fn hint(kind: &RdbErrorKind) -> &'static str {
-    match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => failure::unknown(kind),
-        RdbErrorKind::Checksum { .. } => {
-            "; what was printed may be wrong: the file was damaged after the server wrote it"
-        }
-        RdbErrorKind::Truncated(_) => {
-            "; what was printed is not all: the copy of the file, or the writing of it, did not come to its end"
-        }
-        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
-        _ => "; --skip-damaged passes over broken values where it can",
     }
 }

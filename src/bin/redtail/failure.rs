@@ -127,6 +127,21 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// What to do about a snapshot in a file that can't be read.
+pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
+    match kind {
+        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
+        RdbErrorKind::Checksum { .. } => {
+            "; what was printed may be wrong: the file was damaged after the server wrote it"
+        }
+        RdbErrorKind::Truncated(_) => {
+            "; what was printed is not all: the copy of the file, or the writing of it, did not come to its end"
+        }
+        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
+        _ => "; --skip-damaged passes over broken values where it can",
+    }
+}
+
 /// What to do about what is not known in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {

@@ -12,6 +12,7 @@ mod doctor;
 mod end;
 mod failure;
 mod filter;
+mod heartbeat;
 mod manual;
 mod notes;
 mod output;
@@ -27,6 +28,7 @@ mod status;
 mod stop;
 mod tail;
 mod target;
+mod terminal;
 
 use std::process::ExitCode;
 

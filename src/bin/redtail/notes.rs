@@ -30,37 +30,55 @@ fn write(mark: &str, end: &str, words: impl Display) {
 
 /// Says what a person should know of an event. In JSON most of it is on standard output already.
 pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
+    if let Some(words) = words(event, format, target) {
+        say(words);
+    }
+}
+
+/// The same of one of several shards.
+pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format, target: &str) {
+    if let Some(words) = words(event, format, target) {
+        say(format_args!("{shard}: {words}"));
+    }
+}
+
+fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
     let json = format == Format::Json;
-    match event {
-        Event::Forking(forking) if forking.reason == ForkReason::Filtered => say(format_args!(
+    Some(match event {
+        Event::Forking(forking) if forking.reason == ForkReason::Filtered => format!(
             "{forking}; that can take its repl-diskless-sync-delay (5 s), and what is written before it is done is not shown"
-        )),
-        Event::Forking(forking) => say(forking),
-        Event::SnapshotItem(item) => self::item(item),
-        Event::Gap(gap) => say(format_args!("history lost: {gap}")),
+        ),
+        Event::Forking(forking) => forking.to_string(),
+        Event::SnapshotItem(item) => return passed_over(item),
+        Event::Gap(gap) => format!("history lost: {gap}"),
         // Without another try it is the end, which has words of its own.
-        Event::Disconnected(lost) if lost.retry_in_ms.is_some() => say(lost),
-        Event::Attached(attached) if !json => say(Words { attached, target }),
+        Event::Disconnected(lost) if lost.retry_in_ms.is_some() => lost.to_string(),
+        Event::Attached(attached) if !json => Words { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
-            Some(length) => say(format_args!("a snapshot of {length} bytes begins")),
-            None => say("a snapshot begins"),
+            Some(length) => format!("a snapshot of {length} bytes begins"),
+            None => "a snapshot begins".into(),
         },
         Event::SnapshotEnd(end) if !json => {
-            say(format_args!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes));
+            format!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes)
         }
         Event::Idle(idle) if !json => match idle.position {
-            Some(position) => say(format_args!("position {position}")),
-            None => say("no position yet"),
+            Some(position) => format!("position {position}"),
+            None => "no position yet".into(),
         },
-        _ => {}
-    }
+        _ => return None,
+    })
 }
 
 /// Says what was passed over in a snapshot.
 pub(crate) fn item(item: &Item<'_>) {
-    if let Item::Skipped { error, bytes } = item {
-        say(format_args!("passed over a value of {bytes} bytes, or what was left of it: {error}"));
+    if let Some(words) = passed_over(item) {
+        say(words);
     }
+}
+
+fn passed_over(item: &Item<'_>) -> Option<String> {
+    let Item::Skipped { error, bytes } = item else { return None };
+    Some(format!("passed over a value of {bytes} bytes, or what was left of it: {error}"))
 }
 
 /// A size as a person reads it: `940 bytes`, `3.1 GiB`.

@@ -3,6 +3,8 @@
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
+use crate::terminal;
+
 /// What to write in front of a word and behind it. Empty where there are no colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint {
@@ -21,8 +23,7 @@ impl Paint {
     /// Colours only in a terminal that knows them, and where nobody refuses them (NO_COLOR).
     pub(crate) fn on(stream: &impl RawStream) -> Self {
         // anstream takes any terminal for one that knows colours where CI is set: its logs may, a dumb terminal does not.
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_refused = is_dumb || AutoStream::choice(stream) == ColorChoice::Never;
+        let is_refused = terminal::is_dumb() || AutoStream::choice(stream) == ColorChoice::Never;
         if stream.is_terminal() && !is_refused { COLOURS } else { PLAIN }
     }
 }

@@ -1,11 +1,10 @@
 //! A bar on standard error while a snapshot comes, where that is a terminal.
 
-use std::env;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::status;
+use crate::{status, terminal};
 
 /// Gone again when dropped.
 pub(crate) struct Progress(ProgressBar);
@@ -18,7 +17,7 @@ impl Progress {
             None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (how much will come is not known)",
         };
         // Two of them would write over each other.
-        let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { terminal() };
+        let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { terminal::draw_target() };
         let bar = ProgressBar::with_draw_target(length, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
@@ -36,15 +35,5 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
-    }
-}
-
-/// Where such things are drawn.
-pub(crate) fn terminal() -> ProgressDrawTarget {
-    match env::var_os("TERM") {
-        // It can't go back to the start of a line.
-        Some(term) if term == "dumb" => ProgressDrawTarget::hidden(),
-        // Hidden too where it is no terminal.
-        _ => ProgressDrawTarget::stderr_with_hz(10),
     }
 }

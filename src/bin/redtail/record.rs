@@ -3,7 +3,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
@@ -16,7 +15,8 @@ use crate::end::End;
 use crate::failure::Failure;
 use crate::notes;
 use crate::status::Status;
-use crate::tail::{HANDLE, STOPPED, stop_on_signals};
+use crate::stop;
+use crate::tail::{HANDLE, stop_on_signals};
 use crate::target::Address;
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
@@ -97,7 +97,7 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
             None => follower.next(),
         })?;
         let Some(event) = next else {
-            return match STOPPED.load(Ordering::SeqCst) {
+            return match stop::is_wanted() {
                 true => Ok(()),
                 false => {
                     Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))

@@ -2,8 +2,6 @@
 
 use std::io::{self, StdoutLock};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use redtail::{Event, Follower, Handle, Idle, Position, SnapshotForm, Start};
 
@@ -12,9 +10,11 @@ use crate::args::{self, Format, Tail};
 use crate::checkpoint::{self, Keeper};
 use crate::end::End;
 use crate::failure::{self, Failure};
+use crate::heartbeat::Heartbeat;
 use crate::notes;
 use crate::output::Output;
 use crate::save::{self, Saver};
+use crate::stop;
 use crate::target::Address;
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ fn follow(
             None => follower.next()?,
         };
         let Some(event) = next else {
-            return match STOPPED.load(Ordering::SeqCst) {
+            return match stop::is_wanted() {
                 true => Ok(()),
                 false => {
                     Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))
@@ -151,25 +151,6 @@ fn is_quiet(event: &Event<'_>, options: &args::Output) -> bool {
     matches!(event, Event::Control(_)) && !options.all
 }
 
-struct Heartbeat {
-    every: Duration,
-    last: Instant,
-}
-
-impl Heartbeat {
-    fn new(every: Duration) -> Self {
-        Self { every, last: Instant::now() }
-    }
-
-    fn left(&self) -> Duration {
-        self.every.saturating_sub(self.last.elapsed())
-    }
-
-    fn restart(&mut self) {
-        self.last = Instant::now();
-    }
-}
-
 fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, Failure> {
     let mut settings = options.output.settings();
     if options.snapshot_to.is_some() {
@@ -189,20 +170,11 @@ fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, F
 }
 
 pub(crate) static HANDLE: OnceLock<Handle> = OnceLock::new();
-pub(crate) static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// The first signal stops the follower, which ends everything in order. A second one ends us where we stand: whoever reads our
-/// output may not be reading.
+/// The first signal stops the follower, which ends everything in order.
 pub(crate) fn stop_on_signals() -> Result<(), Failure> {
-    let stop = || {
-        if STOPPED.swap(true, Ordering::SeqCst) {
-            save::abandon();
-            std::process::exit(130);
-        }
-        match HANDLE.get() {
-            Some(handle) => handle.stop(),
-            None => std::process::exit(i32::from(save::abandon())),
-        }
-    };
-    ctrlc::set_handler(stop).map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))
+    stop::on_signals_do(|| match HANDLE.get() {
+        Some(handle) => handle.stop(),
+        None => std::process::exit(i32::from(save::abandon())),
+    })
 }

@@ -95,6 +95,11 @@ impl Address {
         .find()
     }
 
+    /// What to log in to the Sentinels with now.
+    pub(crate) fn sentinel_login(&self) -> io::Result<Login> {
+        self.sentinels.login.read()
+    }
+
     /// A link to a server, for talk of another kind than a follower's.
     pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
         match &self.security {
@@ -110,6 +115,14 @@ impl Address {
             Security::Plain => "",
             #[cfg(feature = "tls")]
             Security::Tls(_) => "rediss://",
+        }
+    }
+
+    /// The same before the addresses of Sentinels.
+    pub(crate) fn sentinel_scheme(&self) -> &'static str {
+        match self.scheme() {
+            "" => "redis+sentinel://",
+            _ => "rediss+sentinel://",
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 
 pub use error::TlsError;
@@ -110,26 +111,29 @@ impl Tls {
     pub fn connect(&self, host: &str, socket: TcpStream, limit: Duration) -> io::Result<TlsStream> {
         let name = self.server_name.as_deref().unwrap_or(host);
         let expected = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::NotAName(name.into()))?;
-        let config = self.config()?;
-        TlsStream::connect(Arc::new(config), expected, socket, limit)
+        let (config, verifier) = self.config()?;
+        TlsStream::connect(config, verifier, expected, socket, limit)
     }
 
-    fn config(&self) -> Result<ClientConfig, TlsError> {
+    fn config(&self) -> Result<(ClientConfig, Arc<dyn ServerCertVerifier>), TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = trust::verifier(self.verify, &self.authorities, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::other)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
-        let Some(Identity { certificate, key }) = &self.identity else { return Ok(builder.with_no_client_auth()) };
+            .with_custom_certificate_verifier(Arc::clone(&verifier));
+        let Some(Identity { certificate, key }) = &self.identity else {
+            return Ok((builder.with_no_client_auth(), verifier));
+        };
         let chain = trust::certificates(certificate)?;
         let private = trust::key(key)?;
-        builder.with_client_auth_cert(chain, private).map_err(|error| TlsError::Identity {
+        let config = builder.with_client_auth_cert(chain, private).map_err(|error| TlsError::Identity {
             certificate: certificate.clone(),
             key: key.clone(),
             words: error.to_string(),
-        })
+        })?;
+        Ok((config, verifier))
     }
 }
 

@@ -6,8 +6,9 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, ClientConnection};
 
 use super::TlsError;
 use crate::net::{Remote, Transport};
@@ -17,6 +18,9 @@ use crate::net::{Remote, Transport};
 /// A read that waits holds no lock, so that another thread can send meanwhile. Dropping it tells the server that the link ends.
 pub struct TlsStream {
     shared: Arc<Shared>,
+    /// What the certificate was verified with, and for.
+    verifier: Arc<dyn ServerCertVerifier>,
+    name: ServerName<'static>,
     /// What came and was not taken apart yet: `start..end`.
     received: Box<[u8]>,
     start: usize,
@@ -38,21 +42,40 @@ const FAREWELL: Duration = Duration::from_millis(100);
 
 impl TlsStream {
     pub(super) fn connect(
-        config: Arc<ClientConfig>,
+        config: ClientConfig,
+        verifier: Arc<dyn ServerCertVerifier>,
         name: ServerName<'static>,
         socket: TcpStream,
         limit: Duration,
     ) -> io::Result<Self> {
         let with_identity = config.client_auth_cert_resolver.has_certs();
-        let connection = ClientConnection::new(config, name).map_err(|error| TlsError::of(error, with_identity))?;
+        let connection = ClientConnection::new(Arc::new(config), name.clone())
+            .map_err(|error| TlsError::of(error, with_identity))?;
         let shared = Arc::new(Shared { connection: Mutex::new(connection), socket, with_identity });
-        let mut stream = Self { shared, received: vec![0; RECEIVED].into(), start: 0, end: 0 };
+        let received = vec![0; RECEIVED].into();
+        let mut stream = Self { shared, verifier, name, received, start: 0, end: 0 };
         stream.handshake(limit).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit.as_millis()).into(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => TlsError::Closed.into(),
             _ => error,
         })?;
         Ok(stream)
+    }
+
+    /// How long the server's certificate, or one between it and its authority, is still valid, if that is less than `time`. `None` also
+    /// where its dates are not verified: under [`Verify::Nothing`](crate::net::Verify::Nothing), and where the certificate itself is
+    /// trusted.
+    pub fn expires_within(&self, time: Duration) -> Option<Duration> {
+        let connection = self.shared.lock();
+        let (certificate, others) = connection.peer_certificates()?.split_first()?;
+        let now = UnixTime::now();
+        let then = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()).saturating_add(time));
+        match self.verifier.verify_server_cert(certificate, others, &self.name, &[], then) {
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+                Some(Duration::from_secs(not_after.as_secs().saturating_sub(now.as_secs())))
+            }
+            _ => None,
+        }
     }
 
     fn handshake(&mut self, limit: Duration) -> io::Result<()> {

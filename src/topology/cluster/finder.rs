@@ -2,10 +2,9 @@
 
 use std::io;
 
-use crate::net::{Socket, Target};
+use crate::net::{Answer, Socket, Talk, Target};
 use crate::replication::ReplicationId;
 use crate::topology::cluster::{ClusterError, Topology};
-use crate::topology::talk::{Answer, Talk};
 use crate::topology::way::Way;
 
 /// Whom to ask.
@@ -66,8 +65,8 @@ impl Finder {
     fn ask(&self, node: &Target) -> io::Result<(Topology, bool)> {
         let mut talk = Talk::begin(self.way.connect(node)?, &self.way.login()?)?;
         let in_order = is_in_order(&mut talk)?;
-        let topology = match talk.ask(&[b"CLUSTER", b"SHARDS"])? {
-            Answer::Error(_) => match talk.ask(&[b"CLUSTER", b"SLOTS"])? {
+        let topology = match talk.ask(&["CLUSTER", "SHARDS"])? {
+            Answer::Error(_) => match talk.ask(&["CLUSTER", "SLOTS"])? {
                 Answer::Error(words) => return Err(io::Error::other(words)),
                 answer => Topology::from_slots(&answer, node),
             },
@@ -87,7 +86,7 @@ impl Finder {
 /// at first that another has taken its place. (One that we may not ask is believed.)
 pub(super) fn link(way: &Way, target: &Target) -> io::Result<Socket> {
     let mut talk = Talk::begin(way.connect(target)?, &way.login()?)?;
-    if talk.ask(&[b"ROLE"])?.list().first().and_then(Answer::text) == Some("slave") {
+    if talk.ask(&["ROLE"])?.list().first().and_then(Answer::text) == Some("slave") {
         return Err(io::Error::other(format!(
             "{target} is a replica: the cluster has not said yet who is the primary"
         )));
@@ -99,14 +98,14 @@ pub(super) fn link(way: &Way, target: &Target) -> io::Result<Socket> {
 }
 
 fn is_in_order(talk: &mut Talk) -> io::Result<bool> {
-    let answer = talk.ask(&[b"CLUSTER", b"INFO"])?;
+    let answer = talk.ask(&["CLUSTER", "INFO"])?;
     Ok(answer.text().is_none_or(|text| !text.lines().any(|line| line == "cluster_state:fail")))
 }
 
 /// The two ids under which a node continues histories, where it may be asked.
 pub(super) fn histories(way: &Way, target: &Target) -> io::Result<Vec<ReplicationId>> {
     let mut talk = Talk::begin(way.connect(target)?, &way.login()?)?;
-    let answer = talk.ask(&[b"INFO", b"replication"])?;
+    let answer = talk.ask(&["INFO", "replication"])?;
     let lines = answer.text().unwrap_or_default().lines();
     let values = lines
         .filter_map(|line| line.split_once(':'))

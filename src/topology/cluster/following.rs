@@ -86,16 +86,15 @@ impl Following {
 
     /// How far the handlers are through: each shard's last resumable place. A shard that is amid a snapshot has none.
     pub fn positions(&self) -> Positions {
-        Positions { shards: self.common.shards().iter().filter_map(|shard| shard.saved(shard.position())).collect() }
+        Positions { shards: self.common.shards().iter().filter_map(Shard::place).collect() }
     }
 
-    /// How far all is safely kept, where that is not when a handler returns: each shard's last place that was told to [`Shard::commit`];
-    /// before that, the saved one it has started from. To be saved as it is: a crash then repeats what came after it, and loses nothing.
-    /// A shard that has left the cluster is among them until all that it told is committed.
+    /// How far the sinks are: each shard's furthest place that was committed to [`Shard::handle`], for handlers that return before what they
+    /// were given is safely kept. A shard of which nothing was committed has the saved place it started from, or none; one that has left the
+    /// cluster stays among them until its last place is committed.
     pub fn committed(&self) -> Positions {
         self.common.left().retain(|shard| shard.committed() != shard.position());
-        let shards = self.common.shards().clone();
-        let left = self.common.left().clone();
+        let (shards, left) = (self.common.shards().clone(), self.common.left().clone());
         // One that is just leaving may be in both.
         let all = shards.iter().chain(left.iter().filter(|shard| !shards.contains(shard)));
         Positions { shards: all.filter_map(|shard| shard.saved(shard.committed())).collect() }
@@ -469,7 +468,7 @@ fn same(known: &[&Member], now: &[Member]) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::Node;

@@ -9,6 +9,7 @@ mod shard;
 mod slots;
 #[allow(clippy::module_inception, reason = "the name of what it holds")]
 mod topology;
+mod words;
 
 use std::fmt;
 use std::io;
@@ -32,7 +33,7 @@ use shard::Recipe;
 pub use following::{Following, Notice, Stopper};
 pub use merged::{ClusterEvent, Merged};
 pub use migration::Migration;
-pub use positions::{Positions, PositionsError, SavedShard};
+pub use positions::{ClusterCheckpoint, Positions, PositionsError, SavedShard};
 pub use shard::Shard;
 pub use slots::{Slots, SlotsError, slot};
 pub use topology::{Member, Node, Topology};
@@ -123,11 +124,9 @@ impl Cluster {
         }
         // The hasher's keys are the only random numbers the standard library has.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        // A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
-        let backoff = Backoff { longest_ms: 1000, ..Backoff::default() };
         Ok(Self {
             finder: Finder::new(nodes),
-            options: Options { seed, backoff, ..Options::default() },
+            options: Options { seed, backoff: backoff(), ..Options::default() },
             added: Start::Snapshot,
             buffer: BUFFER_CAPACITY,
             refresh: Duration::from_secs(10),
@@ -194,7 +193,7 @@ impl Cluster {
         self
     }
 
-    /// What to acknowledge. For [`Ack::Applied`], what is safely kept is said to each [`Shard::commit`].
+    /// What to acknowledge. For [`Ack::Applied`], what is safely kept is said to each [`Shard::handle`].
     pub fn ack(mut self, ack: Ack) -> Self {
         self.options.ack = ack;
         self
@@ -270,6 +269,11 @@ impl Cluster {
     pub fn merged(self, capacity: usize) -> Result<Merged, ClusterError> {
         Merged::begin(self, capacity)
     }
+}
+
+/// A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
+pub(crate) fn backoff() -> Backoff {
+    Backoff { longest_ms: 1000, ..Backoff::default() }
 }
 
 impl fmt::Debug for Cluster {

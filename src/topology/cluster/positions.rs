@@ -1,10 +1,10 @@
 //! The places in all shards, as one value.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
+use crate::checkpoint::{CheckpointFile, Place, sealed};
 use crate::replication::{Position, PositionError, ReplicationId};
 use crate::topology::cluster::{Member, Slots, SlotsError};
 
@@ -40,7 +40,7 @@ pub struct SavedShard {
 }
 
 /// Why a text is not [`Positions`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PositionsError {
     /// An entry has another form.
@@ -61,6 +61,43 @@ impl fmt::Display for Positions {
             shard.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+/// Keeps the [`Positions`] of a cluster in a file.
+///
+/// ```no_run
+/// use redtail::topology::{Cluster, ClusterCheckpoint};
+///
+/// let mut checkpoint = ClusterCheckpoint::open("orders.positions", "10.0.0.1:7000")?;
+/// let cluster = Cluster::new(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
+/// let mut merged = cluster.merged(10_000)?;
+/// while let Some(event) = merged.next() {
+///     println!("{event:?}"); // and whatever makes it safe
+///     checkpoint.count(1);
+///     if checkpoint.is_due() {
+///         checkpoint.save(merged.positions())?;
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type ClusterCheckpoint = CheckpointFile<Positions>;
+
+impl Place for Positions {}
+
+impl sealed::Lines for Positions {
+    const TITLE: &'static str = "redtail cluster checkpoint 1";
+    const NAME: &'static str = "shard";
+    const FOREIGN: &'static str = "it does not begin with \"redtail cluster checkpoint 1\"";
+    const LONGEST: u64 = 16 << 20;
+
+    fn lines(&self) -> Vec<String> {
+        self.shards.iter().map(SavedShard::to_string).collect()
+    }
+
+    fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let shards: Vec<SavedShard> = lines.map(str::parse).collect::<Result<_, _>>()?;
+        if shards.is_empty() { Err(sealed::Missing.into()) } else { Ok(Self { shards }) }
     }
 }
 
@@ -114,7 +151,7 @@ pub(super) fn place(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::Node;

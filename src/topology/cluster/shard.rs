@@ -24,6 +24,8 @@ pub struct Shard {
 struct Inner {
     id: String,
     handle: Handle,
+    /// The saved place it goes on from.
+    start: Option<Position>,
     leaves: AtomicBool,
     state: Mutex<State>,
 }
@@ -35,7 +37,6 @@ struct State {
     /// The server of the present link.
     linked: Option<Target>,
     position: Option<Position>,
-    committed: Option<Position>,
 }
 
 impl Shard {
@@ -46,10 +47,9 @@ impl Shard {
             slots: member.slots.clone(),
             linked: None,
             position,
-            committed: position,
         };
         let (handle, leaves) = (Handle::new(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { id, handle, leaves, state: Mutex::new(state) }) }
+        Self { inner: Arc::new(Inner { id, handle, start: position, leaves, state: Mutex::new(state) }) }
     }
 
     /// A name that stays for as long as the shard is followed: the id of the node that was its primary when it was first seen.
@@ -67,23 +67,15 @@ impl Shard {
         self.state().slots.clone()
     }
 
-    /// The handle of its follower: for heartbeats during long work. To stop it ends this shard alone. What is safely kept is told to
-    /// [`commit`](Self::commit), not to the handle, which knows nothing of [`Following::committed`](crate::topology::Following::committed).
+    /// The handle of its follower: for heartbeats during long work, and to commit what is safely kept
+    /// ([`Ack::Applied`](crate::Ack::Applied)). To stop it ends this shard alone.
     pub fn handle(&self) -> &Handle {
         &self.inner.handle
     }
 
-    /// For a sink that confirms later than its handler returns: everything up to this position of this shard is safely kept. It becomes
-    /// the shard's place in [`Following::committed`](crate::topology::Following::committed), and with
-    /// [`Ack::Applied`](crate::Ack::Applied) the primary hears of it. From any thread, in the order of the stream: the last one counts.
-    pub fn commit(&self, position: Position) {
-        self.state().committed = Some(position);
-        self.inner.handle.commit(position);
-    }
-
-    /// The place up to which [`commit`](Self::commit) was called; before the first time, the saved place the shard has started from.
-    pub fn committed(&self) -> Option<Position> {
-        self.state().committed
+    /// How far the handler is through: the last place that can be gone on from. `None` before there is one, and amid a snapshot.
+    pub fn place(&self) -> Option<SavedShard> {
+        self.saved(self.position())
     }
 
     pub(super) fn saved(&self, position: Option<Position>) -> Option<SavedShard> {
@@ -91,9 +83,14 @@ impl Shard {
         Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
     }
 
-    /// The place up to which the handler is through.
-    pub(super) fn position(&self) -> Option<Position> {
+    /// The last resumable place up to which the handler is through. None before there is one, and amid a snapshot.
+    pub fn position(&self) -> Option<Position> {
         self.state().position
+    }
+
+    /// The furthest place that was committed to its [`handle`](Self::handle); before anything was, the saved place it started from.
+    pub fn committed(&self) -> Option<Position> {
+        self.inner.handle.committed().or(self.inner.start)
     }
 
     /// Takes over what the cluster says now. Gives the address and the slots there were before.

@@ -149,7 +149,7 @@ impl FromStr for Slots {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
 

@@ -1,8 +1,7 @@
 //! What a cluster says of itself: its shards, their nodes and slots.
 
-use crate::net::Target;
+use crate::net::{Answer, Target};
 use crate::topology::cluster::Slots;
-use crate::topology::talk::Answer;
 
 /// The shards of a cluster, as one of its nodes knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,13 +45,14 @@ impl Topology {
         Slots::from_ranges(self.shards.iter().flat_map(|shard| shard.slots.ranges().iter().copied()))
     }
 
-    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one.
-    pub(super) fn from_shards(answer: &Answer, asked: &Target, tls: bool) -> Self {
+    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one. `tls`: the
+    /// ports for it are wanted.
+    pub fn from_shards(answer: &Answer, asked: &Target, tls: bool) -> Self {
         Self::of(answer.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
 
-    /// Of the answer to CLUSTER SLOTS: one entry for each range.
-    pub(super) fn from_slots(answer: &Answer, asked: &Target) -> Self {
+    /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used to ask.
+    pub fn from_slots(answer: &Answer, asked: &Target) -> Self {
         let mut shards: Vec<Member> = Vec::new();
         for entry in answer.list() {
             let [first, last, nodes @ ..] = entry.list() else { continue };
@@ -131,5 +131,5 @@ fn number(answer: &Answer) -> Option<u16> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests;

@@ -3,70 +3,41 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::nodes::Nodes;
 use crate::client::{Client, Value};
-use crate::help::eventually;
-
-/// Writes until it is dropped. What each write does shows in the data if it is left out, and if it is done twice.
-pub(crate) struct Load {
-    stopped: Arc<AtomicBool>,
-    rounds: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
-}
+use crate::load::Load;
 
 /// Groups of keys; each has a slot of its own.
-const TAGS: usize = 200;
+const TAGS: u32 = 200;
 
-impl Load {
-    pub(crate) fn start(nodes: &Nodes) -> Load {
-        let (stopped, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let mut writer = Writer { ports: nodes.servers.iter().map(|node| node.port).collect(), ..Writer::default() };
-        let (end, count) = (stopped.clone(), rounds.clone());
-        let thread = std::thread::spawn(move || {
-            for round in 0.. {
-                let (tag, number) = (round % TAGS, round.to_string());
-                let commands: [&[&str]; 4] = [
-                    &["INCR", &format!("{{{tag}}}:count")],
-                    &["RPUSH", &format!("{{{tag}}}:list"), &number],
-                    &["SET", &format!("{{{tag}}}:last"), &number, "EX", "1000"],
-                    &["DEL", &format!("{{{tag}}}:last")],
-                ];
-                for command in commands.iter().take(3 + round % 2) {
-                    while !end.load(Ordering::Acquire) && !writer.write(tag, command) {
-                        std::thread::sleep(Duration::from_millis(10));
-                    }
-                }
-                if end.load(Ordering::Acquire) {
-                    return;
-                }
-                count.fetch_add(1, Ordering::AcqRel);
-                std::thread::sleep(Duration::from_millis(1));
+/// A load on all slots. What each write does shows in the data if it is left out, and if it is done twice.
+pub(crate) fn start(nodes: &Nodes) -> Load {
+    let mut writer = Writer { ports: nodes.servers.iter().map(|node| node.port).collect(), ..Writer::default() };
+    let load = Load::of(move |round, end| {
+        let (tag, number) = (round % TAGS, round.to_string());
+        let commands: [&[&str]; 4] = [
+            &["INCR", &format!("{{{tag}}}:count")],
+            &["RPUSH", &format!("{{{tag}}}:list"), &number],
+            &["SET", &format!("{{{tag}}}:last"), &number, "EX", "1000"],
+            &["DEL", &format!("{{{tag}}}:last")],
+        ];
+        for command in commands.iter().take(3 + round as usize % 2) {
+            while !end.load(Ordering::Acquire) && !writer.write(tag, command) {
+                std::thread::sleep(Duration::from_millis(10));
             }
-        });
-        let load = Load { stopped, rounds, thread: Some(thread) };
-        load.goes_on();
-        load
-    }
-
-    /// Waits until every tag was written to again.
-    pub(crate) fn goes_on(&self) {
-        let from = self.rounds.load(Ordering::Acquire);
-        eventually("the load goes on", || self.rounds.load(Ordering::Acquire) > from + TAGS);
-    }
+        }
+        !end.load(Ordering::Acquire)
+    });
+    everywhere(&load);
+    load
 }
 
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// Waits until every tag was written to again.
+pub(crate) fn everywhere(load: &Load) {
+    load.goes_on_by(TAGS + 1);
 }
 
 #[derive(Default)]
@@ -74,12 +45,12 @@ struct Writer {
     ports: Vec<u16>,
     links: HashMap<u16, Client>,
     /// Where the keys of a tag were last.
-    places: HashMap<usize, u16>,
+    places: HashMap<u32, u16>,
     turn: usize,
 }
 
 impl Writer {
-    fn write(&mut self, tag: usize, command: &[&str]) -> bool {
+    fn write(&mut self, tag: u32, command: &[&str]) -> bool {
         let port = self.places.get(&tag).copied().unwrap_or(self.ports[0]);
         match self.ask(port, command, false) {
             Ok(Value::Error(words)) => match words.split([' ', ':']).collect::<Vec<_>>()[..] {

@@ -21,22 +21,15 @@ pub(crate) struct Single {
 impl Lane {
     /// The broker has everything up to this place.
     pub(crate) fn commit(&self, position: Position) {
-        match self {
-            Self::Shard(shard) => shard.commit(position),
-            Self::Single(single) => {
-                *single.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
-                single.handle.commit(position);
-            }
+        if let Self::Single(single) = self {
+            *single.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
         }
+        self.handle().commit(position);
     }
 
     /// Tells the primary that we live. A link that can't be written to is noticed by whoever reads it next.
     pub(crate) fn beat(&self) {
-        let handle = match self {
-            Self::Shard(shard) => shard.handle(),
-            Self::Single(single) => &single.handle,
-        };
-        let _ = handle.heartbeat();
+        let _ = self.handle().heartbeat();
     }
 
     /// What messages name it by; `None` for a server that is no shard.
@@ -44,6 +37,13 @@ impl Lane {
         match self {
             Self::Shard(shard) => Some(shard.id()),
             Self::Single(_) => None,
+        }
+    }
+
+    fn handle(&self) -> &Handle {
+        match self {
+            Self::Shard(shard) => shard.handle(),
+            Self::Single(single) => &single.handle,
         }
     }
 }

@@ -26,7 +26,6 @@ use clap::Parser;
 use crate::args::Args;
 use crate::end::{End, Failure};
 use crate::outbox::Outbox;
-use crate::place::Place;
 use crate::publisher::Publisher;
 use crate::reader::Settings;
 
@@ -50,9 +49,7 @@ fn main() -> ExitCode {
 fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
     let on_signal = Arc::clone(end);
     ctrlc::set_handler(move || on_signal.stop()).map_err(|error| Failure::new(1, format!("no signals: {error}")))?;
-    let mut place = Place::open(&args.state)?;
-    place.warn_if_older_than(args.window);
-
+    let _lock = place::lock(args)?;
     let outbox = Arc::new(Outbox::new(args.memory << 20));
     // Before anything is asked of the server: a wrong broker or stream is to show at once.
     let publisher = Publisher::connect(args, Arc::clone(&outbox), Arc::clone(end))?;
@@ -61,16 +58,16 @@ fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
         .name("publisher".into())
         .spawn(move || publisher.run())
         .map_err(|error| Failure::new(1, format!("can't start a thread: {error}")))?;
-    let source = source::start(args, place.text(), &settings, &outbox, end);
+    let source = source::start(args, &settings, &outbox, end);
 
     let outcome = source.and_then(|mut source| {
         while !end.wait(EVERY) {
-            place.save(source.committed())?;
+            source.save()?;
         }
         source.stop();
         // Nothing more comes; what is there may still be confirmed.
         outbox.finish(PATIENCE);
-        place.save(source.committed())
+        source.save()
     });
     outbox.close();
     end.stop();

@@ -1,88 +1,54 @@
-//! The file that keeps how far the broker has confirmed: one line, replaced as a whole.
+//! The file that keeps how far the broker has confirmed.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::time::{Duration, SystemTime};
 
+use redtail::CheckpointError;
+use redtail::checkpoint::{CheckpointFile, Place};
+
+use crate::args::Args;
 use crate::end::Failure;
 
-pub(crate) struct Place {
-    path: PathBuf,
-    text: Option<String>,
-    saved_at: Option<SystemTime>,
-    /// Held for as long as the bridge runs: two that save into one file would lose what the slower one has not confirmed.
-    _lock: File,
-}
-
-impl Place {
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::new(2, format!("can't use --state {}: {error}", path.display()));
-        let lock = File::create(beside(path, "lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let words = format!("another bridge is at work with --state {}", path.display());
-                return Err(Failure::new(1, words));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+/// What is held for as long as the bridge runs: two that save into one file would lose what the slower one has not confirmed.
+pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
+    let mut name = args.state.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |error: io::Error| Failure::new(2, format!("can't use {}: {error}", name.display()));
+    let file = File::create(&name).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::new(1, format!("another bridge is at work with --state {}", args.state.display())))
         }
-        let text = match fs::read_to_string(path) {
-            Ok(text) if text.trim().is_empty() => {
-                return Err(failed(io::Error::other("it is empty; to start afresh on purpose, remove it")));
-            }
-            Ok(text) => Some(text.trim().to_owned()),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(failed(error)),
-        };
-        let saved_at = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        Ok(Self { path: path.into(), text, saved_at, _lock: lock })
-    }
-
-    /// What was saved.
-    pub(crate) fn text(&self) -> Option<&str> {
-        self.text.as_deref()
-    }
-
-    pub(crate) fn warn_if_older_than(&self, window: Duration) {
-        let age = self.saved_at.and_then(|at| at.elapsed().ok()).unwrap_or_default();
-        if self.text.is_some() && age > window {
-            eprintln!(
-                "redtail-nats: the place in {} is {} old, more than the window of {}: if the last run was killed, what it published after \
-                 that place is in the stream twice",
-                self.path.display(),
-                humantime::format_duration(Duration::from_secs(age.as_secs())),
-                humantime::format_duration(window)
-            );
-        }
-    }
-
-    /// `None`: nothing was confirmed yet.
-    pub(crate) fn save(&mut self, text: Option<String>) -> Result<(), Failure> {
-        let Some(text) = text else { return Ok(()) };
-        if self.text.as_ref() != Some(&text) {
-            self.replace(&text)
-                .map_err(|error| Failure::new(1, format!("can't write {}: {error}", self.path.display())))?;
-            self.text = Some(text);
-        }
-        Ok(())
-    }
-
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let new = beside(&self.path, "new");
-        let mut file = File::create(&new)?;
-        writeln!(file, "{text}")?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        // The name is safe only once the folder is.
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
+/// Reads it, where there is one.
+pub(crate) fn open<P: Place>(args: &Args) -> Result<CheckpointFile<P>, Failure> {
+    let target = args.addresses.join(" ");
+    let file = CheckpointFile::open(&args.state, &target).map_err(|error| Failure::new(2, error.to_string()))?;
+    if let Some(saved) = file.saved() {
+        warn_of_repetitions(args, SystemTime::UNIX_EPOCH + Duration::from_millis(saved.saved_ms));
+    }
+    Ok(file)
+}
+
+/// The primary's PINGs move the place on, so its time tells when a bridge was last at work.
+fn warn_of_repetitions(args: &Args, saved_at: SystemTime) {
+    let age = saved_at.elapsed().unwrap_or_default();
+    if age > args.window {
+        eprintln!(
+            "redtail-nats: the place in {} is {} old, more than the window of {}: if the last run was killed, what it published after that \
+             place is in the stream twice",
+            args.state.display(),
+            humantime::format_duration(Duration::from_secs(age.as_secs())),
+            humantime::format_duration(args.window)
+        );
+    }
+}
+
+pub(crate) fn saved(outcome: Result<(), CheckpointError>) -> Result<(), Failure> {
+    outcome.map_err(|error| Failure::new(1, error.to_string()))
 }

@@ -1,32 +1,33 @@
 //! What is followed: a cluster, a server, or what Sentinels name.
 
+use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use redtail::replication::SessionError;
-use redtail::topology::{Cluster, Following, Notice, Positions, Sentinel, Shard};
-use redtail::{Ack, Error, Event, Follower, OnGap, Position, Start};
+use redtail::topology::{Cluster, ClusterCheckpoint, Following, Notice, Sentinel, Shard};
+use redtail::{Ack, Checkpoint, Error, Event, Follower, OnGap, Start};
 
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
 use crate::lane::{Lane, Single};
 use crate::outbox::Outbox;
+use crate::place;
 use crate::reader::{Reader, Settings};
 
 /// How soon a shard that joins is seen. What is written to it before that is not in the stream.
 const REFRESH: Duration = Duration::from_secs(1);
 
 pub(crate) enum Source {
-    Cluster(Following),
-    Single(Arc<Single>, Option<JoinHandle<()>>),
+    Cluster { following: Following, checkpoint: ClusterCheckpoint },
+    Single { single: Arc<Single>, thread: Option<JoinHandle<()>>, checkpoint: Checkpoint },
 }
 
 /// Starts to follow, behind the saved place or with the next write.
 pub(crate) fn start(
     args: &Args,
-    saved: Option<&str>,
     settings: &Arc<Settings>,
     outbox: &Arc<Outbox>,
     end: &Arc<End>,
@@ -36,24 +37,27 @@ pub(crate) fn start(
         move |lane| Reader::new(lane, Arc::clone(&settings), Arc::clone(&outbox), Arc::clone(&end))
     };
     match args.cluster {
-        true => cluster(args, saved, reader, end),
-        false => single(args, saved, &reader, end),
+        true => cluster(args, reader, end),
+        false => single(args, &reader, end),
     }
 }
 
 impl Source {
-    /// How far the broker has confirmed, as text to save; `None` while it has nothing.
-    pub(crate) fn committed(&self) -> Option<String> {
+    /// Writes down how far the broker has confirmed.
+    pub(crate) fn save(&mut self) -> Result<(), Failure> {
         match self {
-            Self::Cluster(following) => Some(following.committed().to_string()).filter(|text| !text.is_empty()),
-            Self::Single(single, _) => single.committed().map(|position| position.to_string()),
+            Self::Cluster { following, checkpoint } => place::saved(checkpoint.save(following.committed())),
+            Self::Single { single, checkpoint, .. } => match single.committed() {
+                Some(position) => place::saved(checkpoint.save(position)),
+                None => Ok(()),
+            },
         }
     }
 
     pub(crate) fn stop(&mut self) {
         match self {
-            Self::Cluster(following) => following.stop(),
-            Self::Single(single, thread) => {
+            Self::Cluster { following, .. } => following.stop(),
+            Self::Single { single, thread, .. } => {
                 single.handle.stop();
                 // Its panic was printed.
                 let _ = thread.take().map(JoinHandle::join);
@@ -62,14 +66,9 @@ impl Source {
     }
 }
 
-fn cluster(
-    args: &Args,
-    saved: Option<&str>,
-    reader: impl Fn(Lane) -> Reader + Send + 'static,
-    end: &Arc<End>,
-) -> Result<Source, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(2, format!("{}: {error}", args.state.display()));
-    let positions: Positions = saved.unwrap_or_default().parse().map_err(|error| wrong(&error))?;
+fn cluster(args: &Args, reader: impl Fn(Lane) -> Reader + Send + 'static, end: &Arc<End>) -> Result<Source, Failure> {
+    let checkpoint: ClusterCheckpoint = place::open(args)?;
+    let positions = checkpoint.position().unwrap_or_default();
     let mut cluster = Cluster::new(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
     #[cfg(feature = "tls")]
     if let Some(tls) = args.tls() {
@@ -88,44 +87,24 @@ fn cluster(
         move |_: &Shard, event: Event<'_>| reader.event(&event)
     };
     let following = cluster.follow(notice, handler).map_err(|error| Failure::new(1, error.to_string()))?;
-    Ok(Source::Cluster(following))
+    Ok(Source::Cluster { following, checkpoint })
 }
 
 /// Says what happens to the cluster; gives what the bridge can't go on with.
 fn tell(notice: &Notice, may_lose: bool) -> Option<Failure> {
     match notice {
-        Notice::Added { shard, start: Start::At(position) } => {
-            eprintln!("redtail-nats: {shard:?} goes on at {position}")
+        Notice::Ended { error: Some(error), .. } => Some(failure(notice, error)),
+        Notice::Lost(_) if !may_lose => Some(Failure::new(4, format!("{notice}{LOST}"))),
+        _ => {
+            eprintln!("redtail-nats: {notice}");
+            None
         }
-        Notice::Added { shard, .. } => eprintln!("redtail-nats: {shard:?} begins with its next write"),
-        Notice::FailedOver { shard, from, to } => eprintln!("redtail-nats: {shard:?} has moved from {from} to {to}"),
-        Notice::SlotsMoved { shard, gained, lost } => {
-            eprintln!("redtail-nats: {shard:?} has got the slots {gained:?} and given away {lost:?}");
-        }
-        Notice::Removed { shard, .. } => eprintln!("redtail-nats: {shard:?} has left the cluster"),
-        Notice::Ended { shard, error: Some(error) } => return Some(failure(&format!("{shard:?}: "), error)),
-        Notice::Lost(saved) => {
-            let words =
-                format!("the cluster has no shard that goes on at {saved}: what was written there after it is lost");
-            if !may_lose {
-                return Some(Failure::new(4, format!("{words} (--on-gap continue goes on without)")));
-            }
-            eprintln!("redtail-nats: {words}");
-        }
-        Notice::Unreachable(error) => eprintln!("redtail-nats: {error}"),
-        _ => {}
     }
-    None
 }
 
-fn single(
-    args: &Args,
-    saved: Option<&str>,
-    reader: &impl Fn(Lane) -> Reader,
-    end: &Arc<End>,
-) -> Result<Source, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(2, format!("{}: {error}", args.state.display()));
-    let position = saved.map(str::parse::<Position>).transpose().map_err(|error| wrong(&error))?;
+fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
+    let checkpoint: Checkpoint = place::open(args)?;
+    let position = checkpoint.position();
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
     let builder = match &args.sentinel {
@@ -157,7 +136,7 @@ fn single(
         .ack(Ack::Applied)
         // One that is down when the bridge starts again is waited for.
         .retry_first(position.is_some());
-    let mut follower = builder.connect().map_err(|error| failure("", &error))?;
+    let mut follower = builder.connect().map_err(|error| failure(&error, &error))?;
     let mut reader = reader(Lane::Single(Arc::clone(&single)));
     let end = Arc::clone(end);
     let follow = move || {
@@ -169,7 +148,7 @@ fn single(
                     }
                 }
                 Ok(None) => break Ok(()),
-                Err(error) => break Err(failure("", &error)),
+                Err(error) => break Err(failure(&error, &error)),
             }
         };
         match outcome {
@@ -181,7 +160,7 @@ fn single(
         .name("follower".into())
         .spawn(follow)
         .map_err(|error| Failure::new(1, format!("can't start a thread: {error}")))?;
-    Ok(Source::Single(single, Some(thread)))
+    Ok(Source::Single { single, thread: Some(thread), checkpoint })
 }
 
 fn on_gap(args: &Args) -> OnGap {
@@ -191,12 +170,14 @@ fn on_gap(args: &Args) -> OnGap {
     }
 }
 
-fn failure(of: &str, error: &Error) -> Failure {
-    let code = match error {
-        Error::Session(error) if matches!(**error, SessionError::HistoryLost(_)) => 4,
-        Error::Target(_) => 2,
-        _ => 1,
-    };
-    let how = if code == 4 { " (--on-gap continue goes on without)" } else { "" };
-    Failure::new(code, format!("{of}{error}{how}"))
+const LOST: &str = "; somebody has to decide whether to go on without it (--on-gap continue)";
+
+fn failure(words: &dyn Display, error: &Error) -> Failure {
+    match error {
+        Error::Session(session) if matches!(**session, SessionError::HistoryLost(_)) => {
+            Failure::new(4, format!("{words}{LOST}"))
+        }
+        Error::Target(_) => Failure::new(2, words.to_string()),
+        _ => Failure::new(1, words.to_string()),
+    }
 }

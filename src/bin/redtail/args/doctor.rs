@@ -37,6 +37,10 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) server: Server,
 
+    /// Examine all nodes of the cluster that TARGET is one of, and what they say of each other
+    #[arg(long)]
+    pub(crate) cluster: bool,
+
     /// Print one JSON object instead of a page
     #[arg(long)]
     pub(crate) json: bool,

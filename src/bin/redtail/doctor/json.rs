@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::cluster::{Asked, Cluster};
 use super::facts::{Facts, Known};
 use super::findings::Severity;
 use super::kind::Kind;
-use super::{Report, Verdict};
+use super::watchers::Watcher;
+use super::{Learned, Report, Verdict};
 
 pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let findings = report.findings.iter().map(|finding| {
@@ -32,7 +34,12 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "exit_code": report.verdict().code(),
         "findings": findings.collect::<Vec<_>>(),
         "starts": starts.collect::<Vec<_>>(),
-        "facts": report.facts.as_ref().map(facts),
+        "facts": match &report.learned {
+            Learned::Nothing => Value::Null,
+            Learned::Server(server) => facts(server),
+            Learned::Cluster(cluster) => of_cluster(cluster),
+        },
+        "sentinels": report.watchers.iter().map(watcher).collect::<Vec<_>>(),
     });
     writeln!(out, "{object}")
 }
@@ -76,6 +83,36 @@ fn facts(facts: &Facts) -> Value {
         "replicas": replicas,
         "settings": settings,
         "cluster": facts.cluster.as_ref().map(|cluster| json!({"slots": cluster.slots, "other_shards": cluster.others})),
+    })
+}
+
+/// Of each shard its primary's facts, which are null where it could not be asked.
+fn of_cluster(cluster: &Cluster) -> Value {
+    let of_shard = |shard: usize| cluster.nodes.iter().filter(move |node| node.shard == shard);
+    let node = |asked: &Asked| json!({"id": asked.node.id, "address": asked.node.target.to_string(), "reachable": asked.seen.is_ok()});
+    let shards = cluster.topology.shards.iter().enumerate().map(|(at, shard)| {
+        let primary = of_shard(at).find(|asked| asked.is_primary);
+        json!({
+            "slots": shard.slots.to_string(),
+            "primary": primary.map(node),
+            "replicas": of_shard(at).filter(|asked| !asked.is_primary).map(node).collect::<Vec<_>>(),
+            "facts": primary.and_then(|asked| asked.seen.as_ref().ok()).map(|seen| facts(&seen.facts)),
+        })
+    });
+    json!({"shards": shards.collect::<Vec<_>>()})
+}
+
+/// What a Sentinel says; null where it does not.
+fn watcher(watcher: &Watcher) -> Value {
+    let watch = watcher.says.as_ref().ok();
+    json!({
+        "address": watcher.target.to_string(),
+        "error": watcher.says.as_ref().err(),
+        "primary": watch.and_then(|watch| watch.primary.as_ref()),
+        "quorum": watch.and_then(|watch| watch.quorum),
+        "config_epoch": watch.and_then(|watch| watch.epoch),
+        "others": watch.map(|watch| watch.others.len()),
+        "flags": watch.map(|watch| &watch.flags),
     })
 }
 

@@ -3,9 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Login, Target, Timeouts};
+#[cfg(feature = "tls")]
+use redtail::net::Socket;
+use redtail::net::{Answer, Login, Talk, Target, Timeouts};
 
-use super::ask::{Connection, Obstacle, PATIENCE, Reply};
+use super::ask::{Obstacle, PATIENCE};
 use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings, address};
 use super::kind::{Family, Kind};
 use super::rules;
@@ -13,32 +15,55 @@ use crate::target::Address;
 
 /// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
 pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
-    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
-    let mut connection = Connection::over(address.connect(target, &timeouts).map_err(Obstacle::Connect)?);
-    connection.log_in(login)?;
-    let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
-    ping(&mut connection, &mut facts)?;
-    info(&mut connection, &mut facts)?;
+    let (mut talk, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
-    let kind = facts.info.as_ref().map(Kind::of);
-    match kind.map(|kind| kind.family) {
-        Some(Family::Sentinel) => facts.watched = watched(&mut connection)?,
+    match facts.info.as_ref().map(|info| Kind::of(info).family) {
+        Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
         Some(Family::Foreign(_)) => {}
         _ => {
-            replconf(&mut connection, &mut facts)?;
-            facts.has = commands(&mut connection, facts.has)?;
-            permissions(&mut connection, &mut facts)?;
-            facts.settings = settings(&mut connection)?;
-            facts.cluster = cluster(&mut connection, &facts)?;
-            facts.overcommit = overcommit(target, &facts);
-            facts.growth = growth(&mut connection, &facts, seen, sample)?;
+            facts.cluster = cluster(&mut talk, &facts)?;
+            closely(&mut talk, &mut facts, target, (seen, sample))?;
         }
     }
     Ok(facts)
 }
 
-fn ping(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
-    let reply = connection.ask(&["PING"])?;
+/// What anybody may ask of anything.
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), Obstacle> {
+    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
+    let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(Obstacle::Connect)?, login)?;
+    let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
+    ping(&mut talk, &mut facts)?;
+    #[cfg(feature = "tls")]
+    if let Socket::Tls(stream) = talk.link() {
+        facts.certificate = stream.expires_within(SOON);
+    }
+    info(&mut talk, &mut facts)?;
+    Ok((talk, facts))
+}
+
+/// A certificate that ends sooner is a warning: by then somebody should have renewed it.
+#[cfg(feature = "tls")]
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// What matters of a server that is to be followed. `sample`: since when, and how long, to watch its stream grow.
+pub(super) fn closely(
+    talk: &mut Talk,
+    facts: &mut Facts,
+    target: &Target,
+    (seen, sample): (Instant, Duration),
+) -> Result<(), Obstacle> {
+    replconf(talk, facts)?;
+    facts.has = commands(talk, facts.has)?;
+    permissions(talk, facts)?;
+    facts.settings = settings(talk)?;
+    facts.overcommit = overcommit(target, facts);
+    facts.growth = growth(talk, facts, seen, sample)?;
+    Ok(())
+}
+
+fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
     let Some(words) = reply.error() else { return Ok(()) };
     let says = |prefix: &str| words.starts_with(prefix);
@@ -52,43 +77,43 @@ fn ping(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> 
     Ok(())
 }
 
-fn info(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
-    let reply = connection.ask(&["INFO"])?;
+fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = talk.ask(&["INFO"])?;
     facts.may.info = may(&reply);
     match &reply {
-        Reply::Text(text) => facts.info = Some(Info::read(text)),
-        Reply::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        Answer::Text(text) => facts.info = Some(Info::read(text)),
+        Answer::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
     Ok(())
 }
 
 /// What a follower says before it asks for the stream: a server remembers it for this connection alone.
-fn replconf(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
-    let reply = connection.ask(&["REPLCONF", "capa", "eof"])?;
+fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+    let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
     if is_unknown(&reply) {
         facts.has.replconf = Known::No;
     }
     if facts.may.replconf == Known::Yes {
         facts.has.replconf = Known::Yes;
-        facts.filters = Some(connection.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
+        facts.filters = Some(talk.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
     }
     Ok(())
 }
 
-fn commands(connection: &mut Connection, before: Commands) -> Result<Commands, Obstacle> {
-    let reply = connection.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
+fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, Obstacle> {
+    let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
-    let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
+    let is_there = |reply: &Answer| Known::from(Some(!reply.list().is_empty()));
     // One that has answered is there, whatever is said of it.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
 }
 
 /// Asks what we may do of what is not to be tried.
-fn permissions(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obstacle> {
-    let who = connection.ask(&["ACL", "WHOAMI"])?;
+fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+    let who = talk.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
         // Before 6.0 whoever is let in may do everything.
         facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
@@ -97,14 +122,14 @@ fn permissions(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obs
     if let Some(user) = who.text() {
         facts.user = user.into();
     }
-    let psync = connection.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
+    let psync = talk.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
     if let Some(known) = tried(&psync, &mut facts.has.psync) {
         facts.may.psync = known;
-        let sync = connection.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
+        let sync = talk.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
         facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
     } else {
-        let user = connection.ask(&["ACL", "GETUSER", &facts.user])?;
-        if let Some(rules) = user.field("commands").and_then(Reply::text) {
+        let user = talk.ask(&["ACL", "GETUSER", &facts.user])?;
+        if let Some(rules) = user.field("commands").and_then(Answer::text) {
             facts.may.psync = rules::allow(rules, "psync").into();
             facts.may.sync = rules::allow(rules, "sync").into();
         }
@@ -113,11 +138,11 @@ fn permissions(connection: &mut Connection, facts: &mut Facts) -> Result<(), Obs
 }
 
 /// What ACL DRYRUN says; `None` if it may not be asked, or is not there.
-fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
+fn tried(reply: &Answer, is_there: &mut Known) -> Option<Known> {
     match reply {
-        Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
+        Answer::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
         // It has another name: nothing is said of the permission.
-        Reply::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+        Answer::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
             *is_there = Known::No;
             Some(Known::Unknown)
         }
@@ -139,16 +164,16 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(connection: &mut Connection) -> Result<Settings, Obstacle> {
+fn settings(talk: &mut Talk) -> Result<Settings, Obstacle> {
     let mut settings = Settings::default();
     // One by one: before 7.0 it takes but one name.
     for name in SETTINGS {
-        let reply = connection.ask(&["CONFIG", "GET", name])?;
+        let reply = talk.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
             settings.denied = true;
             break;
         }
-        if let Some(value) = reply.field(name).and_then(Reply::text) {
+        if let Some(value) = reply.field(name).and_then(Answer::text) {
             settings.values.insert(name, value.to_owned());
         }
     }
@@ -156,7 +181,7 @@ fn settings(connection: &mut Connection) -> Result<Settings, Obstacle> {
 }
 
 fn growth(
-    connection: &mut Connection,
+    talk: &mut Talk,
     facts: &Facts,
     seen: Instant,
     sample: Duration,
@@ -164,7 +189,7 @@ fn growth(
     // Without a backlog the offset stands still, whatever is written.
     let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
     thread::sleep(sample.saturating_sub(seen.elapsed()));
-    let reply = connection.ask(&["INFO", "replication"])?;
+    let reply = talk.ask(&["INFO", "replication"])?;
     let elapsed = seen.elapsed();
     let Some(after) = reply.text().map(Info::read) else { return Ok(None) };
     let (from, to) = (before.number("master_repl_offset"), after.number("master_repl_offset"));
@@ -173,27 +198,28 @@ fn growth(
 }
 
 /// Name and address of each primary that a Sentinel watches.
-fn watched(connection: &mut Connection) -> Result<Vec<(String, String)>, Obstacle> {
-    let reply = connection.ask(&["SENTINEL", "MASTERS"])?;
-    let one = |primary: &Reply| {
-        let text = |name| primary.field(name).and_then(Reply::text);
+fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, Obstacle> {
+    let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
+    let one = |primary: &Answer| {
+        let text = |name| primary.field(name).and_then(Answer::text);
         Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
     };
     Ok(reply.list().iter().filter_map(one).collect())
 }
 
-fn cluster(connection: &mut Connection, facts: &Facts) -> Result<Option<Cluster>, Obstacle> {
+fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<Cluster>, Obstacle> {
     if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Ok(None);
     }
-    let me = connection.ask(&["CLUSTER", "MYID"])?;
-    let slots = connection.ask(&["CLUSTER", "SLOTS"])?;
+    let me = talk.ask(&["CLUSTER", "MYID"])?;
+    let slots = talk.ask(&["CLUSTER", "SLOTS"])?;
     let Some(me) = me.text().filter(|_| slots.error().is_none()) else { return Ok(None) };
     let mut cluster = Cluster::default();
     for range in slots.list() {
         let [first, last, nodes @ ..] = range.list() else { continue };
-        let number = |reply: &Reply| reply.text().and_then(|text| text.parse::<u64>().ok());
-        let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
+        let number = |reply: &Answer| reply.text().and_then(|text| text.parse::<u64>().ok());
+        let part =
+            |node: &Answer, index: usize| node.list().get(index).and_then(Answer::text).unwrap_or("?").to_owned();
         if nodes.iter().any(|node| part(node, 2) == me) {
             let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
             cluster.slots = cluster.slots.saturating_add(last.saturating_add(1).saturating_sub(first));
@@ -221,15 +247,15 @@ fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
 }
 
 /// Whether an answer shows that we may ask this.
-fn may(reply: &Reply) -> Known {
+pub(super) fn may(reply: &Answer) -> Known {
     match reply {
         _ if reply.is_denied() => Known::No,
-        Reply::Error(_) => Known::Unknown,
+        Answer::Error(_) => Known::Unknown,
         _ => Known::Yes,
     }
 }
 
-fn is_unknown(reply: &Reply) -> bool {
+fn is_unknown(reply: &Answer) -> bool {
     let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
     reply.error().is_some_and(says)
 }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::facts::Known;
 use super::findings::Severity;
-use super::{Report, Verdict};
+use super::{Learned, Report, Verdict};
 
 const WIDTH: usize = 80;
 /// Where the second column begins, and the third.
@@ -27,7 +27,8 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if !report.starts.is_empty() {
-        writeln!(out, "\n where to start (redtail tail --from ...)")?;
+        let cluster = if matches!(report.learned, Learned::Cluster(_)) { " --cluster" } else { "" };
+        writeln!(out, "\n where to start (redtail tail{cluster} --from ...)")?;
     }
     for start in &report.starts {
         let (severity, label) = match start.possible {
@@ -72,7 +73,7 @@ fn verdict(report: &Report) -> String {
     ];
     let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     match report.verdict() {
-        Verdict::Good => format!("It can be followed: redtail tail {}", report.target),
+        Verdict::Good => format!("It can be followed: {}", report.tail()),
         Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
             format!("It can be followed; {parts}.")
         }

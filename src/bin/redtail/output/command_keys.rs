@@ -6,7 +6,7 @@ use redtail::Command;
 use redtail::resp::{self, KeyFinder, Part, Reach};
 
 use super::Argument;
-use super::json::push_argument;
+use super::json_argument::push_argument;
 
 const NONE: &[u8] = b",\"keys\":[]";
 const ALL: &[u8] = b",\"keys\":[],\"all_keys\":true";

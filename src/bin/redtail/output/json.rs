@@ -3,8 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use base64::display::Base64Display;
-use base64::prelude::BASE64_STANDARD;
 use redtail::net::AppendOnlyFile;
 use redtail::rdb::Item;
 use redtail::resp::Part;
@@ -12,6 +10,7 @@ use redtail::{Attached, Event, ReplicationId, Role, StreamCommand};
 use serde_json::Value;
 
 use super::command_keys::{self, Keys};
+use super::json_argument::push_argument;
 use super::keys::{Elements, JsonKeys};
 use super::{Argument, Gather, PartPlace};
 use crate::args;
@@ -294,21 +293,5 @@ fn push_number(line: &mut Vec<u8>, number: Option<u64>) -> io::Result<()> {
     match number {
         Some(number) => write!(line, "{number}"),
         None => line.write_all(b"null"),
-    }
-}
-
-pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io::Result<()> {
-    match argument {
-        Argument::Whole(bytes) => push_bytes(line, bytes),
-        Argument::Omitted(length) => write!(line, "{{\"omitted\":{length}}}"),
-        Argument::Pieces(length) => write!(line, "{{\"pieces\":{length}}}"),
-    }
-}
-
-/// A string where it is valid UTF-8, else `{"base64":"…"}`.
-fn push_bytes(line: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(serde_json::to_writer(line, text)?),
-        Err(_) => write!(line, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD)),
     }
 }

@@ -4,6 +4,7 @@ mod command_keys;
 mod filtered;
 pub(crate) mod frame;
 mod json;
+mod json_argument;
 mod keys;
 mod resp;
 mod text;
@@ -18,7 +19,7 @@ use redtail::{Event, ReplicationId, StreamPart};
 use crate::args;
 use crate::failure::Failure;
 use crate::filter::Verdict;
-use crate::stats::{Beside, Stats};
+use crate::stats::{Beside, Stats, Tally};
 use filtered::Filtered;
 use json::Json;
 use keys::SharedNames;
@@ -38,6 +39,7 @@ pub(crate) struct Output<W: Write> {
     filter: Option<Filtered>,
     is_printed: bool,
     stats: Option<Stats>,
+    tally: Option<Tally>,
 }
 
 enum Format {
@@ -57,7 +59,13 @@ impl<W: Write> Output<W> {
         let filter = Filtered::new(&options.filter, options.all);
         let out = BufWriter::with_capacity(BUFFER, Beside::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
-        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats }
+        let tally = stats.as_ref().map(Stats::tally);
+        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+    }
+
+    /// Counts with others, for a line that is theirs together.
+    pub(crate) fn counting(self, tally: Option<Tally>) -> Self {
+        Self { tally, ..self }
     }
 
     /// The snapshot goes elsewhere as it is.
@@ -80,8 +88,8 @@ impl<W: Write> Output<W> {
             None => self.format.event(event, &mut self.out).and(Ok(true)),
             Some(filter) => filter.event(event, &mut self.format, &mut self.out),
         }?;
-        if let Some(stats) = &self.stats {
-            stats.event(event, self.is_printed);
+        if let Some(tally) = &self.tally {
+            tally.event(event, self.is_printed);
         }
         Ok(())
     }
@@ -100,8 +108,8 @@ impl<W: Write> Output<W> {
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
         self.is_printed = self.filtered_item(item)?;
-        if let Some(stats) = &self.stats {
-            stats.item(item, self.is_printed);
+        if let Some(tally) = &self.tally {
+            tally.item(item, self.is_printed);
         }
         Ok(())
     }
@@ -153,8 +161,8 @@ impl<W: Write> Output<W> {
     /// The snapshot of a file is whole; it took so many bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
-        if let Some(stats) = &self.stats {
-            stats.snapshot_end();
+        if let Some(tally) = &self.tally {
+            tally.snapshot_end();
         }
         match &mut self.format {
             Format::Json(json) => json.snapshot_end(bytes, &mut self.out),

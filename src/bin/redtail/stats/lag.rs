@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use redtail::net::Timeouts;
+use redtail::net::{Answer, Talk, TalkError, Timeouts};
 
 use super::{Counters, INTERVAL};
-use crate::ask::{Connection, Obstacle, PATIENCE, Reply};
+use crate::ask::PATIENCE;
 use crate::target::Address;
 
 /// After a failure the next try is so far away.
@@ -21,10 +21,10 @@ enum Trouble {
     Other,
 }
 
-impl From<Obstacle> for Trouble {
-    fn from(obstacle: Obstacle) -> Self {
-        match obstacle {
-            Obstacle::Refused(_) => Self::Denied,
+impl From<TalkError> for Trouble {
+    fn from(error: TalkError) -> Self {
+        match error {
+            TalkError::Refused(_) => Self::Denied,
             _ => Self::Other,
         }
     }
@@ -32,13 +32,13 @@ impl From<Obstacle> for Trouble {
 
 /// Asks until the counters say that it is over, or the server that it may not.
 pub(super) fn watch(address: &Address, counters: &Counters) {
-    let mut connection = None;
+    let mut talk = None;
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL / 10);
             continue;
         }
-        let place = ask(&mut connection, address, counters);
+        let place = ask(&mut talk, address, counters);
         let known = place.as_ref().map_or(0, |offset| offset.saturating_add(1));
         counters.primary.store(known, Ordering::Relaxed);
         match place {
@@ -46,7 +46,7 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
             Err(Trouble::Denied) => return,
             Err(Trouble::Other) => {
                 // Where a Sentinel is asked, the server may be another one by now.
-                connection = None;
+                talk = None;
                 thread::sleep(PAUSE);
             }
         }
@@ -54,14 +54,14 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
 }
 
 /// The offset of the history that we follow.
-fn ask(connection: &mut Option<Connection>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(connect(address)?),
+fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
+    let talk = match talk {
+        Some(talk) => talk,
+        None => talk.insert(connect(address)?),
     };
-    let info = match connection.ask(&["INFO", "replication"])? {
-        Reply::Text(text) => text,
-        reply if reply.is_denied() => return Err(Trouble::Denied),
+    let info = match talk.ask(&["INFO", "replication"])? {
+        Answer::Text(text) => text,
+        answer if answer.is_denied() => return Err(Trouble::Denied),
         _ => return Err(Trouble::Other),
     };
     let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
@@ -70,10 +70,9 @@ fn ask(connection: &mut Option<Connection>, address: &Address, counters: &Counte
     offset.and_then(|offset| offset.parse().ok()).ok_or(Trouble::Other)
 }
 
-fn connect(address: &Address) -> Result<Connection, Trouble> {
+fn connect(address: &Address) -> Result<Talk, Trouble> {
     let target = address.find().map_err(|_| Trouble::Other)?.target;
     let timeouts = Timeouts { connect: PATIENCE, read: Some(PATIENCE), write: Some(PATIENCE) };
-    let mut connection = Connection::over(address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?);
-    connection.log_in(&address.login.read().map_err(|_| Trouble::Other)?)?;
-    Ok(connection)
+    let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
+    Ok(Talk::begin(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }

@@ -22,6 +22,8 @@ pub(super) struct Sample {
     pub(super) db: Option<u32>,
     pub(super) replid: Option<ReplicationId>,
     pub(super) lag: Lag,
+    /// Of a cluster: how many shards are attached, and followed.
+    pub(super) shards: Option<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,33 @@ impl Sample {
             db,
             replid: counters.replid(),
             lag,
+            shards: None,
         }
+    }
+
+    /// What all shards have brought; so many are followed now.
+    pub(super) fn of_shards(samples: impl Iterator<Item = Self>, followed: usize) -> Self {
+        let none = Self {
+            commands: 0,
+            keys: 0,
+            printed: 0,
+            bytes: 0,
+            in_snapshot: false,
+            is_attached: true,
+            offset: 0,
+            db: None,
+            replid: None,
+            lag: Lag::None,
+            shards: Some((0, followed)),
+        };
+        samples.fold(none, |all, one| Self {
+            commands: all.commands + one.commands,
+            keys: all.keys + one.keys,
+            printed: all.printed + one.printed,
+            bytes: all.bytes + one.bytes,
+            shards: all.shards.map(|(attached, followed)| (attached + usize::from(one.is_attached), followed)),
+            ..all
+        })
     }
 }
 
@@ -77,6 +105,17 @@ impl Display for Line<'_> {
             return f.write_str("not attached");
         }
         let bytes = rate(sample.bytes - before.bytes, *elapsed);
+        if let Some((attached, followed)) = sample.shards {
+            let commands = HumanCount(rate(sample.commands - before.commands, *elapsed));
+            if sample.keys > before.keys {
+                write!(f, "{} keys/s, ", HumanCount(rate(sample.keys - before.keys, *elapsed)))?;
+            }
+            return write!(
+                f,
+                "{commands} commands/s, {}/s, {attached} of {followed} shards attached",
+                DecimalBytes(bytes)
+            );
+        }
         if sample.in_snapshot {
             if sample.keys == 0 {
                 // It goes elsewhere as it is.
@@ -152,6 +191,7 @@ mod tests {
             db: Some(0),
             replid: "26e9aa58837d8095338f33e660463dbdf56c86c9".parse().ok(),
             lag: Lag::Bytes(12_400_000),
+            shards: None,
         }
     }
 
@@ -168,6 +208,10 @@ mod tests {
         assert_eq!(line(&lost), "not attached");
         let of_file = Sample { lag: Lag::None, is_attached: false, replid: None, ..sample() };
         assert_eq!(line(&of_file), "52,057 commands/s, 4.13 MB/s, at 83719371");
+        let cluster = Sample::of_shards([sample(), sample(), lost].into_iter(), 3);
+        let before_it = Sample::of_shards([before.clone(), before.clone(), before.clone()].into_iter(), 3);
+        let line_of_all = Line { sample: &cluster, before: &before_it, elapsed }.to_string();
+        assert_eq!(line_of_all, "156,170 commands/s, 12.39 MB/s, 2 of 3 shards attached");
         let snapshot = Sample { in_snapshot: true, keys: 5000, ..sample() };
         assert_eq!(line(&snapshot), "2,500 keys/s, 4.13 MB/s; 5,000 keys of the snapshot");
     }

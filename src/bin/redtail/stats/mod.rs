@@ -1,5 +1,6 @@
 //! `--stats`: how much comes, how fast, and how far behind the server we are.
 
+mod cluster;
 mod lag;
 mod line;
 
@@ -18,6 +19,7 @@ use crate::args;
 use crate::notes;
 use crate::status::{self, Status};
 use crate::target::Address;
+pub(crate) use cluster::ClusterStats;
 use line::{Line, Sample, Summary};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -56,6 +58,9 @@ fn add(to: &AtomicU64, count: u64) {
     to.store(to.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }
 
+/// Counts what one stream brings.
+pub(crate) struct Tally(Arc<Counters>);
+
 pub(crate) struct Stats {
     counters: Arc<Counters>,
     begun: Instant,
@@ -73,9 +78,14 @@ impl Stats {
         let (status, counters) = (Status::new(), Arc::<Counters>::default());
         if status.patience().is_some() {
             let (bar, counters) = (status.bar(), counters.clone());
-            thread::spawn(move || show(&bar, &counters));
+            thread::spawn(move || show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters)));
         }
         Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
+    }
+
+    /// What counts for it.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally(self.counters.clone())
     }
 
     /// Asks the server each second, over a connection of its own, where it stands.
@@ -87,9 +97,19 @@ impl Stats {
         }
     }
 
+    /// Takes the line away, and says what it came to.
+    pub(crate) fn finish(self) {
+        let Self { counters, begun, is_filtered, status } = self;
+        counters.is_over.store(true, Ordering::Relaxed);
+        drop(status);
+        notes::say(Summary { sample: Sample::of(&counters), elapsed: begun.elapsed(), is_filtered });
+    }
+}
+
+impl Tally {
     /// Counts an event; `is_printed`: no filter kept it back.
     pub(crate) fn event(&self, event: &Event<'_>, is_printed: bool) {
-        let counters = &self.counters;
+        let counters = &self.0;
         let offset = match event {
             Event::Command(command) => {
                 self.command(is_printed);
@@ -129,13 +149,13 @@ impl Stats {
     }
 
     fn command(&self, is_printed: bool) {
-        add(&self.counters.commands, 1);
-        add(&self.counters.printed, u64::from(is_printed));
+        add(&self.0.commands, 1);
+        add(&self.0.printed, u64::from(is_printed));
     }
 
     /// Counts what stands in a snapshot.
     pub(crate) fn item(&self, item: &Item<'_>, is_printed: bool) {
-        let counters = &self.counters;
+        let counters = &self.0;
         add(&counters.bytes, item.bytes().len() as u64);
         match item {
             Item::Start(_) => counters.in_snapshot.store(true, Ordering::Relaxed),
@@ -149,26 +169,25 @@ impl Stats {
 
     /// The snapshot of a file is at its end.
     pub(crate) fn snapshot_end(&self) {
-        self.counters.in_snapshot.store(false, Ordering::Relaxed);
-    }
-
-    /// Takes the line away, and says what it came to.
-    pub(crate) fn finish(self) {
-        let Self { counters, begun, is_filtered, status } = self;
-        counters.is_over.store(true, Ordering::Relaxed);
-        drop(status);
-        notes::say(Summary { sample: Sample::of(&counters), elapsed: begun.elapsed(), is_filtered });
+        self.0.in_snapshot.store(false, Ordering::Relaxed);
     }
 }
 
-fn show(bar: &ProgressBar, counters: &Counters) {
-    let (mut before, mut then) = (Sample::of(counters), Instant::now());
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.0.is_attached.store(false, Ordering::Relaxed);
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn show(bar: &ProgressBar, is_over: impl Fn() -> bool, sample: impl Fn() -> Sample) {
+    let (mut before, mut then) = (sample(), Instant::now());
     loop {
         thread::sleep(INTERVAL);
-        if counters.is_over.load(Ordering::Relaxed) {
+        if is_over() {
             return;
         }
-        let (now, sample) = (Instant::now(), Sample::of(counters));
+        let (now, sample) = (Instant::now(), sample());
         bar.set_message(Line { sample: &sample, before: &before, elapsed: now - then }.to_string());
         (before, then) = (sample, now);
     }

@@ -19,7 +19,7 @@ fn while_the_broker_is_away_the_bridge_waits_and_acknowledges() {
     let mut bridge = Bridge::new(&folder, std::slice::from_ref(&node), &broker);
     // Far less than what is written: so the follower's thread waits.
     bridge.start(&["--memory", "1"]);
-    eventually("the bridge has a place", || !bridge.saved().is_empty());
+    eventually("the bridge has a place", || bridge.places() == 1);
     broker.kill();
     let links = |info: &str| info.lines().find(|line| line.starts_with("sync_partial_ok:")).map(str::to_owned);
     let before = links(&node.ask(&["INFO", "all"]));

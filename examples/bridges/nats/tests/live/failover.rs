@@ -28,7 +28,7 @@ fn a_successor_goes_on_where_the_primary_was_killed() {
     broker.start();
     let mut bridge = Bridge::new(&folder, &nodes, &broker);
     bridge.start(&["--cluster"]);
-    eventually("the bridge has a place in each shard", || bridge.saved().matches('=').count() == 3);
+    eventually("the bridge has a place in each shard", || bridge.places() == 3);
 
     let first = nodes.remove(0);
     write(&first, 0..50, 2);

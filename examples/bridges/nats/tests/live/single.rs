@@ -15,7 +15,7 @@ fn all(folder: &Folder) -> (Node, Broker, Bridge) {
 
 fn start(bridge: &mut Bridge, more: &[&str]) {
     bridge.start(more);
-    eventually("the bridge has a place", || !bridge.saved().is_empty());
+    eventually("the bridge has a place", || bridge.places() == 1);
 }
 
 /// Partition, id and body of each message.

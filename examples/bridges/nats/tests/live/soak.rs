@@ -36,7 +36,7 @@ fn each_change_is_in_the_stream_once() {
     broker.start();
     let mut bridge = Bridge::new(&folder, &nodes, &broker);
     bridge.start(&["--cluster", "--window", "30m"]);
-    eventually("the bridge has a place in each shard", || bridge.saved().matches('=').count() == nodes.len());
+    eventually("the bridge has a place in each shard", || bridge.places() == nodes.len());
 
     let (began, left) = (Instant::now(), Arc::new(AtomicUsize::new(nodes.len())));
     let writers: Vec<_> = (0..nodes.len())

@@ -6,15 +6,20 @@ mod history;
 mod limits;
 mod obstacle;
 mod place;
+mod sentinels;
 mod server;
 mod snapshot;
 pub(super) mod starts;
+#[cfg(feature = "tls")]
+mod tls;
 
-use redtail::topology::Found;
+use redtail::topology::{Found, SentinelError};
 
 use super::ask::Obstacle;
 use super::facts::{Facts, Info};
 use super::kind::Kind;
+use super::other::Speaks;
+use super::watchers::Watcher;
 
 /// How good or bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +52,15 @@ impl Finding {
         Self { severity, about, what: what.into(), why: String::new(), mend: Vec::new() }
     }
 
-    fn good(about: &'static str, what: impl Into<String>) -> Self {
+    pub(super) fn good(about: &'static str, what: impl Into<String>) -> Self {
         Self::new(Severity::Good, about, what)
     }
 
-    fn warn(about: &'static str, what: impl Into<String>) -> Self {
+    pub(super) fn warn(about: &'static str, what: impl Into<String>) -> Self {
         Self::new(Severity::Warn, about, what)
     }
 
-    fn bad(about: &'static str, what: impl Into<String>) -> Self {
+    pub(super) fn bad(about: &'static str, what: impl Into<String>) -> Self {
         Self::new(Severity::Bad, about, what)
     }
 
@@ -63,11 +68,11 @@ impl Finding {
         Self::new(Severity::Unknown, about, what)
     }
 
-    fn why(self, why: impl Into<String>) -> Self {
+    pub(super) fn why(self, why: impl Into<String>) -> Self {
         Self { why: why.into(), ..self }
     }
 
-    fn mend(mut self, command: impl Into<String>) -> Self {
+    pub(super) fn mend(mut self, command: impl Into<String>) -> Self {
         self.mend.push(command.into());
         self
     }
@@ -141,6 +146,8 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
         // Nothing else matters there.
         return findings;
     }
+    #[cfg(feature = "tls")]
+    findings.extend(tls::findings(look));
     findings.extend(access::findings(look));
     findings.extend(starts::findings(look));
     findings.extend(history::findings(look));
@@ -152,14 +159,29 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
 }
 
 /// What is to be said where there is no talking.
-pub(super) fn no_talk(obstacle: &Obstacle) -> Finding {
-    obstacle::finding(obstacle)
+pub(super) fn no_talk(obstacle: &Obstacle, target: &str, speaks: Option<Speaks>) -> Finding {
+    obstacle::finding(obstacle, target, speaks)
 }
 
-/// How the server was found.
-pub(super) fn watched(name: &str, found: &Found) -> Finding {
-    let what = if found.is_replica { "a replica of" } else { "the primary" };
-    Finding::good("sentinel", format!("{} says that {what} {name} is at {}", found.told_by, found.target))
+/// What the Sentinels say that watch this name, and where they lead.
+pub(super) fn watched(name: &str, found: Option<&Found>, watchers: &[Watcher]) -> Vec<Finding> {
+    sentinels::findings(name, found, watchers)
+}
+
+/// None of the Sentinels says where the server is.
+pub(super) fn not_watched(error: SentinelError, watchers: &[Watcher], sentinels: &str) -> Finding {
+    let names = sentinels::known_names(watchers, sentinels);
+    names.into_iter().fold(obstacle::finding(&Obstacle::Lost(error), sentinels, None), Finding::mend)
+}
+
+/// The first few, and how many more there are.
+pub(super) fn some_of(names: impl Iterator<Item = String>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<_> = names.collect();
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
 }
 
 /// Whether, and how, the server can be started from.

@@ -2,42 +2,68 @@
 
 use std::io;
 
+use redtail::net::TalkError;
+
 use super::super::ask::{Obstacle, PATIENCE};
+use super::super::other::Speaks;
 use super::Finding;
 
-const CONNECTION: &str = "connection";
+pub(super) const CONNECTION: &str = "connection";
 const PERMISSION: &str = "permission";
 
-/// How to reach a server that wants TLS.
-const TLS: &str = if cfg!(feature = "tls") {
-    "speak it with --tls, or write rediss:// before the host"
-} else {
-    "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS"
-};
-
-pub(super) fn finding(obstacle: &Obstacle) -> Finding {
+/// `target`: with what stands before it; `speaks`: how what listens there wants to be spoken to, if that is known.
+pub(super) fn finding(obstacle: &Obstacle, target: &str, speaks: Option<Speaks>) -> Finding {
+    if speaks == Some(Speaks::Tls) {
+        return wants_tls(target);
+    }
     match obstacle {
-        Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string()).why("Sentinels tell where the primary is; without them it can't be found"),
-        Obstacle::Connect(error) => connect(error),
-        Obstacle::Foreign(bytes) => foreign(bytes),
-        Obstacle::Closed(asked) if !matches!(asked.as_str(), "AUTH" | "PING") => {
-            Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
-                .why("a proxy that lets but few commands through does so; reach the server itself")
-        }
-        Obstacle::Closed(_) => Finding::bad(CONNECTION, "the connection was closed without a word")
-            .why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
-        Obstacle::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
-            .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
-        Obstacle::Broken(error) => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
+        Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string())
+            .why("Sentinels tell where the primary is; without them it can't be found"),
+        Obstacle::Connect(error) => connect(error, target, speaks),
+        Obstacle::Talk(error) => talk(error, target),
         Obstacle::Refused(words) => refused(words),
     }
 }
 
-fn connect(error: &io::Error) -> Finding {
+fn wants_tls(target: &str) -> Finding {
+    let finding = Finding::bad(CONNECTION, "what listens there wants TLS");
+    match cfg!(feature = "tls") {
+        true => finding
+            .why("it closes where it is asked without; --tls speaks it, or rediss:// before the address")
+            .mend(format!("redtail doctor rediss://{target}")),
+        false => finding.why(
+            "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS",
+        ),
+    }
+}
+
+fn talk(error: &TalkError, target: &str) -> Finding {
+    match error {
+        #[cfg(feature = "tls")]
+        TalkError::Broken(error) if super::tls::is_tls(error) => super::tls::finding(error, target, None),
+        TalkError::Foreign { heard } => foreign(heard),
+        TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+            Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
+                .why("a proxy that lets but few commands through does so; reach the server itself")
+        }
+        TalkError::Closed { .. } => {
+            let finding = Finding::bad(CONNECTION, "the connection was closed without a word");
+            match target.starts_with("rediss://") {
+                true => finding.why("a server that wants a certificate of ours does so (--cert FILE --cert-key FILE), and one with too many clients"),
+                false => finding.why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
+            }
+        }
+        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
+            .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
+        error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
+    }
+}
+
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "what only TLS is about"))]
+fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     #[cfg(feature = "tls")]
-    if error.get_ref().is_some_and(|error| error.is::<redtail::net::TlsError>()) {
-        let hint = crate::failure::tls_hint(error);
-        return Finding::bad(CONNECTION, format!("no link over TLS: {error}{hint}"));
+    if super::tls::is_tls(error) {
+        return super::tls::finding(error, target, speaks);
     }
     let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
     match error.kind() {
@@ -58,18 +84,12 @@ fn connect(error: &io::Error) -> Finding {
 fn foreign(bytes: &[u8]) -> Finding {
     let what = match bytes {
         [b'H', b'T', b'T', b'P', b'/', ..] => "what listens there speaks HTTP",
-        [0x15, 0x03, ..] => "what listens there wants TLS",
         [b'S', b'S', b'H', b'-', ..] => "what listens there is an SSH server",
         [b'E', b'R', b'R', b'O', b'R', b'\r', ..] => "what listens there may be memcached",
         _ => "what listens there does not speak the protocol of Redis and Valkey",
     };
-    let finding = Finding::bad(CONNECTION, what);
-    match bytes {
-        [0x15, 0x03, ..] => finding.why(TLS),
-        _ => {
-            finding.why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
-        }
-    }
+    Finding::bad(CONNECTION, what)
+        .why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
 }
 
 fn refused(words: &str) -> Finding {

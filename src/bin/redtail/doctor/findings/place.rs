@@ -4,6 +4,7 @@ use super::{Finding, Look};
 
 pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     const ABOUT: &str = "cluster";
+    const SHOWN: usize = 8;
     if !look.info.is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Vec::new();
     }
@@ -21,8 +22,10 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     let shards = if count == 1 { "one other shard has".to_owned() } else { format!("{count} other shards have") };
     let mut finding =
         Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
-            .why("each shard has a stream of its own: follow one node of each. Between them there is no order");
-    for address in &cluster.others {
+            .why("each shard has a stream of its own; between them there is no order. --cluster follows all of them")
+            .mend(format!("redtail doctor {} --cluster", look.target))
+            .mend(format!("redtail tail {} --cluster", look.target));
+    for address in cluster.others.iter().take(SHOWN) {
         finding = finding.mend(format!("redtail tail {}{address}", look.scheme));
     }
     vec![finding]

@@ -8,7 +8,7 @@ use super::Facts;
 use super::object::Object;
 use super::rare::Rare;
 use crate::output::Argument;
-use crate::output::json::push_argument;
+use crate::output::json_argument::push_argument;
 
 pub(in crate::output) struct Elements {
     pieces: Pieces,

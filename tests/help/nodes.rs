@@ -26,8 +26,9 @@ struct Inner {
     plan: Plan,
     replid: String,
     stream: Mutex<Vec<u8>>,
-    /// Acknowledgements received.
+    /// Acknowledgements received, and the offset of the last one.
     acks: AtomicUsize,
+    acked: AtomicUsize,
     links: AtomicUsize,
     stopped: AtomicBool,
 }
@@ -49,6 +50,7 @@ impl Node {
             replid: digit.to_string().repeat(40),
             stream: Mutex::new(stream),
             acks: AtomicUsize::new(0),
+            acked: AtomicUsize::new(0),
             links: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -75,11 +77,19 @@ impl Node {
         self.inner.stream.lock().unwrap().clone()
     }
 
+    #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn acks(&self) -> usize {
         self.inner.acks.load(Ordering::Acquire)
     }
 
+    /// What the last of them said.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn acked(&self) -> usize {
+        self.inner.acked.load(Ordering::Acquire)
+    }
+
     /// Links that were given the stream.
+    #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn links(&self) -> usize {
         self.inner.links.load(Ordering::Acquire)
     }
@@ -136,6 +146,7 @@ impl Inner {
 
     fn play(&self, mut link: &TcpStream, mut at: usize) -> io::Result<()> {
         let mut space = [0; 4096];
+        let mut heard = String::new();
         while !self.stopped.load(Ordering::Acquire) {
             let more = self.stream.lock().unwrap()[at..].to_vec();
             link.write_all(&more)?;
@@ -145,6 +156,13 @@ impl Inner {
                 Ok(count) => {
                     let acks = space[..count].windows(3).filter(|word| word == b"ACK").count();
                     self.acks.fetch_add(acks, Ordering::AcqRel);
+                    heard.push_str(&String::from_utf8_lossy(&space[..count]));
+                    // The length of the number, the number, and what comes behind its end.
+                    let last = heard.rsplit_once("ACK\r\n").map(|(_, last)| last.split("\r\n").collect::<Vec<_>>());
+                    if let Some([_, offset, _, ..]) = last.as_deref() {
+                        self.acked.store(offset.parse().unwrap(), Ordering::Release);
+                        heard.clear();
+                    }
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
                 Err(error) => return Err(error),

@@ -1,0 +1,303 @@
+//! What is to be said of a cluster.
+
+use std::collections::BTreeSet;
+
+use redtail::topology::Slots;
+
+use super::super::facts::{Facts, Known};
+use super::super::findings::starts::Start;
+use super::super::findings::{self, Finding, Severity, some_of};
+use super::super::kind::Kind;
+use super::{Asked, Cluster, Denied, Seen};
+
+const ABOUT: &str = "cluster";
+const NODES: &str = "nodes";
+const SHARD: &str = "shard";
+
+/// As many shards have a line of their own.
+const SHOWN: usize = 8;
+/// As many findings of one kind are told one by one.
+const MOST_ALIKE: usize = 3;
+
+pub(in super::super) fn all(cluster: &Cluster, target: &str, scheme: &str) -> Vec<Finding> {
+    let mut all = vec![whole(cluster)];
+    all.extend(coverage(cluster, target));
+    all.extend(order(cluster, target));
+    all.extend(permission(cluster));
+    all.extend(unreachable(cluster, scheme));
+    all.extend(agreement(cluster, target));
+    all.extend(shards(cluster, scheme));
+    all
+}
+
+/// It talks, but tells of no cluster.
+pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denied) -> Finding {
+    if denied.shards || denied.slots {
+        let rules = "+cluster|shards +cluster|slots +cluster|info +role";
+        return Finding::bad(ABOUT, format!("the user {} may not ask what the cluster consists of", facts.user))
+            .why("without CLUSTER SHARDS (before 7.0 CLUSTER SLOTS) its shards can't be found; each node has rules of its own")
+            .mend(format!("ACL SETUSER {} {rules}   # on each node", facts.user));
+    }
+    Finding::bad(ABOUT, format!("this is no node of a cluster: {words}"))
+        .why("--cluster is for servers that were started with cluster-enabled yes")
+        .mend(format!("redtail doctor {target}"))
+}
+
+/// From where all shards can be followed.
+pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
+    let mut merged: Vec<Start> = Vec::new();
+    for (at, node) in primaries(cluster).enumerate() {
+        let starts = match &node.seen {
+            Ok(seen) => findings::starts(&seen.facts, target),
+            Err(_) => Vec::new(),
+        };
+        let of_shards = ["now", "now-without-fork", "snapshot"];
+        let starts: Vec<_> = starts.into_iter().filter(|start| of_shards.contains(&start.name)).collect();
+        if at == 0 {
+            merged = starts;
+            continue;
+        }
+        // What one of them can't do can't be done.
+        merged.retain(|start| starts.iter().any(|one| one.name == start.name));
+        for start in &mut merged {
+            let Some(one) = starts.iter().find(|one| one.name == start.name).cloned() else { continue };
+            let both = Known::all(&[start.possible, one.possible]);
+            if both != start.possible {
+                *start = Start { how: format!("{}: {}", node.node.target, one.how), ..one };
+            }
+        }
+    }
+    for start in merged.iter_mut().filter(|start| start.possible == Known::Yes) {
+        start.how = match start.name {
+            "now" if start.how.starts_with("forks") => "each primary forks once and sends no data".into(),
+            "snapshot" => "each primary forks and sends everything".into(),
+            _ => std::mem::take(&mut start.how),
+        };
+    }
+    merged
+}
+
+fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Asked> {
+    cluster.nodes.iter().filter(|node| node.is_primary)
+}
+
+fn seen(cluster: &Cluster) -> impl Iterator<Item = (&Asked, &Seen)> {
+    cluster.nodes.iter().filter_map(|node| Some((node, node.seen.as_ref().ok()?)))
+}
+
+fn whole(cluster: &Cluster) -> Finding {
+    let kinds: BTreeSet<String> =
+        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| Kind::of(info).name).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", some_of(kinds.into_iter())) };
+    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (shards, nodes) = (plural(cluster.topology.shards.len(), "shard"), plural(cluster.nodes.len(), "node"));
+    match cluster.topology.shards.is_empty() {
+        true => Finding::bad(ABOUT, "it knows of no shard").why("a node that has met no other and has no slots yet"),
+        false => Finding::good(ABOUT, format!("{shards}, {nodes}{kinds}")),
+    }
+}
+
+fn coverage(cluster: &Cluster, target: &str) -> Option<Finding> {
+    let open = Slots::from_ranges([(0, 16_383)]).without(&cluster.topology.slots());
+    if open.is_empty() || cluster.topology.shards.is_empty() {
+        return None;
+    }
+    let ranges = some_of(open.ranges().iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    }));
+    Some(
+        Finding::warn("slots", format!("{} of 16384 slots are served by nobody: {ranges}", open.len()))
+            .why("nothing can be written to them, and unless cluster-require-full-coverage is no, nothing to the others either")
+            .mend(check(target, "fix")),
+    )
+}
+
+/// `redis-cli --cluster check`, or another of its words.
+fn check(target: &str, what: &str) -> String {
+    match target.strip_prefix("rediss://") {
+        Some(address) => format!("redis-cli --tls --cluster {what} {address}"),
+        None => format!("redis-cli --cluster {what} {target}"),
+    }
+}
+
+fn order(cluster: &Cluster, target: &str) -> Option<Finding> {
+    let fails: Vec<_> = seen(cluster).filter(|(_, seen)| seen.is_in_order == Some(false)).collect();
+    let all = seen(cluster).filter(|(_, seen)| seen.is_in_order.is_some()).count();
+    if fails.is_empty() {
+        return None;
+    }
+    let names = || some_of(fails.iter().map(|(node, _)| node.node.target.to_string()));
+    let why = "redtail follows no primary that says so: it may have been replaced without having heard of it";
+    Some(match fails.len() == all {
+        true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).mend(check(target, "check")),
+        false => Finding::warn(ABOUT, format!("it is down for {}", names()))
+            .why(format!("{why}; they can't reach most of the others"))
+            .mend(check(target, "check")),
+    })
+}
+
+fn permission(cluster: &Cluster) -> Option<Finding> {
+    let Denied { shards, slots, info, role } = cluster.denied;
+    // CLUSTER SLOTS is asked where CLUSTER SHARDS is refused or not known.
+    let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
+    let missing: Vec<_> = needs.into_iter().filter_map(|(rule, is_denied)| is_denied.then_some(rule)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let user = seen(cluster).map(|(_, seen)| seen.facts.user.as_str()).next().unwrap_or("default");
+    let why = match info || role {
+        true => {
+            "without CLUSTER INFO and ROLE a node that comes back and does not know yet that it was replaced is believed; and each denial is an entry in the ACL LOG"
+        }
+        false => {
+            "without CLUSTER SHARDS primaries without slots are not seen, nor which nodes are down; and each denial is an entry in the ACL LOG"
+        }
+    };
+    Some(
+        Finding::warn("permission", format!("the user {user} may not ask all: {} is missing", missing.join(" ")))
+            .why(why)
+            .mend(format!("ACL SETUSER {user} {}   # on each node", missing.join(" "))),
+    )
+}
+
+fn unreachable(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for asked in &cluster.nodes {
+        let Err(obstacle) = &asked.seen else { continue };
+        let target = format!("{scheme}{}", asked.node.target);
+        let Finding { what, why, mend, .. } = findings::no_talk(obstacle, &target, None);
+        let says_up = if asked.node.is_up { "" } else { "; the others say so too" };
+        let mut finding = match asked.is_primary {
+            true => {
+                let slots = cluster.topology.shards.get(asked.shard).map(|shard| shard.slots.len()).unwrap_or_default();
+                let what = format!("{} has no reachable primary for {slots} slots: {what}{says_up}", asked.node.target);
+                Finding::bad(SHARD, what)
+            }
+            false => Finding::warn(NODES, format!("the replica {}: {what}{says_up}", asked.node.target)),
+        };
+        finding.mend = mend;
+        found.push(if asked.is_primary || why.is_empty() {
+            finding.why(why)
+        } else {
+            finding.why(format!("it could not take the place of its primary; {why}"))
+        });
+    }
+    alike(found)
+}
+
+/// A cluster in one word: which node is a primary, and for which slots.
+fn view(seen: &Seen) -> Option<Vec<(String, String)>> {
+    let shards = seen.view.as_ref()?.shards.iter();
+    let shards = shards.filter(|shard| !shard.slots.is_empty());
+    let mut shards: Vec<_> = shards.map(|shard| (shard.primary.id.clone(), shard.slots.to_string())).collect();
+    shards.sort();
+    Some(shards)
+}
+
+fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let views: Vec<_> = seen(cluster).filter_map(|(node, seen)| Some((node, view(seen)?))).collect();
+    let votes = |one: &Vec<(String, String)>| views.iter().filter(|(_, other)| other == one).count();
+    if let Some((_, most)) = views.iter().max_by_key(|(_, view)| votes(view)) {
+        let others: Vec<_> = views.iter().filter(|(_, view)| view != most).collect();
+        found.push(match others.len() {
+            0 => Finding::good(NODES, format!("all {} that can be asked agree on primaries and slots", views.len())),
+            count => {
+                let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
+                Finding::warn(NODES, format!("{count} of {} see other primaries or slots than the rest: {names}", views.len()))
+                    .why("while slots move or a shard fails over that passes within seconds; if it stays, they have lost touch, and redtail believes whoever it asks first")
+                    .mend(check(target, "check"))
+            }
+        });
+    }
+    let wrong = |asked: &Asked, seen: &Seen| asked.is_primary && seen.is_replica == Some(true);
+    let wrong: Vec<_> = seen(cluster).filter(|(node, seen)| wrong(node, seen)).collect();
+    if !wrong.is_empty() {
+        let names = some_of(wrong.iter().map(|(node, _)| node.node.target.to_string()));
+        found.push(
+            Finding::warn(NODES, format!("named as a primary, and says that it is a replica: {names}"))
+                .why("a failover that not all have heard of; redtail waits until they have")
+                .mend(check(target, "check")),
+        );
+    }
+    found
+}
+
+/// A line for each shard that is as it should be, and what is not with those that are not.
+fn shards(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+    let mut lines = Vec::new();
+    let mut troubles = Vec::new();
+    for asked in primaries(cluster) {
+        let (Ok(seen), Some(shard)) = (&asked.seen, cluster.topology.shards.get(asked.shard)) else { continue };
+        let target = format!("{scheme}{}", asked.node.target);
+        let all = findings::all(&seen.facts, &target, scheme);
+        let backlog = all.iter().find(|finding| finding.about == "backlog");
+        let backlog = backlog.map(|finding| format!("; backlog {}", finding.what)).unwrap_or_default();
+        let replicas = match shard.replicas.len() {
+            0 => "no replica".to_owned(),
+            1 => "1 replica".to_owned(),
+            count => format!("{count} replicas"),
+        };
+        let (target, slots) = (&asked.node.target, shard.slots.len());
+        lines.push(Finding::good(SHARD, format!("{target}: {slots} slots, {replicas}{backlog}")));
+        // That it is one of several is no news here.
+        let trouble = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
+        troubles.extend(trouble.map(|finding| (asked.node.target.to_string(), finding)));
+    }
+    if lines.len() > SHOWN {
+        lines.clear();
+    }
+    lines.extend(alike(grouped(troubles, primaries(cluster).count())));
+    lines
+}
+
+/// Says once what holds for several shards.
+fn grouped(findings: Vec<(String, Finding)>, shards: usize) -> Vec<Finding> {
+    let mut groups: Vec<(Vec<String>, Finding)> = Vec::new();
+    for (target, finding) in findings {
+        let is_same = |one: &Finding| {
+            (one.severity, one.about, &one.what, &one.why)
+                == (finding.severity, finding.about, &finding.what, &finding.why)
+        };
+        match groups.iter_mut().find(|(_, one)| is_same(one)) {
+            Some((targets, _)) => targets.push(target),
+            None => groups.push((vec![target], finding)),
+        }
+    }
+    let named = |(targets, finding): (Vec<String>, Finding)| {
+        let who = match targets.len() {
+            count if count == shards && count > 1 => "each shard".to_owned(),
+            _ => some_of(targets.into_iter()),
+        };
+        Finding { what: format!("{who}: {}", finding.what), ..finding }
+    };
+    groups.into_iter().map(named).collect()
+}
+
+/// A page has no room for a hundred shards that all have the same trouble with other numbers.
+fn alike(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    let mut left: Vec<(Severity, &'static str, usize)> = Vec::new();
+    for finding in findings {
+        let (severity, about) = (finding.severity, finding.about);
+        if kept.iter().filter(|one| (one.severity, one.about) == (severity, about)).count() < MOST_ALIKE {
+            kept.push(finding);
+            continue;
+        }
+        match left.iter_mut().find(|(s, a, _)| (*s, *a) == (severity, about)) {
+            Some((_, _, count)) => *count += 1,
+            None => left.push((severity, about, 1)),
+        }
+    }
+    for (severity, about, count) in left {
+        kept.push(Finding {
+            severity,
+            about,
+            what: format!("and {count} more of the kind"),
+            why: "redtail doctor with the address of one node tells all of it".into(),
+            mend: Vec::new(),
+        });
+    }
+    kept
+}

@@ -1,0 +1,68 @@
+//! The same for all shards of a cluster together.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::line::{Sample, Summary};
+use super::{Counters, Tally, show};
+use crate::args;
+use crate::notes;
+use crate::status::Status;
+
+/// Of each shard there was, what it brought.
+#[derive(Default)]
+struct Shards {
+    counters: Mutex<Vec<Arc<Counters>>>,
+    is_over: AtomicBool,
+}
+
+pub(crate) struct ClusterStats {
+    shards: Arc<Shards>,
+    begun: Instant,
+    is_filtered: bool,
+    status: Status,
+}
+
+impl ClusterStats {
+    /// `None` where nobody asked for it. Shows the line where standard error is a terminal.
+    pub(crate) fn start(options: &args::Output) -> Option<Self> {
+        if !options.stats {
+            return None;
+        }
+        let (status, shards) = (Status::new(), Arc::<Shards>::default());
+        if status.patience().is_some() {
+            let (bar, shards) = (status.bar(), shards.clone());
+            thread::spawn(move || show(&bar, || shards.is_over.load(Ordering::Relaxed), || shards.sample()));
+        }
+        Some(Self { shards, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
+    }
+
+    /// What counts for one more shard.
+    pub(crate) fn tally(&self) -> Tally {
+        let counters = Arc::<Counters>::default();
+        self.shards.counters().push(counters.clone());
+        Tally(counters)
+    }
+
+    /// Takes the line away, and says what it came to.
+    pub(crate) fn finish(self) {
+        let Self { shards, begun, is_filtered, status } = self;
+        shards.is_over.store(true, Ordering::Relaxed);
+        drop(status);
+        notes::say(Summary { sample: shards.sample(), elapsed: begun.elapsed(), is_filtered });
+    }
+}
+
+impl Shards {
+    fn counters(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Counters>>> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sample(&self) -> Sample {
+        let counters = self.counters();
+        let followed = counters.iter().filter(|one| !one.is_over.load(Ordering::Relaxed));
+        Sample::of_shards(counters.iter().map(|one| Sample::of(one)), followed.count())
+    }
+}

@@ -1,0 +1,160 @@
+//! Notices: what happens to a cluster, besides what its shards tell themselves
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr::null;
+
+use super::basics::*;
+use super::options::*;
+use super::position::redtail_position;
+use super::shard::{redtail_shard, words};
+use super::show::follower_status;
+use crate::replication::{Position, Start};
+use crate::topology::{Notice, Shard};
+
+/// What a notice tells. Ignore kinds that you do not know: later versions add some.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_notice_kind {
+    /// A shard is followed from now on: see start and position. Comes before its first event.
+    REDTAIL_NOTICE_ADDED = 1,
+    /// Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
+    /// the shard's events.
+    REDTAIL_NOTICE_FAILED_OVER = 2,
+    /// Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one.
+    REDTAIL_NOTICE_SLOTS_MOVED = 3,
+    /// A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
+    /// called again.
+    REDTAIL_NOTICE_REMOVED = 4,
+    /// Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
+    /// callbacks are not called again.
+    REDTAIL_NOTICE_ENDED = 5,
+    /// A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
+    /// known.
+    REDTAIL_NOTICE_LOST = 6,
+    /// No node tells what the cluster consists of; told once until one does. Shards that have their links go on.
+    REDTAIL_NOTICE_UNREACHABLE = 7,
+}
+
+/// One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on.
+#[repr(C)]
+#[derive(Debug)]
+pub struct redtail_notice {
+    /// One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL.
+    pub kind: c_int,
+    /// What happened, in words that end with NUL. Never NULL.
+    pub words: *const c_char,
+    /// The shard; NULL for LOST and UNREACHABLE.
+    pub shard: *const redtail_shard,
+    /// ADDED: where it starts, one of redtail_start.
+    pub start: c_int,
+    /// ENDED: the error; REDTAIL_CLOSED if its own handle stopped it.
+    pub status: c_int,
+    /// ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place.
+    pub position: *const redtail_position,
+    /// FAILED_OVER: where the primary was, as host:port and NUL.
+    pub from: *const c_char,
+    /// FAILED_OVER: where it is.
+    pub to: *const c_char,
+    /// SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none.
+    pub gained: *const c_char,
+    /// SLOTS_MOVED: those it had. LOST: those that were saved with the place.
+    pub lost: *const c_char,
+    /// LOST: the id of the node that was saved with the place.
+    pub node: *const c_char,
+}
+
+use redtail_notice_kind::*;
+
+/// What a notice speaks of.
+struct Told {
+    kind: redtail_notice_kind,
+    shard: *const redtail_shard,
+    start: redtail_start,
+    status: redtail_status,
+    position: Option<Position>,
+    from: Option<CString>,
+    to: Option<CString>,
+    gained: Option<CString>,
+    lost: Option<CString>,
+    node: Option<CString>,
+}
+
+/// Shows a notice in the header's form. `find` finds the header's shard for one of the library's.
+pub(super) fn show(
+    notice: &Notice,
+    find: impl FnOnce(&Shard) -> *const redtail_shard,
+    each: impl FnOnce(&redtail_notice),
+) {
+    let (told, summary) = (told(notice, find), words(notice));
+    let position = told.position.map(redtail_position::from);
+    let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
+    each(&redtail_notice {
+        kind: told.kind as c_int,
+        words: summary.as_ptr(),
+        shard: told.shard,
+        start: told.start as c_int,
+        status: told.status as c_int,
+        position: position.as_ref().map_or(null(), |position| &raw const *position),
+        from: text(&told.from),
+        to: text(&told.to),
+        gained: text(&told.gained),
+        lost: text(&told.lost),
+        node: text(&told.node),
+    });
+}
+
+fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> Told {
+    match notice {
+        Notice::Added { shard, start } => {
+            let (start, position) = began(*start);
+            Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
+        }
+        Notice::FailedOver { shard, from, to } => {
+            let (from, to) = (Some(words(from)), Some(words(to)));
+            Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
+        }
+        Notice::SlotsMoved { shard, gained, lost } => {
+            let (gained, lost) = (Some(words(gained)), Some(words(lost)));
+            Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
+        }
+        Notice::Removed { shard, position } => {
+            Told { shard: find(shard), position: *position, ..Told::of(REDTAIL_NOTICE_REMOVED) }
+        }
+        Notice::Ended { shard, error } => {
+            let status = error.as_ref().map_or(REDTAIL_CLOSED, follower_status);
+            Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
+        }
+        Notice::Lost(saved) => {
+            let (lost, node) = (Some(words(&saved.slots)), Some(words(&saved.node)));
+            Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
+        }
+        Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),
+    }
+}
+
+impl Told {
+    const fn of(kind: redtail_notice_kind) -> Self {
+        Self {
+            kind,
+            shard: null(),
+            start: REDTAIL_START_NOW,
+            status: REDTAIL_OK,
+            position: None,
+            from: None,
+            to: None,
+            gained: None,
+            lost: None,
+            node: None,
+        }
+    }
+}
+
+fn began(start: Start) -> (redtail_start, Option<Position>) {
+    match start {
+        Start::Now => (REDTAIL_START_NOW, None),
+        Start::NowWithoutFork => (REDTAIL_START_NOW_WITHOUT_FORK, None),
+        Start::Snapshot => (REDTAIL_START_SNAPSHOT, None),
+        Start::At(position) => (REDTAIL_START_AT, Some(position)),
+        Start::Sync => (REDTAIL_START_SYNC, None),
+    }
+}

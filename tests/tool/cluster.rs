@@ -1,0 +1,183 @@
+//! `redtail tail --cluster` against nodes that are made up: one page, one file, and what else goes for all shards together.
+
+use std::fs;
+use std::process::Stdio;
+
+use redtail::Checkpoint;
+use redtail::topology::{ClusterCheckpoint, Positions};
+
+use crate::folder::Folder;
+use crate::nodes::{Node, Plan, eventually};
+use crate::run::{Ran, redtail, run};
+
+/// Two shards and what was written to each, followed from the beginning by a file.
+struct Made {
+    nodes: [Node; 2],
+    folder: Folder,
+}
+
+impl Made {
+    fn new(name: &str, writes: [&[&str]; 2]) -> Made {
+        let plan = Plan::default();
+        let nodes = [Node::start(&plan, 'a', &[(0, 8191)]), Node::start(&plan, 'b', &[(8192, 16_383)])];
+        for (node, lines) in nodes.iter().zip(writes) {
+            node.write(&["SELECT", "0"]);
+            lines.iter().for_each(|line| node.write(&line.split(' ').collect::<Vec<_>>()));
+        }
+        let made = Made { nodes, folder: Folder::new(name) };
+        let beginning = made.nodes.each_ref().map(Node::beginning).join(";");
+        made.checkpoint().save(beginning.parse().unwrap()).unwrap();
+        made
+    }
+
+    fn checkpoint(&self) -> ClusterCheckpoint {
+        ClusterCheckpoint::open(self.folder.path("positions"), &self.address()).unwrap()
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.nodes[0].port)
+    }
+
+    fn run(&self, more: &[&str]) -> Ran {
+        let (address, file) = (self.address(), self.folder.path("positions"));
+        run(&[&["tail", &address, "--cluster", "--checkpoint", &file], more].concat())
+    }
+
+    /// How far each shard was saved, of how much.
+    fn saved(&self) -> [(u64, u64); 2] {
+        let Positions { shards } = self.checkpoint().position().unwrap();
+        self.nodes.each_ref().map(|node| {
+            let saved = shards.iter().find(|saved| saved.node == node.id).unwrap();
+            (saved.position.offset, node.stream().len() as u64)
+        })
+    }
+}
+
+#[test]
+fn one_file_holds_the_places_of_all_shards() {
+    let made = Made::new("cluster", [&["SET a 1"], &["SET b 2"]]);
+    let first = made.run(&["--count", "2"]).ok();
+    let mut lines: Vec<_> = first.text().lines().collect();
+    lines.sort_by_key(|line| line.contains("\"b\""));
+    for ((line, node), words) in
+        lines.iter().zip(&made.nodes).zip(["[0] \"SET\" \"a\" \"1\"", "[0] \"SET\" \"b\" \"2\""])
+    {
+        assert!(line.starts_with(&format!("127.0.0.1:{} ", node.port)) && line.ends_with(words), "{line}");
+    }
+    assert!(first.err.contains("says where to start: 2 shards, saved 0 s ago"), "{}", first.err);
+    assert!(made.saved().iter().all(|(saved, all)| saved == all), "{:?}", made.saved());
+    assert_eq!(made.checkpoint().saved().unwrap().target, made.address());
+
+    made.nodes[1].write(&["DEL", "b"]);
+    let second = made.run(&["--count", "1", "--format", "json"]).ok();
+    let events = second.json();
+    let commands: Vec<_> = events.iter().filter(|event| event["event"] == "command").collect();
+    assert_eq!(commands.len(), 1, "{}", second.text());
+    assert_eq!(
+        (commands[0]["shard"].as_str(), commands[0]["args"][0].as_str()),
+        (Some(&*made.nodes[1].id), Some("DEL"))
+    );
+}
+
+#[test]
+fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
+    let made = Made::new("no-cluster", [&[], &[]]);
+    let path = made.folder.path("positions");
+    let both = made.run(&["--from", "now"]);
+    assert_eq!(both.code, 2, "{}", both.err);
+    assert!(both.err.contains("--from can't be used with the checkpoint"), "{}", both.err);
+    // Of one server; and what has no checksum.
+    let alone = made.folder.path("alone");
+    Checkpoint::open(&alone, "x").unwrap().save(format!("{}:5:0", "a".repeat(40)).parse().unwrap()).unwrap();
+    let plain = made.nodes.each_ref().map(Node::beginning).join("\n");
+    let (cluster, alone) = (fs::read(&path).unwrap(), fs::read(&alone).unwrap());
+    for (bytes, words) in [(alone, "the checkpoint of a single server"), (plain.into_bytes(), "does not begin with")] {
+        fs::write(&path, &bytes).unwrap();
+        let ran = made.run(&[]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains(words), "{}", ran.err);
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    fs::write(&path, cluster).unwrap();
+    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &path]);
+    assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_written_is_not_saved() {
+    let made = Made::new("cluster-full", [&["SET a 1"], &["SET b 2"]]);
+    let before = fs::read(made.folder.path("positions")).unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (address, file) = (made.address(), made.folder.path("positions"));
+    let args = ["tail", &address, "--cluster", "--checkpoint", &file];
+    let output = redtail(&args).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read(made.folder.path("positions")).unwrap(), before);
+}
+
+#[test]
+fn what_was_saved_is_acknowledged_if_that_is_wanted() {
+    let made = Made::new("cluster-ack", [&["SET a 1"], &["SET b 2"]]);
+    let (address, file) = (made.address(), made.folder.path("positions"));
+    let out = fs::File::create(made.folder.path("out")).unwrap();
+    let args =
+        ["tail", &address, "--cluster", "--checkpoint", &file, "--checkpoint-interval", "0.05", "--ack", "applied"];
+    let mut tool = redtail(&args).stdout(out).stderr(Stdio::null()).spawn().unwrap();
+    eventually("both hear of it", || made.nodes.iter().all(|node| node.acked() == node.stream().len()));
+    assert!(made.saved().iter().all(|(saved, all)| saved == all), "{:?}", made.saved());
+    assert_eq!(fs::read_to_string(made.folder.path("out")).unwrap().lines().count(), 2);
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+    // A checkpoint is what it acknowledges.
+    assert_eq!(run(&["tail", &address, "--cluster", "--ack", "applied"]).code, 2);
+}
+
+#[test]
+fn filters_keys_and_numbers_are_those_of_one_server() {
+    let writes: [&[&str]; 2] =
+        [&["SET user:1 x", "DEL other", "MULTI", "SET user:2 x", "EXEC"], &["MSET user:3 x other x"]];
+    let made = Made::new("cluster-filters", writes);
+    let only = ["--format", "json", "--key", "user:*", "--command", "SET,MSET", "--db", "0", "--keys", "--stats"];
+    // Not before the transaction is through.
+    let ran = made.run(&[&only[..], &["--count", "3"]].concat()).ok();
+    let events = ran.json();
+    let commands = events.iter().filter(|event| event["event"] == "command");
+    let mut keys: Vec<_> = commands.map(|event| event["keys"].to_string()).collect();
+    keys.sort();
+    assert_eq!(keys, ["[\"user:1\"]", "[\"user:2\"]", "[\"user:3\",\"other\"]"]);
+    assert_eq!(events.iter().filter(|event| event["event"] == "exec").count(), 1, "{}", ran.text());
+    let summary = ran.err.lines().last().unwrap();
+    assert!(summary.starts_with("redtail: 4 commands, 3 of them printed, "), "{}", ran.err);
+    assert_eq!(ran.err.matches(" commands, ").count(), 1, "one line for all: {}", ran.err);
+}
+
+#[test]
+fn each_shard_that_is_quiet_says_where_it_stands() {
+    let made = Made::new("cluster-quiet", [&["SET a 1"], &[]]);
+    let (address, file) = (made.address(), made.folder.path("positions"));
+    let out = made.folder.path("out");
+    let args = ["tail", &address, "--cluster", "--checkpoint", &file, "--format", "json", "--heartbeat", "0.5"];
+    let mut tool = redtail(&args).stdout(fs::File::create(&out).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+    let said = |node: &Node| {
+        let position = format!("{}:{}:0", node.beginning().split(['=', ':']).nth(1).unwrap(), node.stream().len());
+        let text = fs::read_to_string(&out).unwrap();
+        text.lines().any(|line| line.contains(&node.id) && line.contains("\"idle\"") && line.contains(&position))
+    };
+    eventually("both say so", || made.nodes.iter().all(said));
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+}
+
+#[test]
+fn what_many_shards_can_not_do_is_refused_in_words() {
+    for (more, words) in [
+        (&["--format", "resp"][..], "would mix"),
+        (&["--until", "5"], "each shard of a cluster has its own"),
+        (&["--from", "snapshot", "--snapshot-to", "x.rdb"], "snapshot of one server"),
+        (&["--from", "sync"], "--from takes now"),
+    ] {
+        let ran = run(&[&["tail", "127.0.0.1:1", "--cluster"], more].concat());
+        assert!(ran.code == 2 && ran.err.contains(words), "{more:?}: {}", ran.err);
+    }
+}
