@@ -64,6 +64,8 @@ fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
         while !end.wait(EVERY) {
             source.save()?;
         }
+        // A thread that waits for room would be waited for.
+        outbox.seal();
         source.stop();
         // Nothing more comes; what is there may still be confirmed.
         outbox.finish(PATIENCE);

@@ -43,6 +43,7 @@ struct State {
     items: VecDeque<Item>,
     /// Of all that was put in and is not confirmed, taken out or not.
     bytes: usize,
+    is_sealed: bool,
     is_closed: bool,
 }
 
@@ -57,7 +58,7 @@ impl Outbox {
         let mut beaten = Instant::now();
         let mut state = self.state();
         loop {
-            if state.is_closed {
+            if state.is_sealed || state.is_closed {
                 return ControlFlow::Break(());
             }
             if state.bytes == 0 || state.bytes.saturating_add(size) <= self.limit {
@@ -88,6 +89,12 @@ impl Outbox {
     /// So many bytes of what was taken are confirmed.
     pub(crate) fn release(&self, bytes: usize) {
         self.state().bytes -= bytes;
+        self.room.notify_all();
+    }
+
+    /// Lets nothing more in; whoever waits for room waits no longer. What is in still goes out.
+    pub(crate) fn seal(&self) {
+        self.state().is_sealed = true;
         self.room.notify_all();
     }
 

@@ -34,6 +34,11 @@ fn while_the_broker_is_away_the_bridge_waits_and_acknowledges() {
     assert!(bridge.memory_kib() < 40_000, "{} KiB", bridge.memory_kib());
     // It is still the link it was.
     assert_eq!(links(&info), before);
+    // In order, with nothing confirmed; and once more from there.
+    bridge.end();
+    bridge.start(&["--memory", "1"]);
+    thread::sleep(Duration::from_secs(2));
+    bridge.assert_is_running();
     broker.start();
     stream::wait(&broker, VALUES as u64);
     bridge.end();

@@ -53,6 +53,25 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
+/// A Sentinel that watches this server under the name `orders`; gives its port.
+pub(crate) struct Sentinel {
+    pub(crate) port: u16,
+    _process: Process,
+}
+
+impl Sentinel {
+    pub(crate) fn of(folder: &Folder, node: &Node) -> Self {
+        let port = free_port();
+        let file = folder.make("sentinel").join("conf");
+        let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {} 1\n", node.port);
+        fs::write(&file, text).expect("write");
+        let mut command = Command::new("redis-server");
+        let process = Process::start(command.arg(&file).arg("--sentinel"), &file.with_extension("log"));
+        eventually("the Sentinel answers", || Link::to(port).is_some());
+        Self { port, _process: process }
+    }
+}
+
 /// Ended by kill -9 when dropped.
 struct Process(Child);
 
@@ -246,9 +265,13 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     pub(crate) fn new(folder: &Folder, nodes: &[Node], broker: &Broker) -> Self {
+        Self::at(folder, nodes.iter().map(|node| node.port), broker)
+    }
+
+    pub(crate) fn at(folder: &Folder, ports: impl Iterator<Item = u16>, broker: &Broker) -> Self {
         let folder = folder.make("bridge");
         let state = folder.join("place");
-        let mut args: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let mut args: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
         args.extend(["--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()]);
         args.extend(["--broker".into(), broker.address(), "--state".into(), state.display().to_string()]);
         Self { args, state, log: folder.join("log"), process: None }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::servers::{Bridge, Broker, Folder, Node, eventually};
+use crate::servers::{Bridge, Broker, Folder, Node, Sentinel, eventually};
 use crate::stream::{self, PARTITIONS};
 
 fn all(folder: &Folder) -> (Node, Broker, Bridge) {
@@ -111,4 +111,21 @@ fn what_would_lose_or_repeat_is_refused() {
     assert!(bridge.words().contains("does not listen on other.*"), "{}", bridge.words());
     bridge.start(&["--window", "1m", "--cluster"]);
     assert_eq!(bridge.wait(), Some(2));
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn what_the_sentinels_name_is_followed() {
+    let folder = Folder::new();
+    let node = Node::alone(&folder, None);
+    let sentinel = Sentinel::of(&folder, &node);
+    let mut broker = Broker::new(&folder);
+    broker.start();
+    let mut bridge = Bridge::at(&folder, std::iter::once(sentinel.port), &broker);
+    start(&mut bridge, &["--sentinel", "orders"]);
+    node.ask(&["SET", "a", "1"]);
+    stream::wait(&broker, 1);
+    bridge.end();
+    assert_eq!(messages(&broker)[0].2["args"], json!(["SET", "a", "1"]));
+    assert!(messages(&broker)[0].2["shard"].is_null());
 }
