@@ -49,7 +49,7 @@ pub(crate) struct Args {
     cacert: Option<PathBuf>,
 
     /// Where the broker is, with commas between several; tls:// for TLS
-    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
     pub(crate) broker: Vec<String>,
     /// A file with credentials of NATS (JWT and key)
     #[cfg(feature = "nkeys")]
@@ -143,6 +143,13 @@ impl Args {
             Some(file) => tls.ca_file(file),
             None => tls,
         })
+    }
+}
+
+fn broker(text: &str) -> Result<String, &'static str> {
+    match text.contains('@') {
+        false => Ok(text.into()),
+        true => Err("everybody on the machine can read arguments: give --broker-user and --broker-password-file"),
     }
 }
 

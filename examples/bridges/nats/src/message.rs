@@ -4,19 +4,45 @@ use std::io::{self, Write};
 
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
-use redtail::StreamCommand;
+use bytes::Bytes;
 use redtail::topology::Migration;
+use redtail::{Position, StreamCommand};
+use serde_json::json;
 
 pub(crate) struct Message {
     pub(crate) partition: u16,
     /// What the broker knows it again by.
     pub(crate) id: String,
-    pub(crate) body: Vec<u8>,
+    /// Copies share it.
+    pub(crate) body: Bytes,
 }
 
 impl Message {
     pub(crate) fn size(&self) -> usize {
         self.id.len() + self.body.len()
+    }
+
+    /// The how many-th of its transaction it is, in its partition: so a consumer knows when it has all.
+    pub(crate) fn number(&mut self, at: usize, of: usize) {
+        let mut body: Vec<u8> = std::mem::take(&mut self.body).into();
+        body.extend_from_slice(format!(",\"tx_at\":{at},\"tx_of\":{of}}}").as_bytes());
+        self.body = body.into();
+    }
+
+    /// Changes are missing behind `from`. A consumer has to know: what it has made of those before may be wrong. One for each partition.
+    pub(crate) fn gap(
+        shard: Option<&str>,
+        from: Position,
+        to: Option<Position>,
+        missed: Option<u64>,
+        partitions: u16,
+    ) -> impl Iterator<Item = Self> {
+        let at = to.unwrap_or(from);
+        let id = format!("{}:{}:{}", at.history, at.offset, if to.is_some() { "gap" } else { "lost" });
+        let (from, to) = (from.to_string(), to.map(|to| to.to_string()));
+        let body = json!({ "event": "gap", "id": id, "shard": shard, "from": from, "to": to, "missed": missed });
+        let body = Bytes::from(body.to_string());
+        (0..partitions).map(move |partition| Self { partition, id: format!("{id}@{partition}"), body: body.clone() })
     }
 }
 

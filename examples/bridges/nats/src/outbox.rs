@@ -53,7 +53,7 @@ impl Outbox {
     }
 
     /// Waits for room, beating meanwhile; breaks once nothing is taken any more.
-    pub(crate) fn push(&self, item: Item, lane: &Lane) -> ControlFlow<()> {
+    pub(crate) fn push(&self, item: Item, beat: impl Fn()) -> ControlFlow<()> {
         let size = item.size();
         let mut beaten = Instant::now();
         let mut state = self.state();
@@ -70,7 +70,7 @@ impl Outbox {
             state = self.room.wait_timeout(state, BEAT).unwrap_or_else(PoisonError::into_inner).0;
             if beaten.elapsed() >= BEAT {
                 drop(state);
-                lane.beat();
+                beat();
                 beaten = Instant::now();
                 state = self.state();
             }

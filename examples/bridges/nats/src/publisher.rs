@@ -166,7 +166,7 @@ impl Publisher {
         let subject = format!("{}.{partition}", self.args.prefix());
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, id.as_str());
-        let sent = connection.jetstream.publish_with_headers(subject, headers, body.clone().into()).await;
+        let sent = connection.jetstream.publish_with_headers(subject, headers, body.clone()).await;
         let answer = sent.map_err(|error| match error.kind() {
             // It fitted when it was made.
             PublishErrorKind::MaxPayloadExceeded => {

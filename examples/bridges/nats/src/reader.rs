@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use redtail::{Event, Gap, Position, StreamCommand};
 
 use crate::args::{Args, TooLarge};
@@ -113,6 +114,7 @@ impl Reader {
         if command.tx.is_none() {
             body.push(b'}');
         }
+        let body = Bytes::from(body);
         Ok(partitions
             .into_iter()
             .map(|partition| {
@@ -158,7 +160,6 @@ impl Reader {
         ControlFlow::Break(())
     }
 
-    /// Each message of it says the how many-th it is of how many, in its partition: so a consumer knows when it has all.
     fn commit_transaction(&mut self) -> ControlFlow<()> {
         let messages = std::mem::take(&mut self.open);
         self.open_bytes = 0;
@@ -169,7 +170,7 @@ impl Reader {
         for mut message in messages {
             if let Some((at, of)) = counts.get_mut(&message.partition) {
                 *at += 1;
-                message.body.extend_from_slice(format!(",\"tx_at\":{at},\"tx_of\":{of}}}").as_bytes());
+                message.number(*at, *of);
             }
             self.push(message)?;
         }
@@ -181,28 +182,21 @@ impl Reader {
         self.open_bytes = 0;
     }
 
-    /// A consumer has to know, too: whatever it has made of the messages before may be wrong.
     fn gap(&mut self, gap: &Gap) -> ControlFlow<()> {
-        eprintln!("redtail-nats: history lost, the stream has a gap: {gap}");
-        let id = format!("{}:{}:gap", gap.to.history, gap.to.offset);
-        let missed = gap.missed.map_or("null".to_owned(), |bytes| bytes.to_string());
-        let shard = self.lane.name().map_or(String::new(), |name| format!(",\"shard\":\"{name}\""));
-        let (from, to) = (gap.from, gap.to);
-        let body = format!(r#"{{"event":"gap","id":"{id}"{shard},"from":"{from}","to":"{to}","missed":{missed}}}"#)
-            .into_bytes();
-        for partition in 0..self.settings.partitions {
-            self.push(Message { partition, id: format!("{id}@{partition}"), body: body.clone() })?;
+        eprintln!("redtail-nats: history lost, the stream is told of a gap: {gap}");
+        for message in Message::gap(self.lane.name(), gap.from, Some(gap.to), gap.missed, self.settings.partitions) {
+            self.push(message)?;
         }
         ControlFlow::Continue(())
     }
 
     fn push(&self, message: Message) -> ControlFlow<()> {
-        self.outbox.push(Item::Message(message), &self.lane)
+        self.outbox.push(Item::Message(message), || self.lane.beat())
     }
 
     fn reach(&mut self, position: Option<Position>) -> ControlFlow<()> {
         let Some(position) = position.filter(|_| position != self.reached) else { return ControlFlow::Continue(()) };
         self.reached = Some(position);
-        self.outbox.push(Item::Reached(self.lane.clone(), position), &self.lane)
+        self.outbox.push(Item::Reached(self.lane.clone(), position), || self.lane.beat())
     }
 }

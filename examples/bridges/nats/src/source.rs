@@ -13,7 +13,8 @@ use redtail::{Ack, Checkpoint, Error, Event, Follower, OnGap, Start};
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
 use crate::lane::{Lane, Single};
-use crate::outbox::Outbox;
+use crate::message::Message;
+use crate::outbox::{Item, Outbox};
 use crate::place;
 use crate::reader::{Reader, Settings};
 
@@ -37,7 +38,7 @@ pub(crate) fn start(
         move |lane| Reader::new(lane, Arc::clone(&settings), Arc::clone(&outbox), Arc::clone(&end))
     };
     match args.cluster {
-        true => cluster(args, reader, end),
+        true => cluster(args, reader, outbox, end),
         false => single(args, &reader, end),
     }
 }
@@ -66,7 +67,12 @@ impl Source {
     }
 }
 
-fn cluster(args: &Args, reader: impl Fn(Lane) -> Reader + Send + 'static, end: &Arc<End>) -> Result<Source, Failure> {
+fn cluster(
+    args: &Args,
+    reader: impl Fn(Lane) -> Reader + Send + 'static,
+    outbox: &Arc<Outbox>,
+    end: &Arc<End>,
+) -> Result<Source, Failure> {
     let checkpoint: ClusterCheckpoint = place::open(args)?;
     let positions = checkpoint.position().unwrap_or_default();
     let mut cluster = Cluster::new(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
@@ -76,11 +82,19 @@ fn cluster(args: &Args, reader: impl Fn(Lane) -> Reader + Send + 'static, end: &
     }
     cluster = cluster.login(args.login()).start(Start::Now).added(Start::Now).positions(positions).ack(Ack::Applied);
     cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH);
-    let (may_lose, end) = (args.on_gap == args::OnGap::Continue, Arc::clone(end));
-    let notice = move |notice| {
-        if let Some(failure) = tell(&notice, may_lose) {
-            end.fail(failure);
+    let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
+    let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
+    let notice = move |notice| match &notice {
+        Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
+        Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
+        Notice::Lost(saved) => {
+            eprintln!("redtail-nats: {notice}; the stream is told");
+            for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
+                // Where nothing is let in any more, this ends.
+                let _ = outbox.push(Item::Message(message), || {});
+            }
         }
+        _ => eprintln!("redtail-nats: {notice}"),
     };
     let handler = move |shard: &Shard| {
         let mut reader = reader(Lane::Shard(shard.clone()));
@@ -88,18 +102,6 @@ fn cluster(args: &Args, reader: impl Fn(Lane) -> Reader + Send + 'static, end: &
     };
     let following = cluster.follow(notice, handler).map_err(|error| Failure::new(1, error.to_string()))?;
     Ok(Source::Cluster { following, checkpoint })
-}
-
-/// Says what happens to the cluster; gives what the bridge can't go on with.
-fn tell(notice: &Notice, may_lose: bool) -> Option<Failure> {
-    match notice {
-        Notice::Ended { error: Some(error), .. } => Some(failure(notice, error)),
-        Notice::Lost(_) if !may_lose => Some(Failure::new(4, format!("{notice}{LOST}"))),
-        _ => {
-            eprintln!("redtail-nats: {notice}");
-            None
-        }
-    }
 }
 
 fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
