@@ -22,6 +22,8 @@ mod replay;
 mod ring;
 #[path = "net/snapshot_file.rs"]
 mod snapshot_file;
+#[path = "net/talk.rs"]
+mod talk;
 #[path = "net/transport.rs"]
 mod transport;
 

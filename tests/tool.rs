@@ -14,6 +14,10 @@ mod corpus;
 mod decode;
 #[path = "tool/doctor.rs"]
 mod doctor;
+#[path = "tool/doctor_cluster.rs"]
+mod doctor_cluster;
+#[path = "tool/doctor_sentinels.rs"]
+mod doctor_sentinels;
 #[path = "tool/filters.rs"]
 mod filters;
 #[path = "help/folder.rs"]

@@ -234,7 +234,7 @@ impl Finder {
             self.learn(&others);
         }
         let replica = match self.prefer_replica {
-            true => any_of(ask(&mut talk, "REPLICAS")?.list().iter().filter_map(healthy_replica).collect()),
+            true => any_of(&mut ask(&mut talk, "REPLICAS")?.list().iter().filter_map(healthy_replica).collect()),
             false => None,
         };
         let is_replica = replica.is_some();
@@ -366,8 +366,8 @@ fn healthy_replica(fields: &Answer) -> Option<Target> {
     address_in(fields).filter(|_| linked && !bad)
 }
 
-/// Any of them, so that several followers don't all choose the same.
-fn any_of(mut targets: Vec<Target>) -> Option<Target> {
+/// Takes out any of them, so that several followers don't all choose the same.
+pub(super) fn any_of(targets: &mut Vec<Target>) -> Option<Target> {
     let count = targets.len() as u64;
     // The hasher's keys are the only random numbers the standard library has.
     let chosen = RandomState::new().hash_one(count).checked_rem(count)?;

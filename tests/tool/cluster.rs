@@ -162,11 +162,18 @@ fn each_shard_that_is_quiet_says_where_it_stands() {
     let said = |node: &Node| {
         let position = format!("{}:{}:0", node.beginning().split(['=', ':']).nth(1).unwrap(), node.stream().len());
         let text = fs::read_to_string(&out).unwrap();
-        text.lines().any(|line| line.contains(&node.id) && line.contains("\"idle\"") && line.contains(&position))
+        text.lines().any(|line| line.contains(&node.id) && line.contains("\"position\"") && line.contains(&position))
     };
     eventually("both say so", || made.nodes.iter().all(said));
     tool.kill().unwrap();
     tool.wait().unwrap();
+    // Each names its own server, not the one that was asked.
+    let text = fs::read_to_string(&out).unwrap();
+    for node in &made.nodes {
+        let mut attached = text.lines().filter(|line| line.contains("\"attached\"") && line.contains(&node.id));
+        let target = format!("\"target\":\"127.0.0.1:{}\"", node.port);
+        assert!(attached.next().unwrap().contains(&target), "{text}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use redtail::net::CommandReader;
@@ -12,16 +12,16 @@ use crate::run::{REPLID, Ran, redtail, run};
 
 /// Answers by the words that a question begins with; the longest that fit count.
 #[derive(Clone)]
-struct Script {
-    answers: BTreeMap<String, String>,
-    info: BTreeMap<&'static str, String>,
+pub(crate) struct Script {
+    pub(crate) answers: BTreeMap<String, String>,
+    pub(crate) info: BTreeMap<&'static str, String>,
     /// How far the stream has come when INFO is asked again.
-    grows: u64,
+    pub(crate) grows: u64,
 }
 
 impl Script {
     /// A healthy Redis 7.0 with a backlog.
-    fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let info = [
             ("redis_version", "7.0.15"),
             ("redis_mode", "standalone"),
@@ -79,13 +79,13 @@ impl Script {
         script
     }
 
-    fn answer(mut self, question: &str, answer: &str) -> Self {
+    pub(crate) fn answer(mut self, question: &str, answer: &str) -> Self {
         self.answers.insert(question.into(), answer.into());
         self
     }
 
     /// The user may not ask this, nor anything that begins so.
-    fn denied(mut self, question: &str) -> Self {
+    pub(crate) fn denied(mut self, question: &str) -> Self {
         self.answers.retain(|words, _| !words.starts_with(question));
         self.answer(question, &format!("-NOPERM User cdc has no permissions to run the '{question}' command\r\n"))
     }
@@ -95,7 +95,7 @@ impl Script {
         self.answer(&format!("CONFIG GET {name}"), &answer)
     }
 
-    fn info(mut self, fields: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn info(mut self, fields: &[(&'static str, &str)]) -> Self {
         self.info.extend(fields.iter().map(|(name, value)| (*name, (*value).to_owned())));
         self
     }
@@ -123,29 +123,39 @@ impl Script {
         format!("-ERR unknown command '{question}', with args beginning with: \r\n")
     }
 
-    /// Answers one connection; gives what was asked.
-    fn serve(self) -> (String, Arc<Mutex<Vec<String>>>) {
+    pub(crate) fn serve(self) -> (String, Asked) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        (address, self.serve_at(listener))
+    }
+
+    /// Answers whoever connects; gives what was asked.
+    pub(crate) fn serve_at(self, listener: TcpListener) -> Asked {
+        let asked = Asked::default();
         let questions = Arc::clone(&asked);
         std::thread::spawn(move || {
-            let (link, _) = listener.accept().unwrap();
-            let mut writer = link.try_clone().unwrap();
-            let mut reader = CommandReader::stream(link);
-            let mut infos = 0;
-            while let Ok(Some(command)) = reader.next() {
-                let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-                let question = words.join(" ");
-                let reply = self.reply(&question, infos);
-                infos += usize::from(question.starts_with("INFO"));
-                questions.lock().unwrap().push(question);
-                if reply.is_empty() || writer.write_all(reply.as_bytes()).is_err() {
-                    return;
-                }
+            for link in listener.incoming() {
+                let (script, link, questions) = (self.clone(), link.unwrap(), Arc::clone(&questions));
+                std::thread::spawn(move || script.talk(link, &questions));
             }
         });
-        (address, asked)
+        asked
+    }
+
+    fn talk(&self, link: TcpStream, questions: &Mutex<Vec<String>>) {
+        let mut writer = link.try_clone().unwrap();
+        let mut reader = CommandReader::stream(link);
+        let mut infos = 0;
+        while let Ok(Some(command)) = reader.next() {
+            let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            let question = words.join(" ");
+            let reply = self.reply(&question, infos);
+            infos += usize::from(question.starts_with("INFO"));
+            questions.lock().unwrap().push(question);
+            if reply.is_empty() || writer.write_all(reply.as_bytes()).is_err() {
+                return;
+            }
+        }
     }
 
     fn examine(self) -> Examined {
@@ -156,16 +166,19 @@ impl Script {
     }
 }
 
+/// What a server was asked.
+pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
+
 /// A report and what was asked for it.
-struct Examined {
-    code: i32,
-    report: Value,
+pub(crate) struct Examined {
+    pub(crate) code: i32,
+    pub(crate) report: Value,
     asked: Vec<String>,
 }
 
 impl Examined {
     #[track_caller]
-    fn of(ran: Ran, asked: Vec<String>) -> Self {
+    pub(crate) fn of(ran: Ran, asked: Vec<String>) -> Self {
         let report: Value = serde_json::from_str(ran.text()).unwrap_or_else(|_| panic!("{} {}", ran.text(), ran.err));
         assert_eq!(report["exit_code"], ran.code);
         let verdict = match ran.code {
@@ -179,14 +192,14 @@ impl Examined {
     }
 
     /// The findings of a severity, each in one text.
-    fn all(&self, severity: &str) -> Vec<String> {
+    pub(crate) fn all(&self, severity: &str) -> Vec<String> {
         let findings = self.report["findings"].as_array().unwrap().iter();
         findings.filter(|finding| finding["severity"] == severity).map(Value::to_string).collect()
     }
 
     /// There is one finding of this severity, it says this, and the exit code is its.
     #[track_caller]
-    fn only(&self, severity: &str, words: &[&str]) {
+    pub(crate) fn only(&self, severity: &str, words: &[&str]) {
         let others = ["warn", "bad", "unknown"].into_iter().filter(|it| *it != severity);
         for other in others {
             assert!(self.all(other).is_empty(), "{:#}", self.report);
@@ -197,7 +210,7 @@ impl Examined {
     }
 
     #[track_caller]
-    fn says(&self, severity: &str, words: &[&str]) {
+    pub(crate) fn says(&self, severity: &str, words: &[&str]) {
         let found = self.all(severity);
         let fits = |finding: &&String| words.iter().all(|word| finding.contains(word));
         assert!(found.iter().any(|finding| fits(&finding)), "{severity} {words:?} in {:#}", self.report);
@@ -504,7 +517,12 @@ fn a_node_of_a_cluster_names_the_other_shards() {
         let examined = member.clone().answer("CLUSTER MYID", me).examine();
         examined.only(
             "warn",
-            &["5844 of 16384 slots; 2 other shards", "redtail tail 127.0.0.1:7001", "redtail tail 127.0.0.1:7002"],
+            &[
+                "5844 of 16384 slots; 2 other shards",
+                "--cluster",
+                "redtail tail 127.0.0.1:7001",
+                "redtail tail 127.0.0.1:7002",
+            ],
         );
         assert_eq!(examined.report["facts"]["cluster"]["slots"], 5844);
     }

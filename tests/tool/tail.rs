@@ -533,3 +533,23 @@ impl Drop for Running {
         let _ = self.child.wait();
     }
 }
+
+/// What a port for TLS makes of a plain PING: an alert, or nothing.
+#[test]
+fn a_port_that_wants_tls_is_said_to() {
+    for (answer, words) in [
+        (&b"\x15\x03\x01\x00\x02\x02\x46"[..], "what listens there wants TLS: "),
+        (b"", "the server closed the connection; if it wants TLS: "),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let peer = std::thread::spawn(move || {
+            let (mut link, _) = listener.accept().unwrap();
+            let _ = link.read(&mut [0; 1024]);
+            link.write_all(answer).unwrap();
+        });
+        let ran = run(&["tail", &address]);
+        assert!(ran.code == 1 && ran.err.contains(words), "{}", ran.err);
+        peer.join().unwrap();
+    }
+}

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
-use redtail::{Error, SessionError, Stage, Why};
+use redtail::{Byte, Error, ProtocolError, ProtocolErrorKind, SessionError, Stage, Why};
 
 use crate::notes;
 
@@ -109,6 +109,38 @@ impl Display for Hinted<'_> {
             SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
             _ => "",
         })
+    }
+}
+
+impl Failure {
+    /// Of a link without TLS on which nothing was ever attached: what looks as if the server wants it says so.
+    pub(crate) fn without_tls(self) -> Self {
+        let Self::Follower(Error::Session(error)) = &self else { return self };
+        const OURS: &str = if cfg!(feature = "tls") {
+            "--tls, or rediss:// before the address"
+        } else {
+            "it is not in this build (--features cli,tls)"
+        };
+        match **error {
+            // An alert of TLS: its answer to what is none.
+            SessionError::Protocol {
+                stage: Stage::Handshake,
+                source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
+            } => Self::Words(format!("what listens there wants TLS: {OURS}")),
+            SessionError::Lost { why, .. } if is_hung_up(why) => {
+                Self::Words(format!("{error}; if it wants TLS: {OURS}"))
+            }
+            _ => self,
+        }
+    }
+}
+
+/// The server has ended the link by itself: servers that want TLS close, or reset.
+fn is_hung_up(why: Why) -> bool {
+    match why {
+        Why::Closed => true,
+        Why::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, StdoutLock, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -34,12 +34,8 @@ impl Saver {
         let Some(path) = &options.snapshot_to else { return Ok(None) };
         let to = match options.force {
             _ if path.as_os_str() == "-" => To::Output(io::stdout().lock()),
-            true => To::File(SnapshotFile::create(path)?),
-            false => To::File(SnapshotFile::create_new(path)?),
+            force => To::File(begin(path, force)?),
         };
-        if let To::File(file) = &to {
-            set_unfinished(file);
-        }
         Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: false }))
     }
 
@@ -135,6 +131,13 @@ impl Display for InParentheses {
 /// Half a snapshot is none: whoever stopped reading it must not take this for a quiet end.
 fn not_taken(error: io::Error) -> Failure {
     Failure::Words(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
+}
+
+/// Begins the file that a snapshot goes into; with `force` it may replace one.
+pub(crate) fn begin(path: &Path, force: bool) -> Result<SnapshotFile, SnapshotFileError> {
+    let file = if force { SnapshotFile::create(path) } else { SnapshotFile::create_new(path) }?;
+    set_unfinished(&file);
+    Ok(file)
 }
 
 /// The file to be removed where the process ends at once.

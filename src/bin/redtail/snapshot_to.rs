@@ -7,7 +7,7 @@ use redtail::{Event, SnapshotFile, SnapshotFileError};
 use crate::args::Decode;
 use crate::failure::Failure;
 use crate::notes;
-use crate::save::set_unfinished;
+use crate::save::{self, set_unfinished};
 use crate::stop;
 
 /// Takes the first snapshot out of the events.
@@ -20,11 +20,9 @@ impl Save {
     /// Begins the file that was asked for: what can't be written shows at once.
     pub(crate) fn open(options: &Decode) -> Result<Option<Self>, Failure> {
         let Some(path) = &options.snapshot_to else { return Ok(None) };
-        let file = if options.force { SnapshotFile::create(path) } else { SnapshotFile::create_new(path) };
         // Interrupted half-way, it is to leave nothing behind.
         stop::on_signals()?;
-        let file = file.map_err(not_saved)?;
-        set_unfinished(&file);
+        let file = save::begin(path, options.force).map_err(not_saved)?;
         Ok(Some(Self { file, whole: false }))
     }
 

@@ -15,7 +15,7 @@ use crate::notes;
 use crate::output::Output;
 use crate::save::{self, Saver};
 use crate::stop;
-use crate::target::Address;
+use crate::target::{Address, Security};
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
@@ -24,6 +24,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let (mut keeper, start) = checkpoint::open(options, &target)?;
     let mut saver = Saver::open(options)?;
     let asked = options.output.stats.then(|| address.clone());
+    let is_plain = address.security == Security::Plain;
     let mut follower = connect(options, start, address)?;
     let _ = HANDLE.set(follower.handle());
     alive::watch(follower.handle());
@@ -36,6 +37,8 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     }
     let mut place = Place::default();
     let outcome = follow(&mut follower, &mut output, keeper.as_mut(), saver.as_mut(), options, &target, &mut place);
+    let is_new = follower.position().is_none();
+    let outcome = outcome.map_err(|failure| if is_plain && is_new { failure.without_tls() } else { failure });
     let outcome = match saver {
         Some(saver) => saver.finish(outcome),
         None => outcome,

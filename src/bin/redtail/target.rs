@@ -184,6 +184,9 @@ impl Address {
                 ("--prefer-replica", *prefer_replica),
             ];
             return match given.iter().find(|(_, given)| *given) {
+                Some((option @ "--prefer-replica", _)) => {
+                    Err(format!("{option} is for targets that begin with redis+sentinel://, and for tail --cluster"))
+                }
                 Some((option, _)) => Err(format!("{option} is for targets that begin with redis+sentinel://")),
                 None => Ok(self),
             };

@@ -97,6 +97,27 @@ pub(super) fn link(way: &Way, target: &Target) -> io::Result<Socket> {
     Ok(talk.into_link())
 }
 
+/// A link to a replica in good order; to one that continues `history`, if it is known. Otherwise it would be a gap, as behind one that has
+/// become a replica of another primary.
+pub(super) fn link_to_replica(way: &Way, target: &Target, history: Option<ReplicationId>) -> io::Result<Socket> {
+    let mut talk = Talk::begin(way.connect(target)?, &way.login()?)?;
+    let role = talk.ask(&["ROLE"])?;
+    let is_linked = |link: &Answer| link.text() == Some("connected");
+    if role.list().get(3).is_some_and(|link| !is_linked(link)) {
+        return Err(io::Error::other(format!("{target} has no link to its primary")));
+    }
+    if !is_in_order(&mut talk)? {
+        return Err(io::Error::other(format!("{target} says that the cluster is down (cluster_state:fail)")));
+    }
+    let ids = ids(&talk.ask(&["INFO", "replication"])?);
+    match history {
+        Some(history) if !ids.contains(&history) => {
+            Err(io::Error::other(format!("{target} does not continue {}", history.as_str())))
+        }
+        _ => Ok(talk.into_link()),
+    }
+}
+
 fn is_in_order(talk: &mut Talk) -> io::Result<bool> {
     let answer = talk.ask(&["CLUSTER", "INFO"])?;
     Ok(answer.text().is_none_or(|text| !text.lines().any(|line| line == "cluster_state:fail")))
@@ -105,12 +126,15 @@ fn is_in_order(talk: &mut Talk) -> io::Result<bool> {
 /// The two ids under which a node continues histories, where it may be asked.
 pub(super) fn histories(way: &Way, target: &Target) -> io::Result<Vec<ReplicationId>> {
     let mut talk = Talk::begin(way.connect(target)?, &way.login()?)?;
-    let answer = talk.ask(&["INFO", "replication"])?;
+    Ok(ids(&talk.ask(&["INFO", "replication"])?))
+}
+
+fn ids(answer: &Answer) -> Vec<ReplicationId> {
     let lines = answer.text().unwrap_or_default().lines();
     let values = lines
         .filter_map(|line| line.split_once(':'))
         .filter(|(name, _)| matches!(*name, "master_replid" | "master_replid2"));
-    Ok(values.filter_map(|(_, value)| value.parse().ok()).filter(|id: &ReplicationId| *id.as_str() != *NONE).collect())
+    values.filter_map(|(_, value)| value.parse().ok()).filter(|id: &ReplicationId| *id.as_str() != *NONE).collect()
 }
 
 /// What stands in place of a second id that there is not.

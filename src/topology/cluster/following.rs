@@ -347,7 +347,7 @@ where
         if from != to {
             (self.notice)(Notice::FailedOver { shard: shard.clone(), from, to });
         }
-        shard.leave_wrong_server();
+        shard.leave_wrong_server(self.recipe.prefer_replica);
         if had != has {
             (self.notice)(Notice::SlotsMoved { gained: has.without(&had), lost: had.without(&has), shard });
         }

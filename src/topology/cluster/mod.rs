@@ -87,6 +87,7 @@ pub struct Cluster {
     options: Options,
     added: Start,
     buffer: usize,
+    prefer_replica: bool,
     refresh: Duration,
     positions: Positions,
 }
@@ -129,6 +130,7 @@ impl Cluster {
             options: Options { seed, backoff: backoff(), ..Options::default() },
             added: Start::Snapshot,
             buffer: BUFFER_CAPACITY,
+            prefer_replica: false,
             refresh: Duration::from_secs(10),
             positions: Positions::default(),
         })
@@ -199,6 +201,14 @@ impl Cluster {
         self
     }
 
+    /// Follows a replica of each shard that is in good order, to spare the primaries; the primary, where there is none, or where none has the
+    /// history to go on from. What a replica has not received from its primary can't be seen there, and it is sent later. A replica that
+    /// becomes the primary is followed on until the link is lost.
+    pub fn prefer_replica(mut self, yes: bool) -> Self {
+        self.prefer_replica = yes;
+        self
+    }
+
     /// The size of each shard's buffer in bytes; see [`Builder::buffer`](crate::Builder::buffer).
     pub fn buffer(mut self, bytes: usize) -> Self {
         self.buffer = bytes;
@@ -248,7 +258,12 @@ impl Cluster {
         };
         let (sender, words) = mpsc::channel();
         let coordinator = Coordinator {
-            recipe: Recipe { way: self.finder.way.clone(), options: self.options, buffer: self.buffer },
+            recipe: Recipe {
+                way: self.finder.way.clone(),
+                options: self.options,
+                buffer: self.buffer,
+                prefer_replica: self.prefer_replica,
+            },
             finder: self.finder,
             common: Arc::new(Common::new(sender)),
             words,

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::net::{Builder, Error, Handle, Target};
 use crate::replication::{Event, Options, Position};
-use crate::topology::cluster::finder::link;
+use crate::topology::cluster::finder::{link, link_to_replica};
 use crate::topology::cluster::following::{Common, Word};
 use crate::topology::cluster::{Member, SavedShard, Slots};
+use crate::topology::sentinel::any_of;
 use crate::topology::way::Way;
 
 /// A shard of a cluster: one primary after another, which continue one history. Copies are the same shard.
@@ -33,6 +34,8 @@ struct Inner {
 struct State {
     node: String,
     target: Target,
+    /// Those that are up.
+    replicas: Vec<Target>,
     slots: Slots,
     /// The server of the present link.
     linked: Option<Target>,
@@ -44,6 +47,7 @@ impl Shard {
         let state = State {
             node: member.primary.id.clone(),
             target: member.primary.target.clone(),
+            replicas: replicas(member),
             slots: member.slots.clone(),
             linked: None,
             position,
@@ -97,15 +101,18 @@ impl Shard {
     pub(super) fn update(&self, member: &Member) -> (Target, Slots) {
         let mut state = self.state();
         state.node.clone_from(&member.primary.id);
+        state.replicas = replicas(member);
         let target = std::mem::replace(&mut state.target, member.primary.target.clone());
         (target, std::mem::replace(&mut state.slots, member.slots.clone()))
     }
 
-    /// Ends a link to a server that is no longer the right one.
-    pub(super) fn leave_wrong_server(&self) {
+    /// Ends a link to a server that is no longer the right one: the primary, or a replica of it if that may be.
+    pub(super) fn leave_wrong_server(&self, prefer_replica: bool) {
         let is_wrong = {
             let state = self.state();
-            state.linked.as_ref().is_some_and(|linked| *linked != state.target)
+            let is_right =
+                |linked: &Target| *linked == state.target || (prefer_replica && state.replicas.contains(linked));
+            state.linked.as_ref().is_some_and(|linked| !is_right(linked))
         };
         if is_wrong {
             self.inner.handle.reconnect();
@@ -141,12 +148,17 @@ impl fmt::Debug for Shard {
     }
 }
 
+fn replicas(member: &Member) -> Vec<Target> {
+    member.replicas.iter().filter(|node| node.is_up).map(|node| node.target.clone()).collect()
+}
+
 /// What a follower of a shard is made of.
 #[derive(Clone)]
 pub(super) struct Recipe {
     pub(super) way: Way,
     pub(super) options: Options,
     pub(super) buffer: usize,
+    pub(super) prefer_replica: bool,
 }
 
 /// How long a shard is quiet before its thread looks around.
@@ -156,7 +168,7 @@ impl Recipe {
     fn builder(&self, shard: &Shard, words: Sender<Word>) -> Builder {
         let (way, login, shard) = (self.way.clone(), self.way.clone(), shard.clone());
         let (handle, name) = (shard.handle().clone(), shard.id().to_owned());
-        let mut is_first = true;
+        let (mut is_first, prefer_replica) = (true, self.prefer_replica);
         let connect = move || {
             if !std::mem::take(&mut is_first) {
                 // Whoever listens is at work, or there is nobody who could.
@@ -165,8 +177,18 @@ impl Recipe {
             if shard.is_leaving() {
                 return Err(io::Error::other("the node has left the cluster"));
             }
-            let target = shard.target();
-            shard.state().linked = None;
+            let (target, mut replicas, position) = {
+                let mut state = shard.state();
+                state.linked = None;
+                (state.target.clone(), state.replicas.clone(), state.position)
+            };
+            let history = position.map(|position| position.replid);
+            while let Some(replica) = any_of(&mut replicas).filter(|_| prefer_replica) {
+                if let Ok(link) = link_to_replica(&way, &replica, history) {
+                    shard.state().linked = Some(replica);
+                    return Ok(link);
+                }
+            }
             let link = link(&way, &target)?;
             shard.state().linked = Some(target);
             Ok(link)

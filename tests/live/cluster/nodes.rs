@@ -98,14 +98,20 @@ impl Nodes {
     }
 }
 
+pub(super) const NODE: [&str; 6] =
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-backlog-size", "50mb"];
+
 fn node(kind: Kind) -> Server {
-    let args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-backlog-size", "50mb"];
-    Server::start_with(kind, &args)
+    Server::start_with(kind, &NODE)
 }
 
 fn cluster(args: &[&str]) {
+    cluster_over(&[], args);
+}
+
+pub(super) fn cluster_over(link: &[&str], args: &[&str]) {
     let mut command = Command::new("redis-cli");
-    command.arg("--cluster").args(args);
+    command.args(link).arg("--cluster").args(args);
     if args[0] != "del-node" {
         command.arg("--cluster-yes");
     }

@@ -13,6 +13,8 @@ Examples:
   redtail doctor localhost:6379
   redtail doctor redis://cdc@localhost --password-file pw
   redtail doctor localhost:6379 --sample 60     # under load: a truer write rate
+  redtail doctor node:7000 --cluster            # all shards, on one page
+  redtail doctor redis+sentinel://a,b,c/mymaster   # and what the Sentinels say
   redtail doctor localhost:6379 --json | jq -r '.findings[].mend[]'
 
 Ask as the user that will follow: half of the answers hang on what it may do.
@@ -25,8 +27,9 @@ the user may not use leaves an entry in the server's ACL LOG.
 With --json: one object with `target`, `verdict` (good, warnings, impossible),
 `exit_code`, `findings` (each with `severity`: good, warn, bad or unknown;
 `about`, `what`, `why`, and `mend`: an array of commands), `starts` (`start`,
-`possible`: true, false or null, `how`, `mend`), and `facts`, which is null
-where nothing was learned.
+`possible`: true, false or null, `how`, `mend`), `sentinels` (what each says),
+and `facts`, which is null where nothing was learned; with --cluster it has
+`shards`, each with `slots`, `primary`, `replicas` and its primary's `facts`.
 
 Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings,
 or not all could be checked.";
@@ -38,6 +41,9 @@ pub(crate) struct Doctor {
     pub(crate) server: Server,
 
     /// Examine all nodes of the cluster that TARGET is one of, and what they say of each other
+    ///
+    /// What is wrong with several shards is said once. Besides what is asked of one server that takes +cluster|shards (before 7.0
+    /// +cluster|slots) +cluster|info +role, which `tail --cluster` asks too.
     #[arg(long)]
     pub(crate) cluster: bool,
 

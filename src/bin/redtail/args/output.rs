@@ -48,7 +48,7 @@ pub(crate) struct Output {
     /// Say on standard error how much comes, and how fast
     ///
     /// In a terminal a line each second, and at the end, everywhere, what all of it came to. The lag is how many bytes the server is
-    /// ahead of us; it is asked for in a terminal only, with INFO, over a connection of its own, where our user may.
+    /// ahead of us; it is asked for in a terminal only, with INFO, over a connection of its own, where our user may (not with --cluster).
     #[arg(long)]
     pub(crate) stats: bool,
 

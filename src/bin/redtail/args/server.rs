@@ -32,7 +32,7 @@ pub(crate) struct Server {
     #[arg(long, value_name = "FILE", help_heading = "Sentinel")]
     pub(crate) sentinel_password_file: Option<PathBuf>,
 
-    /// Follow a replica in good order, if the Sentinels know one, to spare the primary
+    /// Follow a replica in good order, if there is one, to spare the primary: with Sentinels, and with tail --cluster
     #[arg(long, help_heading = "Sentinel")]
     pub(crate) prefer_replica: bool,
 

@@ -25,11 +25,14 @@ Examples:
       redis-cli -h new --pipe
   A dump.rdb that servers load, and every write after it, one a line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
+  All shards of a cluster at their replicas, and on from there next time:
+    redtail tail node:7000 --cluster --prefer-replica --checkpoint FILE
 
 A user needs no more than
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
 and +info for the server's name, for --from now-without-fork, and for
-every start before Redis 7.0 but from a snapshot or a position.
+every start before Redis 7.0 but from a snapshot or a position. For --cluster:
+  +cluster|shards +cluster|slots +cluster|info +role
 
 Standard output has the writes, standard error has words for you.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
@@ -60,7 +63,8 @@ pub(crate) struct Tail {
     /// Follow every primary of the cluster that TARGET is a node of; each line says the shard it is from
     ///
     /// Text begins with the address of the shard's primary; JSON has "shard", a name that stays across failovers. The checkpoint then holds
-    /// the positions of all shards. It ends when one shard can't be followed any more.
+    /// the positions of all shards, and --stats counts them together. --count is for all, and those that print on until they hear of its
+    /// end come on top. It ends when one shard can't be followed any more.
     #[arg(long)]
     pub(crate) cluster: bool,
 
@@ -115,7 +119,7 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     pub(crate) reconnect: Option<Backoff>,
 
-    /// Say the position whenever nothing was printed for so many seconds
+    /// Say the position whenever nothing was printed for so many seconds (with --cluster for each shard, at most once a second)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) heartbeat: Option<Duration>,
 

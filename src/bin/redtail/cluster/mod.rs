@@ -13,7 +13,7 @@ use std::time::Duration;
 use redtail::topology::{Cluster, ClusterCheckpoint, Following, Positions, Shard, Stopper};
 use redtail::{Backoff, Event, Idle, Options, Start};
 
-use crate::args::{self, AckChoice, Format, Tail};
+use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
 use crate::failure::Failure;
 use crate::heartbeat::Heartbeat;
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let (notices, events, tallies) = (Arc::clone(&page), Arc::clone(&page), stats.clone());
     let (heartbeat, settings) = (options.heartbeat, args::Output { stats: false, ..options.output.clone() });
     let handler = move |shard: &Shard| {
-        let output = Output::new(Lines::of(shard, &events), &settings, target.clone());
+        let output = Output::new(Lines::of(shard, &events), &settings, shard.target().to_string());
         let output = output.counting(tallies.as_ref().map(|stats| stats.tally()));
         let mut printer = Printer {
             output,
@@ -121,6 +121,9 @@ impl Printer {
     fn event(&mut self, shard: &Shard, event: &Event<'_>) -> Result<bool, Failure> {
         let mut is_said = false;
         if !matches!(event, Event::Idle(_)) {
+            if let Event::Attached(_) = event {
+                self.output.come_from(shard.target().to_string());
+            }
             self.output.event(event)?;
             // With JSON or not, that it is attached has been told with the shard.
             if !matches!(event, Event::Attached(_)) {
@@ -134,7 +137,7 @@ impl Printer {
                 heartbeat.restart();
             } else if heartbeat.left().is_zero() {
                 heartbeat.restart();
-                let idle = Event::Idle(Idle { position: shard.place().map(|place| place.position) });
+                let idle = Event::Idle(Idle { position: shard.position() });
                 self.output.event(&idle)?;
                 notes::event_of(&shard.target(), &idle, self.format, "");
             }
@@ -152,6 +155,8 @@ struct Keeper {
     is_applied: bool,
     /// Commands and keys that had been printed at the last look.
     printed: u64,
+    /// A shard had just begun.
+    has_begun: bool,
 }
 
 impl Keeper {
@@ -162,6 +167,7 @@ impl Keeper {
             file: regular_output(),
             is_applied: options.ack == AckChoice::Applied,
             printed: 0,
+            has_begun: false,
         };
         let Some(path) = &options.checkpoint else { return Ok((keeper(None), cluster)) };
         let checkpoint = ClusterCheckpoint::open(path, target)?;
@@ -189,7 +195,9 @@ impl Keeper {
         let printed = page.printed();
         checkpoint.count(printed - self.printed);
         self.printed = printed;
-        page.take_begun() || checkpoint.is_due()
+        // The place counts only once the shard's handler has returned, which may be behind this look.
+        let has_begun = page.take_begun();
+        std::mem::replace(&mut self.has_begun, has_begun) || has_begun || checkpoint.is_due()
     }
 
     /// Writes what was printed, and saves the places after it.
@@ -213,7 +221,9 @@ impl Keeper {
 
 /// What to follow, and what it is called.
 fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
+    // That is the way of Sentinels to say it.
+    let server = Server { prefer_replica: false, ..options.server.clone() };
+    let address = Address::of(&server).unwrap_or_else(|words| options.wrong_usage(words));
     let Address { place, login, security, .. } = address;
     let Place::Server(target) = place else {
         options.wrong_usage("--cluster finds its nodes by itself: give the address of one of them, not of Sentinels");
@@ -229,6 +239,7 @@ fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
     let backoff = options.reconnect.unwrap_or(Backoff { longest_ms: 1000, ..Backoff::default() });
     let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
     let cluster = cluster.options(settings).on_gap(options.on_gap.into()).ack(options.ack.into());
+    let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.from.unwrap_or_default()), target))
 }
 

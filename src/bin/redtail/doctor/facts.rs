@@ -23,6 +23,7 @@ pub(super) struct Facts {
     pub(super) watched: Vec<(String, String)>,
     pub(super) cluster: Option<Cluster>,
     /// How long the server's certificate is still valid, if that is not long.
+    #[cfg(feature = "tls")]
     pub(super) certificate: Option<Duration>,
     /// The kernel's answer to large allocations, where the server runs on this machine.
     pub(super) overcommit: Option<u8>,

@@ -9,6 +9,7 @@ use crate::target::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaks {
     Tls,
+    #[cfg(feature = "tls")]
     Plain,
 }
 

@@ -5,6 +5,8 @@ mod items;
 mod parts;
 mod said;
 
+use std::sync::Once;
+
 use redtail::resp::{KeyFinder, Keys, Part, Reach};
 use redtail::{Command, StreamCommand};
 
@@ -53,11 +55,13 @@ impl Filter {
         }
         let args::Filter { db, command, key } = options;
         let commands: Vec<Name> = command.iter().map(|text| Name::read(text)).collect();
-        for (name, text) in commands.iter().zip(command) {
-            if !name.is_known() {
+        // Each shard of a cluster has a filter of its own.
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            for (_, text) in commands.iter().zip(command).filter(|(name, _)| !name.is_known()) {
                 notes::say(format_args!("--command {text}: no server that is known here has such a command"));
             }
-        }
+        });
         let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
         Some(Self { dbs: db.clone(), commands, keys, said: Said::default() })
     }

@@ -66,6 +66,10 @@ impl Json {
         Self { all, max_arg, target, line, gather, open, items, count, keys, stands }
     }
 
+    pub(super) fn come_from(&mut self, target: String) {
+        self.target = target;
+    }
+
     pub(super) fn without_keys(&mut self) {
         self.count = None;
     }

@@ -63,6 +63,13 @@ impl<W: Write> Output<W> {
         Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
     }
 
+    /// The events come from elsewhere from now on.
+    pub(crate) fn come_from(&mut self, target: String) {
+        if let Format::Json(json) = &mut self.format {
+            json.come_from(target);
+        }
+    }
+
     /// Counts with others, for a line that is theirs together.
     pub(crate) fn counting(self, tally: Option<Tally>) -> Self {
         Self { tally, ..self }

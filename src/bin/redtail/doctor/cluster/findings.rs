@@ -36,7 +36,7 @@ pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denie
         let rules = "+cluster|shards +cluster|slots +cluster|info +role";
         return Finding::bad(ABOUT, format!("the user {} may not ask what the cluster consists of", facts.user))
             .why("without CLUSTER SHARDS (before 7.0 CLUSTER SLOTS) its shards can't be found; each node has rules of its own")
-            .mend(format!("ACL SETUSER {} {rules}   # on each node", facts.user));
+            .mend(format!("ACL SETUSER {} {rules}", facts.user));
     }
     Finding::bad(ABOUT, format!("this is no node of a cluster: {words}"))
         .why("--cluster is for servers that were started with cluster-enabled yes")
@@ -155,9 +155,12 @@ fn permission(cluster: &Cluster) -> Option<Finding> {
         }
     };
     Some(
-        Finding::warn("permission", format!("the user {user} may not ask all: {} is missing", missing.join(" ")))
-            .why(why)
-            .mend(format!("ACL SETUSER {user} {}   # on each node", missing.join(" "))),
+        Finding::warn(
+            "permission",
+            format!("the user {user} may not ask all, on some node or each: {} is missing", missing.join(" ")),
+        )
+        .why(why)
+        .mend(format!("ACL SETUSER {user} {}", missing.join(" "))),
     )
 }
 

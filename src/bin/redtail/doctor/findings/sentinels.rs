@@ -85,8 +85,8 @@ fn disagreement(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
         return Some(
             Finding::warn(ABOUT, format!("they disagree where {name} is: {}", each.collect::<Vec<_>>().join(", ")))
                 .why("within a failover that passes. If it stays, they watch different servers: redtail believes the first that answers, and writes may go to either")
-                .mend(format!("SENTINEL MASTER {name}   # on each: the highest config-epoch is right"))
-                .mend(format!("SENTINEL REMOVE {name}   # on those that are wrong, then SENTINEL MONITOR")),
+                .mend(format!("SENTINEL MASTER {name}   # on each: the highest epoch is right"))
+                .mend(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
         );
     }
     let epochs = distinct(those, |watch| watch.epoch);

@@ -46,7 +46,7 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
             .mend("CONFIG GET tls-ca-cert-file   # on the server"),
         TlsError::AuthorityAsServer => certificate
             .why("clients that follow the rules refuse it")
-            .mend(again("--verify ca --cacert FILE   # FILE: that very certificate")),
+            .mend(again("--verify ca --cacert FILE   # that one")),
         TlsError::CertificateWanted => certificate
             .why("it lets in whoever has one that an authority in its tls-ca-cert-file has signed")
             .mend(again("--cert FILE --cert-key FILE"))
