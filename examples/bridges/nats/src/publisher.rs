@@ -110,7 +110,14 @@ impl Publisher {
             connection.stream(&self.args, false).await?;
             self.largest.store(connection.max_payload, Ordering::Relaxed);
             if let Some(since) = away_since.take() {
-                eprintln!("redtail-nats: the broker is back after {:.1} s", since.elapsed().as_secs_f32());
+                let away = since.elapsed();
+                eprintln!("redtail-nats: the broker is back after {:.1} s", away.as_secs_f32());
+                if away > self.args.window {
+                    let count = self.unconfirmed.len().min(usize::from(self.args.in_flight));
+                    eprintln!(
+                        "redtail-nats: that is longer than --window: up to {count} messages may be in the stream twice"
+                    );
+                }
             }
             self.publish(&connection).await
         })
