@@ -1,12 +1,13 @@
 //! Clusters: the merged stream and its back-pressure, the saved value, changes of the topology, and the end.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redtail::net::OwnedEvent;
-use redtail::topology::{Cluster, ClusterEvent, Notice, Positions, Shard};
-use redtail::{Backoff, Event, Options};
+use redtail::topology::{Cluster, ClusterEvent, Following, Notice, Positions, Shard};
+use redtail::{Ack, Backoff, Event, Options, Position};
 
 use crate::nodes::{Node, Plan, eventually};
 
@@ -147,6 +148,55 @@ fn a_shard_that_moves_goes_on_and_others_come_and_go() {
     // Nothing else was said, and nothing twice.
     assert_eq!(notices.lock().unwrap().len(), 6, "{:?}", notices.lock().unwrap());
     following.stop();
+}
+
+/// A sink that confirms later: what is saved has nothing in it but what was committed, also of a shard that has left.
+#[test]
+fn what_is_committed_is_what_is_saved() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 10);
+    let told: Arc<Mutex<Vec<(Shard, Position)>>> = Arc::default();
+    let left = Arc::new(AtomicBool::new(false));
+    let (all, has_left) = (told.clone(), left.clone());
+    let notice = move |notice: Notice| has_left.store(matches!(notice, Notice::Removed { .. }), Ordering::Release);
+    let handler = move |_: &Shard| {
+        let all = all.clone();
+        move |shard: &Shard, event: Event<'_>| {
+            if let Event::Command(command) = event {
+                all.lock().unwrap().push((shard.clone(), command.position().unwrap()));
+            }
+            ControlFlow::Continue(())
+        }
+    };
+    let mut following = cluster(&nodes).ack(Ack::Applied).follow(notice, handler).unwrap();
+    eventually("all writes", || told.lock().unwrap().len() == 20);
+    let committed = |following: &Following| {
+        let saved = following.committed().shards;
+        nodes.each_ref().map(|node| Some(saved.iter().find(|saved| saved.node == node.id)?.position.offset))
+    };
+    // The handlers are through with all of it, but nothing was committed.
+    assert_eq!(committed(&following), [Some(0), Some(0)]);
+    let of = |node: &Node| -> Vec<_> {
+        told.lock().unwrap().iter().filter(|(shard, _)| shard.id() == node.id).cloned().collect()
+    };
+    let (third, last) = (of(&nodes[1])[2].clone(), of(&nodes[1])[9].clone());
+    third.0.handle().commit(third.1);
+    assert_eq!(third.0.committed(), Some(third.1));
+    assert_eq!(committed(&following), [Some(0), Some(third.1.offset)]);
+
+    // It leaves, and what it told last is still on its way.
+    {
+        let mut plan = plan.lock().unwrap();
+        plan[0].2 = vec![(0, 16_383)];
+        plan.pop();
+    }
+    eventually("it has left", || left.load(Ordering::Acquire));
+    assert_eq!(following.shards().len(), 1);
+    assert_eq!(committed(&following), [Some(0), Some(third.1.offset)]);
+    last.0.handle().commit(last.1);
+    assert_eq!(committed(&following), [Some(0), None]);
+    following.stop();
+    assert_eq!(committed(&following), [Some(0), None]);
 }
 
 #[test]

@@ -89,11 +89,15 @@ impl Following {
         Positions { shards: self.common.shards().iter().filter_map(Shard::place).collect() }
     }
 
-    /// How far the sinks are: each shard's place that was committed last to [`Shard::handle`], for handlers that return before what they were
-    /// given is safely kept. A shard of which nothing was committed has the saved place it started from, or none.
+    /// How far the sinks are: each shard's furthest place that was committed to [`Shard::handle`], for handlers that return before what they
+    /// were given is safely kept. A shard of which nothing was committed has the saved place it started from, or none; one that has left the
+    /// cluster stays among them until its last place is committed.
     pub fn committed(&self) -> Positions {
-        let shards = self.common.shards();
-        Positions { shards: shards.iter().filter_map(|shard| shard.saved(shard.committed())).collect() }
+        self.common.left().retain(|shard| shard.committed() != shard.position());
+        let (shards, left) = (self.common.shards().clone(), self.common.left().clone());
+        // One that is just leaving may be in both.
+        let all = shards.iter().chain(left.iter().filter(|shard| !shards.contains(shard)));
+        Positions { shards: all.filter_map(|shard| shard.saved(shard.committed())).collect() }
     }
 
     /// To end it from another thread, a handler or a signal.
@@ -155,6 +159,8 @@ impl Stopper {
 pub(super) struct Common {
     stopped: AtomicBool,
     shards: Mutex<Vec<Shard>>,
+    /// Those that were removed, and not all of which was committed.
+    left: Mutex<Vec<Shard>>,
     /// Where all that is told goes, if it goes to one place.
     queue: OnceLock<Arc<Queue>>,
     pub(super) words: Sender<Word>,
@@ -162,7 +168,13 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) const fn new(words: Sender<Word>) -> Self {
-        Self { stopped: AtomicBool::new(false), shards: Mutex::new(Vec::new()), queue: OnceLock::new(), words }
+        Self {
+            stopped: AtomicBool::new(false),
+            shards: Mutex::new(Vec::new()),
+            left: Mutex::new(Vec::new()),
+            queue: OnceLock::new(),
+            words,
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -189,6 +201,10 @@ impl Common {
 
     fn shards(&self) -> MutexGuard<'_, Vec<Shard>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<Shard>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -402,6 +418,10 @@ where
 
     fn forget(&mut self, shard: &Shard) {
         self.running.retain(|running| running.shard != *shard);
+        // Only of a shard that something was committed of is there something to wait for.
+        if shard.committed().is_some_and(|committed| Some(committed) != shard.position()) {
+            self.common.left().push(shard.clone());
+        }
         self.common.shards().retain(|one| one != shard);
         (self.notice)(Notice::Removed { shard: shard.clone(), position: shard.position() });
     }

@@ -75,6 +75,11 @@ impl Merged {
         Positions { shards: reached.chain(self.saved.iter().cloned()).collect() }
     }
 
+    /// How far all is safely kept, as [`Following::committed`].
+    pub fn committed(&self) -> Positions {
+        self.following.committed()
+    }
+
     /// The shards that are followed.
     pub fn shards(&self) -> Vec<Shard> {
         self.following.shards()

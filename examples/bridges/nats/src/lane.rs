@@ -1,0 +1,55 @@
+//! One history that is followed: a shard of a cluster, or a server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redtail::topology::Shard;
+use redtail::{Handle, Position};
+
+#[derive(Clone)]
+pub(crate) enum Lane {
+    Shard(Shard),
+    Single(Arc<Single>),
+}
+
+/// A follower of one server.
+#[derive(Default)]
+pub(crate) struct Single {
+    pub(crate) handle: Handle,
+    committed: Mutex<Option<Position>>,
+}
+
+impl Lane {
+    /// The broker has everything up to this place.
+    pub(crate) fn commit(&self, position: Position) {
+        if let Self::Single(single) = self {
+            *single.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+        }
+        self.handle().commit(position);
+    }
+
+    /// Tells the primary that we live. A link that can't be written to is noticed by whoever reads it next.
+    pub(crate) fn beat(&self) {
+        let _ = self.handle().heartbeat();
+    }
+
+    /// What messages name it by; `None` for a server that is no shard.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Shard(shard) => Some(shard.id()),
+            Self::Single(_) => None,
+        }
+    }
+
+    fn handle(&self) -> &Handle {
+        match self {
+            Self::Shard(shard) => shard.handle(),
+            Self::Single(single) => &single.handle,
+        }
+    }
+}
+
+impl Single {
+    pub(crate) fn committed(&self) -> Option<Position> {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,135 @@
+//! A message and its body: one JSON object, with the names that `redtail tail --format json` uses.
+
+use std::io::{self, Write};
+
+use base64::display::Base64Display;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use redtail::topology::Migration;
+use redtail::{Position, StreamCommand};
+use serde_json::json;
+
+pub(crate) struct Message {
+    pub(crate) partition: u16,
+    /// What the broker knows it again by.
+    pub(crate) id: String,
+    /// Copies share it.
+    pub(crate) body: Bytes,
+}
+
+impl Message {
+    pub(crate) fn size(&self) -> usize {
+        self.id.len() + self.body.len()
+    }
+
+    /// The how many-th of its transaction it is, in its partition: so a consumer knows when it has all.
+    pub(crate) fn number(&mut self, at: usize, of: usize) {
+        let mut body: Vec<u8> = std::mem::take(&mut self.body).into();
+        body.extend_from_slice(format!(",\"tx_at\":{at},\"tx_of\":{of}}}").as_bytes());
+        self.body = body.into();
+    }
+
+    /// Changes are missing behind `from`. A consumer has to know: what it has made of those before may be wrong. One for each partition.
+    pub(crate) fn gap(
+        shard: Option<&str>,
+        from: Position,
+        to: Option<Position>,
+        missed: Option<u64>,
+        partitions: u16,
+    ) -> impl Iterator<Item = Self> {
+        let at = to.unwrap_or(from);
+        let id = format!("{}:{}:{}", at.history, at.offset, if to.is_some() { "gap" } else { "lost" });
+        let (from, to) = (from.to_string(), to.map(|to| to.to_string()));
+        let body = json!({ "event": "gap", "id": id, "shard": shard, "from": from, "to": to, "missed": missed });
+        let body = Bytes::from(body.to_string());
+        (0..partitions).map(move |partition| Self { partition, id: format!("{id}@{partition}"), body: body.clone() })
+    }
+}
+
+/// What a message takes besides its body: headers, and the fields that are added to a body at the end of its transaction.
+pub(crate) const OVERHEAD: usize = 512;
+
+/// The body of a command without its last brace, so that fields can follow. `None`: it would be longer than `largest`.
+pub(crate) fn body(
+    command: &StreamCommand<'_>,
+    id: &str,
+    shard: Option<&str>,
+    largest: usize,
+) -> io::Result<Option<Vec<u8>>> {
+    // JSON makes nothing shorter.
+    if command.args().map(|arg| arg.len() + 3).sum::<usize>() > largest {
+        return Ok(None);
+    }
+    let body = with_arguments(command, id, shard, usize::MAX, usize::MAX)?;
+    Ok(Some(body).filter(|body| body.len() <= largest))
+}
+
+/// The same, with no more of its arguments than fit.
+pub(crate) fn shortened(
+    command: &StreamCommand<'_>,
+    id: &str,
+    shard: Option<&str>,
+    largest: usize,
+) -> io::Result<Vec<u8>> {
+    // From the mildest on: the longest argument is mostly the one value.
+    for (longest, most) in [(largest / 4, 1000), (4096, 1000), (64, 1000), (64, 64), (64, 8), (0, 1)] {
+        let body = with_arguments(command, id, shard, longest, most)?;
+        if body.len() <= largest {
+            return Ok(body);
+        }
+    }
+    with_arguments(command, id, shard, 0, 0)
+}
+
+fn with_arguments(
+    command: &StreamCommand<'_>,
+    id: &str,
+    shard: Option<&str>,
+    longest: usize,
+    most: usize,
+) -> io::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(256);
+    write!(body, "{{\"event\":\"command\",\"id\":\"{id}\",\"offset\":{},\"db\":", command.offset)?;
+    match command.db {
+        Some(db) => write!(body, "{db}")?,
+        None => body.extend_from_slice(b"null"),
+    }
+    match command.tx {
+        Some(tx) => write!(body, ",\"tx\":true,\"tx_id\":{tx}")?,
+        None => body.extend_from_slice(b",\"tx\":false"),
+    }
+    if let Some(shard) = shard {
+        write!(body, ",\"shard\":\"{shard}\"")?;
+    }
+    if let Some(migration) = Migration::of(&command.command()) {
+        write!(body, ",\"migration\":\"{}\"", word(&migration))?;
+    }
+    body.extend_from_slice(b",\"args\":[");
+    for (at, arg) in command.args().take(most).enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        match std::str::from_utf8(arg) {
+            _ if arg.len() > longest => write!(body, "{{\"omitted\":{}}}", arg.len())?,
+            Ok(text) => serde_json::to_writer(&mut body, text)?,
+            Err(_) => write!(body, "{{\"base64\":\"{}\"}}", Base64Display::new(arg, &BASE64_STANDARD))?,
+        }
+    }
+    body.push(b']');
+    match command.argc().saturating_sub(most) {
+        0 => {}
+        more => write!(body, ",\"omitted_args\":{more}")?,
+    }
+    Ok(body)
+}
+
+fn word(migration: &Migration<'_>) -> &'static str {
+    match migration {
+        Migration::Key(_) => "key",
+        Migration::Begins { .. } => "begins",
+        Migration::Ends { moved: true, .. } => "ends",
+        Migration::Ends { moved: false, .. } => "failed",
+        Migration::Trimmed(_) => "trimmed",
+        _ => "word",
+    }
+}

@@ -1,0 +1,119 @@
+//! What waits for the broker: in order, and no more of it than there is memory for.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redtail::Position;
+use tokio::sync::Notify;
+
+use crate::lane::Lane;
+use crate::message::Message;
+
+/// How often whoever waits for room says that its link lives.
+const BEAT: Duration = Duration::from_secs(1);
+
+pub(crate) enum Item {
+    Message(Message),
+    /// Everything that this lane has put in before stands before this place.
+    Reached(Lane, Position),
+}
+
+impl Item {
+    /// About how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Message(message) => message.size(),
+                Self::Reached(..) => 0,
+            }
+    }
+}
+
+pub(crate) struct Outbox {
+    limit: usize,
+    state: Mutex<State>,
+    room: Condvar,
+    filled: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<Item>,
+    /// Of all that was put in and is not confirmed, taken out or not.
+    bytes: usize,
+    is_sealed: bool,
+    is_closed: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, state: Mutex::default(), room: Condvar::new(), filled: Notify::new() }
+    }
+
+    /// Waits for room, beating meanwhile; breaks once nothing is taken any more.
+    pub(crate) fn push(&self, item: Item, beat: impl Fn()) -> ControlFlow<()> {
+        let size = item.size();
+        let mut beaten = Instant::now();
+        let mut state = self.state();
+        loop {
+            if state.is_sealed || state.is_closed {
+                return ControlFlow::Break(());
+            }
+            if state.bytes == 0 || state.bytes.saturating_add(size) <= self.limit {
+                state.bytes += size;
+                state.items.push_back(item);
+                self.filled.notify_one();
+                return ControlFlow::Continue(());
+            }
+            state = self.room.wait_timeout(state, BEAT).unwrap_or_else(PoisonError::into_inner).0;
+            if beaten.elapsed() >= BEAT {
+                drop(state);
+                beat();
+                beaten = Instant::now();
+                state = self.state();
+            }
+        }
+    }
+
+    pub(crate) fn take(&self) -> Option<Item> {
+        self.state().items.pop_front()
+    }
+
+    /// Something may have come since the last `take` that gave nothing.
+    pub(crate) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// So many bytes of what was taken are confirmed.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.state().bytes -= bytes;
+        self.room.notify_all();
+    }
+
+    /// Lets nothing more in; whoever waits for room waits no longer. What is in still goes out.
+    pub(crate) fn seal(&self) {
+        self.state().is_sealed = true;
+        self.room.notify_all();
+    }
+
+    /// Waits until all is confirmed, at most so long.
+    pub(crate) fn finish(&self, limit: Duration) {
+        drop(self.room.wait_timeout_while(self.state(), limit, |state| state.bytes > 0 && !state.is_closed));
+    }
+
+    pub(crate) fn close(&self) {
+        self.state().is_closed = true;
+        self.room.notify_all();
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

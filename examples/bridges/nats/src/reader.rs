@@ -1,0 +1,202 @@
+//! The events of one lane, as messages.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use redtail::{Event, Gap, Position, StreamCommand};
+
+use crate::args::{Args, TooLarge};
+use crate::end::{End, Failure};
+use crate::lane::Lane;
+use crate::message::{self, Message, OVERHEAD};
+use crate::outbox::{Item, Outbox};
+use crate::route::{Route, route};
+
+pub(crate) struct Settings {
+    partitions: u16,
+    too_large: TooLarge,
+    max_transaction: usize,
+    /// The broker's max_payload, in bytes, as it was told last.
+    largest: Arc<AtomicUsize>,
+}
+
+impl Settings {
+    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>) -> Self {
+        let (partitions, too_large) = (args.partitions, args.too_large);
+        Self { partitions, too_large, max_transaction: args.max_transaction << 20, largest }
+    }
+}
+
+pub(crate) struct Reader {
+    lane: Lane,
+    settings: Arc<Settings>,
+    outbox: Arc<Outbox>,
+    end: Arc<End>,
+    /// The messages of an open transaction, whose bodies lack their last fields.
+    open: Vec<Message>,
+    open_bytes: usize,
+    /// The place that was put into the outbox last.
+    reached: Option<Position>,
+}
+
+impl Reader {
+    pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>) -> Self {
+        Self { lane, settings, outbox, end, open: Vec::new(), open_bytes: 0, reached: None }
+    }
+
+    /// Breaks when the bridge ends.
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Command(command) => self.command(command),
+            Event::Exec(exec) => {
+                self.commit_transaction()?;
+                self.reach(exec.position())
+            }
+            // What came since its MULTI comes again, or never.
+            Event::Disconnected(_) => {
+                self.void();
+                ControlFlow::Continue(())
+            }
+            Event::Gap(gap) => {
+                self.void();
+                self.gap(gap)
+            }
+            Event::Attached(attached) => {
+                self.void();
+                self.reach(attached.position)
+            }
+            // The data itself is not handed on, only what happens to it.
+            Event::SnapshotEnd(end) => self.reach(end.position),
+            Event::Idle(idle) => self.reach(idle.position),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn command(&mut self, command: &StreamCommand<'_>) -> ControlFlow<()> {
+        match self.messages(command) {
+            Ok(messages) => {
+                for message in messages {
+                    if command.tx.is_some() {
+                        self.hold(message)?;
+                    } else {
+                        self.push(message)?;
+                    }
+                }
+                self.reach(command.position())
+            }
+            Err(failure) => {
+                self.end.fail(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn messages(&self, command: &StreamCommand<'_>) -> Result<Vec<Message>, Failure> {
+        let partitions = match route(&command.command(), self.settings.partitions) {
+            Route::Nowhere => return Ok(Vec::new()),
+            Route::Some(partitions) => partitions,
+            Route::All => (0..self.settings.partitions).collect(),
+        };
+        let Some(history) = command.history() else {
+            return Err(Failure::new(1, "the server gives its events no names, so nobody could tell a repetition"));
+        };
+        let id = format!("{history}:{}", command.offset);
+        let mut body = self.body(command, &id).map_err(|error| Failure::new(1, error.to_string()))?;
+        let copies = partitions.len();
+        if copies > 1 {
+            let all: Vec<String> = partitions.iter().map(u16::to_string).collect();
+            body.extend_from_slice(format!(",\"partitions\":[{}]", all.join(",")).as_bytes());
+        }
+        if command.tx.is_none() {
+            body.push(b'}');
+        }
+        let body = Bytes::from(body);
+        Ok(partitions
+            .into_iter()
+            .map(|partition| {
+                // The window is the stream's, so that copies of one name would be taken for repetitions.
+                let id = if copies > 1 { format!("{id}@{partition}") } else { id.clone() };
+                Message { partition, id, body: body.clone() }
+            })
+            .collect())
+    }
+
+    fn body(&self, command: &StreamCommand<'_>, id: &str) -> io::Result<Vec<u8>> {
+        let max_payload = self.settings.largest.load(Ordering::Relaxed);
+        // Numbers of partitions have five digits and a comma.
+        let largest = max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions));
+        if let Some(body) = message::body(command, id, self.lane.name(), largest)? {
+            return Ok(body);
+        }
+        let name = String::from_utf8_lossy(command.args().next().unwrap_or_default()).into_owned();
+        let words =
+            format!("the {name} with id {id} is larger than a message may be (max_payload is {max_payload} bytes)");
+        match self.settings.too_large {
+            TooLarge::Stop => Err(io::Error::other(format!(
+                "{words}. Make max_payload of the broker larger, or let long values be left out (--too-large omit); nothing is lost, it goes \
+                 on there"
+            ))),
+            TooLarge::Omit => {
+                eprintln!("redtail-nats: {words}: published without its long arguments");
+                message::shortened(command, id, self.lane.name(), largest)
+            }
+        }
+    }
+
+    fn hold(&mut self, message: Message) -> ControlFlow<()> {
+        self.open_bytes += message.size();
+        self.open.push(message);
+        if self.open_bytes <= self.settings.max_transaction {
+            return ControlFlow::Continue(());
+        }
+        let limit = self.settings.max_transaction >> 20;
+        let words =
+            format!("a transaction has more than the {limit} MiB that --max-transaction allows; nothing is lost");
+        self.end.fail(Failure::new(1, words));
+        ControlFlow::Break(())
+    }
+
+    fn commit_transaction(&mut self) -> ControlFlow<()> {
+        let messages = std::mem::take(&mut self.open);
+        self.open_bytes = 0;
+        let mut counts: HashMap<u16, (usize, usize)> = HashMap::new();
+        for message in &messages {
+            counts.entry(message.partition).or_default().1 += 1;
+        }
+        for mut message in messages {
+            if let Some((at, of)) = counts.get_mut(&message.partition) {
+                *at += 1;
+                message.number(*at, *of);
+            }
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn void(&mut self) {
+        self.open.clear();
+        self.open_bytes = 0;
+    }
+
+    fn gap(&mut self, gap: &Gap) -> ControlFlow<()> {
+        eprintln!("redtail-nats: history lost, the stream is told of a gap: {gap}");
+        for message in Message::gap(self.lane.name(), gap.from, Some(gap.to), gap.missed, self.settings.partitions) {
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn push(&self, message: Message) -> ControlFlow<()> {
+        self.outbox.push(Item::Message(message), || self.lane.beat())
+    }
+
+    fn reach(&mut self, position: Option<Position>) -> ControlFlow<()> {
+        let Some(position) = position.filter(|_| position != self.reached) else { return ControlFlow::Continue(()) };
+        self.reached = Some(position);
+        self.outbox.push(Item::Reached(self.lane.clone(), position), || self.lane.beat())
+    }
+}

@@ -1,0 +1,185 @@
+//! What is followed: a cluster, a server, or what Sentinels name.
+
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use redtail::replication::SessionError;
+use redtail::topology::{Cluster, ClusterCheckpoint, Following, Notice, Sentinel, Shard};
+use redtail::{Ack, Checkpoint, Error, Event, Follower, OnGap, Start};
+
+use crate::args::{self, Args};
+use crate::end::{End, Failure};
+use crate::lane::{Lane, Single};
+use crate::message::Message;
+use crate::outbox::{Item, Outbox};
+use crate::place;
+use crate::reader::{Reader, Settings};
+
+/// How soon a shard that joins is seen. What is written to it before that is not in the stream.
+const REFRESH: Duration = Duration::from_secs(1);
+
+pub(crate) enum Source {
+    Cluster { following: Following, checkpoint: ClusterCheckpoint },
+    Single { single: Arc<Single>, thread: Option<JoinHandle<()>>, checkpoint: Checkpoint },
+}
+
+/// Starts to follow, behind the saved place or with the next write.
+pub(crate) fn start(
+    args: &Args,
+    settings: &Arc<Settings>,
+    outbox: &Arc<Outbox>,
+    end: &Arc<End>,
+) -> Result<Source, Failure> {
+    let reader = {
+        let (settings, outbox, end) = (Arc::clone(settings), Arc::clone(outbox), Arc::clone(end));
+        move |lane| Reader::new(lane, Arc::clone(&settings), Arc::clone(&outbox), Arc::clone(&end))
+    };
+    match args.cluster {
+        true => cluster(args, reader, outbox, end),
+        false => single(args, &reader, end),
+    }
+}
+
+impl Source {
+    /// Writes down how far the broker has confirmed.
+    pub(crate) fn save(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Cluster { following, checkpoint } => place::saved(checkpoint.save(following.committed())),
+            Self::Single { single, checkpoint, .. } => match single.committed() {
+                Some(position) => place::saved(checkpoint.save(position)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        match self {
+            Self::Cluster { following, .. } => following.stop(),
+            Self::Single { single, thread, .. } => {
+                single.handle.stop();
+                // Its panic was printed.
+                let _ = thread.take().map(JoinHandle::join);
+            }
+        }
+    }
+}
+
+fn cluster(
+    args: &Args,
+    reader: impl Fn(Lane) -> Reader + Send + 'static,
+    outbox: &Arc<Outbox>,
+    end: &Arc<End>,
+) -> Result<Source, Failure> {
+    let checkpoint: ClusterCheckpoint = place::open(args)?;
+    let positions = checkpoint.position().unwrap_or_default();
+    let mut cluster = Cluster::new(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = args.tls() {
+        cluster = cluster.tls(tls);
+    }
+    cluster = cluster.login(args.login()).start(Start::Now).added(Start::Now).positions(positions).ack(Ack::Applied);
+    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH);
+    let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
+    let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
+    let notice = move |notice| match &notice {
+        Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
+        Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
+        Notice::Lost(saved) => {
+            eprintln!("redtail-nats: {notice}; the stream is told");
+            for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
+                // Where nothing is let in any more, this ends.
+                let _ = outbox.push(Item::Message(message), || {});
+            }
+        }
+        _ => eprintln!("redtail-nats: {notice}"),
+    };
+    let handler = move |shard: &Shard| {
+        let mut reader = reader(Lane::Shard(shard.clone()));
+        move |_: &Shard, event: Event<'_>| reader.event(&event)
+    };
+    let following = cluster.follow(notice, handler).map_err(|error| Failure::new(1, error.to_string()))?;
+    Ok(Source::Cluster { following, checkpoint })
+}
+
+fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
+    let checkpoint: Checkpoint = place::open(args)?;
+    let position = checkpoint.position();
+    let single = Arc::new(Single::default());
+    let handle = single.handle.clone();
+    let builder = match &args.sentinel {
+        Some(name) => {
+            let sentinel = Sentinel::new(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
+            #[cfg(feature = "tls")]
+            let sentinel = match args.tls() {
+                Some(tls) => sentinel.tls(tls),
+                None => sentinel,
+            };
+            sentinel.login(args.login()).sentinel_login(args.sentinel_login()).handle(handle).builder()
+        }
+        None => {
+            let [address] = &args.addresses[..] else {
+                return Err(Failure::new(2, "one server has one address: several are for --cluster and --sentinel"));
+            };
+            let builder = Follower::builder(address).login(args.login()).handle(handle);
+            #[cfg(feature = "tls")]
+            let builder = match args.tls() {
+                Some(tls) => builder.tls(tls),
+                None => builder,
+            };
+            builder
+        }
+    };
+    let builder = builder
+        .start(position.map_or(Start::Now, Start::At))
+        .on_gap(on_gap(args))
+        .ack(Ack::Applied)
+        // One that is down when the bridge starts again is waited for.
+        .retry_first(position.is_some());
+    let mut follower = builder.connect().map_err(|error| failure(&error, &error))?;
+    let mut reader = reader(Lane::Single(Arc::clone(&single)));
+    let end = Arc::clone(end);
+    let follow = move || {
+        let outcome = loop {
+            match follower.next_timeout(Duration::from_secs(1)) {
+                Ok(Some(event)) => {
+                    if reader.event(&event) == ControlFlow::Break(()) {
+                        break Ok(());
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(failure(&error, &error)),
+            }
+        };
+        match outcome {
+            Ok(()) => end.stop(),
+            Err(failure) => end.fail(failure),
+        }
+    };
+    let thread = thread::Builder::new()
+        .name("follower".into())
+        .spawn(follow)
+        .map_err(|error| Failure::new(1, format!("can't start a thread: {error}")))?;
+    Ok(Source::Single { single, thread: Some(thread), checkpoint })
+}
+
+fn on_gap(args: &Args) -> OnGap {
+    match args.on_gap {
+        args::OnGap::Stop => OnGap::Stop,
+        args::OnGap::Continue => OnGap::Continue,
+    }
+}
+
+const LOST: &str = "; somebody has to decide whether to go on without it (--on-gap continue)";
+
+fn failure(words: &dyn Display, error: &Error) -> Failure {
+    match error {
+        Error::Session(session) if matches!(**session, SessionError::HistoryLost(_)) => {
+            Failure::new(4, format!("{words}{LOST}"))
+        }
+        Error::Target(_) => Failure::new(2, words.to_string()),
+        _ => Failure::new(1, words.to_string()),
+    }
+}

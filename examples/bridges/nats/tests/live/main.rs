@@ -1,0 +1,10 @@
+//! The bridge between real servers, which are killed.
+
+mod away;
+mod failover;
+mod random;
+mod servers;
+mod single;
+mod soak;
+mod stream;
+mod writer;

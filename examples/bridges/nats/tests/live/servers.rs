@@ -1,0 +1,343 @@
+//! The processes: a cluster of three primaries, a broker, a bridge. All end with what holds them.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::stream::PARTITIONS;
+
+/// Where all of them keep their files.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("redtail-nats-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn make(&self, name: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(&path).expect("a folder");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("kept: {}", self.0.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "not within 60 s: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// A Sentinel that watches this server under the name `orders`; gives its port.
+pub(crate) struct Sentinel {
+    pub(crate) port: u16,
+    _process: Process,
+}
+
+impl Sentinel {
+    pub(crate) fn of(folder: &Folder, node: &Node) -> Self {
+        let port = free_port();
+        let file = folder.make("sentinel").join("conf");
+        let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {} 1\n", node.port);
+        fs::write(&file, text).expect("write");
+        let mut command = Command::new("redis-server");
+        let process = Process::start(command.arg(&file).arg("--sentinel"), &file.with_extension("log"));
+        eventually("the Sentinel answers", || Link::to(port).is_some());
+        Self { port, _process: process }
+    }
+}
+
+/// Ended by kill -9 when dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command, output: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(output).expect("a file for its words");
+        let command = command.stdin(Stdio::null()).stdout(file.try_clone().expect("a file")).stderr(file);
+        Self(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A primary of the cluster.
+pub(crate) struct Node {
+    pub(crate) port: u16,
+    pub(crate) slots: (u16, u16),
+    link: Mutex<Link>,
+    _process: Process,
+}
+
+impl Node {
+    pub(crate) fn cluster(folder: &Folder) -> Vec<Self> {
+        let nodes: Vec<_> =
+            [(0, 5460), (5461, 10_922), (10_923, 16_383)].map(|slots| Self::of_cluster(folder, slots)).into();
+        for (at, (node, bus)) in nodes.iter().enumerate() {
+            node.ask(&["CLUSTER", "ADDSLOTSRANGE", &node.slots.0.to_string(), &node.slots.1.to_string()]);
+            node.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]);
+            nodes[0].0.ask(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string(), &bus.to_string()]);
+        }
+        let is_ok = |node: &Self| {
+            let info = node.ask(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        };
+        eventually("the cluster is made", || nodes.iter().all(|(node, _)| is_ok(node)));
+        nodes.into_iter().map(|(node, _)| node).collect()
+    }
+
+    /// A replica of the first of these.
+    pub(crate) fn replica(folder: &Folder, nodes: &[Self]) -> Self {
+        let (replica, bus) = Self::of_cluster(folder, (1, 0));
+        let primary = &nodes[0];
+        let id = primary.ask(&["CLUSTER", "MYID"]);
+        primary.ask(&["CLUSTER", "MEET", "127.0.0.1", &replica.port.to_string(), &bus.to_string()]);
+        let knows = |node: &Self| node.ask(&["CLUSTER", "INFO"]).contains("cluster_known_nodes:4");
+        eventually("all know the replica", || knows(&replica) && nodes.iter().all(knows));
+        replica.ask(&["CLUSTER", "REPLICATE", id.trim()]);
+        eventually("it follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+        eventually("all know that it does", || {
+            nodes.iter().all(|node| node.ask(&["CLUSTER", "NODES"]).contains(" slave "))
+        });
+        replica
+    }
+
+    /// With the port of its bus.
+    fn of_cluster(folder: &Folder, slots: (u16, u16)) -> (Self, u16) {
+        let (port, bus) = (free_port(), free_port());
+        let node = Self::start(folder, port, slots, &["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
+        (node, bus)
+    }
+
+    /// A server on its own. Started again it has another history.
+    pub(crate) fn alone(folder: &Folder, port: Option<u16>) -> Self {
+        Self::start(folder, port.unwrap_or_else(free_port), (0, 16_383), &[])
+    }
+
+    fn start(folder: &Folder, port: u16, slots: (u16, u16), more: &[&str]) -> Self {
+        let folder = folder.make(&format!("node-{port}"));
+        let mut command = Command::new("redis-server");
+        command.current_dir(&folder).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).args(more);
+        command.args("--repl-backlog-size 256mb --repl-diskless-sync-delay 0 --appendonly no".split(' '));
+        command.args(["--save", ""]);
+        let process = Process::start(&mut command, &folder.join("log"));
+        let mut link = None;
+        eventually("a server answers", || {
+            link = Link::to(port);
+            link.is_some()
+        });
+        Self { port, slots, link: Mutex::new(link.expect("a link")), _process: process }
+    }
+
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let mut link = self.link.lock().expect("a link");
+        link.send(&encoded(&words));
+        link.reply()
+    }
+}
+
+/// Commands out, replies in.
+pub(crate) struct Link {
+    socket: TcpStream,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Link {
+    pub(crate) fn to(port: u16) -> Option<Self> {
+        let socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        Some(Self { socket, bytes: Vec::new(), at: 0 })
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("write to a server");
+    }
+
+    /// One reply: a line, a bulk string, or an array of those, whose elements are joined.
+    pub(crate) fn reply(&mut self) -> String {
+        let line = self.line();
+        let count = line.get(1..).and_then(|count| count.parse::<i64>().ok()).unwrap_or_default();
+        match line.as_bytes().first() {
+            Some(b'$') if count >= 0 => self.exactly(usize::try_from(count).expect("a length") + 2),
+            Some(b'*') => (0..count).map(|_| self.reply()).collect::<Vec<_>>().join(" "),
+            Some(b'-') => panic!("a server refuses: {line}"),
+            _ => line,
+        }
+    }
+
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.bytes[self.at..].iter().position(|&byte| byte == b'\n') {
+                return self.exactly(end + 1).trim_end().to_owned();
+            }
+            self.read();
+        }
+    }
+
+    fn exactly(&mut self, count: usize) -> String {
+        while self.bytes.len() - self.at < count {
+            self.read();
+        }
+        let text = String::from_utf8_lossy(&self.bytes[self.at..self.at + count]).into_owned();
+        self.at += count;
+        text
+    }
+
+    fn read(&mut self) {
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        let mut space = [0; 1 << 16];
+        let count = self.socket.read(&mut space).expect("read from a server");
+        assert!(count > 0, "a server has closed the link");
+        self.bytes.extend_from_slice(&space[..count]);
+    }
+}
+
+pub(crate) fn encoded(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = vec![0; redtail::resp::encoded_len(words)];
+    redtail::resp::encode_command(&mut bytes, words).expect("room");
+    bytes
+}
+
+pub(crate) struct Broker {
+    port: u16,
+    folder: PathBuf,
+    process: Option<Process>,
+}
+
+impl Broker {
+    pub(crate) fn new(folder: &Folder) -> Self {
+        Self { port: free_port(), folder: folder.make("broker"), process: None }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn start(&mut self) {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-js", "-p", &self.port.to_string(), "-sd"]).arg(&self.folder);
+        self.process = Some(Process::start(&mut command, &self.folder.with_extension("log")));
+        eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+}
+
+pub(crate) struct Bridge {
+    args: Vec<String>,
+    state: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Bridge {
+    pub(crate) fn new(folder: &Folder, nodes: &[Node], broker: &Broker) -> Self {
+        Self::at(folder, nodes.iter().map(|node| node.port), broker)
+    }
+
+    pub(crate) fn at(folder: &Folder, ports: impl Iterator<Item = u16>, broker: &Broker) -> Self {
+        let folder = folder.make("bridge");
+        let state = folder.join("place");
+        let mut args: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+        args.extend(["--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()]);
+        args.extend(["--broker".into(), broker.address(), "--state".into(), state.display().to_string()]);
+        Self { args, state, log: folder.join("log"), process: None }
+    }
+
+    pub(crate) fn start(&mut self, more: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redtail-nats"));
+        self.process = Some(Process::start(command.args(&self.args).args(more), &self.log));
+    }
+
+    /// Another one that is told the same.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            args: self.args.clone(),
+            state: self.state.clone(),
+            log: self.log.with_extension("other"),
+            process: None,
+        }
+    }
+
+    /// Waits until it ends by itself; gives its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let mut process = self.process.take().expect("a process");
+        let mut status = None;
+        eventually("the bridge ends", || {
+            status = process.0.try_wait().expect("its state");
+            status.is_some()
+        });
+        status?.code()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Resident, as Linux tells it.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let id = self.process.as_ref().expect("a process").0.id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// How many lanes have one in its file.
+    pub(crate) fn places(&self) -> usize {
+        let text = fs::read_to_string(&self.state).unwrap_or_default();
+        text.lines().filter(|line| line.starts_with("position ") || line.starts_with("shard ")).count()
+    }
+
+    pub(crate) fn assert_is_running(&mut self) {
+        let process = self.process.as_mut().expect("a process");
+        let status = process.0.try_wait().expect("its state");
+        assert!(status.is_none(), "the bridge has ended: {status:?}\n{}", self.words());
+    }
+
+    /// In order; gives its words.
+    pub(crate) fn end(&mut self) -> String {
+        let mut process = self.process.take().expect("a process");
+        let kill = Command::new("kill").arg(process.0.id().to_string()).status();
+        assert!(kill.is_ok_and(|status| status.success()));
+        let status = process.0.wait().expect("its state");
+        assert!(status.success(), "{status}\n{}", self.words());
+        self.words()
+    }
+
+    pub(crate) fn words(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}

@@ -1,0 +1,131 @@
+//! A server on its own: what does not fit, what was lost, and streams that are not what they have to be.
+
+use serde_json::{Value, json};
+
+use crate::servers::{Bridge, Broker, Folder, Node, Sentinel, eventually};
+use crate::stream::{self, PARTITIONS};
+
+fn all(folder: &Folder) -> (Node, Broker, Bridge) {
+    let node = Node::alone(folder, None);
+    let mut broker = Broker::new(folder);
+    broker.start();
+    let bridge = Bridge::new(folder, std::slice::from_ref(&node), &broker);
+    (node, broker, bridge)
+}
+
+fn start(bridge: &mut Bridge, more: &[&str]) {
+    bridge.start(more);
+    eventually("the bridge has a place", || bridge.places() == 1);
+}
+
+/// Partition, id and body of each message.
+fn messages(broker: &Broker) -> Vec<(u16, String, Value)> {
+    let mut all = Vec::new();
+    stream::read(broker, |subject, id, body| {
+        let partition = subject.strip_prefix("writes.").expect("a subject").parse().expect("a partition");
+        all.push((partition, id.to_owned(), body));
+    });
+    all
+}
+
+/// `a` is in partition 7 of 16, `b` in 4, `c` in 5.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn commands_go_where_their_keys_are_and_large_ones_are_not_passed_over() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    start(&mut bridge, &[]);
+    node.ask(&["MSET", "a", "1", "b", "2"]);
+    node.ask(&["PUBLISH", "a", "1"]);
+    node.ask(&["MULTI"]);
+    node.ask(&["MSET", "c", "3", "b", "4"]);
+    node.ask(&["SET", "c", "5"]);
+    node.ask(&["EXEC"]);
+    node.ask(&["SET", "a", &"x".repeat(2 << 20)]);
+    node.ask(&["SET", "a", "6"]);
+    assert_eq!(bridge.wait(), Some(1));
+    assert!(bridge.words().contains("max_payload is 1048576 bytes"), "{}", bridge.words());
+    // Nothing was passed over: it goes on where it ended.
+    start(&mut bridge, &["--too-large", "omit"]);
+    stream::wait(&broker, 7);
+    let told = bridge.end();
+    assert!(told.contains("published without its long arguments"), "{told}");
+    let all = messages(&broker);
+    let args: Vec<(u16, &Value)> = all.iter().map(|(partition, _, body)| (*partition, &body["args"])).collect();
+    let (first, second) = (json!(["MSET", "a", "1", "b", "2"]), json!(["MSET", "c", "3", "b", "4"]));
+    let (inside, long, last) =
+        (json!(["SET", "c", "5"]), json!(["SET", "a", { "omitted": 2 << 20 }]), json!(["SET", "a", "6"]));
+    let expected = [(4, &first), (7, &first), (4, &second), (5, &second), (5, &inside), (7, &long), (7, &last)];
+    assert_eq!(args, expected);
+    for (at, (partition, id, body)) in all.iter().enumerate() {
+        let name = body["id"].as_str().expect("an id");
+        let is_copy = at < 4;
+        assert_eq!(*id, if is_copy { format!("{name}@{partition}") } else { name.into() });
+        assert_eq!(body["partitions"].is_array(), is_copy);
+    }
+    let place = |at: usize| (all[at].2["tx_at"].as_u64(), all[at].2["tx_of"].as_u64());
+    assert_eq!([2, 3, 4].map(place), [(Some(1), Some(1)), (Some(1), Some(2)), (Some(2), Some(2))]);
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn a_lost_history_ends_the_bridge_or_is_told_to_the_stream() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    start(&mut bridge, &[]);
+    node.ask(&["SET", "a", "1"]);
+    stream::wait(&broker, 1);
+    let port = node.port;
+    drop(node);
+    let node = Node::alone(&folder, Some(port));
+    node.ask(&["SET", "a", "lost"]);
+    assert_eq!(bridge.wait(), Some(4), "{}", bridge.words());
+    bridge.start(&["--on-gap", "continue"]);
+    let gaps = u64::from(PARTITIONS);
+    stream::wait(&broker, 1 + gaps);
+    node.ask(&["SET", "a", "2"]);
+    stream::wait(&broker, 2 + gaps);
+    bridge.end();
+    let all = messages(&broker);
+    assert!(all[1..=PARTITIONS.into()].iter().all(|(_, _, body)| body["event"] == "gap" && body["missed"].is_null()));
+    assert_eq!(all.last().expect("a message").2["args"], json!(["SET", "a", "2"]));
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn what_would_lose_or_repeat_is_refused() {
+    let folder = Folder::new();
+    let (_node, _broker, mut bridge) = all(&folder);
+    start(&mut bridge, &["--window", "1m"]);
+    // Two with one file.
+    let mut other = bridge.copy();
+    other.start(&[]);
+    assert_eq!(other.wait(), Some(1));
+    assert!(other.words().contains("another bridge is at work"), "{}", other.words());
+    bridge.end();
+    bridge.start(&["--window", "2m"]);
+    assert_eq!(bridge.wait(), Some(2));
+    assert!(bridge.words().contains("--dupe-window 2m"), "{}", bridge.words());
+    bridge.start(&["--window", "1m", "--prefix", "other"]);
+    assert_eq!(bridge.wait(), Some(2));
+    assert!(bridge.words().contains("does not listen on other.*"), "{}", bridge.words());
+    bridge.start(&["--window", "1m", "--cluster"]);
+    assert_eq!(bridge.wait(), Some(2));
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn what_the_sentinels_name_is_followed() {
+    let folder = Folder::new();
+    let node = Node::alone(&folder, None);
+    let sentinel = Sentinel::of(&folder, &node);
+    let mut broker = Broker::new(&folder);
+    broker.start();
+    let mut bridge = Bridge::at(&folder, std::iter::once(sentinel.port), &broker);
+    start(&mut bridge, &["--sentinel", "orders"]);
+    node.ask(&["SET", "a", "1"]);
+    stream::wait(&broker, 1);
+    bridge.end();
+    assert_eq!(messages(&broker)[0].2["args"], json!(["SET", "a", "1"]));
+    assert!(messages(&broker)[0].2["shard"].is_null());
+}
