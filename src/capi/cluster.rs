@@ -4,12 +4,12 @@
 //! idle for each shard on that shard's thread, so for several shards at once, but never twice at once for one; notice on a thread of its own.
 //! Meanwhile yours waits, and saves the places from time to time:
 //!
-//!     status = redtail_cluster_follow(cluster, &callbacks);
-//!     while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
-//!         status = redtail_cluster_wait(cluster, 1000);
-//!         save(cluster);                   redtail_cluster_positions
-//!     }
-//!     redtail_cluster_free(cluster);
+//!   status = redtail_cluster_follow(cluster, &callbacks);
+//!   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
+//!       status = redtail_cluster_wait(cluster, 1000);
+//!       save(cluster);                   redtail_cluster_positions
+//!   }
+//!   redtail_cluster_free(cluster);
 //!
 //! THREADS. Any thread may use a redtail_cluster, also several at once, but that nothing may use it once redtail_cluster_free is called, other than the
 //! callbacks, which may until it returns; and redtail_cluster_message only while no other thread calls anything. In callbacks of a

@@ -38,7 +38,7 @@ fn make(what: &str) -> Command {
 }
 
 /// The prefix of an installed copy, which was staged as a package manager does it, for another prefix than it then was moved to.
-fn prefix() -> &'static Path {
+pub(crate) fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         let (stage, prefix) = (folder("stage"), build::folder("prefix"));

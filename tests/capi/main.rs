@@ -9,6 +9,7 @@ mod build;
 mod deployments;
 mod header;
 mod install;
+mod kafka;
 mod layout;
 mod live;
 mod parity;
@@ -21,9 +22,17 @@ mod starts;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/client.rs"]
 mod client;
+#[path = "../live/cluster/load.rs"]
+mod cluster_load;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../help/folder.rs"]
+mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
+#[allow(dead_code, reason = "the live tests use the rest")]
+#[path = "../live/load.rs"]
+mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]
 mod nodes;

@@ -103,9 +103,10 @@ impl<R: Read> RecordingReader<R> {
                         self.end_of_link(at_least)?;
                     }
                 }
-                // The rest of the link is of no use.
+                // The rest of the link is of no use: what is in the buffer, and what is still to be read.
                 Progress::Reconnect { .. } => {
                     self.begun = None;
+                    self.feed.consume(usize::MAX);
                     while self.fill(1)? {
                         self.feed.consume(usize::MAX);
                     }

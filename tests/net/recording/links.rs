@@ -182,6 +182,19 @@ fn links_that_led_nowhere_leave_no_trace() {
     }
 }
 
+/// What a server says behind a refusal is nobody's, also where the recording ends with it.
+#[test]
+fn what_stands_behind_a_refusal_is_passed_over() {
+    let first = full(ID, 100, &commands(&["SET a 1"]));
+    let refused = opening(Method::Continued, Some(position(ID, 127, "5")));
+    for piece in [1, 1000] {
+        let bytes = taped(&[(opening(Method::Full, None), &first), (refused, b"-LOADING wait\r\n*2")], piece);
+        let (events, error) = read(&bytes);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(standing(&events).len(), 1);
+    }
+}
+
 /// A snapshot that broke off, and was asked for again.
 #[test]
 fn a_snapshot_that_is_not_whole_is_not_played() {

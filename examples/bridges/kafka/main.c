@@ -1,0 +1,63 @@
+/* Publishes every write of a Redis or Valkey server into a Kafka topic; see --help, and docs/bridges.md. */
+#include "bridge.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The position is saved so often. */
+#define SAVE_MS 1000
+/* How long brokers may take at the end to confirm what is on its way. What they do not comes again at the next start. */
+#define DRAIN_MS 10000
+
+static void on_signal(int number) {
+    (void)number;
+    end_well();
+}
+
+static void listen_to_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)SA_RESETHAND; /* the second one ends it at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* This thread hears what is confirmed, and saves the position; others follow and publish. */
+static void run(const topic *topic, const source *source) {
+    uint64_t saved = now_ms();
+    while (!is_ending()) {
+        rd_kafka_poll(topic->kafka, 100);
+        if (now_ms() - saved < SAVE_MS)
+            continue;
+        if (source->save())
+            return;
+        saved = now_ms();
+    }
+}
+
+int main(int argc, char **argv) {
+    options options;
+    topic topic;
+    read_options(&options, argc, argv);
+    char *state = state_open(options.state);
+    listen_to_signals();
+    if (options.tls.verify == REDTAIL_VERIFY_NOTHING)
+        say("the server's certificate is not verified (--insecure): anybody in between can read and change everything");
+    const source *source = options.is_cluster ? &CLUSTER : &ONE_SERVER;
+    if (!topic_open(&topic, &options) && !source->start(&topic, state)) {
+        run(&topic, source);
+        source->stop();
+        topic_drain(&topic, DRAIN_MS);
+        source->save();
+    }
+    topic_close(&topic);
+    source->free();
+    if (options.kafka)
+        rd_kafka_conf_destroy(options.kafka);
+    free(options.password);
+    free(options.sentinel_password);
+    free(state);
+    return exit_code();
+}

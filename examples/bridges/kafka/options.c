@@ -1,0 +1,217 @@
+/* The command line. */
+#include "bridge.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char HELP[] =
+    "Publishes every write of a Redis or Valkey server, or cluster, into a Kafka topic.\n"
+    "\n"
+    "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --state FILE TARGET\n"
+    "\n"
+    "TARGET: host:port, [address]:port or unix:PATH of the server to follow; with --cluster or --sentinel, host:port\n"
+    "of one or more nodes or Sentinels, with commas between them.\n"
+    "\n"
+    "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
+    "--format json` prints, its header `id` names it once and for all. It goes to the partition where its key lives\n"
+    "(the key's cluster slot modulo the number of partitions), to several where it has keys in several, and to all\n"
+    "where it names none. What stands in a transaction is published at its EXEC. The position is saved once the\n"
+    "brokers have confirmed everything before it, so after any crash what was not confirmed comes again, under the\n"
+    "same id.\n"
+    "\n"
+    "Kafka:\n"
+    "  --brokers LIST             host:port of one or more brokers, with commas between them\n"
+    "  --topic TOPIC              the topic; it must exist, unless the brokers make topics themselves\n"
+    "  -X NAME=VALUE              a setting of librdkafka, such as -X compression.codec=lz4; repeatable\n"
+    "  --kafka-config FILE        such settings, one a line; the only place for passwords\n"
+    "  --too-large stop|omit      a message above message.max.bytes: stop [default], or leave long arguments out and\n"
+    "                             say how long they were, in the message's header `omitted`\n"
+    "  --transaction-limit BYTES  of messages of one transaction, which are held until its EXEC [default: 256 MiB]\n"
+    "\n"
+    "Position:\n"
+    "  --state FILE               keeps the position; FILE.lock and FILE.new stand beside it\n"
+    "  --from POSITION            where to start while there is no FILE [default: now]\n"
+    "  --on-gap stop|continue     the server no longer has what comes next: stop with exit code 4 [default], or go on\n"
+    "                             behind a message of event `gap` in each partition\n"
+    "  --ack applied|observe      tell the server what Kafka has, for WAIT [default], or nothing\n"
+    "\n"
+    "Server:\n"
+    "  --cluster                  follow all primaries of the cluster that these nodes belong to\n"
+    "  --sentinel NAME            follow the primary that these Sentinels call so, also after failovers\n"
+    "  --prefer-replica           with --sentinel: follow a replica, to spare the primary\n"
+    "  --sentinel-user NAME, --sentinel-password-file FILE (or REDTAIL_SENTINEL_PASSWORD)\n"
+    "  --user NAME                the ACL user\n"
+    "  --password-file FILE       its password (a newline at the end does not count); or in the environment, as\n"
+    "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
+    "  --tls                      speak TLS (redtail must have been built with it)\n"
+    "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
+    "\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 wrong usage, 4 history lost.\n";
+
+void wrong(const char *format, const char *what) {
+    fputs("redtail-kafka: ", stderr);
+    fprintf(stderr, format, what);
+    fputs("; see redtail-kafka --help\n", stderr);
+    exit(USAGE);
+}
+
+char *read_file(const char *path, size_t *len) {
+    FILE *file = fopen(path, "rb");
+    text text = {NULL, 0, 0};
+    char some[4096];
+    size_t got;
+    while (file && (got = fread(some, 1, sizeof some, file)) > 0 && text.len < 1 << 20)
+        text_add(&text, some, got);
+    if (!file || ferror(file)) {
+        fprintf(stderr, "redtail-kafka: %s: %s\n", path, strerror(errno));
+        exit(USAGE);
+    }
+    fclose(file);
+    *len = text.len;
+    text_add(&text, "", 1);
+    return text.bytes;
+}
+
+/* Which of two words was given, as the number that stands for it. */
+static int one_of(const char *option, const char *value, const char *first, int one, const char *second, int two) {
+    if (strcmp(value, first) && strcmp(value, second))
+        wrong("%s takes one of two words, as --help tells", option);
+    return strcmp(value, second) ? one : two;
+}
+
+static size_t bytes(const char *option, const char *value) {
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (*end || end == value || errno || *value == '-' || !number)
+        wrong("%s takes a number of bytes", option);
+    return number;
+}
+
+/* Out of a file, or out of one of two variables of the environment; NULL where there is none. */
+static char *read_password(const char *path, const char *name, const char *other, const char *user, size_t *len) {
+    const char *given = getenv(name);
+    char *password = NULL;
+    if (!given || !*given)
+        given = getenv(other);
+    if (path) {
+        password = read_file(path, len);
+        if (*len && password[*len - 1] == '\n')
+            --*len;
+        if (!*len)
+            wrong("%s holds no password", path);
+    } else if (given && *given) {
+        *len = strlen(given);
+        password = memory(NULL, *len + 1);
+        memcpy(password, given, *len + 1);
+    }
+    if (user && !password)
+        wrong("the user %s has no password: give it in a file or in the environment", user);
+    return password;
+}
+
+enum {
+    CLUSTERED = 256, SENTINEL, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK,
+    TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE
+};
+
+static const struct option NAMES[] = {
+    {"cluster", no_argument, NULL, CLUSTERED}, {"sentinel", required_argument, NULL, SENTINEL},
+    {"sentinel-user", required_argument, NULL, SENTINEL_USER}, {"prefer-replica", no_argument, NULL, PREFER_REPLICA},
+    {"sentinel-password-file", required_argument, NULL, SENTINEL_PASSWORD},
+    {"brokers", required_argument, NULL, BROKERS}, {"topic", required_argument, NULL, TOPIC},
+    {"state", required_argument, NULL, STATE}, {"from", required_argument, NULL, FROM},
+    {"on-gap", required_argument, NULL, ON_GAP}, {"ack", required_argument, NULL, ACK},
+    {"too-large", required_argument, NULL, TOO_LARGE}, {"transaction-limit", required_argument, NULL, LIMIT},
+    {"kafka-config", required_argument, NULL, CONFIG}, {"user", required_argument, NULL, USER},
+    {"password-file", required_argument, NULL, PASSWORD}, {"tls", no_argument, NULL, TLS},
+    {"cacert", required_argument, NULL, CACERT}, {"cacertdir", required_argument, NULL, CACERTDIR},
+    {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
+    {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
+    {"insecure", no_argument, NULL, INSECURE}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+
+static void finish(options *options) {
+    if (!options->brokers)
+        wrong("%s is missing", "--brokers");
+    if (!options->topic)
+        wrong("%s is missing", "--topic");
+    if (!options->state)
+        wrong("%s is missing", "--state");
+    if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
+                               || options->tls.server_name || options->tls.verify))
+        wrong("options of TLS want %s", "--tls");
+    if (options->is_cluster && options->sentinel.name)
+        wrong("a cluster has no use for %s", "--sentinel");
+    if (options->uses_tls)
+        options->sentinel.tls = &options->tls;
+    settings_set(options->kafka, "bootstrap.servers", options->brokers);
+    settings_check(options->kafka);
+}
+
+void read_options(options *options, int argc, char **argv) {
+    const char *password_file = NULL, *sentinel_password_file = NULL;
+    memset(options, 0, sizeof *options);
+    options->ack = REDTAIL_ACK_APPLIED;
+    options->transaction_limit = (size_t)256 << 20;
+    options->tls.struct_size = sizeof options->tls;
+    options->sentinel.struct_size = sizeof options->sentinel;
+    options->kafka = settings_new();
+    for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
+        switch (letter) {
+        case CLUSTERED: options->is_cluster = 1; break;
+        case SENTINEL: options->sentinel.name = optarg; break;
+        case SENTINEL_USER: options->sentinel.user = optarg; break;
+        case SENTINEL_PASSWORD: sentinel_password_file = optarg; break;
+        case PREFER_REPLICA: options->sentinel.prefer_replica = 1; break;
+        case BROKERS: options->brokers = optarg; break;
+        case TOPIC: options->topic = optarg; break;
+        case STATE: options->state = optarg; break;
+        case FROM: options->from = optarg; break;
+        case ON_GAP:
+            options->on_gap = one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
+            break;
+        case ACK:
+            options->ack = one_of("--ack", optarg, "applied", REDTAIL_ACK_APPLIED, "observe", REDTAIL_ACK_OBSERVE);
+            break;
+        case TOO_LARGE: options->omits = one_of("--too-large", optarg, "stop", 0, "omit", 1); break;
+        case LIMIT: options->transaction_limit = bytes("--transaction-limit", optarg); break;
+        case CONFIG: settings_file(options->kafka, optarg); break;
+        case 'X': settings_pair(options->kafka, optarg); break;
+        case USER: options->user = optarg; break;
+        case PASSWORD: password_file = optarg; break;
+        case TLS: options->uses_tls = 1; break;
+        case CACERT: options->tls.ca_file = optarg; break;
+        case CACERTDIR: options->tls.ca_folder = optarg; break;
+        case CERT: options->tls.certificate = optarg; break;
+        case CERT_KEY: options->tls.key = optarg; break;
+        case SNI: options->tls.server_name = optarg; break;
+        case VERIFY:
+            options->tls.verify = one_of("--verify", optarg, "full", REDTAIL_VERIFY_FULL, "ca", REDTAIL_VERIFY_AUTHORITY);
+            break;
+        case INSECURE: options->tls.verify = REDTAIL_VERIFY_NOTHING; break;
+        case 'h': fputs(HELP, stdout); exit(DONE);
+        case 'V':
+            printf("redtail-kafka with redtail %s and librdkafka %s\n", redtail_version(), rd_kafka_version_str());
+            exit(DONE);
+        default: fputs("see redtail-kafka --help\n", stderr); exit(USAGE); /* getopt has said what is wrong */
+        }
+    if (argc - optind != 1)
+        wrong("%s", argc == optind ? "the server to follow is missing" : "there is one server to follow");
+    options->target = argv[optind];
+    if (!options->sentinel.name && (options->sentinel.user || options->sentinel.prefer_replica || sentinel_password_file))
+        wrong("options of Sentinels want %s", "--sentinel NAME");
+    finish(options);
+    options->password =
+        read_password(password_file, "REDTAIL_PASSWORD", "REDISCLI_AUTH", options->user, &options->password_len);
+    redtail_sentinel *sentinel = &options->sentinel;
+    if (sentinel->name)
+        sentinel->password = options->sentinel_password = read_password(
+            sentinel_password_file, "REDTAIL_SENTINEL_PASSWORD", "", sentinel->user, &sentinel->password_len);
+}

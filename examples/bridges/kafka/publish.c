@@ -1,0 +1,313 @@
+/* From events to messages.
+ *
+ * What a transaction holds is kept until its EXEC, and then published at once; what stands alone is a transaction of one.
+ */
+#include "bridge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for everything in a message that is neither body nor key. */
+#define HEADERS 512
+/* Longer arguments are left out of a message that is too large. */
+#define LONG_ARGUMENT 1024
+#define NO_KEY SIZE_MAX
+
+/* Places in the publisher's bytes and partitions. */
+typedef struct message {
+    size_t id, body, body_len, key, key_len;
+    size_t partitions, copies;
+    /* Bytes of the command, if some were left out; else 0. */
+    size_t omitted;
+} message;
+
+struct publisher {
+    const topic *topic;
+    const char *name;
+    int goes_on;
+    const redtail_handle *handle;
+    progress *progress;
+    route route;
+    /* What is to be published at the next end of a transaction. */
+    text bytes;
+    message *messages;
+    size_t count, room;
+    int32_t *partitions;
+    size_t partition_count, partition_room;
+    /* For each partition, how many messages of the transaction it gets, and has got. */
+    uint32_t *parts, *part;
+};
+
+publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle) {
+    publisher *publisher = memory(NULL, sizeof *publisher);
+    memset(publisher, 0, sizeof *publisher);
+    publisher->topic = topic;
+    publisher->name = name;
+    publisher->goes_on = goes_on;
+    publisher->handle = handle;
+    publisher->progress = progress_new();
+    route_init(&publisher->route, topic->partitions);
+    publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
+    publisher->part = memory(NULL, (size_t)topic->partitions * sizeof *publisher->part);
+    return publisher;
+}
+
+void publisher_free(publisher *publisher) {
+    progress_free(publisher->progress);
+    route_free(&publisher->route);
+    free(publisher->bytes.bytes);
+    free(publisher->messages);
+    free(publisher->partitions);
+    free(publisher->parts);
+    free(publisher->part);
+    free(publisher);
+}
+
+progress *publisher_progress(publisher *publisher) {
+    return publisher->progress;
+}
+
+/* Forgets what was not published: it was, or it is void. */
+static void forget(publisher *publisher) {
+    publisher->count = publisher->partition_count = publisher->bytes.len = 0;
+    if (publisher->bytes.room > 4 << 20) { /* one large transaction is no reason to keep its memory */
+        free(publisher->bytes.bytes);
+        publisher->bytes.bytes = NULL;
+        publisher->bytes.room = 0;
+    }
+}
+
+/* A message with an id and the partitions of the route; its body comes next. */
+static message *begin(publisher *publisher, const char *id) {
+    const route *route = &publisher->route;
+    if (publisher->count == publisher->room) {
+        publisher->room = publisher->room ? 2 * publisher->room : 16;
+        publisher->messages = memory(publisher->messages, publisher->room * sizeof *publisher->messages);
+    }
+    while (publisher->partition_room - publisher->partition_count < route->copies) {
+        publisher->partition_room = publisher->partition_room ? 2 * publisher->partition_room : 64;
+        publisher->partitions = memory(publisher->partitions, publisher->partition_room * sizeof *publisher->partitions);
+    }
+    message *message = &publisher->messages[publisher->count++];
+    message->partitions = publisher->partition_count;
+    message->copies = route->copies;
+    memcpy(publisher->partitions + message->partitions, route->partitions, route->copies * sizeof *route->partitions);
+    publisher->partition_count += route->copies;
+    message->id = publisher->bytes.len;
+    text_add(&publisher->bytes, id, strlen(id) + 1);
+    message->key = NO_KEY;
+    message->key_len = message->omitted = 0;
+    if (route->key.data && route->key.len <= publisher->topic->largest) {
+        message->key = publisher->bytes.len;
+        message->key_len = route->key.len;
+        text_add(&publisher->bytes, route->key.data, route->key.len);
+    }
+    message->body = publisher->bytes.len;
+    return message;
+}
+
+static int fits(const publisher *publisher, const message *message) {
+    return message->body_len + message->key_len + HEADERS <= publisher->topic->largest;
+}
+
+static int write_body(publisher *publisher, message *message, const redtail_event *event, const char *id, size_t longest) {
+    publisher->bytes.len = message->body;
+    json_command(&publisher->bytes, event, publisher->name, id, longest);
+    message->body_len = publisher->bytes.len - message->body;
+    return fits(publisher, message);
+}
+
+static int too_large(publisher *publisher, message *message, const redtail_event *event, const char *id) {
+    if (!publisher->topic->options->omits) {
+        end_with(FAILED,
+                 "the command %s (%zu bytes) makes a message of more than %zu bytes: raise message.max.bytes (with -X), and the "
+                 "topic's max.message.bytes; or choose --too-large omit. Nothing behind it was published",
+                 id, event->raw.len, publisher->topic->largest);
+        return -1;
+    }
+    if (message->key_len > LONG_ARGUMENT) { /* a part of a key would be another key */
+        message->key = NO_KEY;
+        message->key_len = 0;
+    }
+    if (!write_body(publisher, message, event, id, LONG_ARGUMENT))
+        write_body(publisher, message, event, id, 0);
+    message->omitted = event->raw.len;
+    say("the command %s (%zu bytes) is too large: its message tells how long it was, and not all that it held", id, event->raw.len);
+    return 0;
+}
+
+static int add_command(publisher *publisher, const redtail_event *event) {
+    char id[64];
+    snprintf(id, sizeof id, "%.*s:%llu", (int)event->history.len, event->history.data, (unsigned long long)event->offset);
+    route_command(&publisher->route, event->args, event->argc);
+    message *message = begin(publisher, id);
+    size_t held = 0;
+    for (size_t i = 0; i < event->argc; i++)
+        held += event->args[i].len;
+    /* JSON makes nothing shorter, so a value of 512 MB need not be written to see that. */
+    if (held > publisher->topic->largest || !write_body(publisher, message, event, id, publisher->topic->largest))
+        if (too_large(publisher, message, event, id))
+            return -1;
+    if (publisher->bytes.len > publisher->topic->options->transaction_limit && event->tx) {
+        end_with(FAILED,
+                 "the transaction that begins at offset %llu has made more than %zu bytes of messages and has not ended: raise "
+                 "--transaction-limit. Nothing of it was published",
+                 (unsigned long long)event->tx, publisher->topic->options->transaction_limit);
+        return -1;
+    }
+    return 0;
+}
+
+static rd_kafka_vu_t header(const char *name, const char *value) {
+    rd_kafka_vu_t header;
+    header.vtype = RD_KAFKA_VTYPE_HEADER;
+    header.u.header.name = name;
+    header.u.header.val = value;
+    header.u.header.size = (ssize_t)strlen(value);
+    return header;
+}
+
+static rd_kafka_resp_err_t produce(const topic *topic, rd_kafka_vu_t *fields, size_t count, char *words, size_t room) {
+    rd_kafka_error_t *error = rd_kafka_produceva(topic->kafka, fields, count);
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (error)
+        snprintf(words, room, "%s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
+/* Into the queue; while it is full, waits, and keeps the link to the primary alive. */
+static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t count) {
+    rd_kafka_resp_err_t code;
+    char words[256];
+    uint64_t heard = now_ms();
+    while ((code = produce(publisher->topic, fields, count, words, sizeof words)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        if (is_ending())
+            return -1;
+        if (publisher->handle && now_ms() - heard >= 1000) {
+            redtail_handle_heartbeat(publisher->handle); /* that a link is lost shows when the next event is asked for */
+            heard = now_ms();
+        }
+        pause_ms(10);
+    }
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    end_with(FAILED, "Kafka does not take a message: %s", words);
+    return -1;
+}
+
+/* One copy of a message. */
+static int produce_copy(publisher *publisher, const message *message, int32_t partition, uint64_t tx, step *step) {
+    const char *bytes = publisher->bytes.bytes;
+    char copies[24], omitted[24], transaction[24], part[48];
+    rd_kafka_vu_t fields[12];
+    size_t count = 0;
+    fields[count].vtype = RD_KAFKA_VTYPE_RKT;
+    fields[count++].u.rkt = publisher->topic->handle;
+    fields[count].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[count++].u.i32 = partition;
+    fields[count].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    fields[count++].u.i = RD_KAFKA_MSG_F_COPY;
+    fields[count].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    fields[count++].u.ptr = step;
+    fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
+    fields[count].u.mem.ptr = (void *)(bytes + message->body);
+    fields[count++].u.mem.size = message->body_len;
+    if (message->key != NO_KEY) {
+        fields[count].vtype = RD_KAFKA_VTYPE_KEY;
+        fields[count].u.mem.ptr = (void *)(bytes + message->key);
+        fields[count++].u.mem.size = message->key_len;
+    }
+    fields[count++] = header("id", bytes + message->id);
+    if (message->copies > 1) {
+        snprintf(copies, sizeof copies, "%zu", message->copies);
+        fields[count++] = header("copies", copies);
+    }
+    if (tx) {
+        snprintf(transaction, sizeof transaction, "%llu", (unsigned long long)tx);
+        fields[count++] = header("tx", transaction);
+        snprintf(part, sizeof part, "%u/%u", ++publisher->part[partition], publisher->parts[partition]);
+        fields[count++] = header("part", part);
+    }
+    if (message->omitted) {
+        snprintf(omitted, sizeof omitted, "%zu", message->omitted);
+        fields[count++] = header("omitted", omitted);
+    }
+    return produce_patiently(publisher, fields, count);
+}
+
+/* All that was kept; behind it lies this position. tx: the transaction, or 0. */
+static int publish_all(publisher *publisher, const redtail_position *position, uint64_t tx) {
+    size_t sizes = (size_t)publisher->topic->partitions * sizeof *publisher->parts;
+    if (tx) {
+        memset(publisher->parts, 0, sizes);
+        memset(publisher->part, 0, sizes);
+        for (size_t i = 0; i < publisher->partition_count; i++)
+            publisher->parts[publisher->partitions[i]]++;
+    }
+    step *step = progress_add(publisher->progress, position, publisher->partition_count);
+    for (size_t i = 0; i < publisher->count; i++) {
+        const message *message = &publisher->messages[i];
+        for (size_t copy = 0; copy < message->copies; copy++)
+            if (produce_copy(publisher, message, publisher->partitions[message->partitions + copy], tx, step))
+                return -1;
+    }
+    forget(publisher);
+    return 0;
+}
+
+/* To every partition, so that whoever reads one knows that something is missing: what the gap tells, or, where that is NULL, all
+ * before this place. above: what is added to the place's offset for the id. */
+static int publish_note(publisher *publisher, const redtail_position *place, const redtail_gap *gap, uint64_t above) {
+    char id[64];
+    snprintf(id, sizeof id, "%s:%llu", place->history[0] ? place->history : place->replid,
+             (unsigned long long)(place->offset + above));
+    route_everywhere(&publisher->route);
+    message *message = begin(publisher, id);
+    if (gap)
+        json_gap(&publisher->bytes, gap, publisher->name, id);
+    else
+        json_begin(&publisher->bytes, place, publisher->name, id);
+    message->body_len = publisher->bytes.len - message->body;
+    publisher->goes_on = 1;
+    return publish_all(publisher, place, 0);
+}
+
+int publish_lost(publisher *publisher, const redtail_position *place) {
+    redtail_gap gap = {place, NULL, REDTAIL_UNKNOWN};
+    return publish_note(publisher, place, &gap, 1); /* the id of the place itself was that of a command */
+}
+
+int publish(publisher *publisher, const redtail_event *event) {
+    redtail_position position;
+    switch (event->kind) {
+    case REDTAIL_EVENT_COMMAND:
+        if (add_command(publisher, event))
+            return -1;
+        if (event->tx)
+            return 0;
+        /* fall through */
+    case REDTAIL_EVENT_EXEC:
+        if (redtail_event_position(event, &position) != REDTAIL_OK) {
+            end_with(FAILED, "at offset %llu there is no position to go on from", (unsigned long long)event->offset);
+            return -1;
+        }
+        return publish_all(publisher, &position, event->tx);
+    case REDTAIL_EVENT_ATTACHED:
+        forget(publisher);
+        if (redtail_event_position(event, &position) != REDTAIL_OK)
+            return 0;
+        return publisher->goes_on ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL, 0);
+    case REDTAIL_EVENT_MULTI:
+    case REDTAIL_EVENT_DISCONNECTED: /* what came since its MULTI comes again, or never */
+        forget(publisher);
+        return 0;
+    case REDTAIL_EVENT_GAP:
+        forget(publisher);
+        return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE
+                   ? publish_note(publisher, event->gap->to, event->gap, 0)
+                   : 0;
+    default: return 0; /* kinds are added in minor versions */
+    }
+}

@@ -1,0 +1,61 @@
+/* To which partitions a command goes: where its keys live, by their cluster slots; and where it names none, everywhere.
+ *
+ * So who reads a partition sees, in their order, all commands that touch a key of it. One with keys of several partitions stands in
+ * each of them, under the same id.
+ */
+#include "bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a key with {something} in it only that counts, also without a cluster: who wants two keys in one partition can have it so. */
+static int32_t partition_of(redtail_slice key, int32_t partitions) {
+    return redtail_slot(key.data, key.len) % partitions;
+}
+
+void route_init(route *route, int32_t partitions) {
+    memset(route, 0, sizeof *route);
+    route->all = partitions;
+    route->partitions = memory(NULL, (size_t)partitions * sizeof *route->partitions);
+    route->taken = memory(NULL, (size_t)partitions);
+    memset(route->taken, 0, (size_t)partitions);
+}
+
+void route_free(route *route) {
+    free(route->partitions);
+    free(route->taken);
+    free(route->indices);
+}
+
+void route_everywhere(route *route) {
+    route->key.data = NULL;
+    route->key.len = 0;
+    route->copies = (size_t)route->all;
+    for (int32_t i = 0; i < route->all; i++)
+        route->partitions[i] = i;
+}
+
+void route_command(route *route, const redtail_slice *args, size_t argc) {
+    size_t count;
+    int status;
+    while ((status = redtail_command_keys(args, argc, route->indices, route->capacity, &count)) == REDTAIL_OK
+           && count > route->capacity) {
+        route->indices = memory(route->indices, count * sizeof *route->indices);
+        route->capacity = count;
+    }
+    if (status != REDTAIL_OK || !count) { /* no key, all keys, or nobody knows which */
+        route_everywhere(route);
+        return;
+    }
+    route->key = args[route->indices[0]];
+    route->copies = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t partition = partition_of(args[route->indices[i]], route->all);
+        if (!route->taken[partition]) {
+            route->taken[partition] = 1;
+            route->partitions[route->copies++] = partition;
+        }
+    }
+    for (size_t i = 0; i < route->copies; i++)
+        route->taken[route->partitions[i]] = 0;
+}

@@ -1,0 +1,89 @@
+/* The file with the position. */
+#include "bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* More than the positions of a thousand shards. */
+#define LONGEST (1 << 20)
+
+static char *with_ending(const char *path, const char *ending) {
+    char *name = memory(NULL, strlen(path) + strlen(ending) + 1);
+    strcpy(name, path);
+    return strcat(name, ending);
+}
+
+static void refuse(const char *path, const char *why) {
+    fprintf(stderr, "redtail-kafka: %s: %s\n", path, why);
+    exit(FAILED);
+}
+
+/* Two that publish the same under one position would each undo what the other has saved. */
+static void lock(const char *path) {
+    char *name = with_ending(path, ".lock");
+    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        refuse(name, strerror(errno));
+    if (flock(file, LOCK_EX | LOCK_NB))
+        refuse(name, errno == EWOULDBLOCK ? "another bridge is at work with this state" : strerror(errno));
+    free(name); /* the file stays open, and locked, as long as the process lives, however it ends */
+}
+
+char *state_open(const char *path) {
+    lock(path);
+    FILE *file = fopen(path, "rb");
+    if (!file && errno == ENOENT)
+        return NULL;
+    if (!file)
+        refuse(path, strerror(errno));
+    char *content = memory(NULL, LONGEST + 1);
+    size_t len = fread(content, 1, LONGEST + 1, file);
+    if (ferror(file))
+        refuse(path, strerror(errno));
+    fclose(file);
+    /* A fresh start where there was a position would be a hole that nobody hears of. */
+    if (len < 2 || len > LONGEST || content[len - 1] != '\n' || memchr(content, 0, len))
+        refuse(path, "this is no whole state; to start afresh on purpose, remove it");
+    content[len - 1] = 0;
+    return content;
+}
+
+static int write_whole(const char *path, const char *content) {
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return -1;
+    int is_written = fprintf(file, "%s\n", content) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    int reason = errno;
+    is_written = fclose(file) == 0 && is_written;
+    errno = reason;
+    return is_written ? 0 : -1;
+}
+
+/* That another file has the name now is safe only with the folder. */
+static int sync_folder(const char *path) {
+    char *folder = with_ending(path, "");
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = 0;
+    int file = open(slash ? folder : ".", O_RDONLY | O_CLOEXEC);
+    free(folder);
+    if (file < 0)
+        return -1;
+    int status = fsync(file);
+    close(file);
+    return status;
+}
+
+int state_save(const char *path, const char *content) {
+    char *fresh = with_ending(path, ".new");
+    int status = write_whole(fresh, content) || rename(fresh, path) || sync_folder(path) ? -1 : 0;
+    if (status)
+        end_with(FAILED, "can't keep the position in %s: %s", path, strerror(errno));
+    free(fresh);
+    return status;
+}

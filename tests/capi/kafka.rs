@@ -1,0 +1,295 @@
+//! The bridge to Kafka: killed, refused, kept waiting; what a consumer makes of the topic is what was written.
+
+mod deployed;
+mod rig;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::build::{How, root, run, stdout};
+use crate::client::{Client, command};
+use crate::folder::Folder;
+use crate::help::eventually;
+use crate::install;
+use crate::server::{Kind, Server};
+use rig::{Bridge, Broker, Consumer, END, TOPIC, Truth, compare, has_state, words};
+
+/// Writes of every kind: with a key, with several, with none, binary, in transactions of some commands.
+fn write(client: &mut Client, round: usize) -> usize {
+    let (key, number) = (format!("key:{}", round % 97), round.to_string());
+    let mut commands = vec![
+        command(&["SET", &key, &number]),
+        vec![b"RPUSH".to_vec(), key.replace("key", "list").into_bytes(), vec![0, 255, 13, 10, b'"', round as u8]],
+        command(&["MSET", &key, "a", "one", &number, "\0two\u{1}", "b\\\"\n"]),
+        command(&["PUBLISH", "news", &number]),
+    ];
+    if round.is_multiple_of(3) {
+        commands.push(command(&["MULTI"]));
+        commands.extend((0..2 + round % 5).map(|at| command(&["SET", &format!("tx:{at}"), &number])));
+        commands.push(command(&["DEL", &key, "one", "none"]));
+        commands.push(command(&["EXEC"]));
+    }
+    let replies = client.pipeline(&commands);
+    assert!(replies.iter().all(|reply| !reply.is_error()), "{replies:?}");
+    // MULTI and EXEC change nothing.
+    commands.len() - if round.is_multiple_of(3) { 2 } else { 0 }
+}
+
+fn end(server: &Server) {
+    server.call(&["PUBLISH", END, ""]);
+}
+
+/// How many changes, and how often the bridge is killed meanwhile.
+fn killed(how: How, changes: usize, kills: usize) {
+    let (broker, server, folder) = (Broker::start(how, 3), Server::start(Kind::Redis70), Folder::new("kafka-killed"));
+    server.config_set("repl-backlog-size", "100mb");
+    let truth = Truth::start(server.address());
+    let mut consumer = Consumer::start(how, &broker);
+    let start = || Bridge::start(how, &broker, &folder, &server.address(), &["-X", "linger.ms=2"]);
+    let mut bridge = start();
+    has_state(&folder);
+    let mut client = server.client();
+    let writer = thread::spawn(move || {
+        let (mut round, mut written) = (0, 0);
+        while written < changes {
+            written += write(&mut client, round);
+            round += 1;
+            // As many as the consumer can keep up with: the broker keeps little.
+            thread::sleep(Duration::from_micros(1500));
+        }
+    });
+    for _ in 0..kills {
+        let before = consumer.count();
+        eventually("it publishes", || consumer.count() > before + 50 || writer.is_finished());
+        bridge.kill();
+        bridge = start();
+    }
+    writer.join().unwrap();
+    end(&server);
+    let truth = truth.end();
+    let again = consumer.end(broker.partitions);
+    compare(&consumer.lines(), &truth, broker.partitions);
+    let begins = consumer.lines().iter().filter(|(_, line)| line["event"] == "begin").count();
+    assert_eq!(begins, 3, "once in each partition");
+    println!("{} changes, {kills} kills, {again} messages came again", truth.len());
+    eventually("the server hears what Kafka has", || {
+        server.info("replication").values().any(|line| line.contains(&format!("offset={},", server.offset())))
+    });
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let state = fs::read_to_string(folder.0.join("state")).unwrap();
+    assert!(state.trim_end().ends_with(&format!(":{}:0", server.offset())), "{state}");
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn killed_three_times_it_loses_nothing() {
+    killed(How::Sanitized, 4_000, 3);
+}
+
+#[test]
+#[ignore = "soak: tests/soak kafka"]
+fn two_hundred_thousand_changes_and_twenty_kills() {
+    killed(How::Debug, 200_000, 20);
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_broker_that_is_away_is_waited_for() {
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-away");
+    let truth = Truth::start(server.address());
+    let mut consumer = Consumer::start(how, &broker);
+    let args = ["-X", "queue.buffering.max.messages=50", "-X", "reconnect.backoff.max.ms=500"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    broker.obey("down");
+    let before = fs::read_to_string(folder.0.join("state")).unwrap();
+    let mut client = server.client();
+    (0..200).for_each(|round| {
+        write(&mut client, round);
+    });
+    end(&server);
+    // The queue has long been full. The server goes on hearing from us, and nothing that is not safe counts.
+    let slaves = || -> Vec<String> {
+        let info = server.info("replication");
+        info.iter().filter(|(name, _)| name.starts_with("slave")).map(|(_, value)| value.clone()).collect()
+    };
+    for _ in 0..4 {
+        thread::sleep(Duration::from_secs(1));
+        assert!(slaves().iter().all(|line| line.contains("state=online")), "{:?}", slaves());
+    }
+    let offset = before.split(':').nth(1).unwrap();
+    eventually("it is alive", || slaves().iter().any(|line| line.contains(offset) && line.ends_with("lag=0")));
+    assert_eq!(fs::read_to_string(folder.0.join("state")).unwrap(), before);
+    broker.obey("up");
+    let truth = truth.end();
+    consumer.end(broker.partitions);
+    compare(&consumer.lines(), &truth, broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    assert!(words(&folder).contains("Kafka: "), "{}", words(&folder));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn what_is_too_large_stops_it_or_is_left_out() {
+    let how = How::Sanitized;
+    let (broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-large");
+    let mut consumer = Consumer::start(how, &broker);
+    let small = ["-X", "message.max.bytes=20000"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
+    has_state(&folder);
+    server.call(&["SET", "before", "1"]);
+    server.call(&["SET", "large", &"x".repeat(50_000)]);
+    assert_eq!(bridge.end(), Some(1));
+    let said = words(&folder);
+    assert!(said.contains(" bytes) makes a message of more than 20000 bytes: raise message.max.bytes"), "{said}");
+    // What came before it is safe, and it is what comes next.
+    consumer.has("command", 1);
+    let bridge =
+        Bridge::start(how, &broker, &folder, &server.address(), &[&small[..], &["--too-large", "omit"]].concat());
+    let many: Vec<String> = (0..9_000).map(|n| n.to_string()).collect();
+    server.call(&[&["SADD".to_owned(), "many".into()][..], &many].concat());
+    server.call(&["SET", &"k".repeat(30_000), "v"]);
+    server.call(&["SET", "after", "1"]);
+    consumer.has("command", 5);
+    let lines = consumer.lines();
+    let find = |name: &str| lines.iter().map(|(_, line)| line).find(|line| line["args"][1] == name).unwrap();
+    assert_eq!(find("large")["args"], json!(["SET", "large", { "omitted": 50_000 }]));
+    find("before");
+    find("after");
+    let mut left = lines.iter().filter(|(_, line)| line["omitted_args"] == 9_001);
+    assert_eq!(left.next().unwrap().1["args"], json!(["SADD"]));
+    assert!(lines.iter().any(|(_, line)| line["args"] == json!(["SET", { "omitted": 30_000 }, "v"])));
+    assert_eq!(bridge.stop(), Some(0));
+    let small = [&small[..], &["--transaction-limit", "5000"]].concat();
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &small);
+    let set = |number: usize| command(&["SET", &number.to_string(), &"x".repeat(1000)]);
+    let commands: Vec<_> = [command(&["MULTI"])].into_iter().chain((0..9).map(set)).collect();
+    server.client().pipeline(&[&commands[..], &[command(&["EXEC"])]].concat());
+    assert_eq!(bridge.end(), Some(1));
+    assert!(words(&folder).contains("raise --transaction-limit. Nothing of it was published"), "{}", words(&folder));
+    assert_eq!(consumer.count(), 5 + 2, "and what begins, in each partition");
+    assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_message_that_is_refused_is_published_by_the_next_run() {
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-refuses");
+    let truth = Truth::start(server.address());
+    let mut consumer = Consumer::start(how, &broker);
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &[]);
+    has_state(&folder);
+    broker.obey("refuse");
+    let mut client = server.client();
+    (0..30).for_each(|round| {
+        write(&mut client, round);
+    });
+    assert_eq!(bridge.end(), Some(1));
+    let said = words(&folder);
+    assert!(said.contains("Kafka refuses the message ") && said.contains("Topic authorization failed"), "{said}");
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &[]);
+    end(&server);
+    consumer.end(broker.partitions);
+    compare(&consumer.lines(), &truth.end(), broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn history_that_is_lost_is_never_silence() {
+    let (broker, server) = (Broker::start(How::Debug, 3), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-lost");
+    server.config_set("repl-backlog-size", "16kb");
+    let mut consumer = Consumer::start(How::Debug, &broker);
+    let start = |args: &[&str]| Bridge::start(How::Debug, &broker, &folder, &server.address(), args);
+    let bridge = start(&[]);
+    has_state(&folder);
+    server.call(&["SET", "first", "1"]);
+    consumer.has("command", 1);
+    assert_eq!(bridge.stop(), Some(0));
+    let saved = fs::read_to_string(folder.0.join("state")).unwrap();
+    server.call(&["SET", "meanwhile", &"x".repeat(100_000)]);
+    assert_eq!(start(&[]).end(), Some(4), "{}", words(&folder));
+    assert_eq!(fs::read_to_string(folder.0.join("state")).unwrap(), saved);
+    let bridge = start(&["--on-gap", "continue"]);
+    consumer.has("gap", 3);
+    let (_, gap) = consumer.lines().into_iter().find(|(_, line)| line["event"] == "gap").unwrap();
+    assert_eq!(gap["from"], saved.trim_end());
+    assert!(gap["missed"].as_u64().unwrap() > 100_000, "{gap}");
+    server.call(&["SET", "second", "1"]);
+    consumer.has("command", 2);
+    assert_eq!(bridge.stop(), Some(0));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn what_it_refuses_and_why() {
+    let (broker, folder) = (Broker::start(How::Debug, 1), Folder::new("kafka-refused"));
+    let server = Server::start_with(Kind::Redis70, &["--requirepass", "secret"]);
+    let program = rig::programs(How::Debug).join("redtail-kafka");
+    let wrong = |args: &[&str], code: i32, what: &str| {
+        let output = Command::new(&program).args(args).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(what), "{args:?}: {said}");
+    };
+    let (address, state) = (server.address(), folder.0.join("state").display().to_string());
+    let whole = ["--brokers", &*broker.address, "--topic", TOPIC, "--state", &state, &address];
+    let with = |more: &[&'static str]| [more, &whole[..]].concat();
+    assert!(stdout(Command::new(&program).arg("--help")).contains("Exit codes: 0 stopped"));
+    assert!(stdout(Command::new(&program).arg("--version")).contains(" and librdkafka "));
+    wrong(&[], 2, "the server to follow is missing");
+    wrong(&[&address], 2, "--brokers is missing");
+    wrong(&with(&["--nonsense"]), 2, "--nonsense");
+    wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of two words");
+    wrong(&with(&["--transaction-limit", "much"]), 2, "takes a number of bytes");
+    wrong(&with(&["-X", "no.such.setting=1"]), 2, "no.such.setting");
+    wrong(&with(&["-X", "sasl.password=secret"]), 2, "put it into --kafka-config");
+    wrong(&with(&["-X", "enable.idempotence=false"]), 2, "enable.idempotence is not to be changed");
+    wrong(&with(&["-X", "queue.buffering.max.kbytes=1"]), 2, "has no room for one message");
+    wrong(&with(&["--insecure"]), 2, "options of TLS want --tls");
+    wrong(&with(&["--user", "cdc"]), 2, "the user cdc has no password");
+    wrong(&with(&["--password-file", "/no/such/file"]), 2, "/no/such/file: ");
+    wrong(&with(&["--from", "nowhere"]), 2, "nowhere is no position");
+    wrong(&with(&["--from", "nowhere", "--cluster"]), 2, "is no place in a shard");
+    wrong(&with(&["--prefer-replica"]), 2, "options of Sentinels want --sentinel NAME");
+    wrong(&with(&["--cluster", "--sentinel", "watched"]), 2, "a cluster has no use for --sentinel");
+    wrong(&with(&[]), 1, "NOAUTH");
+    let password = folder.write("password", "secret\n").display().to_string();
+    let settings = folder.write("settings", "# none\nclient.id=test\n").display().to_string();
+    let args = ["--password-file", &password, "--kafka-config", &settings];
+    let bridge = Bridge::start(How::Debug, &broker, &folder, &address, &args);
+    has_state(&folder);
+    wrong(&with(&[]), 1, "another bridge is at work with this state");
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    folder.write("state", "");
+    wrong(&with(&[]), 1, "this is no whole state; to start afresh on purpose, remove it");
+    folder.write("state", "0123:4\n");
+    wrong(&with(&[]), 1, "0123:4 is no position");
+    fs::remove_file(folder.0.join("state")).unwrap();
+    let unknown: Vec<&str> =
+        with(&[]).into_iter().map(|arg| if arg == address { "127.0.0.1:1" } else { arg }).collect();
+    wrong(&unknown, 1, "127.0.0.1:1: ");
+}
+
+#[test]
+#[ignore = "needs make, pkg-config and librdkafka: tests/tools"]
+fn it_builds_with_pkg_config_alone() {
+    let folder = Folder::new("kafka-build");
+    let mut make = Command::new("make");
+    make.arg("-C").arg(root().join("examples/bridges/kafka")).arg("install");
+    make.args([format!("BUILD={}", folder.0.display()), format!("PREFIX={}", folder.0.join("installed").display())]);
+    run(make.env("PKG_CONFIG_PATH", install::prefix().join("lib/pkgconfig")));
+    let program = folder.0.join("installed/bin/redtail-kafka");
+    let version = stdout(Command::new(program).arg("-V").env("LD_LIBRARY_PATH", install::prefix().join("lib")));
+    assert!(version.starts_with(concat!("redtail-kafka with redtail ", env!("CARGO_PKG_VERSION"))), "{version}");
+}
