@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::net::{Builder, Error, Handle, Target};
-use crate::replication::{Event, Options, Position};
+use crate::replication::{Event, Idle, Options, Position};
 use crate::topology::cluster::finder::{link, link_to_replica};
 use crate::topology::cluster::following::{Common, Word};
 use crate::topology::cluster::{Member, SavedShard, Slots};
@@ -223,6 +223,10 @@ impl Recipe {
             let is_through = matches!(event, Event::Idle(_) | Event::Disconnected(_));
             let (mut flow, mut in_snapshot) = each(event);
             if is_through && shard.is_leaving() {
+                // Once more, with the end: PINGs behind the last event count too, and a sink is to commit the last place there is.
+                let position = follower.position().filter(|_| !in_snapshot);
+                shard.state().position = position;
+                let _ = each(Event::Idle(Idle { position }));
                 return Ok(());
             }
             loop {
