@@ -66,6 +66,10 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
             ]);
             assert!(replies.iter().all(|reply| !reply.is_error()));
             eventually("the link is cut", || proxy.is_done());
+            // Where all of it was told before the cut, there is nothing else to wait for.
+            watch.wait("the cut is told", |seen| {
+                seen.told[told..].iter().any(|told| matches!(told, Told::Disconnected(_)))
+            });
             watch.reaches(server.offset());
             let seen = watch.seen();
             let new = &seen.told[told..];

@@ -225,6 +225,13 @@ impl Server {
         self.client().offset()
     }
 
+    /// Asserts that nothing but PINGs was written to its replicas behind this offset.
+    pub(crate) fn has_only_pinged_since(&self, offset: u64) {
+        let now = self.offset();
+        let ping = b"*1\r\n$4\r\nPING\r\n".len() as u64;
+        assert!(now.checked_sub(offset).is_some_and(|more| more % ping == 0), "{:?}: {offset}, now {now}", self.kind);
+    }
+
     pub(crate) fn digest(&self) -> String {
         self.client().digest()
     }
