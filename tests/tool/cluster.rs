@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use redtail::Checkpoint;
 use redtail::topology::{ClusterCheckpoint, Positions};
+use serde_json::Value;
 
 use crate::folder::Folder;
 use crate::nodes::{Node, Plan, eventually};
@@ -150,6 +151,58 @@ fn filters_keys_and_numbers_are_those_of_one_server() {
     let summary = ran.err.lines().last().unwrap();
     assert!(summary.starts_with("redtail: 4 commands, 3 of them printed, "), "{}", ran.err);
     assert_eq!(ran.err.matches(" commands, ").count(), 1, "one line for all: {}", ran.err);
+}
+
+/// What moves slots is marked, whole or in parts; what a client may have written is not.
+#[test]
+fn commands_that_move_slots_are_marked() {
+    let establish = "CLUSTER SYNCSLOTS ESTABLISH SOURCE a0fe NAME 55c1 SLOTSRANGE 1 9";
+    let long = format!("RESTORE-ASKING k 0 {}", "x".repeat(100));
+    let writes: [&[&str]; 2] = [
+        &["SET a 1", &long, "restore-asking k 0 v", establish, "CLUSTER SYNCSLOTS ACK"],
+        &[
+            "RESTORE k 0 v",
+            "DEL b",
+            "CLUSTER SYNCSLOTS FINISH STATE FAILED NAME 55c1 MESSAGE x",
+            "CLUSTER SYNCSLOTS FINISH STATE SUCCESS NAME 55c1 MESSAGE x",
+            "TRIMSLOTS RANGES 1 1 9",
+        ],
+    ];
+    let words = [None, Some("key"), Some("key"), Some("begins"), Some("word")].into_iter().chain([
+        None,
+        None,
+        Some("failed"),
+        Some("ends"),
+        Some("trimmed"),
+    ]);
+    // With the last, every command comes in parts.
+    for (at, max_arg) in ["1000", "50", "0"].into_iter().enumerate() {
+        let made = Made::new(&format!("cluster-migration-{at}"), writes);
+        let ran = made.run(&["--format", "json", "--max-arg", max_arg, "--count", "10"]).ok();
+        let mut commands: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
+        let is_second = |event: &Value| event["shard"] == *made.nodes[1].id;
+        commands.sort_by_key(|event| (is_second(event), event["offset"].as_u64()));
+        let told = commands.iter().map(|event| event.get("migration").map(|word| word.as_str().unwrap()));
+        assert!(told.eq(words.clone()), "{}", ran.text());
+
+        let made = Made::new(&format!("cluster-migration-text-{at}"), writes);
+        let ran = made.run(&["--max-arg", max_arg, "--count", "10"]).ok();
+        for word in words.clone().flatten() {
+            assert!(ran.text().contains(&format!("[0] (migration {word}) ")), "{}", ran.text());
+        }
+        assert_eq!(ran.text().matches("(migration ").count(), 7, "{}", ran.text());
+    }
+}
+
+/// The lines of one server stay as they were.
+#[test]
+fn of_a_single_server_nothing_is_marked() {
+    let made = Made::new("cluster-migration-single", [&["RESTORE-ASKING k 0 v"], &[]]);
+    for format in ["text", "json"] {
+        let from = made.nodes[0].beginning().split('=').nth(1).unwrap().to_owned();
+        let ran = run(&["tail", &made.address(), "--from", &from, "--format", format, "--count", "1"]).ok();
+        assert!(ran.text().contains("RESTORE-ASKING") && !ran.text().contains("migration"), "{}", ran.text());
+    }
 }
 
 #[test]

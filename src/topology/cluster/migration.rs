@@ -49,7 +49,19 @@ impl<'a> Migration<'a> {
     /// # Ok::<(), redtail::ProtocolError>(())
     /// ```
     pub fn of(command: &Command<'a>) -> Option<Self> {
-        let mut args = command.args();
+        Self::of_args(command.args())
+    }
+
+    /// The same of a command's arguments, its name first. No more of them are asked for than it takes: a command that may be a client's is
+    /// told by its name.
+    ///
+    /// ```
+    /// # use redtail::topology::Migration;
+    /// let owned = [b"RESTORE-ASKING".to_vec(), b"k".to_vec(), b"0".to_vec(), b"x".to_vec()];
+    /// assert_eq!(Migration::of_args(owned.iter().map(Vec::as_slice)), Some(Migration::Key(b"k")));
+    /// ```
+    pub fn of_args(args: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut args = args.into_iter();
         let name = args.next()?;
         if name.eq_ignore_ascii_case(b"RESTORE-ASKING") {
             return args.next().map(Self::Key);
@@ -79,6 +91,25 @@ impl<'a> Migration<'a> {
             }
             _ => Self::Word,
         })
+    }
+
+    /// One word for what it is, as the tool's JSON lines and the bridges' messages have it: `key`, `begins`, `ends` (the slots have moved),
+    /// `failed` (the job ended, and they have not), `trimmed`, `word`.
+    ///
+    /// ```
+    /// # use redtail::topology::Migration;
+    /// assert_eq!(Migration::Key(b"k").as_str(), "key");
+    /// assert_eq!(Migration::Ends { job: b"55c1", moved: false }.as_str(), "failed");
+    /// ```
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Begins { .. } => "begins",
+            Self::Ends { moved: true, .. } => "ends",
+            Self::Ends { moved: false, .. } => "failed",
+            Self::Trimmed(_) => "trimmed",
+            Self::Word => "word",
+        }
     }
 }
 

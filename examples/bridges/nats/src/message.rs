@@ -102,7 +102,7 @@ fn with_arguments(
         write!(body, ",\"shard\":\"{shard}\"")?;
     }
     if let Some(migration) = Migration::of(&command.command()) {
-        write!(body, ",\"migration\":\"{}\"", word(&migration))?;
+        write!(body, ",\"migration\":\"{}\"", migration.as_str())?;
     }
     body.extend_from_slice(b",\"args\":[");
     for (at, arg) in command.args().take(most).enumerate() {
@@ -121,15 +121,4 @@ fn with_arguments(
         more => write!(body, ",\"omitted_args\":{more}")?,
     }
     Ok(body)
-}
-
-fn word(migration: &Migration<'_>) -> &'static str {
-    match migration {
-        Migration::Key(_) => "key",
-        Migration::Begins { .. } => "begins",
-        Migration::Ends { moved: true, .. } => "ends",
-        Migration::Ends { moved: false, .. } => "failed",
-        Migration::Trimmed(_) => "trimmed",
-        _ => "word",
-    }
 }

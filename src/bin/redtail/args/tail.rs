@@ -62,9 +62,10 @@ pub(crate) struct Tail {
 
     /// Follow every primary of the cluster that TARGET is a node of; each line says the shard it is from
     ///
-    /// Text begins with the address of the shard's primary; JSON has "shard", a name that stays across failovers. The checkpoint then holds
-    /// the positions of all shards, and --stats counts them together. --count is for all, and those that print on until they hear of its
-    /// end come on top. It ends when one shard can't be followed any more.
+    /// Text begins with the address of the shard's primary; JSON has "shard", a name that stays across failovers. A command that is there
+    /// because slots move, and not because a client wrote, is marked: (migration WORD), and "migration":WORD. WORD is key, begins, ends,
+    /// failed, trimmed or word. The checkpoint then holds the positions of all shards, and --stats counts them together. --count is for all,
+    /// and those that print on until they hear of its end come on top. It ends when one shard can't be followed any more.
     #[arg(long)]
     pub(crate) cluster: bool,
 

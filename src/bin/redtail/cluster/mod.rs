@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let (notices, events, tallies) = (Arc::clone(&page), Arc::clone(&page), stats.clone());
     let (heartbeat, settings) = (options.heartbeat, args::Output { stats: false, ..options.output.clone() });
     let handler = move |shard: &Shard| {
-        let output = Output::new(Lines::of(shard, &events), &settings, shard.target().to_string());
+        let output = Output::new(Lines::of(shard, &events), &settings, shard.target().to_string()).of_cluster();
         let output = output.counting(tallies.as_ref().map(|stats| stats.tally()));
         let mut printer = Printer {
             output,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::command_keys::{self, Keys};
 use super::json_argument::push_argument;
 use super::keys::{Elements, JsonKeys};
+use super::migrations::{self, Beginnings};
 use super::{Argument, Gather, PartPlace};
 use crate::args;
 
@@ -28,6 +29,8 @@ pub(super) struct Json {
     count: Option<u64>,
     /// With `--keys`.
     keys: Option<Keys>,
+    /// Of a cluster.
+    migrations: Option<Beginnings>,
     stands: Stands,
 }
 
@@ -63,11 +66,15 @@ impl Json {
         };
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(Keys::default));
         let (line, open, count, stands) = (Vec::new(), None, Some(0), Stands::default());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, stands }
+        Self { all, max_arg, target, line, gather, open, items, count, keys, migrations: None, stands }
     }
 
     pub(super) fn come_from(&mut self, target: String) {
         self.target = target;
+    }
+
+    pub(super) fn tell_migrations(&mut self) {
+        self.migrations = Some(Beginnings::default());
     }
 
     pub(super) fn without_keys(&mut self) {
@@ -177,6 +184,9 @@ impl Json {
             history: command.history(),
         };
         push_place(line, &place)?;
+        if self.migrations.is_some() {
+            push_migration(line, migrations::word(command))?;
+        }
         line.extend_from_slice(self.stands.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
         for (index, arg) in command.args().enumerate() {
@@ -197,6 +207,9 @@ impl Json {
     pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.part(part);
+        }
+        if let Some(migrations) = &mut self.migrations {
+            migrations.part(part);
         }
         if let Part::Begin { .. } = part {
             self.finish(out)?;
@@ -220,6 +233,9 @@ impl Json {
         self.line.clear();
         self.line.extend_from_slice(b"],");
         push_place(&mut self.line, &Place { offset, db, tx, received_ms, history })?;
+        if let Some(migrations) = &self.migrations {
+            push_migration(&mut self.line, migrations.word())?;
+        }
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line);
         }
@@ -289,6 +305,13 @@ fn push_place(line: &mut Vec<u8>, place: &Place) -> io::Result<()> {
     }
     match place.received_ms {
         Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
+        None => Ok(()),
+    }
+}
+
+fn push_migration(line: &mut Vec<u8>, word: Option<&str>) -> io::Result<()> {
+    match word {
+        Some(word) => write!(line, ",\"migration\":\"{word}\""),
         None => Ok(()),
     }
 }

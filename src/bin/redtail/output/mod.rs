@@ -6,6 +6,7 @@ pub(crate) mod frame;
 mod json;
 mod json_argument;
 mod keys;
+mod migrations;
 mod resp;
 mod text;
 
@@ -68,6 +69,16 @@ impl<W: Write> Output<W> {
         if let Format::Json(json) = &mut self.format {
             json.come_from(target);
         }
+    }
+
+    /// The events are those of a cluster: says of commands that move slots that they do.
+    pub(crate) fn of_cluster(mut self) -> Self {
+        match &mut self.format {
+            Format::Text(text) => text.tell_migrations(),
+            Format::Json(json) => json.tell_migrations(),
+            Format::Resp(_) => {}
+        }
+        self
     }
 
     /// Counts with others, for a line that is theirs together.

@@ -10,6 +10,7 @@ use redtail::resp::{Part, Quoted};
 use redtail::{Database, Event, StreamCommand};
 
 use super::keys::TextKeys;
+use super::migrations::{self, Beginnings};
 use super::{Argument, Gather, PartPlace};
 use crate::args;
 use crate::paint::Paint;
@@ -26,6 +27,8 @@ pub(super) struct Text {
     left_out: u64,
     keys: TextKeys,
     paint: Paint,
+    /// Of a cluster.
+    migrations: Option<Beginnings>,
     /// Kind and number of the file that the lines stand in.
     file: Option<(FileKind, Option<u64>)>,
     time: Option<u64>,
@@ -47,10 +50,15 @@ impl Text {
             left_out: 0,
             keys,
             paint,
+            migrations: None,
             file: None,
             time: None,
             next_time: None,
         }
+    }
+
+    pub(super) fn tell_migrations(&mut self) {
+        self.migrations = Some(Beginnings::default());
     }
 
     pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
@@ -101,6 +109,9 @@ impl Text {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
         push_place(&mut self.line, self.paint, command.offset, command.db)?;
+        if self.migrations.is_some() {
+            push_migration(&mut self.line, self.paint, migrations::word(command))?;
+        }
         for (index, arg) in command.args().enumerate() {
             let paint = (index == 0).then_some(self.paint);
             push(&mut self.line, Argument::of(arg, self.max_arg), paint)?;
@@ -114,6 +125,9 @@ impl Text {
             self.line.clear();
             self.left_out = 0;
         }
+        if let Some(migrations) = &mut self.migrations {
+            migrations.part(part);
+        }
         if let Some(argument) = self.gather.part(part) {
             if self.line.len() < LONGEST_LINE {
                 let paint = self.line.is_empty().then_some(self.paint);
@@ -126,6 +140,9 @@ impl Text {
             return Ok(());
         };
         push_place(out, self.paint, offset, place.db)?;
+        if let Some(migrations) = &self.migrations {
+            push_migration(out, self.paint, migrations.word())?;
+        }
         out.write_all(&self.line)?;
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
@@ -150,6 +167,15 @@ impl fmt::Display for Date {
 fn push_place(line: &mut impl Write, paint: Paint, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Paint { faint, number, end, .. } = paint;
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+}
+
+/// In front of the command: its value may be long.
+fn push_migration(line: &mut impl Write, paint: Paint, word: Option<&str>) -> io::Result<()> {
+    let Paint { faint, end, .. } = paint;
+    match word {
+        Some(word) => write!(line, " {faint}(migration {word}){end}"),
+        None => Ok(()),
+    }
 }
 
 /// `paint`: of the name, which stands out.
