@@ -16,9 +16,25 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 17] = [
-        "mod", "basics", "position", "item", "parser", "keys", "rdb_item", "rdb", "tls", "options", "event", "session",
-        "sentinel", "follower", "shard", "notice", "cluster",
+    const SECTIONS: [&str; 18] = [
+        "mod",
+        "basics",
+        "position",
+        "item",
+        "parser",
+        "keys",
+        "rdb_item",
+        "rdb",
+        "tls",
+        "options",
+        "event",
+        "session",
+        "sentinel",
+        "follower",
+        "shard",
+        "notice",
+        "cluster",
+        "migration",
     ];
 
     const TOP: &str = "#ifndef REDTAIL_H\n#define REDTAIL_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n\

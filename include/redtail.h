@@ -1714,6 +1714,11 @@ typedef struct redtail_cluster_options {
     int added;
     /** How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000. */
     uint64_t refresh_ms;
+    /**
+     * Not 0: follow each shard at a replica that is in good order, to spare the primaries; at its primary where there is none. Positions
+     * hold for both.
+     */
+    int prefer_replica;
 } redtail_cluster_options;
 
 /** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
@@ -1820,6 +1825,51 @@ int redtail_cluster_committed(const redtail_cluster *cluster,
                               char *text,
                               size_t size,
                               size_t *needed);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Moving slots: which commands of a cluster's streams are no client's
+ */
+
+/** What a command has to do with moving slots. */
+typedef enum redtail_migration {
+    /**
+     * Nothing, as far as it tells: it may be a client's. (On the shard that gives slots away the keys are deleted by DEL or UNLINK as any
+     * client's would be.)
+     */
+    REDTAIL_MIGRATION_NONE = 0,
+    /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
+    REDTAIL_MIGRATION_KEY = 1,
+    /**
+     * The keys of some slots begin to arrive (Valkey 9, CLUSTER SYNCSLOTS ESTABLISH; the slots stand behind SLOTSRANGE, first and last of
+     * each range). Until the job ends, what is written to their keys comes from the other shard.
+     */
+    REDTAIL_MIGRATION_BEGINS = 2,
+    /** Such a job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME names the job). */
+    REDTAIL_MIGRATION_ENDS = 3,
+    /** Such a job has ended, and they have not: what came of it is void. */
+    REDTAIL_MIGRATION_FAILED = 4,
+    /** All keys of some slots are gone, without a word about each (Redis 8.4, TRIMSLOTS RANGES count first last ...). */
+    REDTAIL_MIGRATION_TRIMMED = 5,
+    /** Another word between the nodes: any other command that begins with CLUSTER. */
+    REDTAIL_MIGRATION_WORD = 6,
+} redtail_migration;
+
+/**
+ * What a command has to do with moving slots: whether it is there because they move between shards, not because a client wrote.
+ *
+ * args and argc: the whole command, of an event as it is.
+ * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
+ * to look at is no slice. Any thread.
+ */
+int redtail_command_migration(const redtail_slice *args,
+                              size_t argc);
+
+/**
+ * One word for a redtail_migration, as the JSON lines of the tool have it: "none", "key", "begins", "ends", "failed", "trimmed", "word"; of a
+ * number that is none, "unknown migration". Never NULL; lives for ever. Any thread.
+ */
+const char *redtail_migration_name(int migration);
 
 #ifdef __cplusplus
 } /* extern "C" */

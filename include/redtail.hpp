@@ -142,6 +142,15 @@ inline keys keys_of(const args &command) {
     return found;
 }
 
+/** What a command with these arguments, all of them, has to do with moving slots: one of redtail_migration. Throws error if there are none. */
+inline int migration_of(const args &command) {
+    int found = redtail_command_migration(command.data(), command.size());
+    if (found < 0) throw error(found, "this is no command");
+    return found;
+}
+/** One word for it. */
+inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
+
 /** A place in a stream; a value. */
 class position {
 public:

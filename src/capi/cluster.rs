@@ -74,6 +74,9 @@ pub struct redtail_cluster_options {
     pub added: c_int,
     /// How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000.
     pub refresh_ms: u64,
+    /// Not 0: follow each shard at a replica that is in good order, to spare the primaries; at its primary where there is none. Positions
+    /// hold for both.
+    pub prefer_replica: c_int,
 }
 
 /// What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++.
@@ -110,6 +113,7 @@ struct Plan {
     positions: Positions,
     added: Start,
     refresh: Option<Duration>,
+    prefer_replica: bool,
 }
 
 impl Guarded for State {
@@ -381,7 +385,7 @@ unsafe fn plan(
         other => return Err(wrong(format!("added is {other}, which is no redtail_added"))),
     };
     let refresh = (given.refresh_ms > 0).then(|| Duration::from_millis(given.refresh_ms.min(LONGEST_REFRESH_MS)));
-    Ok(Plan { chosen, nodes, positions, added, refresh })
+    Ok(Plan { chosen, nodes, positions, added, refresh, prefer_replica: given.prefer_replica != 0 })
 }
 
 /// A year: what is added to the present time must remain one.
@@ -423,7 +427,8 @@ impl Plan {
             .buffer(self.chosen.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .positions(self.positions.clone())
-            .added(self.added);
+            .added(self.added)
+            .prefer_replica(self.prefer_replica);
         let cluster = self.chosen.tls.on(cluster);
         Ok(match self.refresh {
             Some(interval) => cluster.refresh(interval),
@@ -446,6 +451,7 @@ impl redtail_cluster_options {
         positions: std::ptr::null(),
         added: 0,
         refresh_ms: 0,
+        prefer_replica: 0,
     };
 }
 

@@ -55,6 +55,7 @@ pub mod event;
 pub mod follower;
 pub mod item;
 pub mod keys;
+pub mod migration;
 pub mod notice;
 pub mod options;
 pub mod parser;

@@ -1,5 +1,6 @@
 /* The same for Sentinels, shards and clusters, as far as that needs no server. */
 #include "check.h"
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -79,6 +80,34 @@ static void shards(void) {
     CHECK(redtail_slot("user:{1000}:name", 16) == redtail_slot("1000", 4));
 }
 
+/* The number is a redtail_migration, or below 0. */
+static void migrations(void) {
+    redtail_slice args[3] = {{"Restore-Asking", 14}, {"k", 1}, {NULL, 3}};
+    char memory[3 * sizeof *args + 1];
+
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, SIZE_MAX));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration((redtail_slice *)(void *)(memory + 1), 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args + 2, 1));
+    IS(REDTAIL_MIGRATION_KEY, redtail_command_migration(args, 2));
+    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args, 1)); /* without a key it is none that a server writes */
+    args[0].data = "cluster", args[0].len = 7;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 3));
+    args[2].data = "x", args[2].len = SIZE_MAX;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 3));
+    IS(REDTAIL_MIGRATION_WORD, redtail_command_migration(args, 2));
+    /* An empty name, with and without a pointer. */
+    args[2].len = 0;
+    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args + 2, 1));
+    args[2].data = NULL;
+    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args + 2, 1));
+
+    CHECK(strcmp(redtail_migration_name(REDTAIL_MIGRATION_FAILED), "failed") == 0);
+    CHECK(strcmp(redtail_migration_name(REDTAIL_ERROR_ARGUMENT), "unknown migration") == 0);
+    CHECK(strcmp(redtail_migration_name(7), "unknown migration") == 0);
+}
+
 /* Options that can't be: every call says so. */
 static void refused(int expected, const char *words, const redtail_options *options, const redtail_cluster_options *of) {
     redtail_cluster_callbacks callbacks = {.struct_size = sizeof callbacks, .event = each_event};
@@ -108,7 +137,10 @@ static void options_that_cannot_be(void) {
     refused(REDTAIL_ERROR_ARGUMENT, "struct_size of redtail_cluster_options", NULL, &of);
     of.struct_size = sizeof of + 8;
     refused(REDTAIL_ERROR_ARGUMENT, "struct_size of redtail_cluster_options", NULL, &of);
+    of.struct_size = offsetof(redtail_cluster_options, prefer_replica); /* an older header's */
+    refused(REDTAIL_ERROR_ARGUMENT, "no node to ask", NULL, &of);
     of.struct_size = sizeof of;
+    of.prefer_replica = 1;
     refused(REDTAIL_ERROR_ARGUMENT, "no node to ask", NULL, &of);
     of.node_count = 1;
     refused(REDTAIL_ERROR_ARGUMENT, "the addresses are NULL", NULL, &of);
@@ -190,6 +222,7 @@ static void clusters(void) {
 int main(void) {
     sentinels();
     shards();
+    migrations();
     options_that_cannot_be();
     clusters();
     if (failures == 0)

@@ -1,4 +1,4 @@
-/* Follows a cluster and says what happens, until the key END is written: shards END [POSITIONS] NODE...
+/* Follows a cluster and says what happens, until the key END is written: shards [--prefer-replica] END [POSITIONS] NODE...
  *
  * Everything that is printed is one line, whole. A message is taken for safe when the next one has come, so that what is committed lies
  * behind what was handled.
@@ -48,13 +48,15 @@ static void in_callbacks(void) {
 
 static int on_event(void *context, const redtail_shard *shard, const redtail_event *event) {
     mine *my = redtail_shard_context(shard);
+    static const char *const ROLES[] = {"?", "primary", "replica"};
     char words[ROOM];
     size_t needed;
+    int migration;
     CHECK(context == &all && my != NULL && !my->ended);
     switch (event->kind) {
     case REDTAIL_EVENT_ATTACHED:
         in_callbacks();
-        say(shard, "attached", "");
+        say(shard, "attached", ROLES[event->attached->role]);
         break;
     case REDTAIL_EVENT_GAP: say(shard, "gap", redtail_shard_message(shard)); break;
     case REDTAIL_EVENT_DISCONNECTED:
@@ -63,7 +65,8 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
     case REDTAIL_EVENT_COMMAND:
         snprintf(words, sizeof words, "%.*s", (int)event->args[1].len, event->args[1].data);
         if (equals(&event->args[0], "SET")) CHECK(has_slot(shard, redtail_slot(event->args[1].data, event->args[1].len)));
-        say(shard, "wrote", words);
+        migration = redtail_command_migration(event->args, event->argc);
+        say(shard, migration == REDTAIL_MIGRATION_NONE ? "wrote" : redtail_migration_name(migration), words);
         if (my->has_last) IS(REDTAIL_OK, redtail_handle_commit(redtail_shard_handle(shard), &my->last));
         my->has_last = redtail_event_position(event, &my->last) == REDTAIL_OK;
         if (equals(&event->args[1], "alone")) IS(REDTAIL_OK, redtail_handle_stop(redtail_shard_handle(shard)));
@@ -129,13 +132,15 @@ static void tell(const char *name, int (*which)(const redtail_cluster *, char *,
 }
 
 int main(int argc, char **argv) {
-    int first = argc > 2 && strchr(argv[2], '=') != NULL ? 3 : 2, status;
-    redtail_cluster_options of = {.struct_size = sizeof of, .refresh_ms = 300};
+    int prefers = argc > 1 && strcmp(argv[1], "--prefer-replica") == 0, first, status;
+    redtail_cluster_options of = {.struct_size = sizeof of, .refresh_ms = 300, .prefer_replica = prefers};
     redtail_cluster_callbacks callbacks = {sizeof callbacks, &all, on_event, on_notice, on_idle};
     redtail_options options;
 
+    argc -= prefers, argv += prefers;
     if (argc < 3) return 2;
     end = argv[1];
+    first = strchr(argv[2], '=') != NULL ? 3 : 2;
     redtail_options_init(&options, sizeof options);
     options.backoff_longest_ms = 200;
     options.ack = REDTAIL_ACK_APPLIED;

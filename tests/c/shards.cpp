@@ -26,6 +26,7 @@ static std::string handled(const redtail::cluster_options &of) {
             }
             if (event.kind() != REDTAIL_EVENT_COMMAND || event.args()[1] != "end") return false;
             CHECK(shard.target().rfind("127.0.0.1:", 0) == 0 && shard.slots().find('-') != std::string::npos);
+            CHECK(redtail::migration_of(event.args()) == REDTAIL_MIGRATION_NONE);
             CHECK(shard.id().size() == 40 && shard.message() != nullptr);
             return true;
         },
@@ -52,6 +53,7 @@ int main(int, char **argv) {
     /* What an event's callback throws ends it, and comes out. */
     redtail::cluster_options of = options(node);
     of.positions = positions.c_str();
+    of.prefer_replica = 1; /* of which there are none */
     redtail::cluster cluster(of);
     std::atomic<int> attached{0};
     cluster.follow([&](redtail::shard, const redtail::event &event) {

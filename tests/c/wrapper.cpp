@@ -106,6 +106,10 @@ static void batches() {
     const std::vector<redtail_slice> del(100, redtail_slice{"DEL", 3});
     CHECK(redtail::keys_of({del.data(), del.size()}).indices.size() == 99 && redtail::keys_of({del.data(), 1}).kind == REDTAIL_UNKNOWN_KEYS);
     CHECK(thrown([&] { redtail::keys_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
+    redtail_slice cluster{"cluster", 7};
+    CHECK(redtail::migration_name(redtail::migration_of({&cluster, 1})) == "word");
+    CHECK(redtail::migration_of({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
+    CHECK(thrown([&] { redtail::migration_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
 

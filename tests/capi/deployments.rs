@@ -67,7 +67,7 @@ fn offset(positions: &str, third: usize) -> u64 {
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
-fn a_program_follows_a_cluster_through_a_failover_and_moved_slots() {
+fn a_program_follows_a_cluster_through_a_failover_and_moved_slots_and_at_its_replicas() {
     let nodes = Nodes::start(Kind::Redis70, 3, 1);
     let address = nodes.servers[0].address();
     let [plain, watched, sanitized] = ways("tests/c/shards.c");
@@ -101,8 +101,13 @@ fn a_program_follows_a_cluster_through_a_failover_and_moved_slots() {
     let line = format!("failed_over {} {}", nodes.servers[1].address(), nodes.servers[replica].address());
     program.all_of(&[&line, "attached"]);
     nodes.are_whole();
+    // A key of the slot that moves: it comes marked to the one shard, and goes from the other like any.
+    let moved = (0..).map(|n| format!("moved{n}")).find(|key| slot(key.as_bytes()) == 0).unwrap();
+    write(&nodes, &moved);
+    let (gone, arrived) = (format!("wrote {moved}"), format!("key {moved}"));
+    program.all_of(&[&gone]);
     nodes.reshard(0, 2, 1);
-    program.all_of(&["slots_moved [] [0]", "slots_moved [0] []"]);
+    program.all_of(&["slots_moved [] [0]", "slots_moved [0] []", &arrived, &gone]);
     nodes.are_whole();
     // One shard is stopped by its own handle; the others go on.
     write(&nodes, "alone");
@@ -115,8 +120,9 @@ fn a_program_follows_a_cluster_through_a_failover_and_moved_slots() {
     program.end();
 
     write(&nodes, "missed");
-    let mut program = Example::start(sanitized(), &["end3".into(), handled, address]);
-    let lines = program.all_of(&["attached", "attached", "attached", "wrote missed"]);
+    // On at the replicas, each from the place that was reached on its primary.
+    let mut program = Example::start(sanitized(), &["--prefer-replica".into(), "end3".into(), handled, address]);
+    let lines = program.all_of(&["attached replica", "attached replica", "attached replica", "wrote missed"]);
     assert!(!lines.iter().any(|line| says(line, "gap") || says(line, "wrote end2")), "{lines:?}");
     write(&nodes, "free");
     program.all_of(&["wrote free"]);

@@ -9,6 +9,7 @@ use redtail::capi::basics::*;
 use redtail::capi::cluster::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
+use redtail::capi::migration::*;
 use redtail::capi::notice::*;
 use redtail::capi::options::*;
 use redtail::capi::position::*;
@@ -37,7 +38,7 @@ fn structs() -> String {
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
-        redtail_cluster_options: struct_size nodes node_count positions added refresh_ms;
+        redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
         redtail_notice: kind words shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
@@ -99,6 +100,7 @@ fn constants() -> String {
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
+        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD;
         redtail_why: REDTAIL_WHY_CLOSED REDTAIL_WHY_IO REDTAIL_WHY_SILENCE REDTAIL_WHY_REFUSED;
     }
     lines

@@ -1,0 +1,101 @@
+//! Moving slots: which commands of a cluster's streams are no client's
+
+use std::ffi::{c_char, c_int};
+
+use super::basics::*;
+use super::boundary::without_handle;
+use super::keys::Shown;
+use crate::topology::Migration;
+
+/// What a command has to do with moving slots.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_migration {
+    /// Nothing, as far as it tells: it may be a client's. (On the shard that gives slots away the keys are deleted by DEL or UNLINK as any
+    /// client's would be.)
+    REDTAIL_MIGRATION_NONE = 0,
+    /// A key arrives: argument 1, with its value (RESTORE-ASKING).
+    REDTAIL_MIGRATION_KEY = 1,
+    /// The keys of some slots begin to arrive (Valkey 9, CLUSTER SYNCSLOTS ESTABLISH; the slots stand behind SLOTSRANGE, first and last of
+    /// each range). Until the job ends, what is written to their keys comes from the other shard.
+    REDTAIL_MIGRATION_BEGINS = 2,
+    /// Such a job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME names the job).
+    REDTAIL_MIGRATION_ENDS = 3,
+    /// Such a job has ended, and they have not: what came of it is void.
+    REDTAIL_MIGRATION_FAILED = 4,
+    /// All keys of some slots are gone, without a word about each (Redis 8.4, TRIMSLOTS RANGES count first last ...).
+    REDTAIL_MIGRATION_TRIMMED = 5,
+    /// Another word between the nodes: any other command that begins with CLUSTER.
+    REDTAIL_MIGRATION_WORD = 6,
+}
+
+use redtail_migration::*;
+
+/// What a command has to do with moving slots: whether it is there because they move between shards, not because a client wrote.
+///
+/// args and argc: the whole command, of an event as it is.
+/// Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
+/// to look at is no slice. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_command_migration(args: *const redtail_slice, argc: usize) -> c_int {
+    let mut told = REDTAIL_MIGRATION_NONE;
+    let status = without_handle(|| {
+        // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
+        let Some(mut shown) = (unsafe { Shown::of(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
+        told = Migration::of_args(&mut shown).map_or(REDTAIL_MIGRATION_NONE, |migration| kind(&migration));
+        if shown.is_wrong() { REDTAIL_ERROR_ARGUMENT } else { REDTAIL_OK }
+    });
+    if status < 0 { status } else { told as c_int }
+}
+
+const fn kind(migration: &Migration<'_>) -> redtail_migration {
+    match migration {
+        Migration::Key(_) => REDTAIL_MIGRATION_KEY,
+        Migration::Begins { .. } => REDTAIL_MIGRATION_BEGINS,
+        Migration::Ends { moved: true, .. } => REDTAIL_MIGRATION_ENDS,
+        Migration::Ends { moved: false, .. } => REDTAIL_MIGRATION_FAILED,
+        Migration::Trimmed(_) => REDTAIL_MIGRATION_TRIMMED,
+        Migration::Word => REDTAIL_MIGRATION_WORD,
+    }
+}
+
+/// One word for a redtail_migration, as the JSON lines of the tool have it: "none", "key", "begins", "ends", "failed", "trimmed", "word"; of a
+/// number that is none, "unknown migration". Never NULL; lives for ever. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_migration_name(migration: c_int) -> *const c_char {
+    let name = match migration {
+        x if x == REDTAIL_MIGRATION_NONE as c_int => c"none",
+        x if x == REDTAIL_MIGRATION_KEY as c_int => c"key",
+        x if x == REDTAIL_MIGRATION_BEGINS as c_int => c"begins",
+        x if x == REDTAIL_MIGRATION_ENDS as c_int => c"ends",
+        x if x == REDTAIL_MIGRATION_FAILED as c_int => c"failed",
+        x if x == REDTAIL_MIGRATION_TRIMMED as c_int => c"trimmed",
+        x if x == REDTAIL_MIGRATION_WORD as c_int => c"word",
+        _ => c"unknown migration",
+    };
+    name.as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Slots;
+
+    #[test]
+    fn the_names_are_the_words_of_the_library() {
+        let slots = Slots::default();
+        let all = [
+            Migration::Key(b""),
+            Migration::Begins { job: b"", source: b"", slots: slots.clone() },
+            Migration::Ends { job: b"", moved: true },
+            Migration::Ends { job: b"", moved: false },
+            Migration::Trimmed(slots),
+            Migration::Word,
+        ];
+        for migration in &all {
+            let name = redtail_migration_name(kind(migration) as c_int);
+            // SAFETY: a text that lives for ever.
+            assert_eq!(unsafe { std::ffi::CStr::from_ptr(name) }.to_str(), Ok(migration.as_str()));
+        }
+    }
+}
