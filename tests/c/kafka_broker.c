@@ -3,15 +3,45 @@
  *     kafka_broker PARTITIONS TOPIC...
  *
  * It prints where it listens, and then obeys what stands in its standard input, a line each, until that ends: "down" closes all
- * connections and refuses new ones, "up" ends that, "refuse" denies the next messages that a producer sends.
+ * connections and refuses new ones, "up" ends that, "refuse" denies the next messages that a producer sends, "headers NAME" tells
+ * the values of this header in all messages of the first topic, each once, and a space behind each.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h> /* wants the other before it */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* As the protocol counts requests. */
 #define PRODUCE 0
+
+/* Partition after partition. */
+static void print_headers(const char *brokers, const char *topic, int partitions, const char *name) {
+    char words[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, NULL, 0);
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", NULL, 0);
+    rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_CONSUMER, conf, words, sizeof words);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(kafka, topic, NULL);
+    for (int partition = 0; partition < partitions; partition++) {
+        int is_over = rd_kafka_consume_start(handle, partition, RD_KAFKA_OFFSET_BEGINNING);
+        while (!is_over) {
+            rd_kafka_message_t *message = rd_kafka_consume(handle, partition, 1000);
+            rd_kafka_headers_t *headers;
+            const void *value;
+            size_t size;
+            if (message && !message->err && !rd_kafka_message_headers(message, &headers)
+                && !rd_kafka_header_get_last(headers, name, &value, &size))
+                printf("%s ", (const char *)value);
+            is_over = message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+            if (message)
+                rd_kafka_message_destroy(message);
+        }
+        rd_kafka_consume_stop(handle, partition);
+    }
+    rd_kafka_topic_destroy(handle);
+    rd_kafka_destroy(kafka);
+}
 
 int main(int argc, char **argv) {
     char words[512], line[64];
@@ -27,6 +57,10 @@ int main(int argc, char **argv) {
             is_done = !rd_kafka_mock_broker_set_down(cluster, 1);
         else if (line[0] == 'u')
             is_done = !rd_kafka_mock_broker_set_up(cluster, 1);
+        else if (line[0] == 'h') {
+            line[strcspn(line, "\n")] = 0;
+            print_headers(rd_kafka_mock_cluster_bootstraps(cluster), argv[2], atoi(argv[1]), line + strlen("headers "));
+        }
         else
             rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
         puts(is_done ? "done" : "failed");

@@ -137,9 +137,10 @@ void route_everywhere(route *route);
 
 /* ---- json.c: what stands in a message ---- */
 
-/* Adds the object that `redtail tail --format json` prints; shard: NULL where there is only one. Arguments longer than longest
- * are left out, with a word of how long they were; with 0 all but the name are, with a word of how many. */
-void json_command(text *out, const redtail_event *event, const char *shard, const char *id, size_t longest);
+/* Adds the object that `redtail tail --format json` prints; shard: NULL where there is only one; migration: a word for what moves
+ * slots, NULL for what may be a client's. Arguments longer than longest are left out, with a word of how long they were; with 0 all but
+ * the name are, with a word of how many. */
+void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration, size_t longest);
 /* Events of these names: something begins, or is missing. from and to may be NULL. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);

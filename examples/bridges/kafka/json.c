@@ -80,7 +80,8 @@ static void add_name(text *out, const char *event, const char *shard, const char
     text_print(out, "\"id\":\"%s\",\"offset\":%llu", id, (unsigned long long)offset);
 }
 
-void json_command(text *out, const redtail_event *event, const char *shard, const char *id, size_t longest) {
+void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
+                  size_t longest) {
     add_name(out, "command", shard, id, event->offset);
     if (event->db < 0)
         text_print(out, ",\"db\":null");
@@ -90,7 +91,10 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
         text_print(out, ",\"tx\":true,\"tx_id\":%llu", (unsigned long long)event->tx);
     else
         text_print(out, ",\"tx\":false");
-    text_print(out, ",\"received_ms\":%llu,\"args\":[", (unsigned long long)event->received_ms);
+    text_print(out, ",\"received_ms\":%llu", (unsigned long long)event->received_ms);
+    if (migration)
+        text_print(out, ",\"migration\":\"%s\"", migration);
+    text_print(out, ",\"args\":[");
     size_t shown = longest ? event->argc : 1;
     for (size_t i = 0; i < shown; i++) {
         if (i)

@@ -20,6 +20,8 @@ typedef struct message {
     size_t partitions, copies;
     /* Bytes of the command, if some were left out; else 0. */
     size_t omitted;
+    /* A word for a command that moves slots, which lives for ever; else NULL. */
+    const char *migration;
 } message;
 
 struct publisher {
@@ -98,6 +100,7 @@ static message *begin(publisher *publisher, const char *id) {
     text_add(&publisher->bytes, id, strlen(id) + 1);
     message->key = NO_KEY;
     message->key_len = message->omitted = 0;
+    message->migration = NULL;
     if (route->key.data && route->key.len <= publisher->topic->largest) {
         message->key = publisher->bytes.len;
         message->key_len = route->key.len;
@@ -113,7 +116,7 @@ static int fits(const publisher *publisher, const message *message) {
 
 static int write_body(publisher *publisher, message *message, const redtail_event *event, const char *id, size_t longest) {
     publisher->bytes.len = message->body;
-    json_command(&publisher->bytes, event, publisher->name, id, longest);
+    json_command(&publisher->bytes, event, publisher->name, id, message->migration, longest);
     message->body_len = publisher->bytes.len - message->body;
     return fits(publisher, message);
 }
@@ -142,6 +145,9 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     snprintf(id, sizeof id, "%.*s:%llu", (int)event->history.len, event->history.data, (unsigned long long)event->offset);
     route_command(&publisher->route, event->args, event->argc);
     message *message = begin(publisher, id);
+    int migration = publisher->name ? redtail_command_migration(event->args, event->argc) : REDTAIL_MIGRATION_NONE;
+    if (migration > REDTAIL_MIGRATION_NONE)
+        message->migration = redtail_migration_name(migration);
     size_t held = 0;
     for (size_t i = 0; i < event->argc; i++)
         held += event->args[i].len;
@@ -234,6 +240,8 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
         snprintf(omitted, sizeof omitted, "%zu", message->omitted);
         fields[count++] = header("omitted", omitted);
     }
+    if (message->migration)
+        fields[count++] = header("migration", message->migration);
     return produce_patiently(publisher, fields, count);
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use redtail::topology::{Cluster, Following, Shard};
 use redtail::{Event, Start};
+use serde_json::json;
 
 use super::rig::{Bridge, Broker, Consumer, Line, Written, arguments, has_state, words};
 use crate::build::How;
@@ -68,11 +69,19 @@ fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
     }
 }
 
+/// Has a key arrive at the shard of its slot, in the words of MIGRATE.
+fn arrive(nodes: &Nodes, key: &str) {
+    let is_taken = |node: &&Server| !matches!(node.client().try_call(&["SET", key, "v"]), Ok(Value::Error(_)) | Err(_));
+    let primary = nodes.servers.iter().find(is_taken).expect("the primary of its slot");
+    let Value::Bulk(value) = primary.call(&["DUMP", key]) else { panic!("{key} is there") };
+    primary.call(&[b"RESTORE-ASKING", key.as_bytes(), b"0", &value, b"REPLACE"]);
+}
+
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn all_shards_of_a_cluster_through_kills_and_a_failover() {
     let how = How::Sanitized;
-    let (broker, nodes, folder) =
+    let (mut broker, nodes, folder) =
         (Broker::start(how, 2), Nodes::start(Kind::Redis70, 3, 1), Folder::new("kafka-cluster"));
     let seen = Seen::start(&nodes);
     let mut consumer = Consumer::start(how, &broker);
@@ -98,12 +107,18 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
         assert!(is_whole());
     }
     drop(load);
+    arrive(&nodes, "asking");
     let primaries = nodes.servers.iter().filter(|server| server.info("replication")["role"] == "master");
     primaries.for_each(|server| drop(server.call(&["FUNCTION", "FLUSH"])));
     let truth = seen.end();
     consumer.has_command("FUNCTION", 3 * usize::from(broker.partitions));
     compare(&consumer.lines(), &truth, broker.partitions);
     assert!(consumer.lines().iter().all(|(_, line)| line["shard"].as_str().unwrap().len() == 40));
+    let lines = consumer.lines();
+    let mut marked = lines.iter().filter(|(_, line)| !line["migration"].is_null());
+    let (_, line) = marked.next().expect("what moves slots is marked");
+    assert_eq!((&line["migration"], &line["args"][0]), (&json!("key"), &json!("RESTORE-ASKING")));
+    assert!(marked.next().is_none(), "what clients wrote is not");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     assert!(is_whole());
     // A saved place that no shard continues.
@@ -118,6 +133,7 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
     assert!(consumer.lines().iter().any(is_gap));
     eventually("the lost place is settled", is_whole);
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    assert_eq!(broker.headers("migration"), ["key"]);
 }
 
 #[test]

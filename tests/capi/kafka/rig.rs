@@ -68,10 +68,20 @@ impl Broker {
     }
 
     pub(super) fn obey(&mut self, order: &str) {
+        assert_eq!(self.answer(order), "done\n", "{order}");
+    }
+
+    /// The values of this header in all messages.
+    pub(super) fn headers(&mut self, name: &str) -> Vec<String> {
+        let answer = self.answer(&format!("headers {name}"));
+        answer.strip_suffix("done\n").unwrap().split_whitespace().map(String::from).collect()
+    }
+
+    fn answer(&mut self, order: &str) -> String {
         writeln!(self.orders, "{order}").unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
-        assert_eq!(answer, "done\n", "{order}");
+        answer
     }
 }
 
