@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redtail::topology::{Cluster, Notice, Positions, Shard};
 use redtail::{Event, OnGap, Role, Start};
+use serde_json::Value;
 
 use crate::copy::{count, same_data};
 use crate::help::eventually;
@@ -108,6 +109,11 @@ fn every_shard_fails_over_twice() {
     }
 }
 
+/// The next line of the tool that has this mark.
+fn marked_as(tool: &mut Tool, word: &str) -> Value {
+    std::iter::from_fn(|| tool.event()).find(|event| event["migration"] == word).expect("it is marked")
+}
+
 /// A node joins and is given slots, in whose streams they then come; it gives them back and leaves.
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -115,6 +121,8 @@ fn slots_move_and_nodes_come_and_go() {
     for kind in KINDS {
         let mut nodes = Nodes::start(kind, 3, 0);
         let watched = Watched::start(nodes.cluster(), 3);
+        let mut tool = Tool::start(&["tail", &nodes.servers[0].address(), "--cluster", "--format", "json"]);
+        (0..3).for_each(|_| drop(tool.event_named("attached")));
         let load = load::start(&nodes);
         let new = nodes.add();
         watched.wait("the new node is followed", |watched| watched.following.shards().len() == 4);
@@ -133,6 +141,7 @@ fn slots_move_and_nodes_come_and_go() {
         // Those that went to the new node were marked.
         let arrived = watched.count_of("RESTORE-ASKING");
         assert!(arrived > 0);
+        assert_eq!(marked_as(&mut tool, "key")["args"][0], "RESTORE-ASKING");
         nodes.remove(new);
         watched.wait("the node has left", |watched| {
             watched.notices(|notice| matches!(notice, Notice::Removed { .. })) == 1
@@ -149,6 +158,8 @@ fn slots_move_and_nodes_come_and_go() {
 fn slots_that_move_at_once_are_marked() {
     let nodes = Nodes::start(Kind::Valkey91, 3, 0);
     let watched = Watched::start(nodes.cluster(), 3);
+    let mut tool = Tool::start(&["tail", &nodes.servers[0].address(), "--cluster", "--format", "json"]);
+    (0..3).for_each(|_| drop(tool.event_named("attached")));
     let load = load::start(&nodes);
     let target = nodes.servers[1].call(&["CLUSTER", "MYID"]).text();
     nodes.servers[0].call(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", "0", "2000", "NODE", &target]);
@@ -161,6 +172,9 @@ fn slots_that_move_at_once_are_marked() {
     let marks: Vec<String> = watched.marks();
     assert!(marks.iter().any(|mark| mark.starts_with("Begins") && mark.contains("(0, 2000)")), "{marks:?}");
     assert!(marks.iter().any(|mark| mark.starts_with("Ends") && mark.contains("moved: true")), "{marks:?}");
+    for (word, subcommand) in [("begins", "ESTABLISH"), ("ends", "FINISH")] {
+        assert_eq!(marked_as(&mut tool, word)["args"][2], subcommand);
+    }
     nothing_is_missing(&nodes, watched);
 }
 
