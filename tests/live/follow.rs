@@ -102,7 +102,10 @@ impl Seen {
                 Told::SnapshotBegin(begin)
             }
             Event::SnapshotBytes(bytes) => return self.snapshot.extend_from_slice(bytes),
-            Event::SnapshotEnd(end) => Told::SnapshotEnd(end),
+            Event::SnapshotEnd(end) => {
+                assert_eq!(end.bytes, self.snapshot.len() as u64, "bytes of the snapshot are missing");
+                Told::SnapshotEnd(end)
+            }
             Event::Command(command) => Told::Command(Write::of(command)),
             Event::Multi(command) => Told::Multi(Write::of(command)),
             Event::Exec(command) => Told::Exec(Write::of(command)),
@@ -178,7 +181,6 @@ impl Seen {
                 }
                 Told::Disconnected(disconnected) => (at, open, resume) = (None, None, disconnected.resume),
                 Told::Gap(_) => (at, open, resume) = (None, None, None),
-                Told::SnapshotEnd(end) => assert_eq!(end.bytes, self.snapshot.len() as u64),
                 Told::Command(write) | Told::Multi(write) | Told::Exec(write) | Told::Control(write) => {
                     let before = at.expect("a command before the stream was attached");
                     assert_eq!(write.offset, before + write.raw.len() as u64, "bytes are missing before {write:?}");
@@ -198,7 +200,7 @@ impl Seen {
                     let expected = resumable.then_some((write.offset, write.db, write.history));
                     assert_eq!(position, expected, "{write:?}");
                 }
-                Told::Forking(_) | Told::SnapshotBegin(_) => {}
+                Told::Forking(_) | Told::SnapshotBegin(_) | Told::SnapshotEnd(_) => {}
             }
         }
     }
