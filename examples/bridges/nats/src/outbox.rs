@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redtail::Position;
@@ -18,6 +19,8 @@ pub(crate) enum Item {
     Message(Message),
     /// Everything that this lane has put in before stands before this place.
     Reached(Lane, Position),
+    /// Raised once everything that was put in before is confirmed.
+    Flag(Arc<AtomicBool>),
 }
 
 impl Item {
@@ -26,7 +29,7 @@ impl Item {
         size_of::<Self>()
             + match self {
                 Self::Message(message) => message.size(),
-                Self::Reached(..) => 0,
+                Self::Reached(..) | Self::Flag(_) => 0,
             }
     }
 }

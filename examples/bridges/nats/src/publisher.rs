@@ -189,8 +189,10 @@ impl Publisher {
     fn confirm(&mut self) {
         let Some(item) = self.unconfirmed.pop_front() else { return };
         self.outbox.release(item.size());
-        if let Item::Reached(lane, position) = item {
-            lane.commit(position);
+        match item {
+            Item::Message(_) => {}
+            Item::Reached(lane, position) => lane.commit(position),
+            Item::Flag(flag) => flag.store(true, Ordering::Release),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,8 +23,17 @@ use crate::reader::{Reader, Settings};
 const REFRESH: Duration = Duration::from_secs(1);
 
 pub(crate) enum Source {
-    Cluster { following: Following, checkpoint: ClusterCheckpoint },
-    Single { single: Arc<Single>, thread: Option<JoinHandle<()>>, checkpoint: Checkpoint },
+    /// `may_save`: the stream has been told of all saved places that no shard continues. They are gone with the next save.
+    Cluster {
+        following: Following,
+        checkpoint: ClusterCheckpoint,
+        may_save: Arc<AtomicBool>,
+    },
+    Single {
+        single: Arc<Single>,
+        thread: Option<JoinHandle<()>>,
+        checkpoint: Checkpoint,
+    },
 }
 
 /// Starts to follow, behind the saved place or with the next write.
@@ -47,7 +57,8 @@ impl Source {
     /// Writes down how far the broker has confirmed.
     pub(crate) fn save(&mut self) -> Result<(), Failure> {
         match self {
-            Self::Cluster { following, checkpoint } => place::saved(checkpoint.save(following.committed())),
+            Self::Cluster { may_save, .. } if !may_save.load(Ordering::Acquire) => Ok(()),
+            Self::Cluster { following, checkpoint, .. } => place::saved(checkpoint.save(following.committed())),
             Self::Single { single, checkpoint, .. } => match single.committed() {
                 Some(position) => place::saved(checkpoint.save(position)),
                 None => Ok(()),
@@ -84,14 +95,26 @@ fn cluster(
     cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH);
     let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
+    let may_save = Arc::new(AtomicBool::new(false));
+    // What is lost is told before any shard is added.
+    let mut told = Some(Arc::clone(&may_save));
+    let put = move |item| {
+        // Where nothing is let in any more, this ends.
+        let _ = outbox.push(item, || {});
+    };
     let notice = move |notice| match &notice {
+        Notice::Added { .. } => {
+            eprintln!("redtail-nats: {notice}");
+            if let Some(flag) = told.take() {
+                put(Item::Flag(flag));
+            }
+        }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
         Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
         Notice::Lost(saved) => {
             eprintln!("redtail-nats: {notice}; the stream is told");
             for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
-                // Where nothing is let in any more, this ends.
-                let _ = outbox.push(Item::Message(message), || {});
+                put(Item::Message(message));
             }
         }
         _ => eprintln!("redtail-nats: {notice}"),
@@ -101,7 +124,7 @@ fn cluster(
         move |_: &Shard, event: Event<'_>| reader.event(&event)
     };
     let following = cluster.follow(notice, handler).map_err(|error| Failure::new(1, error.to_string()))?;
-    Ok(Source::Cluster { following, checkpoint })
+    Ok(Source::Cluster { following, checkpoint, may_save })
 }
 
 fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {

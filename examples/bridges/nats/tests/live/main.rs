@@ -2,6 +2,8 @@
 
 mod away;
 mod failover;
+mod lost;
+mod moving;
 mod random;
 mod servers;
 mod single;

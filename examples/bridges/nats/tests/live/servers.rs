@@ -185,12 +185,19 @@ impl Link {
 
     /// One reply: a line, a bulk string, or an array of those, whose elements are joined.
     pub(crate) fn reply(&mut self) -> String {
+        let reply = self.reply_or_error();
+        assert!(!reply.starts_with('-'), "a server refuses: {reply}");
+        reply
+    }
+
+    pub(crate) fn reply_or_error(&mut self) -> String {
         let line = self.line();
         let count = line.get(1..).and_then(|count| count.parse::<i64>().ok()).unwrap_or_default();
         match line.as_bytes().first() {
-            Some(b'$') if count >= 0 => self.exactly(usize::try_from(count).expect("a length") + 2),
+            Some(b'$') if count >= 0 => {
+                self.exactly(usize::try_from(count).expect("a length") + 2).trim_end().to_owned()
+            }
             Some(b'*') => (0..count).map(|_| self.reply()).collect::<Vec<_>>().join(" "),
-            Some(b'-') => panic!("a server refuses: {line}"),
             _ => line,
         }
     }

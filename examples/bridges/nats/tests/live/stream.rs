@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::DiscardPolicy;
 use async_nats::jetstream::{self, Context};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -21,6 +22,17 @@ fn with<T>(broker: &Broker, work: impl AsyncFnOnce(Context) -> T) -> T {
         let client = async_nats::connect(broker.address()).await.expect("the broker");
         work(jetstream::new(client)).await
     })
+}
+
+/// Lets the stream take no more messages than it has, or as many as come.
+pub(crate) fn close(broker: &Broker, is_closed: bool) {
+    with(broker, async |context| {
+        let stream = context.get_stream("writes").await.expect("the stream");
+        let (mut config, state) = (stream.cached_info().config.clone(), &stream.cached_info().state);
+        config.max_messages = if is_closed { i64::try_from(state.messages).expect("a number") } else { -1 };
+        config.discard = DiscardPolicy::New;
+        context.update_stream(config).await.expect("a changed stream");
+    });
 }
 
 /// Until so many messages are there, or no more come.

@@ -1,0 +1,58 @@
+//! A saved place that no shard continues, and a broker that does not take the news at once.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::servers::{Bridge, Broker, Folder, Node, eventually};
+use crate::stream::{self, PARTITIONS};
+
+/// The last of them leaves, and the first has its slots.
+fn without_the_last(nodes: &mut Vec<Node>) {
+    let last = nodes.pop().expect("a node");
+    let id = last.ask(&["CLUSTER", "MYID"]);
+    drop(last);
+    for node in &*nodes {
+        node.ask(&["CLUSTER", "FORGET", &id]);
+    }
+    nodes[0].ask(&["CLUSTER", "ADDSLOTSRANGE", "10923", "16383"]);
+    eventually("all know it", || nodes.iter().all(|node| node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")));
+}
+
+/// With the place the news would be gone, too: the next run would know nothing of it.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn a_place_that_is_lost_is_kept_until_the_stream_is_told() {
+    let folder = Folder::new();
+    let mut nodes = Node::cluster(&folder);
+    let mut broker = Broker::new(&folder);
+    broker.start();
+    let mut bridge = Bridge::new(&folder, &nodes, &broker);
+    bridge.start(&["--cluster"]);
+    eventually("the bridge has a place in each shard", || bridge.places() == 3);
+    nodes[0].ask(&["SET", "b", "1"]);
+    stream::wait(&broker, 1);
+    bridge.end();
+    without_the_last(&mut nodes);
+
+    stream::close(&broker, true);
+    bridge.start(&["--cluster", "--on-gap", "continue"]);
+    eventually("the broker refuses", || bridge.words().contains("did not take a message"));
+    // Time enough to save, for one that would.
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(bridge.places(), 3);
+    bridge.kill();
+    stream::close(&broker, false);
+    bridge.start(&["--cluster", "--on-gap", "continue"]);
+    let expected = 1 + u64::from(PARTITIONS);
+    stream::wait(&broker, expected);
+    eventually("the place is gone", || bridge.places() == 2);
+    bridge.end();
+    let mut gaps = 0;
+    stream::read(&broker, |_, id, body| {
+        if body["event"] == "gap" {
+            assert!(body["to"].is_null() && id.contains(":lost@"), "{body}");
+            gaps += 1;
+        }
+    });
+    assert_eq!(gaps, PARTITIONS);
+}
