@@ -1625,7 +1625,7 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_ENDED = 5,
     /**
      * A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
-     * known.
+     * known. The others go on; with REDTAIL_ON_GAP_STOP the place stays among the positions, so that the next start tells it again.
      */
     REDTAIL_NOTICE_LOST = 6,
     /** No node tells what the cluster consists of; told once until one does. Shards that have their links go on. */

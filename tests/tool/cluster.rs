@@ -104,6 +104,25 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
 }
 
+/// A save without the place would be a gap that nobody hears of again.
+#[test]
+fn a_place_that_nobody_continues_is_told_until_somebody_goes_on_without_it() {
+    let made = Made::new("cluster-lost", [&["SET a 1"], &["SET b 2"]]);
+    let strange = "f".repeat(40);
+    let lost = format!("{strange}@={strange}:5:0");
+    let places = format!("{};{lost}", made.checkpoint().position().unwrap());
+    made.checkpoint().save(places.parse().unwrap()).unwrap();
+    let is_kept = || made.checkpoint().position().unwrap().to_string().contains(&lost);
+    for _ in 0..2 {
+        let ran = made.run(&[]);
+        assert_eq!(ran.code, 4, "{}", ran.err);
+        assert!(ran.err.contains(&lost) && ran.err.contains("--on-gap continue"), "{}", ran.err);
+        assert!(is_kept());
+    }
+    made.run(&["--on-gap", "continue", "--count", "2"]).ok();
+    assert!(!is_kept());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_could_not_be_written_is_not_saved() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redtail::net::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, Following, Notice, Positions, Shard};
-use redtail::{Ack, Backoff, Event, Options, Position};
+use redtail::{Ack, Backoff, Event, OnGap, Options, Position};
 
 use crate::nodes::{Node, Plan, eventually};
 
@@ -197,6 +197,33 @@ fn what_is_committed_is_what_is_saved() {
     assert_eq!(committed(&following), [Some(0), None]);
     following.stop();
     assert_eq!(committed(&following), [Some(0), None]);
+}
+
+/// What was saved and can't be continued is not forgotten by the next save, unless somebody has agreed to that.
+#[test]
+fn a_lost_place_stays_among_the_positions() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    let strange = "f".repeat(40);
+    let lost: Positions = format!("{strange}@={strange}:5:0").parse().unwrap();
+    let beginning = nodes.each_ref().map(Node::beginning).join(";");
+    let saved: Positions = format!("{beginning};{lost}").parse().unwrap();
+    for (on_gap, stays) in [(OnGap::Stop, true), (OnGap::Continue, false)] {
+        let cluster = || cluster(&nodes).positions(saved.clone()).on_gap(on_gap);
+        let has = |positions: &Positions| positions.shards.iter().filter(|shard| **shard == lost.shards[0]).count();
+        let mut following =
+            cluster().follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(())).unwrap();
+        for positions in [following.positions(), following.committed()] {
+            assert_eq!((has(&positions), positions.shards.len()), (usize::from(stays), 2 + usize::from(stays)));
+        }
+        following.stop();
+        assert_eq!(has(&following.positions()), usize::from(stays));
+        let mut merged = cluster().merged(10).unwrap();
+        // Not told yet, and told.
+        assert_eq!(has(&merged.positions()), 1);
+        assert!(matches!(merged.next(), Some(ClusterEvent::Notice(Notice::Lost(place))) if place == lost.shards[0]));
+        assert_eq!(has(&merged.positions()), usize::from(stays));
+    }
 }
 
 #[test]

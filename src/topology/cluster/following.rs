@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::net::{Error, Target};
-use crate::replication::{Event, Options, Position, Start};
+use crate::replication::{Event, OnGap, Options, Position, Start};
 use crate::topology::cluster::finder::Finder;
 use crate::topology::cluster::merged::Queue;
 use crate::topology::cluster::shard::Recipe;
@@ -59,7 +59,8 @@ pub enum Notice {
         /// Why; `None` if its own handle stopped it.
         error: Option<Error>,
     },
-    /// A gap: the cluster has no shard that continues this saved place. What was written there after it is not known.
+    /// A gap: the cluster has no shard that continues this saved place. What was written there after it is not known. The others go on;
+    /// with [`OnGap::Stop`] the place stays among the positions, so that the next start tells it again. Comes before all else.
     Lost(SavedShard),
     /// No node tells what the cluster consists of; told once until one does. Shards that have their links go on.
     Unreachable(ClusterError),
@@ -86,7 +87,14 @@ impl Following {
 
     /// How far the handlers are through: each shard's last resumable place. A shard that is amid a snapshot has none.
     pub fn positions(&self) -> Positions {
-        Positions { shards: self.common.shards().iter().filter_map(Shard::place).collect() }
+        let shards: Vec<_> = self.common.shards().iter().filter_map(Shard::place).collect();
+        Positions { shards: shards.into_iter().chain(self.lost()).collect() }
+    }
+
+    /// Saved places that no shard continues, and that nobody has agreed to go on without ([`OnGap::Stop`]). They are among
+    /// the [`positions`](Self::positions), committed or not.
+    pub fn lost(&self) -> Vec<SavedShard> {
+        self.common.lost.get().cloned().unwrap_or_default()
     }
 
     /// How far the sinks are: each shard's furthest place that was committed to [`Shard::handle`], for handlers that return before what they
@@ -97,7 +105,7 @@ impl Following {
         let (shards, left) = (self.common.shards().clone(), self.common.left().clone());
         // One that is just leaving may be in both.
         let all = shards.iter().chain(left.iter().filter(|shard| !shards.contains(shard)));
-        Positions { shards: all.filter_map(|shard| shard.saved(shard.committed())).collect() }
+        Positions { shards: all.filter_map(|shard| shard.saved(shard.committed())).chain(self.lost()).collect() }
     }
 
     /// To end it from another thread, a handler or a signal.
@@ -161,6 +169,8 @@ pub(super) struct Common {
     shards: Mutex<Vec<Shard>>,
     /// Those that were removed, and not all of which was committed.
     left: Mutex<Vec<Shard>>,
+    /// Saved places that are to be told again.
+    lost: OnceLock<Vec<SavedShard>>,
     /// Where all that is told goes, if it goes to one place.
     queue: OnceLock<Arc<Queue>>,
     pub(super) words: Sender<Word>,
@@ -172,6 +182,7 @@ impl Common {
             stopped: AtomicBool::new(false),
             shards: Mutex::new(Vec::new()),
             left: Mutex::new(Vec::new()),
+            lost: OnceLock::new(),
             queue: OnceLock::new(),
             words,
         }
@@ -255,6 +266,9 @@ where
     /// Begins with these shards, and with saved places for which there is none.
     pub(super) fn begin(mut self, shards: Vec<(Member, Start)>, lost: Vec<SavedShard>) -> io::Result<Following> {
         let common = Arc::clone(&self.common);
+        if self.recipe.options.on_gap == OnGap::Stop {
+            common.lost.get_or_init(|| lost.clone());
+        }
         let starts: Vec<Start> = shards.iter().map(|(_, start)| *start).collect();
         shards.into_iter().for_each(|(member, start)| self.know(member, start));
         let run = move || {

@@ -72,7 +72,10 @@ impl Merged {
     /// Everything up to and with what was handed out last. To be saved once that is safely kept.
     pub fn positions(&self) -> Positions {
         let reached = self.reached.iter().filter_map(|(shard, position)| shard.saved(*position));
-        Positions { shards: reached.chain(self.saved.iter().cloned()).collect() }
+        // What is lost is told once, but stays where nobody has agreed to that.
+        let mut lost = self.following.lost();
+        lost.retain(|lost| !self.saved.contains(lost));
+        Positions { shards: reached.chain(self.saved.iter().cloned()).chain(lost).collect() }
     }
 
     /// How far all is safely kept, as [`Following::committed`].

@@ -189,7 +189,8 @@ impl Cluster {
         self
     }
 
-    /// What to do when a shard's history was lost. With [`OnGap::Stop`], the default, that shard ends, and the others go on.
+    /// What to do when a shard's history was lost. With [`OnGap::Stop`], the default, that shard ends, and the others go on; what could not
+    /// be continued stays among the positions, and is told again at the next start.
     pub fn on_gap(mut self, on_gap: OnGap) -> Self {
         self.options.on_gap = on_gap;
         self

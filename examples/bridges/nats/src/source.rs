@@ -110,6 +110,7 @@ fn cluster(
             }
         }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
+        // It stays among the places, so that the next start says the same.
         Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
         Notice::Lost(saved) => {
             eprintln!("redtail-nats: {notice}; the stream is told");

@@ -205,7 +205,8 @@ impl Keeper {
         let places: Vec<_> = following.shards().into_iter().filter_map(|shard| Some((shard.place()?, shard))).collect();
         page.flush()?;
         let Some(checkpoint) = &mut self.checkpoint else { return Ok(()) };
-        let positions = Positions { shards: places.iter().map(|(place, _)| place.clone()).collect() };
+        let shards = places.iter().map(|(place, _)| place.clone());
+        let positions = Positions { shards: shards.chain(following.lost()).collect() };
         if let Some(file) = &self.file
             && checkpoint.saved().is_none_or(|saved| saved.position != positions)
         {

@@ -4,9 +4,9 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redtail::Event;
 use redtail::rdb::Item;
 use redtail::topology::{Notice, Shard};
+use redtail::{Event, OnGap};
 
 use super::told::told;
 use crate::args::{Format, Output, Tail};
@@ -17,6 +17,7 @@ use crate::stats::Beside;
 pub(super) struct Page {
     out: Mutex<BufWriter<Beside<Stdout>>>,
     format: Format,
+    on_gap: OnGap,
     count: Option<u64>,
     printed: AtomicU64,
     /// A shard has a place to go on from since the last save.
@@ -31,6 +32,7 @@ impl Page {
         Self {
             out: Mutex::new(BufWriter::with_capacity(64 << 10, out)),
             format,
+            on_gap: options.on_gap.into(),
             count,
             printed: AtomicU64::new(0),
             begun: AtomicBool::new(false),
@@ -75,6 +77,12 @@ impl Page {
         match notice {
             Notice::Ended { error: Some(error), .. } => {
                 self.fail(Failure::Follower(error));
+                true
+            }
+            Notice::Lost(_) if self.on_gap == OnGap::Stop => {
+                self.fail(Failure::HistoryLost(
+                    "somebody has to decide whether to go on without it: --on-gap continue does. Until then the checkpoint keeps the place".into(),
+                ));
                 true
             }
             _ => false,
