@@ -6,7 +6,7 @@ mod backoff;
 mod databases;
 mod error;
 mod event;
-mod info;
+pub(crate) mod info;
 mod opening;
 mod options;
 mod position;

@@ -96,6 +96,7 @@ impl Sentinel {
         }
         let finder = Finder {
             name: name.into(),
+            given: sentinels.clone(),
             sentinels,
             prefer_replica: false,
             to_sentinels: Way::default(),
@@ -145,7 +146,8 @@ impl Sentinel {
     }
 
     /// Follows a replica that is in good order, to spare the primary; the primary, where there is none. What a replica has not received
-    /// from its primary can't be seen there, and it is sent later.
+    /// from its primary can't be seen there, and it is sent later. When the link moves on to another replica that has received less
+    /// than was followed already, that is a gap, though nothing is missing.
     pub fn prefer_replica(mut self, yes: bool) -> Self {
         self.finder.prefer_replica = yes;
         self
@@ -163,7 +165,7 @@ impl Sentinel {
     /// # Errors
     /// [`SentinelError`].
     pub fn find(&mut self) -> Result<Found, SentinelError> {
-        self.finder.find()
+        self.finder.find(|| false)
     }
 
     /// A follower of that server, still to be told where to start. Finish it with [`Builder::connect`].
@@ -183,7 +185,8 @@ impl Sentinel {
 /// What is asked, and of whom.
 struct Finder {
     name: String,
-    /// Those to ask, best first.
+    given: Vec<Target>,
+    /// Those to ask, best first: those that were given, and those that the last one to answer knows of.
     sentinels: Vec<Target>,
     prefer_replica: bool,
     to_sentinels: Way,
@@ -202,13 +205,16 @@ struct Shared {
 const MOST_SENTINELS: usize = 32;
 
 impl Finder {
-    fn find(&mut self) -> Result<Found, SentinelError> {
+    fn find(&mut self, stopped: impl Fn() -> bool) -> Result<Found, SentinelError> {
         let (mut tried, mut unknown) = (Vec::new(), false);
-        for (at, sentinel) in self.sentinels.clone().into_iter().enumerate() {
+        for sentinel in self.sentinels.clone() {
+            if stopped() {
+                break;
+            }
             match self.ask(&sentinel) {
                 Ok(Some(found)) => {
-                    // What it knows of others stands behind the addresses there were.
-                    self.sentinels.swap(0, at);
+                    self.sentinels.retain(|one| *one != sentinel);
+                    self.sentinels.insert(0, sentinel);
                     return Ok(found);
                 }
                 Ok(None) => unknown = true,
@@ -246,6 +252,8 @@ impl Finder {
     }
 
     fn learn(&mut self, others: &Answer) {
+        // Addresses change; those that were true once would be tried for ever.
+        self.sentinels.retain(|one| self.given.contains(one));
         for other in others.list().iter().filter_map(address_in) {
             if self.sentinels.len() < MOST_SENTINELS && !self.sentinels.contains(&other) {
                 self.sentinels.push(other);
@@ -270,7 +278,7 @@ impl Finder {
 fn connect(shared: &Arc<Mutex<Shared>>, handle: &Handle) -> io::Result<Socket> {
     let mut state = lock(shared);
     state.linked = None;
-    let found = state.finder.find()?;
+    let found = state.finder.find(|| handle.is_stopped())?;
     let link = state.finder.link(&found)?;
     state.linked = Some(found.target);
     if !state.is_watched {

@@ -199,6 +199,19 @@ fn what_is_committed_is_what_is_saved() {
     assert_eq!(committed(&following), [Some(0), None]);
 }
 
+/// Nodes that were reset are no cluster without shards: all places would be lost.
+#[test]
+fn a_cluster_without_slots_is_not_taken_for_one_that_has_lost_its_shards() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    plan.lock().unwrap().iter_mut().for_each(|node| node.2.clear());
+    let saved: Positions = nodes[0].beginning().replace('@', "@0-8191").parse().unwrap();
+    let cluster = cluster(&nodes).positions(saved);
+    let error = cluster.follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(()));
+    let words = error.map(|_| ()).unwrap_err().to_string();
+    assert!(words.contains("knows of no slots"), "{words}");
+}
+
 /// What was saved and can't be continued is not forgotten by the next save, unless somebody has agreed to that.
 #[test]
 fn a_lost_place_stays_among_the_positions() {

@@ -101,9 +101,13 @@ static void take(const rd_kafka_message_t *message) {
     }
     history->next_offset = offset + 1;
     printed++;
-    hold(history, message);
     /* What stands alone has no part; of a transaction the last one says that it is whole in this partition. */
-    if (sscanf(header(message, "part"), "%u/%u", &part, &parts) != 2 || part == parts)
+    if (sscanf(header(message, "part"), "%u/%u", &part, &parts) != 2)
+        part = parts = 1;
+    if (part == 1)
+        history->held_len = 0; /* of a transaction whose rest is lost in a gap */
+    hold(history, message);
+    if (part == parts)
         print_held(history);
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::net::{Answer, Socket, Talk, Target};
-use crate::replication::ReplicationId;
+use crate::replication::info::Info;
+use crate::replication::{Position, ReplicationId};
 use crate::topology::cluster::{ClusterError, Topology};
 use crate::topology::way::Way;
 
@@ -14,6 +15,8 @@ pub(super) struct Finder {
     pub(super) seeds: Vec<Target>,
     /// The nodes that the last answer named.
     known: Vec<Target>,
+    /// There were slots once, and there are places to go on from: a node that knows of none was reset, or has not met the others yet.
+    pub(super) had_slots: bool,
     /// Where to begin the next time: a node that was wrong is not to be asked first again.
     turn: usize,
 }
@@ -23,7 +26,7 @@ const ENOUGH: usize = 8;
 
 impl Finder {
     pub(super) fn new(seeds: Vec<Target>) -> Self {
-        Self { way: Way::default(), seeds, known: Vec::new(), turn: 0 }
+        Self { way: Way::default(), seeds, known: Vec::new(), had_slots: false, turn: 0 }
     }
 
     /// Asks one node after another until one knows. One that says that the cluster is down may have lost touch with it, so what it says
@@ -40,8 +43,7 @@ impl Finder {
                 break;
             }
             match self.ask(&node) {
-                // A node that was reset, or has not met the others yet.
-                Ok((topology, _)) if topology.slots().is_empty() && !self.known.is_empty() => {
+                Ok((topology, _)) if topology.slots().is_empty() && (self.had_slots || !self.known.is_empty()) => {
                     tried.push((node, "it knows of no slots".to_owned()));
                 }
                 Ok((topology, true)) => return Ok(self.learn(topology)),
@@ -97,9 +99,9 @@ pub(super) fn link(way: &Way, target: &Target) -> io::Result<Socket> {
     Ok(talk.into_link())
 }
 
-/// A link to a replica in good order; to one that continues `history`, if it is known. Otherwise it would be a gap, as behind one that has
-/// become a replica of another primary.
-pub(super) fn link_to_replica(way: &Way, target: &Target, history: Option<ReplicationId>) -> io::Result<Socket> {
+/// A link to a replica in good order; to one that can go on from `position`, if there is one. Otherwise it would be a gap, as behind one that
+/// has become a replica of another primary, or that has not received as much as we have.
+pub(super) fn link_to_replica(way: &Way, target: &Target, position: Option<Position>) -> io::Result<Socket> {
     let mut talk = Talk::begin(way.connect(target)?, &way.login()?)?;
     let role = talk.ask(&["ROLE"])?;
     let is_linked = |link: &Answer| link.text() == Some("connected");
@@ -109,10 +111,10 @@ pub(super) fn link_to_replica(way: &Way, target: &Target, history: Option<Replic
     if !is_in_order(&mut talk)? {
         return Err(io::Error::other(format!("{target} says that the cluster is down (cluster_state:fail)")));
     }
-    let ids = ids(&talk.ask(&["INFO", "replication"])?);
-    match history {
-        Some(history) if !ids.contains(&history) => {
-            Err(io::Error::other(format!("{target} does not continue {}", history.as_str())))
+    let info = talk.ask(&["INFO", "replication"])?;
+    match position {
+        Some(position) if !Info::read(info.text().unwrap_or_default().as_bytes()).covers(&position) => {
+            Err(io::Error::other(format!("{target} does not continue {position}")))
         }
         _ => Ok(talk.into_link()),
     }

@@ -185,6 +185,7 @@ impl Cluster {
     /// Goes on where these were taken. Each shard takes the place whose history it continues; see [`Positions`]. A place that nobody
     /// continues comes as [`Notice::Lost`]; one that its server no longer has, as the shard's [`Gap`](crate::Gap).
     pub fn positions(mut self, positions: Positions) -> Self {
+        self.finder.had_slots = positions.shards.iter().any(|saved| !saved.slots.is_empty());
         self.positions = positions;
         self
     }

@@ -143,6 +143,8 @@ pub(super) fn place(
             }
         }
     };
+    // Whose history it is goes before whose it was: a former replica has its old primary's id, too.
+    each(&mut |saved, _, ids| ids.first() == Some(&saved.position.replid));
     each(&mut |saved, _, ids| ids.contains(&saved.position.replid));
     each(&mut |saved, shard, _| shard.primary.id == saved.node);
     each(&mut |saved, shard, _| shard.has(&saved.node));
@@ -200,6 +202,16 @@ mod tests {
         // Where the histories can't be asked, names count.
         let (found, _) = place(saves(), &[(&one, vec![]), (&two, vec![])]);
         assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    /// A replica that was reset and has slots of its own keeps its primary's id as its second one.
+    #[test]
+    fn a_place_goes_to_whose_history_it_is_not_to_whose_it_was() {
+        let (former, owner) = (member(["n2", "n5"], "0-4"), member(["n1", "n6"], "5-9"));
+        let saves = Positions { shards: vec![saved("n1", "0-9", 'a', 7)] };
+        let (found, left) = place(saves, &[(&former, vec![id('b'), id('a')]), (&owner, vec![id('a')])]);
+        assert_eq!(found.iter().map(|at| at.map(|at| at.offset)).collect::<Vec<_>>(), [None, Some(7)]);
+        assert!(left.is_empty());
     }
 
     #[test]

@@ -182,9 +182,8 @@ impl Recipe {
                 state.linked = None;
                 (state.target.clone(), state.replicas.clone(), state.position)
             };
-            let history = position.map(|position| position.replid);
             while let Some(replica) = any_of(&mut replicas).filter(|_| prefer_replica) {
-                if let Ok(link) = link_to_replica(&way, &replica, history) {
+                if let Ok(link) = link_to_replica(&way, &replica, position) {
                     shard.state().linked = Some(replica);
                     return Ok(link);
                 }
@@ -226,7 +225,9 @@ impl Recipe {
                 // Once more, with the end: PINGs behind the last event count too, and a sink is to commit the last place there is.
                 let position = follower.position().filter(|_| !in_snapshot);
                 shard.state().position = position;
-                let _ = each(Event::Idle(Idle { position }));
+                if flow.is_break() || each(Event::Idle(Idle { position })).0.is_break() {
+                    common.stop();
+                }
                 return Ok(());
             }
             loop {

@@ -139,12 +139,19 @@ impl Publisher {
                 let answer = self.send(connection, self.unconfirmed.len() - 1).await?;
                 answers.push_back(answer);
             }
+            let mut has_room = false;
             while let Some(None) = answers.front() {
                 answers.pop_front();
                 self.confirm();
+                has_room = true;
             }
             if self.outbox.is_closed() {
                 return Ok(());
+            }
+            if has_room {
+                // There may be more of what was put in before; but the connection is to have its turn, too.
+                tokio::task::yield_now().await;
+                continue;
             }
             tokio::select! {
                 biased;

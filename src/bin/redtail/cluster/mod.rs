@@ -99,9 +99,7 @@ fn keep(page: &Page, mut following: Following, mut keeper: Keeper) -> Result<(),
         Ok(())
     });
     following.stop();
-    // What a shard could not print it may have counted as done.
-    let is_printed = !matches!(*page.failure(), Some(Failure::Output(_) | Failure::ClosedPipe));
-    kept.and_then(|()| if is_printed { keeper.save(page, &following) } else { Ok(()) })
+    kept.and_then(|()| keeper.save(page, &following))
 }
 
 /// What was printed waits at most so long.
@@ -204,6 +202,10 @@ impl Keeper {
     fn save(&mut self, page: &Page, following: &Following) -> Result<(), Failure> {
         let places: Vec<_> = following.shards().into_iter().filter_map(|shard| Some((shard.place()?, shard))).collect();
         page.flush()?;
+        // What a shard could not print it may have counted as done.
+        if matches!(*page.failure(), Some(Failure::Output(_) | Failure::ClosedPipe)) {
+            return Ok(());
+        }
         let Some(checkpoint) = &mut self.checkpoint else { return Ok(()) };
         let shards = places.iter().map(|(place, _)| place.clone());
         let positions = Positions { shards: shards.chain(following.lost()).collect() };
