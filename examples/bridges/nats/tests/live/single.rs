@@ -91,6 +91,24 @@ fn a_lost_history_ends_the_bridge_or_is_told_to_the_stream() {
     assert_eq!(all.last().expect("a message").2["args"], json!(["SET", "a", "2"]));
 }
 
+/// Places alone, of commands that go nowhere, are no reason to wait for more.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn what_is_published_nowhere_holds_nothing_up() {
+    let folder = Folder::new();
+    let (node, mut broker, mut bridge) = all(&folder);
+    start(&mut bridge, &["--in-flight", "16"]);
+    broker.kill();
+    for number in 0..3000 {
+        node.ask(&["PUBLISH", "channel", &number.to_string()]);
+    }
+    node.ask(&["SET", "a", "1"]);
+    broker.start();
+    stream::wait(&broker, 1);
+    assert_eq!(messages(&broker).len(), 1);
+    bridge.end();
+}
+
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
 fn what_would_lose_or_repeat_is_refused() {

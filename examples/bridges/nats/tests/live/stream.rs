@@ -60,6 +60,9 @@ pub(crate) fn read(broker: &Broker, mut each: impl FnMut(&str, &str, Value)) {
     with(broker, async |context| {
         let stream = context.get_stream("writes").await.expect("the stream");
         let last = stream.cached_info().state.last_sequence;
+        if last == 0 {
+            return;
+        }
         let config = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
         let consumer = stream.create_consumer(config).await.expect("a consumer");
         let mut messages = consumer.stream().max_messages_per_batch(2000).messages().await.expect("messages");
