@@ -92,7 +92,7 @@ pub enum SessionError {
         limit: usize,
     },
     /// The link was lost, and no attempt is left or none was wanted.
-    #[error("{why}{}", failed_attempts(*attempts))]
+    #[error("{}{why}{}", subject_of(why), failed_attempts(*attempts))]
     Lost {
         /// Why the last link was lost or could not be made.
         why: Why,
@@ -114,6 +114,14 @@ pub enum Stage {
     /// The stream; offsets are replication offsets.
     #[error("in the stream (replication offsets)")]
     Stream,
+}
+
+/// The system's words alone do not say what they are about.
+const fn subject_of(why: &Why) -> &'static str {
+    match why {
+        Why::Io(_) => "the link failed: ",
+        Why::Closed | Why::Silence(_) | Why::Refused(_) => "",
+    }
 }
 
 fn failed_attempts(count: u32) -> Excerpt<48> {

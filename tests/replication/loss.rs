@@ -185,7 +185,7 @@ fn attempts_end() {
         match seen[1] {
             Seen::Reconnect(_) => assert!(attempt <= 3),
             Seen::Failed(error @ SessionError::Lost { attempts: 4, .. }) => {
-                assert_eq!(error.to_string(), "connection refused (4 attempts failed)");
+                assert_eq!(error.to_string(), "the link failed: connection refused (4 attempts failed)");
                 assert_eq!(attempt, 4);
             }
             ref other => panic!("{other:?}"),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::folder::Folder;
 use crate::run::{REPLID, Ran, commands, redtail, run, run_on};
 use crate::snapshots::small;
-use crate::tail::{answer_until_psync, scripted, with_keys};
+use crate::tail::{answer_until_psync, close, scripted, with_keys};
 
 #[test]
 fn a_snapshot_is_a_file_in_both_framings() {
@@ -316,6 +316,7 @@ fn a_terminal_shows_how_far_it_is() {
                 link_to_tool.write_all(piece).unwrap();
                 std::thread::sleep(Duration::from_millis(300));
             }
+            close(link_to_tool);
         });
         let folder = Folder::new("save-terminal");
         let (code, screen) = crate::run::run_in_terminal(&["snapshot", &address, "-o", &folder.path("x.rdb")]);

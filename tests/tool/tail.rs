@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use redtail::replay::{Play, Primary, Recording};
@@ -272,7 +272,7 @@ fn a_cut_is_told_once_and_repeats_only_what_is_void() {
     assert_eq!(ran.err.lines().filter(|line| line.contains("trying again")).count(), 1, "{}", ran.err);
 }
 
-/// A primary that sends each link what a test says, and closes it.
+/// A primary that sends each link what a test says, and closes it in good order.
 pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -281,9 +281,16 @@ pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
             let (mut link, _) = listener.accept().unwrap();
             answer_until_psync(&mut link);
             link.write_all(&bytes).unwrap();
+            close(link);
         }
     });
     address
+}
+
+/// A close with something unread, like an acknowledgement, would be a reset, which takes with it what is still under way.
+pub(crate) fn close(mut link: TcpStream) {
+    let _ = link.shutdown(Shutdown::Write);
+    let _ = std::io::copy(&mut link, &mut std::io::sink());
 }
 
 pub(crate) fn answer_until_psync(link: &mut TcpStream) {
@@ -421,6 +428,23 @@ fn without_reconnection_a_closed_link_is_a_failure() {
 }
 
 #[test]
+fn without_reconnection_a_reset_link_is_a_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let peer = std::thread::spawn(move || {
+        let (mut link, _) = listener.accept().unwrap();
+        answer_until_psync(&mut link);
+        link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
+        // An acknowledgement that is there unread makes a reset of the close.
+        link.peek(&mut [0]).unwrap();
+    });
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--reconnect", "never"]);
+    peer.join().unwrap();
+    assert_eq!((ran.code, ran.text()), (1, ""));
+    assert!(ran.err.contains("the link failed: ") && ran.err.contains(&format!("{REPLID}:1000:0")), "{}", ran.err);
+}
+
+#[test]
 fn passwords_come_from_a_file_the_environment_or_the_url() {
     let primary = primary(&stream(), Play { password: Some(b"p w%".to_vec()), ..Play::default() });
     let address = primary.address().to_string();
@@ -547,6 +571,7 @@ fn a_port_that_wants_tls_is_said_to() {
             let (mut link, _) = listener.accept().unwrap();
             let _ = link.read(&mut [0; 1024]);
             link.write_all(answer).unwrap();
+            close(link);
         });
         let ran = run(&["tail", &address]);
         assert!(ran.code == 1 && ran.err.contains(words), "{}", ran.err);
