@@ -10,8 +10,17 @@ use std::time::{Duration, Instant};
 use redtail::net::CommandReader;
 use redtail::resp::{encode_command, encoded_len};
 
-/// What all nodes say that the cluster is: id, port and slots of each primary.
-pub(crate) type Plan = Arc<Mutex<Vec<(String, u16, Vec<(u16, u16)>)>>>;
+/// What all nodes say that the cluster is.
+pub(crate) type Plan = Arc<Mutex<Vec<Planned>>>;
+
+/// A primary, and the ports of its replicas.
+#[derive(Default)]
+pub(crate) struct Planned {
+    pub(crate) id: String,
+    pub(crate) port: u16,
+    pub(crate) slots: Vec<(u16, u16)>,
+    pub(crate) replicas: Vec<u16>,
+}
 
 pub(crate) struct Node {
     pub(crate) id: String,
@@ -37,7 +46,8 @@ impl Node {
     /// One that joins the plan with these slots. Its history is named by a digit.
     pub(crate) fn start(plan: &Plan, digit: char, slots: &[(u16, u16)]) -> Node {
         let node = Node::apart(plan, digit, Vec::new());
-        plan.lock().unwrap().push((node.id.clone(), node.port, slots.to_vec()));
+        let planned = Planned { id: node.id.clone(), port: node.port, slots: slots.to_vec(), replicas: Vec::new() };
+        plan.lock().unwrap().push(planned);
         node
     }
 
@@ -128,7 +138,11 @@ impl Inner {
                 ["CLUSTER", "INFO"] => (&*link).write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
                 ["ROLE"] => (&*link).write_all(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")?,
                 ["INFO", ..] => {
-                    let text = format!("role:master\r\nmaster_replid:{}\r\n", self.replid);
+                    let (replid, length) = (&self.replid, self.stream.lock().unwrap().len());
+                    let text = format!(
+                        "role:master\r\nmaster_replid:{replid}\r\nmaster_repl_offset:{length}\r\nrepl_backlog_active:1\r\n\
+                         repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n"
+                    );
                     write!(&*link, "${}\r\n{text}\r\n", text.len())?;
                 }
                 ["PING"] => (&*link).write_all(b"+PONG\r\n")?,
@@ -173,13 +187,18 @@ impl Inner {
 
     fn shards(&self) -> String {
         let plan = self.plan.lock().unwrap();
-        let shard = |(id, port, slots): &(String, u16, Vec<(u16, u16)>)| {
-            let bounds: String = slots.iter().map(|(first, last)| format!(":{first}\r\n:{last}\r\n")).collect();
+        let node = |id: &str, port: u16, role: &str| {
             format!(
-                "*4\r\n+slots\r\n*{}\r\n{bounds}+nodes\r\n*1\r\n*12\r\n+id\r\n+{id}\r\n+port\r\n:{port}\r\n+ip\r\n+127.0.0.1\r\n\
-                 +endpoint\r\n$0\r\n\r\n+role\r\n+master\r\n+health\r\n+online\r\n",
-                2 * slots.len()
+                "*12\r\n+id\r\n+{id}\r\n+port\r\n:{port}\r\n+ip\r\n+127.0.0.1\r\n+endpoint\r\n$0\r\n\r\n+role\r\n+{role}\r\n\
+                 +health\r\n+online\r\n"
             )
+        };
+        let shard = |Planned { id, port, slots, replicas }: &Planned| {
+            let bounds: String = slots.iter().map(|(first, last)| format!(":{first}\r\n:{last}\r\n")).collect();
+            let others: String = replicas.iter().map(|port| node(&format!("{port:040}"), *port, "replica")).collect();
+            let (bound_count, node_count) = (2 * slots.len(), 1 + replicas.len());
+            let primary = node(id, *port, "master");
+            format!("*4\r\n+slots\r\n*{bound_count}\r\n{bounds}+nodes\r\n*{node_count}\r\n{primary}{others}")
         };
         format!("*{}\r\n{}", plan.len(), plan.iter().map(shard).collect::<String>())
     }

@@ -126,7 +126,7 @@ fn a_shard_that_moves_goes_on_and_others_come_and_go() {
     let successor = Node::apart(&plan, 'a', nodes[0].stream());
     successor.write(&["SET", "k", "after"]);
     nodes[0].stop();
-    plan.lock().unwrap()[0].1 = successor.port;
+    plan.lock().unwrap()[0].port = successor.port;
     eventually("it goes on there", || told.lock().unwrap().len() == 201);
     assert_eq!(successor.links(), 1);
     let moved = format!("failed over 127.0.0.1:{} 127.0.0.1:{}", nodes[0].port, successor.port);
@@ -137,8 +137,8 @@ fn a_shard_that_moves_goes_on_and_others_come_and_go() {
     let length = nodes[1].stream().len();
     {
         let mut plan = plan.lock().unwrap();
-        plan[0].2 = vec![(0, 16_383)];
-        plan[1].2.clear();
+        plan[0].slots = vec![(0, 16_383)];
+        plan[1].slots.clear();
     }
     eventually("the slots have moved", || notices.lock().unwrap().contains(&"slots + -8192-16383".into()));
     plan.lock().unwrap().pop();
@@ -187,7 +187,7 @@ fn what_is_committed_is_what_is_saved() {
     // It leaves, and what it told last is still on its way.
     {
         let mut plan = plan.lock().unwrap();
-        plan[0].2 = vec![(0, 16_383)];
+        plan[0].slots = vec![(0, 16_383)];
         plan.pop();
     }
     eventually("it has left", || left.load(Ordering::Acquire));
@@ -204,7 +204,7 @@ fn what_is_committed_is_what_is_saved() {
 fn a_cluster_without_slots_is_not_taken_for_one_that_has_lost_its_shards() {
     let plan = Plan::default();
     let nodes = two(&plan, 1);
-    plan.lock().unwrap().iter_mut().for_each(|node| node.2.clear());
+    plan.lock().unwrap().iter_mut().for_each(|node| node.slots.clear());
     let saved: Positions = nodes[0].beginning().replace('@', "@0-8191").parse().unwrap();
     let cluster = cluster(&nodes).positions(saved);
     let error = cluster.follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(()));
@@ -237,6 +237,91 @@ fn a_lost_place_stays_among_the_positions() {
         assert!(matches!(merged.next(), Some(ClusterEvent::Notice(Notice::Lost(place))) if place == lost.shards[0]));
         assert_eq!(has(&merged.positions()), usize::from(stays));
     }
+}
+
+/// It could only give a gap, although nothing is missing.
+#[test]
+fn a_replica_that_lags_is_passed_over() {
+    let plan = Plan::default();
+    let primary = Node::start(&plan, 'a', &[(0, 16_383)]);
+    let lagging = Node::apart(&plan, 'a', primary.stream());
+    primary.write(&["SET", "k", "v"]);
+    let saved = primary.beginning().replace(":0:0", &format!(":{}:0", primary.stream().len()));
+    let follow = || {
+        let cluster = cluster(std::slice::from_ref(&primary)).positions(saved.parse().unwrap()).prefer_replica(true);
+        cluster.follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(())).unwrap()
+    };
+    plan.lock().unwrap()[0].replicas = vec![lagging.port];
+    let mut following = follow();
+    eventually("the primary is followed", || primary.links() == 1);
+    following.stop();
+    let level = Node::apart(&plan, 'a', primary.stream());
+    plan.lock().unwrap()[0].replicas.push(level.port);
+    let mut following = follow();
+    eventually("the replica is followed", || level.links() == 1);
+    following.stop();
+    assert_eq!((primary.links(), lagging.links()), (1, 0));
+}
+
+/// PINGs behind the last write count too, so that a sink hears of the last place there is; and it may still end all.
+#[test]
+fn the_last_word_of_a_shard_that_leaves_is_its_last_place() {
+    for ends_all in [false, true] {
+        let plan = Plan::default();
+        let mut nodes = two(&plan, 10);
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (all, id) = (told.clone(), nodes[1].id.clone());
+        let removed = Arc::new(AtomicBool::new(false));
+        let is_removed = removed.clone();
+        let notice = move |notice: Notice| {
+            is_removed.fetch_or(matches!(notice, Notice::Removed { .. }), Ordering::AcqRel);
+        };
+        let handler = move |shard: &Shard| {
+            let (all, leaves) = (all.clone(), shard.id() == id);
+            move |_: &Shard, event: Event<'_>| {
+                let (mut all, mut flow) = (all.lock().unwrap(), ControlFlow::Continue(()));
+                match event {
+                    _ if !leaves => {}
+                    Event::Command(_) => all.push("command".into()),
+                    Event::Disconnected(_) => all.push("disconnected".into()),
+                    // A link that fails again and again leaves no second without an event.
+                    Event::Idle(idle) if all.last().is_some_and(|last| last == "disconnected") => {
+                        all.push(format!("idle at {}", idle.position.unwrap().offset));
+                        if ends_all {
+                            flow = ControlFlow::Break(());
+                        }
+                    }
+                    _ => {}
+                }
+                flow
+            }
+        };
+        let mut following = cluster(&nodes).follow(notice, handler).unwrap();
+        eventually("all writes", || told.lock().unwrap().len() == 10);
+        nodes[1].write(&["PING"]);
+        let length = nodes[1].stream().len();
+        let place = |following: &Following| following.shards().iter().any(|shard| offset_of(shard) == length);
+        eventually("the PING", || place(&following));
+        nodes[1].stop();
+        {
+            let mut plan = plan.lock().unwrap();
+            plan[0].slots = vec![(0, 16_383)];
+            plan.pop();
+        }
+        if ends_all {
+            following.wait();
+            assert!(following.stopper().is_stopped());
+        } else {
+            eventually("it has left", || removed.load(Ordering::Acquire));
+            assert!(!following.stopper().is_stopped());
+            following.stop();
+        }
+        assert_eq!(told.lock().unwrap().last().unwrap(), &format!("idle at {length}"));
+    }
+}
+
+fn offset_of(shard: &Shard) -> usize {
+    usize::try_from(shard.position().map_or(0, |position| position.offset)).unwrap()
 }
 
 #[test]
