@@ -1,4 +1,4 @@
-//! The room `topology`: a cluster of nodes that are made up.
+//! The room `topology`: clusters whose nodes are made up, and Sentinels.
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
@@ -6,3 +6,5 @@
 mod cluster;
 #[path = "help/nodes.rs"]
 mod nodes;
+#[path = "topology/sentinel.rs"]
+mod sentinel;

@@ -205,9 +205,9 @@ impl Inner {
 }
 
 /// Reads until something comes, or the node dies.
-struct Patient<'l> {
-    link: &'l TcpStream,
-    stopped: &'l AtomicBool,
+pub(crate) struct Patient<'l> {
+    pub(crate) link: &'l TcpStream,
+    pub(crate) stopped: &'l AtomicBool,
 }
 
 impl Read for Patient<'_> {

@@ -309,8 +309,8 @@ fn the_last_word_of_a_shard_that_leaves_is_its_last_place() {
             plan.pop();
         }
         if ends_all {
+            eventually("it has ended all", || following.stopper().is_stopped());
             following.wait();
-            assert!(following.stopper().is_stopped());
         } else {
             eventually("it has left", || removed.load(Ordering::Acquire));
             assert!(!following.stopper().is_stopped());
