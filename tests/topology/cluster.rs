@@ -9,7 +9,7 @@ use redtail::net::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, Following, Notice, Positions, Shard};
 use redtail::{Ack, Backoff, Event, OnGap, Options, Position};
 
-use crate::nodes::{Node, Plan, eventually};
+use crate::nodes::{Node, Plan, Planned, eventually};
 
 /// Two nodes with so many writes each.
 fn two(plan: &Plan, writes: usize) -> [Node; 2] {
@@ -210,6 +210,20 @@ fn a_cluster_without_slots_is_not_taken_for_one_that_has_lost_its_shards() {
     let error = cluster.follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(()));
     let words = error.map(|_| ()).unwrap_err().to_string();
     assert!(words.contains("knows of no slots"), "{words}");
+}
+
+/// Each would take a thread.
+#[test]
+fn more_shards_than_any_cluster_has_are_refused() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    let shard =
+        |port: u16| Planned { id: format!("{port:040}"), port, slots: vec![(port, port)], ..Planned::default() };
+    plan.lock().unwrap().splice(.., (1..=2001).map(shard));
+    let error = cluster(&nodes).discover().map(|topology| topology.shards.len()).unwrap_err().to_string();
+    assert!(error.contains("names 2001 shards, and at most 2000"), "{error}");
+    plan.lock().unwrap().pop();
+    assert_eq!(cluster(&nodes).discover().unwrap().shards.len(), 2000);
 }
 
 /// What was saved and can't be continued is not forgotten by the next save, unless somebody has agreed to that.

@@ -24,6 +24,9 @@ pub(super) struct Finder {
 /// So many nodes that say the cluster is down are believed.
 const ENOUGH: usize = 8;
 
+/// Each shard takes a thread, and a node may name any number of them. The servers' own specification aims at 1,000 nodes.
+const MOST_SHARDS: usize = 2000;
+
 impl Finder {
     pub(super) fn new(seeds: Vec<Target>) -> Self {
         Self { way: Way::default(), seeds, known: Vec::new(), had_slots: false, turn: 0 }
@@ -74,7 +77,10 @@ impl Finder {
             },
             answer => Topology::from_shards(&answer, node, self.way.is_tls()),
         };
-        Ok((topology, in_order))
+        match topology.shards.len() {
+            ..=MOST_SHARDS => Ok((topology, in_order)),
+            count => Err(io::Error::other(format!("it names {count} shards, and at most {MOST_SHARDS} are followed"))),
+        }
     }
 
     fn learn(&mut self, topology: Topology) -> Topology {
