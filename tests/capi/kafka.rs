@@ -1,5 +1,6 @@
 //! The bridge to Kafka: killed, refused, kept waiting; what a consumer makes of the topic is what was written.
 
+mod broker;
 mod deployed;
 mod rig;
 

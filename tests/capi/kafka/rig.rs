@@ -97,7 +97,11 @@ pub(super) struct Bridge(Child);
 
 impl Bridge {
     pub(super) fn start(how: How, broker: &Broker, folder: &Folder, target: &str, args: &[&str]) -> Bridge {
-        let mut command = command(how, &broker.address, folder, target);
+        Bridge::start_at(how, &broker.address, folder, target, args)
+    }
+
+    pub(super) fn start_at(how: How, brokers: &str, folder: &Folder, target: &str, args: &[&str]) -> Bridge {
+        let mut command = command(how, brokers, folder, target);
         let words = File::options().append(true).create(true).open(folder.0.join("words")).unwrap();
         Bridge(command.args(args).stdin(Stdio::null()).stderr(words).spawn().unwrap())
     }
@@ -152,9 +156,13 @@ pub(super) struct Consumer {
 
 impl Consumer {
     pub(super) fn start(how: How, broker: &Broker) -> Consumer {
+        Consumer::start_at(how, &broker.address)
+    }
+
+    pub(super) fn start_at(how: How, brokers: &str) -> Consumer {
         let mut command = Command::new(programs(how).join("redtail-kafka-consume"));
         // It looks often, as the broker of the tests does not hold back its answers.
-        command.args(["-X", "fetch.wait.max.ms=20", &broker.address, TOPIC]);
+        command.args(["-X", "fetch.wait.max.ms=20", brokers, TOPIC]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (output, lines) = (BufReader::new(child.stdout.take().unwrap()), Arc::new(Mutex::new(Vec::new())));
         let into = Arc::clone(&lines);
@@ -219,6 +227,7 @@ pub(super) const END: &str = "the end of the test";
 #[derive(Debug, PartialEq)]
 pub(super) struct Written {
     pub(super) id: String,
+    db: Option<u32>,
     tx: Option<u64>,
     args: Vec<Vec<u8>>,
     /// `None`: everywhere.
@@ -232,7 +241,7 @@ impl Written {
             _ => None,
         };
         let id = format!("{}:{}", command.history().unwrap(), command.offset);
-        Written { id, tx: command.tx, args: command.args().map(<[u8]>::to_vec).collect(), slots }
+        Written { id, db: command.db, tx: command.tx, args: command.args().map(<[u8]>::to_vec).collect(), slots }
     }
 
     pub(super) fn is(&self, name: &str) -> bool {
@@ -291,6 +300,11 @@ pub(super) fn arguments(line: &Value) -> Vec<Vec<u8>> {
     line["args"].as_array().unwrap().iter().map(argument).collect()
 }
 
+/// The database, and the transaction.
+fn place(line: &Value) -> (Option<u64>, Option<u64>) {
+    (line["db"].as_u64(), line["tx_id"].as_u64())
+}
+
 /// Each partition has exactly what belongs into it, each once, in order, and transactions in one piece.
 pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
     assert!(truth.iter().any(|it| it.tx.is_some()));
@@ -298,13 +312,13 @@ pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
         let got: Vec<_> = lines
             .iter()
             .filter(|(of, line)| *of == partition && line["event"] == "command")
-            .map(|(_, line)| (line["id"].as_str().unwrap(), line["tx_id"].as_u64(), arguments(line)))
+            .map(|(_, line)| (line["id"].as_str().unwrap(), place(line), arguments(line)))
             .collect();
         let want: Vec<_> = truth.iter().filter(|it| it.is_for(partition, partitions)).collect();
         for (at, (got, want)) in got.iter().zip(&want).enumerate() {
             assert_eq!(
                 (got.0, got.1, &got.2),
-                (&*want.id, want.tx, &want.args),
+                (&*want.id, (want.db.map(u64::from), want.tx), &want.args),
                 "number {at} of partition {partition}"
             );
         }
