@@ -3,6 +3,7 @@
 mod broker;
 mod deployed;
 mod rig;
+mod tansu;
 
 use std::fs;
 use std::process::{Command, Stdio};

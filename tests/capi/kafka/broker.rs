@@ -1,73 +1,19 @@
-//! The bridge and a broker that keeps what it has in a file, both of which die and come back. The broker is tansu, over SQLite;
-//! `tests/soak kafka-broker` installs it.
+//! The bridge and a broker that keeps its data: both die again and again, and come back.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::rig::{Bridge, Consumer, TOPIC, Truth, compare, has_state, words};
+use super::rig::{Bridge, Consumer, Truth, compare, has_state, words};
+use super::tansu::Tansu;
 use super::{end, write};
-use crate::build::{How, root, run};
+use crate::build::How;
 use crate::folder::Folder;
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
 use crate::server::{Kind, Server};
-
-/// Dies with this.
-struct Lasting {
-    child: Child,
-    folder: Folder,
-    address: String,
-}
-
-impl Lasting {
-    fn start(partitions: u16) -> Lasting {
-        let (folder, address) = (Folder::new("kafka-lasting"), format!("127.0.0.1:{}", free_port()));
-        let broker = Lasting { child: launch(&folder, &address), folder, address };
-        let mut topic = tansu();
-        topic.args(["topic", "create", TOPIC, "--partitions", &partitions.to_string()]);
-        run(topic.args(["--broker", &format!("tcp://{}", broker.address)]));
-        broker
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.child = launch(&self.folder, &self.address);
-    }
-}
-
-impl Drop for Lasting {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn tansu() -> Command {
-    Command::new(root().join("target/tansu/bin/tansu"))
-}
-
-/// Waits until it listens.
-fn launch(folder: &Folder, address: &str) -> Child {
-    let log = File::options().append(true).create(true).open(folder.0.join("log")).unwrap();
-    let url = format!("tcp://{address}");
-    let mut command = tansu();
-    command.args(["broker", "--silent", "--listener-url", &url, "--advertised-listener-url", &url]);
-    // The path is taken as one inside the current folder.
-    command.args(["--storage-engine", "sqlite:///topic.db"]).current_dir(&folder.0).stdin(Stdio::null());
-    let child =
-        command.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("installed by tests/soak kafka-broker");
-    eventually("the broker listens", || TcpStream::connect(address).is_ok());
-    child
-}
 
 /// Sleeps for up to so many milliseconds.
 fn pause(limit: u64) {
@@ -85,7 +31,7 @@ fn published(folder: &Folder) -> u64 {
 fn a_broker_that_is_killed_comes_back_with_all_it_confirmed() {
     let (how, partitions, changes, rounds) = (How::Debug, 3, 40_000, 10);
     let (mut broker, server, folder) =
-        (Lasting::start(partitions), Server::start(Kind::Redis70), Folder::new("kafka-killed"));
+        (Tansu::start(partitions), Server::start(Kind::Redis70), Folder::new("kafka-killed"));
     server.config_set("repl-backlog-size", "500mb");
     server.config_set("client-output-buffer-limit", "replica 0 0 0");
     let (address, truth) = (broker.address.clone(), Truth::start(server.address()));
