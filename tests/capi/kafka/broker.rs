@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::rig::{Bridge, Consumer, Truth, compare, has_state, words};
@@ -20,68 +21,94 @@ fn pause(limit: u64) {
     thread::sleep(Duration::from_millis(RandomState::new().hash_one(()) % limit));
 }
 
-/// The offset that is saved: Kafka has all that is before it.
-fn published(folder: &Folder) -> u64 {
-    let state = fs::read_to_string(folder.0.join("state")).unwrap();
+/// The offset that is saved: the broker has confirmed all that is before it.
+fn published(folder: &Path) -> u64 {
+    let state = fs::read_to_string(folder.join("state")).unwrap();
     state.split(':').nth(1).unwrap().parse().unwrap()
 }
 
-#[test]
-#[ignore = "soak: tests/soak kafka-broker"]
-fn a_broker_that_is_killed_comes_back_with_all_it_confirmed() {
-    let (how, partitions, changes, rounds) = (How::Debug, 3, 40_000, 10);
-    let (mut broker, server, folder) =
-        (Tansu::start(partitions), Server::start(Kind::Redis70), Folder::new("kafka-killed"));
-    server.config_set("repl-backlog-size", "500mb");
+/// Writes into five databases until it is told that it is enough, so much that some is always on its way, and not more than the broker
+/// takes in a moment.
+fn start_writer(server: &Server, folder: &Folder, enough: &Arc<AtomicBool>) -> JoinHandle<()> {
+    const CHANGES: usize = 40_000;
+    const ON_ITS_WAY: u64 = 200_000;
+    let (mut client, folder, enough) = (server.client(), folder.0.clone(), Arc::clone(enough));
+    thread::spawn(move || {
+        let (mut round, mut written) = (0, 0);
+        while written < CHANGES || !enough.load(Ordering::Relaxed) {
+            client.call(&["SELECT", &(round % 5).to_string()]);
+            written += write(&mut client, round);
+            round += 1;
+            while round % 20 == 0 && client.offset() > published(&folder) + ON_ITS_WAY {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    })
+}
+
+/// How often the broker dies, and whether the bridge does as often. Gives how many messages came again.
+fn deaths(rounds: usize, bridge_too: bool) -> u64 {
+    let (how, partitions) = (How::Debug, 3);
+    let (mut broker, server) = (Tansu::start(partitions), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-deaths");
+    server.config_set("repl-backlog-size", "100mb");
     server.config_set("client-output-buffer-limit", "replica 0 0 0");
     let (address, truth) = (broker.address.clone(), Truth::start(server.address()));
     let start = || Bridge::start_at(how, &address, &folder, &server.address(), &[]);
     let mut bridge = start();
     has_state(&folder);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let (goes_on, mut client) = (Arc::clone(&is_over), server.client());
-    let writer = thread::spawn(move || {
-        let (mut round, mut written) = (0, 0);
-        while written < changes || !goes_on.load(Ordering::Relaxed) {
-            client.call(&["SELECT", &(round % 5).to_string()]);
-            written += write(&mut client, round);
-            round += 1;
-            // No more than the broker can take: it writes a few thousand messages in a second.
-            thread::sleep(Duration::from_millis(10));
-        }
-    });
-    let goes_on = || {
-        let before = published(&folder);
-        eventually("it publishes", || published(&folder) > before);
+    let mut follows = Consumer::start_at(how, &address);
+    let enough = Arc::new(AtomicBool::new(false));
+    let writer = start_writer(&server, &folder, &enough);
+    let publishes = || {
+        let before = published(&folder.0);
+        eventually("it publishes", || published(&folder.0) > before);
     };
     for round in 0..rounds {
-        goes_on();
+        publishes();
         pause(1000);
         broker.kill();
         pause(500);
-        if round % 2 == 0 {
+        // While the broker is away, or when it is back.
+        if bridge_too && round % 2 == 0 {
             bridge.kill();
             bridge = start();
         }
         pause(500);
         broker.start_again();
-        goes_on();
-        if round % 2 == 1 {
-            pause(1000);
+        publishes();
+        pause(1000);
+        if bridge_too && round % 2 == 1 {
             bridge.kill();
             bridge = start();
         }
     }
-    is_over.store(true, Ordering::Relaxed);
+    enough.store(true, Ordering::Relaxed);
     writer.join().unwrap();
     end(&server);
     let truth = truth.end();
-    let mut consumer = Consumer::start_at(how, &address);
-    let again = consumer.end(partitions);
-    compare(&consumer.lines(), &truth, partitions);
-    let begins = consumer.lines().iter().filter(|(_, line)| line["event"] == "begin").count();
+    eventually("all is published", || published(&folder.0) == server.offset());
+    // Who read all the time, and who reads what is there in the end.
+    let again = follows.end(partitions);
+    compare(&follows.lines(), &truth, partitions);
+    let mut reads = Consumer::start_at(how, &address);
+    assert_eq!(reads.end(partitions), again);
+    compare(&reads.lines(), &truth, partitions);
+    let begins = reads.lines().iter().filter(|(_, line)| line["event"] == "begin").count();
     assert_eq!(begins, usize::from(partitions), "once in each partition");
-    println!("{} changes, broker and bridge killed {rounds} times each, {again} messages came again", truth.len());
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
-    assert_eq!(published(&folder), server.offset());
+    println!("{} changes in {} messages; {again} more came again", truth.len(), reads.count());
+    again
+}
+
+#[test]
+#[ignore = "soak: tests/soak kafka-broker"]
+fn the_broker_dies_ten_times_and_nothing_is_stored_twice() {
+    assert_eq!(deaths(10, false), 0);
+}
+
+#[test]
+#[ignore = "soak: tests/soak kafka-broker"]
+fn the_broker_dies_and_the_bridge_dies_ten_times_each() {
+    assert!(deaths(10, true) > 0);
 }
