@@ -31,7 +31,7 @@ fn published(folder: &Path) -> u64 {
 /// takes in a moment.
 fn start_writer(server: &Server, folder: &Folder, enough: &Arc<AtomicBool>) -> JoinHandle<()> {
     const CHANGES: usize = 40_000;
-    const ON_ITS_WAY: u64 = 200_000;
+    const ON_ITS_WAY: u64 = 600_000;
     let (mut client, folder, enough) = (server.client(), folder.0.clone(), Arc::clone(enough));
     thread::spawn(move || {
         let (mut round, mut written) = (0, 0);
@@ -97,7 +97,10 @@ fn deaths(rounds: usize, bridge_too: bool) -> u64 {
     let begins = reads.lines().iter().filter(|(_, line)| line["event"] == "begin").count();
     assert_eq!(begins, usize::from(partitions), "once in each partition");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
-    println!("{} changes in {} messages; {again} more came again", truth.len(), reads.count());
+    let (changes, messages, known) = (truth.len(), reads.count(), broker.known());
+    println!(
+        "{changes} changes in {messages} messages; {known} batches were stored already; {again} messages came again"
+    );
     again
 }
 

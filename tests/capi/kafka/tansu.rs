@@ -1,7 +1,7 @@
 //! A broker that keeps what it has in a file, so that it can die and come back: tansu, over SQLite. `tests/soak kafka-broker` installs
 //! it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -47,6 +47,12 @@ impl Tansu {
     pub(super) fn start_again(&mut self) {
         self.child = launch(&self.folder, &self.inner, &self.address);
     }
+
+    /// How many batches came that it had stored, and had not confirmed before it died.
+    pub(super) fn known(&self) -> usize {
+        let log = fs::read_to_string(self.folder.0.join("log")).unwrap();
+        log.lines().filter(|line| line.contains("storage_api") && line.contains("DuplicateSequenceNumber")).count()
+    }
 }
 
 impl Drop for Tansu {
@@ -70,6 +76,7 @@ fn launch(folder: &Folder, inner: &str, address: &str) -> Child {
     command.args(["--advertised-listener-url", &format!("tcp://{address}")]);
     // What looks like an absolute path is taken as one inside the current folder.
     command.args(["--storage-engine", &format!("sqlite:///{FILE}")]).current_dir(&folder.0);
+    command.env("RUST_LOG", "warn").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let child = command.spawn().expect("tests/soak kafka-broker installs it");
     eventually("the broker listens", || TcpStream::connect(inner).is_ok());
