@@ -105,7 +105,7 @@ fn carry(mut client: TcpStream, broker: &str) -> io::Result<()> {
     broker.shutdown(Shutdown::Both)
 }
 
-/// A client begins with the question which requests the broker knows (ApiVersions). librdkafka before 2.2 can't read answers with tagged
+/// A client begins with the question which requests the broker knows (ApiVersions). librdkafka 2.0.2 can't read answers with tagged
 /// fields of one byte, as tansu's are from version 3 of the request on; where it is told that there is no such version it asks in version
 /// 0, which has no such fields.
 fn greet(client: &mut TcpStream, broker: &mut TcpStream) -> io::Result<()> {
