@@ -113,7 +113,9 @@ impl Found {
             (_, Some(id)) => id,
         };
         let Attached { method, offset, db, .. } = *attached;
-        let fresh = std::mem::take(&mut self.fresh) || method == Method::Filtered;
+        // A snapshot that never came to its end is what the gap before it led to: what comes does not continue what was before both.
+        let is_broken = self.begun.take().is_some();
+        let fresh = std::mem::take(&mut self.fresh) || is_broken || method == Method::Filtered;
         let new = Segment::new(id, offset, db, asked_ms);
         if method == Method::Full {
             self.begun = Some((new, place.at));

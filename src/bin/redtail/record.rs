@@ -28,14 +28,13 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
     let mut builder = address
-        .builder()
+        .builder(handle.clone())
         .map_err(Failure::Words)?
         .options(recording_options())
         .start(destination.start)
         .on_gap(options.on_gap.into())
         .allow_probe(options.allow_probe)
-        .record(destination.recorder)
-        .handle(handle.clone());
+        .record(destination.recorder);
     if let Some(backoff) = options.reconnect {
         builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }

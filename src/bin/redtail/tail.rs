@@ -160,7 +160,7 @@ fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, F
         settings.snapshot = SnapshotForm::Bytes;
     }
     let mut builder = address
-        .builder()?
+        .builder(Handle::new())?
         .options(settings)
         .start(start)
         .ack(options.ack.into())

@@ -5,7 +5,7 @@ use std::{env, fmt, fs, io};
 
 use redtail::net::{Login, Socket, Target, Timeouts};
 use redtail::topology::{Found, Sentinel, SentinelError};
-use redtail::{Builder, Follower};
+use redtail::{Builder, Follower, Handle};
 use url::Url;
 
 use crate::args::Server;
@@ -47,12 +47,12 @@ impl Address {
         address.with_sentinels(server)
     }
 
-    /// The way to this server, with a login that is asked for anew at every connect.
-    pub(crate) fn builder(self) -> Result<Builder, String> {
+    /// The way to this server, with a login that is asked for anew at every connect. Sentinels that tell of a switch need the handle too.
+    pub(crate) fn builder(self, handle: Handle) -> Result<Builder, String> {
         let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
         match place {
             Place::Server(target) => {
-                let builder = Follower::builder(target.to_string()).login(move || login.read());
+                let builder = Follower::builder(target.to_string()).handle(handle).login(move || login.read());
                 Ok(match security {
                     Security::Plain => builder,
                     #[cfg(feature = "tls")]
@@ -63,7 +63,7 @@ impl Address {
                 let sentinels = sentinels.iter().map(Target::to_string);
                 let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
                 let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
-                let sentinel = sentinel.prefer_replica(prefer_replica);
+                let sentinel = sentinel.prefer_replica(prefer_replica).handle(handle);
                 Ok(match security {
                     Security::Plain => sentinel,
                     #[cfg(feature = "tls")]

@@ -105,6 +105,28 @@ fn after_a_failover_only_what_came_again_counts() {
     }
 }
 
+/// Written by a program that was killed in the snapshot behind a gap, and gone on with by one that started anew.
+#[test]
+fn what_comes_behind_a_broken_snapshot_does_not_continue_what_was_before() {
+    for id in [ID, OTHER] {
+        let first = full(ID, 100, &commands(&["SET a 1"]));
+        let broken = format!("+FULLRESYNC {id} 5000\r\n$100000\r\nREDIS0010");
+        let resumed = Opening { on_full: OnFull::Deliver, ..opening(Method::Continued, Some(position(ID, 127, "5"))) };
+        let third = [b"+CONTINUE\r\n", command("SET z 9").as_slice()].concat();
+        let links = [
+            (opening(Method::Full, None), &first[..]),
+            (resumed, broken.as_bytes()),
+            (opening(Method::Info, Some(position(id, 9000, "?"))), &third),
+        ];
+        let recording = Recording::parse(&taped(&links, 1000)).unwrap();
+        let found: Vec<_> =
+            recording.segments().iter().map(|it| (it.replid().to_string(), it.start_offset())).collect();
+        assert_eq!(found, [(ID.to_owned(), 100), (id.to_owned(), 9000)]);
+        assert_eq!(recording.segments()[0].end_offset(), 127);
+        assert_eq!(recording.last().end_offset(), 9027);
+    }
+}
+
 /// A program that saved its position less often than it recorded begins again a little earlier.
 #[test]
 fn a_link_may_begin_before_the_end_of_the_one_before() {
