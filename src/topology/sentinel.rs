@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -98,6 +98,7 @@ impl Sentinel {
             name: name.into(),
             given: sentinels.clone(),
             sentinels,
+            primary: None,
             prefer_replica: false,
             to_sentinels: Way::default(),
             to_servers: Way::default(),
@@ -183,11 +184,14 @@ impl Sentinel {
 }
 
 /// What is asked, and of whom.
+#[derive(Clone)]
 struct Finder {
     name: String,
     given: Vec<Target>,
     /// Those to ask, best first: those that were given, and those that the last one to answer knows of.
     sentinels: Vec<Target>,
+    /// What the last answer was.
+    primary: Option<Target>,
     prefer_replica: bool,
     to_sentinels: Way,
     to_servers: Way,
@@ -235,6 +239,7 @@ impl Finder {
         };
         let answer = ask(&mut talk, "GET-MASTER-ADDR-BY-NAME")?;
         let Some(primary) = target(answer.list()) else { return Ok(None) };
+        self.primary = Some(primary.clone());
         // Help for later; what matters is known already.
         if let Ok(others) = ask(&mut talk, "SENTINELS") {
             self.learn(&others);
@@ -326,7 +331,12 @@ fn subscribe(way: &Way, sentinel: &Target) -> io::Result<Talk> {
 
 /// Until the Sentinel hangs up or the follower ends.
 fn listen(mut talk: Talk, name: &str, shared: &Weak<Mutex<Shared>>, handle: &Handle) {
+    let mut looked: Option<Instant> = None;
     while let Some(state) = shared.upgrade().filter(|_| !handle.is_stopped()) {
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            look_again(&state, handle);
+            looked = Some(Instant::now());
+        }
         drop(state);
         match talk.listen() {
             Ok(message) => {
@@ -339,6 +349,21 @@ fn listen(mut talk: Talk, name: &str, shared: &Weak<Mutex<Shared>>, handle: &Han
             Err(TalkError::Silent) => {}
             Err(_) => return,
         }
+    }
+}
+
+/// How often a Sentinel is asked what it should have told.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A switch may have been told while nobody listened, or while the link that it ends was still being made.
+fn look_again(shared: &Mutex<Shared>, handle: &Handle) {
+    let mut finder = lock(shared).finder.clone();
+    let before = finder.primary.clone();
+    let found = finder.find(|| handle.is_stopped());
+    let state = lock(shared);
+    // Unless a new link is being made, or was meanwhile.
+    if found.is_ok() && finder.primary != before && state.finder.primary == before && state.linked.is_some() {
+        handle.reconnect();
     }
 }
 

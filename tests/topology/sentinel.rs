@@ -1,16 +1,17 @@
-//! Which Sentinels are asked. (Sentinels that decide something are in the live tests.)
+//! Which Sentinels are asked, and what of. (Sentinels that decide something are in the live tests.)
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use redtail::net::CommandReader;
 use redtail::topology::{Sentinel, SentinelError};
+use redtail::{Event, Start};
 
-use crate::nodes::{Patient, encoded};
+use crate::nodes::{Node, Patient, Plan, encoded, eventually};
 
 /// A Sentinel that says where `m` is, and which others there are.
 struct Watcher {
@@ -21,6 +22,7 @@ struct Watcher {
 
 #[derive(Default)]
 struct Inner {
+    primary: AtomicU16,
     others: Mutex<Vec<u16>>,
     asked: AtomicUsize,
     stopped: AtomicBool,
@@ -34,21 +36,28 @@ impl Watcher {
     fn at(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let inner = Arc::<Inner>::default();
+        let inner = Arc::new(Inner { primary: AtomicU16::new(6379), ..Inner::default() });
         let shared = inner.clone();
         let thread = thread::spawn(move || {
+            let mut links = Vec::new();
             for link in listener.incoming() {
                 if shared.stopped.load(Ordering::Acquire) {
                     break;
                 }
-                shared.serve(&link.unwrap()).unwrap();
+                let (shared, link) = (shared.clone(), link.unwrap());
+                links.push(thread::spawn(move || drop(shared.serve(&link))));
             }
+            links.into_iter().for_each(|link| link.join().unwrap());
         });
         Self { port, inner, thread: Some(thread) }
     }
 
     fn names(&self, others: &[&Watcher]) {
         *self.inner.others.lock().unwrap() = others.iter().map(|other| other.port).collect();
+    }
+
+    fn says(&self, primary: &Node) {
+        self.inner.primary.store(primary.port, Ordering::Release);
     }
 
     fn asked(&self) -> usize {
@@ -83,7 +92,7 @@ impl Inner {
             let answer = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "M"] => {
                     self.asked.fetch_add(1, Ordering::AcqRel);
-                    encoded(&["127.0.0.1", "6379"])
+                    encoded(&["127.0.0.1", &self.primary.load(Ordering::Acquire).to_string()])
                 }
                 ["SENTINEL", "SENTINELS", "M"] => {
                     let others = self.others.lock().unwrap();
@@ -122,4 +131,30 @@ fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
     drop(given);
     let Err(SentinelError::Silent { tried, .. }) = sentinel.find() else { panic!("somebody answered") };
     assert_eq!(tried.len(), 1, "{tried:?}");
+}
+
+/// The old primary lives on, apart from the others, and nobody says that it is none any more.
+#[test]
+fn a_switch_that_nobody_tells_of_is_seen() {
+    let (plan, watcher) = (Plan::default(), Watcher::start());
+    let old = Node::apart(&plan, 'a', encoded(&["SET", "k", "1"]));
+    let new = Node::apart(&plan, 'a', old.stream());
+    new.write(&["SET", "k", "2"]);
+    watcher.says(&old);
+    let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
+    let builder = Sentinel::new([watcher.target()], "m").unwrap().builder();
+    let mut follower = builder.start(start).connect().unwrap();
+    let mut values = Vec::new();
+    let mut follow = |count| {
+        eventually("the writes", || {
+            if let Some(Event::Command(command)) = follower.next_timeout(Duration::from_millis(10)).unwrap() {
+                values.push(String::from_utf8_lossy(command.args().nth(2).unwrap()).into_owned());
+            }
+            values.len() == count
+        });
+    };
+    follow(1);
+    watcher.says(&new);
+    follow(2);
+    assert_eq!((values, old.links(), new.links()), (vec!["1".to_owned(), "2".to_owned()], 1, 1));
 }
