@@ -1,6 +1,7 @@
 //! Questions to a server, and its answers.
 
 use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -48,7 +49,7 @@ pub enum TalkError {
         /// The name of the command it closed at.
         asked: String,
     },
-    /// Nothing came within the time-out for reads.
+    /// Nothing came within the time-out for reads, or no whole answer within 60 s.
     #[error("no answer in time")]
     Silent,
     /// The connection broke.
@@ -68,13 +69,16 @@ pub enum TalkError {
 /// Many times what INFO takes, or what a cluster's thousand nodes have to tell.
 const LIMITS: Limits = Limits { bulk: 16 << 20, command: 16 << 20, ..Limits::DEFAULT };
 
+/// An answer that comes bit by bit is waited for no longer than this.
+const ANSWER: Duration = Duration::from_secs(60);
+
 impl Talk {
     /// Begins to talk over this link, as whoever `login` says.
     ///
     /// # Errors
     /// As [`ask`](Self::ask), and [`TalkError::Refused`]. A server that asks for no password is no error.
     pub fn begin(link: Socket, login: &Login) -> Result<Self, TalkError> {
-        let listened = Listened { socket: link, heard: Vec::new() };
+        let listened = Listened { socket: link, heard: Vec::new(), until: Instant::now() + ANSWER };
         let mut talk = Self { reader: FrameReader::new(listened).with_limits(LIMITS) };
         let Some(password) = &login.password else { return Ok(talk) };
         let answer = match &login.user {
@@ -132,6 +136,7 @@ impl Talk {
 
     fn hear(&mut self, asked: &str) -> Result<Answer, TalkError> {
         let closed = || TalkError::Closed { asked: asked.to_owned() };
+        self.reader.source_mut().until = Instant::now() + ANSWER;
         match self.reader.next() {
             Ok(Some(frame)) => Ok(Answer::of(frame.item)),
             Ok(None) => Err(closed()),
@@ -221,11 +226,16 @@ impl From<TalkError> for io::Error {
 struct Listened {
     socket: Socket,
     heard: Vec<u8>,
+    /// When the answer that is awaited must be whole.
+    until: Instant,
 }
 
 impl Read for Listened {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         const ENOUGH: usize = 80;
+        if Instant::now() >= self.until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let count = self.socket.read(space)?;
         let missing = ENOUGH.saturating_sub(self.heard.len());
         self.heard.extend(space.iter().take(count.min(missing)));
