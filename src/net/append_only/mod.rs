@@ -49,7 +49,9 @@ use crate::{Event, Options};
 /// rewrite has begun. So whoever waits a little and goes on calling gets every command once, across rewrites, as long as the files are
 /// read before a second rewrite removes them; else [`AppendOnlyError::Missed`] says what is gone. A new base holds nothing new and does
 /// not come. A single file that a rewrite replaces can't be followed over ([`AppendOnlyError::Replaced`]). What a server does while it
-/// has its append-only file switched off is in none of them.
+/// has its append-only file switched off is in none of them, nor is the data set that a replica receives as a snapshot: both look like a
+/// rewrite here, and are not noticed. A server that starts again after a crash may cut what is not whole off the end of its file; that is
+/// seen as long as the file has not grown past it again before the next call.
 ///
 /// # Offsets
 ///

@@ -57,7 +57,7 @@ pub(crate) struct Decode {
     ///
     /// A command that is there in part is waited for. In a directory a rewrite (BGREWRITEAOF) is followed to the increment that it begins;
     /// the new base, which holds nothing new, is not printed. A single file that is replaced by a rewrite (Redis before 7.0) ends it.
-    /// What is written while appendonly is set to no stands in no file.
+    /// What is written while appendonly is set to no stands in no file, nor does what a replica receives as a snapshot: this is not noticed.
     #[arg(long)]
     pub(crate) follow: bool,
 
