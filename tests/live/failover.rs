@@ -124,13 +124,16 @@ fn sentinel_fails_over(kind: Kind) {
     let known = sorted(replicas.each_ref().map(Server::address));
     assert_eq!(replicas_known_to(&sentinels[0]), known, "{kind:?}: Sentinel knows us, too");
 
-    let old_id = old.replid();
+    let (old_id, position) = (old.replid(), before.position.expect("a position"));
+    // A primary sends a new replica the stream only once that has acknowledged its snapshot, which it does once a second.
+    for replica in &replicas {
+        eventually("the replica has what was saved", || replica.offset() >= position.offset);
+    }
     old.kill();
     another_is_promoted(&sentinels, old.port);
     load.goes_on();
     let port = watched(one).expect("a primary");
     let new = replicas.iter().find(|replica| replica.port == port).expect("one of the two");
-    let position = before.position.expect("a position");
     let later = attached_over(follow().start(Start::At(position)));
     load.goes_on();
     drop(load);
