@@ -22,6 +22,8 @@ mod doctor_sentinels;
 mod filters;
 #[path = "help/folder.rs"]
 mod folder;
+#[path = "help/listening.rs"]
+mod listening;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "topology/cluster.rs"]
 mod cluster;
+#[path = "help/listening.rs"]
+mod listening;
 #[path = "help/nodes.rs"]
 mod nodes;
 #[path = "topology/sentinel.rs"]

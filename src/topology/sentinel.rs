@@ -18,8 +18,8 @@ use crate::topology::way::Way;
 ///
 /// Each time the follower connects, the Sentinels are asked in turn where the primary is, and it is asked itself whether it is one.
 /// After a failover the follower goes on from the same position on the new primary: exactly, where that one has the history, else
-/// there is a [`Gap`](crate::Gap). A thread listens for `+switch-master` meanwhile, which ends a link to a primary that hangs; nothing
-/// else depends on it. It ends with the follower.
+/// there is a [`Gap`](crate::Gap). A thread listens for `+switch-master` meanwhile, and asks again each 5 s, which ends a link to a primary
+/// that hangs, or that goes on without knowing that it is none any more; nothing else depends on it. It ends with the follower.
 ///
 /// ```no_run
 /// use redtail::topology::Sentinel;
@@ -154,7 +154,7 @@ impl Sentinel {
         self
     }
 
-    /// The handle the follower is to have. (One given to [`Builder::handle`] instead works, but `+switch-master` then ends no link.)
+    /// The handle the follower is to have. (One given to [`Builder::handle`] instead works, but a switch then ends no link.)
     pub fn handle(mut self, handle: Handle) -> Self {
         self.handle = handle;
         self

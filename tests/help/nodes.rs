@@ -1,14 +1,15 @@
 //! Nodes of a cluster, as much of them as a follower sees: each plays a stream that the test writes.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use redtail::net::CommandReader;
 use redtail::resp::{encode_command, encoded_len};
+
+use crate::listening::{Link, Listening};
 
 /// What all nodes say that the cluster is.
 pub(crate) type Plan = Arc<Mutex<Vec<Planned>>>;
@@ -25,10 +26,12 @@ pub(crate) struct Planned {
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) port: u16,
+    /// Dies with this.
+    #[allow(dead_code, reason = "not every test binary stops one before its end")]
+    listening: Listening,
     /// The digit that its replication id is made of.
     digit: char,
     inner: Arc<Inner>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct Inner {
@@ -39,7 +42,6 @@ struct Inner {
     acks: AtomicUsize,
     acked: AtomicUsize,
     links: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 impl Node {
@@ -53,8 +55,6 @@ impl Node {
 
     /// One that is not in the plan, and has this stream.
     pub(crate) fn apart(plan: &Plan, digit: char, stream: Vec<u8>) -> Node {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let inner = Arc::new(Inner {
             plan: plan.clone(),
             replid: digit.to_string().repeat(40),
@@ -62,21 +62,11 @@ impl Node {
             acks: AtomicUsize::new(0),
             acked: AtomicUsize::new(0),
             links: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
         });
         let shared = inner.clone();
-        let thread = thread::spawn(move || {
-            let mut links = Vec::new();
-            for link in listener.incoming() {
-                if shared.stopped.load(Ordering::Acquire) {
-                    break;
-                }
-                let (shared, link) = (shared.clone(), link.unwrap());
-                links.push(thread::spawn(move || drop(shared.serve(&link))));
-            }
-            links.into_iter().for_each(|link| link.join().unwrap());
-        });
-        Node { id: format!("{port:040}"), port, digit, inner, thread: Some(thread) }
+        let listening = Listening::at(0, move |link| shared.serve(link));
+        let port = listening.port;
+        Node { id: format!("{port:040}"), port, listening, digit, inner }
     }
 
     pub(crate) fn write(&self, words: &[&str]) {
@@ -110,62 +100,53 @@ impl Node {
     }
 
     /// Dies, with all its links.
+    #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn stop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            self.inner.stopped.store(true, Ordering::Release);
-            drop(TcpStream::connect(("127.0.0.1", self.port)));
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.stop();
+        self.listening.stop();
     }
 }
 
 impl Inner {
-    fn serve(&self, link: &TcpStream) -> io::Result<()> {
-        link.set_read_timeout(Some(Duration::from_millis(10)))?;
-        link.set_nodelay(true)?;
-        let mut reader = CommandReader::stream(Patient { link, stopped: &self.stopped });
+    fn serve(&self, link: Link<'_>) -> io::Result<()> {
+        let mut socket = link.socket;
+        let mut reader = CommandReader::stream(link);
         while let Ok(Some(command)) = reader.next() {
             let words: Vec<String> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             match words[..] {
-                ["CLUSTER", "SHARDS"] => (&*link).write_all(self.shards().as_bytes())?,
-                ["CLUSTER", "INFO"] => (&*link).write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
-                ["ROLE"] => (&*link).write_all(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")?,
+                ["CLUSTER", "SHARDS"] => socket.write_all(self.shards().as_bytes())?,
+                ["CLUSTER", "INFO"] => socket.write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
+                ["ROLE"] => socket.write_all(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")?,
                 ["INFO", ..] => {
                     let (replid, length) = (&self.replid, self.stream.lock().unwrap().len());
                     let text = format!(
                         "role:master\r\nmaster_replid:{replid}\r\nmaster_repl_offset:{length}\r\nrepl_backlog_active:1\r\n\
                          repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n"
                     );
-                    write!(&*link, "${}\r\n{text}\r\n", text.len())?;
+                    write!(socket, "${}\r\n{text}\r\n", text.len())?;
                 }
-                ["PING"] => (&*link).write_all(b"+PONG\r\n")?,
+                ["PING"] => socket.write_all(b"+PONG\r\n")?,
                 ["PSYNC", id, from] => {
                     assert_eq!(id.to_lowercase(), self.replid);
                     self.links.fetch_add(1, Ordering::AcqRel);
-                    write!(&*link, "+CONTINUE {}\r\n", self.replid)?;
+                    write!(socket, "+CONTINUE {}\r\n", self.replid)?;
                     return self.play(link, from.parse::<usize>().unwrap() - 1);
                 }
-                _ => (&*link).write_all(b"+OK\r\n")?,
+                _ => socket.write_all(b"+OK\r\n")?,
             }
         }
         Ok(())
     }
 
-    fn play(&self, mut link: &TcpStream, mut at: usize) -> io::Result<()> {
+    fn play(&self, link: Link<'_>, mut at: usize) -> io::Result<()> {
+        let mut socket = link.socket;
         let mut space = [0; 4096];
         let mut heard = String::new();
-        while !self.stopped.load(Ordering::Acquire) {
+        while !link.is_over() {
             let more = self.stream.lock().unwrap()[at..].to_vec();
-            link.write_all(&more)?;
+            socket.write_all(&more)?;
             at += more.len();
-            match link.read(&mut space) {
+            match socket.read(&mut space) {
                 Ok(0) => return Ok(()),
                 Ok(count) => {
                     let acks = space[..count].windows(3).filter(|word| word == b"ACK").count();
@@ -201,27 +182,6 @@ impl Inner {
             format!("*4\r\n+slots\r\n*{bound_count}\r\n{bounds}+nodes\r\n*{node_count}\r\n{primary}{others}")
         };
         format!("*{}\r\n{}", plan.len(), plan.iter().map(shard).collect::<String>())
-    }
-}
-
-/// Reads until something comes, or the node dies.
-pub(crate) struct Patient<'l> {
-    pub(crate) link: &'l TcpStream,
-    pub(crate) stopped: &'l AtomicBool,
-}
-
-impl Read for Patient<'_> {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.link.read(space) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    if self.stopped.load(Ordering::Acquire) {
-                        return Ok(0);
-                    }
-                }
-                result => return result,
-            }
-        }
     }
 }
 

@@ -1,23 +1,21 @@
 //! Which Sentinels are asked, and what of. (Sentinels that decide something are in the live tests.)
 
 use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use redtail::net::CommandReader;
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Event, Start};
 
-use crate::nodes::{Node, Patient, Plan, encoded, eventually};
+use crate::listening::{Link, Listening};
+use crate::nodes::{Node, Plan, encoded, eventually};
 
 /// A Sentinel that says where `m` is, and which others there are.
 struct Watcher {
-    port: u16,
     inner: Arc<Inner>,
-    thread: Option<JoinHandle<()>>,
+    listening: Listening,
 }
 
 #[derive(Default)]
@@ -25,7 +23,6 @@ struct Inner {
     primary: AtomicU16,
     others: Mutex<Vec<u16>>,
     asked: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 impl Watcher {
@@ -34,26 +31,13 @@ impl Watcher {
     }
 
     fn at(port: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let port = listener.local_addr().unwrap().port();
         let inner = Arc::new(Inner { primary: AtomicU16::new(6379), ..Inner::default() });
         let shared = inner.clone();
-        let thread = thread::spawn(move || {
-            let mut links = Vec::new();
-            for link in listener.incoming() {
-                if shared.stopped.load(Ordering::Acquire) {
-                    break;
-                }
-                let (shared, link) = (shared.clone(), link.unwrap());
-                links.push(thread::spawn(move || drop(shared.serve(&link))));
-            }
-            links.into_iter().for_each(|link| link.join().unwrap());
-        });
-        Self { port, inner, thread: Some(thread) }
+        Self { inner, listening: Listening::at(port, move |link| shared.serve(link)) }
     }
 
     fn names(&self, others: &[&Watcher]) {
-        *self.inner.others.lock().unwrap() = others.iter().map(|other| other.port).collect();
+        *self.inner.others.lock().unwrap() = others.iter().map(|other| other.port()).collect();
     }
 
     fn says(&self, primary: &Node) {
@@ -64,29 +48,23 @@ impl Watcher {
         self.inner.asked.load(Ordering::Acquire)
     }
 
+    fn port(&self) -> u16 {
+        self.listening.port
+    }
+
     fn target(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port())
     }
 
     fn stop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            self.inner.stopped.store(true, Ordering::Release);
-            drop(TcpStream::connect(("127.0.0.1", self.port)));
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.stop();
+        self.listening.stop();
     }
 }
 
 impl Inner {
-    fn serve(&self, link: &TcpStream) -> io::Result<()> {
-        link.set_read_timeout(Some(Duration::from_millis(10)))?;
-        let mut reader = CommandReader::stream(Patient { link, stopped: &self.stopped });
+    fn serve(&self, link: Link<'_>) -> io::Result<()> {
+        let mut socket = link.socket;
+        let mut reader = CommandReader::stream(link);
         while let Ok(Some(command)) = reader.next() {
             let words: Vec<_> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let answer = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -101,7 +79,7 @@ impl Inner {
                 }
                 _ => b"+PONG\r\n".to_vec(),
             };
-            (&*link).write_all(&answer)?;
+            socket.write_all(&answer)?;
         }
         Ok(())
     }
@@ -125,7 +103,7 @@ fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
     assert_eq!((gone.asked(), stays.asked()), (0, before + 2));
 
     stays.stop();
-    let given = Watcher::at(given.port);
+    let given = Watcher::at(given.port());
     assert_eq!(told_by().unwrap(), given.target());
     // It names nobody now.
     drop(given);
