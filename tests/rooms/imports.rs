@@ -1,7 +1,8 @@
-//! Who imports whom, file by file, read off the sources.
+//! The graph of imports between source files.
 //!
-//! The sources are read as tokens: modules and their names from `mod`, `use` and definitions, and every path in the code, macros
-//! included. A name resolves through `pub use` to the file that defines it. Items under `#[cfg(test)]` are left out.
+//! The sources are read as tokens. Modules and names come from `mod`, `use` and definitions, arrows from every path in the
+//! code, macros included. A name resolves through `pub use` to the file that defines it. Items under `#[cfg(test)]` are
+//! skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub(crate) struct Tree {
 }
 
 pub(crate) struct File {
-    /// Below `src`, as `resp/mod.rs`.
+    /// Relative to `src`, for example `resp/mod.rs`.
     pub path: String,
     pub text: String,
     pub functions: Vec<Function>,
@@ -58,16 +59,16 @@ enum Origin {
     Code,
 }
 
-/// One file names something that another one defines.
+/// A file names an item that another file defines.
 pub(crate) struct Arrow {
     pub from: usize,
     pub to: usize,
     pub name: String,
     pub line: usize,
-    /// The path leads through a re-export that it must not use: that of a folder the file is in itself (the crate root is one),
-    /// or of a folder the name does not come from.
+    /// The file whose re-export the path must not use: it belongs to a folder that contains the importing file
+    /// (the crate root is one), or to a folder that does not contain the definition.
     pub detour: Option<String>,
-    /// A child file extends its parent's type by an `impl`.
+    /// The importing file is a child of the other and adds an `impl` to its type.
     pub extends_parent: bool,
 }
 
@@ -117,7 +118,7 @@ impl Tree {
         self.modules.len() - 1
     }
 
-    /// All arrows between two files, and the paths that lead nowhere.
+    /// All arrows between two files, and the paths without a definition.
     pub(crate) fn arrows(&self) -> (Vec<Arrow>, Vec<String>) {
         let mut arrows = Vec::new();
         let mut unresolved = Vec::new();
@@ -125,12 +126,12 @@ impl Tree {
             for path in &module.paths {
                 let Some(found) = self.resolve(index, &path.names, 0) else {
                     if ["crate", "super", "self"].contains(&path.names[0].as_str()) {
-                        let place = format!("{}:{}", self.files[module.file].path, path.line);
-                        unresolved.push(format!("{place}: {}", path.names.join("::")));
+                        let file = &self.files[module.file].path;
+                        unresolved.push(format!("{file}:{}: {}", path.line, path.names.join("::")));
                     }
                     continue;
                 };
-                // A module that is imported as a prefix counts where it is used; a face that shows its own folder uses nothing.
+                // An imported module counts where it is used as a prefix. A re-export from its own folder uses nothing.
                 let is_prefix = found.module.is_some() && path.names.last().is_some_and(|name| name != "*");
                 let is_face = path.origin == Origin::Reexport && self.lineage(self.home(found.file)).contains(&index);
                 if found.file == module.file || is_prefix || is_face {
@@ -173,7 +174,7 @@ impl Tree {
         std::iter::successors(Some(module), |&module| self.modules[module].parent).collect()
     }
 
-    /// Whether `child` has an `impl` of a type that it imports by `super::` from the file that declares it.
+    /// Whether `child` has an `impl` of a type that it imports by `super::` from the file that declares it as a module.
     fn extends(&self, child: usize, parent: usize) -> bool {
         let index = self.home(child);
         let module = &self.modules[index];
@@ -205,7 +206,7 @@ impl Tree {
                 }
                 self.walk(module, above, rest, depth)
             }
-            // The tool names the library.
+            // In the tool this is the library.
             "redtail" if self.files[self.modules[self.root(module)].file].path != "lib.rs" => {
                 self.walk(module, 0, rest, depth)
             }
@@ -217,7 +218,7 @@ impl Tree {
         }
     }
 
-    /// What the path leads to below `module`, as far as `from` can see it.
+    /// Resolves a path relative to `module`. Private imports of `module` count only if `from` can see them.
     fn walk(&self, from: usize, module: usize, path: &[String], depth: usize) -> Option<Found> {
         let Module { file, .. } = self.modules[module];
         let Some((first, rest)) = path.split_first().filter(|(first, _)| *first != "*") else {
@@ -248,14 +249,14 @@ impl Tree {
         }
     }
 
-    /// The lines of code of a file: without comments and what is under `#[cfg(test)]`.
+    /// The lines of code of a file, without comments and items under `#[cfg(test)]`.
     pub(crate) fn code<'a>(&self, file: &'a File) -> impl Iterator<Item = (usize, &'a str)> {
         let is_test = |line: usize| file.tests.iter().any(|&(first, last)| (first..=last).contains(&line));
         let lines = file.text.lines().enumerate().map(|(index, line)| (index + 1, line));
         lines.filter(move |&(number, line)| !is_test(number) && !line.trim_start().starts_with("//"))
     }
 
-    /// The circles: sets of files of which each reaches each other along the arrows.
+    /// The circles: sets of files that all reach each other along the arrows.
     pub(crate) fn circles(&self, arrows: &[Arrow]) -> Vec<Vec<usize>> {
         let count = self.files.len();
         let mut next = vec![BTreeSet::new(); count];
@@ -423,7 +424,7 @@ impl Reader<'_> {
     }
 }
 
-/// The paths of a `use`, each with the name it brings in (`*` for all) and its line.
+/// The paths of a `use`, each with the name it imports (`*` for all) and its line.
 fn use_tree(tokens: &[TokenTree], prefix: &[String], found: &mut Vec<(Vec<String>, String, usize)>) {
     let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
     for branch in tokens.split(is_comma).filter(|branch| !branch.is_empty()) {
@@ -485,7 +486,8 @@ fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     (at..tokens.len()).find(|&at| is_end(&tokens[at])).unwrap_or(tokens.len() - 1)
 }
 
-/// `Session` of `impl<'a> fmt::Display for Session<'a> {`: what follows the tokens of the `impl`.
+/// The type that an `impl` extends, given the tokens behind the keyword.
+/// `Session` for `impl<'a> fmt::Display for Session<'a> {`.
 fn extended_type(tokens: &[TokenTree]) -> Option<String> {
     let end = end_of_item(tokens, 0);
     let is_for = |&at: &usize| ident(tokens, at).as_deref() == Some("for") && !is_punct(tokens, at + 1, '<');

@@ -1,4 +1,4 @@
-//! The checks find what they are for: made-up sources that break one rule each.
+//! Tests of the checks on made-up sources that break one rule each.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ fn house(sources: &[(&str, &str)]) -> House {
     House::new(sources.collect::<BTreeMap<_, _>>())
 }
 
-/// Two files of a room, one of which the room's face shows.
+/// A room with two files; its face re-exports `A`.
 fn pair(a: &str, b: &str) -> House {
     house(&[
         ("lib.rs", "pub mod resp; pub use resp::A;"),

@@ -1,4 +1,4 @@
-//! The rules of the house, read off the sources: levels, circles, imports, and what each room must not do.
+//! Checks the rules of the source tree: levels, circles, import paths, and what each room must not do.
 //!
 //! `cargo test --test rooms picture -- --nocapture` prints the figures.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
@@ -31,7 +31,7 @@ const LEVELS: &[(&str, u8)] = &[
 /// Two rooms of one level of which the first may import the second.
 const NEIGHBOURS: &[(&str, &str)] = &[("owned", "io")];
 
-/// They compute and do nothing else.
+/// The rooms that compute and do nothing else.
 const CORE: &[&str] = &["base", "resp", "rdb", "replication"];
 
 const NOT_IN_CORE: &[&str] = &[
@@ -75,7 +75,7 @@ struct House {
 }
 
 impl House {
-    /// That of this repository.
+    /// The sources of this repository.
     fn ours() -> &'static Self {
         static OURS: OnceLock<House> = OnceLock::new();
         OURS.get_or_init(|| {
@@ -137,13 +137,13 @@ impl House {
         self.tree.circles(&self.arrows).iter().map(describe).collect()
     }
 
-    /// The lines of code that contain one of the words.
-    fn lines_with(&self, words: &[&str], is_meant: impl Fn(&File) -> bool) -> Vec<String> {
+    /// The lines of code that contain a forbidden name.
+    fn lines_with(&self, names: &[&str], is_meant: impl Fn(&File) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for file in self.tree.files.iter().filter(|file| is_meant(file)) {
             for (number, line) in self.tree.code(file) {
-                let words = words.iter().filter(|word| contains(line, word));
-                found.extend(words.map(|word| format!("{}:{number}: {word} in: {}", file.path, line.trim())));
+                let names = names.iter().filter(|name| contains(line, name));
+                found.extend(names.map(|name| format!("{}:{number}: {name} in: {}", file.path, line.trim())));
             }
         }
         found
@@ -236,7 +236,7 @@ fn the_sources_are_lib_rs_and_a_folder_for_each_room() {
 }
 
 #[test]
-fn the_core_has_no_io_no_clock_no_thread_no_allocation_and_no_unsafe() {
+fn the_core_has_no_io_clock_thread_allocation_or_unsafe() {
     let found = House::ours().lines_with(NOT_IN_CORE, |file| CORE.contains(&room(&file.path)));
     assert_none(&found, "the core computes and does nothing else");
 }
@@ -288,7 +288,7 @@ fn a_function_fits_on_a_page() {
     }
 }
 
-/// Prints the figures, also of a house that breaks the rules.
+/// Prints the figures, even if the sources break the rules.
 #[test]
 fn picture() {
     let house = House::ours();
