@@ -1,8 +1,8 @@
 //! The graph of imports between source files.
 //!
-//! The sources are read as tokens. Modules and names come from `mod`, `use` and definitions, arrows from every path in the
-//! code, macros included. A name resolves through `pub use` to the file that defines it. Items under `#[cfg(test)]` are
-//! skipped.
+//! The sources are read as tokens. Modules and names come from `mod`, `use` and definitions, arrows from every path in
+//! the code, macros included. A name resolves through `pub use` to the file that defines it. Items under `#[cfg(test)]`
+//! are skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -154,7 +154,7 @@ impl Tree {
         let home = self.lineage(self.home(found.file));
         let is_detour = |&face: &usize| {
             let same_crate = self.root(from) == self.root(face);
-            self.lineage(from).contains(&face) || same_crate && !home.contains(&face)
+            face != from && (self.lineage(from).contains(&face) || same_crate && !home.contains(&face))
         };
         let face = found.faces.iter().copied().find(is_detour)?;
         Some(self.files[self.modules[face].file].path.clone())
@@ -174,17 +174,16 @@ impl Tree {
         std::iter::successors(Some(module), |&module| self.modules[module].parent).collect()
     }
 
-    /// Whether `child` has an `impl` of a type that it imports by `super::` from the file that declares it as a module.
+    /// Whether `child` has an `impl` of a type that it imports from the file that declares it as a module.
     fn extends(&self, child: usize, parent: usize) -> bool {
         let index = self.home(child);
         let module = &self.modules[index];
         if module.parent.is_none_or(|above| self.modules[above].file != parent) {
             return false;
         }
-        let mut imports = module.paths.iter().filter(|path| path.origin == Origin::Import && path.names[0] == "super");
+        let mut imports = module.paths.iter().filter(|path| path.origin == Origin::Import);
         imports.any(|path| {
-            path.names.len() == 2
-                && self.files[child].extends.contains(&path.names[1])
+            path.names.last().is_some_and(|name| self.files[child].extends.contains(name))
                 && self.resolve(index, &path.names, 0).is_some_and(|found| found.file == parent)
         })
     }
@@ -210,11 +209,7 @@ impl Tree {
             "redtail" if self.files[self.modules[self.root(module)].file].path != "lib.rs" => {
                 self.walk(module, 0, rest, depth)
             }
-            _ => {
-                let mut found = self.walk(module, module, path, depth)?;
-                found.faces.retain(|&face| face != module);
-                Some(found)
-            }
+            _ => self.walk(module, module, path, depth),
         }
     }
 
