@@ -11,7 +11,7 @@ use crate::capi::boundary::{Guard, allocate, release};
 use crate::capi::event::*;
 use crate::capi::position::{database, redtail_position};
 use crate::capi::rdb_item::redtail_rdb_item;
-use crate::io::Full;
+use crate::io::BufferFull;
 use crate::net::Error;
 use crate::rdb::Item;
 use crate::replication::{
@@ -363,10 +363,10 @@ pub(super) const fn session_status(error: &SessionError) -> redtail_status {
 }
 
 /// The status of a buffer that can't grow.
-pub(super) const fn full_status(full: &Full) -> redtail_status {
+pub(super) const fn full_status(full: &BufferFull) -> redtail_status {
     match full {
-        Full::Limit { .. } => REDTAIL_ERROR_LIMIT,
-        Full::Memory { .. } => REDTAIL_ERROR_MEMORY,
+        BufferFull::Limit { .. } => REDTAIL_ERROR_LIMIT,
+        BufferFull::Memory { .. } => REDTAIL_ERROR_MEMORY,
     }
 }
 

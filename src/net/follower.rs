@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::base::limits::{HANDSHAKE_REPLY, MAX_COMMAND};
 use crate::io::recording::Recorder;
-use crate::io::{Full, Ring};
+use crate::io::{BufferFull, ReceiveBuffer};
 use crate::net::builder::{Ask, Builder};
 use crate::net::handle::{Handle, Shared};
 use crate::net::socket::Socket;
@@ -41,7 +41,7 @@ pub struct Follower<T: Transport = Socket> {
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    pub(super) ring: Ring,
+    pub(super) ring: ReceiveBuffer,
     ring_base: usize,
     ring_limit: usize,
     /// Bytes of the last event, to be dropped when the next is asked for.
@@ -93,7 +93,7 @@ pub enum Error {
     Login(io::Error),
     /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
     #[error(transparent)]
-    Buffer(#[from] Full),
+    Buffer(#[from] BufferFull),
     /// What comes can't be written down, as [`Builder::record`] asked for.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),
@@ -257,7 +257,7 @@ impl<T: Transport> Follower<T> {
             connector,
             login,
             link: None,
-            ring: Ring::try_with_capacity(buffer)?,
+            ring: ReceiveBuffer::try_with_capacity(buffer)?,
             ring_base: buffer,
             // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),
