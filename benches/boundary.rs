@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use redtail::net::Ring;
+use redtail::io::Ring;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, Status};
 use redtail::{Event, Options};

@@ -16,7 +16,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use corpora::{CORPORA, Kind};
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use redtail::net::Builder;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status};

@@ -50,18 +50,16 @@
     allow(rustdoc::broken_intra_doc_links, reason = "this page speaks of the whole crate")
 )]
 
+mod base;
 #[cfg(feature = "capi")]
 #[doc(hidden)]
 pub mod capi;
 #[cfg(feature = "std")]
-pub mod checkpoint;
-mod error;
-mod excerpt;
-#[cfg(feature = "std")]
-mod fresh;
-mod limits;
+pub mod io;
 #[cfg(feature = "std")]
 pub mod net;
+#[cfg(feature = "std")]
+pub mod owned;
 pub mod rdb;
 #[cfg(feature = "std")]
 pub mod replay;
@@ -69,20 +67,16 @@ pub mod replay;
 pub mod replication;
 pub mod resp;
 #[cfg(feature = "std")]
-pub mod snapshot_file;
-mod status;
-#[cfg(feature = "std")]
 pub mod topology;
-#[cfg(feature = "std")]
-pub mod whole;
 
+pub use base::error::{Byte, ProtocolError, ProtocolErrorKind};
+pub use base::excerpt::Excerpt;
 #[cfg(feature = "std")]
-pub use checkpoint::{Checkpoint, CheckpointError};
-pub use error::{Byte, ProtocolError, ProtocolErrorKind};
-pub use excerpt::Excerpt;
+pub use base::limits::BUFFER_CAPACITY;
+pub use base::limits::{Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
+pub use base::status::Status;
 #[cfg(feature = "std")]
-pub use limits::BUFFER_CAPACITY;
-pub use limits::{Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
+pub use io::{Checkpoint, CheckpointError, SnapshotFile, SnapshotFileError};
 #[cfg(feature = "std")]
 pub use net::{Builder, Error, Follower, Handle};
 #[cfg(feature = "std")]
@@ -92,9 +86,6 @@ pub use replication::{
     SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
-#[cfg(feature = "std")]
-pub use snapshot_file::{SnapshotFile, SnapshotFileError};
-pub use status::Status;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

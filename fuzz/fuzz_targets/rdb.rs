@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libfuzzer_sys::fuzz_target;
 use redtail::Status;
 use redtail::rdb::{Decoder, RdbError};
-use redtail::whole::{CollectError, Collector, Whole};
+use redtail::owned::CollectError;
+use redtail::owned::Collector;
+use redtail::owned::Whole;
 
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/rdb/build.rs"]

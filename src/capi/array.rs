@@ -1,7 +1,7 @@
 //! Arrays of slices that arguments are written to.
 
-use super::basics::redtail_slice;
-use crate::TAPE_LENGTH;
+use crate::base::limits::TAPE_LENGTH;
+use crate::capi::basics::redtail_slice;
 use crate::resp::{Command, Span};
 
 /// Room for so many slices.

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::OnceLock;
 
-use super::basics::*;
+use crate::capi::basics::*;
 
 /// The body of every function that takes a handle.
 ///

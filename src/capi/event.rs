@@ -2,10 +2,10 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::basics::*;
-use super::boundary::{call, there};
-use super::position::redtail_position;
-use super::rdb_item::redtail_rdb_item;
+use crate::capi::basics::*;
+use crate::capi::boundary::{call, there};
+use crate::capi::position::redtail_position;
+use crate::capi::rdb_item::redtail_rdb_item;
 
 /// What an event tells. Ignore kinds that you do not know: later versions add some.
 #[repr(C)]

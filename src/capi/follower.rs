@@ -5,16 +5,16 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::basics::*;
-use super::boundary::{
+use crate::capi::basics::*;
+use crate::capi::boundary::{
     Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
 };
-use super::event::redtail_event;
-use super::options::{self, Chosen, Patience, redtail_options};
-use super::position::{self, redtail_position};
-use super::sentinel::{self, redtail_sentinel};
-use super::show::{Screen, follower_status};
-use super::tls;
+use crate::capi::convert::{Screen, follower_status};
+use crate::capi::event::redtail_event;
+use crate::capi::options::{Chosen, Patience, redtail_options};
+use crate::capi::position::redtail_position;
+use crate::capi::sentinel::redtail_sentinel;
+use crate::capi::{options, position, sentinel, tls};
 use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
 use crate::replication::{Backoff, Event, Options};
 use crate::topology::ASKING;

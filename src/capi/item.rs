@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::basics::*;
+use crate::capi::basics::*;
 use crate::resp::{Frame, Kind};
 
 /// Which bytes a parser reads: four grammars that contradict each other.

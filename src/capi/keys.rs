@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use super::basics::*;
-use super::boundary::{bytes, call};
+use crate::capi::basics::*;
+use crate::capi::boundary::{bytes, call};
 use crate::resp::{Reach, find_keys};
 
 /// Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is

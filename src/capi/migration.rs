@@ -2,9 +2,9 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::basics::*;
-use super::boundary::without_handle;
-use super::keys::Shown;
+use crate::capi::basics::*;
+use crate::capi::boundary::without_handle;
+use crate::capi::keys::Shown;
 use crate::topology::Migration;
 
 /// What a command has to do with moving slots.

@@ -49,8 +49,9 @@
 mod array;
 pub mod basics;
 mod boundary;
-mod calling;
+mod callbacks;
 pub mod cluster;
+mod convert;
 pub mod event;
 pub mod follower;
 pub mod item;
@@ -65,6 +66,5 @@ pub mod rdb_item;
 pub mod sentinel;
 pub mod session;
 pub mod shard;
-mod show;
 pub mod tls;
 mod view;

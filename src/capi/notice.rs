@@ -3,11 +3,11 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr::null;
 
-use super::basics::*;
-use super::options::*;
-use super::position::redtail_position;
-use super::shard::{redtail_shard, words};
-use super::show::follower_status;
+use crate::capi::basics::*;
+use crate::capi::convert::follower_status;
+use crate::capi::options::*;
+use crate::capi::position::redtail_position;
+use crate::capi::shard::{redtail_shard, words};
 use crate::replication::{Position, Start};
 use crate::topology::{Notice, Shard};
 

@@ -4,14 +4,14 @@ use std::ffi::{c_char, c_int};
 use std::ptr::copy_nonoverlapping;
 use std::time::Duration;
 
-use super::basics::*;
-use super::boundary::{call, text};
-use super::position::{self, redtail_position};
-use super::tls::{self, redtail_tls};
-use crate::limits::BUFFER_CAPACITY;
+use crate::base::limits::{BUFFER_CAPACITY, Limits, MAX_DEPTH};
+use crate::capi::basics::*;
+use crate::capi::boundary::{call, text};
+use crate::capi::position::redtail_position;
+use crate::capi::tls::redtail_tls;
+use crate::capi::{position, tls};
 use crate::net::{Login, Timeouts};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
-use crate::{Limits, MAX_DEPTH};
 
 /// For silence_ms: never. For other times: as long as it takes.
 pub const REDTAIL_FOREVER: u64 = u64::MAX;

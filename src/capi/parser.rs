@@ -9,17 +9,18 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
 
-use super::array::Array;
-use super::basics::*;
-use super::boundary::{self, Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
-use super::item::*;
-use super::options;
-use super::show::protocol_status;
-use super::view::{Rest, View};
+use crate::base::error::ProtocolError;
+use crate::base::limits::Limits;
+use crate::capi::array::Array;
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
+use crate::capi::convert::protocol_status;
+use crate::capi::item::*;
+use crate::capi::view::{Rest, View};
+use crate::capi::{boundary, options};
 use crate::resp::{
     Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
 };
-use crate::{Limits, ProtocolError};
 
 /// Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made.
 pub struct redtail_parser {

@@ -3,9 +3,9 @@
 use std::ffi::{c_char, c_int};
 use std::fmt::Write;
 
-use super::basics::*;
-use super::boundary::{Out, call, text};
-use crate::excerpt::Excerpt;
+use crate::base::excerpt::Excerpt;
+use crate::capi::basics::*;
+use crate::capi::boundary::{Out, call, text};
 use crate::replication::{Position, ReplicationId};
 
 /// Room enough for any position as text, the NUL included.

@@ -10,9 +10,9 @@
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;
 
-use super::basics::*;
-use super::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
-use super::rdb_item::*;
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
+use crate::capi::rdb_item::*;
 use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
 
 /// The bytes of input that you must be able to show at once.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::basics::*;
+use crate::capi::basics::*;
 use crate::rdb::{Checksum, Entry, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
 
 /// What an item is. Ignore kinds that you do not know: later versions add some. Behind each stand the fields that mean something;

@@ -2,11 +2,12 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::basics::*;
-use super::boundary::text;
-use super::cluster::addresses;
-use super::options::{credentials, sized};
-use super::tls::{self, OverTls, redtail_tls};
+use crate::capi::basics::*;
+use crate::capi::boundary::text;
+use crate::capi::cluster::addresses;
+use crate::capi::options::{credentials, sized};
+use crate::capi::tls;
+use crate::capi::tls::{OverTls, redtail_tls};
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 use crate::topology::{Sentinel, SentinelError};

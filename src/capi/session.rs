@@ -15,13 +15,15 @@
 use std::ffi::{c_char, c_int};
 use std::ops::ControlFlow;
 
-use super::basics::*;
-use super::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
-use super::event::redtail_event;
-use super::options::{self, Chosen, REDTAIL_FOREVER, redtail_options};
-use super::position::{self, redtail_position};
-use super::show::{Screen, full_status, session_status};
-use crate::net::{Login, Ring};
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
+use crate::capi::convert::{Screen, full_status, session_status};
+use crate::capi::event::redtail_event;
+use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options};
+use crate::capi::position::redtail_position;
+use crate::capi::{options, position};
+use crate::io::Ring;
+use crate::net::Login;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{Backoff, Closed, Credentials, Options, Progress, Session};
 

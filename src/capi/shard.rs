@@ -2,14 +2,13 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::fmt::Display;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::basics::*;
-use super::boundary::{Guard, Out, bytes, call, there, without_handle};
-use super::follower::redtail_handle;
-use super::position::redtail_position;
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, Out, bytes, call, there, without_handle};
+use crate::capi::follower::redtail_handle;
+use crate::capi::position::redtail_position;
 use crate::topology::{Shard, slot};
 
 /// A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also

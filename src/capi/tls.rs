@@ -3,11 +3,13 @@
 use std::ffi::{c_char, c_int};
 
 #[cfg(feature = "tls")]
-use super::boundary::text;
-use super::options::sized;
+use crate::capi::boundary::text;
+use crate::capi::options::sized;
 use crate::net::Builder;
 #[cfg(feature = "tls")]
-use crate::net::{Tls, Verify};
+use crate::net::Tls;
+#[cfg(feature = "tls")]
+use crate::net::Verify;
 use crate::topology::{Cluster, Sentinel};
 
 /// How much of the server's certificate is verified.

@@ -2,10 +2,10 @@
 
 use std::ffi::c_int;
 
-use super::array::Array;
-use super::basics::*;
-use super::boundary::bytes;
-use super::item::*;
+use crate::capi::array::Array;
+use crate::capi::basics::*;
+use crate::capi::boundary::bytes;
+use crate::capi::item::*;
 use crate::resp::{Frame, Inline, Nesting, Place, Token};
 
 pub(super) struct View {

@@ -1,14 +1,17 @@
 //! How a follower is made.
 
-use std::fmt;
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
-use crate::limits::BUFFER_CAPACITY;
+use crate::base::limits::BUFFER_CAPACITY;
+use crate::io::recording::Recorder;
+use crate::net::follower::{Error, Follower, Login};
+use crate::net::handle::Handle;
+use crate::net::socket::{Socket, Timeouts};
+use crate::net::target::Target;
 #[cfg(feature = "tls")]
-use crate::net::Tls;
-use crate::net::recording::Recorder;
-use crate::net::{Error, Follower, Handle, Login, Socket, Target, Timeouts, Transport};
+use crate::net::tls::Tls;
+use crate::net::transport::Transport;
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
@@ -260,7 +263,7 @@ impl<T> Builder<T> {
         self
     }
 
-    /// Writes down what comes, as it comes: see [`recording`](crate::net::recording). What can't be written ends the follower with
+    /// Writes down what comes, as it comes: see [`recording`](crate::io::recording). What can't be written ends the follower with
     /// [`Error::Recording`].
     pub fn record(mut self, recorder: Recorder) -> Self {
         self.recorder = Some(recorder);

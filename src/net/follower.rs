@@ -1,19 +1,21 @@
 //! The blocking follower: connects, reads, writes and waits as its session says.
 
-use std::fmt;
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{fmt, io};
 
 use thiserror::Error;
 
-use crate::MAX_COMMAND;
-use crate::limits::HANDSHAKE_REPLY;
-use crate::net::builder::Ask;
-use crate::net::handle::Shared;
-use crate::net::recording::Recorder;
-use crate::net::{Builder, Full, Handle, OwnedEvent, Remote, Ring, Socket, TargetError, Transport};
+use crate::base::limits::{HANDSHAKE_REPLY, MAX_COMMAND};
+use crate::io::recording::Recorder;
+use crate::io::{Full, Ring};
+use crate::net::builder::{Ask, Builder};
+use crate::net::handle::{Handle, Shared};
+use crate::net::socket::Socket;
+use crate::net::target::TargetError;
+use crate::net::transport::{Remote, Transport};
+use crate::owned::OwnedEvent;
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
 
 /// Follows a primary, one event after another, in the caller's own thread.
@@ -196,7 +198,7 @@ impl<T: Transport> Follower<T> {
     /// that allocates. It ends as [`next`](Self::next) does, and after the first error.
     ///
     /// ```no_run
-    /// use redtail::net::OwnedEvent;
+    /// use redtail::owned::OwnedEvent;
     ///
     /// let mut follower = redtail::Follower::builder("127.0.0.1:6379").connect()?;
     /// let first_ten_deletions: Vec<_> = follower

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use crate::net::Remote;
+use crate::net::transport::Remote;
 use crate::replication::{Heartbeat, Position};
 use crate::resp::encode_command;
 

@@ -1,6 +1,7 @@
 //! The links there are: TCP and Unix sockets, and TLS over TCP.
 
-use std::io::{self, Read, Write};
+use std::io;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
@@ -8,9 +9,12 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::net::{Remote, Target, Transport};
+use crate::net::target::Target;
 #[cfg(feature = "tls")]
-use crate::net::{Tls, TlsStream};
+use crate::net::tls::Tls;
+#[cfg(feature = "tls")]
+use crate::net::tls::TlsStream;
+use crate::net::transport::{Remote, Transport};
 
 /// A connected TCP or Unix socket, or TLS over TCP.
 #[derive(Debug)]

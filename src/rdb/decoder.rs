@@ -2,17 +2,18 @@
 
 use core::ops::ControlFlow;
 
-use super::digest::Digest;
-use super::flow::{Flow, Place};
-use super::item::{Format, Item, Key, Magic, Role, Text};
-use super::kind::{self, Column};
-use super::packed::Walk;
-use super::stage::{Found, Pending, Stage, Upcoming};
-use super::stream::{Names, Node};
-use super::wire::{Cursor, Digits, Halt};
-use super::{RdbError, RdbErrorKind};
-use crate::Status;
-use crate::limits::LAST_OFFSET;
+use crate::base::limits::LAST_OFFSET;
+use crate::base::status::Status;
+use crate::rdb::checksum::Digest;
+use crate::rdb::error::{RdbError, RdbErrorKind};
+use crate::rdb::item::{Format, Item, Key, Magic, Role, Text};
+use crate::rdb::lzf::{Flow, Place};
+use crate::rdb::packed::Walk;
+use crate::rdb::primitives::{Cursor, Digits, Halt};
+use crate::rdb::state::{Found, Pending, Stage, Upcoming};
+use crate::rdb::stream::{Names, Node};
+use crate::rdb::type_table;
+use crate::rdb::type_table::Column;
 
 /// Reads a snapshot and hands out what stands in it, item by item, in constant memory.
 ///
@@ -130,7 +131,7 @@ impl Decoder {
             text: None,
             flow: Flow::new(),
             digits: Digits::NONE,
-            columns: kind::ELEMENT,
+            columns: type_table::ELEMENT,
             column: 0,
             walk: Walk::NONE,
             earliest: 0,

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::Format;
-use crate::excerpt::Excerpt;
+use crate::base::excerpt::Excerpt;
+use crate::rdb::item::Format;
 
 /// Bytes that are not a snapshot a server would write, and the offset of the item where that shows.
 ///

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::RdbError;
+use crate::rdb::error::RdbError;
 
 /// Whose numbers a snapshot uses: the same type number or opcode means different things in the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,22 +25,22 @@
 //!
 //! Sources of the layout: the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c`, `t_stream.c`.
 
+mod checksum;
 mod crc64;
 mod decoder;
-mod digest;
 mod error;
-mod flow;
+mod fast_path;
 mod item;
-mod kind;
+mod lzf;
 mod opcode;
 mod packed;
+mod primitives;
 mod raw;
-mod stage;
+mod state;
 mod stream;
 mod string;
-mod swift;
+mod type_table;
 mod value;
-mod wire;
 
 pub use crc64::Crc64;
 pub use decoder::{Decoder, Poll};

@@ -1,13 +1,13 @@
 //! What stands around the values: magic, opcodes, checksum, and what comes after what.
 
-use super::RdbErrorKind;
-use super::decoder::Decoder;
-use super::item::{Checksum, Item, Magic, ModuleId, Role};
-use super::kind;
-use super::raw::AfterRaw;
-use super::stage::{Stage, Upcoming};
-use super::wire::{Ahead, Cursor, Halt, Step, invalid};
-use crate::excerpt::Excerpt;
+use crate::base::excerpt::Excerpt;
+use crate::rdb::decoder::Decoder;
+use crate::rdb::error::RdbErrorKind;
+use crate::rdb::item::{Checksum, Item, Magic, ModuleId, Role};
+use crate::rdb::primitives::{Ahead, Cursor, Halt, Step, invalid};
+use crate::rdb::raw::AfterRaw;
+use crate::rdb::state::{Stage, Upcoming};
+use crate::rdb::type_table;
 
 impl Decoder {
     /// One step. Tells whether it found an item.
@@ -89,8 +89,8 @@ impl Decoder {
             return wrong(shown);
         }
         let bytes = ahead.array()?;
-        let Some(format) = kind::magic(&bytes) else { return wrong(&bytes) };
-        if !kind::is_known(format) && !self.any_version {
+        let Some(format) = type_table::magic(&bytes) else { return wrong(&bytes) };
+        if !type_table::is_known(format) && !self.any_version {
             return Err(Halt::Fault(RdbErrorKind::UnknownVersion(format)));
         }
         cursor.pass(&ahead);
@@ -159,11 +159,11 @@ impl Decoder {
             }
             (number, magic) => {
                 let format = self.format;
-                if let Some(why) = kind::refused(magic, number) {
+                if let Some(why) = type_table::refused(magic, number) {
                     return Err(Halt::Fault(RdbErrorKind::Refused { number, format, why }));
                 }
-                let Some((kind, layout)) = kind::layout(magic, number) else {
-                    let expected = kind::expected(format);
+                let Some((kind, layout)) = type_table::layout(magic, number) else {
+                    let expected = type_table::expected(format);
                     return Err(Halt::Fault(RdbErrorKind::UnknownNumber { number, format, expected }));
                 };
                 self.key = Upcoming { number, kind, layout, named: true, ..self.key };

@@ -1,7 +1,7 @@
 //! The packed forms: many small elements in one string. Each is read forward, an element at a time.
 
-use super::RdbErrorKind;
-use super::wire::{Halt, Step, invalid};
+use crate::rdb::error::RdbErrorKind;
+use crate::rdb::primitives::{Halt, Step, invalid};
 
 /// The layout of a packed string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Values of modules, which nobody but the module can read: passed over by the opcodes before each part.
 
-use super::RdbErrorKind;
-use super::decoder::Decoder;
-use super::stage::{Found, Stage};
-use super::wire::{Ahead, Cursor, Halt, Header, Step};
+use crate::rdb::decoder::Decoder;
+use crate::rdb::error::RdbErrorKind;
+use crate::rdb::primitives::{Ahead, Cursor, Halt, Header, Step};
+use crate::rdb::state::{Found, Stage};
 
 /// What comes after the bytes of a module.
 #[derive(Debug, Clone, Copy)]

@@ -1,13 +1,13 @@
 //! Streams: entries in listpacks, then what the stream knows, its groups and its producers.
 
-use super::SHARED_FIELDS;
-use super::decoder::Decoder;
-use super::flow::Place;
-use super::item::{Entry, Item, Role, StreamId, StreamState};
-use super::packed::{Form, mismatch};
-use super::stage::{AfterPacked, Found, Stage};
-use super::value::Element;
-use super::wire::{Ahead, Cursor, Header, Step, invalid};
+use crate::rdb::SHARED_FIELDS;
+use crate::rdb::decoder::Decoder;
+use crate::rdb::item::{Entry, Item, Role, StreamId, StreamState};
+use crate::rdb::lzf::Place;
+use crate::rdb::packed::{Form, mismatch};
+use crate::rdb::primitives::{Ahead, Cursor, Header, Step, invalid};
+use crate::rdb::state::{AfterPacked, Found, Stage};
+use crate::rdb::value::Element;
 
 /// The names that entries of one node share, as far as there is room.
 #[derive(Debug, Clone)]

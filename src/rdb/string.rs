@@ -1,12 +1,12 @@
 //! Strings, which come alike wherever they stand: plain, as an integer, compressed.
 
-use super::WHOLE_TEXT;
-use super::decoder::Decoder;
-use super::flow::Place;
-use super::item::{Item, Role};
-use super::packed::{Form, Walk};
-use super::stage::{AfterPacked, Found, Pending, Stage};
-use super::wire::{Cursor, Halt, Header, Step, invalid};
+use crate::rdb::WHOLE_TEXT;
+use crate::rdb::decoder::Decoder;
+use crate::rdb::item::{Item, Role};
+use crate::rdb::lzf::Place;
+use crate::rdb::packed::{Form, Walk};
+use crate::rdb::primitives::{Cursor, Halt, Header, Step, invalid};
+use crate::rdb::state::{AfterPacked, Found, Pending, Stage};
 
 impl Decoder {
     #[inline]

@@ -1,13 +1,14 @@
 //! The values that are made of rows, plain or packed.
 
-use super::decoder::Decoder;
-use super::flow::Place;
-use super::item::{Item, Role};
-use super::kind::{self, Column, Layout};
-use super::packed::{Form, Parsed, Tail};
-use super::stage::{AfterPacked, Found, Pending, Stage};
-use super::wire::{Ahead, Cursor, Halt, Step, invalid};
-use super::{RdbErrorKind, WHOLE_TEXT};
+use crate::rdb::decoder::Decoder;
+use crate::rdb::error::RdbErrorKind;
+use crate::rdb::item::{Item, Role};
+use crate::rdb::lzf::Place;
+use crate::rdb::packed::{Form, Parsed, Tail};
+use crate::rdb::primitives::{Ahead, Cursor, Halt, Step, invalid};
+use crate::rdb::state::{AfterPacked, Found, Pending, Stage};
+use crate::rdb::type_table::{Column, Layout};
+use crate::rdb::{WHOLE_TEXT, type_table};
 
 /// An element of a packed string.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +57,7 @@ impl Decoder {
             }
             Layout::Nodes(_) | Layout::MarkedNodes => {
                 let left = cursor.number(Ahead::length)?;
-                self.columns = kind::ELEMENT;
+                self.columns = type_table::ELEMENT;
                 self.marked = matches!(layout, Layout::MarkedNodes);
                 self.to(Stage::Nodes { left })
             }
@@ -76,7 +77,7 @@ impl Decoder {
                     };
                     Ok((count, insert_at))
                 })?;
-                self.columns = kind::ARRAY;
+                self.columns = type_table::ARRAY;
                 self.tell(Item::Array { count, insert_at }, Stage::Rows { left: count, column: 0 })
             }
             Layout::Rate => {

@@ -1,14 +1,16 @@
 //! One client: its questions before the stream, and what it says during it.
 
-use std::io::{self, Read, Write};
+use std::io;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::Limits;
+use crate::base::limits::Limits;
+use crate::base::status::Status;
 use crate::replay::player::{Found, Part, find};
 use crate::replay::primary::{Place, Shared};
 use crate::replay::replies;
-use crate::resp::{Request, RequestParser, Status};
+use crate::resp::{Request, RequestParser};
 
 pub(super) struct Client<'a> {
     pub(super) stream: &'a TcpStream,

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use crate::net::recording::{Mark, RecordingFault, passing_by};
-use crate::net::{ReadError, RecordingReader};
-use crate::replay::RecordingError;
+use crate::io::recording::{Mark, RecordingFault, passing_by};
+use crate::io::{ReadError, RecordingReader};
+use crate::replay::recording::RecordingError;
 use crate::replay::segment::{Piece, Segment, Stretch};
-use crate::{Attached, Event, Method, SnapshotEnd};
+use crate::replication::{Attached, Event, Method, SnapshotEnd};
 
 #[derive(Debug)]
 pub(super) struct Index {

@@ -19,16 +19,16 @@
 //! ```
 
 mod client;
-mod empty;
+mod empty_rdb;
 mod index;
-mod outlet;
-mod pace;
 mod player;
 mod primary;
+mod rate_limit;
 mod recording;
 mod replies;
 mod segment;
 mod source;
+mod writer;
 
 pub use primary::{Play, Primary};
 pub use recording::{Bytes, Recording, RecordingError};

@@ -2,15 +2,16 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use crate::replay::client::Client;
-use crate::replay::empty;
-use crate::replay::outlet::Outlet;
-use crate::replay::pace::Pace;
+use crate::replay::empty_rdb;
 use crate::replay::primary::{Place, Shared};
+use crate::replay::rate_limit::Pace;
 use crate::replay::segment::Segment;
+use crate::replay::writer::Outlet;
 
 /// What is played.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ impl Client<'_> {
             let length = data.left();
             (&mut data, length)
         } else {
-            empty = empty::snapshot(segment);
+            empty = empty_rdb::snapshot(segment);
             (&mut empty.as_slice(), empty.len() as u64)
         };
         if !self.takes_mark {

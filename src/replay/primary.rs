@@ -1,14 +1,15 @@
 //! The listener and its threads.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use crate::replay::Recording;
 use crate::replay::client::Client;
+use crate::replay::recording::Recording;
 
 /// How a recording is played. Unless said otherwise: as fast as the follower reads.
 #[derive(Debug, Clone, Default)]

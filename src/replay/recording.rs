@@ -1,21 +1,22 @@
 //! What a primary once sent to a replica, taken apart.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 
 use thiserror::Error;
 
-use crate::Byte;
-use crate::net::ReadError;
-use crate::net::recording::{Blocks, Mark, RecordingFault};
-use crate::replay::Segment;
-use crate::replay::index::{self, Index};
-use crate::replay::segment::{Piece, Stretch};
-use crate::replay::source::{self, Source};
+use crate::base::error::Byte;
+use crate::io::ReadError;
+use crate::io::recording::{Blocks, Mark, RecordingFault};
+use crate::replay::index::Index;
+use crate::replay::segment::{Piece, Segment, Stretch};
+use crate::replay::source::Source;
+use crate::replay::{index, source};
 
-/// A recording: of a [`Recorder`](crate::net::recording::Recorder), or what a server sent after a replica had asked for a full
+/// A recording: of a [`Recorder`](crate::io::recording::Recorder), or what a server sent after a replica had asked for a full
 /// resynchronisation, from the first byte on.
 ///
 /// It is read through once to learn what is in it. Its bytes stay where they are: of a file as large as you like a few numbers for each

@@ -1,6 +1,6 @@
 //! Replies to what a client may ask before it asks for the stream, in the words of Redis 7.0.
 
-use crate::replay::Segment;
+use crate::replay::segment::Segment;
 
 pub(super) const OK: &[u8] = b"+OK\r\n";
 pub(super) const SYNTAX_ERROR: &[u8] = b"-ERR syntax error\r\n";

@@ -1,6 +1,6 @@
 //! What lies between two gaps of a recording.
 
-use crate::ReplicationId;
+use crate::replication::ReplicationId;
 
 /// One history, from a snapshot or a position on, without a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]

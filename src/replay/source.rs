@@ -1,7 +1,8 @@
 //! Where the bytes of a recording lie.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes that can be read from any place, by several at once.

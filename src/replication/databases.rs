@@ -1,6 +1,6 @@
 //! Which databases a command is about.
 
-use super::StreamCommand;
+use crate::replication::event::StreamCommand;
 
 impl StreamCommand<'_> {
     /// Whether whoever follows database `db` has to see this command: it applies to that database, whichever is selected.
@@ -9,7 +9,7 @@ impl StreamCommand<'_> {
     /// always for FLUSHALL, FUNCTION and SCRIPT.
     ///
     /// ```
-    /// use redtail::net::RecordingReader;
+    /// use redtail::io::RecordingReader;
     /// use redtail::{Event, Options};
     ///
     /// let stream: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$4\r\nMOVE\r\n$1\r\nk\r\n$1\r\n3\r\n";
@@ -19,7 +19,7 @@ impl StreamCommand<'_> {
     ///         assert!(command.reaches_db(0) && command.reaches_db(3) && !command.reaches_db(2));
     ///     }
     /// }
-    /// # Ok::<(), redtail::net::ReadError>(())
+    /// # Ok::<(), redtail::io::ReadError>(())
     /// ```
     pub fn reaches_db(&self, db: u32) -> bool {
         let is_named = |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse().ok())

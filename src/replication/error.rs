@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use crate::ProtocolError;
-use crate::excerpt::Excerpt;
+use crate::base::error::ProtocolError;
+use crate::base::excerpt::Excerpt;
 use crate::rdb::RdbError;
-use crate::replication::{Gap, Why};
+use crate::replication::event::{Gap, Why};
 
 /// Why a session is over. Final: a session that has given one gives it again at every later call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

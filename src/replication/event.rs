@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use crate::excerpt::Excerpt;
+use crate::base::excerpt::Excerpt;
 use crate::rdb::Item;
-use crate::replication::{Lineage, Position, ReplicationId};
+use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::resp::{Command, Part};
 
 /// One thing that happened, in the order of the stream. Borrowed slices live until the next call on what gave the event.

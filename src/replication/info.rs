@@ -1,7 +1,8 @@
 //! What INFO tells a follower.
 
-use crate::excerpt::Excerpt;
-use crate::replication::{Position, ReplicationId, Role, Server, ServerKind};
+use crate::base::excerpt::Excerpt;
+use crate::replication::event::{Role, Server, ServerKind};
+use crate::replication::position::{Position, ReplicationId};
 
 /// The fields of an INFO reply that matter here; each is absent where the server does not give it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,9 +7,9 @@ mod databases;
 mod error;
 mod event;
 pub(crate) mod info;
-mod opening;
 mod options;
 mod position;
+mod psync_request;
 mod reply;
 mod session;
 
@@ -19,7 +19,7 @@ pub use event::{
     Attached, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Method, Role, Server, ServerKind,
     SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart, Why,
 };
-pub use opening::{OnFull, Opening};
 pub use options::{Ack, Credentials, Label, OnGap, Options, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
+pub use psync_request::{OnFull, Opening};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use crate::Limits;
-use crate::excerpt::Excerpt;
-use crate::replication::{Backoff, Position};
+use crate::base::excerpt::Excerpt;
+use crate::base::limits::Limits;
+use crate::replication::backoff::Backoff;
+use crate::replication::position::Position;
 
 /// Everything a session may be told. The defaults surprise no primary.
 ///

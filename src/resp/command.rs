@@ -3,9 +3,10 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::Quoted;
-use super::number::{self, Length};
-use super::tape::Span;
+use crate::resp::number;
+use crate::resp::number::Length;
+use crate::resp::quoted::Quoted;
+use crate::resp::tape::Span;
 
 /// A whole command: an array of bulk strings, of which the first is its name.
 ///

@@ -2,14 +2,16 @@
 
 use memchr::memchr2;
 
+use crate::base::error::{ProtocolError, ProtocolErrorKind};
 #[cfg(feature = "capi")]
-use super::tape::Span;
-use super::tape::{Count, Progress, Tape};
-use super::{Command, Fault, Poll, Status};
+use crate::base::limits::TAPE_LENGTH;
+use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::status::Status;
+use crate::resp::command::Command;
 #[cfg(feature = "capi")]
-use crate::TAPE_LENGTH;
-use crate::limits::LAST_OFFSET;
-use crate::{Limits, ProtocolError, ProtocolErrorKind};
+use crate::resp::tape::Span;
+use crate::resp::tape::{Count, Progress, Tape};
+use crate::resp::{Fault, Poll};
 
 /// Finds the commands in a replication stream, or in an append-only file.
 ///

@@ -4,7 +4,7 @@
 
 use memchr::memchr;
 
-use super::tape::is_digits;
+use crate::resp::tape::is_digits;
 
 /// An element of the usual kinds.
 pub(super) enum Quick {

@@ -3,8 +3,9 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::Quoted;
-use super::tokens::{self, Element, Tokens};
+use crate::resp::quoted::Quoted;
+use crate::resp::tokens;
+use crate::resp::tokens::{Element, Tokens};
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

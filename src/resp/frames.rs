@@ -5,14 +5,15 @@
 
 use memchr::memchr2;
 
-use super::elements::{LONGEST, MOST_ELEMENTS, Quick, quick};
-use super::frame::Kind;
-use super::levels::{Level, Levels};
-use super::number::{self, Digits, Length, Text};
-use super::tape::{Bulk, bulk_length, shift};
-use super::{Fault, Frame, Poll, Status, as_size};
-use crate::limits::LAST_OFFSET;
-use crate::{Limits, MAX_COMMAND, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
+use crate::base::error::{ProtocolError, ProtocolErrorKind};
+use crate::base::limits::{LAST_OFFSET, Limits, MAX_COMMAND, MAX_DEPTH};
+use crate::base::status::Status;
+use crate::resp::elements::{LONGEST, MOST_ELEMENTS, Quick, quick};
+use crate::resp::frame::{Frame, Kind};
+use crate::resp::number::{Digits, Length, Text};
+use crate::resp::stack::{Level, Levels};
+use crate::resp::tape::{Bulk, bulk_length, shift};
+use crate::resp::{Fault, Poll, as_size, number};
 
 /// Finds the frames in what a server sends: all of RESP2 and RESP3.
 ///

@@ -6,7 +6,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::Quoted;
+use crate::resp::quoted::Quoted;
 
 /// An inline command. It has at least one argument, and its quotes are known to be sound.
 #[derive(Clone, Copy, PartialEq, Eq)]

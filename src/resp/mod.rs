@@ -47,18 +47,26 @@ mod frame;
 mod frames;
 mod inline;
 mod keys;
-mod levels;
 mod number;
 mod parts;
 mod quoted;
 mod render;
 mod request;
+mod stack;
 mod tape;
 mod templates;
 mod tokens;
 
 #[cfg(feature = "capi")]
-pub(crate) use self::{command::Place, commands::Known, keys::find as find_keys, tape::Span, tokens::Nesting};
+pub(crate) use self::command::Place;
+#[cfg(feature = "capi")]
+pub(crate) use self::commands::Known;
+#[cfg(feature = "capi")]
+pub(crate) use self::keys::find as find_keys;
+#[cfg(feature = "capi")]
+pub(crate) use self::tape::Span;
+#[cfg(feature = "capi")]
+pub(crate) use self::tokens::Nesting;
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_command, encoded_len};

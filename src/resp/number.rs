@@ -1,7 +1,7 @@
 //! Lengths, integers, doubles and fixed endings, as strictly as servers write them.
 
-use super::Fault;
-use crate::{Byte, ProtocolErrorKind};
+use crate::base::error::{Byte, ProtocolErrorKind};
+use crate::resp::Fault;
 
 /// What the bytes after a type byte say about a length or count.
 pub(super) enum Length {

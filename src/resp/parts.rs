@@ -1,10 +1,13 @@
 //! Commands whole, or in parts where they are too large to wait for.
 
-use super::commands::{Advance, CommandParser};
-use super::number::{self, Length, Text};
-use super::tape::{Bulk, bulk_length, shift};
-use super::{Command, Fault, Status, as_size};
-use crate::{Limits, MIN_PARTS_THRESHOLD, ProtocolError};
+use crate::base::error::ProtocolError;
+use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
+use crate::base::status::Status;
+use crate::resp::command::Command;
+use crate::resp::commands::{Advance, CommandParser};
+use crate::resp::number::{Length, Text};
+use crate::resp::tape::{Bulk, bulk_length, shift};
+use crate::resp::{Fault, as_size, number};
 
 /// Finds the commands in a stream as [`CommandParser`] does, and hands out the large ones in parts, so that a value of any
 /// size passes through a small buffer.

@@ -1,11 +1,12 @@
 //! A frame as redis-cli shows it, without recursion.
 
-use core::fmt::{self, Write};
+use core::fmt;
+use core::fmt::Write;
 
-use super::frame::{Frame, Kind};
-use super::quoted;
-use super::tokens::Token;
-use crate::MAX_DEPTH;
+use crate::base::limits::MAX_DEPTH;
+use crate::resp::frame::{Frame, Kind};
+use crate::resp::quoted;
+use crate::resp::tokens::Token;
 
 impl fmt::Display for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

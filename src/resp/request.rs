@@ -1,11 +1,13 @@
 //! Reads requests: what a client sends to a server.
 
-use super::commands::Found;
-use super::inline::{Inline, Scan};
-use super::tape::{Count, Progress, Tape};
-use super::{Command, Fault, Poll, Status};
-use crate::limits::LAST_OFFSET;
-use crate::{Limits, ProtocolError, ProtocolErrorKind};
+use crate::base::error::{ProtocolError, ProtocolErrorKind};
+use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::status::Status;
+use crate::resp::command::Command;
+use crate::resp::commands::Found;
+use crate::resp::inline::{Inline, Scan};
+use crate::resp::tape::{Count, Progress, Tape};
+use crate::resp::{Fault, Poll};
 
 /// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
 /// a line. Empty lines and empty commands are skipped.

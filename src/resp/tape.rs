@@ -2,10 +2,11 @@
 //!
 //! It stands at the end of the last argument whose length is read. What lies before is never looked at again.
 
-use super::number::{self, Length, Text};
-use super::templates::Templates;
-use super::{Fault, as_size};
-use crate::{Limits, MAX_COMMAND, ProtocolErrorKind, TAPE_LENGTH};
+use crate::base::error::ProtocolErrorKind;
+use crate::base::limits::{Limits, MAX_COMMAND, TAPE_LENGTH};
+use crate::resp::number::{Length, Text};
+use crate::resp::templates::Templates;
+use crate::resp::{Fault, as_size, number};
 
 /// Where an argument lies, from the first byte of its command.
 #[derive(Debug, Clone, Copy, Default)]

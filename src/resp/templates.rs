@@ -3,7 +3,7 @@
 //! A shape is what a command begins with: count line and length line of the name. A template changes no result: it only
 //! tells the [tape](super::tape) where it would have come by itself. Take it out, and all is the same but slower.
 
-use super::tape::{Span, quick_argument, quick_count};
+use crate::resp::tape::{Span, quick_argument, quick_count};
 
 /// A power of two. The usual commands have about a dozen shapes.
 const TEMPLATES: usize = 16;

@@ -4,10 +4,9 @@
 
 use core::iter::FusedIterator;
 
-use super::Frame;
-use super::elements::line_length;
-use super::frame::Kind;
-use crate::MAX_DEPTH;
+use crate::base::limits::MAX_DEPTH;
+use crate::resp::elements::line_length;
+use crate::resp::frame::{Frame, Kind};
 
 /// A step of a [`Tokens`] walk. Every `Begin` has its `End`, counted or streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! This is the only room that starts threads of its own.
 
 mod cluster;
+mod connector;
 mod sentinel;
-mod way;
 
 #[cfg(feature = "capi")]
 pub(crate) use cluster::backoff;
@@ -12,6 +12,6 @@ pub use cluster::{
     Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice,
     Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
 };
-pub use sentinel::{Found, Sentinel, SentinelError};
 #[cfg(feature = "capi")]
-pub(crate) use way::ASKING;
+pub(crate) use connector::ASKING;
+pub use sentinel::{Found, Sentinel, SentinelError};

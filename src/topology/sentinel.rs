@@ -2,17 +2,16 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use thiserror::Error;
 
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 use crate::net::{Answer, Builder, Handle, Login, Socket, Talk, TalkError, Target, TargetError, Timeouts, Transport};
-use crate::topology::way::Way;
+use crate::topology::connector::Way;
 
 /// A primary by its name among Sentinels.
 ///

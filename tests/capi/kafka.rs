@@ -5,10 +5,9 @@ mod deployed;
 mod rig;
 mod tansu;
 
-use std::fs;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::json;
 

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use redtail::net::RecordingReader;
-use redtail::net::recording::Recorder;
+use redtail::io::RecordingReader;
+use redtail::io::recording::Recorder;
 use redtail::replay::{Play, Primary, Recording};
 use redtail::{Backoff, Database, Event, Follower, StreamCommand};
 

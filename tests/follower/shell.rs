@@ -1,14 +1,14 @@
 //! What the follower adds to its session: links, time, threads.
 
-use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use redtail::net::{Login, OwnedEvent};
+use redtail::net::Login;
+use redtail::owned::OwnedEvent;
 use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
 
 use crate::peer::{ID, Peer, info};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::CommandReader;
+use redtail::io::CommandReader;
 use redtail::resp::{encode_command, encoded_len};
 
 use crate::listening::{Link, Listening};

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redtail::Status;
+use redtail::owned::{Consumer, Group, HashField, Stream, StreamEntry, Value as Decoded, WholeKey};
 use redtail::rdb::{Decoder, StreamId, StreamState};
-use redtail::whole::{Consumer, Group, HashField, Stream, StreamEntry, Value as Decoded, WholeKey};
 use serde_json::Value as Json;
 
 use crate::client::{Client, Value};

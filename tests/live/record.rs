@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, fs};
 
-use redtail::net::recording::Recorder;
-use redtail::net::{OwnedCommand, OwnedEvent, RecordingReader};
+use redtail::io::RecordingReader;
+use redtail::io::recording::Recorder;
+use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replay::{Primary, Recording};
 use redtail::{Method, OnGap, Options, Position, Start};
 use serde_json::Value as Json;

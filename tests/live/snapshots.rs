@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use redtail::Status;
+use redtail::owned::{Collector, Stream, Value as Decoded, Whole, WholeKey};
 use redtail::rdb::Decoder;
-use redtail::whole::{Collector, Stream, Value as Decoded, Whole, WholeKey};
 
 use crate::client::{Client, Command, Value, command};
 use crate::server::{Kind, Server};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redtail::net::{AppendOnly, AppendOnlyError, FileKind, Manifest, Unfinished, What};
+use redtail::io::{AppendOnly, AppendOnlyError, FileKind, Manifest, Unfinished, What};
 use redtail::{Event, Options, ProtocolErrorKind, SnapshotForm};
 
 use crate::folder::Folder;

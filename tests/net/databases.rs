@@ -1,6 +1,6 @@
 //! Which databases a command is about.
 
-use redtail::net::RecordingReader;
+use redtail::io::RecordingReader;
 use redtail::{Event, Options};
 
 /// The databases, of 0 to 4, that the last of these commands reaches.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use redtail::net::{CommandReader, FrameReader, PartsReader, ReadError};
+use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError};
 use redtail::resp::{Item, Part};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 

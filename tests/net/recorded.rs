@@ -1,6 +1,7 @@
 //! Recorded connections, and events that outlive their buffer.
 
-use redtail::net::{OwnedCommand, OwnedEvent, ReadError, RecordingReader};
+use redtail::io::{ReadError, RecordingReader};
+use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::{Options, Position};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";

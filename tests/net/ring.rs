@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use redtail::net::{Full, Ring};
+use redtail::io::{Full, Ring};
 
 #[derive(Debug, Clone)]
 enum Step {

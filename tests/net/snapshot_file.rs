@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use redtail::net::RecordingReader;
+use redtail::io::RecordingReader;
 use redtail::rdb::Crc64;
 use redtail::{Event, Options, SnapshotFile, SnapshotFileError, SnapshotForm};
 

@@ -1,8 +1,8 @@
 //! Keys put together: everything the items say, and nothing beyond the limit.
 
 use redtail::Status;
+use redtail::owned::{ArrayElement, CollectError, Collector, Value, Whole};
 use redtail::rdb::Decoder;
-use redtail::whole::{ArrayElement, CollectError, Collector, Value, Whole};
 
 use crate::build::{File, atoms, listpack};
 use crate::corpus::carried;

@@ -4,8 +4,7 @@ use redtail::replication::{Closed, Progress, Session};
 use redtail::{Ack, Credentials, Excerpt, Position, Start, Why};
 
 use crate::chance::{Plan, Strike, options, style};
-use crate::judge::{Check, Judge, Phase, Place, ensure};
-use crate::judge::{PASSWORD, USER};
+use crate::judge::{Check, Judge, PASSWORD, Phase, Place, USER, ensure};
 use crate::log::decode;
 use crate::primary::Primary;
 use crate::profile::PROFILES;

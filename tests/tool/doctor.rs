@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use redtail::net::CommandReader;
+use redtail::io::CommandReader;
 use serde_json::Value;
 
 use crate::run::{REPLID, Ran, redtail, run};

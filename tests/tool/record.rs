@@ -1,10 +1,9 @@
 //! `redtail record`: what comes, in a file; and the end of it, which is never the end of what was there before.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use redtail::replay::{Play, Primary, Recording};
 use serde_json::{Value, json};

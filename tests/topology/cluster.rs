@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redtail::net::OwnedEvent;
+use redtail::owned::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, Following, Notice, Positions, Shard};
 use redtail::{Ack, Backoff, Event, OnGap, Options, Position};
 

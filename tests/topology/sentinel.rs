@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redtail::net::CommandReader;
+use redtail::io::CommandReader;
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Event, Start};
 

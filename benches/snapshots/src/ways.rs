@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 
 use redtail::rdb::{Decoder, Item, Role};
 use redtail::resp::Status;
-use redtail::whole::{Collector, Value, Whole};
+use redtail::owned::Collector;
+use redtail::owned::Value;
+use redtail::owned::Whole;
 
 pub struct Way {
     pub name: &'static str,

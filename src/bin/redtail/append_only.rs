@@ -4,16 +4,14 @@ use std::io::{self, StdoutLock};
 use std::time::Duration;
 
 use redtail::Event;
-use redtail::net::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
+use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
 
 use crate::args::Decode;
 use crate::end::End;
-use crate::failure::rdb_hint;
-use crate::failure::{self, Failure};
-use crate::notes;
+use crate::failure::{self, Failure, rdb_hint};
 use crate::output::Output;
 use crate::snapshot_to::Save;
-use crate::stop;
+use crate::{notes, stop};
 
 /// A directory, a manifest, or what is to be followed: it is read by its path.
 pub(crate) fn is_meant(options: &Decode) -> bool {

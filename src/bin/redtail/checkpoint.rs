@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redtail::checkpoint::Saved;
+use redtail::io::Saved;
 use redtail::{Ack, Checkpoint, CheckpointError, Event, Follower, Position, Start};
 
 use crate::args::{AckChoice, Tail};

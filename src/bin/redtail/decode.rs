@@ -5,17 +5,15 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use redtail::net::{AppendOnly, FrameReader, ReadError, RecordingReader};
+use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
 use redtail::{Disconnected, Event, ProtocolError, SessionError, Stage};
 
-use crate::append_only;
 use crate::args::{Decode, Format};
 use crate::end::End;
 use crate::failure::{self, Failure};
-use crate::notes;
 use crate::output::{self, Output};
 use crate::snapshot_to::Save;
-use crate::stop;
+use crate::{append_only, notes, stop};
 
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     if append_only::is_meant(options) {

@@ -6,18 +6,18 @@ use std::path::Path;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use redtail::net::recording::{self, Recorder};
+use redtail::io::recording;
+use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
 use crate::alive::{self, while_printing};
 use crate::args::{Format, Record};
 use crate::end::End;
 use crate::failure::Failure;
-use crate::notes;
 use crate::status::Status;
-use crate::stop;
 use crate::tail::{HANDLE, stop_on_signals};
 use crate::target::Address;
+use crate::{notes, stop};
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));

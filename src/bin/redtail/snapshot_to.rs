@@ -6,9 +6,8 @@ use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::Decode;
 use crate::failure::Failure;
-use crate::notes;
 use crate::save::{self, set_unfinished};
-use crate::stop;
+use crate::{notes, stop};
 
 /// Takes the first snapshot out of the events.
 pub(crate) struct Save {

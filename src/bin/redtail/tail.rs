@@ -11,11 +11,10 @@ use crate::checkpoint::{self, Keeper};
 use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::heartbeat::Heartbeat;
-use crate::notes;
 use crate::output::Output;
 use crate::save::{self, Saver};
-use crate::stop;
 use crate::target::{Address, Security};
+use crate::{notes, stop};
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));

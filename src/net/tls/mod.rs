@@ -4,12 +4,11 @@ mod error;
 mod stream;
 mod trust;
 
-use std::fmt;
-use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;

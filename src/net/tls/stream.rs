@@ -1,17 +1,17 @@
 //! A link over TLS.
 
-use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, ClientConnection};
 
-use super::TlsError;
-use crate::net::{Remote, Transport};
+use crate::net::tls::error::TlsError;
+use crate::net::transport::{Remote, Transport};
 
 /// A TCP socket with TLS on it, made by [`Tls::connect`](crate::net::Tls::connect).
 ///

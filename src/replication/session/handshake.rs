@@ -1,13 +1,15 @@
 //! What is said before the stream is asked for: one thing at a time, each reply read before the next.
 
-use super::outbox::Outbox;
-use crate::excerpt::Excerpt;
-use crate::limits::HANDSHAKE_REPLY;
+use crate::base::error::ProtocolError;
+use crate::base::excerpt::Excerpt;
+use crate::base::limits::{HANDSHAKE_REPLY, Limits};
+use crate::replication::error::{SessionError, Stage};
+use crate::replication::event::{Server, ServerKind};
 use crate::replication::info::Info;
+use crate::replication::options::{Credentials, Options, Start};
 use crate::replication::reply::{Asked, Verdict, judge};
-use crate::replication::{Credentials, Options, Server, ServerKind, SessionError, Stage, Start};
+use crate::replication::session::outbox::Outbox;
 use crate::resp::{FrameParser, Kind};
-use crate::{Limits, ProtocolError};
 
 /// The part of a link before PSYNC. What it learns of the server stays for the session.
 #[derive(Debug, Clone)]

@@ -1,26 +1,28 @@
 //! The sans-I/O heart: shown unread bytes and the time, it answers with events, bytes to send, and when to be asked again.
 
-mod attach;
+mod disconnect;
 mod handshake;
-mod loss;
 mod outbox;
 mod queue;
 mod recorded;
+mod resync;
 mod snapshot;
 mod stream;
 
 use core::ops::ControlFlow;
 
-use self::attach::{Purpose, Request};
-use self::handshake::{Handshake, Heard};
-use self::outbox::Outbox;
-use self::queue::{Queue, Queued};
-use self::snapshot::{Framing, Snapshot};
-use self::stream::{Found, Looked, Stream};
-use crate::excerpt::Excerpt;
-use crate::replication::{
-    Ack, Credentials, Event, Idle, Opening, Options, Position, SessionError, SnapshotForm, Stage, Start, Why,
-};
+use crate::base::excerpt::Excerpt;
+use crate::replication::error::{SessionError, Stage};
+use crate::replication::event::{Event, Idle, Why};
+use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
+use crate::replication::position::Position;
+use crate::replication::psync_request::Opening;
+use crate::replication::session::handshake::{Handshake, Heard};
+use crate::replication::session::outbox::Outbox;
+use crate::replication::session::queue::{Queue, Queued};
+use crate::replication::session::resync::{Purpose, Request};
+use crate::replication::session::snapshot::{Framing, Snapshot};
+use crate::replication::session::stream::{Found, Looked, Stream};
 
 /// One follower's conversation with its primary, over one link after another.
 ///

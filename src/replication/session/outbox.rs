@@ -1,6 +1,6 @@
 //! What a session wants to send.
 
-use crate::limits::OUTBOX_LENGTH;
+use crate::base::limits::OUTBOX_LENGTH;
 use crate::resp::{BufferTooSmall, encode_command};
 
 /// A fixed buffer of bytes to send. One command at a time stands in it: nothing is pipelined before PSYNC, and after it the next

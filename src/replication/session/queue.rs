@@ -1,6 +1,6 @@
 //! Events that wait for their turn.
 
-use crate::replication::{Attached, Disconnected, Event, Forking, Gap, SnapshotBegin, SnapshotEnd};
+use crate::replication::event::{Attached, Disconnected, Event, Forking, Gap, SnapshotBegin, SnapshotEnd};
 
 /// An event that borrows nothing.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,13 @@
 //! Links that were recorded: told by the session that opened them, and read once more by another.
 
-use super::attach::Request;
-use super::queue::Queued;
-use super::{Phase, Session, Turn};
-use crate::excerpt::Excerpt;
-use crate::replication::{Disconnected, Gap, Lineage, Method, OnFull, OnGap, Opening, Position, ReplicationId, Why};
+use crate::base::excerpt::Excerpt;
+use crate::replication::event::{Disconnected, Gap, Method, Why};
+use crate::replication::options::OnGap;
+use crate::replication::position::{Lineage, Position, ReplicationId};
+use crate::replication::psync_request::{OnFull, Opening};
+use crate::replication::session::queue::Queued;
+use crate::replication::session::resync::Request;
+use crate::replication::session::{Phase, Session, Turn};
 
 /// Who ended it is not recorded.
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";

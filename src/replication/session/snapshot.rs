@@ -4,10 +4,11 @@ use core::ops::ControlFlow;
 
 use memchr::memmem;
 
-use crate::Status;
-use crate::excerpt::Excerpt;
+use crate::base::excerpt::Excerpt;
+use crate::base::status::Status;
 use crate::rdb::{Decoder, Item, Poll, RdbError, RdbErrorKind, Role, Text};
-use crate::replication::{SessionError, SnapshotForm};
+use crate::replication::error::SessionError;
+use crate::replication::options::SnapshotForm;
 
 /// How the primary frames a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

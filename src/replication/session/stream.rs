@@ -1,9 +1,11 @@
 //! The stream of commands: every byte counted once, the database and the transaction it stands in.
 
-use crate::limits::LAST_OFFSET;
-use crate::replication::{Event, Idle, Lineage, Options, Position, StreamCommand, StreamPart};
+use crate::base::error::{ProtocolError, ProtocolErrorKind};
+use crate::base::limits::{LAST_OFFSET, MIN_PARTS_THRESHOLD};
+use crate::replication::event::{Event, Idle, StreamCommand, StreamPart};
+use crate::replication::options::Options;
+use crate::replication::position::{Lineage, Position};
 use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
-use crate::{MIN_PARTS_THRESHOLD, ProtocolError, ProtocolErrorKind};
 
 /// Where the stream stands.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Finds the keys among arguments that are shown one after another.
 
-use super::shape::{self, Entry, LONGEST, MOST_SPECS, Shape, Spec};
-use crate::resp::Part;
+use crate::resp::keys::shape;
+use crate::resp::keys::shape::{Entry, LONGEST, MOST_SPECS, Shape, Spec};
+use crate::resp::parts::Part;
 
 /// What a command touches, as far as its arguments tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ use core::iter::FusedIterator;
 pub(crate) use finder::Ranges;
 pub use finder::{KeyFinder, Reach};
 
-use super::{Args, Command};
+use crate::resp::command::{Args, Command};
 
 /// What a command touches: from [`Command::keys`].
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! What a command's name tells about its keys, and the search for it in the table.
 
-use super::table;
+use crate::resp::keys::table;
 
 /// A command, or a subcommand in its container: its name in lower case, and its shape.
 pub(super) type Entry = (&'static str, Shape);

@@ -12,9 +12,16 @@
 //! - xgroup: Redis 6.2.14 says At(2, 0, 1).
 //! - xinfo: Redis 6.2.14 says At(2, 0, 1).
 
-use super::shape::Entry;
-use super::shape::Shape::{All, Container, Named, Nothing};
-use super::shape::Spec::{After, At, Counted, MigrateKeys, Store};
+use crate::resp::keys::shape::Entry;
+use crate::resp::keys::shape::Shape::All;
+use crate::resp::keys::shape::Shape::Container;
+use crate::resp::keys::shape::Shape::Named;
+use crate::resp::keys::shape::Shape::Nothing;
+use crate::resp::keys::shape::Spec::After;
+use crate::resp::keys::shape::Spec::At;
+use crate::resp::keys::shape::Spec::Counted;
+use crate::resp::keys::shape::Spec::MigrateKeys;
+use crate::resp::keys::shape::Spec::Store;
 
 /// The commands whose names have so many letters, in the order of their names.
 pub(super) static BY_LENGTH: [&[Entry]; 21] = [

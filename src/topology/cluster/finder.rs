@@ -5,8 +5,9 @@ use std::io;
 use crate::net::{Answer, Socket, Talk, Target};
 use crate::replication::info::Info;
 use crate::replication::{Position, ReplicationId};
-use crate::topology::cluster::{ClusterError, Topology};
-use crate::topology::way::Way;
+use crate::topology::cluster::ClusterError;
+use crate::topology::cluster::topology::Topology;
+use crate::topology::connector::Way;
 
 /// Whom to ask.
 pub(super) struct Finder {

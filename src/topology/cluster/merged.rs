@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::net::{OwnedCommand, OwnedContent, OwnedEvent};
+use crate::owned::{OwnedCommand, OwnedContent, OwnedEvent};
 use crate::replication::{Event, Position, Start};
-use crate::topology::cluster::following::Following;
-use crate::topology::cluster::{Cluster, ClusterError, Notice, Positions, SavedShard, Shard, Stopper};
+use crate::topology::cluster::coordinator::{Following, Notice, Stopper};
+use crate::topology::cluster::positions::{Positions, SavedShard};
+use crate::topology::cluster::shard::Shard;
+use crate::topology::cluster::{Cluster, ClusterError};
 
 /// What a [`Merged`] stream tells.
 #[derive(Debug)]

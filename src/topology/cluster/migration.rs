@@ -1,7 +1,7 @@
 //! What moving slots looks like in a stream.
 
 use crate::resp::Command;
-use crate::topology::cluster::Slots;
+use crate::topology::cluster::slots::Slots;
 
 /// A command that is there because slots move between shards, not because a client wrote.
 ///
@@ -122,7 +122,8 @@ fn ranges(words: &[&[u8]]) -> Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CommandParser, Status};
+    use crate::base::status::Status;
+    use crate::resp::CommandParser;
 
     fn told(words: &str, check: impl FnOnce(Option<Migration<'_>>)) {
         let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();

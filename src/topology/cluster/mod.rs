@@ -1,7 +1,8 @@
 //! All primaries of a cluster, each followed on a thread of its own.
 
+mod coordinator;
+mod display;
 mod finder;
-mod following;
 mod merged;
 mod migration;
 mod positions;
@@ -9,28 +10,25 @@ mod shard;
 mod slots;
 #[allow(clippy::module_inception, reason = "the name of what it holds")]
 mod topology;
-mod words;
 
-use std::fmt;
-use std::io;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use std::{fmt, io};
 
 use thiserror::Error;
 
-use crate::limits::BUFFER_CAPACITY;
+use crate::base::limits::BUFFER_CAPACITY;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 use crate::net::{Login, Target, TargetError, Timeouts};
 use crate::replication::{Ack, Backoff, Event, OnGap, Options, Start};
+use crate::topology::cluster::coordinator::{Common, Coordinator};
+use crate::topology::cluster::finder::{Finder, histories};
+use crate::topology::cluster::shard::Recipe;
 use crate::topology::sentinel::each;
-use finder::{Finder, histories};
-use following::{Common, Coordinator};
-use shard::Recipe;
 
-pub use following::{Following, Notice, Stopper};
+pub use coordinator::{Following, Notice, Stopper};
 pub use merged::{ClusterEvent, Merged};
 pub use migration::Migration;
 pub use positions::{ClusterCheckpoint, Positions, PositionsError, SavedShard};

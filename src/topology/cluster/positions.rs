@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::checkpoint::{CheckpointFile, Place, sealed};
+use crate::io::{CheckpointFile, Place, sealed};
 use crate::replication::{Position, PositionError, ReplicationId};
-use crate::topology::cluster::{Member, Slots, SlotsError};
+use crate::topology::cluster::slots::{Slots, SlotsError};
+use crate::topology::cluster::topology::Member;
 
 /// How far each shard of a cluster has been followed: to be kept, and given to [`Cluster::positions`](crate::topology::Cluster::positions)
 /// after a restart.
@@ -156,7 +157,7 @@ pub(super) fn place(
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
-    use crate::topology::cluster::Node;
+    use crate::topology::cluster::topology::Node;
 
     fn id(digit: char) -> ReplicationId {
         digit.to_string().repeat(40).parse().unwrap()

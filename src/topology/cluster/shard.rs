@@ -1,20 +1,21 @@
 //! One shard, and the thread that follows it.
 
-use std::fmt;
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use crate::net::{Builder, Error, Handle, Target};
 use crate::replication::{Event, Idle, Options, Position};
+use crate::topology::cluster::coordinator::{Common, Word};
 use crate::topology::cluster::finder::{link, link_to_replica};
-use crate::topology::cluster::following::{Common, Word};
-use crate::topology::cluster::{Member, SavedShard, Slots};
+use crate::topology::cluster::positions::SavedShard;
+use crate::topology::cluster::slots::Slots;
+use crate::topology::cluster::topology::Member;
+use crate::topology::connector::Way;
 use crate::topology::sentinel::any_of;
-use crate::topology::way::Way;
 
 /// A shard of a cluster: one primary after another, which continue one history. Copies are the same shard.
 #[derive(Clone)]

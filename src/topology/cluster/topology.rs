@@ -1,7 +1,7 @@
 //! What a cluster says of itself: its shards, their nodes and slots.
 
 use crate::net::{Answer, Target};
-use crate::topology::cluster::Slots;
+use crate::topology::cluster::slots::Slots;
 
 /// The shards of a cluster, as one of its nodes knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

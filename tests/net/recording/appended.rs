@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use redtail::net::recording::{RecordingFault, append};
-use redtail::net::{OwnedEvent, ReadError};
+use redtail::io::ReadError;
+use redtail::io::recording::{RecordingFault, append};
+use redtail::owned::OwnedEvent;
 use redtail::replay::{Play, Recording};
 use redtail::{OnGap, Start};
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use redtail::net::recording::{Recorder, RecordingFault};
-use redtail::net::{OwnedEvent, ReadError};
+use redtail::io::ReadError;
+use redtail::io::recording::{Recorder, RecordingFault};
+use redtail::owned::OwnedEvent;
 use redtail::replay::{Play, Recording};
 use redtail::{Error, Start};
 

@@ -1,7 +1,8 @@
 //! Recordings made by hand: what a follower never writes too, and what it writes seldom.
 
-use redtail::net::recording::{Link, Recorder};
-use redtail::net::{OwnedEvent, RecordingReader};
+use redtail::io::RecordingReader;
+use redtail::io::recording::{Link, Recorder};
+use redtail::owned::OwnedEvent;
 use redtail::replay::{Play, Recording};
 use redtail::replication::{OnFull, Opening};
 use redtail::{Excerpt, Method, Position, Role, Server, ServerKind, Start};

@@ -12,8 +12,9 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redtail::net::recording::Recorder;
-use redtail::net::{OwnedCommand, OwnedEvent, ReadError, RecordingReader};
+use redtail::io::recording::Recorder;
+use redtail::io::{ReadError, RecordingReader};
+use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replay::{Play, Primary, Recording};
 use redtail::{Backoff, Builder, Follower, Gap, OnGap, Options, Position, Start, Why};
 

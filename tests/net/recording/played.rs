@@ -25,7 +25,7 @@ fn hear(link: &mut TcpStream, expected: &[u8]) {
 /// Two commands that came 200 ms apart.
 fn timed() -> Vec<u8> {
     let tape = super::Tape::default();
-    let mut recorder = redtail::net::recording::Recorder::new(tape.clone(), "x");
+    let mut recorder = redtail::io::recording::Recorder::new(tape.clone(), "x");
     let opening = redtail::replication::Opening {
         method: redtail::Method::Full,
         from: None,

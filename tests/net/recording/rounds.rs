@@ -1,6 +1,6 @@
 //! Round and round: followed and recorded, read, played, followed.
 
-use redtail::net::OwnedEvent;
+use redtail::owned::OwnedEvent;
 use redtail::replay::Play;
 use redtail::{OnGap, Start};
 

@@ -5,7 +5,8 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use redtail::CheckpointError;
-use redtail::checkpoint::{CheckpointFile, Place};
+use redtail::io::CheckpointFile;
+use redtail::io::Place;
 
 use crate::args::Args;
 use crate::end::Failure;

@@ -17,12 +17,11 @@ use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
 use crate::failure::Failure;
 use crate::heartbeat::Heartbeat;
-use crate::notes;
 use crate::output::Output;
 use crate::place::Place;
 use crate::stats::ClusterStats;
-use crate::stop;
 use crate::target::{Address, Security};
+use crate::{notes, stop};
 use page::{Count, Lines, Page};
 
 pub(crate) fn run(options: &Tail) -> Result<(), Failure> {

@@ -17,13 +17,13 @@ use std::time::Duration;
 use redtail::net::{Login, Target};
 
 use crate::args::Doctor;
-use crate::ask;
 use crate::failure::Failure;
-use crate::notes;
 use crate::place::Place;
 use crate::target::Address;
+use crate::{ask, notes};
 use facts::Facts;
-use findings::{Finding, Severity, starts::Start};
+use findings::starts::Start;
+use findings::{Finding, Severity};
 use watchers::Watcher;
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {

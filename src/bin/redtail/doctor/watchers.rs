@@ -1,8 +1,7 @@
 //! What each of the Sentinels says of a primary.
 
-use std::io;
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use redtail::net::{Answer, Login, Talk, TalkError, Target, Timeouts};
 

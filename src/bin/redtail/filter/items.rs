@@ -1,6 +1,6 @@
 //! Keys of snapshots: left out from their beginning to their end, or not.
 
-use redtail::net::OwnedItem;
+use redtail::owned::OwnedItem;
 use redtail::rdb::{Item, Role, Text};
 
 use super::{Filter, MOST_HELD, Verdict};

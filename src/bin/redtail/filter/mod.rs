@@ -10,8 +10,7 @@ use std::sync::Once;
 use redtail::resp::{KeyFinder, Keys, Part, Reach};
 use redtail::{Command, StreamCommand};
 
-use crate::args;
-use crate::notes;
+use crate::{args, notes};
 use glob::Glob;
 pub(crate) use items::Items;
 pub(crate) use parts::Parts;

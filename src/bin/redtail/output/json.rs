@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use redtail::net::AppendOnlyFile;
+use redtail::io::AppendOnlyFile;
 use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Attached, Event, ReplicationId, Role, StreamCommand};

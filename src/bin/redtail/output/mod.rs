@@ -12,7 +12,7 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use redtail::net::AppendOnlyFile;
+use redtail::io::AppendOnlyFile;
 use redtail::rdb::{Item, Role, Text as RdbText};
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId, StreamPart};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use redtail::net::{AppendOnlyFile, FileKind};
+use redtail::io::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
 use redtail::resp::{Part, Quoted};
 use redtail::{Database, Event, StreamCommand};

@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use super::line::{Sample, Summary};
 use super::{Counters, Tally, show};
-use crate::args;
-use crate::notes;
 use crate::status::Status;
+use crate::{args, notes};
 
 /// Of each shard there was, what it brought.
 #[derive(Default)]

@@ -15,10 +15,9 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId};
 
-use crate::args;
-use crate::notes;
 use crate::status::{self, Status};
 use crate::target::Address;
+use crate::{args, notes};
 pub(crate) use cluster::ClusterStats;
 use line::{Line, Sample, Summary};
 

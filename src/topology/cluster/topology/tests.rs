@@ -1,7 +1,7 @@
 //! Answers of real servers (`tests/data/cluster`), and changes to them.
 
-use super::*;
-use crate::net::FrameReader;
+use crate::io::FrameReader;
+use crate::topology::cluster::topology::*;
 
 macro_rules! recorded {
     ($name:literal) => {

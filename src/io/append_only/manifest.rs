@@ -1,0 +1,140 @@
+//! The manifest of an append-only directory: which files there are, and in which order they are read.
+
+use thiserror::Error;
+
+use crate::base::status::Status;
+use crate::resp::{Request, RequestParser};
+
+/// What a manifest lists. Servers since Redis 7.0 keep their append-only file in parts: a base, which is the data set at the last
+/// rewrite, and increments, which are the commands since.
+///
+/// ```
+/// use redtail::io::Manifest;
+///
+/// let text = b"file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.2.incr.aof seq 2 type i\n";
+/// let manifest = Manifest::parse(text)?;
+/// assert_eq!(manifest.base.unwrap().name, "appendonly.aof.2.base.rdb");
+/// assert_eq!(manifest.increments[0].seq, 2);
+/// # Ok::<(), redtail::io::ManifestError>(())
+/// ```
+///
+/// Source of the form: the servers' `aof.c`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manifest {
+    /// The data set at the last rewrite: a snapshot, commands, or both.
+    pub base: Option<Listed>,
+    /// The commands since, in the order they are to be read.
+    pub increments: Vec<Listed>,
+    /// What a rewrite has made superfluous, and the server will remove.
+    pub history: Vec<Listed>,
+}
+
+/// A file of a [`Manifest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in the manifest's folder.
+    pub name: String,
+    /// Its number: bases and increments are counted apart, each from 1.
+    pub seq: u64,
+}
+
+/// A manifest that a server would refuse too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("line {line}: {reason}")]
+pub struct ManifestError {
+    /// The line, of which the first is number 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// The longest line in bytes, its end included, that servers read.
+const LONGEST_LINE: usize = 1024;
+
+impl Manifest {
+    /// Reads the text of a manifest. Fields that are not known are passed over, as servers do.
+    ///
+    /// # Errors
+    /// What servers refuse: a line that is no list of names and values, or is too long, or has no end; a file without name, number or
+    /// type, or with a path for a name; a second base; increments that are not in ascending order; no line at all.
+    pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
+        let mut manifest = Self::default();
+        if text.is_empty() {
+            return Err(ManifestError { line: 1, reason: "the manifest is empty" });
+        }
+        for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            manifest.line(line).map_err(|reason| ManifestError { line: index + 1, reason })?;
+        }
+        Ok(manifest)
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), &'static str> {
+        if line.len() > LONGEST_LINE {
+            return Err("more than 1024 bytes");
+        }
+        if line.first() == Some(&b'#') {
+            return Ok(());
+        }
+        if !line.ends_with(b"\n") {
+            return Err("the last line has no end: the manifest was cut off");
+        }
+        let (kind, listed) = entry(line)?;
+        match kind {
+            b'b' if self.base.is_some() => return Err("a second base (type b)"),
+            b'b' => self.base = Some(listed),
+            b'i' if self.increments.last().is_some_and(|last| listed.seq <= last.seq) => {
+                return Err("seq is not greater than that of the increment before");
+            }
+            b'i' => self.increments.push(listed),
+            b'h' => self.history.push(listed),
+            _ => return Err("an unknown type: expected b, i or h"),
+        }
+        Ok(())
+    }
+}
+
+/// The type of a file, and the file.
+fn entry(line: &[u8]) -> Result<(u8, Listed), &'static str> {
+    let words = words(line).ok_or("expected: file NAME seq NUMBER type b|i|h")?;
+    if words.len() < 6 || words.len() % 2 == 1 {
+        return Err("expected: file NAME seq NUMBER type b|i|h");
+    }
+    let (mut name, mut seq, mut kind) = (None, None, None);
+    for pair in words.chunks_exact(2) {
+        let [key, value] = pair else { continue };
+        match key.to_ascii_lowercase().as_slice() {
+            b"file" => name = Some(file_name(value)?),
+            b"seq" => seq = Some(number(value).ok_or("seq is no number above 0")?),
+            b"type" => kind = value.first().copied(),
+            _ => {}
+        }
+    }
+    let name = name.ok_or("no file is named")?;
+    let seq = seq.ok_or("seq is missing")?;
+    Ok((kind.ok_or("type is missing")?, Listed { name, seq }))
+}
+
+/// The words of a line, quoted as in an inline command. `None` where there are none, or quotes do not close.
+fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut parser, mut rest) = (RequestParser::new(), line);
+    match parser.next(&mut rest) {
+        Ok(Status::Complete(Request::Inline(inline))) => Some(inline.args().map(|arg| arg.bytes().collect()).collect()),
+        _ => None,
+    }
+}
+
+fn file_name(value: &[u8]) -> Result<String, &'static str> {
+    let name = String::from_utf8(value.to_vec()).map_err(|_| "the name of the file is not UTF-8")?;
+    match name.as_str() {
+        "" | "." | ".." => Err("the name of the file is none"),
+        name if name.contains(['/', '\\']) => {
+            Err("the name of the file is a path: expected a name in the manifest's folder")
+        }
+        _ => Ok(name),
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok().filter(|&number| number > 0)
+}

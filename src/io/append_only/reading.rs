@@ -1,0 +1,364 @@
+//! One file, from its first byte: perhaps a snapshot, then commands.
+
+use std::io;
+use std::path::Path;
+
+use crate::base::error::Byte;
+use crate::io::append_only::error::AppendOnlyError;
+use crate::io::append_only::folder::{Opened, is_replaced};
+use crate::io::append_only::source::Source;
+use crate::io::append_only::{AppendOnlyFile, FileEvent, FileKind, Unfinished, What};
+use crate::io::buffered_reader::Feed;
+use crate::io::snapshot_reader::{Look, SnapshotReader};
+use crate::rdb::Decoder;
+use crate::replication::{
+    Event, Options, Progress, Session, SessionError, SnapshotBegin, SnapshotEnd, SnapshotForm, StreamPart,
+};
+use crate::resp::Part;
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) file: AppendOnlyFile,
+    options: Options,
+    /// The offset before the first command, where it is not the number of its first byte.
+    first: Option<u64>,
+    /// Nothing but while it is taken apart for the next stage.
+    stage: Option<Stage>,
+    /// The event that was found last.
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// At the first byte, or behind a snapshot.
+    Border {
+        feed: Feed<Source>,
+        behind: bool,
+    },
+    Snapshot(SnapshotReader<Source>),
+    Commands(Box<Commands>),
+}
+
+#[derive(Debug)]
+struct Commands {
+    feed: Feed<Source>,
+    session: Session,
+    /// What to take from the offset of an event for the number of a byte, modulo 2^64.
+    shift: u64,
+    /// Where the MULTI of the open transaction begins.
+    transaction: Option<u64>,
+    /// Where the command begins that is being given in parts.
+    begun: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Nothing,
+    Begin(u64),
+    Item,
+    Bytes,
+    End(u64),
+    Command,
+}
+
+/// What comes next.
+pub(super) enum Step {
+    Event,
+    /// At least so many bytes more.
+    Need(usize),
+}
+
+impl Reading {
+    pub(super) fn new(opened: Opened, options: Options, first: Option<u64>) -> Self {
+        let feed = Feed::new(opened.source).with_limits(&options.limits);
+        let stage = Some(Stage::Border { feed, behind: false });
+        Self { file: opened.file, options, first, stage, found: Found::Nothing }
+    }
+
+    /// Looks for the next event in what was read.
+    pub(super) fn step(&mut self) -> Result<Step, AppendOnlyError> {
+        loop {
+            let need = match &mut self.stage {
+                None => 1,
+                Some(Stage::Border { feed, behind }) => match border(feed.unread(), *behind) {
+                    Border::Snapshot => {
+                        let begin = feed.start();
+                        self.begin_snapshot();
+                        self.found = Found::Begin(begin);
+                        return Ok(Step::Event);
+                    }
+                    Border::Commands => {
+                        self.begin_commands();
+                        continue;
+                    }
+                    Border::Nothing => 1,
+                    Border::Unknown { found, after, expected } => {
+                        let (path, at) = (self.file.path.clone(), feed.start() + after as u64);
+                        return Err(AppendOnlyError::Unknown { path, expected, found, at });
+                    }
+                },
+                Some(Stage::Snapshot(reader)) => {
+                    let (look, found) = match self.options.snapshot {
+                        SnapshotForm::Items => (reader.look(), Found::Item),
+                        SnapshotForm::Bytes => (reader.look_at_bytes(), Found::Bytes),
+                    };
+                    let look =
+                        look.map_err(|source| AppendOnlyError::Snapshot { path: self.file.path.clone(), source })?;
+                    match look {
+                        Look::Found => {
+                            self.found = found;
+                            return Ok(Step::Event);
+                        }
+                        Look::Need(need) => need,
+                        Look::Over => {
+                            self.found = Found::End(reader.offset());
+                            self.end_snapshot();
+                            return Ok(Step::Event);
+                        }
+                    }
+                }
+                Some(Stage::Commands(commands)) => match commands.step() {
+                    Ok(Step::Event) => {
+                        self.found = Found::Command;
+                        return Ok(Step::Event);
+                    }
+                    Ok(Step::Need(need)) => need,
+                    Err(error) => return Err(self.broken(error)),
+                },
+            };
+            return Ok(Step::Need(need));
+        }
+    }
+
+    /// The event that the last step has found.
+    #[inline]
+    pub(super) fn event(&mut self) -> FileEvent<'_> {
+        let (file, found) = (&self.file, self.found);
+        match (&mut self.stage, found) {
+            (Some(Stage::Commands(commands)), Found::Command) => commands.event(file),
+            (Some(Stage::Snapshot(reader)), Found::Item | Found::Bytes) => {
+                let end = reader.offset();
+                if let (Found::Item, Some(item)) = (found, reader.found()) {
+                    return FileEvent { event: Event::SnapshotItem(item), file, end, time: None };
+                }
+                FileEvent { event: Event::SnapshotBytes(reader.found_bytes()), file, end, time: None }
+            }
+            (_, Found::End(bytes)) => {
+                let end = SnapshotEnd { bytes, offset: bytes, db: None, position: None };
+                FileEvent { event: Event::SnapshotEnd(end), file, end: bytes, time: None }
+            }
+            (_, Found::Begin(offset)) => {
+                let begin = SnapshotBegin { replid: None, offset, length: None };
+                FileEvent { event: Event::SnapshotBegin(begin), file, end: offset, time: None }
+            }
+            _ => FileEvent { event: Event::SnapshotBytes(b""), file, end: 0, time: None },
+        }
+    }
+
+    /// Reads once; `false` where there is nothing more for now. A file that was cut within what is not whole yet, as a server does that
+    /// could write only a part of a command, is read on from there.
+    pub(super) fn fill(&mut self, at_least: usize) -> Result<bool, AppendOnlyError> {
+        let Some(feed) = self.feed() else { return Ok(false) };
+        let filled = match feed.fill(at_least) {
+            Err(crate::io::ReadError::Io(source)) => {
+                return Err(AppendOnlyError::Io { path: self.file.path.clone(), source });
+            }
+            filled => filled.unwrap_or(false),
+        };
+        if filled {
+            return Ok(true);
+        }
+        let (start, read) = (feed.start(), feed.end());
+        let length = feed.source().length();
+        let length = length.map_err(|source| AppendOnlyError::Io { path: self.file.path.clone(), source })?;
+        let Some(now) = length.filter(|&now| now < read) else { return Ok(false) };
+        let cut = || AppendOnlyError::Cut { path: self.file.path.clone(), now, read };
+        match &mut self.stage {
+            Some(Stage::Commands(commands)) if now >= start && !commands.is_in_the_middle() => {
+                let begun_anew = commands.begin_anew(&self.options);
+                begun_anew.map_err(|source| AppendOnlyError::Io { path: self.file.path.clone(), source })?;
+                Ok(now > start)
+            }
+            _ => Err(cut()),
+        }
+    }
+
+    /// What is not whole at the end of what was read.
+    ///
+    /// # Errors
+    /// A snapshot that is not whole.
+    pub(super) fn unfinished(&self) -> Result<Option<Unfinished>, AppendOnlyError> {
+        match &self.stage {
+            Some(Stage::Snapshot(reader)) => match reader.finish() {
+                Ok(()) => Ok(None),
+                Err(source) => Err(AppendOnlyError::Snapshot { path: self.file.path.clone(), source }),
+            },
+            Some(Stage::Commands(commands)) => Ok(commands.unfinished()),
+            Some(Stage::Border { .. }) | None => Ok(None),
+        }
+    }
+
+    /// Whether another file stands at its path by now.
+    pub(super) fn is_replaced(&mut self, path: &Path) -> io::Result<bool> {
+        match self.feed().map(|feed| feed.source()) {
+            Some(Source::File(file)) => is_replaced(path, file),
+            _ => Ok(false),
+        }
+    }
+
+    fn feed(&mut self) -> Option<&mut Feed<Source>> {
+        Some(match self.stage.as_mut()? {
+            Stage::Border { feed, .. } => feed,
+            Stage::Snapshot(reader) => reader.feed(),
+            Stage::Commands(commands) => &mut commands.feed,
+        })
+    }
+
+    // What is begun here is tens of kilobytes large, which the stack of the steps between must not be.
+    #[inline(never)]
+    fn begin_snapshot(&mut self) {
+        let decoder = match self.options.snapshot {
+            // The bytes are handed on as they are: what they tell is not looked at, but where they end.
+            SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
+            SnapshotForm::Items if self.options.lenient => Decoder::new().skip_damaged(),
+            SnapshotForm::Items => Decoder::new(),
+        };
+        if let Some(Stage::Border { feed, .. }) = self.stage.take() {
+            self.stage = Some(Stage::Snapshot(SnapshotReader::of_feed(feed, decoder)));
+        }
+    }
+
+    #[inline(never)]
+    fn end_snapshot(&mut self) {
+        if let Some(Stage::Snapshot(reader)) = self.stage.take() {
+            self.stage = Some(Stage::Border { feed: reader.into_feed(), behind: true });
+        }
+    }
+
+    #[inline(never)]
+    fn begin_commands(&mut self) {
+        let Some(Stage::Border { feed, behind }) = self.stage.take() else { return };
+        let offset = self.first.unwrap_or(feed.start());
+        let mut session = Session::commands(self.options, offset);
+        // Of commands alone nobody knows whether they are all there were.
+        if behind || self.file.kind != FileKind::Single {
+            session = session.in_database(0);
+        }
+        let shift = offset.wrapping_sub(feed.start());
+        self.stage = Some(Stage::Commands(Box::new(Commands { feed, session, shift, transaction: None, begun: None })));
+    }
+
+    fn broken(&self, error: SessionError) -> AppendOnlyError {
+        let path = self.file.path.clone();
+        let shift = match &self.stage {
+            Some(Stage::Commands(commands)) => commands.shift,
+            _ => 0,
+        };
+        match error {
+            SessionError::Protocol { source, .. } => AppendOnlyError::Protocol {
+                path,
+                kind: source.kind,
+                at: source.offset.wrapping_sub(shift),
+                offset: source.offset,
+            },
+            other => AppendOnlyError::Io { path, source: io::Error::other(other) },
+        }
+    }
+}
+
+impl Commands {
+    fn step(&mut self) -> Result<Step, SessionError> {
+        self.feed.take_back();
+        match self.session.poll(self.feed.unread(), 0) {
+            Progress::Event => Ok(Step::Event),
+            Progress::Space { at_least } => {
+                self.feed.consume(self.session.consumed());
+                Ok(Step::Need(at_least))
+            }
+            Progress::Failed(error) => Err(error),
+            // A session over commands has no link that could be lost.
+            Progress::Reconnect { .. } | Progress::Ended => Ok(Step::Need(1)),
+        }
+    }
+
+    #[inline]
+    fn event<'a>(&'a mut self, file: &'a AppendOnlyFile) -> FileEvent<'a> {
+        let used = self.session.consumed();
+        self.feed.lend(used);
+        let end = self.feed.start() + used as u64;
+        let time = self.session.timestamp();
+        let event = self.session.event(self.feed.unread());
+        match &event {
+            // A MULTI inside a MULTI opens nothing.
+            Event::Multi(multi) if multi.tx == Some(multi.offset) => {
+                self.transaction = Some(end.saturating_sub(multi.raw().len() as u64));
+            }
+            Event::Exec(_) => self.transaction = None,
+            // The count line, before which something that does not come out may stand.
+            Event::Part(StreamPart { part: Part::Begin { argc }, .. }) => {
+                self.begun = Some(end.saturating_sub(format!("*{argc}\r\n").len() as u64));
+            }
+            Event::Part(StreamPart { part: Part::End, .. }) => self.begun = None,
+            _ => {}
+        }
+        FileEvent { event, file, end, time }
+    }
+
+    fn unfinished(&self) -> Option<Unfinished> {
+        let end = self.feed.end();
+        let torn = self.begun.or((!self.feed.unread().is_empty()).then_some(self.feed.start()));
+        match (self.transaction, torn) {
+            (Some(start), _) => Some(Unfinished { what: What::Transaction, start, end }),
+            (None, Some(start)) => Some(Unfinished { what: What::Command, start, end }),
+            (None, None) => None,
+        }
+    }
+
+    /// Something was handed out that is not whole.
+    fn is_in_the_middle(&self) -> bool {
+        self.transaction.is_some() || self.begun.is_some()
+    }
+
+    /// Between two commands: forgets what was read of the next one.
+    #[inline(never)]
+    fn begin_anew(&mut self, options: &Options) -> io::Result<()> {
+        self.feed.reread(Source::go_back)?;
+        let session = Session::commands(*options, self.feed.start().wrapping_add(self.shift));
+        self.session = match self.session.database() {
+            Some(db) => session.in_database(db),
+            None => session,
+        };
+        Ok(())
+    }
+}
+
+enum Border {
+    Snapshot,
+    Commands,
+    /// Nothing is there that could tell.
+    Nothing,
+    Unknown {
+        found: Byte,
+        after: usize,
+        expected: &'static str,
+    },
+}
+
+fn border(unread: &[u8], behind: bool) -> Border {
+    let newlines = unread.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    match unread.get(newlines) {
+        None => Border::Nothing,
+        Some(b'*' | b'#') => Border::Commands,
+        Some(b'R' | b'V') if !behind && newlines == 0 => Border::Snapshot,
+        Some(&found) => Border::Unknown {
+            found: Byte(found),
+            after: newlines,
+            expected: if behind {
+                "'*' or '#' of commands behind the snapshot"
+            } else {
+                "'*' or '#' of commands, or REDIS or VALKEY of a snapshot"
+            },
+        },
+    }
+}

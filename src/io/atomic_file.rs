@@ -1,0 +1,122 @@
+//! A file that takes its place only once it is whole.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// What is written goes into another file of the same folder, which takes the place of `path` at the end, or is removed.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    in_place: bool,
+}
+
+/// Who may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner alone.
+    Owner,
+    /// Whoever the process lets read its files.
+    Usual,
+}
+
+impl Fresh {
+    /// Begins a file that is to stand at `path`. Through a link the file behind it is replaced, not the link.
+    pub(crate) fn create(path: &Path, access: Access) -> io::Result<Self> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let name = path.file_name().ok_or_else(|| io::Error::other("it has no file name"))?;
+        let mut tries = 0;
+        loop {
+            let mut temporary = name.to_owned();
+            // Of unknown value, so that nobody can have put a file or a link there before us.
+            temporary.push(format!(".unfinished-{:08x}", RandomState::new().hash_one(tries) as u32));
+            let temporary = folder(&path).join(temporary);
+            match options(access).open(&temporary) {
+                Ok(file) => return Ok(Self { path, temporary, file, in_place: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 100 => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Where it is until it is whole.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Gives it its place, safe from a crash. A file that is there already is replaced.
+    pub(crate) fn replace(self) -> io::Result<()> {
+        self.finish(|fresh| fs::rename(&fresh.temporary, &fresh.path))
+    }
+
+    /// The same, unless there is a file already: then the error is of the kind `AlreadyExists`.
+    pub(crate) fn put(self) -> io::Result<()> {
+        self.finish(|fresh| match fs::hard_link(&fresh.temporary, &fresh.path) {
+            Ok(()) => fs::remove_file(&fresh.temporary),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            // Not every file system has hard links.
+            Err(_) if fresh.path.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(&fresh.temporary, &fresh.path),
+        })
+    }
+
+    /// Empties it.
+    pub(crate) fn restart(&mut self) -> io::Result<()> {
+        io::Seek::rewind(&mut self.file)?;
+        self.file.set_len(0)
+    }
+
+    fn finish(mut self, place: impl FnOnce(&Self) -> io::Result<()>) -> io::Result<()> {
+        self.file.sync_all()?;
+        place(&self)?;
+        self.in_place = true;
+        // The name is safe only once the folder is.
+        match File::open(folder(&self.path)).and_then(|folder| folder.sync_all()) {
+            // Some systems can't open folders, and some file systems can't sync them.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+            Err(error) if cfg!(not(unix)) && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Write for Fresh {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !self.in_place {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn options(access: Access) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if access == Access::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    options
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

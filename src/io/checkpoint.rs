@@ -1,0 +1,295 @@
+//! A position in a file, so that following survives the end of the process.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{error, fs, io};
+
+use thiserror::Error;
+
+use crate::io::atomic_file::{Access, Fresh};
+use crate::rdb::Crc64;
+use crate::replication::Position;
+
+/// Keeps the [`Position`] in one server's stream. (For a cluster there is
+/// [`ClusterCheckpoint`](crate::topology::ClusterCheckpoint).)
+pub type Checkpoint = CheckpointFile<Position>;
+
+/// Keeps a place in a file that is replaced as a whole: after a crash at any moment it holds the last one saved, or the one before.
+///
+/// Save a place only once everything up to it is safe where it went: then nothing is lost by a crash, and what came after the last saved
+/// one comes again.
+///
+/// ```no_run
+/// use redtail::{Ack, Checkpoint, Event, Follower, Start};
+///
+/// let target = "127.0.0.1:6379";
+/// let mut checkpoint = Checkpoint::open("orders.position", target)?;
+/// let start = checkpoint.position().map_or(Start::Now, Start::At);
+/// let mut follower = Follower::builder(target).start(start).ack(Ack::Applied).connect()?;
+/// while let Some(event) = follower.next()? {
+///     if let Event::Command(command) = event {
+///         println!("{command}"); // and whatever makes it safe
+///         checkpoint.count(1);
+///     }
+///     if let Some(position) = follower.position().filter(|_| checkpoint.is_due()) {
+///         checkpoint.save(position)?;
+///         follower.commit(position);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CheckpointFile<P> {
+    path: PathBuf,
+    target: String,
+    saved: Option<Saved<P>>,
+    commands: u64,
+    interval: Duration,
+    /// Since the last save.
+    counted: u64,
+    last: Instant,
+}
+
+/// What a checkpoint file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved<P = Position> {
+    /// The place: a position, or those of all shards.
+    pub position: P,
+    /// What was followed, in the words of whoever saved it.
+    pub target: String,
+    /// When it was saved, in milliseconds since 1970.
+    pub saved_ms: u64,
+}
+
+/// Why a checkpoint can't be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// It can't be read.
+    #[error("can't read the checkpoint {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// It can't be written. What was there before is still there.
+    #[error("can't write the checkpoint {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// It is something else, or was cut or changed.
+    #[error("{path} is no whole checkpoint: {reason}; to start afresh on purpose, remove it")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The position in it is none.
+    #[error("{path} is no whole checkpoint: {source}; to start afresh on purpose, remove it")]
+    Position {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the position.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+/// What a checkpoint can hold: a [`Position`], or the [`Positions`](crate::topology::Positions) of a cluster.
+pub trait Place: sealed::Lines + Clone + PartialEq {}
+
+impl Place for Position {}
+
+pub(crate) mod sealed {
+    use super::Error;
+
+    type Failure = Box<dyn super::error::Error + Send + Sync>;
+
+    /// How it stands in the file: in lines of its own.
+    pub trait Lines: Sized {
+        /// The first line of the file.
+        const TITLE: &'static str;
+        /// What each of its lines begins with.
+        const NAME: &'static str;
+        /// What is said of a file that begins otherwise.
+        const FOREIGN: &'static str;
+        /// Far more bytes than such a file has.
+        const LONGEST: u64;
+
+        fn lines(&self) -> Vec<String>;
+
+        /// Of the lines, without what they begin with.
+        fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self, Failure>;
+    }
+
+    /// There is no line of its own.
+    #[derive(Debug, Error)]
+    #[error("it has no position")]
+    pub(crate) struct Missing;
+}
+
+impl sealed::Lines for Position {
+    const TITLE: &'static str = "redtail checkpoint 1";
+    const NAME: &'static str = "position";
+    const FOREIGN: &'static str = "it does not begin with \"redtail checkpoint 1\"";
+    const LONGEST: u64 = 64 << 10;
+
+    fn lines(&self) -> Vec<String> {
+        vec![self.to_string()]
+    }
+
+    fn read<'a>(mut lines: impl Iterator<Item = &'a str>) -> Result<Self, Box<dyn error::Error + Send + Sync>> {
+        Ok(lines.next().ok_or(sealed::Missing)?.parse()?)
+    }
+}
+
+/// What the files of both kinds begin with, but for the number.
+const TITLES: [(&str, &str); 2] = [
+    ("redtail checkpoint ", "it is the checkpoint of a single server"),
+    ("redtail cluster checkpoint ", "it is the checkpoint of a cluster"),
+];
+
+impl<P> CheckpointFile<P> {
+    /// Commands between two saves, unless said otherwise.
+    pub const COMMANDS: u64 = 10_000;
+    /// Time between two saves, unless said otherwise.
+    pub const INTERVAL: Duration = Duration::from_secs(1);
+}
+
+impl<P: Place> CheckpointFile<P> {
+    /// Reads the file, where there is one. `target` is what is being followed; the next save writes it down.
+    ///
+    /// # Errors
+    /// A file that is there and is no whole checkpoint, or can't be read, is an error, never a fresh start.
+    pub fn open(path: impl Into<PathBuf>, target: &str) -> Result<Self, CheckpointError> {
+        let path = path.into();
+        // Through a link the file behind it is replaced, not the link.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        let saved = read(&path)?;
+        Ok(Self {
+            path,
+            target: target.replace(['\n', '\r'], " "),
+            saved,
+            commands: Self::COMMANDS,
+            interval: Self::INTERVAL,
+            counted: 0,
+            last: Instant::now(),
+        })
+    }
+
+    /// When a save is due: after so many commands, or so much time, whichever comes first.
+    #[must_use]
+    pub fn every(mut self, commands: u64, interval: Duration) -> Self {
+        self.commands = commands;
+        self.interval = interval;
+        self
+    }
+
+    /// What the file holds; `None` while there is no file.
+    #[must_use]
+    pub fn saved(&self) -> Option<&Saved<P>> {
+        self.saved.as_ref()
+    }
+
+    /// The place in the file; `None` while there is no file.
+    #[must_use]
+    pub fn position(&self) -> Option<P> {
+        self.saved.as_ref().map(|saved| saved.position.clone())
+    }
+
+    /// So many more commands are done with.
+    pub fn count(&mut self, commands: u64) {
+        self.counted = self.counted.saturating_add(commands);
+    }
+
+    /// Whether enough commands were counted, or enough time has passed, since the last save.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.counted >= self.commands || self.last.elapsed() >= self.interval
+    }
+
+    /// How long until a save is due, if no more commands are counted.
+    #[must_use]
+    pub fn due_in(&self) -> Duration {
+        if self.is_due() { Duration::ZERO } else { self.interval.saturating_sub(self.last.elapsed()) }
+    }
+
+    /// Puts a place into the file: into another file first, which is synced and takes its place. Nothing is written if it is the one that
+    /// is there, or holds no shard.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Write`]; what was there before is still there.
+    pub fn save(&mut self, position: P) -> Result<(), CheckpointError> {
+        self.counted = 0;
+        self.last = Instant::now();
+        // A cluster none of whose shards has a place yet.
+        if position.lines().is_empty() {
+            return Ok(());
+        }
+        if self.saved.as_ref().is_some_and(|saved| saved.position == position && saved.target == self.target) {
+            return Ok(());
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let saved_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let saved = Saved { position, target: self.target.clone(), saved_ms };
+        replace(&self.path, &text(&saved))
+            .map_err(|source| CheckpointError::Write { path: self.path.clone(), source })?;
+        self.saved = Some(saved);
+        Ok(())
+    }
+}
+
+fn text<P: Place>(saved: &Saved<P>) -> String {
+    let Saved { position, target, saved_ms } = saved;
+    let lines: String = position.lines().iter().map(|line| format!("{} {line}\n", P::NAME)).collect();
+    let body = format!("{}\n{lines}target {target}\nsaved-ms {saved_ms}\n", P::TITLE);
+    let sum = Crc64::new().update(body.as_bytes()).value();
+    format!("{body}checksum {sum:016x}\n")
+}
+
+fn read<P: Place>(path: &Path) -> Result<Option<Saved<P>>, CheckpointError> {
+    let failed = |source| CheckpointError::Read { path: path.into(), source };
+    let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata.map_err(failed)?,
+    };
+    if !metadata.is_file() {
+        return Err(invalid("it is not a regular file"));
+    }
+    if metadata.len() > P::LONGEST {
+        return Err(invalid("it is far too long"));
+    }
+    let bytes = fs::read(path).map_err(failed)?;
+    if bytes.is_empty() {
+        return Err(invalid("it is empty"));
+    }
+    if !bytes.starts_with(P::TITLE.as_bytes()) {
+        let other =
+            TITLES.into_iter().find(|(title, _)| bytes.starts_with(title.as_bytes()) && !P::TITLE.starts_with(title));
+        return Err(invalid(other.map_or(P::FOREIGN, |(_, words)| words)));
+    }
+    let torn = || invalid("it is cut or was changed: its checksum does not fit");
+    let text = String::from_utf8(bytes).map_err(|_| torn())?;
+    let (body, sum) = text.rsplit_once("checksum ").ok_or_else(torn)?;
+    let computed = Crc64::new().update(body.as_bytes()).value();
+    if sum != format!("{computed:016x}\n") {
+        return Err(torn());
+    }
+    let field = |name: &str| body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let lines = body.lines().filter_map(|line| line.strip_prefix(P::NAME)?.strip_prefix(' '));
+    let position = P::read(lines).map_err(|source| CheckpointError::Position { path: path.into(), source })?;
+    let saved_ms = field("saved-ms").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(Some(Saved { position, target: field("target").unwrap_or_default().into(), saved_ms }))
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut fresh = Fresh::create(path, Access::Usual)?;
+    fresh.write_all(text.as_bytes())?;
+    fresh.replace()
+}

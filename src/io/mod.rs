@@ -1,0 +1,24 @@
+//! Bytes from any source, without sockets: the receive buffer, readers over [`Read`](std::io::Read), append-only files,
+//! recordings, checkpoints and snapshots in files.
+
+mod append_only;
+mod atomic_file;
+mod buffered_reader;
+mod checkpoint;
+mod readers;
+mod receive_buffer;
+pub mod recording;
+mod snapshot_file;
+mod snapshot_reader;
+
+pub use append_only::{
+    AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished, What,
+};
+pub use buffered_reader::ReadError;
+pub(crate) use checkpoint::sealed;
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, Place, Saved};
+pub use readers::{CommandReader, FrameReader, PartsReader, Placed};
+pub use receive_buffer::{Full, Ring};
+pub use recording::RecordingReader;
+pub use snapshot_file::{SnapshotFile, SnapshotFileError};
+pub use snapshot_reader::SnapshotReader;

@@ -1,0 +1,228 @@
+//! One item after another from any source of bytes.
+
+use std::io::Read;
+use std::ops::Deref;
+
+use crate::base::limits::Limits;
+use crate::io::buffered_reader::{Feed, ReadError};
+use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, PartsPoll, Poll};
+
+/// Gives the frames of any [`Read`]: a socket, a file, a slice.
+///
+/// The buffer is bounded: it grows with the bytes that have come, up to [`Limits::command`].
+///
+/// ```
+/// use redtail::io::FrameReader;
+///
+/// let mut reader = FrameReader::new(b"+PONG\r\n:42\r\n".as_slice());
+/// while let Some(frame) = reader.next()? {
+///     println!("byte {}: {}", frame.start, *frame);
+/// }
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct FrameReader<R> {
+    feed: Feed<R>,
+    parser: FrameParser,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// A reader of `source`. It reads ahead, so the source needs no buffer of its own.
+    pub fn new(source: R) -> Self {
+        Self { feed: Feed::new(source), parser: FrameParser::new() }
+    }
+
+    /// With other limits than [`Limits::DEFAULT`]. To be called before the first frame.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { feed: self.feed.with_limits(&limits), parser: self.parser.with_limits(limits) }
+    }
+
+    /// Counts the first byte as number `offset`. To be called before the first frame.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
+    }
+
+    /// The next frame, borrowed until the next call; `None` where the source ends between two frames.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
+    pub fn next(&mut self) -> Result<Option<Placed<Frame<'_>>>, ReadError> {
+        let Some(length) = self.feed.find("a frame", None, |input| self.parser.poll(input))? else { return Ok(None) };
+        let frame = self.parser.frame(self.feed.unread());
+        Ok(Some(Placed::ending_at(self.parser.offset(), length, frame)))
+    }
+
+    /// The source, to write to where it is a link. What is read from it goes past this reader.
+    pub fn source_mut(&mut self) -> &mut R {
+        self.feed.source_mut()
+    }
+
+    /// The source. What was read ahead of the last frame is lost.
+    pub fn into_source(self) -> R {
+        self.feed.into_source()
+    }
+}
+
+/// Gives the commands of a command stream or an append-only file, from any [`Read`].
+///
+/// Otherwise as [`FrameReader`]. Of a stream that begins after offset `n`, [`starting_at(n)`](Self::starting_at) makes
+/// [`Placed::end`] the replication offset once the command is processed.
+///
+/// ```
+/// use redtail::io::CommandReader;
+///
+/// let bytes = b"#TS:1700000000\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+/// let mut reader = CommandReader::aof(bytes.as_slice());
+/// let command = reader.next()?.expect("there is one");
+/// assert_eq!(command.to_string(), r#""SET" "k" "v""#);
+/// assert_eq!((command.start, command.end), (16, 43));
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct CommandReader<R> {
+    feed: Feed<R>,
+    parser: CommandParser,
+}
+
+impl<R: Read> CommandReader<R> {
+    /// A reader of a replication stream: lone newlines and empty commands are passed over, and counted.
+    pub fn stream(source: R) -> Self {
+        Self { feed: Feed::new(source), parser: CommandParser::stream() }
+    }
+
+    /// A reader of an append-only file of commands: `#` lines are passed over too.
+    pub fn aof(source: R) -> Self {
+        Self { feed: Feed::new(source), parser: CommandParser::aof() }
+    }
+
+    /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { feed: self.feed.with_limits(&limits), parser: self.parser.with_limits(limits) }
+    }
+
+    /// Counts the first byte as number `offset`. To be called before the first command.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
+    }
+
+    /// The next command, borrowed until the next call; `None` where the source ends between two commands.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
+    pub fn next(&mut self) -> Result<Option<Placed<Command<'_>>>, ReadError> {
+        let Some(length) = self.feed.find("a command", None, |input| self.parser.poll(input))? else { return Ok(None) };
+        let command = self.parser.command(self.feed.unread());
+        Ok(Some(Placed::ending_at(self.parser.offset(), length, command)))
+    }
+
+    /// The last time annotation (`#TS:`) passed in a file, in Unix seconds.
+    pub fn timestamp(&self) -> Option<u64> {
+        self.parser.timestamp()
+    }
+
+    /// The source. What was read ahead of the last command is lost.
+    pub fn into_source(self) -> R {
+        self.feed.into_source()
+    }
+}
+
+/// Gives the commands of a command stream or an append-only file, the large ones in parts: a value of any size passes through a small
+/// buffer. See [`PartsParser`] for which come in parts; otherwise as [`CommandReader`].
+#[derive(Debug)]
+pub struct PartsReader<R> {
+    feed: Feed<R>,
+    parser: PartsParser,
+    /// Where the command begins that is being given in parts.
+    begun: Option<u64>,
+}
+
+impl<R: Read> PartsReader<R> {
+    /// A reader of a replication stream. Commands with an argument of at least `threshold` bytes come in parts.
+    pub fn stream(source: R, threshold: Option<u64>) -> Self {
+        Self { feed: Feed::new(source), parser: PartsParser::stream(threshold), begun: None }
+    }
+
+    /// A reader of an append-only file of commands, likewise.
+    pub fn aof(source: R, threshold: Option<u64>) -> Self {
+        Self { feed: Feed::new(source), parser: PartsParser::aof(threshold), begun: None }
+    }
+
+    /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { feed: self.feed.with_limits(&limits), parser: self.parser.with_limits(limits), ..self }
+    }
+
+    /// Counts the first byte as number `offset`. To be called before the first command.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset), ..self }
+    }
+
+    /// The next command or part, borrowed until the next call; `None` where the source ends between two commands. The place of a part is
+    /// that of the bytes it took.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
+    pub fn next(&mut self) -> Result<Option<Placed<Item<'_>>>, ReadError> {
+        let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
+        let Some(length) = found else { return Ok(None) };
+        let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
+        let placed = Placed::ending_at(self.parser.offset(), length, item);
+        match item {
+            Item::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
+            Item::Part(Part::End) => self.begun = None,
+            _ => {}
+        }
+        Ok(Some(placed))
+    }
+
+    /// The source. What was read ahead of the last item is lost.
+    pub fn into_source(self) -> R {
+        self.feed.into_source()
+    }
+}
+
+fn as_poll(poll: PartsPoll) -> Poll {
+    match poll {
+        PartsPoll::Command { skipped, length } | PartsPoll::Begin { skipped, length, .. } => {
+            Poll::Complete { skipped, length }
+        }
+        PartsPoll::Argument { used: length, .. } | PartsPoll::End { used: length } | PartsPoll::Piece { length } => {
+            Poll::Complete { skipped: 0, length }
+        }
+        PartsPoll::Incomplete { skipped, needed } => Poll::Incomplete { skipped, needed },
+    }
+}
+
+/// An item and its place in the source. It dereferences to the item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The number of its first byte; the first byte of the source is number 0, unless the reader was told another number.
+    pub start: u64,
+    /// The number of the byte after its last.
+    pub end: u64,
+    /// The item.
+    pub item: T,
+}
+
+impl<T> Placed<T> {
+    fn ending_at(end: u64, length: usize, item: T) -> Self {
+        Self { start: end.saturating_sub(length as u64), end, item }
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}

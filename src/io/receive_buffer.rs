@@ -1,0 +1,172 @@
+//! The one buffer between a source of bytes and whoever reads them.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// A buffer that is filled at its end and read at its front, both as one slice. It knows nothing of what the bytes mean.
+///
+/// The storage is linear. When its end is reached, the unread bytes, and only those, move to the front; that happens only when at
+/// least as many bytes were consumed since the last move, so no byte is moved more than once on average. Storage grows only with bytes
+/// that have come, never with a length that somebody declared.
+///
+/// ```
+/// # use redtail::io::Ring;
+/// let mut ring = Ring::with_capacity(1024);
+/// ring.make_room(1, 1024)?;
+/// ring.space()[..5].copy_from_slice(b"hello");
+/// ring.filled(5);
+/// ring.consume(2);
+/// assert_eq!(ring.readable(), b"llo");
+/// # Ok::<(), redtail::io::Full>(())
+/// ```
+pub struct Ring {
+    storage: Vec<u8>,
+    start: usize,
+    end: usize,
+    moved: u64,
+}
+
+/// Below this much space at the end of the storage a read is not worth its system call, if a move is cheap.
+const SHORT_TAIL: usize = 16 << 10;
+
+/// Beyond this size storage grows in steps of it: `Vec` doubles what it reserves, but only what is about to be filled is touched.
+const GROWTH_STEP: usize = 1 << 20;
+
+impl Ring {
+    /// A ring with `capacity` bytes of storage.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0 }
+    }
+
+    /// The same, where a lack of memory is an error to report.
+    ///
+    /// # Errors
+    /// [`Full::Memory`].
+    pub fn try_with_capacity(capacity: usize) -> Result<Self, Full> {
+        let mut storage = Vec::new();
+        storage.try_reserve_exact(capacity).map_err(|_| Full::Memory { wanted: capacity })?;
+        storage.resize(capacity, 0);
+        Ok(Self { storage, start: 0, end: 0, moved: 0 })
+    }
+
+    /// The bytes filled in and not yet consumed. Borrowed until the next change.
+    pub fn readable(&self) -> &[u8] {
+        self.storage.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where the next bytes go; say with [`filled`](Self::filled) how many did. May be empty before [`make_room`](Self::make_room).
+    pub fn space(&mut self) -> &mut [u8] {
+        self.storage.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// The first `count` bytes of [`space`](Self::space) are now readable. More than there is space counts as all of it.
+    pub fn filled(&mut self, count: usize) {
+        self.end += count.min(self.storage.len() - self.end);
+    }
+
+    /// The first `count` readable bytes are done with. More than there are counts as all of them.
+    pub fn consume(&mut self, count: usize) {
+        self.start += count.min(self.len());
+    }
+
+    /// How many bytes are readable.
+    pub const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether nothing is readable.
+    pub const fn is_empty(&self) -> bool {
+        self.end == self.start
+    }
+
+    /// The size of the storage in bytes.
+    pub const fn capacity(&self) -> usize {
+        self.storage.len()
+    }
+
+    /// How many bytes have been moved to the front in all. What the allocator copies when the storage grows is not counted.
+    pub const fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Sees to it that [`space`](Self::space) is not empty. `at_least` is how many bytes the reader waits for: a hint when to move, and
+    /// never a reason to grow. `limit` is the most storage allowed, in bytes.
+    ///
+    /// # Errors
+    /// [`Full`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
+    pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), Full> {
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+        let tail = self.storage.len() - self.end;
+        let short = SHORT_TAIL.min(self.storage.len() / 16);
+        // With this much consumed before them, the moved bytes are paid for.
+        let cheap = self.start > 0 && self.len() <= self.start;
+        if tail < at_least.max(short) && cheap {
+            self.move_to_front();
+        } else if tail == 0 {
+            if self.storage.len() < limit {
+                self.grow(limit)?;
+            } else if self.start > 0 {
+                self.move_to_front();
+            } else {
+                return Err(Full::Limit { limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives storage back down to `base` bytes, once at most half of that is unread. Storage of up to four times `base` stays, so that
+    /// a stream of commands a little longer than `base` does not allocate for each of them. Call it as often as you like.
+    pub fn shrink(&mut self, base: usize) {
+        if self.storage.len() / 4 <= base || self.len() > base / 2 {
+            return;
+        }
+        self.move_to_front();
+        self.storage.truncate(base);
+        self.storage.shrink_to_fit();
+    }
+
+    fn move_to_front(&mut self) {
+        self.storage.copy_within(self.start..self.end, 0);
+        self.moved += self.len() as u64;
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    fn grow(&mut self, limit: usize) -> Result<(), Full> {
+        let length = self.storage.len();
+        let step = length.clamp(1, GROWTH_STEP).min(limit - length);
+        if length + step > self.storage.capacity() {
+            let doubled = length.saturating_mul(2).clamp(length + step, limit);
+            self.storage.try_reserve_exact(doubled - length).map_err(|_| Full::Memory { wanted: doubled })?;
+        }
+        self.storage.resize(length + step, 0);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring").field("unread", &self.len()).field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// A ring has no room left and may not grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Full {
+    /// As many bytes are unread as may be kept.
+    #[error("{limit} bytes are unread, as many as the buffer may hold, and nothing in them is complete")]
+    Limit {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The system gives no memory.
+    #[error("no memory for a buffer of {wanted} bytes")]
+    Memory {
+        /// The size asked for in bytes.
+        wanted: usize,
+    },
+}

@@ -1,0 +1,112 @@
+//! The head of a recorded link, as text.
+
+use std::fmt::Write;
+
+use crate::base::excerpt::Excerpt;
+use crate::replication::{Method, OnFull, Opening, Role, Server, ServerKind};
+
+/// What a recording tells of a link before its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The server, in the words of whoever recorded it.
+    pub target: String,
+    /// When the stream was asked for, in milliseconds since 1970.
+    pub asked_ms: u64,
+    /// How.
+    pub opening: Opening,
+}
+
+impl Link {
+    pub(super) fn text(&self) -> String {
+        let Self { target, opening, .. } = self;
+        let mut text = format!("target {}\n", target.replace(['\n', '\r'], " "));
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            // A String takes whatever is written.
+            let _ = writeln!(text, "{name} {value}");
+        };
+        if let Some(server) = opening.server {
+            line("server", &server);
+        }
+        if let Some(role) = opening.role {
+            line("role", &role.as_str());
+        }
+        line("asked", opening);
+        line("method", &opening.method.as_str());
+        if let Some(from) = opening.from {
+            line("from", &from);
+        }
+        line("full-resync", &opening.on_full.as_str());
+        text
+    }
+
+    /// The error is what is missing or can't be read.
+    pub(super) fn read(text: &[u8], asked_ms: u64) -> Result<Self, &'static str> {
+        let text = std::str::from_utf8(text).map_err(|_| "UTF-8")?;
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let from = field("from").map(str::parse).transpose().map_err(|_| "from")?;
+        let opening = Opening {
+            method: field("method").and_then(method).ok_or("method")?,
+            from,
+            on_full: field("full-resync").and_then(OnFull::from_name).ok_or("full-resync")?,
+            server: field("server").and_then(server),
+            role: field("role").and_then(role),
+        };
+        Ok(Self { target: field("target").unwrap_or_default().to_owned(), asked_ms, opening })
+    }
+}
+
+fn method(name: &str) -> Option<Method> {
+    use Method::{Continued, Filtered, Full, Info, Probed, Sync};
+    [Filtered, Info, Full, Continued, Probed, Sync].into_iter().find(|method| method.as_str() == name)
+}
+
+fn server(text: &str) -> Option<Server> {
+    let (kind, version) = text.split_once(' ')?;
+    let kind = [ServerKind::Redis, ServerKind::Valkey].into_iter().find(|it| it.as_str() == kind)?;
+    Some(Server { kind, version: Excerpt::new(version.as_bytes()) })
+}
+
+fn role(name: &str) -> Option<Role> {
+    [Role::Primary, Role::Replica].into_iter().find(|role| role.as_str() == name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_was_written() {
+        let from = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?:0123456789012345678901234567890123456789";
+        for (method, from, on_full) in [
+            (Method::Filtered, None, OnFull::PassOver),
+            (Method::Info, Some(from.parse().unwrap()), OnFull::Abandon),
+            (Method::Full, None, OnFull::Deliver),
+            (Method::Continued, Some(from.parse().unwrap()), OnFull::PassOver),
+            (Method::Probed, None, OnFull::Abandon),
+            (Method::Sync, None, OnFull::Deliver),
+        ] {
+            let version = Excerpt::new(b"9.1.2");
+            let server = from.map(|_| Server { kind: ServerKind::Valkey, version });
+            let opening = Opening { method, from, on_full, server, role: server.map(|_| Role::Replica) };
+            let link = Link { target: "unix:/a b".into(), asked_ms: 5, opening };
+            let text = format!("{}later-field x\n", link.text());
+            assert_eq!(Link::read(text.as_bytes(), 5).unwrap(), link, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_target_is_no_line_of_the_head() {
+        let opening = Opening { method: Method::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
+        let link = Link { target: "a\nmethod full\r\n".into(), asked_ms: 0, opening };
+        assert_eq!(Link::read(link.text().as_bytes(), 0).unwrap().opening, opening);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(Link::read(b"full-resync deliver\n", 0), Err("method"));
+        assert_eq!(Link::read(b"method full\n", 0), Err("full-resync"));
+        assert_eq!(Link::read(b"method full\nfull-resync deliver\nfrom x\n", 0), Err("from"));
+        assert_eq!(Link::read(b"method \xff", 0), Err("UTF-8"));
+    }
+}

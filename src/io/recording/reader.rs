@@ -1,0 +1,229 @@
+//! A recording, read as if it were live.
+
+use std::io::Read;
+
+use crate::io::buffered_reader::{Feed, ReadError};
+use crate::io::recording::blocks::{Blocks, Mark, RecordingFault};
+use crate::io::recording::link::Link;
+use crate::replication::{Attached, Closed, Event, Method, Options, Position, Progress, Session, StreamPart};
+use crate::resp::Part;
+
+/// Gives the events of a recording, from any [`Read`]. They are the events a follower would have given, without what the handshake
+/// tells it.
+///
+/// A recording is what a [`Recorder`](super::Recorder) has written: link after link, a [`Disconnected`](crate::Disconnected) before each
+/// but the first, and events that say when their bytes were received. Or it is what a server sent on one link, from the first byte after
+/// PSYNC or SYNC was sent to it, and nothing more.
+///
+/// ```no_run
+/// use redtail::Event;
+/// use redtail::io::RecordingReader;
+///
+/// let mut reader = RecordingReader::new(std::fs::File::open("recorded.bin")?);
+/// while let Some(event) = reader.next()? {
+///     if let Event::Command(command) = event {
+///         println!("{command}");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct RecordingReader<R> {
+    feed: Feed<Blocks<R>>,
+    session: Session,
+    link: Option<Link>,
+    /// The number that the feed gives the first byte of the link.
+    link_start: u64,
+    /// What has begun and goes on although all bytes that came are used up, and where it began.
+    begun: Option<(&'static str, u64)>,
+    /// What a look ahead has found.
+    ahead: Option<Progress>,
+    ended: bool,
+}
+
+impl<R: Read> RecordingReader<R> {
+    /// A reader of `source`, with the default options.
+    pub fn new(source: R) -> Self {
+        Self::with(source, Options::default(), None)
+    }
+
+    /// A reader of `source`. Of `options` those count that say what is delivered: `control`, `parts`, `snapshot`, `lenient`, `limits`.
+    /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it: one without a head,
+    /// after `+CONTINUE` and after SYNC.
+    pub fn with(source: R, options: Options, offset: Option<u64>) -> Self {
+        let begun = Some(("a recorded connection", 0));
+        Self::over(Blocks::new(source), options, Session::recorded(options, offset), begun)
+    }
+
+    /// A reader of a bare command stream, or of an append-only file of commands (whose `#` lines are passed over). Of `options` the
+    /// same count; `offset` is the replication offset before the first byte. There is no history, so no event has a position.
+    ///
+    /// ```
+    /// use redtail::io::RecordingReader;
+    /// use redtail::{Event, Options};
+    ///
+    /// let file = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
+    /// let mut reader = RecordingReader::commands(file.as_slice(), Options::default(), 0);
+    /// let Some(Event::Command(command)) = reader.next()? else { panic!() };
+    /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
+    /// # Ok::<(), redtail::io::ReadError>(())
+    /// ```
+    pub fn commands(source: R, options: Options, offset: u64) -> Self {
+        Self::over(Blocks::bare(source), options, Session::commands(options, offset), None)
+    }
+
+    /// A reader that takes note of where the blocks lie.
+    pub(crate) fn marking(source: R, options: Options) -> Self {
+        let begun = Some(("a recorded connection", 0));
+        Self::over(Blocks::new(source).with_marks(), options, Session::recorded(options, None), begun)
+    }
+
+    fn over(source: Blocks<R>, options: Options, session: Session, begun: Option<(&'static str, u64)>) -> Self {
+        let feed = Feed::new(source).with_limits(&options.limits);
+        Self { feed, session, link: None, link_start: 0, begun, ahead: None, ended: false }
+    }
+
+    /// The next event, borrowed until the next call; `None` at the end of the recording.
+    ///
+    /// # Errors
+    /// [`ReadError`]. Bytes in [`Truncated`](ReadError::Truncated) count from the first of the source. A recording that was cut off, or
+    /// is still being written, gives all that is whole in it and then [`RecordingFault::Torn`].
+    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
+    pub fn next(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+        loop {
+            match self.poll() {
+                Progress::Event => break,
+                Progress::Space { .. } | Progress::Reconnect { .. } if self.ended => return Ok(None),
+                Progress::Space { at_least } => {
+                    self.feed.consume(self.session.consumed());
+                    // There is nobody to send to.
+                    self.session.sent(self.session.to_send().len());
+                    if !self.fill(at_least)? {
+                        self.end_of_link(at_least)?;
+                    }
+                }
+                // The rest of the link is of no use: what is in the buffer, and what is still to be read.
+                Progress::Reconnect { .. } => {
+                    self.begun = None;
+                    self.feed.consume(usize::MAX);
+                    while self.fill(1)? {
+                        self.feed.consume(usize::MAX);
+                    }
+                    self.end_of_link(0)?;
+                }
+                Progress::Failed(error) => return Err(Box::new(error).into()),
+                Progress::Ended => return Ok(None),
+            }
+        }
+        self.feed.lend(self.session.consumed());
+        let event = self.session.event(self.feed.unread());
+        self.begun = match event {
+            Event::SnapshotBegin(_) => Some(("a snapshot", self.feed.start())),
+            Event::Part(StreamPart { part: Part::Begin { .. }, .. }) => Some(("a command", self.feed.start())),
+            Event::Part(StreamPart { part: Part::End, .. }) => None,
+            Event::SnapshotBytes(_) | Event::SnapshotItem(_) | Event::Part(_) => self.begun,
+            // What was promised is a snapshot.
+            Event::Attached(Attached { method: Method::Full | Method::Sync, .. }) => self.begun,
+            // What they are about lies before this link, whose answer may still be on its way.
+            Event::Disconnected(_) | Event::Gap(_) => self.begun,
+            _ => None,
+        };
+        Ok(Some(event))
+    }
+
+    /// Whether nothing whole is left in the buffer, so that the next event has to be read from the source: the moment to flush what was
+    /// written so far.
+    pub fn is_drained(&mut self) -> bool {
+        let progress = self.poll();
+        self.ahead = Some(progress);
+        !matches!(progress, Progress::Event)
+    }
+
+    /// What the recording tells of the link that the last event came from; `None` where it has no heads.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// The last place in what was read that can be resumed from.
+    pub fn position(&self) -> Option<Position> {
+        self.session.position()
+    }
+
+    /// Whether the source begins with the bytes of a server, and not as a recording does.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.feed.source().is_bare()
+    }
+
+    /// Which link the last event came from.
+    pub(crate) fn link_number(&self) -> usize {
+        self.feed.source().links()
+    }
+
+    /// Bytes of the link up to the end of the last event.
+    pub(crate) fn link_bytes(&self) -> u64 {
+        self.feed.after_lent() - self.link_start
+    }
+
+    /// The end of the last whole block, in bytes of the source.
+    pub(super) fn whole(&self) -> u64 {
+        self.feed.source().whole()
+    }
+
+    pub(crate) fn take_marks(&mut self) -> Vec<Mark> {
+        self.feed.source_mut().take_marks()
+    }
+
+    fn poll(&mut self) -> Progress {
+        if let Some(progress) = self.ahead.take() {
+            return progress;
+        }
+        self.feed.take_back();
+        self.session.poll(self.feed.unread(), 0)
+    }
+
+    fn fill(&mut self, at_least: usize) -> Result<bool, ReadError> {
+        let filled = self.feed.fill(at_least).map_err(|error| match error {
+            ReadError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<RecordingFault>()) {
+                Some(fault) => fault.clone().into(),
+                None => ReadError::Io(error),
+            },
+            error => error,
+        })?;
+        if let Some(received_ms) = self.feed.source().received_ms() {
+            self.session.stamp(received_ms);
+        }
+        Ok(filled)
+    }
+
+    fn end_of_link(&mut self, missing: usize) -> Result<(), ReadError> {
+        let Some(link) = self.feed.source_mut().next_link() else { return self.end(missing) };
+        self.feed.consume(usize::MAX);
+        self.link_start = self.feed.start();
+        self.begun = Some(("the answer to PSYNC or SYNC", self.feed.start()));
+        self.session.opened(link.opening);
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// The source has ended, which is well if nothing is unfinished.
+    fn end(&mut self, missing: usize) -> Result<(), ReadError> {
+        let source = self.feed.source();
+        let unread = (!self.feed.unread().is_empty()).then_some(("a line or command", self.feed.start()));
+        let within = match self.begun.or(unread) {
+            _ if !source.is_bare() && source.links() == 0 => None,
+            within => within,
+        };
+        if !source.is_bare() && (within.is_some() || source.is_torn()) {
+            let what = within.map_or("a block", |(what, _)| what);
+            return Err(RecordingFault::Torn { at: source.at(), what }.into());
+        }
+        if let Some((what, start)) = within {
+            return Err(ReadError::Truncated { what, start, end: self.feed.end(), missing });
+        }
+        if self.session.is_whole() {
+            self.session.closed(Closed::ByPeer, 0);
+        }
+        self.ended = true;
+        Ok(())
+    }
+}

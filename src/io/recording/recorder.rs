@@ -1,0 +1,188 @@
+//! Writes a recording.
+
+use std::fmt::Display;
+use std::io;
+use std::io::{BufWriter, Write};
+
+use crate::io::recording::link::Link;
+use crate::io::recording::{TITLE, VERSION};
+use crate::replication::Opening;
+
+/// Writes a recording while its bytes come. Give it to [`Builder::record`](crate::Builder::record), or call it from a loop around a
+/// [`Session`](crate::replication::Session): [`link`](Self::link) once [`opening`](crate::replication::Session::opening) tells that the
+/// stream was asked for, [`received`](Self::received) with what each read brings from then on, [`flush`](Self::flush) before a read that
+/// may wait.
+///
+/// It holds no more than one read has brought. What it writes to needs no buffer.
+///
+/// ```
+/// use redtail::Method;
+/// use redtail::io::recording::Recorder;
+/// use redtail::replication::{OnFull, Opening};
+///
+/// let mut recorder = Recorder::new(std::io::sink(), "localhost:6379");
+/// let opening = Opening { method: Method::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
+/// recorder.link(&opening, 1_767_225_600_000)?;
+/// recorder.received(b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n", 1_767_225_600_001)?;
+/// recorder.finish(0)?;
+/// assert_eq!(recorder.received_bytes(), 56);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Recorder {
+    to: BufWriter<Box<dyn Write + Send>>,
+    target: String,
+    titled: bool,
+    in_link: bool,
+    finished: bool,
+    /// What came last and is not written yet, and when it came: of it an end can take back what nobody has seen.
+    held: Vec<u8>,
+    held_ms: u64,
+    received: u64,
+    failed: Option<Failed>,
+}
+
+/// What the system said, kept to be said again.
+struct Failed(io::ErrorKind, Option<i32>, String);
+
+impl Recorder {
+    /// A new recording. `target` is the server, in any words without credentials.
+    pub fn new(to: impl Write + Send + 'static, target: impl Display) -> Self {
+        Self {
+            to: BufWriter::with_capacity(BUFFER, Box::new(to)),
+            target: target.to_string(),
+            titled: false,
+            in_link: false,
+            finished: false,
+            held: Vec::new(),
+            held_ms: 0,
+            received: 0,
+            failed: None,
+        }
+    }
+
+    /// The same, behind the links of a recording that is there already and ends with a whole block;
+    /// [`append`](super::append) sees to that.
+    pub fn appending(to: impl Write + Send + 'static, target: impl Display) -> Self {
+        let mut recorder = Self::new(to, target);
+        recorder.titled = true;
+        recorder
+    }
+
+    /// A link was opened; what is [received](Self::received) came on it. `now_ms` are milliseconds since 1970.
+    ///
+    /// # Errors
+    /// What the system says of writing. Final, as are those below: what was written before stays readable.
+    pub fn link(&mut self, opening: &Opening, now_ms: u64) -> io::Result<()> {
+        self.flush()?;
+        if self.finished {
+            return Ok(());
+        }
+        let link = Link { target: self.target.clone(), asked_ms: now_ms, opening: *opening };
+        let text = link.text();
+        let mut head = Vec::new();
+        if !std::mem::replace(&mut self.titled, true) {
+            head.extend_from_slice(TITLE);
+            head.extend_from_slice(VERSION);
+        }
+        head.extend_from_slice(format!("link {} {now_ms}\n{text}", text.len()).as_bytes());
+        self.in_link = true;
+        self.write(|to| to.write_all(&head))
+    }
+
+    /// These bytes were received on the link. They are written with the next call. Without a link they are not part of the recording.
+    ///
+    /// # Errors
+    /// What the system says of writing those before.
+    pub fn received(&mut self, bytes: &[u8], now_ms: u64) -> io::Result<()> {
+        self.flush()?;
+        if !self.in_link {
+            return Ok(());
+        }
+        self.held.extend_from_slice(bytes);
+        self.held_ms = now_ms;
+        self.received += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes what was received last, and hands everything to the system.
+    ///
+    /// # Errors
+    /// What the system says of writing.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let (held, held_ms) = (std::mem::take(&mut self.held), self.held_ms);
+        let written = self.write(|to| {
+            if !held.is_empty() {
+                writeln!(to, "data {} {held_ms}", held.len())?;
+                to.write_all(&held)?;
+            }
+            to.flush()
+        });
+        self.held = held;
+        self.held.clear();
+        written
+    }
+
+    /// Ends the recording; of what was received last the `unused` last bytes are left out. Later calls record nothing.
+    ///
+    /// # Errors
+    /// What the system says of writing.
+    pub fn finish(&mut self, unused: usize) -> io::Result<()> {
+        let unused = unused.min(self.held.len());
+        self.held.truncate(self.held.len() - unused);
+        self.received -= unused as u64;
+        (self.in_link, self.finished) = (false, true);
+        self.flush()
+    }
+
+    /// How many bytes were received on all links.
+    pub const fn received_bytes(&self) -> u64 {
+        self.received
+    }
+
+    /// The link is gone: the next begins with [`link`](Self::link).
+    pub(crate) fn link_over(&mut self) {
+        self.in_link = false;
+    }
+
+    /// Whether the head of a link is to be written before what comes on it.
+    pub(crate) const fn wants_link(&self) -> bool {
+        !self.in_link && !self.finished
+    }
+
+    fn write(&mut self, work: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.again());
+        }
+        let written = work(&mut self.to);
+        if let Err(error) = &written {
+            self.failed = Some(Failed(error.kind(), error.raw_os_error(), error.to_string()));
+        }
+        written
+    }
+}
+
+impl Failed {
+    fn again(&self) -> io::Error {
+        let Self(kind, number, words) = self;
+        number.map_or_else(|| io::Error::new(*kind, words.clone()), io::Error::from_raw_os_error)
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // Who wants to know calls `finish`.
+        let _ = self.flush();
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("target", &self.target)
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Small reads become one write.
+const BUFFER: usize = 64 << 10;

@@ -1,0 +1,200 @@
+//! The items of a snapshot from any source of bytes.
+
+use std::io::{Cursor, Read};
+use std::ops::ControlFlow;
+
+use crate::base::status::Status;
+use crate::io::buffered_reader::{Feed, ReadError};
+use crate::rdb::{Decoder, Item, Poll, RdbError};
+
+/// Gives what stands in a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`] for what that is.
+///
+/// ```
+/// use redtail::io::SnapshotReader;
+/// use redtail::rdb::Item;
+///
+/// let bytes = b"REDIS0011\xfe\x00\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n";
+/// let mut reader = SnapshotReader::new(bytes.as_slice());
+/// while let Some(item) = reader.next()? {
+///     if let Item::Key(key) = item {
+///         assert_eq!(key.name.bytes, b"hello");
+///     }
+/// }
+/// let mut behind = String::new();
+/// std::io::Read::read_to_string(&mut reader.into_rest(), &mut behind)?;
+/// assert_eq!(behind, "*1\r\n$4\r\nPING\r\n");
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct SnapshotReader<R> {
+    feed: Feed<R>,
+    decoder: Box<Decoder>,
+    /// What a look ahead has found.
+    ahead: Option<Result<Poll, RdbError>>,
+}
+
+impl<R: Read> SnapshotReader<R> {
+    /// A reader of `source`. It reads ahead, so the source needs no buffer of its own.
+    pub fn new(source: R) -> Self {
+        Self::with(source, Decoder::new())
+    }
+
+    /// With a decoder that was told what to do about what is unknown or broken.
+    pub fn with(source: R, decoder: Decoder) -> Self {
+        let feed = Feed::new(source).starting_at(decoder.offset());
+        Self { feed, decoder: Box::new(decoder), ahead: None }
+    }
+
+    /// The next item, borrowed until the next call; `None` behind the end of the snapshot.
+    ///
+    /// # Errors
+    /// [`ReadError::Snapshot`] for bytes that are no snapshot, and for a source that ends before the snapshot does, and
+    /// [`ReadError::Io`].
+    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
+    pub fn next(&mut self) -> Result<Option<Item<'_>>, ReadError> {
+        loop {
+            match self.look()? {
+                Look::Found => return Ok(self.found()),
+                Look::Over => return Ok(None),
+                Look::Need(at_least) => {
+                    if !self.feed.fill(at_least)? {
+                        self.decoder.finish()?;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next bytes of the snapshot instead of the items in them, borrowed until the next call; `None` behind its end. They are those
+    /// of an RDB file, walked by their structure and with their checksum verified, as items would be. After an item, the bytes behind it.
+    ///
+    /// ```
+    /// use redtail::io::SnapshotReader;
+    ///
+    /// let file = b"REDIS0011\xfe\x00\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n";
+    /// let (mut reader, mut snapshot) = (SnapshotReader::new(file.as_slice()), Vec::new());
+    /// while let Some(bytes) = reader.next_bytes()? {
+    ///     snapshot.extend_from_slice(bytes);
+    /// }
+    /// assert_eq!(snapshot, &file[..33]);
+    /// # Ok::<(), redtail::io::ReadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next`](Self::next). What was given before it is then no snapshot.
+    pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        loop {
+            match self.look_at_bytes()? {
+                Look::Found => return Ok(Some(self.found_bytes())),
+                Look::Over => return Ok(None),
+                Look::Need(at_least) => {
+                    if !self.feed.fill(at_least)? {
+                        self.decoder.finish()?;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether nothing whole is left in the buffer, so that the next item has to be read from the source: the moment to flush what was
+    /// written so far.
+    pub fn is_drained(&mut self) -> bool {
+        let poll = self.poll();
+        self.ahead = Some(poll);
+        !matches!(poll, Ok(Poll::Complete { .. }))
+    }
+
+    /// Bytes of the source that are used up, those of an item that was looked ahead at included.
+    pub fn offset(&self) -> u64 {
+        self.decoder.offset()
+    }
+
+    /// What follows in the source behind what is used up: behind the snapshot, once [`next`](Self::next) has given `None`.
+    pub fn into_rest(mut self) -> impl Read {
+        self.feed.take_back();
+        if let Some(Ok(poll)) = self.ahead {
+            self.feed.consume(poll.used());
+        }
+        let unread = self.feed.unread().to_vec();
+        Cursor::new(unread).chain(self.feed.into_source())
+    }
+
+    fn poll(&mut self) -> Result<Poll, RdbError> {
+        if let Some(poll) = self.ahead.take() {
+            return poll;
+        }
+        self.feed.take_back();
+        self.decoder.poll(self.feed.unread())
+    }
+}
+
+/// What the unread bytes begin with.
+pub(super) enum Look {
+    /// Something to be handed out.
+    Found,
+    /// The end of the snapshot was before them.
+    Over,
+    /// So many bytes more are needed.
+    Need(usize),
+}
+
+/// The steps of [`SnapshotReader::next`], for those who read on from the same buffer.
+impl<R: Read> SnapshotReader<R> {
+    pub(super) fn of_feed(feed: Feed<R>, decoder: Decoder) -> Self {
+        let decoder = Box::new(decoder.starting_at(feed.start()));
+        Self { feed, decoder, ahead: None }
+    }
+
+    pub(super) fn look(&mut self) -> Result<Look, RdbError> {
+        Ok(match self.poll()? {
+            Poll::Complete { used } => {
+                self.feed.lend(used);
+                Look::Found
+            }
+            Poll::Incomplete { used, needed } => {
+                self.feed.consume(used);
+                if self.decoder.is_over() { Look::Over } else { Look::Need(needed) }
+            }
+        })
+    }
+
+    pub(super) fn found(&self) -> Option<Item<'_>> {
+        self.decoder.item(self.feed.unread())
+    }
+
+    pub(super) fn look_at_bytes(&mut self) -> Result<Look, RdbError> {
+        self.feed.take_back();
+        // What was looked ahead at counts as used up already.
+        let mut used = self.ahead.take().transpose()?.map_or(0, |poll| poll.used());
+        if used == 0 {
+            let mut rest = self.feed.unread();
+            let status = self.decoder.batch(&mut rest, |_| ControlFlow::Continue(()))?;
+            used = self.feed.unread().len() - rest.len();
+            if let (0, Status::Incomplete { needed }) = (used, status) {
+                return Ok(if self.decoder.is_over() { Look::Over } else { Look::Need(needed) });
+            }
+        }
+        self.feed.lend(used);
+        Ok(Look::Found)
+    }
+
+    pub(super) fn found_bytes(&self) -> &[u8] {
+        self.feed.lent()
+    }
+
+    /// Why it is not over, where it is not.
+    pub(super) fn finish(&self) -> Result<(), RdbError> {
+        self.decoder.finish()
+    }
+
+    pub(super) fn feed(&mut self) -> &mut Feed<R> {
+        &mut self.feed
+    }
+
+    pub(super) fn into_feed(mut self) -> Feed<R> {
+        self.feed.take_back();
+        self.feed
+    }
+}

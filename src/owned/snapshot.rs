@@ -1,0 +1,465 @@
+//! Whole keys of a snapshot, for those who want it easy: allocates, up to a limit.
+
+use thiserror::Error;
+
+use crate::rdb::{Entry, Item, Key, ModuleId, RdbError, Role, StreamId, StreamState, Text, Type};
+
+/// Puts the items of a [`Decoder`](crate::rdb::Decoder) together to whole keys. Allocates as the bytes come, never by a declared
+/// length or count, and up to a limit for each key.
+///
+/// ```
+/// use redtail::rdb::Decoder;
+/// use redtail::owned::{Collector, Value, Whole};
+/// use redtail::resp::Status;
+///
+/// let mut input: &[u8] = b"REDIS0011\x01\x04list\x02\x01a\x01b\xff\0\0\0\0\0\0\0\0";
+/// let (mut decoder, mut collector) = (Decoder::new(), Collector::new(1 << 20));
+/// while let Status::Complete(item) = decoder.next(&mut input)? {
+///     if let Some(Whole::Key(key)) = collector.take(item)? {
+///         assert_eq!(key.name, b"list");
+///         assert_eq!(key.value, Value::List(vec![b"a".to_vec(), b"b".to_vec()]));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Collector {
+    limit: usize,
+    held: usize,
+    /// The string being read.
+    text: Vec<u8>,
+    /// The string before, which belongs to what comes next: a name, a field.
+    before: Vec<u8>,
+    key: Option<WholeKey>,
+    /// Names that entries share, and whether more of them may come.
+    shared: Vec<Vec<u8>>,
+    sharing: bool,
+    /// The entry being read comes without names.
+    unnamed: bool,
+    module_aux: Option<(ModuleId, u64, Vec<u8>)>,
+    metadata: Vec<Metadata>,
+}
+
+/// What a [`Collector`] hands out.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Whole {
+    /// A key.
+    Key(Box<WholeKey>),
+    /// An auxiliary field.
+    Aux {
+        /// Its name.
+        name: Vec<u8>,
+        /// Its value.
+        value: Vec<u8>,
+    },
+    /// The code of a function library.
+    Function(Vec<u8>),
+    /// What a module keeps beside the keys.
+    ModuleAux {
+        /// Whose it is.
+        module: ModuleId,
+        /// 1 before the keys, 2 after them.
+        when: u64,
+        /// The bytes as they stand behind that.
+        raw: Vec<u8>,
+    },
+}
+
+/// A key and all it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeKey {
+    /// The number of its database.
+    pub database: u64,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The number of its type and encoding in the snapshot.
+    pub number: u8,
+    /// When it expires, in milliseconds since 1970.
+    pub expire_at_ms: Option<i64>,
+    /// Seconds since it was last used, if the server evicts by that.
+    pub idle_s: Option<u64>,
+    /// How often it is used (a logarithm, 0 to 255), if the server evicts by that.
+    pub frequency: Option<u8>,
+    /// Its metadata (Redis).
+    pub metadata: Vec<Metadata>,
+    /// What it holds.
+    pub value: Value,
+}
+
+/// Metadata of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// The class, as it stands.
+    pub class: [u8; 4],
+    /// The class's value, as it stands.
+    pub raw: Vec<u8>,
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// A string.
+    String(Vec<u8>),
+    /// A list, from head to tail.
+    List(Vec<Vec<u8>>),
+    /// A set.
+    Set(Vec<Vec<u8>>),
+    /// A sorted set, in the order of the snapshot.
+    Zset(Vec<(Vec<u8>, f64)>),
+    /// A hash.
+    Hash(Vec<HashField>),
+    /// A stream.
+    Stream(Box<Stream>),
+    /// A module's value, as it stands.
+    Module {
+        /// Its type.
+        module: ModuleId,
+        /// Its bytes, id included.
+        raw: Vec<u8>,
+    },
+    /// A sparse array.
+    Array {
+        /// Where the next insertion goes, if the array has such a place.
+        insert_at: Option<u64>,
+        /// Places and elements.
+        elements: Vec<(u64, ArrayElement)>,
+    },
+    /// A rate limiter's state.
+    Rate(u64),
+}
+
+/// A field of a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashField {
+    /// The field.
+    pub field: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
+    /// When it expires, in milliseconds since 1970.
+    pub expire_at_ms: Option<i64>,
+}
+
+/// An element of a sparse array.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ArrayElement {
+    /// A string or integer.
+    Text(Vec<u8>),
+    /// A floating-point number.
+    Double(f64),
+}
+
+/// A stream.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stream {
+    /// Its entries.
+    pub entries: Vec<StreamEntry>,
+    /// What it knows of itself.
+    pub state: Option<StreamState>,
+    /// Its consumer groups.
+    pub groups: Vec<Group>,
+    /// How it tells repeated additions: seconds that keys are kept, keys kept for each producer.
+    pub idempotence: Option<(u64, u64)>,
+    /// Its idempotent producers.
+    pub producers: Vec<Producer>,
+    /// Idempotency keys ever added, and duplicates ever met.
+    pub idempotence_counts: Option<(u64, u64)>,
+}
+
+/// An entry of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEntry {
+    /// Its id.
+    pub id: StreamId,
+    /// Fields and values.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The id of the last entry delivered.
+    pub last: StreamId,
+    /// Entries delivered so far, where the server knows.
+    pub read: Option<u64>,
+    /// Pending entries: id, when last delivered in milliseconds since 1970, how often.
+    pub pending: Vec<(StreamId, i64, u64)>,
+    /// Its consumers.
+    pub consumers: Vec<Consumer>,
+    /// Entries that were given back.
+    pub returned: Vec<StreamId>,
+}
+
+/// A consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// When it last asked, in milliseconds since 1970.
+    pub seen_at_ms: i64,
+    /// When it last got something, in milliseconds since 1970; -1 for never.
+    pub active_at_ms: Option<i64>,
+    /// The ids of the entries pending for it.
+    pub pending: Vec<StreamId>,
+}
+
+/// An idempotent producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Producer {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Idempotency keys and the entries they belong to.
+    pub keys: Vec<(Vec<u8>, StreamId)>,
+}
+
+/// Why a key can't be put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// It takes more memory than allowed. Take it item by item instead.
+    #[error("a key, library or field takes more than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A part of it was broken and passed over.
+    #[error("a value is damaged: {0}")]
+    Damaged(RdbError),
+}
+
+/// What an element takes beside its bytes, about.
+const OVERHEAD: usize = 48;
+
+impl Collector {
+    /// With so many bytes of memory for one key at most, about: bytes of strings and 48 for each element.
+    #[must_use]
+    pub const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            held: 0,
+            text: Vec::new(),
+            before: Vec::new(),
+            key: None,
+            shared: Vec::new(),
+            sharing: false,
+            unnamed: false,
+            module_aux: None,
+            metadata: Vec::new(),
+        }
+    }
+
+    /// Takes the next item. Gives what it completes.
+    ///
+    /// # Errors
+    /// A key over the limit, or one of which something was passed over. Both are final.
+    #[inline]
+    pub fn take(&mut self, item: Item<'_>) -> Result<Option<Whole>, CollectError> {
+        match item {
+            Item::Text(text) => return self.text(text),
+            Item::Key(key) => return self.begin(key),
+            Item::KeyEnd => {
+                self.held = 0;
+                self.shared.clear();
+                return Ok(self.key.take().map(|key| Whole::Key(Box::new(key))));
+            }
+            Item::Skipped { error, .. } => return Err(CollectError::Damaged(error)),
+            Item::Raw { bytes: raw, last } => {
+                self.hold(raw.len())?;
+                match (&mut self.key, &mut self.module_aux, self.metadata.last_mut()) {
+                    (Some(WholeKey { value: Value::Module { raw: bytes, .. }, .. }), ..)
+                    | (None, Some((_, _, bytes)), _)
+                    | (None, None, Some(Metadata { raw: bytes, .. })) => bytes.extend_from_slice(raw),
+                    _ => {}
+                }
+                if let Some((module, when, raw)) = self.module_aux.take_if(|_| last) {
+                    self.held = 0;
+                    return Ok(Some(Whole::ModuleAux { module, when, raw }));
+                }
+            }
+            Item::ModuleAux { module, when } => self.module_aux = Some((module, when, Vec::new())),
+            Item::KeyMetadata { class } => {
+                self.hold(OVERHEAD)?;
+                self.metadata.push(Metadata { class, raw: Vec::new() });
+            }
+            item => {
+                self.hold(OVERHEAD)?;
+                self.fact(item);
+            }
+        }
+        Ok(None)
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), CollectError> {
+        self.held = self.held.saturating_add(bytes);
+        if self.held > self.limit { Err(CollectError::TooLarge { limit: self.limit }) } else { Ok(()) }
+    }
+
+    fn begin(&mut self, key: Key<'_>) -> Result<Option<Whole>, CollectError> {
+        self.hold(key.name.bytes.len() + OVERHEAD)?;
+        let module = ModuleId(0);
+        self.key = Some(WholeKey {
+            database: key.database,
+            name: key.name.bytes.to_vec(),
+            number: key.number,
+            expire_at_ms: key.expire_at_ms,
+            idle_s: key.idle_s,
+            frequency: key.frequency,
+            metadata: core::mem::take(&mut self.metadata),
+            value: match key.kind {
+                Type::String => Value::String(Vec::new()),
+                Type::List => Value::List(Vec::new()),
+                Type::Set => Value::Set(Vec::new()),
+                Type::Zset => Value::Zset(Vec::new()),
+                Type::Hash => Value::Hash(Vec::new()),
+                Type::Stream => Value::Stream(Box::default()),
+                Type::Module => Value::Module { module, raw: Vec::new() },
+                Type::Array => Value::Array { insert_at: None, elements: Vec::new() },
+                Type::Rate => Value::Rate(0),
+            },
+        });
+        Ok(None)
+    }
+
+    fn text(&mut self, text: Text<'_>) -> Result<Option<Whole>, CollectError> {
+        self.hold(text.bytes.len() + if text.is_first() { OVERHEAD } else { 0 })?;
+        if text.role == Role::KeyName {
+            if let Some(key) = &mut self.key {
+                key.name.extend_from_slice(text.bytes);
+            }
+            return Ok(None);
+        }
+        let bytes = if text.is_whole() {
+            text.bytes.to_vec()
+        } else {
+            self.text.extend_from_slice(text.bytes);
+            if !text.is_last() {
+                return Ok(None);
+            }
+            core::mem::take(&mut self.text)
+        };
+        match text.role {
+            Role::AuxValue => {
+                self.held = 0;
+                return Ok(Some(Whole::Aux { name: core::mem::take(&mut self.before), value: bytes }));
+            }
+            Role::Function => {
+                self.held = 0;
+                return Ok(Some(Whole::Function(bytes)));
+            }
+            Role::SlotImport | Role::Argument => self.held = 0,
+            Role::SharedField => {
+                if !self.sharing {
+                    self.shared.clear();
+                }
+                self.sharing = true;
+                self.shared.push(bytes);
+            }
+            role => self.element(role, bytes),
+        }
+        Ok(None)
+    }
+
+    fn element(&mut self, role: Role, bytes: Vec<u8>) {
+        let value = self.key.as_mut().map(|key| &mut key.value);
+        match (role, value) {
+            (Role::Value, Some(Value::String(value))) => *value = bytes,
+            (Role::Element, Some(Value::List(list))) => list.push(bytes),
+            (Role::Element, Some(Value::Array { elements, .. })) => {
+                if let Some((_, element)) = elements.last_mut() {
+                    *element = ArrayElement::Text(bytes);
+                }
+            }
+            (Role::Member, Some(Value::Set(set))) => set.push(bytes),
+            (Role::FieldValue, Some(Value::Hash(hash))) => {
+                let field = core::mem::take(&mut self.before);
+                hash.push(HashField { field, value: bytes, expire_at_ms: None });
+            }
+            (Role::EntryValue, Some(Value::Stream(stream))) => {
+                if let Some(entry) = stream.entries.last_mut() {
+                    let shared = || self.shared.get(entry.fields.len()).cloned().unwrap_or_default();
+                    let field = if self.unnamed { shared() } else { core::mem::take(&mut self.before) };
+                    entry.fields.push((field, bytes));
+                }
+            }
+            _ => self.before = bytes,
+        }
+    }
+
+    /// An item that is neither string nor frame.
+    fn fact(&mut self, item: Item<'_>) {
+        let Some(key) = &mut self.key else {
+            // Hints, which hold nothing.
+            self.held = 0;
+            return;
+        };
+        match (item, &mut key.value) {
+            (Item::Score(score), Value::Zset(zset)) => zset.push((core::mem::take(&mut self.before), score)),
+            (Item::FieldExpiry { at_ms }, Value::Hash(hash)) => {
+                if let Some(field) = hash.last_mut() {
+                    field.expire_at_ms = Some(at_ms);
+                }
+            }
+            (Item::Module(id), Value::Module { module, .. }) => *module = id,
+            (Item::Array { insert_at: at, .. }, Value::Array { insert_at, .. }) => *insert_at = at,
+            (Item::Index(at), Value::Array { elements, .. }) => elements.push((at, ArrayElement::Double(0.0))),
+            (Item::Double(value), Value::Array { elements, .. }) => {
+                if let Some((_, element)) = elements.last_mut() {
+                    *element = ArrayElement::Double(value);
+                }
+            }
+            (Item::Rate(value), Value::Rate(rate)) => *rate = value,
+            (item, Value::Stream(stream)) => {
+                self.sharing = false;
+                if let Item::Entry(entry) = item {
+                    self.unnamed = !entry.named;
+                }
+                stream.fact(item, &mut self.before);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Stream {
+    fn fact(&mut self, item: Item<'_>, before: &mut Vec<u8>) {
+        match (item, self.groups.last_mut(), self.producers.last_mut()) {
+            (Item::Entry(Entry { id, .. }), ..) => self.entries.push(StreamEntry { id, fields: Vec::new() }),
+            (Item::Stream(state), ..) => self.state = Some(state),
+            (Item::Group { last, read, .. }, ..) => {
+                let (pending, consumers, returned) = (Vec::new(), Vec::new(), Vec::new());
+                self.groups.push(Group { name: core::mem::take(before), last, read, pending, consumers, returned });
+            }
+            (Item::Pending { id, delivered_at_ms, deliveries }, Some(group), _) => {
+                group.pending.push((id, delivered_at_ms, deliveries));
+            }
+            (Item::Consumer { seen_at_ms, active_at_ms, .. }, Some(group), _) => {
+                group.consumers.push(Consumer {
+                    name: core::mem::take(before),
+                    seen_at_ms,
+                    active_at_ms,
+                    pending: Vec::new(),
+                });
+            }
+            (Item::ConsumerPending(id), Some(group), _) => {
+                if let Some(consumer) = group.consumers.last_mut() {
+                    consumer.pending.push(id);
+                }
+            }
+            (Item::Returned(id), Some(group), _) => group.returned.push(id),
+            (Item::Idempotence { duration_s, most, .. }, ..) => self.idempotence = Some((duration_s, most)),
+            (Item::Producer { .. }, ..) => {
+                self.producers.push(Producer { name: core::mem::take(before), keys: Vec::new() });
+            }
+            (Item::Idempotent(id), _, Some(producer)) => {
+                producer.keys.push((core::mem::take(before), id));
+            }
+            (Item::IdempotenceCounts { added, duplicates }, ..) => {
+                self.idempotence_counts = Some((added, duplicates));
+            }
+            _ => {}
+        }
+    }
+}

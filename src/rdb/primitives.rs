@@ -1,0 +1,244 @@
+//! The smallest parts: a place in the input, lengths, strings' headers, numbers.
+
+use crate::rdb::error::RdbErrorKind;
+use crate::rdb::item::StreamId;
+
+/// Why a step can't be taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Halt {
+    /// At least so many further bytes of input are needed.
+    Need(usize),
+    /// The bytes are wrong.
+    Fault(RdbErrorKind),
+}
+
+pub(super) type Step<T> = Result<T, Halt>;
+
+pub(super) const fn invalid(what: &'static str, expected: &'static str) -> Halt {
+    Halt::Fault(RdbErrorKind::Invalid { what, expected })
+}
+
+/// The input of one call, and how much of it is used up.
+#[derive(Debug)]
+pub(super) struct Cursor<'i> {
+    pub(super) input: &'i [u8],
+    pub(super) at: usize,
+}
+
+impl<'i> Cursor<'i> {
+    #[inline]
+    pub(super) fn rest(&self) -> &'i [u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    /// Reads numbers, which come whole or not at all.
+    #[inline]
+    pub(super) fn number<T>(&mut self, read: impl FnOnce(&mut Ahead<'i>) -> Step<T>) -> Step<T> {
+        let mut ahead = self.ahead();
+        let value = read(&mut ahead)?;
+        self.pass(&ahead);
+        Ok(value)
+    }
+
+    /// Looks ahead; what was read is used up by [`pass`](Self::pass).
+    #[inline]
+    pub(super) fn ahead(&self) -> Ahead<'i> {
+        Ahead { bytes: self.rest(), used: 0 }
+    }
+
+    #[inline]
+    pub(super) fn pass(&mut self, ahead: &Ahead<'_>) {
+        self.at += ahead.used;
+    }
+}
+
+/// Bytes looked at, but not yet used up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ahead<'i> {
+    pub(super) bytes: &'i [u8],
+    pub(super) used: usize,
+}
+
+/// What stands before the bytes of a string.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Header {
+    /// So many bytes follow.
+    Plain(u64),
+    /// The string is this number's decimal text.
+    Integer(i64),
+    /// Compressed: so many bytes follow, so many come of them.
+    Lzf { packed: u64, length: u64 },
+}
+
+impl Ahead<'_> {
+    #[inline]
+    pub(super) fn byte(&mut self) -> Step<u8> {
+        let byte = *self.bytes.get(self.used).ok_or(Halt::Need(1))?;
+        self.used += 1;
+        Ok(byte)
+    }
+
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
+        let rest = self.bytes.get(self.used..).unwrap_or_default();
+        let array = *rest.first_chunk::<N>().ok_or(Halt::Need(N - rest.len().min(N)))?;
+        self.used += N;
+        Ok(array)
+    }
+
+    pub(super) fn i64(&mut self) -> Step<i64> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    pub(super) fn f64(&mut self) -> Step<f64> {
+        Ok(f64::from_le_bytes(self.array()?))
+    }
+
+    /// A stream id of 16 raw bytes.
+    pub(super) fn id(&mut self) -> Step<StreamId> {
+        Ok(StreamId { ms: u64::from_be_bytes(self.array()?), seq: u64::from_be_bytes(self.array()?) })
+    }
+
+    /// A stream id as two lengths.
+    pub(super) fn id_lengths(&mut self) -> Step<StreamId> {
+        Ok(StreamId { ms: self.length()?, seq: self.length()? })
+    }
+
+    #[inline]
+    pub(super) fn length(&mut self) -> Step<u64> {
+        let first = self.byte()?;
+        match first >> 6 {
+            3 => Err(invalid("length", "a number, found the encoding of a string")),
+            _ => self.length_after(first),
+        }
+    }
+
+    #[inline]
+    fn length_after(&mut self, first: u8) -> Step<u64> {
+        Ok(match first {
+            0..=63 => u64::from(first),
+            64..=127 => u64::from(first & 63) << 8 | u64::from(self.byte()?),
+            0x80 => u64::from(u32::from_be_bytes(self.array()?)),
+            0x81 => u64::from_be_bytes(self.array()?),
+            _ => {
+                return Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                    what: "length encoding",
+                    number: first.into(),
+                    expected: "0 to 129",
+                }));
+            }
+        })
+    }
+
+    #[inline]
+    pub(super) fn header(&mut self) -> Step<Header> {
+        let first = self.byte()?;
+        if first < 0xc0 {
+            return Ok(Header::Plain(self.length_after(first)?));
+        }
+        Ok(match first & 63 {
+            0 => Header::Integer(i8::from_le_bytes(self.array()?).into()),
+            1 => Header::Integer(i16::from_le_bytes(self.array()?).into()),
+            2 => Header::Integer(i32::from_le_bytes(self.array()?).into()),
+            3 => match (self.length()?, self.length()?) {
+                (0, _) | (_, 0) => {
+                    return Err(invalid("compressed string", "at least one byte, and one to come of it"));
+                }
+                (packed, length) => Header::Lzf { packed, length },
+            },
+            number => {
+                return Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                    what: "string encoding",
+                    number: number.into(),
+                    expected: "0 to 2 (integers) or 3 (compressed)",
+                }));
+            }
+        })
+    }
+}
+
+/// The decimal text of an integer, kept by value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Digits {
+    eights: [[u8; 8]; 3],
+    start: u8,
+}
+
+impl Digits {
+    pub(super) const NONE: Self = Self { eights: [[0; 8]; 3], start: 24 };
+
+    #[inline]
+    pub(super) fn set(&mut self, value: i64) {
+        match u32::try_from(value) {
+            Ok(value @ ..100_000_000) => {
+                let digits = eight_digits(value.into());
+                let [.., last] = &mut self.eights;
+                *last = (digits | 0x3030_3030_3030_3030).to_le_bytes();
+                self.start = 16 + leading_zeros(digits);
+            }
+            _ => self.set_any(value),
+        }
+    }
+
+    #[inline(never)]
+    fn set_any(&mut self, value: i64) {
+        let (mut rest, mut start) = (value.unsigned_abs(), 24);
+        for place in self.eights.iter_mut().rev() {
+            let digits = eight_digits(rest % 100_000_000);
+            *place = (digits | 0x3030_3030_3030_3030).to_le_bytes();
+            rest /= 100_000_000;
+            start -= 8;
+            if rest == 0 {
+                start += leading_zeros(digits);
+                break;
+            }
+        }
+        if value < 0 {
+            // 19 digits are the most, so there is a place left.
+            start -= 1;
+            if let Some(place) = self.eights.as_flattened_mut().get_mut(usize::from(start)) {
+                *place = b'-';
+            }
+        }
+        self.start = start;
+    }
+
+    #[inline]
+    pub(super) fn text(&self) -> &[u8] {
+        self.eights.as_flattened().get(usize::from(self.start)..).unwrap_or_default()
+    }
+}
+
+/// The last digit stands even if it is 0.
+#[inline(always)]
+fn leading_zeros(digits: u64) -> u8 {
+    (digits | 1 << 56).trailing_zeros() as u8 / 8
+}
+
+/// The digits of a number below 100 million, a byte each, the first one lowest. Each step halves all groups of digits at once; the
+/// multiplications divide by 100 and by 10, exactly for what fits a group.
+#[inline(always)]
+fn eight_digits(number: u64) -> u64 {
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((twos - tens * 10) << 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_as_text() {
+        let powers = (0..19)
+            .map(|power| 10_i64.pow(power))
+            .flat_map(|power| [power - 1, power, power + 1, -power, 7 * (power / 10)]);
+        for value in (-10_100..10_100).chain(powers).chain([99_999_999, i64::from(i32::MIN), i64::MAX, i64::MIN]) {
+            let mut digits = Digits::NONE;
+            digits.set(value);
+            assert_eq!(digits.text(), value.to_string().as_bytes());
+        }
+    }
+}

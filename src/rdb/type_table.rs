@@ -1,0 +1,148 @@
+//! What the numbers mean: the tables of types, one for each magic.
+
+use crate::rdb::item::{Format, Magic, Role, Type};
+use crate::rdb::packed::Form;
+
+/// One column of a value that is made of rows: where the parts of an element stand, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Text(Role),
+    /// Eight bytes of a double.
+    BinaryScore,
+    /// A byte that tells the length of a decimal text, or says infinite or no number.
+    TextScore,
+    /// In a packed form: the decimal text, or an integer.
+    PackedScore,
+    /// When the field that follows expires: 0 for never, else one more than the time since the hash's earliest.
+    RelativeExpiry,
+    /// The same in milliseconds since 1970, or 0.
+    LengthExpiry,
+    /// Nothing in the bytes: the expiry that stood before the field is told here.
+    ExpiryNow,
+    /// After the value: eight bytes, -1 for never.
+    BinaryExpiry,
+    /// In a packed form: an integer, 0 for never.
+    PackedExpiry,
+    /// An array's index.
+    Index,
+    /// An array's tag, which tells how the element is encoded.
+    Tag,
+    /// An array's element.
+    Tagged,
+}
+
+/// How a value is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One string.
+    Text,
+    /// A count, then so many rows.
+    Rows(&'static [Column]),
+    /// The hash's earliest expiry, a count, then so many rows.
+    DatedRows(&'static [Column]),
+    /// One packed string of rows.
+    Packed(Form, &'static [Column]),
+    /// The hash's earliest expiry, then one packed string of rows.
+    DatedPacked(Form, &'static [Column]),
+    /// A count, then so many packed strings.
+    Nodes(Form),
+    /// A count, then so many strings that are packed or one element, as the number before each says.
+    MarkedNodes,
+    /// A stream of this generation: 1 to 5.
+    Stream(u8),
+    Module,
+    Array,
+    Rate,
+}
+
+use Column::{
+    BinaryExpiry, BinaryScore, ExpiryNow, LengthExpiry, PackedExpiry, PackedScore, RelativeExpiry, Text, TextScore,
+};
+
+pub(super) const ELEMENT: &[Column] = &[Text(Role::Element)];
+const MEMBER: &[Column] = &[Text(Role::Member)];
+const PAIR: &[Column] = &[Text(Role::Field), Text(Role::FieldValue)];
+pub(super) const ARRAY: &[Column] = &[Column::Index, Column::Tag, Column::Tagged];
+
+/// What a type number means under a magic.
+pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
+    use Form::{Intset, Listpack, Ziplist, Zipmap};
+    use Layout::{DatedPacked, DatedRows, Packed, Rows};
+    Some(match (number, magic) {
+        (0, _) => (Type::String, Layout::Text),
+        (1, _) => (Type::List, Rows(ELEMENT)),
+        (2, _) => (Type::Set, Rows(MEMBER)),
+        (3, _) => (Type::Zset, Rows(&[Text(Role::Member), TextScore])),
+        (4, _) => (Type::Hash, Rows(PAIR)),
+        (5, _) => (Type::Zset, Rows(&[Text(Role::Member), BinaryScore])),
+        (7, _) => (Type::Module, Layout::Module),
+        (9, _) => (Type::Hash, Packed(Zipmap, PAIR)),
+        (10, _) => (Type::List, Packed(Ziplist, ELEMENT)),
+        (11, _) => (Type::Set, Packed(Intset, MEMBER)),
+        (12, _) => (Type::Zset, Packed(Ziplist, &[Text(Role::Member), PackedScore])),
+        (13, _) => (Type::Hash, Packed(Ziplist, PAIR)),
+        (14, _) => (Type::List, Layout::Nodes(Ziplist)),
+        (15, _) => (Type::Stream, Layout::Stream(1)),
+        (16, _) => (Type::Hash, Packed(Listpack, PAIR)),
+        (17, _) => (Type::Zset, Packed(Listpack, &[Text(Role::Member), PackedScore])),
+        (18, _) => (Type::List, Layout::MarkedNodes),
+        (19, _) => (Type::Stream, Layout::Stream(2)),
+        (20, _) => (Type::Set, Packed(Listpack, MEMBER)),
+        (21, _) => (Type::Stream, Layout::Stream(3)),
+        (22, Magic::Redis) => (Type::Hash, Rows(&[LengthExpiry, Text(Role::Field), Text(Role::FieldValue), ExpiryNow])),
+        (23, Magic::Redis) => {
+            (Type::Hash, Packed(Listpack, &[Text(Role::Field), Text(Role::FieldValue), PackedExpiry]))
+        }
+        (24, Magic::Redis) => {
+            (Type::Hash, DatedRows(&[RelativeExpiry, Text(Role::Field), Text(Role::FieldValue), ExpiryNow]))
+        }
+        (25, Magic::Redis) => {
+            (Type::Hash, DatedPacked(Listpack, &[Text(Role::Field), Text(Role::FieldValue), PackedExpiry]))
+        }
+        (26, Magic::Redis) => (Type::Stream, Layout::Stream(4)),
+        (27, Magic::Redis) => (Type::Stream, Layout::Stream(5)),
+        (28, Magic::Redis) => (Type::Array, Layout::Array),
+        (29, Magic::Redis) => (Type::Rate, Layout::Rate),
+        (22, Magic::Valkey) => (Type::Hash, Rows(&[Text(Role::Field), Text(Role::FieldValue), BinaryExpiry])),
+        _ => return None,
+    })
+}
+
+/// Why a number that means something can't be read all the same.
+pub(super) fn refused(magic: Magic, number: u8) -> Option<&'static str> {
+    match (number, magic) {
+        (6, _) => Some("values of modules before Redis 4.0 don't tell their length"),
+        (23, Magic::Valkey) => Some("the layout of this hash of a version in development is not known"),
+        (246, _) => Some("functions of a release candidate of Redis 7.0, which servers refuse too"),
+        _ => None,
+    }
+}
+
+/// What could stand where a type or opcode is asked for.
+pub(super) fn expected(format: Format) -> &'static str {
+    match format.magic {
+        Magic::Redis => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 245, 247 to 255",
+        Magic::Valkey => "a type 0 to 5, 7, 9 to 22 or an opcode 242 to 245, 247 to 255",
+    }
+}
+
+/// Whether this is a version whose layout is known.
+pub(super) fn is_known(format: Format) -> bool {
+    match format.magic {
+        Magic::Redis => (1..=14).contains(&format.version),
+        Magic::Valkey => (80..=81).contains(&format.version),
+    }
+}
+
+/// Reads a magic.
+pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
+    let (magic, digits) = match bytes {
+        [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
+        [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (Magic::Valkey, &digits[..]),
+        _ => return None,
+    };
+    let version = digits
+        .iter()
+        .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))?;
+    Some(Format { magic, version })
+}

@@ -1,0 +1,97 @@
+//! Links that end, and servers that refuse.
+
+use crate::base::excerpt::Excerpt;
+use crate::replication::backoff::Backoff;
+use crate::replication::error::SessionError;
+use crate::replication::event::{Disconnected, Why};
+use crate::replication::reply::Verdict;
+use crate::replication::session::queue::Queued;
+use crate::replication::session::resync::Purpose;
+use crate::replication::session::{Phase, Session, Turn};
+
+/// Attempts when a server refuses with words nobody knows.
+const FEW: u32 = 3;
+
+impl Session {
+    /// The link is gone: what was not whole is void, and what comes next depends on how far things had gone.
+    pub(super) fn lose(&mut self, why: Why) -> Turn {
+        self.lose_for(why, false)
+    }
+
+    /// The server answered with an error that ends this link.
+    pub(super) fn refused(&mut self, verdict: Verdict, words: Excerpt<200>) -> Turn {
+        let advice = "the server refuses with words that are not known to pass by themselves";
+        self.unknown += u32::from(verdict == Verdict::RetryAFewTimes);
+        match verdict {
+            Verdict::Fatal(advice) => self.fail(SessionError::Refused { words, advice }),
+            Verdict::RetryAFewTimes if self.unknown >= FEW || !self.may_retry() => {
+                self.fail(SessionError::Refused { words, advice })
+            }
+            Verdict::RetryMuchLater => self.lose_for(Why::Refused(words), true),
+            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::GoOn => self.lose(Why::Refused(words)),
+        }
+    }
+
+    fn lose_for(&mut self, why: Why, long: bool) -> Turn {
+        if self.is_over() {
+            return Turn::Again;
+        }
+        self.position = self.position();
+        self.attempts = self.attempts.saturating_add(1);
+        let failed = SessionError::Lost { why, attempts: self.attempts };
+        if let Some(error) = self.unrecoverable(why) {
+            return self.fail(error);
+        }
+        if self.recorded && matches!(self.phase, Phase::Stream) {
+            self.phase = Phase::Ended;
+            return Turn::Again;
+        }
+        if self.recorded || !self.may_retry() {
+            return self.fail(failed);
+        }
+        let off = self.options.single_link
+            || self.options.backoff == Backoff::OFF
+            || self.options.backoff.attempts == Some(0);
+        let random = self.random();
+        let delay = match self.options.backoff.delay_ms(self.attempts - 1, random) {
+            _ if off => None,
+            Some(_) if long => Some(self.options.backoff.longest_ms),
+            delay => delay,
+        };
+        self.outbox.clear();
+        self.queue.push(Queued::Disconnected(Disconnected { why, resume: self.position, retry_in_ms: delay }));
+        self.phase = match delay {
+            Some(after_ms) => Phase::Down { after_ms },
+            None if off && why == Why::Closed => Phase::Ended,
+            None => Phase::Failed(failed),
+        };
+        Turn::Again
+    }
+
+    /// What another link could not mend, or only at a price nobody agreed to.
+    fn unrecoverable(&self, why: Why) -> Option<SessionError> {
+        let may_retry = self.options.retry_snapshot && !self.recorded;
+        match self.phase {
+            Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, why }),
+            Phase::Snapshot(Purpose::Deliver) if !may_retry => {
+                Some(SessionError::SnapshotBroken { received: self.snapshot.received(), why })
+            }
+            Phase::Stream if self.stream.lineage.is_none() && !self.recorded => Some(SessionError::NotResumable(why)),
+            _ => None,
+        }
+    }
+
+    /// Before the first success a failure should show at once, unless the caller said otherwise.
+    const fn may_retry(&self) -> bool {
+        self.ever_attached || self.options.retry_first
+    }
+
+    /// Jitter needs no good randomness, only numbers that differ between followers (Steele and Vigna's splitmix64).
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

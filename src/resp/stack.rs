@@ -1,0 +1,149 @@
+//! The open aggregates of an unfinished frame: a stack of fixed length instead of recursion.
+
+use crate::base::limits::MAX_DEPTH;
+use crate::resp::frames::SMALLEST;
+
+/// Level 0 holds the frame itself, as its one element.
+#[derive(Debug, Clone)]
+pub(super) struct Levels {
+    depth: usize,
+    stack: [Level; MAX_DEPTH + 1],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    /// Elements to come, the one that is read included; of a streamed aggregate, those that the limit still allows.
+    pub(super) left: u32,
+    pub(super) streamed: bool,
+    paired: bool,
+    /// A key is there, its value is next.
+    odd: bool,
+    /// An attribute is there, its element is next.
+    attributed: bool,
+}
+
+impl Level {
+    pub(super) fn counted(elements: u32) -> Self {
+        Self { left: elements, streamed: false, paired: false, odd: false, attributed: false }
+    }
+
+    pub(super) fn streamed(at_most: u32, paired: bool) -> Self {
+        Self { left: at_most, streamed: true, paired, odd: false, attributed: false }
+    }
+
+    /// Nothing will be in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left == 0 && !self.streamed
+    }
+
+    /// An end mark can stand here.
+    pub(super) fn may_end(&self) -> bool {
+        self.streamed && !self.odd && !self.attributed
+    }
+
+    /// The least number of bytes it still takes when what is open inside it ends.
+    fn owed(&self) -> u64 {
+        if !self.streamed {
+            return u64::from(self.left) * SMALLEST;
+        }
+        let element = u64::from(self.attributed);
+        // After a key comes its value, whether the key is there or still to come.
+        let value = u64::from(self.paired && self.odd != self.attributed);
+        (1 + element + value) * SMALLEST
+    }
+}
+
+impl Levels {
+    pub(super) fn new() -> Self {
+        Self { depth: 0, stack: [Level::counted(1); MAX_DEPTH + 1] }
+    }
+
+    /// Back to the start of a frame.
+    pub(super) fn restart(&mut self) {
+        self.depth = 0;
+        self.stack[0] = Level::counted(1);
+    }
+
+    /// Number of open aggregates.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The innermost.
+    pub(super) fn last(&self) -> &Level {
+        &self.stack[self.depth.min(MAX_DEPTH)]
+    }
+
+    fn last_mut(&mut self) -> &mut Level {
+        &mut self.stack[self.depth.min(MAX_DEPTH)]
+    }
+
+    /// One element more is there, at least its head.
+    pub(super) fn count(&mut self) {
+        let level = self.last_mut();
+        level.left = level.left.saturating_sub(1);
+        level.odd = level.streamed && level.paired && !level.odd;
+        level.attributed = false;
+    }
+
+    /// The head of an attribute is there: its element is still to come.
+    pub(super) fn attribute(&mut self) {
+        self.last_mut().attributed = true;
+    }
+
+    /// The innermost is counted, and nothing special is expected there.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        let level = self.last();
+        !level.streamed && !level.attributed
+    }
+
+    /// One element more of such a level is whole. True when that ends the frame.
+    #[inline(always)]
+    pub(super) fn plain(&mut self) -> bool {
+        let level = self.last_mut();
+        level.left = level.left.saturating_sub(1);
+        level.left == 0 && self.unwind()
+    }
+
+    pub(super) fn open(&mut self, level: Level) {
+        self.depth += 1;
+        *self.last_mut() = level;
+    }
+
+    /// The innermost is streamed and has its end mark.
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Leaves the levels that have had all their elements. True when that ends the frame.
+    pub(super) fn unwind(&mut self) -> bool {
+        while self.last().is_empty() {
+            if self.depth == 0 {
+                return true;
+            }
+            self.depth -= 1;
+        }
+        false
+    }
+
+    /// The least number of bytes where nothing is there of what comes next.
+    pub(super) fn least(&self) -> u64 {
+        if self.last().may_end() { SMALLEST + self.outside() } else { SMALLEST + self.after_element() }
+    }
+
+    /// The least number of bytes after the element that is read.
+    pub(super) fn after_element(&self) -> u64 {
+        let inside = match *self.last() {
+            Level { streamed: false, left, .. } => u64::from(left.saturating_sub(1)) * SMALLEST,
+            Level { paired: true, odd: false, .. } => 2 * SMALLEST,
+            _ => SMALLEST,
+        };
+        inside + self.outside()
+    }
+
+    /// The least number of bytes after the innermost level.
+    pub(super) fn outside(&self) -> u64 {
+        self.stack.get(..self.depth).unwrap_or_default().iter().map(Level::owed).sum()
+    }
+}
