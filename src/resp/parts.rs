@@ -242,6 +242,13 @@ impl PartsParser {
         Some(Command::new(raw, self.commands.tape.spans(), argc))
     }
 
+    /// The command that the last [`command_if`](Self::command_if) found, from the same `input`.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
+        self.commands.command(input)
+    }
+
     fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
         if !matches!(self.stage, Stage::Whole) {
             return self.part(input);

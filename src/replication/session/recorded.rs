@@ -7,7 +7,7 @@ use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::replication::psync_request::{OnFull, Opening};
 use crate::replication::session::queue::Queued;
 use crate::replication::session::resync::Request;
-use crate::replication::session::{Phase, Session, Turn};
+use crate::replication::session::{Phase, Session, Step};
 
 /// Who ended it is not recorded.
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";
@@ -72,7 +72,7 @@ impl Session {
         replid: Option<ReplicationId>,
         line: &[u8],
         now_ms: u64,
-    ) -> Turn {
+    ) -> Step {
         let Some(from) = opening.from else {
             return self.unexpected(Request::Opened(opening), line);
         };
@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// It is `+FULLRESYNC`.
-    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Turn {
+    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
         match opening.on_full {
             OnFull::Deliver => {
@@ -99,15 +99,15 @@ impl Session {
     }
 
     /// It is an error.
-    pub(super) fn refused_recorded(&mut self, why: Why) -> Turn {
+    pub(super) fn refused_recorded(&mut self, why: Why) -> Step {
         self.lost_recorded(why);
         self.down()
     }
 
     /// Nothing more counts on this link.
-    fn down(&mut self) -> Turn {
+    fn down(&mut self) -> Step {
         self.phase = Phase::Down { after_ms: 0 };
-        Turn::Again
+        Step::Again
     }
 
     fn lost_recorded(&mut self, why: Why) {
