@@ -307,7 +307,8 @@ impl Session {
         }
         self.polled_ms = now_ms;
         self.consumed = 0;
-        let progress = match self.fast(input) {
+        let fast = if self.is_streaming() { self.stream.fast(input, None) } else { None };
+        let progress = match fast {
             Some((found, _)) => {
                 self.current = Current::Command(found);
                 self.consume(found.length);
@@ -338,13 +339,27 @@ impl Session {
         self.polled_ms = now_ms;
         self.current = Current::Nothing;
         let (mut unread, mut events, mut flow) = (input, 0, ControlFlow::Continue(()));
-        while events < limit
-            && flow.is_continue()
-            && let Some((found, event)) = self.fast(unread)
-        {
-            unread = unread.get(found.length..).unwrap_or_default();
-            events += 1;
-            flow = each(event);
+        while self.is_streaming() && events < limit && flow.is_continue() {
+            let before = events;
+            while events < limit
+                && flow.is_continue()
+                && let Some((found, event)) = self.stream.fast(unread, self.received_ms)
+            {
+                unread = unread.get(found.length..).unwrap_or_default();
+                events += 1;
+                flow = each(event);
+            }
+            if events < limit
+                && flow.is_continue()
+                && let Some((found, event)) = self.stream.whole(unread, self.received_ms)
+            {
+                unread = unread.get(found.length..).unwrap_or_default();
+                events += 1;
+                flow = each(event);
+            }
+            if events == before {
+                break;
+            }
         }
         self.consumed = 0;
         self.consume(input.len() - unread.len());
@@ -453,11 +468,9 @@ impl Session {
         matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
     }
 
-    /// The path of almost every event: a command in the middle of the stream.
     #[inline(always)]
-    fn fast<'a>(&'a mut self, unread: &'a [u8]) -> Option<(Found, Event<'a>)> {
-        let streams = matches!(self.phase, Phase::Stream) && self.queue.is_empty();
-        if streams { self.stream.fast(unread, self.received_ms) } else { None }
+    fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Stream) && self.queue.is_empty()
     }
 
     /// Ends a call that was given `length` bytes. An acknowledgement that is merely due is prepared last: it must not block one that

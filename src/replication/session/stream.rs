@@ -129,10 +129,18 @@ impl Stream {
             kind = Kind::of(name);
             !kind.is_control()
         })?;
-        let length = command.raw().len();
-        let tx = self.reached.command(kind, length);
-        let event = self.reached.event(kind, tx, command, self.lineage.as_ref(), received_ms);
-        Some((Found { kind, tx, shown: 0, length }, event))
+        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
+    }
+
+    /// The same for a command of a shape that the parser does not know yet.
+    #[inline(never)]
+    pub(super) fn whole<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
+        let mut kind = Kind::Write;
+        let command = self.parser.whole_command_if(unread, |name| {
+            kind = Kind::of(name);
+            !kind.is_control()
+        })?;
+        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
     }
 
     /// Reads the front of the unread bytes, which begin at `shown` in the input of the poll. Returns how many bytes it consumed, and
@@ -229,6 +237,20 @@ impl Reached {
         }
         self.settle();
         tx
+    }
+
+    /// Accounts for a whole command, and makes its event.
+    #[inline(always)]
+    fn found<'a>(
+        &mut self,
+        kind: Kind,
+        command: Command<'a>,
+        lineage: Option<&'a Lineage>,
+        received_ms: Option<u64>,
+    ) -> (Found, Event<'a>) {
+        let length = command.raw().len();
+        let tx = self.command(kind, length);
+        (Found { kind, tx, shown: 0, length }, self.event(kind, tx, command, lineage, received_ms))
     }
 
     /// Accounts for a part of a command.
