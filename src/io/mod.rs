@@ -4,6 +4,7 @@
 mod append_only;
 mod atomic_file;
 mod buffered_reader;
+mod buffered_session;
 mod checkpoint;
 mod readers;
 mod receive_buffer;
@@ -15,6 +16,7 @@ pub use append_only::{
     AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished, What,
 };
 pub use buffered_reader::ReadError;
+pub use buffered_session::{BufferedSession, SpaceError, Step};
 pub(crate) use checkpoint::sealed;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, Place, Saved};
 pub use readers::{CommandReader, FrameReader, PartsReader, Placed};

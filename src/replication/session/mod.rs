@@ -12,6 +12,7 @@ mod stream;
 use core::ops::ControlFlow;
 
 use crate::base::excerpt::Excerpt;
+use crate::base::limits::Limits;
 use crate::replication::error::{SessionError, Stage};
 use crate::replication::event::{Event, Idle, Why};
 use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
@@ -119,6 +120,16 @@ pub enum Closed<'a> {
     ByPeer,
     /// It could not be made, or reading or writing failed: the system's words.
     Failed(&'a str),
+}
+
+impl Closed<'_> {
+    /// The reason, as events carry it.
+    pub(crate) fn reason(&self) -> Why {
+        match self {
+            Self::ByPeer => Why::Closed,
+            Self::Failed(message) => Why::Io(Excerpt::new(message.as_bytes())),
+        }
+    }
 }
 
 /// What keeps the link alive at this moment.
@@ -277,14 +288,20 @@ impl Session {
         };
     }
 
-    /// The link ended, or could not be made. What was received before is to be polled first.
+    /// The connection ended, or could not be made. Poll the bytes that were received before it first.
     pub fn closed(&mut self, how: Closed<'_>, now_ms: u64) {
+        self.disconnected(how.reason(), now_ms);
+    }
+
+    /// As [`closed`](Self::closed), for a reason that was kept.
+    pub(crate) fn disconnected(&mut self, why: Why, now_ms: u64) {
         self.last_received_ms = now_ms;
-        let why = match how {
-            Closed::ByPeer => Why::Closed,
-            Closed::Failed(words) => Why::Io(Excerpt::new(words.as_bytes())),
-        };
         self.lose(why);
+    }
+
+    /// The limits of the options.
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.options.limits
     }
 
     /// A read was tried just now and brought nothing: where that has lasted too long, the link counts as dead.
