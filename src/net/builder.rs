@@ -5,8 +5,10 @@ use std::{fmt, io};
 
 use crate::base::limits::BUFFER_CAPACITY;
 use crate::io::recording::Recorder;
-use crate::net::follower::{Error, Follower, Login};
+use crate::net::error::Error;
+use crate::net::follower::Follower;
 use crate::net::handle::Handle;
+use crate::net::login::{Ask, Login};
 use crate::net::socket::{Socket, Timeouts};
 use crate::net::target::Target;
 #[cfg(feature = "tls")]
@@ -31,8 +33,6 @@ pub struct Builder<T = Socket> {
     recorder: Option<Recorder>,
 }
 
-pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
-
 enum Link<T> {
     /// An address as it was written.
     Address {
@@ -43,6 +43,13 @@ enum Link<T> {
     },
     /// The caller's own way to connect, and what errors call the other side.
     Connector { connector: Box<Ask<T>>, name: String },
+}
+
+impl Follower<Socket> {
+    /// Chooses how to follow the server at `target`: `host:port`, `[address]:port` or `unix:PATH`.
+    pub fn builder(target: impl Into<String>) -> Builder<Socket> {
+        Builder::new(target)
+    }
 }
 
 impl Builder<Socket> {
