@@ -14,7 +14,7 @@ use crate::net::target::Target;
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
 use crate::net::transport::Transport;
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
+use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
 ///
@@ -229,7 +229,7 @@ impl<T> Builder<T> {
     }
 
     /// How the primary shows us.
-    pub fn label(mut self, label: Label) -> Self {
+    pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
     }
@@ -242,7 +242,7 @@ impl<T> Builder<T> {
 
     /// How long the server may be silent before the link counts as dead; zero: for ever.
     pub fn silence(mut self, limit: Duration) -> Self {
-        self.options.silence_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.options.silence = (!limit.is_zero()).then_some(limit);
         self
     }
 
