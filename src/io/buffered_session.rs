@@ -11,7 +11,7 @@ use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
 use crate::io::recording::Recorder;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{
-    Closed, Credentials, Event, Heartbeat, Options, Position, Progress, Session, SessionError, Why,
+    Closed, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session, SessionError, millis,
 };
 
 /// A [`Session`] and its receive buffer, without a socket, a clock or a thread: for event loops and asynchronous code.
@@ -72,7 +72,7 @@ pub struct BufferedSession {
     peeked: bool,
     before: Option<Position>,
     /// How the connection ended, until the bytes that were received on it are used up.
-    closing: Option<Why>,
+    closing: Option<DisconnectReason>,
     /// When to connect; once the session is over, never.
     connect_at_ms: Option<u64>,
     /// The last stamp, for the recording.
@@ -239,6 +239,12 @@ impl BufferedSession {
         let _ = recorder.received(self.buffer.readable().get(before..).unwrap_or_default(), self.received_ms);
     }
 
+    /// The length that [`space`](Self::space) had.
+    #[doc(hidden)]
+    pub fn room(&mut self) -> usize {
+        self.buffer.space().len()
+    }
+
     /// The `received_ms` that events carry from now on, and the time of the bytes in the recording: by convention milliseconds since
     /// 1970, at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
@@ -246,7 +252,7 @@ impl BufferedSession {
         self.session.stamp(received_ms);
     }
 
-    /// A read was tried, and nothing arrived. After [`Options::silence_ms`] of that the connection counts as lost.
+    /// A read was tried, and nothing arrived. After [`Options::silence`] of that the connection counts as lost.
     pub fn silent(&mut self, now_ms: u64) {
         if self.closing.is_none() {
             self.session.silent(now_ms);
@@ -274,8 +280,8 @@ impl BufferedSession {
         if self.is_connected() || self.session.is_over() || self.peeked {
             return false;
         }
-        if let Some(why) = self.closing.take() {
-            self.session.disconnected(why, now_ms);
+        if let Some(reason) = self.closing.take() {
+            self.session.disconnected(reason, now_ms);
         }
         self.discard();
         self.connect_at_ms = None;
@@ -392,9 +398,16 @@ impl BufferedSession {
     #[inline(never)]
     fn pause(&mut self, progress: Progress, now_ms: u64) -> Option<Step<'static>> {
         if matches!(progress, Progress::Space { .. } | Progress::Reconnect { .. })
-            && let Some(why) = self.closing.take()
+            && let Some(reason) = self.closing.take()
         {
-            self.session.disconnected(why, now_ms);
+            self.session.disconnected(reason, now_ms);
+            self.discard();
+            return self.advance(now_ms);
+        }
+        if matches!(progress, Progress::Space { .. } | Progress::Reconnect { .. })
+            && let Some(reason) = self.closing.take()
+        {
+            self.session.disconnected(reason, now_ms);
             self.discard();
             return self.advance(now_ms);
         }
@@ -405,9 +418,9 @@ impl BufferedSession {
                 self.needed = at_least;
                 Step::Read { deadline_ms: self.session.deadline_ms() }
             }
-            Progress::Reconnect { after_ms } => {
+            Progress::Reconnect { after } => {
                 self.discard();
-                Step::Connect { at_ms: *self.connect_at_ms.get_or_insert(now_ms.saturating_add(after_ms)) }
+                Step::Connect { at_ms: *self.connect_at_ms.get_or_insert(now_ms.saturating_add(millis(after))) }
             }
             Progress::Failed(error) => {
                 self.discard();

@@ -14,7 +14,7 @@ use crate::net::target::Target;
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
 use crate::net::transport::Transport;
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
+use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
 ///
@@ -85,7 +85,7 @@ impl Builder<Socket> {
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        let mut follower = match self.link {
+        let follower = match self.link {
             #[cfg(feature = "tls")]
             Link::Address { text, timeouts, tls: Some(tls) } => {
                 let target: Target = text.parse()?;
@@ -103,8 +103,7 @@ impl Builder<Socket> {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
         }?;
-        follower.recorder = self.recorder;
-        Ok(follower)
+        Ok(follower.recording(self.recorder))
     }
 }
 
@@ -140,14 +139,13 @@ impl<T: Transport + 'static> Builder<T> {
     /// # Errors
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
-        let mut follower = match self.link {
+        let follower = match self.link {
             Link::Connector { connector, name } => {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
         }?;
-        follower.recorder = self.recorder;
-        Ok(follower)
+        Ok(follower.recording(self.recorder))
     }
 }
 
@@ -229,7 +227,7 @@ impl<T> Builder<T> {
     }
 
     /// How the primary shows us.
-    pub fn label(mut self, label: Label) -> Self {
+    pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
     }
@@ -242,7 +240,7 @@ impl<T> Builder<T> {
 
     /// How long the server may be silent before the link counts as dead; zero: for ever.
     pub fn silence(mut self, limit: Duration) -> Self {
-        self.options.silence_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.options.silence = (!limit.is_zero()).then_some(limit);
         self
     }
 
