@@ -16,6 +16,7 @@ mod install;
 mod kafka;
 mod layout;
 mod live;
+mod names;
 mod parity;
 mod programs;
 mod replay;
