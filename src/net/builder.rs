@@ -151,8 +151,7 @@ impl<T: Transport + 'static> Builder<T> {
 
 impl<T> Builder<T> {
     fn over(link: Link<T>) -> Self {
-        // The hasher's keys are the only random numbers the standard library has.
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let seed = crate::io::random();
         let options = Options { seed, ..Options::default() };
         let login = Box::new(|| Ok(Login::default()));
         Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }

@@ -12,6 +12,8 @@ mod options;
 mod position;
 mod psync_request;
 mod reply;
+#[cfg(feature = "serde")]
+mod serialize;
 mod session;
 
 pub use backoff::Backoff;
@@ -22,6 +24,8 @@ pub use event::{
 };
 pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
-pub use position::{Lineage, Position, PositionError, ReplicationId};
+#[cfg(feature = "capi")]
+pub(crate) use position::Lineage;
+pub use position::{Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, Opening};
 pub use session::{Closed, Heartbeat, Progress, Session};

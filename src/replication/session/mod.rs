@@ -117,6 +117,7 @@ pub enum Progress {
 
 /// How a link ended, as the shell saw it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Closed<'a> {
     /// The other side closed it.
     ByPeer,
@@ -136,6 +137,7 @@ impl Closed<'_> {
 
 /// What keeps the link alive at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Heartbeat {
     /// A bare newline, while a snapshot comes. An acknowledgement could start the stream before the snapshot's mark was seen.
     Newline,
