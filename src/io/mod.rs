@@ -4,6 +4,7 @@
 mod append_only;
 mod atomic_file;
 mod buffered_reader;
+mod buffered_session;
 mod checkpoint;
 mod random;
 mod readers;
@@ -17,6 +18,7 @@ pub use append_only::{
     UnfinishedKind,
 };
 pub use buffered_reader::ReadError;
+pub use buffered_session::{BufferedSession, SpaceError, Step};
 pub(crate) use checkpoint::sealed;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, CheckpointPosition, Saved};
 pub(crate) use random::random;

@@ -22,6 +22,7 @@ pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
     Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
 };
+pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, Opening};

@@ -20,6 +20,7 @@ mod install;
 mod kafka;
 mod layout;
 mod live;
+mod names;
 mod parity;
 mod programs;
 mod replay;
