@@ -146,7 +146,7 @@ impl Script {
         let mut writer = link.try_clone().unwrap();
         let mut reader = CommandReader::stream(link);
         let mut infos = 0;
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             let question = words.join(" ");
             let reply = self.reply(&question, infos);

@@ -67,7 +67,7 @@ fn print<R: Read, W: Write>(
         if reader.is_drained() {
             output.flush()?;
         }
-        let event = match reader.next() {
+        let event = match reader.next_event() {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(ReadError::Session(error)) => return Err(broken(&error)),
@@ -132,7 +132,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
         if left == 0 {
             break Ok(());
         }
-        match reader.next() {
+        match reader.next_frame() {
             Ok(Some(frame)) => {
                 line.clear();
                 output::frame::push(&mut line, frame.item, frame.start, json, options.output.max_arg())?;
