@@ -36,8 +36,8 @@ pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
 }
 
 /// The same of one of several shards.
-pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format, target: &str) {
-    if let Some(words) = words(event, format, target) {
+pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format) {
+    if let Some(words) = words(event, format, "") {
         say(format_args!("{shard}: {words}"));
     }
 }

@@ -10,20 +10,20 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::alive::{self, while_printing};
 use crate::args::{Format, Record};
-use crate::end::End;
 use crate::failure::Failure;
+use crate::keepalive::Keepalive;
 use crate::status::Status;
-use crate::tail::{HANDLE, stop_on_signals};
+use crate::stop_condition::StopCondition;
 use crate::target::Address;
-use crate::{notes, stop};
+use crate::{notes, signals};
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
     let handle = Handle::new();
-    let _ = HANDLE.set(handle.clone());
-    stop_on_signals()?;
+    signals::listen(|| {})?;
+    let stopper = handle.clone();
+    signals::on_stop(move || stopper.stop());
     let target = address.place.to_string();
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
@@ -39,9 +39,9 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
     }
     let followed = builder.connect().map_err(Failure::from).and_then(|mut follower| {
-        alive::watch(handle);
+        let keepalive = Keepalive::watch(&handle);
         let mut tally = Tally::default();
-        let outcome = follow(&mut follower, &mut tally, options, &target);
+        let outcome = follow(&mut follower, &keepalive, &mut tally, options, &target);
         let written = follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), Kept::sync));
         if tally.attached {
             let bytes = HumanBytes(follower.recorded_bytes());
@@ -80,8 +80,14 @@ struct Tally {
     commands: u64,
 }
 
-fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: &str) -> Result<(), Failure> {
-    let mut end = End::at(options.count, options.until);
+fn follow(
+    follower: &mut Follower,
+    keepalive: &Keepalive,
+    tally: &mut Tally,
+    options: &Record,
+    target: &str,
+) -> Result<(), Failure> {
+    let mut end = StopCondition::at(options.count, options.until);
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut status = Status::new();
     loop {
@@ -91,12 +97,12 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
         }
         let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
         // Where the recording goes into a pipe, its reader may make us wait.
-        let next = while_printing(|| match patience {
+        let next = keepalive.while_printing(|| match patience {
             Some(patience) => follower.next_timeout(patience),
             None => follower.next(),
         })?;
         let Some(event) = next else {
-            return match stop::is_wanted() {
+            return match signals::is_stopped() {
                 true => Ok(()),
                 false => {
                     Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))

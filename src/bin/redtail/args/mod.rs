@@ -3,6 +3,7 @@
 mod decode;
 mod doctor;
 mod filter;
+mod follow;
 mod manual;
 mod output;
 mod record;
@@ -22,13 +23,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
 pub(crate) use filter::Filter;
+pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use manual::{Completions, Man};
 pub(crate) use output::{Format, Output};
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
 pub(crate) use server::Server;
 pub(crate) use snapshot::Snapshot;
-pub(crate) use tail::{AckChoice, Tail};
+pub(crate) use tail::Tail;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;
 

@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
-use redtail::{Backoff, Checkpoint, Start};
+use redtail::{Ack, Backoff, OnGap, Start};
 
 use super::filter::Filter;
+use super::follow::{Follow, SnapshotTo};
 use super::output::{Format, Output};
 use super::server::Server;
-use super::tail::{AckChoice, GapChoice, Tail};
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 #[command(after_help = SNAPSHOT_EXAMPLES)]
 pub(crate) struct Snapshot {
     #[command(flatten)]
-    pub(crate) server: Server,
+    server: Server,
 
     /// Write the snapshot itself, a dump.rdb, to this file, or with - to standard output, and print no keys
     #[arg(short = 'o', long, value_name = "FILE")]
@@ -82,43 +82,44 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Following a server, but not beyond its snapshot.
-    pub(crate) fn as_tail(&self) -> Tail {
-        let Self { server, output, force, format, count, db, key, all, elements, max_arg } = self;
-        let (count, all, elements, max_arg) = (*count, *all, *elements, *max_arg);
-        let format = format.unwrap_or(Format::Text);
-        Tail {
-            server: server.clone(),
+    /// Follows a server until its snapshot is complete.
+    pub(crate) fn follow(self) -> Follow {
+        let force = self.force;
+        Follow {
+            verb: "snapshot",
+            output: self.printing(),
+            server: self.server,
             cluster: false,
-            from: Some(Start::Snapshot),
+            start: Some(Start::Snapshot),
+            only_snapshot: true,
             checkpoint: None,
-            checkpoint_commands: Checkpoint::COMMANDS,
-            checkpoint_interval: Checkpoint::INTERVAL,
-            snapshot_to: output.clone(),
-            force: *force,
+            snapshot_to: self.output.map(|path| SnapshotTo { path, force }),
             allow_probe: false,
-            on_gap: GapChoice::Stop,
-            ack: AckChoice::Observe,
+            on_gap: OnGap::Stop,
+            ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
-            output: Output {
-                format,
-                count,
-                until: None,
-                all,
-                elements,
-                max_arg,
-                assume_db: None,
-                keys: false,
-                stats: false,
-                filter: Filter { db: db.clone(), command: Vec::new(), key: key.clone() },
-            },
-            only_snapshot: true,
+        }
+    }
+
+    fn printing(&self) -> Output {
+        let Self { format, count, all, elements, max_arg, .. } = *self;
+        Output {
+            format: format.unwrap_or(Format::Text),
+            count,
+            until: None,
+            all,
+            elements,
+            max_arg,
+            assume_db: None,
+            keys: false,
+            stats: false,
+            filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },
         }
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let Some(file) = &self.output else { return self.as_tail().check() };
+        let Some(file) = &self.output else { return self.printing().check() };
         let about_keys = [
             (
                 self.format.is_some(),

@@ -1,13 +1,13 @@
 //! `redtail tail`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use redtail::{Backoff, Checkpoint, OnGap, Position, Start};
+use redtail::{Ack, Backoff, OnGap, Position, Start};
 
-use super::output::Output;
+use super::follow::{Checkpoint, Follow, SnapshotTo};
+use super::output::{Format, Output};
 use super::server::Server;
 
 const TAIL_EXAMPLES: &str = "\
@@ -58,7 +58,7 @@ Possible values:
 #[command(after_help = TAIL_EXAMPLES)]
 pub(crate) struct Tail {
     #[command(flatten)]
-    pub(crate) server: Server,
+    server: Server,
 
     /// Follow every primary of the cluster that TARGET is a node of; each line says the shard it is from
     ///
@@ -67,11 +67,11 @@ pub(crate) struct Tail {
     /// failed, trimmed or word. The checkpoint then holds the positions of all shards, and --stats counts them together. --count is for all,
     /// and those that print on until they hear of its end come on top. It ends when one shard can't be followed any more.
     #[arg(long)]
-    pub(crate) cluster: bool,
+    cluster: bool,
 
     /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
     #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
-    pub(crate) from: Option<Start>,
+    from: Option<Start>,
 
     /// Keep the position of what was printed in this file, and go on from it in the next run
     ///
@@ -79,57 +79,53 @@ pub(crate) struct Tail {
     /// has been flushed (and synced, where it is a regular file), and replaced as a whole. After a crash at any moment nothing is missing
     /// from what the runs print together; what came after the last save comes twice.
     #[arg(long, value_name = "FILE")]
-    pub(crate) checkpoint: Option<PathBuf>,
+    checkpoint: Option<PathBuf>,
 
     /// Save the position after so many commands
-    #[arg(long, value_name = "N", default_value_t = Checkpoint::COMMANDS, requires = "checkpoint",
+    #[arg(long, value_name = "N", default_value_t = redtail::Checkpoint::COMMANDS, requires = "checkpoint",
           value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) checkpoint_commands: u64,
+    checkpoint_commands: u64,
 
     /// Save the position after so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", requires = "checkpoint", value_parser = seconds,
           allow_negative_numbers = true)]
-    pub(crate) checkpoint_interval: Duration,
+    checkpoint_interval: Duration,
 
     /// With --from snapshot: put the snapshot itself into this file, which a server loads, and print only what comes after it
     ///
     /// The file is there only once it is whole (see `redtail help snapshot`). Its keys are not printed. With --on-gap snapshot a later
     /// snapshot replaces it.
     #[arg(long, value_name = "FILE")]
-    pub(crate) snapshot_to: Option<PathBuf>,
+    snapshot_to: Option<PathBuf>,
 
     /// Let --snapshot-to replace a file that is there already
     #[arg(long, requires = "snapshot_to")]
-    pub(crate) force: bool,
+    force: bool,
 
     /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
     #[arg(long)]
-    pub(crate) allow_probe: bool,
+    allow_probe: bool,
 
     /// What to do when the server no longer has what came after our position
     #[arg(long, value_name = "CHOICE", value_enum, default_value_t = GapChoice::Stop)]
-    pub(crate) on_gap: GapChoice,
+    on_gap: GapChoice,
 
     /// What to acknowledge
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = AckChoice::Observe)]
-    pub(crate) ack: AckChoice,
+    ack: AckChoice,
 
     /// When the link is lost: try again forever, never, or so many times in a row [default: forever]
     ///
     /// Without this option the very first connect is tried once, so that a wrong address or password shows at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
-    pub(crate) reconnect: Option<Backoff>,
+    reconnect: Option<Backoff>,
 
     /// Say the position whenever nothing was printed for so many seconds (with --cluster for each shard, at most once a second)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
-    pub(crate) heartbeat: Option<Duration>,
+    heartbeat: Option<Duration>,
 
     #[command(flatten)]
-    pub(crate) output: Output,
-
-    /// End behind the snapshot.
-    #[arg(skip)]
-    pub(crate) only_snapshot: bool,
+    output: Output,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -143,11 +139,20 @@ pub(crate) enum GapChoice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AckChoice {
+enum AckChoice {
     /// Nothing that WAIT or FAILOVER would count on
     Observe,
     /// What --checkpoint has saved: WAIT then means that it has been printed and written
     Applied,
+}
+
+impl From<AckChoice> for Ack {
+    fn from(choice: AckChoice) -> Self {
+        match choice {
+            AckChoice::Observe => Self::Observe,
+            AckChoice::Applied => Self::Applied,
+        }
+    }
 }
 
 impl From<GapChoice> for OnGap {
@@ -173,9 +178,7 @@ impl Tail {
         if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
             return Err("--checkpoint needs positions, and --from sync has none; use another start");
         }
-        if let Some(file) = &self.snapshot_to
-            && !self.only_snapshot
-        {
+        if let Some(file) = &self.snapshot_to {
             if !matches!(self.from, Some(Start::Snapshot | Start::Sync)) {
                 return Err("--snapshot-to needs a snapshot: add --from snapshot");
             }
@@ -194,9 +197,40 @@ impl Tail {
         self.output.check()
     }
 
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage(if self.only_snapshot { "snapshot" } else { "tail" }, words)
+    fn check_cluster(&self) -> Result<(), &'static str> {
+        let refused = [
+            (
+                self.output.format == Format::Resp,
+                "--format resp can't be used with --cluster: transactions of several shards would mix; choose --format json",
+            ),
+            (self.output.until.is_some(), "--until is an offset, and each shard of a cluster has its own: remove it"),
+            (self.snapshot_to.is_some(), "--snapshot-to writes the snapshot of one server: remove --cluster"),
+            (
+                matches!(self.from, Some(Start::At(_) | Start::Sync)),
+                "with --cluster, --from takes now, now-without-fork or snapshot; positions of all shards are kept by --checkpoint FILE",
+            ),
+        ];
+        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, words)| Err(words))
+    }
+
+    pub(crate) fn follow(self) -> Follow {
+        let (commands, interval) = (self.checkpoint_commands, self.checkpoint_interval);
+        let force = self.force;
+        Follow {
+            verb: "tail",
+            server: self.server,
+            cluster: self.cluster,
+            start: self.from,
+            only_snapshot: false,
+            checkpoint: self.checkpoint.map(|path| Checkpoint { path, commands, interval }),
+            snapshot_to: self.snapshot_to.map(|path| SnapshotTo { path, force }),
+            allow_probe: self.allow_probe,
+            on_gap: self.on_gap.into(),
+            ack: self.ack.into(),
+            reconnect: self.reconnect,
+            heartbeat: self.heartbeat,
+            output: self.output,
+        }
     }
 }
 

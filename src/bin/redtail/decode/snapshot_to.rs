@@ -6,8 +6,8 @@ use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::Decode;
 use crate::failure::Failure;
-use crate::save::{self, set_unfinished};
-use crate::{notes, stop};
+use crate::snapshot_file::{self, set_unfinished};
+use crate::{notes, signals};
 
 /// Takes the first snapshot out of the events.
 pub(crate) struct Save {
@@ -20,8 +20,8 @@ impl Save {
     pub(crate) fn open(options: &Decode) -> Result<Option<Self>, Failure> {
         let Some(path) = &options.snapshot_to else { return Ok(None) };
         // Interrupted half-way, it is to leave nothing behind.
-        stop::on_signals()?;
-        let file = save::begin(path, options.force).map_err(not_saved)?;
+        signals::listen(|| {})?;
+        let file = snapshot_file::begin(path, options.force).map_err(not_saved)?;
         Ok(Some(Self { file, whole: false }))
     }
 
@@ -50,7 +50,7 @@ impl Save {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.whole {
             true => Ok(()),
-            false if stop::is_wanted() => {
+            false if signals::is_stopped() => {
                 Err(Failure::Words(format!("interrupted: there is no {}", self.file.path().display())))
             }
             false => Err(self.nothing(&"the input")),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use redtail::Event;
 use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
 
+use super::snapshot_to::Save;
 use crate::args::Decode;
-use crate::end::End;
 use crate::failure::{self, Failure, rdb_hint};
 use crate::output::Output;
-use crate::snapshot_to::Save;
-use crate::{notes, stop};
+use crate::stop_condition::StopCondition;
+use crate::{notes, signals};
 
 /// A directory, a manifest, or what is to be followed: it is read by its path.
 pub(crate) fn is_meant(options: &Decode) -> bool {
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failure> {
     let mut save = Save::open(options)?;
     if options.follow {
-        stop::on_signals()?;
+        signals::listen(|| {})?;
     }
     let mut output = Output::new(io::stdout().lock(), &options.output, options.file.display().to_string());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
@@ -59,8 +59,8 @@ fn follow(
     mut save: Option<&mut Save>,
     options: &Decode,
 ) -> Result<(), Failure> {
-    let mut end = End::new(&options.output);
-    while !stop::is_wanted() {
+    let mut end = StopCondition::new(&options.output);
+    while !signals::is_stopped() {
         if files.is_drained() {
             output.flush()?;
         }
@@ -93,7 +93,11 @@ fn follow(
 }
 
 /// Prints an event, and tells whether it was the last one wanted.
-fn is_last(event: &FileEvent<'_>, output: &mut Output<StdoutLock<'_>>, end: &mut End) -> Result<bool, Failure> {
+fn is_last(
+    event: &FileEvent<'_>,
+    output: &mut Output<StdoutLock<'_>>,
+    end: &mut StopCondition,
+) -> Result<bool, Failure> {
     if event.file.kind != FileKind::Single {
         output.in_file(event.file)?;
     }

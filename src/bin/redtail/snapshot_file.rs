@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Display};
 use std::fs;
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
 use redtail::{Event, SnapshotFile, SnapshotFileError};
 
-use crate::args::Tail;
+use crate::args::{Follow, SnapshotTo};
 use crate::failure::Failure;
 use crate::notes;
 use crate::progress::Progress;
@@ -25,16 +25,16 @@ pub(crate) struct Saver {
 
 enum To {
     File(SnapshotFile),
-    Output(StdoutLock<'static>),
+    Output(Stdout),
 }
 
 impl Saver {
     /// Begins the file that was asked for, before anybody is asked for a snapshot: what can't be written shows at once.
-    pub(crate) fn open(options: &Tail) -> Result<Option<Self>, Failure> {
-        let Some(path) = &options.snapshot_to else { return Ok(None) };
-        let to = match options.force {
-            _ if path.as_os_str() == "-" => To::Output(io::stdout().lock()),
-            force => To::File(begin(path, force)?),
+    pub(crate) fn open(options: &Follow) -> Result<Option<Self>, Failure> {
+        let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
+        let to = match path.as_os_str() == "-" {
+            true => To::Output(io::stdout()),
+            false => To::File(begin(path, *force)?),
         };
         Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: false }))
     }

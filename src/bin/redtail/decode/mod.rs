@@ -1,5 +1,8 @@
 //! `redtail decode`: the same output from a file.
 
+mod append_only;
+mod snapshot_to;
+
 use std::fmt::{self, Display};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
@@ -9,11 +12,11 @@ use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
 use redtail::{Disconnected, Event, ProtocolError, SessionError, Stage};
 
 use crate::args::{Decode, Format};
-use crate::end::End;
 use crate::failure::{self, Failure};
 use crate::output::{self, Output};
-use crate::snapshot_to::Save;
-use crate::{append_only, notes, stop};
+use crate::stop_condition::StopCondition;
+use crate::{notes, signals};
+use snapshot_to::Save;
 
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     if append_only::is_meant(options) {
@@ -46,7 +49,7 @@ fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
     if options.without_keys() {
         output.without_keys();
     }
-    let mut end = End::new(&options.output);
+    let mut end = StopCondition::new(&options.output);
     let mut reader = RecordingReader::with(input, options.settings(), options.offset);
     let mut save = Save::open(options)?;
     let outcome = print(&mut reader, &mut output, &mut end, save.as_mut(), options);
@@ -58,12 +61,12 @@ fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
 fn print<R: Read, W: Write>(
     reader: &mut RecordingReader<R>,
     output: &mut Output<W>,
-    end: &mut End,
+    end: &mut StopCondition,
     mut save: Option<&mut Save>,
     options: &Decode,
 ) -> Result<(), Failure> {
     let target = options.file.display().to_string();
-    while !stop::is_wanted() {
+    while !signals::is_stopped() {
         if reader.is_drained() {
             output.flush()?;
         }

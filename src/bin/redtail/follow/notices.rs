@@ -1,11 +1,19 @@
-//! What happens to a cluster, for a person and for a program.
+//! Changes in a cluster, as a message and as a line of JSON.
 
 use redtail::topology::Notice;
 use serde_json::{Value, json};
 
-/// In words, and as a line of JSON.
-pub(super) fn told(notice: &Notice) -> (String, Option<Value>) {
-    let line = match notice {
+pub(super) fn message(notice: &Notice) -> String {
+    match notice {
+        // The error is reported at the end of the run.
+        Notice::Ended { shard, .. } => format!("shard {} is no longer followed", shard.id()),
+        notice => notice.to_string(),
+    }
+}
+
+/// `None` for notices that are for people only.
+pub(super) fn json(notice: &Notice) -> Option<Value> {
+    Some(match notice {
         Notice::Added { shard, start } => {
             let (id, target, slots) = (shard.id(), shard.target().to_string(), shard.slots().to_string());
             let start = start.to_string();
@@ -24,9 +32,6 @@ pub(super) fn told(notice: &Notice) -> (String, Option<Value>) {
             json!({"event": "shard_removed", "shard": shard.id(), "position": position})
         }
         Notice::Lost(saved) => json!({"event": "place_lost", "position": saved.to_string()}),
-        // The error is said at the end.
-        Notice::Ended { shard, .. } => return (format!("shard {} is no longer followed", shard.id()), None),
-        other => return (other.to_string(), None),
-    };
-    (notice.to_string(), Some(line))
+        _ => return None,
+    })
 }
