@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use redtail::topology::{Cluster, Following, Positions, Shard};
-use redtail::{Ack, Backoff, Event, Options};
+use redtail::{Ack, Backoff, Event};
 
 use super::event_sink::{EventSink, Source};
 use super::keeper::Keeper;
@@ -163,8 +163,9 @@ fn cluster(options: &Follow) -> Result<(Cluster, String), Failure> {
         Security::Tls(tls) => cluster.tls(tls),
     };
     // The nodes complete a failover within seconds, so a longer back-off would delay the output.
-    let backoff = options.reconnect.unwrap_or(Backoff { longest_ms: 1000, ..Backoff::default() });
-    let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
+    let backoff = options.reconnect.unwrap_or(Backoff::new(Backoff::default().first, Duration::from_secs(1)));
+    let mut settings = options.output.settings();
+    (settings.allow_probe, settings.backoff) = (options.allow_probe, backoff);
     let cluster = cluster.options(settings).on_gap(options.on_gap).ack(options.ack);
     let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.start.unwrap_or_default()), target))

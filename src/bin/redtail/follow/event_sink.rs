@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use redtail::replication::Idle;
 use redtail::topology::Shard;
-use redtail::{Event, Idle, Position};
+use redtail::{Event, Position};
 
 use super::heartbeat::Heartbeat;
 use crate::args::{Follow, Format};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redtail::io::{CheckpointFile, Place};
+use redtail::io::{CheckpointFile, CheckpointPosition};
 use redtail::topology::Positions;
 use redtail::{CheckpointError, Position};
 
@@ -36,7 +36,7 @@ impl Describe for Positions {
     }
 }
 
-impl<P: Place + Describe> Keeper<P> {
+impl<P: CheckpointPosition + Describe> Keeper<P> {
     /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts the file.
     pub(super) fn open(options: &Follow, target: &str) -> Result<Option<Self>, Failure> {
         let Some(wanted) = &options.checkpoint else { return Ok(None) };
