@@ -1,7 +1,6 @@
 //! The command-line tool.
 
 mod args;
-mod ask;
 mod decode;
 mod demo;
 mod doctor;
@@ -10,24 +9,19 @@ mod filter;
 mod follow;
 mod keepalive;
 mod manual;
-mod notes;
 mod output;
-mod paint;
-mod place;
-mod progress;
 mod record;
 mod replay;
 mod signals;
 mod snapshot_file;
 mod stats;
-mod status;
 mod stop_condition;
 mod target;
 mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Verb};
+use crate::args::{Arguments, Verb};
 
 fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {

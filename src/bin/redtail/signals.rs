@@ -22,7 +22,7 @@ pub(crate) fn listen(otherwise: impl Fn() + Send + 'static) -> Result<(), Failur
             None => otherwise(),
         }
     };
-    ctrlc::set_handler(stop).map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))
+    ctrlc::set_handler(stop).map_err(|error| Failure::Message(format!("can't listen for Ctrl-C: {error}")))
 }
 
 /// Sets what the first signal calls. Calls it at once after a signal.

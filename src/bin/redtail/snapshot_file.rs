@@ -11,8 +11,8 @@ use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
 use crate::failure::Failure;
-use crate::notes;
-use crate::progress::Progress;
+use crate::terminal::log;
+use crate::terminal::progress::Progress;
 
 /// Takes a snapshot out of the events.
 pub(crate) struct Saver {
@@ -77,11 +77,11 @@ impl Saver {
                 Err(not_taken(io::ErrorKind::BrokenPipe.into()))
             }
             (Err(Failure::Output(error)), To::Output(_)) if !self.is_whole => Err(not_taken(error)),
-            (Ok(()), To::File(file)) if !self.is_whole => Err(Failure::Words(format!(
+            (Ok(()), To::File(file)) if !self.is_whole => Err(Failure::Message(format!(
                 "ended before the snapshot was whole, so there is no {}",
                 file.path().display()
             ))),
-            (Ok(()), To::Output(_)) if !self.is_whole => Err(Failure::Words(
+            (Ok(()), To::Output(_)) if !self.is_whole => Err(Failure::Message(
                 "ended before the snapshot was whole: what stands on standard output is void".into(),
             )),
             (outcome, _) => outcome,
@@ -99,7 +99,7 @@ impl Saver {
         };
         self.is_whole = true;
         let (bytes, seconds) = (self.received, self.begun.elapsed().as_secs_f64());
-        notes::say(format_args!("wrote {name}: {bytes} bytes{} in {seconds:.1} s", InParentheses(bytes)));
+        log::say(format_args!("wrote {name}: {bytes} bytes{} in {seconds:.1} s", InParentheses(bytes)));
         Ok(())
     }
 }
@@ -112,7 +112,7 @@ impl From<SnapshotFileError> for Failure {
             SnapshotFileError::NotAFile { .. } => "; -o - writes to standard output, which can be sent anywhere",
             _ => "",
         };
-        Self::Words(format!("{error}{hint}"))
+        Self::Message(format!("{error}{hint}"))
     }
 }
 
@@ -123,14 +123,14 @@ impl Display for InParentheses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             ..1024 => Ok(()),
-            bytes => write!(f, " ({})", notes::Size(bytes)),
+            bytes => write!(f, " ({})", log::Size(bytes)),
         }
     }
 }
 
 /// Half a snapshot is none: whoever stopped reading it must not take this for a quiet end.
 fn not_taken(error: io::Error) -> Failure {
-    Failure::Words(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
+    Failure::Message(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
 }
 
 /// Begins the file that a snapshot goes into; with `force` it may replace one.

@@ -1,12 +1,11 @@
 //! `redtail decode`.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use redtail::{Options, SnapshotForm};
 
-use super::output::{Format, Output};
+use crate::args::output::{Format, Output};
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
@@ -108,11 +107,6 @@ impl Decode {
         options.snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
         options.lenient = self.skip_damaged;
         options
-    }
-
-    /// Ends the process with words on what the arguments ask for and can't have.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("decode", words)
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {

@@ -1,12 +1,11 @@
 //! `redtail doctor`.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::server::Server;
-use super::tail::seconds;
+use crate::args::parse::seconds;
+use crate::args::server::Server;
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -56,9 +55,4 @@ pub(crate) struct Doctor {
     pub(crate) sample: Duration,
 }
 
-impl Doctor {
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("doctor", words)
-    }
-}
+impl Doctor {}

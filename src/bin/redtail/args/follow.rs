@@ -1,19 +1,18 @@
 //! `redtail tail` and `redtail snapshot`, as one set of options.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use redtail::{Ack, Backoff, OnGap, Start};
 
-use super::output::Output;
-use super::server::Server;
+use crate::args::output::Output;
+use crate::args::server::Server;
 
 /// What to follow, from where, how far, and what to do with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Follow {
     /// The verb that was typed.
-    pub(super) verb: &'static str,
+    pub(crate) verb: &'static str,
     pub(crate) server: Server,
     pub(crate) cluster: bool,
     /// `None`: not given. A checkpoint may then say where to start.
@@ -46,9 +45,4 @@ pub(crate) struct SnapshotTo {
     pub(crate) force: bool,
 }
 
-impl Follow {
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage(self.verb, words)
-    }
-}
+impl Follow {}

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, SnapshotForm};
 
-use super::filter::Filter;
+use crate::args::filter::Filter;
 
 /// What both verbs know about printing.
 #[derive(Debug, Clone, Args)]

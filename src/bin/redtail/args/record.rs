@@ -1,14 +1,14 @@
 //! `redtail record`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use redtail::{Backoff, Start};
 
-use super::server::Server;
-use super::tail::{GapChoice, STARTS, backoff, seconds, start};
+use crate::args::parse::{backoff, seconds, start};
+use crate::args::server::Server;
+use crate::args::tail::{GapChoice, STARTS};
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -92,10 +92,5 @@ impl Record {
 
     pub(crate) fn is_standard_output(&self) -> bool {
         self.output.as_os_str() == "-"
-    }
-
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("record", words)
     }
 }

@@ -1,12 +1,11 @@
 //! `redtail replay`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::tail::seconds;
+use crate::args::parse::seconds;
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -67,12 +66,7 @@ pub(crate) enum Speed {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ping(pub(crate) Option<Duration>);
 
-impl Replay {
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("replay", words)
-    }
-}
+impl Replay {}
 
 fn speed(text: &str) -> Result<Speed, &'static str> {
     let words = "choose max, a number of commands a second such as 100, or a factor such as 1x or 0.5x";

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use redtail::{Ack, Backoff, OnGap, Start};
 
-use super::filter::Filter;
-use super::follow::{Follow, SnapshotTo};
-use super::output::{Format, Output};
-use super::server::Server;
+use crate::args::filter::Filter;
+use crate::args::follow::{Follow, SnapshotTo};
+use crate::args::output::{Format, Output};
+use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:

@@ -6,12 +6,15 @@ use std::time::Duration;
 use redtail::Event;
 use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
 
-use super::snapshot_to::Save;
 use crate::args::Decode;
-use crate::failure::{self, Failure, rdb_hint};
-use crate::output::Output;
+use crate::args::wrong_usage;
+use crate::decode::snapshot_to::Save;
+use crate::failure;
+use crate::failure::{Failure, rdb_hint};
+use crate::output::Printer;
+use crate::signals;
 use crate::stop_condition::StopCondition;
-use crate::{notes, signals};
+use crate::terminal::log;
 
 /// A directory, a manifest, or what is to be followed: it is read by its path.
 pub(crate) fn is_meant(options: &Decode) -> bool {
@@ -24,15 +27,19 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let files = AppendOnly::with(&options.file, options.settings()).map_err(|error| failed(error, options))?;
     if files.file().kind != FileKind::Single {
         if options.offset.is_some() {
-            options.wrong_usage(
+            wrong_usage(
+                "decode",
                 "--offset is for one stream of commands, and there are several files: offsets count bytes in each",
             );
         }
         if options.output.until.is_some() {
-            options.wrong_usage("--until is for one file, and there are several: offsets count bytes in each; give the one that is meant");
+            wrong_usage(
+                "decode",
+                "--until is for one file, and there are several: offsets count bytes in each; give the one that is meant",
+            );
         }
     } else if options.follow && options.offset.is_some() {
-        options.wrong_usage("--offset can't be used with --follow: offsets count the bytes of the file");
+        wrong_usage("decode", "--offset can't be used with --follow: offsets count the bytes of the file");
     }
     print(files, options)
 }
@@ -43,7 +50,7 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     if options.follow {
         signals::listen(|| {})?;
     }
-    let mut output = Output::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
     let finished = output.finish();
     let saved = save.map_or(Ok(()), Save::finish);
@@ -55,7 +62,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 fn follow(
     files: &mut AppendOnly,
-    output: &mut Output<StdoutLock<'_>>,
+    output: &mut Printer<StdoutLock<'_>>,
     mut save: Option<&mut Save>,
     options: &Decode,
 ) -> Result<(), Failure> {
@@ -73,7 +80,7 @@ fn follow(
             Ok(None) => {
                 if let Some(unfinished) = files.unfinished() {
                     let path = files.file().path.display();
-                    notes::say(format_args!(
+                    log::say(format_args!(
                         "{path}: {unfinished}; servers load what is before it, and so much was printed"
                     ));
                 }
@@ -95,7 +102,7 @@ fn follow(
 /// Prints an event, and tells whether it was the last one wanted.
 fn is_last(
     event: &FileEvent<'_>,
-    output: &mut Output<StdoutLock<'_>>,
+    output: &mut Printer<StdoutLock<'_>>,
     end: &mut StopCondition,
 ) -> Result<bool, Failure> {
     if event.file.kind != FileKind::Single {
@@ -109,7 +116,7 @@ fn is_last(
         Event::SnapshotEnd(_) => {}
         Event::SnapshotItem(item) => {
             output.item(item)?;
-            notes::item(item);
+            log::item(item);
             return Ok(matches!(item, redtail::rdb::Item::KeyEnd) && end.after_key(event.end, output.is_printed()));
         }
         other => {
@@ -123,13 +130,13 @@ fn is_last(
 fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
     match error {
         AppendOnlyError::Missed { .. } => Failure::HistoryLost(error.to_string()),
-        AppendOnlyError::Snapshot { ref source, .. } => Failure::Words(format!("{error}{}", rdb_hint(&source.kind))),
+        AppendOnlyError::Snapshot { ref source, .. } => Failure::Message(format!("{error}{}", rdb_hint(&source.kind))),
         AppendOnlyError::Protocol { offset, .. } if options.offset.is_some() => {
-            Failure::Words(format!("{error} (offset {offset})"))
+            Failure::Message(format!("{error} (offset {offset})"))
         }
         AppendOnlyError::NotAFile { .. } if options.follow => {
-            Failure::Words(format!("{error}; --follow is for files that grow"))
+            Failure::Message(format!("{error}; --follow is for files that grow"))
         }
-        error => Failure::Words(error.to_string()),
+        error => Failure::Message(error.to_string()),
     }
 }

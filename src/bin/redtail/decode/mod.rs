@@ -12,11 +12,14 @@ use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
 use redtail::{Disconnected, Event, ProtocolError, SessionError, SessionStage};
 
 use crate::args::{Decode, Format};
-use crate::failure::{self, Failure};
-use crate::output::{self, Output};
+use crate::decode::snapshot_to::Save;
+use crate::failure;
+use crate::failure::Failure;
+use crate::output;
+use crate::output::Printer;
+use crate::signals;
 use crate::stop_condition::StopCondition;
-use crate::{notes, signals};
-use snapshot_to::Save;
+use crate::terminal::log;
 
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     if append_only::is_meant(options) {
@@ -29,15 +32,15 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let head = head(&mut input, &options.file)?;
     let whole = Cursor::new(head.clone()).chain(input);
     match kind(&head) {
-        Kind::Recording => recording(whole, options),
-        Kind::Commands | Kind::Snapshot => {
+        InputKind::Recording => recording(whole, options),
+        InputKind::Commands | InputKind::Snapshot => {
             append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
         }
-        Kind::Nothing => {
-            notes::say("the input is empty: there are no commands in it");
+        InputKind::Nothing => {
+            log::say("the input is empty: there are no commands in it");
             Ok(())
         }
-        Kind::Unknown(byte) => Err(Failure::Words(format!(
+        InputKind::Unknown(byte) => Err(Failure::Message(format!(
             "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
              with {byte}; --frames prints RESP of any kind"
         ))),
@@ -45,7 +48,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 }
 
 fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
-    let mut output = Output::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
     if options.without_keys() {
         output.without_keys();
     }
@@ -60,7 +63,7 @@ fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
 
 fn print<R: Read, W: Write>(
     reader: &mut RecordingReader<R>,
-    output: &mut Output<W>,
+    output: &mut Printer<W>,
     end: &mut StopCondition,
     mut save: Option<&mut Save>,
     options: &Decode,
@@ -81,9 +84,9 @@ fn print<R: Read, W: Write>(
         }
         output.event(&event)?;
         match &event {
-            Event::Disconnected(lost) if options.output.format != Format::Json => notes::say(EndOfLink(lost)),
+            Event::Disconnected(lost) if options.output.format != Format::Json => log::say(EndOfLink(lost)),
             Event::Disconnected(_) => {}
-            event => notes::event(event, options.output.format, &target),
+            event => log::event(event, options.output.format, &target),
         }
         if end.after(&event, output.is_printed()) {
             output.enough();
@@ -92,7 +95,7 @@ fn print<R: Read, W: Write>(
     }
     match end.open_transaction() {
         None => Ok(()),
-        Some(offset) => Err(Failure::Words(format!(
+        Some(offset) => Err(Failure::Message(format!(
             "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
         ))),
     }
@@ -115,7 +118,7 @@ impl Display for EndOfLink<'_> {
 
 /// Where a recorded stream breaks the protocol is told by its offsets.
 fn broken(error: &SessionError) -> Failure {
-    Failure::Words(match error {
+    Failure::Message(match error {
         SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
             format!("in the stream of the recording: {kind}, at offset {offset}")
         }
@@ -154,7 +157,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
 }
 
 /// What a file is, by its first byte that is no newline.
-enum Kind {
+enum InputKind {
     Recording,
     Commands,
     Snapshot,
@@ -162,15 +165,15 @@ enum Kind {
     Unknown(redtail::Byte),
 }
 
-fn kind(head: &[u8]) -> Kind {
+fn kind(head: &[u8]) -> InputKind {
     let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(head.len());
     match head.get(start..).unwrap_or_default() {
-        [] => Kind::Nothing,
-        [b'+' | b'-' | b'$', ..] => Kind::Recording,
-        rest if rest.starts_with(b"redtai") => Kind::Recording,
-        [b'*' | b'#', ..] => Kind::Commands,
-        rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => Kind::Snapshot,
-        [byte, ..] => Kind::Unknown(redtail::Byte(*byte)),
+        [] => InputKind::Nothing,
+        [b'+' | b'-' | b'$', ..] => InputKind::Recording,
+        rest if rest.starts_with(b"redtai") => InputKind::Recording,
+        [b'*' | b'#', ..] => InputKind::Commands,
+        rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => InputKind::Snapshot,
+        [byte, ..] => InputKind::Unknown(redtail::Byte(*byte)),
     }
 }
 
@@ -205,14 +208,14 @@ fn open(options: &Decode) -> Result<Box<dyn Read + Send>, Failure> {
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> Failure {
-    Failure::Words(format!("can't read {}: {error}", file.display()))
+    Failure::Message(format!("can't read {}: {error}", file.display()))
 }
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Snapshot(error) => Self::Words(format!("{error}{}", failure::rdb_hint(&error.kind))),
-            error => Self::Words(error.to_string()),
+            ReadError::Snapshot(error) => Self::Message(format!("{error}{}", failure::rdb_hint(&error.kind))),
+            error => Self::Message(error.to_string()),
         }
     }
 }

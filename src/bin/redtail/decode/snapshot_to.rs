@@ -6,8 +6,10 @@ use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::Decode;
 use crate::failure::Failure;
-use crate::snapshot_file::{self, set_unfinished};
-use crate::{notes, signals};
+use crate::signals;
+use crate::snapshot_file;
+use crate::snapshot_file::set_unfinished;
+use crate::terminal::log;
 
 /// Takes the first snapshot out of the events.
 pub(crate) struct Save {
@@ -30,7 +32,7 @@ impl Save {
         match event {
             Event::SnapshotBegin(_) if self.whole => {
                 let file = self.file.path().display();
-                return Err(Failure::Words(format!("a second snapshot, in {name}: {file} holds the first")));
+                return Err(Failure::Message(format!("a second snapshot, in {name}: {file} holds the first")));
             }
             Event::Command(_) | Event::Multi(_) | Event::Control(_) | Event::Part(_) if !self.whole => {
                 return Err(self.nothing(name));
@@ -39,7 +41,7 @@ impl Save {
                 if self.file.event(event).map_err(not_saved)? {
                     self.whole = true;
                     set_unfinished(&self.file);
-                    notes::say(format_args!("wrote {}: {} bytes", self.file.path().display(), self.file.bytes()));
+                    log::say(format_args!("wrote {}: {} bytes", self.file.path().display(), self.file.bytes()));
                 }
             }
         }
@@ -51,7 +53,7 @@ impl Save {
         match self.whole {
             true => Ok(()),
             false if signals::is_stopped() => {
-                Err(Failure::Words(format!("interrupted: there is no {}", self.file.path().display())))
+                Err(Failure::Message(format!("interrupted: there is no {}", self.file.path().display())))
             }
             false => Err(self.nothing(&"the input")),
         }
@@ -59,7 +61,7 @@ impl Save {
 
     fn nothing(&self, name: &dyn Display) -> Failure {
         let file = self.file.path().display();
-        Failure::Words(format!(
+        Failure::Message(format!(
             "there is no snapshot at the front of {name}, so {file} was not written: remove --snapshot-to"
         ))
     }
@@ -70,5 +72,5 @@ fn not_saved(error: SnapshotFileError) -> Failure {
         SnapshotFileError::Exists { .. } => "; --force replaces it once the new one is whole",
         _ => "",
     };
-    Failure::Words(format!("{error}{hint}"))
+    Failure::Message(format!("{error}{hint}"))
 }

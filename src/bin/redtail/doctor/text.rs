@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::facts::Known;
-use super::findings::Severity;
-use super::{Learned, Report, Verdict};
+use crate::doctor::facts::Known;
+use crate::doctor::findings::finding::Severity;
+use crate::doctor::report::{Learned, Report, Verdict};
 
 const WIDTH: usize = 80;
 /// Where the second column begins, and the third.

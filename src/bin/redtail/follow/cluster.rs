@@ -10,18 +10,20 @@ use std::time::Duration;
 use redtail::topology::{Cluster, Following, Positions, Shard};
 use redtail::{Ack, Backoff, Event};
 
-use super::event_sink::{EventSink, Source};
-use super::keeper::Keeper;
-use super::shared_stdout::{ShardWriter, SharedStdout};
-use crate::args::{self, Follow, Server};
+use crate::args;
+use crate::args::wrong_usage;
+use crate::args::{Follow, Server};
 use crate::failure::Failure;
+use crate::follow::event_sink::{EventSink, Source};
+use crate::follow::keeper::Keeper;
+use crate::follow::shared_stdout::{ShardWriter, SharedStdout};
 use crate::keepalive::Keepalive;
-use crate::output::Output;
-use crate::place::Place;
+use crate::output::Printer;
 use crate::signals;
 use crate::stats::ClusterStats;
 use crate::stop_condition::StopCondition;
-use crate::target::{Address, Security};
+use crate::target::address::{Address, Security};
+use crate::target::endpoint::Endpoint;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let (cluster, target) = cluster(options)?;
@@ -62,7 +64,7 @@ impl Sinks {
     fn handler(&self, shard: &Shard) -> impl FnMut(&Shard, Event<'_>) -> ControlFlow<()> + Send + use<> {
         let (options, stdout) = (&self.options, Arc::clone(&self.stdout));
         let settings = args::Output { stats: false, ..options.output.clone() };
-        let output = Output::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
+        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
         let output = output.of_cluster().counting(self.stats.as_ref().map(|stats| stats.tally()));
         let stop = StopCondition::shared(&settings, &self.printed);
         let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
@@ -150,10 +152,13 @@ fn save(
 fn cluster(options: &Follow) -> Result<(Cluster, String), Failure> {
     // For a single address the option needs Sentinels.
     let server = Server { prefer_replica: false, ..options.server.clone() };
-    let address = Address::of(&server).unwrap_or_else(|words| options.wrong_usage(words));
-    let Address { place, login, security, .. } = address;
-    let Place::Server(target) = place else {
-        options.wrong_usage("--cluster finds its nodes by itself: give the address of one of them, not of Sentinels");
+    let address = Address::of(&server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let Address { endpoint, login, security, .. } = address;
+    let Endpoint::Server(target) = endpoint else {
+        wrong_usage(
+            options.verb,
+            "--cluster finds its nodes by itself: give the address of one of them, not of Sentinels",
+        );
     };
     let target = target.to_string();
     let cluster = Cluster::new([&target]).map_err(message)?.login(move || login.read());
@@ -172,5 +177,5 @@ fn cluster(options: &Follow) -> Result<(Cluster, String), Failure> {
 }
 
 fn message(error: impl Display) -> Failure {
-    Failure::Words(error.to_string())
+    Failure::Message(error.to_string())
 }

@@ -7,18 +7,18 @@ use redtail::replication::Idle;
 use redtail::topology::Shard;
 use redtail::{Event, Position};
 
-use super::heartbeat::Heartbeat;
 use crate::args::{Follow, Format};
 use crate::failure::Failure;
-use crate::notes;
-use crate::output::Output;
+use crate::follow::heartbeat::Heartbeat;
+use crate::output::Printer;
 use crate::snapshot_file::Saver;
 use crate::stop_condition::StopCondition;
+use crate::terminal::log;
 
 /// The output of one stream: lines, the snapshot file, messages and heartbeats.
 pub(super) struct EventSink<W: Write> {
     source: Source,
-    output: Output<W>,
+    output: Printer<W>,
     saver: Option<Saver>,
     stop: StopCondition,
     heartbeat: Option<Heartbeat>,
@@ -34,7 +34,7 @@ pub(super) enum Source {
 }
 
 impl<W: Write> EventSink<W> {
-    pub(super) fn new(source: Source, output: Output<W>, stop: StopCondition, options: &Follow) -> Self {
+    pub(super) fn new(source: Source, output: Printer<W>, stop: StopCondition, options: &Follow) -> Self {
         let (heartbeat, args) = (options.heartbeat.map(Heartbeat::new), &options.output);
         Self { source, output, saver: None, stop, heartbeat, format: args.format, all: args.all }
     }
@@ -109,10 +109,10 @@ impl<W: Write> EventSink<W> {
         match (&self.source, event) {
             // The saver reports the snapshot.
             (_, Event::SnapshotBegin(_) | Event::SnapshotEnd(_)) if self.saver.is_some() => {}
-            (Source::Server(target), event) => notes::event(event, self.format, target),
+            (Source::Server(target), event) => log::event(event, self.format, target),
             // A notice has named the shard.
             (Source::Shard(_), Event::Attached(_) | Event::SnapshotEnd(_)) => {}
-            (Source::Shard(shard), event) => notes::event_of(&shard.target(), event, self.format),
+            (Source::Shard(shard), event) => log::event_of(&shard.target(), event, self.format),
         }
     }
 }

@@ -9,8 +9,9 @@ use redtail::topology::Positions;
 use redtail::{CheckpointError, Position};
 
 use crate::args::Follow;
+use crate::args::wrong_usage;
 use crate::failure::Failure;
-use crate::notes;
+use crate::terminal::log;
 
 /// Saves positions. Each is saved only after the output before it has been written.
 pub(super) struct Keeper<P> {
@@ -44,14 +45,17 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
         let checkpoint = CheckpointFile::<P>::open(&wanted.path, target)?.every(wanted.commands, wanted.interval);
         if let Some(saved) = checkpoint.saved() {
             if options.start.is_some() {
-                options.wrong_usage(format_args!(
-                    "--from can't be used with the checkpoint {path}, which says where to start; to start elsewhere, remove that file"
-                ));
+                wrong_usage(
+                    options.verb,
+                    format_args!(
+                        "--from can't be used with the checkpoint {path}, which says where to start; to start elsewhere, remove that file"
+                    ),
+                );
             }
             let (position, age) = (saved.position.describe(), age(saved.saved_ms));
-            notes::say(format_args!("the checkpoint {path} says where to start: {position}, saved {age} s ago"));
+            log::say(format_args!("the checkpoint {path} says where to start: {position}, saved {age} s ago"));
             if saved.target != target {
-                notes::say(format_args!("it was saved while {} was followed", saved.target));
+                log::say(format_args!("it was saved while {} was followed", saved.target));
             }
         }
         Ok(Some(Self { checkpoint, file: regular_output() }))
@@ -89,7 +93,7 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
 
 impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
-        Self::Words(error.to_string())
+        Self::Message(error.to_string())
     }
 }
 

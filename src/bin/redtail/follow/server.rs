@@ -4,20 +4,24 @@ use std::io::{self, StdoutLock};
 
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
-use super::event_sink::{EventSink, Source};
-use super::keeper::Keeper;
+use crate::args::wrong_usage;
 use crate::args::{Follow, Format};
-use crate::failure::{self, Failure};
+use crate::failure;
+use crate::failure::Failure;
+use crate::follow::event_sink::{EventSink, Source};
+use crate::follow::keeper::Keeper;
 use crate::keepalive::Keepalive;
-use crate::output::Output;
-use crate::snapshot_file::{self, Saver};
+use crate::output::Printer;
+use crate::signals;
+use crate::snapshot_file;
+use crate::snapshot_file::Saver;
 use crate::stop_condition::StopCondition;
-use crate::target::{Address, Security};
-use crate::{notes, signals};
+use crate::target::address::{Address, Security};
+use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
-    let target = address.place.to_string();
+    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let target = address.endpoint.to_string();
     signals::listen(|| std::process::exit(i32::from(snapshot_file::abandon())))?;
     let keeper = Keeper::open(options, &target)?;
     let saver = Saver::open(options)?;
@@ -25,7 +29,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let is_plain = address.security == Security::Plain;
     let follower = connect(options, start, address.clone())?;
     let handle = follower.handle();
-    let output = Output::new(io::stdout().lock(), &options.output, target.clone());
+    let output = Printer::new(io::stdout().lock(), &options.output, target.clone());
     if let Some(stats) = output.stats() {
         stats.watch_lag(address);
     }
@@ -147,14 +151,14 @@ impl Run<'_> {
 
     fn say_resume(&self, position: Position, is_finished: bool) {
         if self.keeper.is_some() && is_finished {
-            notes::say(format_args!("the checkpoint says where to go on: {position}"));
+            log::say(format_args!("the checkpoint says where to go on: {position}"));
         } else if self.options.only_snapshot {
-            notes::say(format_args!("redtail tail goes on from there with --from {position}"));
+            log::say(format_args!("redtail tail goes on from there with --from {position}"));
         } else {
             if self.options.output.format == Format::Resp {
-                notes::say("if the reader of this output was cut off, it has loaded less than what this counts:");
+                log::say("if the reader of this output was cut off, it has loaded less than what this counts:");
             }
-            notes::say(format_args!("resume with --from {position}"));
+            log::say(format_args!("resume with --from {position}"));
         }
     }
 }
@@ -182,6 +186,6 @@ fn commands(event: &Event<'_>) -> u64 {
 fn ended() -> Result<(), Failure> {
     match signals::is_stopped() {
         true => Ok(()),
-        false => Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into())),
+        false => Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into())),
     }
 }

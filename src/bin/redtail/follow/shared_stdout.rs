@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use redtail::topology::{Notice, Shard, Stopper};
 use redtail::{Event, OnGap};
 
-use super::notices;
 use crate::args::{Follow, Format};
 use crate::failure::Failure;
-use crate::notes;
-use crate::stats::Beside;
+use crate::follow::notices;
+use crate::stats::StatusWriter;
+use crate::terminal::log;
 
 pub(super) struct SharedStdout {
-    out: Mutex<BufWriter<Beside<Stdout>>>,
+    out: Mutex<BufWriter<StatusWriter<Stdout>>>,
     format: Format,
     on_gap: OnGap,
     failure: Mutex<Option<Failure>>,
@@ -29,7 +29,7 @@ pub(super) struct SharedStdout {
 
 impl SharedStdout {
     pub(super) fn new(options: &Follow) -> Self {
-        let out = Beside::new(io::stdout(), &options.output);
+        let out = StatusWriter::new(io::stdout(), &options.output);
         Self {
             out: Mutex::new(BufWriter::with_capacity(64 << 10, out)),
             format: options.output.format,
@@ -66,7 +66,7 @@ impl SharedStdout {
 
     /// Reports a notice on standard error, and in JSON. A shard that fails ends the run, so that no shard is silently missing.
     pub(super) fn notice(&self, notice: Notice) {
-        notes::say(notices::message(&notice));
+        log::say(notices::message(&notice));
         if let (Format::Json, Some(line)) = (self.format, notices::json(&notice))
             && let Err(error) = writeln!(self.out(), "{line}")
         {
@@ -98,7 +98,7 @@ impl SharedStdout {
         }
     }
 
-    fn out(&self) -> MutexGuard<'_, BufWriter<Beside<Stdout>>> {
+    fn out(&self) -> MutexGuard<'_, BufWriter<StatusWriter<Stdout>>> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

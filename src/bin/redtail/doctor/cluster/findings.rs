@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use redtail::topology::Slots;
 
-use super::super::facts::{Facts, Known};
-use super::super::findings::starts::Start;
-use super::super::findings::{self, Finding, Severity, some_of};
-use super::super::kind::Kind;
-use super::{Asked, Cluster, Denied, Seen};
+use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
+use crate::doctor::facts::{Facts, Known};
+use crate::doctor::findings;
+use crate::doctor::findings::finding::{Finding, Severity, some_of};
+use crate::doctor::findings::starts::StartChoice;
+use crate::doctor::kind::ServerKind;
 
 const ABOUT: &str = "cluster";
 const NODES: &str = "nodes";
@@ -19,7 +20,7 @@ const SHOWN: usize = 8;
 /// As many findings of one kind are told one by one.
 const MOST_ALIKE: usize = 3;
 
-pub(in super::super) fn all(cluster: &Cluster, target: &str, scheme: &str) -> Vec<Finding> {
+pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) -> Vec<Finding> {
     let mut all = vec![whole(cluster)];
     all.extend(coverage(cluster, target));
     all.extend(order(cluster, target));
@@ -44,8 +45,8 @@ pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denie
 }
 
 /// From where all shards can be followed.
-pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
-    let mut merged: Vec<Start> = Vec::new();
+pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<StartChoice> {
+    let mut merged: Vec<StartChoice> = Vec::new();
     for (at, node) in primaries(cluster).enumerate() {
         let starts = match &node.seen {
             Ok(seen) => findings::starts(&seen.facts, target),
@@ -63,7 +64,7 @@ pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
             let Some(one) = starts.iter().find(|one| one.name == start.name).cloned() else { continue };
             let both = Known::all(&[start.possible, one.possible]);
             if both != start.possible {
-                *start = Start { how: format!("{}: {}", node.node.target, one.how), ..one };
+                *start = StartChoice { how: format!("{}: {}", node.node.target, one.how), ..one };
             }
         }
     }
@@ -77,17 +78,17 @@ pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
     merged
 }
 
-fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Asked> {
+fn primaries(cluster: &ClusterFacts) -> impl Iterator<Item = &Asked> {
     cluster.nodes.iter().filter(|node| node.is_primary)
 }
 
-fn seen(cluster: &Cluster) -> impl Iterator<Item = (&Asked, &Seen)> {
+fn seen(cluster: &ClusterFacts) -> impl Iterator<Item = (&Asked, &Seen)> {
     cluster.nodes.iter().filter_map(|node| Some((node, node.seen.as_ref().ok()?)))
 }
 
-fn whole(cluster: &Cluster) -> Finding {
+fn whole(cluster: &ClusterFacts) -> Finding {
     let kinds: BTreeSet<String> =
-        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| Kind::of(info).name).collect();
+        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| ServerKind::of(info).name).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", some_of(kinds.into_iter())) };
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (shards, nodes) = (plural(cluster.topology.shards.len(), "shard"), plural(cluster.nodes.len(), "node"));
@@ -97,7 +98,7 @@ fn whole(cluster: &Cluster) -> Finding {
     }
 }
 
-fn coverage(cluster: &Cluster, target: &str) -> Option<Finding> {
+fn coverage(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     let open = Slots::from_ranges([(0, 16_383)]).without(&cluster.topology.slots());
     if open.is_empty() || cluster.topology.shards.is_empty() {
         return None;
@@ -121,7 +122,7 @@ fn check(target: &str, what: &str) -> String {
     }
 }
 
-fn order(cluster: &Cluster, target: &str) -> Option<Finding> {
+fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     let fails: Vec<_> = seen(cluster).filter(|(_, seen)| seen.is_in_order == Some(false)).collect();
     let all = seen(cluster).filter(|(_, seen)| seen.is_in_order.is_some()).count();
     if fails.is_empty() {
@@ -137,7 +138,7 @@ fn order(cluster: &Cluster, target: &str) -> Option<Finding> {
     })
 }
 
-fn permission(cluster: &Cluster) -> Option<Finding> {
+fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let Denied { shards, slots, info, role } = cluster.denied;
     // CLUSTER SLOTS is asked where CLUSTER SHARDS is refused or not known.
     let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
@@ -164,7 +165,7 @@ fn permission(cluster: &Cluster) -> Option<Finding> {
     )
 }
 
-fn unreachable(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for asked in &cluster.nodes {
         let Err(obstacle) = &asked.seen else { continue };
@@ -198,7 +199,7 @@ fn view(seen: &Seen) -> Option<Vec<(String, String)>> {
     Some(shards)
 }
 
-fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
+fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let views: Vec<_> = seen(cluster).filter_map(|(node, seen)| Some((node, view(seen)?))).collect();
     let votes = |one: &Vec<(String, String)>| views.iter().filter(|(_, other)| other == one).count();
@@ -228,7 +229,7 @@ fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
 }
 
 /// A line for each shard that is as it should be, and what is not with those that are not.
-fn shards(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
     let mut troubles = Vec::new();
     for asked in primaries(cluster) {

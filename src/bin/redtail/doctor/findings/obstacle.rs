@@ -4,24 +4,26 @@ use std::io;
 
 use redtail::net::TalkError;
 
-use super::super::ask::{Obstacle, PATIENCE};
-use super::super::other::Speaks;
-use super::Finding;
+use crate::doctor::findings::finding::CONNECTION;
+use crate::doctor::findings::finding::Finding;
+#[cfg(feature = "tls")]
+use crate::doctor::findings::tls;
+use crate::doctor::tls_probe::Speaks;
+use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-pub(super) const CONNECTION: &str = "connection";
 const PERMISSION: &str = "permission";
 
 /// `target`: with what stands before it; `speaks`: how what listens there wants to be spoken to, if that is known.
-pub(super) fn finding(obstacle: &Obstacle, target: &str, speaks: Option<Speaks>) -> Finding {
+pub(super) fn finding(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     if speaks == Some(Speaks::Tls) {
         return wants_tls(target);
     }
     match obstacle {
-        Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string())
+        ProbeError::Lost(error) => Finding::bad("sentinel", error.to_string())
             .why("Sentinels tell where the primary is; without them it can't be found"),
-        Obstacle::Connect(error) => connect(error, target, speaks),
-        Obstacle::Talk(error) => talk(error, target),
-        Obstacle::Refused(words) => refused(words),
+        ProbeError::Connect(error) => connect(error, target, speaks),
+        ProbeError::Talk(error) => talk(error, target),
+        ProbeError::Refused(words) => refused(words),
     }
 }
 
@@ -40,7 +42,7 @@ fn wants_tls(target: &str) -> Finding {
 fn talk(error: &TalkError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        TalkError::Broken(error) if super::tls::is_tls(error) => super::tls::finding(error, target, None),
+        TalkError::Broken(error) if tls::is_tls(error) => tls::finding(error, target, None),
         TalkError::Foreign { heard } => foreign(heard),
         TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
@@ -53,7 +55,7 @@ fn talk(error: &TalkError, target: &str) -> Finding {
                 false => finding.why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
+        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", TIMEOUT.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
         error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
     }
@@ -62,8 +64,8 @@ fn talk(error: &TalkError, target: &str) -> Finding {
 #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "what only TLS is about"))]
 fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     #[cfg(feature = "tls")]
-    if super::tls::is_tls(error) {
-        return super::tls::finding(error, target, speaks);
+    if tls::is_tls(error) {
+        return tls::finding(error, target, speaks);
     }
     let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
     match error.kind() {

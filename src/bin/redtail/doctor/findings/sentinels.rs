@@ -3,14 +3,15 @@
 use redtail::net::Target;
 use redtail::topology::Found;
 
-use super::super::watchers::{Watch, Watcher};
-use super::Finding;
+use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::finding::some_of;
+use crate::doctor::sentinels::{SentinelReport, SentinelView};
 
 const ABOUT: &str = "sentinel";
 
 /// `found`: where they lead.
-pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[Watcher]) -> Vec<Finding> {
-    let those: Vec<(&Target, &Watch)> =
+pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[SentinelReport]) -> Vec<Finding> {
+    let those: Vec<(&Target, &SentinelView)> =
         watchers.iter().filter_map(|watcher| Some((&watcher.target, watcher.says.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
     findings.extend(found.map(|found| leads(name, found, &those, watchers.len())));
@@ -24,7 +25,7 @@ pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[Watcher]) 
 }
 
 /// What to turn to where no Sentinel knows the name.
-pub(super) fn known_names(watchers: &[Watcher], sentinels: &str) -> Vec<String> {
+pub(super) fn known_names(watchers: &[SentinelReport], sentinels: &str) -> Vec<String> {
     let names = watchers.iter().filter_map(|watcher| watcher.says.as_ref().ok()).flat_map(|watch| &watch.names);
     let mut names: Vec<_> = names.filter(|name| *name != "?").collect();
     names.sort();
@@ -32,7 +33,7 @@ pub(super) fn known_names(watchers: &[Watcher], sentinels: &str) -> Vec<String> 
     names.into_iter().map(|name| format!("redtail doctor {sentinels}/{name}")).collect()
 }
 
-fn leads(name: &str, found: &Found, those: &[(&Target, &Watch)], all: usize) -> Finding {
+fn leads(name: &str, found: &Found, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
     let what = if found.is_replica { "a replica of" } else { "the primary" };
     let who = match all {
         0 | 1 => format!("{} says", found.told_by),
@@ -46,7 +47,7 @@ fn leads(name: &str, found: &Found, those: &[(&Target, &Watch)], all: usize) -> 
     Finding::good(ABOUT, format!("{who} that {what} {name} is at {}", found.target))
 }
 
-fn silent(watchers: &[Watcher]) -> Option<Finding> {
+fn silent(watchers: &[SentinelReport]) -> Option<Finding> {
     let silent: Vec<_> = watchers.iter().filter_map(|it| Some((&it.target, it.says.as_ref().err()?))).collect();
     let (target, words) = silent.first()?;
     let what = match silent.len() {
@@ -67,7 +68,7 @@ fn silent(watchers: &[Watcher]) -> Option<Finding> {
     })
 }
 
-fn strangers(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn strangers(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let strangers: Vec<_> = those.iter().filter(|(_, watch)| watch.primary.is_none()).map(|it| it.0).collect();
     let is_all = strangers.len() == those.len();
     let know = if strangers.len() == 1 { "does" } else { "do" };
@@ -78,7 +79,7 @@ fn strangers(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
     })
 }
 
-fn disagreement(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let places = distinct(those, |watch| watch.primary.clone());
     if places.len() > 1 {
         let each = places.iter().map(|(place, who)| format!("{place} ({})", names(who.iter().copied())));
@@ -98,7 +99,7 @@ fn disagreement(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
     })
 }
 
-fn down(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn down(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let says = |flag: &str| {
         let who: Vec<_> =
             those.iter().filter(|(_, watch)| watch.flags.iter().any(|it| it == flag)).map(|it| it.0).collect();
@@ -118,7 +119,7 @@ fn down(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
     )
 }
 
-fn quorum(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let without: Vec<_> =
         those.iter().filter_map(|(target, watch)| Some((*target, watch.no_quorum.as_ref()?))).collect();
     if let Some((target, words)) = without.first() {
@@ -139,7 +140,7 @@ fn quorum(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
 }
 
 /// Each should know all others.
-fn acquaintance(those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let counts = distinct(those, |watch| watch.primary.as_ref().map(|_| watch.others.len()));
     (counts.len() > 1).then(|| {
         let each = counts.iter().map(|(count, who)| format!("{count} ({})", names(who.iter().copied())));
@@ -150,8 +151,8 @@ fn acquaintance(those: &[(&Target, &Watch)]) -> Option<Finding> {
 
 /// The different answers, and who gave each. Those that give none do not count.
 fn distinct<'a, T: PartialEq>(
-    those: &[(&'a Target, &Watch)],
-    answer: impl Fn(&Watch) -> Option<T>,
+    those: &[(&'a Target, &SentinelView)],
+    answer: impl Fn(&SentinelView) -> Option<T>,
 ) -> Vec<(T, Vec<&'a Target>)> {
     let mut found: Vec<(T, Vec<&Target>)> = Vec::new();
     for (target, watch) in those {
@@ -166,5 +167,5 @@ fn distinct<'a, T: PartialEq>(
 
 /// Some addresses, and how many more there are.
 fn names<'a>(targets: impl Iterator<Item = &'a Target>) -> String {
-    super::some_of(targets.map(Target::to_string))
+    some_of(targets.map(Target::to_string))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use redtail::net::TlsError;
 
-use super::super::facts::address;
-use super::super::other::Speaks;
-use super::obstacle::CONNECTION;
-use super::{Finding, Look, time};
+use crate::doctor::facts::address;
+use crate::doctor::findings::finding::CONNECTION;
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
+use crate::doctor::tls_probe::Speaks;
 
 const ABOUT: &str = "certificate";
 
@@ -69,8 +70,8 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
 }
 
 /// One that is good today.
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
-    look.facts.certificate.map(expires).into_iter().collect()
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
+    subject.facts.certificate.map(expires).into_iter().collect()
 }
 
 fn expires(left: Duration) -> Finding {
@@ -82,9 +83,10 @@ fn expires(left: Duration) -> Finding {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
-    use super::super::super::facts::Facts;
-    use super::super::{Severity, all};
     use super::*;
+    use crate::doctor::facts::Facts;
+    use crate::doctor::findings::all;
+    use crate::doctor::findings::finding::Severity;
 
     fn found(error: TlsError, speaks: Option<Speaks>) -> Finding {
         let finding = finding(&error.into(), "rediss://db:1", speaks);

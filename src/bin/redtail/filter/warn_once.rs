@@ -4,20 +4,20 @@ use std::collections::HashSet;
 
 use redtail::resp::Quoted;
 
-use crate::notes;
+use crate::terminal::log;
 
 /// So many names are remembered; a stream of nothing but new ones would fill memory.
 const MOST_NAMES: usize = 1000;
 
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct WarnOnce {
     unknown: HashSet<Vec<u8>>,
     no_db: bool,
     large: bool,
     no_keys: bool,
 }
 
-impl Said {
+impl WarnOnce {
     pub(super) fn unknown(&mut self, name: &[u8]) {
         if self.unknown.contains(name) || self.unknown.len() >= MOST_NAMES {
             return;
@@ -27,25 +27,25 @@ impl Said {
             return;
         }
         let shown = name.get(..64).unwrap_or(&name);
-        notes::say(format_args!("{}: which keys it touches is not known here, so --key lets it pass", Quoted(shown)));
+        log::say(format_args!("{}: which keys it touches is not known here, so --key lets it pass", Quoted(shown)));
         self.unknown.insert(name);
     }
 
     pub(super) fn no_db(&mut self) {
         if !std::mem::replace(&mut self.no_db, true) {
-            notes::say("no SELECT has passed, so the database is not known: until then --db lets everything pass");
+            log::say("no SELECT has passed, so the database is not known: until then --db lets everything pass");
         }
     }
 
     pub(super) fn large(&mut self) {
         if !std::mem::replace(&mut self.large, true) {
-            notes::say("a command is so large that --key can't tell before it has to be printed: it passes");
+            log::say("a command is so large that --key can't tell before it has to be printed: it passes");
         }
     }
 
     pub(super) fn no_keys(&mut self) {
         if !std::mem::replace(&mut self.no_keys, true) {
-            notes::say("keys of a snapshot are no commands, so --command leaves them out");
+            log::say("keys of a snapshot are no commands, so --command leaves them out");
         }
     }
 }

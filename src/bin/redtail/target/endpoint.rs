@@ -6,7 +6,7 @@ use redtail::net::Target;
 
 /// Where to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     Server(Target),
     /// The primary of this name.
     Watched {
@@ -18,7 +18,7 @@ pub(crate) enum Place {
 const EXAMPLE: &str =
     "write redis+sentinel://host:port,host:port/name, with the name that the Sentinels have for the primary";
 
-impl Place {
+impl Endpoint {
     /// Reads what stands behind `redis+sentinel://`, without credentials: `host[:port],host[:port]/name`.
     pub(crate) fn watched(text: &str) -> Result<Self, String> {
         let (hosts, name) = text.split_once('/').unwrap_or((text, ""));
@@ -36,7 +36,7 @@ fn sentinel(host: &str) -> Result<Target, String> {
     text.parse().map_err(|error: redtail::net::TargetError| error.to_string())
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(target) => target.fmt(f),
@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn sentinels_by_address_with_a_name() {
-        let place = Place::watched("a,b:7000,[::1],[::2]:1/my master").unwrap();
-        assert_eq!(place.to_string(), "redis+sentinel://a:26379,b:7000,[::1]:26379,[::2]:1/my master");
+        let endpoint = Endpoint::watched("a,b:7000,[::1],[::2]:1/my master").unwrap();
+        assert_eq!(endpoint.to_string(), "redis+sentinel://a:26379,b:7000,[::1]:26379,[::2]:1/my master");
         for text in ["a:1", "a:1/", "a:1/m?x", "a:1,/m", "/m", "a:x/m"] {
-            let words = Place::watched(text).unwrap_err();
+            let words = Endpoint::watched(text).unwrap_err();
             assert!(words.contains(EXAMPLE), "{text}: {words}");
         }
     }

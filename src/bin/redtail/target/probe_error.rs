@@ -7,11 +7,11 @@ use redtail::net::TalkError;
 use redtail::topology::SentinelError;
 
 /// How long a server may think about an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there can be no talk at all.
 #[derive(Debug)]
-pub(crate) enum Obstacle {
+pub(crate) enum ProbeError {
     /// The Sentinels do not tell where the server is.
     Lost(SentinelError),
     /// Nobody is reached.
@@ -22,7 +22,7 @@ pub(crate) enum Obstacle {
     Refused(String),
 }
 
-impl From<TalkError> for Obstacle {
+impl From<TalkError> for ProbeError {
     fn from(error: TalkError) -> Self {
         match error {
             TalkError::Refused(words) => Self::Refused(words),

@@ -1,18 +1,19 @@
 //! A server that is a part of something larger.
 
-use super::{Finding, Look};
+use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::subject::Subject;
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     const ABOUT: &str = "cluster";
     const SHOWN: usize = 8;
-    if !look.info.is_some_and(|info| info.is("cluster_enabled", "1")) {
+    if !subject.info.is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Vec::new();
     }
-    let Some(cluster) = &look.facts.cluster else {
+    let Some(cluster) = &subject.facts.cluster else {
         return vec![
             Finding::unknown(ABOUT, "a node of a cluster: it has its own slots only; could not check which")
                 .why("each shard has a stream of its own, and all of them are needed to see every write")
-                .mend(look.allow(&["+cluster|slots", "+cluster|myid"])),
+                .mend(subject.allow(&["+cluster|slots", "+cluster|myid"])),
         ];
     };
     if cluster.others.is_empty() {
@@ -23,10 +24,10 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     let mut finding =
         Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
             .why("each shard has a stream of its own; between them there is no order. --cluster follows all of them")
-            .mend(format!("redtail doctor {} --cluster", look.target))
-            .mend(format!("redtail tail {} --cluster", look.target));
+            .mend(format!("redtail doctor {} --cluster", subject.target))
+            .mend(format!("redtail tail {} --cluster", subject.target));
     for address in cluster.others.iter().take(SHOWN) {
-        finding = finding.mend(format!("redtail tail {}{address}", look.scheme));
+        finding = finding.mend(format!("redtail tail {}{address}", subject.scheme));
     }
     vec![finding]
 }

@@ -4,9 +4,9 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::terminal::capability::draw_target;
 
-use crate::terminal;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// The line in the terminal, while there is one: whoever else writes there has it stand aside.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -39,7 +39,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Status {
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, terminal::draw_target());
+        let bar = ProgressBar::with_draw_target(None, draw_target());
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
         }

@@ -1,7 +1,7 @@
 //! Which server, and who we are to it.
 
-use std::path::{Path, PathBuf};
-use std::{env, fmt, fs, io};
+use std::io;
+use std::path::Path;
 
 use redtail::net::{Login, Socket, Target, Timeouts};
 use redtail::topology::{Found, Sentinel, SentinelError};
@@ -9,22 +9,23 @@ use redtail::{Builder, Follower, Handle};
 use url::Url;
 
 use crate::args::Server;
+use crate::target::credentials::{Credentials, Password, from_environment, percent_decoded};
+use crate::target::endpoint::Endpoint;
 #[cfg(feature = "tls")]
-use crate::notes;
-use crate::place::Place;
+use crate::terminal::log;
 
 /// A server as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
     pub(crate) login: Credentials,
     pub(crate) security: Security,
-    sentinels: Watchers,
+    sentinels: SentinelOptions,
 }
 
 /// How to ask Sentinels, and for what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Watchers {
+struct SentinelOptions {
     login: Credentials,
     prefer_replica: bool,
 }
@@ -49,9 +50,10 @@ impl Address {
 
     /// The way to this server, with a login that is asked for anew at every connect. Sentinels that tell of a switch need the handle too.
     pub(crate) fn builder(self, handle: Handle) -> Result<Builder, String> {
-        let Self { place, login, security, sentinels: Watchers { login: to_sentinels, prefer_replica } } = self;
-        match place {
-            Place::Server(target) => {
+        let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
+            self;
+        match endpoint {
+            Endpoint::Server(target) => {
                 let builder = Follower::builder(target.to_string()).handle(handle).login(move || login.read());
                 Ok(match security {
                     Security::Plain => builder,
@@ -59,7 +61,7 @@ impl Address {
                     Security::Tls(tls) => builder.tls(tls),
                 })
             }
-            Place::Watched { sentinels, name } => {
+            Endpoint::Watched { sentinels, name } => {
                 let sentinels = sentinels.iter().map(Target::to_string);
                 let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
                 let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
@@ -76,14 +78,14 @@ impl Address {
 
     /// Where the server is now: Sentinels are asked.
     pub(crate) fn find(&self) -> Result<Found, SentinelError> {
-        let (sentinels, name) = match &self.place {
-            Place::Server(target) => {
+        let (sentinels, name) = match &self.endpoint {
+            Endpoint::Server(target) => {
                 let (target, told_by) = (target.clone(), target.clone());
                 return Ok(Found { target, is_replica: false, told_by });
             }
-            Place::Watched { sentinels, name } => (sentinels.iter().map(Target::to_string), name),
+            Endpoint::Watched { sentinels, name } => (sentinels.iter().map(Target::to_string), name),
         };
-        let Watchers { login, prefer_replica } = &self.sentinels;
+        let SentinelOptions { login, prefer_replica } = &self.sentinels;
         let login = login.clone();
         let sentinel = Sentinel::new(sentinels, name)?.prefer_replica(*prefer_replica);
         let sentinel = sentinel.sentinel_login(move || login.read());
@@ -148,7 +150,7 @@ impl Address {
                     .into())
             }
             _ => match text.parse() {
-                Ok(target) => Ok(Self::at(Place::Server(target), Credentials::default())),
+                Ok(target) => Ok(Self::at(Endpoint::Server(target), Credentials::default())),
                 Err(error) => Err(error.to_string()),
             },
         }
@@ -158,11 +160,11 @@ impl Address {
     fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
         let wanted = self.security != Security::Plain;
         if let Some(tls) = options.chosen(wanted)? {
-            if matches!(self.place, Place::Server(Target::Unix(_))) {
+            if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
                 return Err("there is no TLS over a Unix socket: remove --tls".into());
             }
             if options.is_insecure() {
-                notes::say(
+                log::say(
                     "the server's certificate is not verified: whoever is in between can read and change everything",
                 );
             }
@@ -171,13 +173,13 @@ impl Address {
         Ok(self)
     }
 
-    fn at(place: Place, login: Credentials) -> Self {
-        Self { place, login, security: Security::Plain, sentinels: Watchers::default() }
+    fn at(endpoint: Endpoint, login: Credentials) -> Self {
+        Self { endpoint, login, security: Security::Plain, sentinels: SentinelOptions::default() }
     }
 
     fn with_sentinels(mut self, server: &Server) -> Result<Self, String> {
         let Server { sentinel_user, sentinel_password_file, prefer_replica, .. } = server;
-        if let Place::Server(_) = self.place {
+        if let Endpoint::Server(_) = self.endpoint {
             let given = [
                 ("--sentinel-user", sentinel_user.is_some()),
                 ("--sentinel-password-file", sentinel_password_file.is_some()),
@@ -200,7 +202,7 @@ impl Address {
             ));
         }
         let login = Credentials { user: sentinel_user.clone(), password };
-        self.sentinels = Watchers { login, prefer_replica: *prefer_replica };
+        self.sentinels = SentinelOptions { login, prefer_replica: *prefer_replica };
         Ok(self)
     }
 
@@ -216,7 +218,7 @@ impl Address {
         };
         let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
-        Ok(Self::at(Place::watched(place)?, Credentials { user, password }))
+        Ok(Self::at(Endpoint::watched(place)?, Credentials { user, password }))
     }
 
     fn from_url(text: &str) -> Result<Self, String> {
@@ -236,7 +238,7 @@ impl Address {
         let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
         let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
-        Ok(Self::at(Place::Server(target), Credentials { user, password }))
+        Ok(Self::at(Endpoint::Server(target), Credentials { user, password }))
     }
 
     /// Adds what `--user`, `--password-file` and the environment say.
@@ -268,89 +270,18 @@ impl Address {
     }
 }
 
-/// Who we are to the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    user: Option<String>,
-    password: Option<Password>,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-enum Password {
-    Given(Vec<u8>),
-    File(PathBuf),
-}
-
-impl Credentials {
-    /// What to log in with now. A file is read anew at every connect: a password may change in a long life.
-    pub(crate) fn read(&self) -> io::Result<Login> {
-        let password = match &self.password {
-            None => None,
-            Some(Password::Given(password)) => Some(password.clone()),
-            Some(Password::File(file)) => Some(password_in(file)?),
-        };
-        Ok(Login { user: self.user.clone(), password })
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a password")
-    }
-}
-
-fn from_environment(name: &str) -> Option<Vec<u8>> {
-    let value = env::var_os(name).filter(|value| !value.is_empty())?;
-    Some(value.into_encoded_bytes())
-}
-
-pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
-    let mut password = fs::read(file).map_err(|error| {
-        let words = format!(
-            "can't read {}: {error}; --password-file takes a file that holds the password alone",
-            file.display()
-        );
-        io::Error::new(error.kind(), words)
-    })?;
-    if password.last() == Some(&b'\n') {
-        password.pop();
-        if password.last() == Some(&b'\r') {
-            password.pop();
-        }
-    }
-    Ok(password)
-}
-
-/// Strict: a stray `%` in a password would otherwise be a wrong password that nobody understands.
-fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-        let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        decoded.push(
-            value.ok_or("a % in the user or password of a URL is written %25 (and @ is %40, : is %3A, / is %2F)")?,
-        );
-    }
-    Ok(decoded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Place {
-        Place::Server(Target::Tcp { host: host.into(), port })
+        Endpoint::Server(Target::Tcp { host: host.into(), port })
     }
 
     #[test]
     fn a_name_among_sentinels() {
         let address = Address::read("redis+sentinel://cdc:p%40@a:1,b/mymaster").unwrap();
-        assert_eq!(address.place.to_string(), "redis+sentinel://a:1,b:26379/mymaster");
+        assert_eq!(address.endpoint.to_string(), "redis+sentinel://a:1,b:26379/mymaster");
         let login = address.login.read().unwrap();
         assert_eq!((login.user.as_deref(), login.password.as_deref()), (Some("cdc"), Some(b"p@".as_slice())));
     }
@@ -358,24 +289,24 @@ mod tests {
     #[test]
     fn a_url_may_hold_credentials() {
         let address = Address::read("redis://c%40c:p%25w%2F%00@db.internal:7000").unwrap();
-        assert_eq!(address.place, tcp("db.internal", 7000));
+        assert_eq!(address.endpoint, tcp("db.internal", 7000));
         let login = address.login.read().unwrap();
         assert_eq!(login.user.as_deref(), Some("c@c"));
         assert_eq!(login.password.as_deref(), Some(b"p%w/\0".as_slice()));
         let address = Address::read("redis://:secret@[::1]").unwrap();
         let login = address.login.read().unwrap();
-        assert_eq!((address.place, login.user), (tcp("::1", 6379), None));
+        assert_eq!((address.endpoint, login.user), (tcp("::1", 6379), None));
         assert_eq!(login.password.as_deref(), Some(b"secret".as_slice()));
     }
 
     #[test]
     fn plain_targets() {
-        assert_eq!(Address::read("localhost:6379").unwrap().place, tcp("localhost", 6379));
+        assert_eq!(Address::read("localhost:6379").unwrap().endpoint, tcp("localhost", 6379));
         assert_eq!(
-            Address::read("unix:/run/a@b.sock").unwrap().place,
-            Place::Server(Target::Unix("/run/a@b.sock".into()))
+            Address::read("unix:/run/a@b.sock").unwrap().endpoint,
+            Endpoint::Server(Target::Unix("/run/a@b.sock".into()))
         );
-        assert_eq!(Address::read("redis://localhost/").unwrap().place, tcp("localhost", 6379));
+        assert_eq!(Address::read("redis://localhost/").unwrap().endpoint, tcp("localhost", 6379));
     }
 
     #[test]

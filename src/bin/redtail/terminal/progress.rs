@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{status, terminal};
+use crate::terminal::capability::draw_target;
+use crate::terminal::status;
 
 /// Gone again when dropped.
 pub(crate) struct Progress(ProgressBar);
@@ -17,7 +18,7 @@ impl Progress {
             None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (how much will come is not known)",
         };
         // Two of them would write over each other.
-        let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { terminal::draw_target() };
+        let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { draw_target() };
         let bar = ProgressBar::with_draw_target(length, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));

@@ -7,18 +7,18 @@ use redtail::rdb::Item;
 use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
-use crate::paint::Paint;
-use crate::status;
+use crate::terminal::color::Colors;
+use crate::terminal::status;
 
 /// One line on standard error. Nobody reading it is no reason to stop.
 pub(crate) fn say(words: impl Display) {
-    let Paint { bold, end, .. } = Paint::on(&io::stderr());
+    let Colors { bold, end, .. } = Colors::on(&io::stderr());
     write(bold, end, words);
 }
 
 /// The same of what is wrong.
 pub(crate) fn fail(words: impl Display) {
-    let Paint { wrong, end, .. } = Paint::on(&io::stderr());
+    let Colors { wrong, end, .. } = Colors::on(&io::stderr());
     write(wrong, end, words);
 }
 
@@ -53,7 +53,7 @@ fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
         Event::Gap(gap) => format!("history lost: {gap}"),
         // Without another try it is the end, which has words of its own.
         Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
-        Event::Attached(attached) if !json => Words { attached, target }.to_string(),
+        Event::Attached(attached) if !json => AttachMessage { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
             Some(length) => format!("a snapshot of {length} bytes begins"),
             None => "a snapshot begins".into(),
@@ -98,12 +98,12 @@ impl Display for Size {
     }
 }
 
-struct Words<'a> {
+struct AttachMessage<'a> {
     attached: &'a Attached,
     target: &'a str,
 }
 
-impl Display for Words<'_> {
+impl Display for AttachMessage<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { attached, target } = self;
         write!(f, "attached to {target}")?;

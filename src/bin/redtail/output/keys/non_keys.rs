@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use redtail::rdb::{Checksum, Item, Role};
 
-use super::Facts;
-use super::object::Object;
-use crate::output::Argument;
+use crate::output::argument::Argument;
+use crate::output::keys::key_facts::KeyFacts;
+use crate::output::keys::object::Object;
 
-pub(super) struct Rare {
+pub(super) struct NonKeys {
     all: bool,
     object: Object,
     /// What the raw bytes that come belong to.
@@ -26,14 +26,14 @@ enum Raw {
     Metadata,
 }
 
-impl Rare {
+impl NonKeys {
     pub(super) fn new(all: bool) -> Self {
         let (object, metadata) = (Object::default(), Vec::new());
         Self { all, object, raw: Raw::Metadata, metadata, database: 0, arguments: 0 }
     }
 
     /// The fields of a key behind its name.
-    pub(super) fn key(&mut self, key: &Facts, object: &mut Object) {
+    pub(super) fn key(&mut self, key: &KeyFacts, object: &mut Object) {
         object.name("type").plain(key.kind.name());
         object.name("expire_at_ms").optional(key.expire_at_ms);
         if let Some(idle) = key.idle_s {
@@ -138,31 +138,39 @@ impl Rare {
                 object.element().null();
                 self.one_argument(out)
             }
-            _ if !self.all => Ok(()),
+            _ if self.all => self.detail(item, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// An item that is printed with `--all` only.
+    fn detail(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
+        let object = &mut self.object;
+        let event = match *item {
             Item::Start(format) => {
                 object.begin();
                 object.name("format").plain(format);
-                object.end("format", out)
+                "format"
             }
             Item::Sizes { keys, expires } => {
                 object.begin();
                 object.name("db").number(self.database);
                 object.name("keys").number(keys);
                 object.name("expires").number(expires);
-                object.end("sizes", out)
+                "sizes"
             }
             Item::Slot { slot, keys, expires } => {
                 object.begin();
                 object.name("slot").number(slot);
                 object.name("keys").number(keys);
                 object.name("expires").number(expires);
-                object.end("slot", out)
+                "slot"
             }
             Item::SlotRange { first, last } => {
                 object.begin();
                 object.name("first").number(first);
                 object.name("last").number(last);
-                object.end("slot_range", out)
+                "slot_range"
             }
             Item::End(checksum) => {
                 object.begin();
@@ -171,10 +179,11 @@ impl Rare {
                     Checksum::Absent => "absent",
                     Checksum::Ignored => "ignored",
                 });
-                object.end("checksum", out)
+                "checksum"
             }
-            _ => Ok(()),
-        }
+            _ => return Ok(()),
+        };
+        object.end(event, out)
     }
 
     /// An argument of a command has come.

@@ -5,20 +5,20 @@ use std::{io, thread};
 
 use redtail::net::{Answer, Login, Talk, TalkError, Target, Timeouts};
 
-use super::facts::address;
-use crate::target::Address;
+use crate::doctor::facts::address;
+use crate::target::address::Address;
 
 /// One Sentinel.
 #[derive(Debug)]
-pub(super) struct Watcher {
+pub(super) struct SentinelReport {
     pub(super) target: Target,
     /// What it says, or why it says nothing.
-    pub(super) says: Result<Watch, String>,
+    pub(super) says: Result<SentinelView, String>,
 }
 
 /// What a Sentinel says of the primary by that name.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Watch {
+pub(super) struct SentinelView {
     /// Where it is; `None`: it knows no such name.
     pub(super) primary: Option<String>,
     /// The names it knows, where that one is not among them.
@@ -40,36 +40,36 @@ pub(super) struct Watch {
 const MOST: usize = 32;
 
 /// Asks these Sentinels, and those they know of.
-pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Result<Vec<Watcher>> {
+pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Result<Vec<SentinelReport>> {
     let login = address.sentinel_login()?;
-    let mut watchers = Vec::new();
+    let mut reports = Vec::new();
     let mut round: Vec<Target> = sentinels.to_vec();
     while !round.is_empty() {
         let each = |target: Target| {
             let login = &login;
             move || {
                 let says = watch(address, &target, login, name).map_err(|error| error.to_string());
-                Watcher { target, says }
+                SentinelReport { target, says }
             }
         };
         // A dead one is waited for, and they are waited for together.
-        watchers.extend(thread::scope(|scope| {
+        reports.extend(thread::scope(|scope| {
             let asked: Vec<_> = round.drain(..).map(|target| scope.spawn(each(target))).collect();
             asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
         }));
-        let said = || watchers.iter().filter_map(|watcher| watcher.says.as_ref().ok());
+        let said = || reports.iter().filter_map(|watcher| watcher.says.as_ref().ok());
         for (id, target) in said().flat_map(|watch| &watch.others) {
             // The same one may have been given by another name.
-            let is_known = watchers.iter().any(|it| it.target == *target) || said().any(|watch| watch.id == *id);
-            if !is_known && !round.contains(target) && watchers.len() + round.len() < MOST {
+            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|watch| watch.id == *id);
+            if !is_known && !round.contains(target) && reports.len() + round.len() < MOST {
                 round.push(target.clone());
             }
         }
     }
-    Ok(watchers)
+    Ok(reports)
 }
 
-fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Result<Watch, TalkError> {
+fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, TalkError> {
     let short = Duration::from_secs(2);
     let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
     let mut talk = Talk::begin(address.connect(target, &timeouts)?, login)?;
@@ -82,7 +82,7 @@ fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Resul
     let [host, port] = place.list() else {
         let names = ask(&["MASTERS"])?;
         let names = names.list().iter().filter_map(|one| Some(self::address(one.field("name")?.text()?, "")));
-        return Ok(Watch { names: names.collect(), id, ..Watch::default() });
+        return Ok(SentinelView { names: names.collect(), id, ..SentinelView::default() });
     };
     let primary = Some(self::address(host.text().unwrap_or_default(), port.text().unwrap_or_default()));
     let fields = ask(&["MASTER", name])?;
@@ -95,7 +95,7 @@ fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Resul
         Err(TalkError::Refused(words)) if words.starts_with("NOQUORUM") => Some(words),
         _ => None,
     };
-    Ok(Watch { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })
+    Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })
 }
 
 fn other(fields: &Answer) -> Option<(String, Target)> {

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use redtail::net::Socket;
 use redtail::net::{Answer, Login, Talk, Target, Timeouts};
 
-use super::ask::{Obstacle, PATIENCE};
-use super::facts::{Cluster, Commands, Facts, Info, Known, Permissions, Settings, address};
-use super::kind::{Family, Kind};
-use super::rules;
-use crate::target::Address;
+use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
+use crate::doctor::kind::{Family, ServerKind};
+use crate::doctor::rules;
+use crate::target::address::Address;
+use crate::target::probe_error::{ProbeError, TIMEOUT};
 
 /// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
-pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, Obstacle> {
+pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
     let (mut talk, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
-    match facts.info.as_ref().map(|info| Kind::of(info).family) {
+    match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
         Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
         Some(Family::Foreign(_)) => {}
         _ => {
@@ -29,9 +29,9 @@ pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Du
 }
 
 /// What anybody may ask of anything.
-pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), Obstacle> {
-    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
-    let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(Obstacle::Connect)?, login)?;
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), ProbeError> {
+    let timeouts = Timeouts { read: Some(TIMEOUT), ..Timeouts::default() };
+    let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut talk, &mut facts)?;
     #[cfg(feature = "tls")]
@@ -52,7 +52,7 @@ pub(super) fn closely(
     facts: &mut Facts,
     target: &Target,
     (seen, sample): (Instant, Duration),
-) -> Result<(), Obstacle> {
+) -> Result<(), ProbeError> {
     replconf(talk, facts)?;
     facts.has = commands(talk, facts.has)?;
     permissions(talk, facts)?;
@@ -62,13 +62,13 @@ pub(super) fn closely(
     Ok(())
 }
 
-fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
     let Some(words) = reply.error() else { return Ok(()) };
     let says = |prefix: &str| words.starts_with(prefix);
     if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
-        return Err(Obstacle::Refused(words.into()));
+        return Err(ProbeError::Refused(words.into()));
     }
     if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
         facts.refuses = Some(words.into());
@@ -77,7 +77,7 @@ fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["INFO"])?;
     facts.may.info = may(&reply);
     match &reply {
@@ -89,7 +89,7 @@ fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
 }
 
 /// What a follower says before it asks for the stream: a server remembers it for this connection alone.
-fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
     if is_unknown(&reply) {
@@ -102,7 +102,7 @@ fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, Obstacle> {
+fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, ProbeError> {
     let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
     let is_there = |reply: &Answer| Known::from(Some(!reply.list().is_empty()));
@@ -112,7 +112,7 @@ fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, Obstacle> {
 }
 
 /// Asks what we may do of what is not to be tried.
-fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), Obstacle> {
+fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     let who = talk.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
         // Before 6.0 whoever is let in may do everything.
@@ -164,7 +164,7 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(talk: &mut Talk) -> Result<Settings, Obstacle> {
+fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
     // One by one: before 7.0 it takes but one name.
     for name in SETTINGS {
@@ -185,7 +185,7 @@ fn growth(
     facts: &Facts,
     seen: Instant,
     sample: Duration,
-) -> Result<Option<(u64, Duration)>, Obstacle> {
+) -> Result<Option<(u64, Duration)>, ProbeError> {
     // Without a backlog the offset stands still, whatever is written.
     let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
     thread::sleep(sample.saturating_sub(seen.elapsed()));
@@ -198,7 +198,7 @@ fn growth(
 }
 
 /// Name and address of each primary that a Sentinel watches.
-fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, Obstacle> {
+fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, ProbeError> {
     let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
     let one = |primary: &Answer| {
         let text = |name| primary.field(name).and_then(Answer::text);
@@ -207,14 +207,14 @@ fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, Obstacle> {
     Ok(reply.list().iter().filter_map(one).collect())
 }
 
-fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<Cluster>, Obstacle> {
+fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
     if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Ok(None);
     }
     let me = talk.ask(&["CLUSTER", "MYID"])?;
     let slots = talk.ask(&["CLUSTER", "SLOTS"])?;
     let Some(me) = me.text().filter(|_| slots.error().is_none()) else { return Ok(None) };
-    let mut cluster = Cluster::default();
+    let mut cluster = ClusterNode::default();
     for range in slots.list() {
         let [first, last, nodes @ ..] = range.list() else { continue };
         let number = |reply: &Answer| reply.text().and_then(|text| text.parse::<u64>().ok());
