@@ -70,7 +70,7 @@ impl<W: Write> EventSink<W> {
             return Ok(());
         };
         heartbeat.restart();
-        self.print(&Event::Idle(Idle { position }))
+        self.print(&Event::Idle(Idle::at(position)))
     }
 
     /// The time until the next heartbeat. `None` without `--heartbeat`.
