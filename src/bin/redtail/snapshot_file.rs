@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use indicatif::HumanBytes;
 use redtail::{Event, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
@@ -123,7 +124,7 @@ impl Display for InParentheses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             ..1024 => Ok(()),
-            bytes => write!(f, " ({})", log::Size(bytes)),
+            bytes => write!(f, " ({})", HumanBytes(bytes)),
         }
     }
 }

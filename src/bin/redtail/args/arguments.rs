@@ -19,24 +19,24 @@ use crate::args::tls::without_redis_cli_key;
 const EXAMPLES: &str = "\
 Examples:
   redtail                                    a demonstration; needs no server
-  redtail tail localhost:6379                every write from now on, one a line
-  redtail tail localhost:6379 --format json  the same for programs
-  redtail snapshot localhost:6379            everything a server holds
-  redtail snapshot localhost:6379 -o x.rdb   the same as a file for servers
-  redtail decode appendonly.aof              the same from a file
-  redtail decode appendonlydir               the same from several
-  redtail decode dump.rdb                    the keys of a snapshot
-  redtail record localhost:6379 -o some.rec  what it sends, byte for byte
-  redtail replay some.rec                    a primary that plays it again
-  redtail doctor localhost:6379              can it be followed, and how well?
+  redtail tail localhost:6379                every write from now on
+  redtail tail localhost:6379 --format json  every write, as JSON lines
+  redtail snapshot localhost:6379            every key of a server
+  redtail snapshot localhost:6379 -o x.rdb   a dump.rdb that servers load
+  redtail decode appendonly.aof              the writes in a file
+  redtail decode appendonlydir               the writes in several files
+  redtail decode dump.rdb                    the keys in a file
+  redtail record localhost:6379 -o some.rec  the stream, byte for byte
+  redtail replay some.rec                    a primary that replays it
+  redtail doctor localhost:6379              can this server be followed?
 
-`redtail help tail` says more about following a server.";
+`redtail help tail` explains how to follow a server.";
 
 /// Follow the replication stream of a Redis or Valkey server: every write, in order, with its exact position.
 #[derive(Debug, Parser)]
 #[command(name = "redtail", version, after_help = EXAMPLES, disable_help_subcommand = false)]
 pub(crate) struct Arguments {
-    /// Without one: a demonstration.
+    /// `None` runs the demonstration.
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
 }
@@ -45,24 +45,24 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Follow a server and print every write
     Tail(Tail),
-    /// Print everything a server holds
+    /// Print all keys of a server, or save them as a dump.rdb
     Snapshot(Snapshot),
-    /// Print what is in a file: a snapshot, an append-only file, a recording, a bare stream
+    /// Print the contents of a snapshot, an append-only file, a recording or a stream of commands
     Decode(Decode),
-    /// Write what a server sends into a file, byte for byte
+    /// Save the stream of a server to a file, byte for byte
     Record(Record),
-    /// Be a primary that plays a recording to any follower
+    /// Serve a recording to followers, as a primary
     Replay(Replay),
-    /// Tell whether a server can be followed, and how well
+    /// Check whether a server can be followed, and report problems
     Doctor(Doctor),
-    /// Print what makes a shell complete the arguments
+    /// Print a shell completion script
     Completions(Completions),
-    /// Print the manual page, or write one for each verb into a folder
+    /// Print the manual page, or write one page per verb into a folder
     Man(Man),
 }
 
 impl Arguments {
-    /// What was typed. Ends the process after help (exit code 0), and with words on what is wrong (2).
+    /// Reads the command line. Ends the process after --help (exit code 0) and after wrong usage (2).
     pub(crate) fn read() -> Self {
         let arguments = Self::parse_from(typed());
         let checked = match &arguments.verb {
@@ -116,7 +116,7 @@ pub(crate) fn wrong_usage(verb: &str, message: impl Display) -> ! {
 mod tests {
     use super::*;
 
-    /// Two options of one name are found only when somebody types them.
+    /// clap reports a duplicate option only when it is used.
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();

@@ -24,7 +24,7 @@ pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
         "never" => Ok(Backoff::OFF),
         number => match number.parse() {
             Ok(attempts) => Ok(Backoff::default().give_up_after(attempts)),
-            Err(_) => Err("choose forever, never, or how often to try in a row"),
+            Err(_) => Err("choose forever, never, or a number of attempts"),
         },
     }
 }

@@ -18,11 +18,11 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "about": finding.about,
             "what": finding.what,
             "why": finding.why,
-            "mend": finding.mend,
+            "fix": finding.fix,
         })
     });
     let starts = report.starts.iter().map(
-        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "mend": start.mend}),
+        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "fix": start.fix}),
     );
     let object = json!({
         "target": report.target,

@@ -81,23 +81,6 @@ fn passed_over(item: &Item<'_>) -> Option<String> {
     Some(format!("passed over a value of {bytes} bytes, or what was left of it: {error}"))
 }
 
-/// A size as a person reads it: `940 bytes`, `3.1 GiB`.
-pub(crate) struct Size(pub(crate) u64);
-
-impl Display for Size {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-        let Some((bits, name)) = UNITS.into_iter().find(|(bits, _)| self.0 >> bits > 0) else {
-            return write!(f, "{} bytes", self.0);
-        };
-        if self.0.trailing_zeros() >= bits {
-            return write!(f, "{} {name}", self.0 >> bits);
-        }
-        let tenths = (u128::from(self.0) * 10) >> bits;
-        write!(f, "{}.{} {name}", tenths / 10, tenths % 10)
-    }
-}
-
 struct AttachMessage<'a> {
     attached: &'a Attached,
     target: &'a str,

@@ -37,11 +37,11 @@ pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denie
         let rules = "+cluster|shards +cluster|slots +cluster|info +role";
         return Finding::bad(ABOUT, format!("the user {} may not ask what the cluster consists of", facts.user))
             .why("without CLUSTER SHARDS (before 7.0 CLUSTER SLOTS) its shards can't be found; each node has rules of its own")
-            .mend(format!("ACL SETUSER {} {rules}", facts.user));
+            .fix(format!("ACL SETUSER {} {rules}", facts.user));
     }
     Finding::bad(ABOUT, format!("this is no node of a cluster: {words}"))
         .why("--cluster is for servers that were started with cluster-enabled yes")
-        .mend(format!("redtail doctor {target}"))
+        .fix(format!("redtail doctor {target}"))
 }
 
 /// From where all shards can be followed.
@@ -110,7 +110,7 @@ fn coverage(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     Some(
         Finding::warn("slots", format!("{} of 16384 slots are served by nobody: {ranges}", open.len()))
             .why("nothing can be written to them, and unless cluster-require-full-coverage is no, nothing to the others either")
-            .mend(check(target, "fix")),
+            .fix(check(target, "fix")),
     )
 }
 
@@ -131,10 +131,10 @@ fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     let names = || some_of(fails.iter().map(|(node, _)| node.node.target.to_string()));
     let why = "redtail follows no primary that says so: it may have been replaced without having heard of it";
     Some(match fails.len() == all {
-        true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).mend(check(target, "check")),
+        true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).fix(check(target, "check")),
         false => Finding::warn(ABOUT, format!("it is down for {}", names()))
             .why(format!("{why}; they can't reach most of the others"))
-            .mend(check(target, "check")),
+            .fix(check(target, "check")),
     })
 }
 
@@ -161,7 +161,7 @@ fn permission(cluster: &ClusterFacts) -> Option<Finding> {
             format!("the user {user} may not ask all, on some node or each: {} is missing", missing.join(" ")),
         )
         .why(why)
-        .mend(format!("ACL SETUSER {user} {}", missing.join(" "))),
+        .fix(format!("ACL SETUSER {user} {}", missing.join(" "))),
     )
 }
 
@@ -170,7 +170,7 @@ fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     for asked in &cluster.nodes {
         let Err(obstacle) = &asked.seen else { continue };
         let target = format!("{scheme}{}", asked.node.target);
-        let Finding { what, why, mend, .. } = findings::no_talk(obstacle, &target, None);
+        let Finding { what, why, fix, .. } = findings::no_talk(obstacle, &target, None);
         let says_up = if asked.node.is_up { "" } else { "; the others say so too" };
         let mut finding = match asked.is_primary {
             true => {
@@ -180,7 +180,7 @@ fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
             }
             false => Finding::warn(NODES, format!("the replica {}: {what}{says_up}", asked.node.target)),
         };
-        finding.mend = mend;
+        finding.fix = fix;
         found.push(if asked.is_primary || why.is_empty() {
             finding.why(why)
         } else {
@@ -211,7 +211,7 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
                 let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
                 Finding::warn(NODES, format!("{count} of {} see other primaries or slots than the rest: {names}", views.len()))
                     .why("while slots move or a shard fails over that passes within seconds; if it stays, they have lost touch, and redtail believes whoever it asks first")
-                    .mend(check(target, "check"))
+                    .fix(check(target, "check"))
             }
         });
     }
@@ -222,7 +222,7 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
         found.push(
             Finding::warn(NODES, format!("named as a primary, and says that it is a replica: {names}"))
                 .why("a failover that not all have heard of; redtail waits until they have")
-                .mend(check(target, "check")),
+                .fix(check(target, "check")),
         );
     }
     found
@@ -300,7 +300,7 @@ fn alike(findings: Vec<Finding>) -> Vec<Finding> {
             about,
             what: format!("and {count} more of the kind"),
             why: "redtail doctor with the address of one node tells all of it".into(),
-            mend: Vec::new(),
+            fix: Vec::new(),
         });
     }
     kept

@@ -15,7 +15,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
         findings.push(
             Finding::warn(ABOUT, "PING is not allowed")
                 .why("a follower does without, but each connect leaves an entry in the server's ACL LOG")
-                .mend(subject.allow(&["+ping"])),
+                .fix(subject.allow(&["+ping"])),
         );
     }
     findings
@@ -36,7 +36,7 @@ fn renamed(subject: Subject<'_>) -> Vec<Finding> {
                 )),
                 None => finding
                     .why("without it there is no replication; services often block it, others rename it in redis.conf")
-                    .mend(format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server")),
+                    .fix(format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server")),
             }
         })
         .collect()
@@ -51,7 +51,7 @@ fn permission(subject: Subject<'_>) -> Finding {
         let rules = [&denied[..], &unsure[..]].concat();
         return Finding::bad(ABOUT, format!("the user {user} may not replicate: {} is missing", denied.join(" and ")))
             .why("no key patterns are needed: the stream carries every key, whatever the user may read")
-            .mend(subject.allow(&rules));
+            .fix(subject.allow(&rules));
     }
     if !unsure.is_empty() {
         return Finding::unknown(
@@ -59,8 +59,8 @@ fn permission(subject: Subject<'_>) -> Finding {
             format!("could not check whether the user {user} may replicate ({})", unsure.join(" and ")),
         )
         .why("that is told by ACL WHOAMI and ACL DRYRUN (before 7.0 GETUSER), which the user may not ask; somebody who may can, or allow it all")
-        .mend(format!("ACL DRYRUN {user} PSYNC ? -1"))
-        .mend(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
+        .fix(format!("ACL DRYRUN {user} PSYNC ? -1"))
+        .fix(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
     }
     Finding::good(ABOUT, format!("the user {user} may replicate"))
 }

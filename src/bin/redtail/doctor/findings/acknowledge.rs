@@ -36,7 +36,7 @@ fn ours(subject: Subject<'_>) -> Finding {
     if subject.number("min_slaves_good_slaves").is_some() && !subject.is_replica() {
         return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica that has the data")
         .why("it counts whoever answers, and redtail stores nothing: with it attached, writes go on with one replica less than meant")
-        .mend(format!("redtail tail {}   # same stream, and not counted", subject.replica()));
+        .fix(format!("redtail tail {}   # same stream, and not counted", subject.replica()));
     }
     let shutdown = match (subject.is_replica(), settings.number("shutdown-timeout")) {
         (false, Some(seconds @ 1..)) => format!("; SHUTDOWN waits up to {} for us", time(seconds as f64)),

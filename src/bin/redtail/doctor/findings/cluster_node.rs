@@ -13,7 +13,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
         return vec![
             Finding::unknown(ABOUT, "a node of a cluster: it has its own slots only; could not check which")
                 .why("each shard has a stream of its own, and all of them are needed to see every write")
-                .mend(subject.allow(&["+cluster|slots", "+cluster|myid"])),
+                .fix(subject.allow(&["+cluster|slots", "+cluster|myid"])),
         ];
     };
     if cluster.others.is_empty() {
@@ -24,10 +24,10 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut finding =
         Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
             .why("each shard has a stream of its own; between them there is no order. --cluster follows all of them")
-            .mend(format!("redtail doctor {} --cluster", subject.target))
-            .mend(format!("redtail tail {} --cluster", subject.target));
+            .fix(format!("redtail doctor {} --cluster", subject.target))
+            .fix(format!("redtail tail {} --cluster", subject.target));
     for address in cluster.others.iter().take(SHOWN) {
-        finding = finding.mend(format!("redtail tail {}{address}", subject.scheme));
+        finding = finding.fix(format!("redtail tail {}{address}", subject.scheme));
     }
     vec![finding]
 }

@@ -22,15 +22,15 @@ pub(in crate::doctor) struct Finding {
     pub(in crate::doctor) what: String,
     /// Why it matters.
     pub(in crate::doctor) why: String,
-    /// What mends it: commands, one each.
-    pub(in crate::doctor) mend: Vec<String>,
+    /// What fixes it: commands, one each.
+    pub(in crate::doctor) fix: Vec<String>,
 }
 
 pub(super) const CONNECTION: &str = "connection";
 
 impl Finding {
     fn new(severity: Severity, about: &'static str, what: impl Into<String>) -> Self {
-        Self { severity, about, what: what.into(), why: String::new(), mend: Vec::new() }
+        Self { severity, about, what: what.into(), why: String::new(), fix: Vec::new() }
     }
 
     pub(in crate::doctor) fn good(about: &'static str, what: impl Into<String>) -> Self {
@@ -53,8 +53,8 @@ impl Finding {
         Self { why: why.into(), ..self }
     }
 
-    pub(in crate::doctor) fn mend(mut self, command: impl Into<String>) -> Self {
-        self.mend.push(command.into());
+    pub(in crate::doctor) fn fix(mut self, command: impl Into<String>) -> Self {
+        self.fix.push(command.into());
         self
     }
 }

@@ -1,8 +1,9 @@
 //! How long we may be away.
 
+use indicatif::HumanBytes;
+
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
-use crate::terminal::log::Size;
 
 /// What a backlog should cover, in seconds: less than it takes to restart a machine is a warning.
 const ENOUGH: f64 = 300.0;
@@ -25,11 +26,11 @@ fn backlog(subject: Subject<'_>) -> Finding {
         return Finding::unknown(ABOUT, "could not check its size: INFO does not tell it")
             .why("it decides how long an outage can be resumed from");
     };
-    let size = Size(bytes);
+    let size = HumanBytes(bytes);
     if !subject.info.is_some_and(|info| info.has_backlog()) {
         return Finding::unknown(ABOUT, format!("none yet; the first replica makes one of {size}"))
             .why("until then the offset stands still, so how long an outage it will cover could not be measured")
-            .mend(format!("redtail doctor {}   # again, while redtail tail runs", subject.target));
+            .fix(format!("redtail doctor {}   # again, while redtail tail runs", subject.target));
     }
     let (Some(rate), Some((grown, measured))) = (subject.rate(), subject.facts.growth) else {
         return Finding::unknown(ABOUT, format!("{size}; the write rate could not be measured"))
@@ -40,7 +41,7 @@ fn backlog(subject: Subject<'_>) -> Finding {
             .why("how long an outage that covers shows when it is measured under load: --sample 60");
     }
     let covers = bytes as f64 / rate;
-    let what = format!("{size}; at {}/s, as now, it covers an outage of {}", Size(rate as u64), time(covers));
+    let what = format!("{size}; at {}/s, as now, it covers an outage of {}", HumanBytes(rate as u64), time(covers));
     if covers >= ENOUGH {
         return Finding::good(ABOUT, what);
     }
@@ -52,7 +53,7 @@ fn backlog(subject: Subject<'_>) -> Finding {
         return finding;
     }
     let covers = time((megabytes << 20) as f64 / rate);
-    finding.mend(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
+    finding.fix(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
 }
 
 /// What becomes of the backlog when nobody replicates.
@@ -73,7 +74,7 @@ fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
             format!("redtail would be the only replica, and away for {} it loses all history", time(seconds as f64)),
         )
         .why("repl-backlog-ttl: so long after the last replica has left, the backlog is freed, and the next start is a gap")
-        .mend("CONFIG SET repl-backlog-ttl 3600"),
+        .fix("CONFIG SET repl-backlog-ttl 3600"),
         seconds => Finding::good(
             ABOUT,
             format!("redtail would be the only replica: away for {}, it has a gap (repl-backlog-ttl)", time(seconds as f64)),
@@ -102,7 +103,7 @@ fn restart(subject: Subject<'_>) -> Option<Finding> {
     } else if save.is_empty() {
         Finding::warn(ABOUT, "a restart of the server ends its history")
             .why(format!("it saves no snapshot when it is shut down; {why}"))
-            .mend("CONFIG SET save \"3600 1\"   # a snapshot at SHUTDOWN keeps the history")
+            .fix("CONFIG SET save \"3600 1\"   # a snapshot at SHUTDOWN keeps the history")
     } else {
         Finding::good(ABOUT, "a graceful restart of the server keeps its history, a crash ends it")
     })

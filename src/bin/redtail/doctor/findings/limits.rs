@@ -1,9 +1,10 @@
 //! When the server cuts a follower off.
 
+use indicatif::HumanBytes;
+
 use crate::doctor::facts::OutputLimit;
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
-use crate::terminal::log::Size;
 
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -11,7 +12,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
         findings.push(
             Finding::unknown("limits", "could not check output buffer, time-outs, persistence: CONFIG GET is not allowed")
                 .why("they decide when a slow follower is cut off, and what a restart does to the history; the defaults are well")
-                .mend(subject.allow(&["+config|get"])),
+                .fix(subject.allow(&["+config|get"])),
         );
     }
     findings.extend(output(subject));
@@ -28,19 +29,24 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
         return Some(
             Finding::warn(ABOUT, "no limit: a follower that stalls makes the server keep everything in memory")
                 .why("until its memory is full, or repl-timeout ends the link of a follower that says nothing")
-                .mend(DEFAULT),
+                .fix(DEFAULT),
         );
     }
     let words = match (hard, soft) {
-        (_, 0) => format!("a follower may be {} behind", Size(hard)),
-        (0, _) => format!("a follower may be {} behind for {}", Size(soft), time(soft_seconds as f64)),
-        _ => format!("a follower may be {} behind, or {} for {}", Size(hard), Size(soft), time(soft_seconds as f64)),
+        (_, 0) => format!("a follower may be {} behind", HumanBytes(hard)),
+        (0, _) => format!("a follower may be {} behind for {}", HumanBytes(soft), time(soft_seconds as f64)),
+        _ => format!(
+            "a follower may be {} behind, or {} for {}",
+            HumanBytes(hard),
+            HumanBytes(soft),
+            time(soft_seconds as f64)
+        ),
     };
     if !subject.is_since_7() && hard > 0 && hard < backlog {
         return Some(
-            Finding::warn(ABOUT, format!("{words}; that is less than the backlog of {}", Size(backlog)))
+            Finding::warn(ABOUT, format!("{words}; that is less than the backlog of {}", HumanBytes(backlog)))
                 .why("before 7.0 a resume that has more to catch up with than the hard limit is closed again and again")
-                .mend(format!(
+                .fix(format!(
                     "CONFIG SET client-output-buffer-limit \"replica {} {soft} {soft_seconds}\"",
                     backlog.saturating_mul(2)
                 )),
@@ -62,11 +68,11 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
     let megabytes = ((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20;
     Some(match (hard, megabytes << 20) {
         (0, wanted) if wanted > soft => {
-            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica 0 {megabytes}mb 60\""))
+            finding.fix(format!("CONFIG SET client-output-buffer-limit \"replica 0 {megabytes}mb 60\""))
         }
         (1.., wanted) if wanted > hard => {
             let soft = megabytes / 2;
-            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica {megabytes}mb {soft}mb 60\""))
+            finding.fix(format!("CONFIG SET client-output-buffer-limit \"replica {megabytes}mb {soft}mb 60\""))
         }
         _ => finding,
     })
@@ -90,7 +96,7 @@ fn timeouts(subject: Subject<'_>) -> Vec<Finding> {
                 format!("a follower that is silent for {} is dropped (repl-timeout)", time(seconds as f64)),
             )
             .why("we speak each second, so a short pause of network or machine is enough; each costs a reconnect")
-            .mend("CONFIG SET repl-timeout 60"),
+            .fix("CONFIG SET repl-timeout 60"),
         ),
         Some(seconds) => {
             findings.push(Finding::good(ABOUT, format!("repl-timeout {}", time(seconds as f64))));
@@ -101,7 +107,7 @@ fn timeouts(subject: Subject<'_>) -> Vec<Finding> {
         findings.push(
             Finding::warn(ABOUT, format!("the server pings its replicas each {} only", time(seconds as f64)))
                 .why("a link on which nothing comes for 60 seconds counts as dead: without writes we would reconnect again and again")
-                .mend("CONFIG SET repl-ping-replica-period 10"),
+                .fix("CONFIG SET repl-ping-replica-period 10"),
         );
     }
     findings

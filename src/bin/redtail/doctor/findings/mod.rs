@@ -59,7 +59,7 @@ pub(super) fn watched(name: &str, found: Option<&Found>, reports: &[SentinelRepo
 /// None of the Sentinels says where the server is.
 pub(super) fn not_watched(error: SentinelError, reports: &[SentinelReport], sentinels: &str) -> Finding {
     let names = sentinels::known_names(reports, sentinels);
-    names.into_iter().fold(obstacle::finding(&ProbeError::Lost(error), sentinels, None), Finding::mend)
+    names.into_iter().fold(obstacle::finding(&ProbeError::Lost(error), sentinels, None), Finding::fix)
 }
 
 /// Whether, and how, the server can be started from.

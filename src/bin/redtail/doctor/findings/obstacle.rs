@@ -32,7 +32,7 @@ fn wants_tls(target: &str) -> Finding {
     match cfg!(feature = "tls") {
         true => finding
             .why("it closes where it is asked without; --tls speaks it, or rediss:// before the address")
-            .mend(format!("redtail doctor rediss://{target}")),
+            .fix(format!("redtail doctor rediss://{target}")),
         false => finding.why(
             "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS",
         ),
@@ -84,12 +84,7 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
 }
 
 fn foreign(bytes: &[u8]) -> Finding {
-    let what = match bytes {
-        [b'H', b'T', b'T', b'P', b'/', ..] => "what listens there speaks HTTP",
-        [b'S', b'S', b'H', b'-', ..] => "what listens there is an SSH server",
-        [b'E', b'R', b'R', b'O', b'R', b'\r', ..] => "what listens there may be memcached",
-        _ => "what listens there does not speak the protocol of Redis and Valkey",
-    };
+    let what = "what listens there does not speak the protocol of Redis and Valkey";
     Finding::bad(CONNECTION, what)
         .why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
 }
@@ -99,13 +94,13 @@ fn refused(words: &str) -> Finding {
     if says("DENIED") {
         return Finding::bad(PERMISSION, "the server is in protected mode")
             .why("it has no password, so it takes connections from its own host only; set a password, or run redtail on that host")
-            .mend("CONFIG SET requirepass PASSWORD")
-            .mend("CONFIG SET protected-mode no   # where a firewall keeps strangers away");
+            .fix("CONFIG SET requirepass PASSWORD")
+            .fix("CONFIG SET protected-mode no   # where a firewall keeps strangers away");
     }
     if says("ERR max number of clients") {
         return Finding::bad(CONNECTION, "the server has as many clients as it takes (maxclients)")
             .why("it turns everybody else away")
-            .mend("CONFIG SET maxclients 20000");
+            .fix("CONFIG SET maxclients 20000");
     }
     if says("NOAUTH") || says("ERR operation not permitted") {
         return Finding::bad(PERMISSION, "the server asks for a password, and none was given")
@@ -114,7 +109,7 @@ fn refused(words: &str) -> Finding {
     if says("WRONGPASS") || says("ERR invalid password") {
         return Finding::bad(PERMISSION, "wrong user or password, or the user is disabled")
             .why(format!("the server said: {words}"))
-            .mend("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
+            .fix("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
     }
     Finding::bad(CONNECTION, "the server refuses to talk to us").why(format!("it said: {words}"))
 }

@@ -63,7 +63,7 @@ fn silent(watchers: &[SentinelReport]) -> Option<Finding> {
     };
     let finding = Finding::warn(ABOUT, what).why(why);
     Some(match target {
-        Target::Tcp { host, port } => finding.mend(format!("redis-cli -h {host} -p {port} PING")),
+        Target::Tcp { host, port } => finding.fix(format!("redis-cli -h {host} -p {port} PING")),
         Target::Unix(_) => finding,
     })
 }
@@ -75,7 +75,7 @@ fn strangers(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> 
     (!strangers.is_empty() && !is_all).then(|| {
         Finding::warn(ABOUT, format!("{} {know} not know the name {name}", names(strangers.iter().copied())))
             .why("it has no say in a failover")
-            .mend(format!("SENTINEL MONITOR {name} HOST PORT QUORUM   # there"))
+            .fix(format!("SENTINEL MONITOR {name} HOST PORT QUORUM   # there"))
     })
 }
 
@@ -86,8 +86,8 @@ fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Findin
         return Some(
             Finding::warn(ABOUT, format!("they disagree where {name} is: {}", each.collect::<Vec<_>>().join(", ")))
                 .why("within a failover that passes. If it stays, they watch different servers: redtail believes the first that answers, and writes may go to either")
-                .mend(format!("SENTINEL MASTER {name}   # on each: the highest epoch is right"))
-                .mend(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
+                .fix(format!("SENTINEL MASTER {name}   # on each: the highest epoch is right"))
+                .fix(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
         );
     }
     let epochs = distinct(those, |watch| watch.epoch);
@@ -95,7 +95,7 @@ fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Findin
         let each = epochs.iter().map(|(epoch, who)| format!("{epoch} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("their config epochs differ: {}", each.collect::<Vec<_>>().join(", ")))
             .why("those with a lower one have not heard of the last failover: the Sentinels do not reach each other, or not the servers")
-            .mend(format!("SENTINEL CKQUORUM {name}   # on each"))
+            .fix(format!("SENTINEL CKQUORUM {name}   # on each"))
     })
 }
 
@@ -115,7 +115,7 @@ fn down(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     Some(
         Finding::warn(ABOUT, format!("{who} can't reach {name}, and takes it for down"))
             .why("if enough of them agree, another server becomes the primary; if only some can't, the network between is broken")
-            .mend(format!("SENTINEL MASTER {name}   # there: flags, last-ok-ping-reply")),
+            .fix(format!("SENTINEL MASTER {name}   # there: flags, last-ok-ping-reply")),
     )
 }
 
@@ -127,7 +127,7 @@ fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
         let finding = Finding::warn(ABOUT, format!("there could be no failover, says {target}: {words}"));
         return Some(
             finding.why("a failover needs as many Sentinels as the quorum says, and a majority of all that were ever known; if the primary dies now, it stays dead")
-                .mend(format!("SENTINEL RESET {name}   # on each in turn, if some are gone for good")),
+                .fix(format!("SENTINEL RESET {name}   # on each in turn, if some are gone for good")),
         );
     }
     let quorums = distinct(those, |watch| watch.quorum);
@@ -135,7 +135,7 @@ fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
         let each = quorums.iter().map(|(quorum, who)| format!("{quorum} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("their quorums differ: {}", each.collect::<Vec<_>>().join(", ")))
             .why("which of them counts depends on who notices first that the primary is down")
-            .mend(format!("SENTINEL SET {name} quorum N   # on each"))
+            .fix(format!("SENTINEL SET {name} quorum N   # on each"))
     })
 }
 

@@ -60,7 +60,7 @@ fn sentinel(subject: Subject<'_>, name: &str) -> Finding {
         .why("a Sentinel watches servers and serves no replication; follow the primary that it watches");
     for (name, primary) in watched {
         let name = address(name, "");
-        finding = finding.mend(format!("redtail doctor {}/{name}   # now {primary}", subject.as_sentinel()));
+        finding = finding.fix(format!("redtail doctor {}/{name}   # now {primary}", subject.as_sentinel()));
     }
     finding
 }
@@ -71,7 +71,7 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
         return Some(match failing_over {
             Some(state) => Finding::bad(STATE, format!("a FAILOVER is under way ({state})"))
                 .why("until it is done or given up, PSYNC is refused (NOMASTERLINK)")
-                .mend("FAILOVER ABORT   # gives it up"),
+                .fix("FAILOVER ABORT   # gives it up"),
             None => Finding::good(STATE, "a primary"),
         });
     }
@@ -96,7 +96,7 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     Some(
         Finding::bad(STATE, format!("a replica of {primary} whose link is down ({doing})"))
             .why("it refuses PSYNC (NOMASTERLINK) until its link is up again; follow its primary, or wait")
-            .mend(elsewhere),
+            .fix(elsewhere),
     )
 }
 
@@ -106,7 +106,7 @@ fn nothing(subject: Subject<'_>) -> Option<Finding> {
         Known::No => Some(
             Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
                 .why("following needs no INFO (but --from now-without-fork, and the default start before 7.0); this page does")
-                .mend(subject.allow(&["+info"])),
+                .fix(subject.allow(&["+info"])),
         ),
         // What is in the way of INFO is said below.
         _ if subject.facts.refuses.is_some() => None,
@@ -130,7 +130,7 @@ fn refuses(subject: Subject<'_>) -> Option<Finding> {
     } else if words.starts_with("BUSY") {
         Finding::bad(STATE, "a script or function keeps it busy")
             .why("until that ends PSYNC is refused (BUSY); `redtail tail --reconnect forever` waits for it")
-            .mend("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
+            .fix("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
     } else {
         // MASTERDOWN: the link that is down has been told, where INFO tells it.
         if subject.info.is_some() {

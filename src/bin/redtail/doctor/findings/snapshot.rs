@@ -1,8 +1,9 @@
 //! What a fork would cost, and whether it would come off.
 
+use indicatif::HumanBytes;
+
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
-use crate::terminal::log::Size;
 
 const ABOUT: &str = "fork";
 
@@ -13,7 +14,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
         findings.push(
             Finding::warn(ABOUT, "its last save in the background failed")
                 .why("a fork for a follower may fail likewise; the server's log says why")
-                .mend("BGSAVE   # then INFO persistence: rdb_last_bgsave_status"),
+                .fix("BGSAVE   # then INFO persistence: rdb_last_bgsave_status"),
         );
     }
     if info.is("rdb_bgsave_in_progress", "1") || info.is("aof_rewrite_in_progress", "1") {
@@ -24,7 +25,8 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
 }
 
 fn cost(subject: Subject<'_>) -> Finding {
-    let memory = subject.number("used_memory").map_or_else(String::new, |bytes| format!("{} in memory", Size(bytes)));
+    let memory =
+        subject.number("used_memory").map_or_else(String::new, |bytes| format!("{} in memory", HumanBytes(bytes)));
     let last = match subject.number("latest_fork_usec") {
         None => String::new(),
         Some(0) => ", has not forked yet".into(),
@@ -61,13 +63,13 @@ fn memory(subject: Subject<'_>) -> Option<Finding> {
         return Some(
             Finding::warn(ABOUT, "the system may refuse it (vm.overcommit_memory is not 1)")
                 .why("the kernel counts a fork as if it needed all of the server's memory once more")
-                .mend("sysctl vm.overcommit_memory=1   # on the server's host"),
+                .fix("sysctl vm.overcommit_memory=1   # on the server's host"),
         );
     }
     let total = total.filter(|total| used > total / 2)?;
     Some(
-        Finding::warn(ABOUT, format!("it uses {} of {} there are", Size(used), Size(total)))
+        Finding::warn(ABOUT, format!("it uses {} of {} there are", HumanBytes(used), HumanBytes(total)))
             .why("a snapshot needs up to as much again, if everything is written to meanwhile; let a replica make it")
-            .mend(format!("redtail tail {} --from snapshot   # same stream", subject.replica())),
+            .fix(format!("redtail tail {} --from snapshot   # same stream", subject.replica())),
     )
 }

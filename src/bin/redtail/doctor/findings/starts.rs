@@ -1,9 +1,10 @@
 //! From where the server can be followed.
 
+use indicatif::HumanBytes;
+
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Finding;
 use crate::doctor::findings::subject::Subject;
-use crate::terminal::log::Size;
 
 /// A value of `tail --from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(in super::super) struct StartChoice {
     pub(in super::super) possible: Known,
     /// What it does, or what is missing.
     pub(in super::super) how: String,
-    pub(in super::super) mend: Vec<String>,
+    pub(in super::super) fix: Vec<String>,
 }
 
 /// A permission that a start needs.
@@ -42,7 +43,7 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         let mut now = without_fork(subject);
         now.name = "now";
         if backlog == Some(false) {
-            now.mend = vec![format!(
+            now.fix = vec![format!(
                 "redtail tail {} --allow-probe   # it dumps its data to its own disk, once",
                 subject.target
             )];
@@ -72,14 +73,14 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
         return vec![
             Finding::warn("start", "the default start needs INFO, which is not allowed")
                 .why(why)
-                .mend(subject.allow(&["+info"])),
+                .fix(subject.allow(&["+info"])),
         ];
     }
     match subject.info.map(|info| info.has_backlog()) {
         Some(false) => vec![
             Finding::warn("start", "the default start needs a backlog, and there is none")
                 .why(format!("{why}, and without a backlog that is void. The first replica makes one, and it stays"))
-                .mend(format!("redtail tail {} --from snapshot   # or with --allow-probe", subject.target)),
+                .fix(format!("redtail tail {} --from snapshot   # or with --allow-probe", subject.target)),
         ],
         _ => Vec::new(),
     }
@@ -97,20 +98,20 @@ fn start(subject: Subject<'_>, name: &'static str, needs: &[Need], how: Result<S
             name,
             possible: Known::No,
             how: "its command is renamed or blocked".into(),
-            mend: Vec::new(),
+            fix: Vec::new(),
         };
     }
     if !denied.is_empty() {
         let rule = subject.allow(&denied);
-        let (how, mend) = (format!("needs {rule}"), vec![rule]);
-        return StartChoice { name, possible: Known::No, how, mend };
+        let (how, fix) = (format!("needs {rule}"), vec![rule]);
+        return StartChoice { name, possible: Known::No, how, fix };
     }
     match how {
-        Err(how) => StartChoice { name, possible: Known::No, how, mend: Vec::new() },
-        Ok(how) if unsure.is_empty() => StartChoice { name, possible: Known::Yes, how, mend: Vec::new() },
+        Err(how) => StartChoice { name, possible: Known::No, how, fix: Vec::new() },
+        Ok(how) if unsure.is_empty() => StartChoice { name, possible: Known::Yes, how, fix: Vec::new() },
         Ok(_) => {
             let how = format!("could not check {}", unsure.join(" "));
-            StartChoice { name, possible: Known::Unknown, how, mend: vec![subject.allow(&unsure)] }
+            StartChoice { name, possible: Known::Unknown, how, fix: vec![subject.allow(&unsure)] }
         }
     }
 }
@@ -121,14 +122,14 @@ fn resume(subject: Subject<'_>) -> Result<String, String> {
         return Err("there is no backlog yet, so any position is a gap".into());
     }
     match info.number("repl_backlog_histlen") {
-        Some(bytes) => Ok(format!("as far back as the backlog: {} now", Size(bytes))),
+        Some(bytes) => Ok(format!("as far back as the backlog: {} now", HumanBytes(bytes))),
         None => Ok("as far back as the backlog reaches".into()),
     }
 }
 
 fn size(subject: Subject<'_>) -> String {
     match subject.number("used_memory_dataset").or(subject.number("used_memory")) {
-        Some(bytes) => format!(", at most about {}", Size(bytes)),
+        Some(bytes) => format!(", at most about {}", HumanBytes(bytes)),
         None => String::new(),
     }
 }
