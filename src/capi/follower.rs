@@ -1,6 +1,26 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
+//!
+//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
+//! at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//!
+//!   for (;;) {
+//!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+//!           handle(event);
+//!       if (status != REDTAIL_IDLE)
+//!           break;
+//!       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
+//!           fd = -1;                     no connection now: poll ignores -1
+//!       wait_until_readable(fd, 1000);
+//!   }
+//!
+//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
+//! socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
+//! its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
+//! redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
+//! uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +35,8 @@ use crate::capi::options::{Chosen, Patience, redtail_options};
 use crate::capi::position::redtail_position;
 use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::{options, position, sentinel, tls};
-use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
+use crate::io::recording::Recorder;
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
 use crate::replication::{Backoff, Event, Options};
 use crate::topology::ASKING;
 
@@ -29,6 +50,8 @@ pub struct redtail_follower {
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
+    /// The file of a recording, until the connect that begins it.
+    record_to: Option<File>,
     screen: Screen,
 }
 
@@ -70,6 +93,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
             login: Arc::new(Mutex::new(chosen.login)),
             handle: Handle::new(),
             follower: None,
+            record_to: None,
             screen: Screen::new()?,
         })
     })
@@ -128,7 +152,7 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             .timeouts(follower.patience.over(Timeouts::default()))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder))
+        follower.connect(follower.tls.on(builder), address)
     })
 }
 
@@ -154,8 +178,72 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             .timeouts(follower.patience.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder())
+        follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
     })
+}
+
+/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
+/// "redtail replay" serve the file, for tests without a server.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
+/// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_record(follower: *mut redtail_follower, path: *const c_char) -> c_int {
+    call!(follower; {
+        if follower.follower.is_some() {
+            return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected: record before the connect");
+        }
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let path = match unsafe { text(path) } {
+            Ok(path) => path,
+            Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the path {what}")),
+        };
+        match File::create(path) {
+            Ok(file) => follower.record_to = Some(file),
+            Err(error) => return refuse(follower, REDTAIL_ERROR_RECORDING, format_args!("{path}: {error}")),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
+/// a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtail_follower) -> c_int {
+    call!(follower; {
+        let finished = follower.follower.as_mut().map_or(Ok(()), Follower::finish_recording);
+        match finished {
+            Ok(()) => REDTAIL_OK,
+            Err(error) => refuse(follower, REDTAIL_ERROR_RECORDING, error),
+        }
+    })
+}
+
+/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
+/// belongs to the follower and lives until the next call on the follower.
+///
+/// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_fd(follower: *const redtail_follower, fd: *mut i64) -> c_int {
+    call!(follower, out fd; {
+        let Some(socket) = follower.follower.as_ref().and_then(Follower::transport) else { return REDTAIL_NONE };
+        fd.set(number_of(socket));
+        REDTAIL_OK
+    })
+}
+
+#[cfg(unix)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::fd::AsRawFd;
+    i64::from(socket.as_raw_fd())
+}
+
+#[cfg(windows)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::windows::io::AsRawSocket;
+    socket.as_raw_socket() as i64
 }
 
 /// The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
@@ -358,17 +446,25 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder) -> redtail_status {
+    fn connect(&mut self, builder: Builder, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }
         if self.handle.is_stopped() {
             return refuse(self, REDTAIL_CLOSED, "the follower was stopped");
         }
-        match builder.options(self.options).buffer(self.buffer).connect() {
+        let builder = builder.options(self.options).buffer(self.buffer);
+        // A connect that fails may be repeated, and needs the file again.
+        let builder = match self.record_to.as_ref().map(File::try_clone).transpose() {
+            Ok(Some(file)) => builder.record(Recorder::new(file, name)),
+            Ok(None) => builder,
+            Err(error) => return refuse(self, REDTAIL_ERROR_RECORDING, error),
+        };
+        match builder.connect() {
             Ok(made) => self.follower = Some(made),
             Err(error) => return refuse(self, follower_status(&error), error),
         }
+        self.record_to = None;
         REDTAIL_OK
     }
 

@@ -9,7 +9,7 @@ use crate::capi::basics::*;
 use crate::capi::boundary::{call, text};
 use crate::capi::position::redtail_position;
 use crate::capi::tls::redtail_tls;
-use crate::capi::{position, tls};
+use crate::capi::tls;
 use crate::net::{Login, Timeouts};
 use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
@@ -89,8 +89,9 @@ pub struct redtail_options {
     pub control: c_int,
     /// The port the primary shows for us; 0: none.
     pub listening_port: u16,
-    /// For REDTAIL_START_AT.
-    pub position: *const redtail_position,
+    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
+    /// struct, so a binding needs no memory of its own for it.
+    pub position: redtail_position,
     /// How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid.
     pub label: *const c_char,
     /// The ACL user. NULL: the default user.
@@ -102,7 +103,9 @@ pub struct redtail_options {
     /// Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
     /// parts; 0: every command comes whole.
     pub parts: u64,
-    /// How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever.
+    /// How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
+    /// REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
+    /// repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
     pub silence_ms: u64,
     /// The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100.
     pub backoff_first_ms: u64,
@@ -183,6 +186,8 @@ impl Patience {
 
 const LARGEST_BUFFER: usize = 1 << 30;
 
+const SHORTEST_SILENCE_MS: u64 = 1000;
+
 /// # Safety
 /// `options` and what it points to are as the header asks; NULL stands for the defaults, of which `pauses` are those between attempts.
 pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<Chosen, String> {
@@ -191,6 +196,11 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
     let silence = match given.silence_ms {
         0 => Options::default().silence,
         REDTAIL_FOREVER => None,
+        ms if ms < SHORTEST_SILENCE_MS => {
+            return Err(format!(
+                "silence_ms is {ms}: at least {SHORTEST_SILENCE_MS}, the shortest period of a primary's PINGs"
+            ));
+        }
         ms => Some(Duration::from_millis(ms)),
     };
     let buffer = or(given.buffer_size, BUFFER_CAPACITY).max(1024);
@@ -198,10 +208,10 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         return Err(format!("buffer_size is {buffer}: at most {LARGEST_BUFFER}"));
     }
     // SAFETY: as promised, for each of the pointers in it.
-    let (start, label, limits, login) =
-        unsafe { (start(&given)?, label(&given)?, limits(given.limits)?, login(&given)?) };
+    let (label, limits, login) =
+        unsafe { (label(&given)?, limits(given.limits)?, login(&given)?) };
     let options = Options {
-        start,
+        start: start(&given)?,
         on_gap: on_gap(given.on_gap)?,
         ack: ack(given.ack)?,
         allow_probe: given.allow_probe != 0,
@@ -273,17 +283,15 @@ const fn is_prefix<T>(size: usize) -> bool {
     size >= size_of::<usize>() && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
 }
 
-unsafe fn start(given: &redtail_options) -> Result<Start, String> {
+fn start(given: &redtail_options) -> Result<Start, String> {
     Ok(match given.start {
         x if x == REDTAIL_START_NOW as c_int => Start::Now,
         x if x == REDTAIL_START_NOW_WITHOUT_FORK as c_int => Start::NowWithoutFork,
         x if x == REDTAIL_START_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_START_SYNC as c_int => Start::Sync,
         x if x == REDTAIL_START_AT as c_int => {
-            // SAFETY: NULL or a position, as promised to `read`.
-            let position = unsafe { position::read(given.position) };
-            let position = position.ok_or("REDTAIL_START_AT needs a position")?;
-            Start::At(position.to_position().ok_or("position is none: ids are 40 hexadecimal digits")?)
+            let position = given.position.to_position();
+            Start::At(position.ok_or("REDTAIL_START_AT needs a position, whose ids are 40 hexadecimal digits")?)
         }
         other => return Err(format!("start is {other}, which is no redtail_start")),
     })
@@ -387,7 +395,7 @@ impl redtail_options {
         single_link: 0,
         control: 0,
         listening_port: 0,
-        position: std::ptr::null(),
+        position: redtail_position::NONE,
         label: std::ptr::null(),
         user: std::ptr::null(),
         password: std::ptr::null(),
