@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 20] = [
+    const SECTIONS: [&str; 22] = [
         "mod",
         "basics",
         "position",
@@ -32,9 +32,11 @@ mod header {
         "event",
         "session",
         "sentinel",
+        "handle",
         "follower",
         "shard",
         "notice",
+        "callbacks",
         "cluster",
         "migration",
     ];

@@ -1578,17 +1578,55 @@ typedef struct redtail_sentinel {
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Followers: one blocking call per event; sockets, reconnection and waiting included
+ * Handles of followers: what other threads may do
  */
-
-/** Follows a primary in your own thread. One thread at a time. */
-typedef struct redtail_follower redtail_follower;
 
 /**
  * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
  * its follower.
  */
 typedef struct redtail_handle redtail_handle;
+
+/**
+ * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
+ * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+ *
+ * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
+ * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
+
+/**
+ * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
+ * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+ * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
+
+/**
+ * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
+ * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
+                                      const redtail_position *position);
+
+/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
+REDTAIL_API void redtail_handle_free(redtail_handle *handle);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Followers: one blocking call per event; sockets, reconnection and waiting included
+ */
+
+/** Follows a primary in your own thread. One thread at a time. */
+typedef struct redtail_follower redtail_follower;
 
 /**
  * A new follower, not connected. options: what you choose; NULL: the defaults.
@@ -1692,39 +1730,6 @@ REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redt
  * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
-
-/**
- * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
- * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
- *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
- * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
-
-/**
- * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
- * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
-
-/**
- * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
- * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
- */
-REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
-                                      const redtail_position *position);
-
-/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
-REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1873,6 +1878,31 @@ REDTAIL_API const char *redtail_notice_name(int kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * What stands between the threads of a cluster and the callbacks of C.
+ */
+
+/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
+typedef struct redtail_cluster_callbacks {
+    /** sizeof(redtail_cluster_callbacks) */
+    size_t struct_size;
+    /** Handed through to each of them. */
+    void *context;
+    /**
+     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
+     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+     */
+    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
+    /**
+     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
+     * before its first one. NULL: nobody is told.
+     */
+    void (*notice)(void *context, const redtail_notice *notice);
+    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
+    int (*idle)(void *context, const redtail_shard *shard);
+} redtail_cluster_callbacks;
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Clusters: all primaries, each followed on a thread of its own
  *
  * redtail_cluster_new says which cluster and how, redtail_cluster_follow starts it, and from then on your callbacks are called: event and
@@ -1933,26 +1963,6 @@ typedef struct redtail_cluster_options {
      */
     int prefer_replica;
 } redtail_cluster_options;
-
-/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
-typedef struct redtail_cluster_callbacks {
-    /** sizeof(redtail_cluster_callbacks) */
-    size_t struct_size;
-    /** Handed through to each of them. */
-    void *context;
-    /**
-     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
-     */
-    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
-    /**
-     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-     * before its first one. NULL: nobody is told.
-     */
-    void (*notice)(void *context, const redtail_notice *notice);
-    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
-    int (*idle)(void *context, const redtail_shard *shard);
-} redtail_cluster_callbacks;
 
 /**
  * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be

@@ -4,11 +4,12 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr::null;
 
 use crate::capi::basics::*;
-use crate::capi::convert::follower_status;
+use crate::capi::convert::status::follower_status;
 use crate::capi::names::name_of;
 use crate::capi::options::*;
 use crate::capi::position::redtail_position;
-use crate::capi::shard::{redtail_shard, words};
+use crate::capi::shard::redtail_shard;
+use crate::capi::text::c_text;
 use crate::replication::{Position, Start};
 use crate::topology::{Notice, Shard};
 
@@ -94,13 +95,13 @@ struct Told {
     node: Option<CString>,
 }
 
-/// Shows a notice in the header's form. `find` finds the header's shard for one of the library's.
-pub(super) fn show(
+/// Converts a notice. `find` finds the header's shard for one of the library's.
+pub(super) fn convert(
     notice: &Notice,
     find: impl FnOnce(&Shard) -> *const redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
-    let (told, summary) = (told(notice, find), words(notice));
+    let (told, summary) = (told(notice, find), c_text(notice));
     let position = told.position.map(redtail_position::from);
     let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
@@ -125,11 +126,11 @@ fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> T
             Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
         }
         Notice::FailedOver { shard, from, to } => {
-            let (from, to) = (Some(words(from)), Some(words(to)));
+            let (from, to) = (Some(c_text(from)), Some(c_text(to)));
             Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
-            let (gained, lost) = (Some(words(gained)), Some(words(lost)));
+            let (gained, lost) = (Some(c_text(gained)), Some(c_text(lost)));
             Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
         }
         Notice::Removed { shard, position } => {
@@ -140,7 +141,7 @@ fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> T
             Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
         }
         Notice::Lost(saved) => {
-            let (lost, node) = (Some(words(&saved.slots)), Some(words(&saved.node)));
+            let (lost, node) = (Some(c_text(&saved.slots)), Some(c_text(&saved.node)));
             Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
         }
         Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),

@@ -17,11 +17,13 @@ use std::ops::ControlFlow;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
-use crate::capi::convert::{Screen, full_status, session_status};
+use crate::capi::chosen_options::ChosenOptions;
+use crate::capi::convert::event::EventBuffer;
+use crate::capi::convert::status::{full_status, session_status};
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options};
+use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
 use crate::capi::position::redtail_position;
-use crate::capi::{options, position};
+use crate::capi::{chosen_options, login, position};
 use crate::io::ReceiveBuffer;
 use crate::net::Login;
 use crate::rdb::MIN_INPUT;
@@ -40,7 +42,7 @@ pub struct redtail_session {
     /// The least number of bytes the session waits for.
     at_least: usize,
     login: Login,
-    screen: Screen,
+    screen: EventBuffer,
     /// A read was tried and brought nothing.
     silent: bool,
     /// When to connect, once that is known; while it is over: never.
@@ -82,11 +84,11 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
     make(|| {
         // SAFETY: as promised.
-        let chosen = unsafe { options::read(options, Backoff::default()) };
+        let chosen = unsafe { chosen_options::read(options, Backoff::default()) };
         let ring = ReceiveBuffer::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
         Some(redtail_session {
@@ -98,7 +100,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
             pending: 0,
             at_least: 1,
             login: chosen.login,
-            screen: Screen::new()?,
+            screen: EventBuffer::new()?,
             silent: false,
             connect_at_ms: None,
         })
@@ -133,7 +135,7 @@ pub unsafe extern "C" fn redtail_session_login(
 ) -> c_int {
     call!(session; {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => session.login = login,
             Err(words) => return refuse(session, REDTAIL_ERROR_ARGUMENT, words),
         }
