@@ -27,13 +27,13 @@ pub struct redtail_cluster_callbacks {
     /// An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
     /// for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
     pub event: Option<
-        unsafe extern "C" fn(context: *mut c_void, shard: *const redtail_shard, event: *const redtail_event) -> c_int,
+        unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard, event: *const redtail_event) -> c_int,
     >,
     /// Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
     /// before its first one. NULL: nobody is told.
     pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
     /// Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL.
-    pub idle: Option<unsafe extern "C" fn(context: *mut c_void, shard: *const redtail_shard) -> c_int>,
+    pub idle: Option<unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard) -> c_int>,
 }
 
 impl redtail_cluster_callbacks {
@@ -124,9 +124,9 @@ impl ClusterState {
 #[derive(Clone)]
 pub(super) struct Callbacks {
     context: *mut c_void,
-    event: unsafe extern "C" fn(*mut c_void, *const redtail_shard, *const redtail_event) -> c_int,
+    event: unsafe extern "C" fn(*mut c_void, *mut redtail_shard, *const redtail_event) -> c_int,
     notice: Option<unsafe extern "C" fn(*mut c_void, *const redtail_notice)>,
-    idle: Option<unsafe extern "C" fn(*mut c_void, *const redtail_shard) -> c_int>,
+    idle: Option<unsafe extern "C" fn(*mut c_void, *mut redtail_shard) -> c_int>,
     state: Arc<ClusterState>,
 }
 
@@ -163,7 +163,7 @@ impl Callbacks {
     fn notice(&self, notice: &Notice) {
         let Some(call) = self.notice else { return };
         CALLING.set(Arc::as_ptr(&self.state));
-        let shard = |shard: &Shard| Arc::as_ptr(&self.state.shard(shard));
+        let shard = |shard: &Shard| Arc::as_ptr(&self.state.shard(shard)).cast_mut();
         // SAFETY: the caller's own function; notice and shard live.
         notice::convert(notice, shard, |notice| unsafe { call(self.context, notice) });
     }
@@ -179,7 +179,7 @@ struct One {
 
 impl One {
     fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
-        let (callbacks, shard) = (&self.callbacks, Arc::as_ptr(&self.shard));
+        let (callbacks, shard) = (&self.callbacks, Arc::as_ptr(&self.shard).cast_mut());
         CALLING.set(Arc::as_ptr(&callbacks.state));
         let result = if let Event::Idle(_) = event {
             let Some(idle) = callbacks.idle else { return ControlFlow::Continue(()) };

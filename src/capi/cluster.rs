@@ -159,7 +159,7 @@ pub unsafe extern "C" fn redtail_cluster_message(cluster: *const redtail_cluster
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_login(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     user: *const c_char,
     password: *const c_char,
     password_len: usize,
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn redtail_cluster_login(
 /// stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_follow(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     callbacks: *const redtail_cluster_callbacks,
 ) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
@@ -224,7 +224,7 @@ pub unsafe extern "C" fn redtail_cluster_follow(
 /// REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
 /// is why it has ended.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_cluster_wait(cluster: *const redtail_cluster, limit_ms: u64) -> c_int {
+pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, limit_ms: u64) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
     let Some(it) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     let begin = |state: &mut State| {
@@ -261,7 +261,7 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *const redtail_cluster, l
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_cluster_stop(cluster: *const redtail_cluster) -> c_int {
+pub unsafe extern "C" fn redtail_cluster_stop(cluster: *mut redtail_cluster) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     cluster.shared.stop();
@@ -275,7 +275,7 @@ pub unsafe extern "C" fn redtail_cluster_stop(cluster: *const redtail_cluster) -
 /// REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_positions(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn redtail_cluster_positions(
 /// Returns as redtail_cluster_positions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_committed(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn redtail_cluster_committed(
 /// # Safety
 /// `cluster` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
 unsafe fn tell(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     which: impl FnOnce(&Following) -> Positions,
     text: *mut c_char,
     size: usize,
@@ -323,7 +323,7 @@ unsafe fn tell(
 
 /// # Safety
 /// `cluster` is NULL or lives.
-unsafe fn with(cluster: *const redtail_cluster, work: impl FnOnce(&mut State) -> redtail_status) -> c_int {
+unsafe fn with(cluster: *mut redtail_cluster, work: impl FnOnce(&mut State) -> redtail_status) -> c_int {
     // SAFETY: as promised.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     enter(Some(&mut *cluster.state()), work)

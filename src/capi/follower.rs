@@ -260,7 +260,7 @@ pub unsafe extern "C" fn redtail_follower_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
-    follower: *const redtail_follower,
+    follower: *mut redtail_follower,
     position: *mut redtail_position,
 ) -> c_int {
     call!(follower, out position; {

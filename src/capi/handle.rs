@@ -27,7 +27,7 @@ impl redtail_handle {
 /// signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {
+pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_int {
     // SAFETY: NULL, or a handle that lives.
     let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     handle.handle.stop();
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c
 /// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
 /// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle) -> c_int {
+pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -> c_int {
     // SAFETY: NULL, or a handle that lives.
     let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle)
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_commit(
-    handle: *const redtail_handle,
+    handle: *mut redtail_handle,
     position: *const redtail_position,
 ) -> c_int {
     // SAFETY: NULL, or a handle that lives.

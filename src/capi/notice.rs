@@ -1,7 +1,7 @@
 //! Notices: what happens to a cluster, besides what its shards tell themselves
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use crate::capi::basics::*;
 use crate::capi::convert::status::follower_status;
@@ -46,7 +46,7 @@ pub struct redtail_notice {
     /// What happened, in words that end with NUL. Never NULL.
     pub words: *const c_char,
     /// The shard; NULL for LOST and UNREACHABLE.
-    pub shard: *const redtail_shard,
+    pub shard: *mut redtail_shard,
     /// ADDED: where it starts, one of redtail_start.
     pub start: c_int,
     /// ENDED: the error; REDTAIL_CLOSED if its own handle stopped it.
@@ -84,7 +84,7 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
 /// What a notice speaks of.
 struct Told {
     kind: redtail_notice_kind,
-    shard: *const redtail_shard,
+    shard: *mut redtail_shard,
     start: redtail_start,
     status: redtail_status,
     position: Option<Position>,
@@ -98,7 +98,7 @@ struct Told {
 /// Converts a notice. `find` finds the header's shard for one of the library's.
 pub(super) fn convert(
     notice: &Notice,
-    find: impl FnOnce(&Shard) -> *const redtail_shard,
+    find: impl FnOnce(&Shard) -> *mut redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
     let (told, summary) = (told(notice, find), c_text(notice));
@@ -119,7 +119,7 @@ pub(super) fn convert(
     });
 }
 
-fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> Told {
+fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> Told {
     match notice {
         Notice::Added { shard, start } => {
             let (start, position) = began(*start);
@@ -152,7 +152,7 @@ impl Told {
     const fn of(kind: redtail_notice_kind) -> Self {
         Self {
             kind,
-            shard: null(),
+            shard: null_mut(),
             start: REDTAIL_START_NOW,
             status: REDTAIL_OK,
             position: None,

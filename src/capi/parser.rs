@@ -379,6 +379,7 @@ impl redtail_parser {
         args: *mut redtail_slice,
         capacity: usize,
     ) -> Option<(&'a [u8], Array)> {
+        self.guard.clear();
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.

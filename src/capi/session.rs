@@ -369,7 +369,7 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_session, deadline_ms: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_session, deadline_ms: *mut u64) -> c_int {
     call!(session, out deadline_ms; {
         let linked = session.session.is_linked();
         deadline_ms.set(match session.connect_at_ms {
@@ -406,7 +406,7 @@ pub unsafe extern "C" fn redtail_session_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
-    session: *const redtail_session,
+    session: *mut redtail_session,
     position: *mut redtail_position,
 ) -> c_int {
     call!(session, out position; {

@@ -103,9 +103,9 @@ pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, pos
 ///
 /// Returns NULL if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_handle(shard: *const redtail_shard) -> *const redtail_handle {
+pub unsafe extern "C" fn redtail_shard_handle(shard: *mut redtail_shard) -> *mut redtail_handle {
     // SAFETY: NULL, or a shard that lives.
-    unsafe { there(shard) }.map_or(std::ptr::null(), |shard| &raw const shard.handle)
+    unsafe { there(shard) }.map_or(std::ptr::null_mut(), |shard| (&raw const shard.handle).cast_mut())
 }
 
 /// What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn redtail_shard_message(shard: *const redtail_shard) -> *
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_set_context(shard: *const redtail_shard, context: *mut c_void) -> c_int {
+pub unsafe extern "C" fn redtail_shard_set_context(shard: *mut redtail_shard, context: *mut c_void) -> c_int {
     // SAFETY: NULL, or a shard that lives.
     let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     shard.context.store(context, Ordering::Release);

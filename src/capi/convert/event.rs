@@ -28,9 +28,10 @@ impl EventBuffer {
         NonNull::new(allocate(Shown::new())).map(Self)
     }
 
-    /// Shows an event; those that a person may want to read about leave their words in the guard.
+    /// Converts an event. Sets or removes the message of the guard.
     #[inline]
     pub(in crate::capi) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        guard.clear();
         // SAFETY: ours, from `new`, and what C holds of it ends with this call.
         unsafe { self.0.as_mut() }.convert(event, guard)
     }
