@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 23] = [
+    const SECTIONS: [&str; 25] = [
         "mod",
         "basics",
         "position",
@@ -33,9 +33,11 @@ mod header {
         "event",
         "session",
         "sentinel",
+        "handle",
         "follower",
         "shard",
         "notice",
+        "callbacks",
         "cluster",
         "migration",
         "discovery",

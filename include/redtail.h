@@ -1584,7 +1584,7 @@ REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
-REDTAIL_API int redtail_session_deadline_ms(const redtail_session *session,
+REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 
 /**
@@ -1601,7 +1601,7 @@ REDTAIL_API int redtail_session_commit(redtail_session *session,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_session_position(const redtail_session *session, redtail_position *position);
+REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1635,6 +1635,50 @@ typedef struct redtail_sentinel {
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Handles of followers: what other threads may do
+ */
+
+/**
+ * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
+ * its follower.
+ */
+typedef struct redtail_handle redtail_handle;
+
+/**
+ * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
+ * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+ *
+ * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
+ * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
+
+/**
+ * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
+ * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+ * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
+
+/**
+ * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
+ * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
+                                      const redtail_position *position);
+
+/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
+REDTAIL_API void redtail_handle_free(redtail_handle *handle);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  *
  * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
@@ -1659,12 +1703,6 @@ typedef struct redtail_sentinel {
 
 /** Follows a primary in your own thread. One thread at a time. */
 typedef struct redtail_follower redtail_follower;
-
-/**
- * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
- * its follower.
- */
-typedef struct redtail_handle redtail_handle;
 
 /**
  * A new follower, not connected. options: what you choose; NULL: the defaults.
@@ -1739,7 +1777,7 @@ REDTAIL_API int redtail_follower_finish_recording(redtail_follower *follower);
  *
  * Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
  */
-REDTAIL_API int redtail_follower_fd(const redtail_follower *follower,
+REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
 
 /**
@@ -1787,7 +1825,7 @@ REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
  * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
@@ -1795,39 +1833,6 @@ REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redt
  * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
-
-/**
- * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
- * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
- *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
- * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
-
-/**
- * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
- * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
-
-/**
- * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
- * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
- */
-REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
-                                      const redtail_position *position);
-
-/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
-REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1883,7 +1888,7 @@ REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
  *
  * Returns NULL if the shard is NULL.
  */
-REDTAIL_API const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+REDTAIL_API redtail_handle *redtail_shard_handle(redtail_shard *shard);
 
 /**
  * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
@@ -1896,7 +1901,7 @@ REDTAIL_API const char *redtail_shard_message(const redtail_shard *shard);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
  */
-REDTAIL_API int redtail_shard_set_context(const redtail_shard *shard,
+REDTAIL_API int redtail_shard_set_context(redtail_shard *shard,
                                           void *context);
 
 /** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
@@ -1952,7 +1957,7 @@ typedef struct redtail_notice {
     /** What happened, in words that end with NUL. Never NULL. */
     const char *words;
     /** The shard; NULL for LOST and UNREACHABLE. */
-    const redtail_shard *shard;
+    redtail_shard *shard;
     /** ADDED: where it starts, one of redtail_start. */
     int start;
     /** ENDED: the error; REDTAIL_CLOSED if its own handle stopped it. */
@@ -1973,6 +1978,31 @@ typedef struct redtail_notice {
 
 /** The name of a redtail_notice_kind, for example "failed_over"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_notice_name(int kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * What stands between the threads of a cluster and the callbacks of C.
+ */
+
+/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
+typedef struct redtail_cluster_callbacks {
+    /** sizeof(redtail_cluster_callbacks) */
+    size_t struct_size;
+    /** Handed through to each of them. */
+    void *context;
+    /**
+     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
+     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+     */
+    int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
+    /**
+     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
+     * before its first one. NULL: nobody is told.
+     */
+    void (*notice)(void *context, const redtail_notice *notice);
+    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
+    int (*idle)(void *context, redtail_shard *shard);
+} redtail_cluster_callbacks;
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -2037,26 +2067,6 @@ typedef struct redtail_cluster_options {
     int prefer_replica;
 } redtail_cluster_options;
 
-/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
-typedef struct redtail_cluster_callbacks {
-    /** sizeof(redtail_cluster_callbacks) */
-    size_t struct_size;
-    /** Handed through to each of them. */
-    void *context;
-    /**
-     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
-     */
-    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
-    /**
-     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-     * before its first one. NULL: nobody is told.
-     */
-    void (*notice)(void *context, const redtail_notice *notice);
-    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
-    int (*idle)(void *context, const redtail_shard *shard);
-} redtail_cluster_callbacks;
-
 /**
  * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
  * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
@@ -2086,7 +2096,7 @@ REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
@@ -2098,7 +2108,7 @@ REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
  * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
  * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
  */
-REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
 
 /**
@@ -2108,7 +2118,7 @@ REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
  * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
  * is why it has ended.
  */
-REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
 
 /**
@@ -2117,7 +2127,7 @@ REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
-REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
+REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
 /**
  * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
@@ -2126,7 +2136,7 @@ REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
  * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
  */
-REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -2137,7 +2147,7 @@ REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
  *
  * Returns as redtail_cluster_positions.
  */
-REDTAIL_API int redtail_cluster_committed(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -2260,7 +2270,7 @@ REDTAIL_API int redtail_topology_ask(redtail_topology *topology);
  *
  * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
  */
-REDTAIL_API int redtail_topology_node(const redtail_topology *topology,
+REDTAIL_API int redtail_topology_node(redtail_topology *topology,
                                       size_t index,
                                       const redtail_node **node);
 

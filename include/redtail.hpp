@@ -727,8 +727,8 @@ public:
         left = redtail_parser_batch(
             parser_.get(), &unread, args_.get(), room,
             [](void *given, const redtail_item *found) noexcept {
-                auto &context = *static_cast<struct context *>(given);
-                return context.call(item(context.parser, found, room));
+                auto &its = *static_cast<struct context *>(given);
+                return its.call(item(its.parser, found, room));
             },
             &context);
         input = view(unread);
@@ -896,7 +896,7 @@ inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(),
 class shard {
 public:
     shard() noexcept = default;
-    explicit shard(const redtail_shard *from) noexcept : shard_(from) {}
+    explicit shard(redtail_shard *from) noexcept : shard_(from) {}
     /** The id of the node that was its primary when it was first seen. */
     std::string_view id() const noexcept { return redtail_shard_id(shard_); }
     /** Where its primary is now. */
@@ -922,7 +922,7 @@ public:
     /** A pointer of yours. */
     void set_context(void *context) const noexcept { redtail_shard_set_context(shard_, context); }
     void *context() const noexcept { return redtail_shard_context(shard_); }
-    const redtail_shard *c() const noexcept { return shard_; }
+    redtail_shard *c() const noexcept { return shard_; }
     explicit operator bool() const noexcept { return shard_ != nullptr; }
     friend bool operator==(shard a, shard b) noexcept { return a.shard_ == b.shard_; }
     friend bool operator!=(shard a, shard b) noexcept { return a.shard_ != b.shard_; }
@@ -931,7 +931,7 @@ private:
     std::string text(int (*which)(const redtail_shard *, char *, std::size_t, std::size_t *)) const {
         return detail::text([&](char *room, std::size_t size, std::size_t *needed) { return which(shard_, room, size, needed); });
     }
-    const redtail_shard *shard_ = nullptr;
+    redtail_shard *shard_ = nullptr;
 };
 
 /** What happened to a cluster; a view. */
@@ -1043,7 +1043,7 @@ private:
             redtail_cluster_callbacks made{};
             made.struct_size = sizeof made;
             made.context = this;
-            made.event = [](void *context, const redtail_shard *of, const redtail_event *found) noexcept {
+            made.event = [](void *context, redtail_shard *of, const redtail_event *found) noexcept {
                 auto &self = *static_cast<calls *>(context);
                 return self.run([&] { return self.each(redtail::shard(of), event(found)); });
             };
@@ -1051,7 +1051,7 @@ private:
                 auto &self = *static_cast<calls *>(context);
                 if (self.run([&] { return self.told(notice(found)), false; })) redtail_cluster_stop(self.cluster);
             };
-            if (idle) made.idle = [](void *context, const redtail_shard *of) noexcept {
+            if (idle) made.idle = [](void *context, redtail_shard *of) noexcept {
                 auto &self = *static_cast<calls *>(context);
                 return self.run([&] { return self.idle(redtail::shard(of)), false; });
             };
@@ -1075,7 +1075,7 @@ private:
         }
     };
 
-    std::string text(int (*which)(const redtail_cluster *, char *, std::size_t, std::size_t *)) const {
+    std::string text(int (*which)(redtail_cluster *, char *, std::size_t, std::size_t *)) const {
         return detail::text([&](char *room, std::size_t size, std::size_t *needed) {
             int number = which(c(), room, size, needed);
             return check(number), number;

@@ -526,11 +526,11 @@ int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
 int redtail_session_sent(redtail_session *session, size_t count);
-int redtail_session_deadline_ms(const redtail_session *session,
+int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
-int redtail_session_position(const redtail_session *session, redtail_position *position);
+int redtail_session_position(redtail_session *session, redtail_position *position);
 typedef struct redtail_sentinel {
     size_t struct_size;
     const char *name;
@@ -542,8 +542,13 @@ typedef struct redtail_sentinel {
     size_t password_len;
     const redtail_tls *tls;
 } redtail_sentinel;
-typedef struct redtail_follower redtail_follower;
 typedef struct redtail_handle redtail_handle;
+int redtail_handle_stop(redtail_handle *handle);
+int redtail_handle_heartbeat(redtail_handle *handle);
+int redtail_handle_commit(redtail_handle *handle,
+                                      const redtail_position *position);
+void redtail_handle_free(redtail_handle *handle);
+typedef struct redtail_follower redtail_follower;
 redtail_follower *redtail_follower_new(const redtail_options *options);
 void redtail_follower_free(redtail_follower *follower);
 const char *redtail_follower_message(const redtail_follower *follower);
@@ -558,7 +563,7 @@ int redtail_follower_connect_sentinel(redtail_follower *follower,
 int redtail_follower_record(redtail_follower *follower,
                                         const char *path);
 int redtail_follower_finish_recording(redtail_follower *follower);
-int redtail_follower_fd(const redtail_follower *follower,
+int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
 int redtail_follower_next(redtail_follower *follower,
                                       const redtail_event **event);
@@ -570,13 +575,8 @@ int redtail_follower_batch(redtail_follower *follower,
                                        void *context);
 int redtail_follower_commit(redtail_follower *follower,
                                         const redtail_position *position);
-int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 redtail_handle *redtail_follower_handle(redtail_follower *follower);
-int redtail_handle_stop(const redtail_handle *handle);
-int redtail_handle_heartbeat(const redtail_handle *handle);
-int redtail_handle_commit(const redtail_handle *handle,
-                                      const redtail_position *position);
-void redtail_handle_free(redtail_handle *handle);
 typedef struct redtail_shard redtail_shard;
 const char *redtail_shard_id(const redtail_shard *shard);
 int redtail_shard_target(const redtail_shard *shard,
@@ -589,9 +589,9 @@ int redtail_shard_slots(const redtail_shard *shard,
                                     size_t *needed);
 int redtail_shard_position(const redtail_shard *shard,
                                        redtail_position *position);
-const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+redtail_handle *redtail_shard_handle(redtail_shard *shard);
 const char *redtail_shard_message(const redtail_shard *shard);
-int redtail_shard_set_context(const redtail_shard *shard,
+int redtail_shard_set_context(redtail_shard *shard,
                                           void *context);
 void *redtail_shard_context(const redtail_shard *shard);
 int redtail_slot(const char *key,
@@ -608,7 +608,7 @@ typedef enum redtail_notice_kind {
 typedef struct redtail_notice {
     int kind;
     const char *words;
-    const redtail_shard *shard;
+    redtail_shard *shard;
     int start;
     int status;
     const redtail_position *position;
@@ -619,6 +619,13 @@ typedef struct redtail_notice {
     const char *node;
 } redtail_notice;
 const char *redtail_notice_name(int kind);
+typedef struct redtail_cluster_callbacks {
+    size_t struct_size;
+    void *context;
+    int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
+    void (*notice)(void *context, const redtail_notice *notice);
+    int (*idle)(void *context, redtail_shard *shard);
+} redtail_cluster_callbacks;
 typedef enum redtail_added {
     REDTAIL_ADDED_SNAPSHOT = 0,
     REDTAIL_ADDED_NOW = 1,
@@ -634,31 +641,24 @@ typedef struct redtail_cluster_options {
     uint64_t refresh_ms;
     int prefer_replica;
 } redtail_cluster_options;
-typedef struct redtail_cluster_callbacks {
-    size_t struct_size;
-    void *context;
-    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
-    void (*notice)(void *context, const redtail_notice *notice);
-    int (*idle)(void *context, const redtail_shard *shard);
-} redtail_cluster_callbacks;
 redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 void redtail_cluster_free(redtail_cluster *cluster);
 const char *redtail_cluster_message(const redtail_cluster *cluster);
-int redtail_cluster_login(const redtail_cluster *cluster,
+int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
-int redtail_cluster_follow(const redtail_cluster *cluster,
+int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
-int redtail_cluster_wait(const redtail_cluster *cluster,
+int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
-int redtail_cluster_stop(const redtail_cluster *cluster);
-int redtail_cluster_positions(const redtail_cluster *cluster,
+int redtail_cluster_stop(redtail_cluster *cluster);
+int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
-int redtail_cluster_committed(const redtail_cluster *cluster,
+int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -691,7 +691,7 @@ redtail_topology *redtail_topology_new(const redtail_options *options,
 void redtail_topology_free(redtail_topology *topology);
 const char *redtail_topology_message(const redtail_topology *topology);
 int redtail_topology_ask(redtail_topology *topology);
-int redtail_topology_node(const redtail_topology *topology,
+int redtail_topology_node(redtail_topology *topology,
                                       size_t index,
                                       const redtail_node **node);
 typedef struct redtail_primary redtail_primary;

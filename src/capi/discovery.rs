@@ -13,7 +13,7 @@ use crate::capi::cluster::{Plan, cluster_status, plan, redtail_cluster_options};
 use crate::capi::options::redtail_options;
 use crate::capi::sentinel;
 use crate::capi::sentinel::redtail_sentinel;
-use crate::capi::shard::words;
+use crate::capi::text::c_text;
 use crate::topology::{Node, Slots};
 
 /// Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn redtail_sentinel_find(
             Ok(found) => (REDTAIL_OK, found.target.to_string()),
             Err(failed) => failed,
         };
-        let whole = words(&found);
+        let whole = c_text(&found);
         let whole = whole.as_bytes();
         if status == REDTAIL_OK && whole.len() >= size {
             return REDTAIL_NEED_MORE;
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn redtail_topology_ask(topology: *mut redtail_topology) -
 /// Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_node(
-    topology: *const redtail_topology,
+    topology: *mut redtail_topology,
     index: usize,
     node: *mut *const redtail_node,
 ) -> c_int {
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn redtail_topology_node(
 
 impl Known {
     fn new(shard: usize, is_primary: bool, node: &Node, slots: &Slots) -> Self {
-        let texts = [words(&node.id), words(&node.target), words(slots)];
+        let texts = [c_text(&node.id), c_text(&node.target), c_text(slots)];
         let [id, address, slots] = texts.each_ref().map(|text| text.as_ptr());
         let (is_primary, is_up) = (c_int::from(is_primary), c_int::from(node.is_up));
         Self { node: redtail_node { shard, is_primary, is_up, id, address, slots }, _texts: texts }

@@ -26,15 +26,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{
-    Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
-};
-use crate::capi::convert::{Screen, follower_status};
+use crate::capi::boundary::{Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
+use crate::capi::chosen_options::{ChosenOptions, ChosenTimeouts};
+use crate::capi::convert::event::EventBuffer;
+use crate::capi::convert::status::follower_status;
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, Patience, redtail_options};
+use crate::capi::handle::redtail_handle;
+use crate::capi::options::redtail_options;
 use crate::capi::position::redtail_position;
 use crate::capi::sentinel::redtail_sentinel;
-use crate::capi::{options, position, sentinel, tls};
+use crate::capi::tls::ChosenTls;
+use crate::capi::{chosen_options, login, position, sentinel};
 use crate::io::recording::Recorder;
 use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
 use crate::replication::{Backoff, Event, Options};
@@ -44,27 +46,15 @@ use crate::topology::ASKING;
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
-    patience: Patience,
-    tls: tls::Chosen,
+    timeouts: ChosenTimeouts,
+    tls: ChosenTls,
     buffer: usize,
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
     /// The file of a recording, until the connect that begins it.
     record_to: Option<File>,
-    screen: Screen,
-}
-
-/// Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
-/// its follower.
-pub struct redtail_handle {
-    handle: Handle,
-}
-
-impl redtail_handle {
-    pub(super) const fn of(handle: Handle) -> Self {
-        Self { handle }
-    }
+    screen: EventBuffer,
 }
 
 impl Guarded for redtail_follower {
@@ -80,21 +70,21 @@ impl Guarded for redtail_follower {
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
-        let (chosen, guard) = match unsafe { options::read(options, Backoff::default()) } {
+        let (chosen, guard) = match unsafe { chosen_options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         Some(redtail_follower {
             guard,
             options: chosen.options,
-            patience: chosen.patience,
+            timeouts: chosen.timeouts,
             tls: chosen.tls,
             buffer: chosen.buffer,
             login: Arc::new(Mutex::new(chosen.login)),
             handle: Handle::new(),
             follower: None,
             record_to: None,
-            screen: Screen::new()?,
+            screen: EventBuffer::new()?,
         })
     })
 }
@@ -127,7 +117,7 @@ pub unsafe extern "C" fn redtail_follower_login(
 ) -> c_int {
     call!(follower; {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *follower.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
             Err(words) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, words),
         }
@@ -149,7 +139,7 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
         let builder = Builder::new(address)
-            .timeouts(follower.patience.over(Timeouts::default()))
+            .timeouts(follower.timeouts.over(Timeouts::default()))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
         follower.connect(follower.tls.on(builder), address)
@@ -175,7 +165,7 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             Err((status, words)) => return refuse(follower, status, words),
         };
         let sentinel = sentinel
-            .timeouts(follower.patience.over(ASKING))
+            .timeouts(follower.timeouts.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
         follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
@@ -226,7 +216,7 @@ pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtai
 ///
 /// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_follower_fd(follower: *const redtail_follower, fd: *mut i64) -> c_int {
+pub unsafe extern "C" fn redtail_follower_fd(follower: *mut redtail_follower, fd: *mut i64) -> c_int {
     call!(follower, out fd; {
         let Some(socket) = follower.follower.as_ref().and_then(Follower::transport) else { return REDTAIL_NONE };
         fd.set(number_of(socket));
@@ -358,7 +348,7 @@ pub unsafe extern "C" fn redtail_follower_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
-    follower: *const redtail_follower,
+    follower: *mut redtail_follower,
     position: *mut redtail_position,
 ) -> c_int {
     call!(follower, out position; {
@@ -376,66 +366,10 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            make(|| Some(redtail_handle::of(follower.handle.clone())))
+            make(|| Some(redtail_handle::new(follower.handle.clone())))
         }
         _ => std::ptr::null_mut(),
     }
-}
-
-/// Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
-/// before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
-///
-/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
-/// signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    handle.handle.stop();
-    REDTAIL_OK as c_int
-}
-
-/// Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
-/// one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
-///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
-/// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
-}
-
-/// As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
-/// The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
-///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_commit(
-    handle: *const redtail_handle,
-    position: *const redtail_position,
-) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    // SAFETY: NULL or a position, as the header asks.
-    without_handle(|| match unsafe { position::given(position) } {
-        Ok(position) => {
-            handle.handle.commit(position);
-            REDTAIL_OK
-        }
-        Err((status, _)) => status,
-    })
-}
-
-/// Gives a handle back; the follower goes on. The last use of it. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
-    // SAFETY: NULL, or from redtail_follower_handle and not used again.
-    unsafe { release(handle) }
 }
 
 const NOT_CONNECTED: &str = "the follower is not connected: redtail_follower_connect comes first";

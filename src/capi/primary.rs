@@ -8,7 +8,7 @@ use std::ffi::{CString, c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, text, there};
-use crate::capi::shard::words;
+use crate::capi::text::c_text;
 use crate::replay::{Primary, Recording, RecordingError};
 
 /// A primary inside the process, on threads of its own. One thread at a time.
@@ -100,7 +100,7 @@ impl redtail_primary {
         };
         match Primary::serve(recording) {
             Ok(primary) => {
-                self.address = words(primary.address());
+                self.address = c_text(primary.address());
                 self.primary = Some(primary);
                 REDTAIL_OK
             }

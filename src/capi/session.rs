@@ -34,11 +34,13 @@ use std::ops::ControlFlow;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
-use crate::capi::convert::{Screen, full_status, session_status};
+use crate::capi::chosen_options::ChosenOptions;
+use crate::capi::convert::event::EventBuffer;
+use crate::capi::convert::status::{full_status, session_status};
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options};
+use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
 use crate::capi::position::redtail_position;
-use crate::capi::{options, position};
+use crate::capi::{chosen_options, login, position};
 use crate::io::ReceiveBuffer;
 use crate::net::Login;
 use crate::rdb::MIN_INPUT;
@@ -57,7 +59,7 @@ pub struct redtail_session {
     /// The least number of bytes the session waits for.
     at_least: usize,
     login: Login,
-    screen: Screen,
+    screen: EventBuffer,
     /// A read was tried and brought nothing.
     silent: bool,
     timer: SilenceTimer,
@@ -100,11 +102,11 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
     make(|| {
         // SAFETY: as promised.
-        let chosen = unsafe { options::read(options, Backoff::default()) };
+        let chosen = unsafe { chosen_options::read(options, Backoff::default()) };
         let ring = ReceiveBuffer::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
         let silence_ms = chosen.options.silence.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
@@ -117,7 +119,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
             pending: 0,
             at_least: 1,
             login: chosen.login,
-            screen: Screen::new()?,
+            screen: EventBuffer::new()?,
             silent: false,
             timer: SilenceTimer { limit_ms: silence_ms, at_ms: None, silent_ms: 0 },
             connect_at_ms: None,
@@ -153,7 +155,7 @@ pub unsafe extern "C" fn redtail_session_login(
 ) -> c_int {
     call!(session; {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => session.login = login,
             Err(words) => return refuse(session, REDTAIL_ERROR_ARGUMENT, words),
         }
@@ -407,7 +409,7 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_session, deadline_ms: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_session, deadline_ms: *mut u64) -> c_int {
     call!(session, out deadline_ms; {
         let linked = session.session.is_linked();
         deadline_ms.set(match session.connect_at_ms {
@@ -444,7 +446,7 @@ pub unsafe extern "C" fn redtail_session_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
-    session: *const redtail_session,
+    session: *mut redtail_session,
     position: *mut redtail_position,
 ) -> c_int {
     call!(session, out position; {

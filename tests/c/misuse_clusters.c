@@ -7,7 +7,7 @@
 /* Nobody's. */
 static const char *const NOWHERE[] = {"127.0.0.1:1"};
 
-static int each_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int each_event(void *context, redtail_shard *shard, const redtail_event *event) {
     (void)context, (void)shard, (void)event;
     return 1;
 }

@@ -6,6 +6,7 @@ use std::mem::offset_of;
 use std::process::Command;
 
 use redtail::capi::basics::*;
+use redtail::capi::callbacks::*;
 use redtail::capi::cluster::*;
 use redtail::capi::discovery::*;
 use redtail::capi::error_kind::*;
