@@ -289,21 +289,20 @@ pub unsafe extern "C" fn redtail_follower_batch(
             // SAFETY: as the header asks.
             return refuse(unsafe { &mut *follower }, REDTAIL_ERROR_ARGUMENT, "the pointer each is NULL");
         };
-        loop {
-            // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
-            let (status, event) = unsafe { ((*follower).advance(Follower::next), (*follower).screen.event()) };
-            if status != REDTAIL_OK {
-                return status;
-            }
+        // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
+        let mut status = unsafe { (*follower).advance(Follower::next) };
+        while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
-            if unsafe { each(context, event) } != 0 {
+            if unsafe { each(context, (*follower).screen.event()) } != 0 {
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
-            if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
-                return REDTAIL_OK;
-            }
+            status = match unsafe { (*follower).advance(|follower| Ok(follower.try_next())) } {
+                REDTAIL_CLOSED => return REDTAIL_OK,
+                status => status,
+            };
         }
+        status
     };
     // SAFETY: as the header asks.
     unsafe { enter_shared(follower, work) }

@@ -282,6 +282,9 @@ impl BufferedSession {
         }
         if let Some(reason) = self.closing.take() {
             self.session.disconnected(reason, now_ms);
+            if self.session.is_over() {
+                return false;
+            }
         }
         self.discard();
         self.connect_at_ms = None;

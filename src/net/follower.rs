@@ -101,6 +101,22 @@ impl<T: Transport> Follower<T> {
         })
     }
 
+    /// The next event in the bytes that were received already: never reads, never waits. `None` if they hold none, and after
+    /// [`Handle::stop`]; [`next`](Self::next) then tells what follows.
+    #[inline]
+    pub fn try_next(&mut self) -> Option<Event<'_>> {
+        if self.shared.is_stopped() {
+            return None;
+        }
+        let now = self.time_ms();
+        let step = self.engine.advance(now);
+        self.keep_in_touch();
+        match step {
+            None => Some(self.engine.event()),
+            Some(_) => None,
+        }
+    }
+
     /// Waits for the next event and hands it to `each`, then every further event that is already here, without reading again.
     /// `each` may end the batch early with [`ControlFlow::Break`]. Gives false when following is over.
     ///
