@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
-use redtail::resp::{Command, Item, Keys, Part, PartsParser, RequestParser, Token};
+use redtail::resp::{Command, Keys, Part, PartsItem, PartsParser, RequestParser, Token};
 use redtail::{CommandParser, FrameParser, Limits, ProtocolError, Status};
 
 #[allow(dead_code, reason = "shared with the tests")]
@@ -131,8 +131,8 @@ fn whole(mut parser: PartsParser, bytes: &[u8]) -> Commands {
     let (mut input, mut commands, mut parts) = (bytes, Vec::new(), Vec::new());
     loop {
         match parser.next(&mut input) {
-            Ok(Status::Complete(Item::Command(command))) => commands.push(owned(&command)),
-            Ok(Status::Complete(Item::Part(part))) => match part {
+            Ok(Status::Complete(PartsItem::Command(command))) => commands.push(owned(&command)),
+            Ok(Status::Complete(PartsItem::Part(part))) => match part {
                 Part::Begin { .. } => parts = Vec::new(),
                 Part::Argument { index, .. } => {
                     assert_eq!(index, parts.len());

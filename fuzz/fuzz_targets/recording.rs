@@ -8,9 +8,9 @@ use std::io::{self, Read};
 
 use libfuzzer_sys::fuzz_target;
 use redtail::Options;
-use redtail::owned::OwnedEvent;
 use redtail::io::ReadError;
 use redtail::io::RecordingReader;
+use redtail::owned::OwnedEvent;
 use redtail::replay::Recording;
 
 fuzz_target!(|data: &[u8]| {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::base::limits::Limits;
 use crate::io::buffered_reader::{Feed, ReadError};
-use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, PartsPoll, Poll};
+use crate::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, PartsPoll, Poll};
 
 /// Gives the frames of any [`Read`]: a socket, a file, a slice.
 ///
@@ -171,14 +171,14 @@ impl<R: Read> PartsReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Item<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Placed<PartsItem<'_>>>, ReadError> {
         let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
         let Some(length) = found else { return Ok(None) };
         let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
         let placed = Placed::ending_at(self.parser.offset(), length, item);
         match item {
-            Item::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
-            Item::Part(Part::End) => self.begun = None,
+            PartsItem::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
+            PartsItem::Part(Part::End) => self.begun = None,
             _ => {}
         }
         Ok(Some(placed))

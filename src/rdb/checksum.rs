@@ -23,7 +23,7 @@ const SMALL: usize = 64;
 
 /// A running checksum.
 #[derive(Debug, Clone)]
-pub(super) struct Digest {
+pub(super) struct RunningChecksum {
     /// [`DEGREE`] bytes that have taken in those before them, then those that are gathered, then room for more.
     bytes: [u8; FULL + SMALL],
     /// The end of the gathered bytes.
@@ -32,7 +32,7 @@ pub(super) struct Digest {
     begun: bool,
 }
 
-impl Digest {
+impl RunningChecksum {
     pub(super) const fn new() -> Self {
         Self { bytes: [0; FULL + SMALL], end: DEGREE, begun: false }
     }
@@ -41,10 +41,10 @@ impl Digest {
     /// a fixed number of bytes is copied much faster.
     #[inline(always)]
     pub(super) fn update(&mut self, input: &[u8], count: usize) {
-        let place = self.bytes.get_mut(self.end..).and_then(|place| place.first_chunk_mut::<SMALL>());
-        match (place, input.first_chunk::<SMALL>()) {
-            (Some(place), Some(bytes)) if count <= SMALL => {
-                *place = *bytes;
+        let range = self.bytes.get_mut(self.end..).and_then(|range| range.first_chunk_mut::<SMALL>());
+        match (range, input.first_chunk::<SMALL>()) {
+            (Some(range), Some(bytes)) if count <= SMALL => {
+                *range = *bytes;
                 self.end += count;
             }
             _ => self.gather(input.get(..count).unwrap_or_default()),
@@ -57,8 +57,8 @@ impl Digest {
                 self.fold();
             }
             let (now, later) = bytes.split_at(bytes.len().min(FULL.saturating_sub(self.end)));
-            let Some(place) = self.bytes.get_mut(self.end..self.end + now.len()) else { return };
-            place.copy_from_slice(now);
+            let Some(range) = self.bytes.get_mut(self.end..self.end + now.len()) else { return };
+            range.copy_from_slice(now);
             self.end += now.len();
             bytes = later;
             if bytes.is_empty() {
@@ -138,7 +138,7 @@ mod tests {
             })
             .collect();
         for most in [1, 7, 63, 64, 65, 200, 5000, 20_000, 100_000] {
-            let (mut digest, mut used) = (Digest::new(), 0);
+            let (mut digest, mut used) = (RunningChecksum::new(), 0);
             while used < bytes.len() {
                 let count = (1 + used * 31 % most).min(bytes.len() - used);
                 digest.update(&bytes[used..], count);

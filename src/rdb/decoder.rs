@@ -4,14 +4,16 @@ use core::ops::ControlFlow;
 
 use crate::base::limits::LAST_OFFSET;
 use crate::base::status::Status;
-use crate::rdb::checksum::Digest;
+use crate::rdb::checksum::RunningChecksum;
 use crate::rdb::error::{RdbError, RdbErrorKind};
-use crate::rdb::item::{Format, Item, Key, Magic, Role, Text};
-use crate::rdb::lzf::{Flow, Place};
-use crate::rdb::packed::Walk;
-use crate::rdb::primitives::{Cursor, Digits, Halt};
-use crate::rdb::state::{Found, Pending, Stage, Upcoming};
-use crate::rdb::stream::{Names, Node};
+use crate::rdb::format::{Format, Magic};
+use crate::rdb::item::{Item, Key, Role, Text};
+use crate::rdb::lzf::Window;
+use crate::rdb::packed::PackedWalk;
+use crate::rdb::primitives::{Cursor, DecimalText, Halt};
+use crate::rdb::state::{DecoderState, FoundItem, PendingText, UpcomingKey};
+use crate::rdb::state::{SharedNames, StreamNode};
+use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::Column;
 
@@ -22,7 +24,7 @@ use crate::rdb::type_table::Column;
 /// is not complete yet stays: the caller appends and shows it again from its first byte. A caller's buffer of
 /// [`MIN_INPUT`](super::MIN_INPUT) bytes is always enough.
 ///
-/// It is about 53 KiB large, all of it by value: keep it in one place.
+/// It is about 53 KiB large, all of it by value: keep it in one range.
 ///
 /// ```
 /// use redtail::rdb::{Decoder, Item};
@@ -37,7 +39,7 @@ use crate::rdb::type_table::Column;
 ///         _ => {}
 ///     }
 /// }
-/// assert!(decoder.is_over());
+/// assert!(decoder.is_finished());
 /// assert_eq!(input, b"*1\r\n");
 /// # Ok::<(), redtail::rdb::RdbError>(())
 /// ```
@@ -48,23 +50,23 @@ pub struct Decoder {
     pub(super) skip_damaged: bool,
     pub(super) offset: u64,
     failed: Option<RdbError>,
-    pub(super) crc: Digest,
+    pub(super) crc: RunningChecksum,
     /// Bytes of the present input that are in `crc`.
-    digested: usize,
-    pub(super) found: Found,
-    pub(super) stage: Stage,
-    pub(super) after_skip: Stage,
+    checksummed: usize,
+    pub(super) found: FoundItem,
+    pub(super) state: DecoderState,
+    pub(super) after_skip: DecoderState,
     pub(super) format: Format,
     pub(super) database: u64,
-    pub(super) key: Upcoming,
+    pub(super) key: UpcomingKey,
     /// A string that comes in pieces, or whose whole is not there yet.
-    pub(super) text: Option<Pending>,
-    pub(super) flow: Flow,
-    pub(super) digits: Digits,
+    pub(super) text: Option<PendingText>,
+    pub(super) window: Window,
+    pub(super) decimal: DecimalText,
     pub(super) columns: &'static [Column],
     /// The column of the next element of a packed value.
     pub(super) column: u8,
-    pub(super) walk: Walk,
+    pub(super) walk: PackedWalk,
     /// The earliest expiry of a hash's fields.
     pub(super) earliest: i64,
     /// When the field being read expires.
@@ -73,8 +75,8 @@ pub struct Decoder {
     /// A list's nodes have a number before them.
     pub(super) marked: bool,
     pub(super) generation: u8,
-    pub(super) node: Node,
-    pub(super) names: Names,
+    pub(super) node: StreamNode,
+    pub(super) names: SharedNames,
 }
 
 /// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
@@ -120,27 +122,27 @@ impl Decoder {
             skip_damaged: false,
             offset: 0,
             failed: None,
-            crc: Digest::new(),
-            digested: 0,
-            found: Found::Nothing,
-            stage: Stage::Magic,
-            after_skip: Stage::Opcode,
+            crc: RunningChecksum::new(),
+            checksummed: 0,
+            found: FoundItem::Nothing,
+            state: DecoderState::Magic,
+            after_skip: DecoderState::Opcode,
             format: Format { magic: Magic::Redis, version: 0 },
             database: 0,
-            key: Upcoming::NONE,
+            key: UpcomingKey::NONE,
             text: None,
-            flow: Flow::new(),
-            digits: Digits::NONE,
+            window: Window::new(),
+            decimal: DecimalText::NONE,
             columns: type_table::ELEMENT,
             column: 0,
-            walk: Walk::NONE,
+            walk: PackedWalk::NONE,
             earliest: 0,
             expiry: None,
             tag: 0,
             marked: false,
             generation: 0,
-            node: Node::NONE,
-            names: Names::NONE,
+            node: StreamNode::NONE,
+            names: SharedNames::NONE,
         }
     }
 
@@ -181,8 +183,8 @@ impl Decoder {
 
     /// Whether the end of the snapshot has come, checksum included. What follows it in the input is not touched.
     #[must_use]
-    pub const fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over)
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.state, DecoderState::Finished)
     }
 
     /// To be asked when no more input comes.
@@ -192,7 +194,7 @@ impl Decoder {
     pub fn finish(&self) -> Result<(), RdbError> {
         match self.failed {
             Some(error) => Err(error),
-            None if self.is_over() => Ok(()),
+            None if self.is_finished() => Ok(()),
             None => Err(RdbError { kind: RdbErrorKind::Truncated(self.awaited()), offset: self.offset }),
         }
     }
@@ -205,12 +207,12 @@ impl Decoder {
     #[inline]
     pub fn next<'d, 'a: 'd>(&'d mut self, input: &mut &'a [u8]) -> Result<Status<Item<'d>>, RdbError> {
         let shown = *input;
-        if let Some((found, used)) = self.swift(shown) {
-            self.count(shown, used);
+        if let Some((found, used)) = self.fast_item(shown) {
+            self.consume(shown, used);
             *input = shown.get(used..).unwrap_or_default();
-            return Ok(self.made_of(&found, shown).map_or(Status::Incomplete { needed: 1 }, Status::Complete));
+            return Ok(self.item_from(&found, shown).map_or(Status::Incomplete { needed: 1 }, Status::Complete));
         }
-        let poll = self.walk_on(shown)?;
+        let poll = self.next_slow(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         match poll {
             Poll::Incomplete { needed, .. } => Ok(Status::Incomplete { needed }),
@@ -224,13 +226,13 @@ impl Decoder {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
-        match self.swift(input) {
+        match self.fast_item(input) {
             Some((found, used)) => {
                 self.found = found;
-                self.count(input, used);
+                self.consume(input, used);
                 Ok(Poll::Complete { used })
             }
-            None => self.walk_on(input),
+            None => self.next_slow(input),
         }
     }
 
@@ -251,7 +253,7 @@ impl Decoder {
     ///     ControlFlow::Continue(())
     /// })?;
     /// assert_eq!(members, 2);
-    /// assert!(decoder.is_over());
+    /// assert!(decoder.is_finished());
     /// # Ok::<(), redtail::rdb::RdbError>(())
     /// ```
     ///
@@ -266,7 +268,7 @@ impl Decoder {
         loop {
             // What is found on the short way is counted afterwards, all at once.
             let (all, mut swift) = (*input, ControlFlow::Continue(()));
-            while let Some((found, used)) = self.swift(input) {
+            while let Some((found, used)) = self.fast_item(input) {
                 let shown = *input;
                 *input = shown.get(used..).unwrap_or_default();
                 swift = self.give(&found, shown, &mut each);
@@ -274,12 +276,12 @@ impl Decoder {
                     break;
                 }
             }
-            self.count(all, all.len() - input.len());
+            self.consume(all, all.len() - input.len());
             if swift.is_break() {
-                self.found = Found::Nothing;
+                self.found = FoundItem::Nothing;
                 return Ok(Status::Complete(()));
             }
-            let (shown, poll) = (*input, self.walk_on(input)?);
+            let (shown, poll) = (*input, self.next_slow(input)?);
             *input = shown.get(poll.used()..).unwrap_or_default();
             if let Poll::Incomplete { needed, .. } = poll {
                 return Ok(Status::Incomplete { needed });
@@ -292,19 +294,24 @@ impl Decoder {
 
     /// Not by way of [`item`](Self::item): an item that could be any is copied more than once.
     #[inline(always)]
-    fn give(&self, found: &Found, input: &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn give(
+        &self,
+        found: &FoundItem,
+        input: &[u8],
+        each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         match *found {
-            Found::Text { role, place, at, length } if role != Role::KeyName => {
-                each(Item::Text(Text { role, bytes: self.bytes(place, input), at, length }))
+            FoundItem::Text { role, range, at, length } if role != Role::KeyName => {
+                each(Item::Text(Text { role, bytes: self.bytes(range, input), at, length }))
             }
-            Found::Item(Item::KeyEnd) => each(Item::KeyEnd),
-            Found::Item(Item::Score(score)) => each(Item::Score(score)),
-            _ => self.made_of(found, input).map_or(ControlFlow::Continue(()), each),
+            FoundItem::Item(Item::KeyEnd) => each(Item::KeyEnd),
+            FoundItem::Item(Item::Score(score)) => each(Item::Score(score)),
+            _ => self.item_from(found, input).map_or(ControlFlow::Continue(()), each),
         }
     }
 
     #[inline(always)]
-    fn count(&mut self, input: &[u8], used: usize) {
+    fn consume(&mut self, input: &[u8], used: usize) {
         if !self.ignore_checksum {
             self.crc.update(input, used);
         }
@@ -313,38 +320,38 @@ impl Decoder {
 
     /// The long way: everything that there can be, step by step.
     #[inline(never)]
-    fn walk_on(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
+    fn next_slow(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let mut cursor = Cursor { input, at: 0 };
-        self.found = Found::Nothing;
-        self.digested = 0;
+        self.found = FoundItem::Nothing;
+        self.checksummed = 0;
         let halt = loop {
             match self.step(&mut cursor) {
                 Ok(false) => {}
                 Ok(true) => break None,
-                Err(Halt::Fault(kind)) => {
+                Err(Halt::Error(kind)) => {
                     let here = self.offset + cursor.at as u64;
-                    let offset = match (kind, self.flow.compressed_from()) {
+                    let offset = match (kind, self.window.compressed_from()) {
                         (RdbErrorKind::Compression(_), _) | (_, None) => here,
                         // How far beyond the fault it has been undone hangs on what has arrived.
                         (_, Some(start)) => start,
                     };
                     let error = RdbError { kind, offset };
-                    let Some(bytes) = self.pass_over() else {
+                    let Some(bytes) = self.skip_damage() else {
                         self.failed = Some(error);
                         // Where no short way begins.
-                        self.stage = Stage::Failed;
+                        self.state = DecoderState::Failed;
                         return Err(error);
                     };
-                    self.found = Found::Item(Item::Skipped { error, bytes });
+                    self.found = FoundItem::Item(Item::Skipped { error, bytes });
                     break None;
                 }
                 Err(Halt::Need(needed)) => break Some(needed),
             }
         };
-        self.digest(&cursor);
+        self.update_checksum(&cursor);
         self.offset += cursor.at as u64;
         Ok(match halt {
             None => Poll::Complete { used: cursor.at },
@@ -356,17 +363,17 @@ impl Decoder {
     #[must_use]
     #[inline]
     pub fn item<'d>(&'d self, input: &'d [u8]) -> Option<Item<'d>> {
-        self.made_of(&self.found, input)
+        self.item_from(&self.found, input)
     }
 
     #[inline(always)]
-    fn made_of<'d>(&'d self, found: &Found, input: &'d [u8]) -> Option<Item<'d>> {
+    fn item_from<'d>(&'d self, found: &FoundItem, input: &'d [u8]) -> Option<Item<'d>> {
         Some(match *found {
-            Found::Nothing => return None,
-            Found::Item(item) => item,
-            Found::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },
-            Found::Text { role, place, at, length } => {
-                let text = Text { role, bytes: self.bytes(place, input), at, length };
+            FoundItem::Nothing => return None,
+            FoundItem::Item(item) => item,
+            FoundItem::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },
+            FoundItem::Text { role, range, at, length } => {
+                let text = Text { role, bytes: self.bytes(range, input), at, length };
                 if role == Role::KeyName && at == 0 { Item::Key(self.key(text)) } else { Item::Text(text) }
             }
         })
@@ -384,20 +391,20 @@ impl Decoder {
         }
     }
 
-    pub(super) fn bytes<'d>(&'d self, place: Place, input: &'d [u8]) -> &'d [u8] {
-        match place {
-            Place::Input(from, to) => input.get(from..to).unwrap_or_default(),
-            Place::Window(from, to) => self.flow.undone(from, to),
-            Place::Names(from, to) => self.names.part(from, to),
-            Place::Number => self.digits.text(),
+    pub(super) fn bytes<'d>(&'d self, range: TextRange, input: &'d [u8]) -> &'d [u8] {
+        match range {
+            TextRange::Input(from, to) => input.get(from..to).unwrap_or_default(),
+            TextRange::Window(from, to) => self.window.text(from, to),
+            TextRange::Names(from, to) => self.names.part(from, to),
+            TextRange::Number => self.decimal.text(),
         }
     }
 
     /// Takes what was used up so far into the checksum.
-    pub(super) fn digest(&mut self, cursor: &Cursor<'_>) {
-        if !self.ignore_checksum && !self.is_over() {
-            self.crc.update(cursor.input.get(self.digested..).unwrap_or_default(), cursor.at - self.digested);
+    pub(super) fn update_checksum(&mut self, cursor: &Cursor<'_>) {
+        if !self.ignore_checksum && !self.is_finished() {
+            self.crc.update(cursor.input.get(self.checksummed..).unwrap_or_default(), cursor.at - self.checksummed);
         }
-        self.digested = cursor.at;
+        self.checksummed = cursor.at;
     }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::base::excerpt::Excerpt;
-use crate::rdb::item::Format;
+use crate::rdb::format::Format;
 
 /// Bytes that are not a snapshot a server would write, and the offset of the item where that shows.
 ///

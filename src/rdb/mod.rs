@@ -30,29 +30,24 @@ mod crc64;
 mod decoder;
 mod error;
 mod fast_path;
+mod format;
 mod item;
 mod lzf;
 mod opcode;
 mod packed;
 mod primitives;
 mod raw;
+mod sizes;
 mod state;
 mod stream;
 mod string;
+mod text_range;
 mod type_table;
 mod value;
 
 pub use crc64::Crc64;
 pub use decoder::{Decoder, Poll};
 pub use error::{RdbError, RdbErrorKind};
-pub use item::{Checksum, Entry, Format, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
-
-/// The longest string in bytes that a [`Decoder`] hands out whole. Longer ones come in pieces.
-pub const WHOLE_TEXT: usize = 16 << 10;
-
-/// The bytes of input that a [`Decoder`]'s caller must be able to show at once.
-pub const MIN_INPUT: usize = WHOLE_TEXT + 512;
-
-/// Bytes for the field names that the entries of a stream's node share, two for each name's length included. Beyond it entries
-/// come without names, see [`Entry::named`]. Servers start a new node at 4 KiB unless configured otherwise.
-pub const SHARED_FIELDS: usize = 8 << 10;
+pub use format::{Format, Magic};
+pub use item::{Checksum, Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};
+pub use sizes::{MIN_INPUT, SHARED_FIELDS, WHOLE_TEXT};

@@ -1,11 +1,11 @@
 //! The packed forms: many small elements in one string. Each is read forward, an element at a time.
 
 use crate::rdb::error::RdbErrorKind;
-use crate::rdb::primitives::{Halt, Step, invalid};
+use crate::rdb::primitives::{Attempt, Halt, invalid};
 
 /// The layout of a packed string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PackedForm {
     Listpack,
     Ziplist,
     Intset,
@@ -14,8 +14,8 @@ pub(super) enum Form {
 
 /// How far the walk through a packed string has come.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk {
-    form: Form,
+pub(super) struct PackedWalk {
+    form: PackedForm,
     /// Bytes of the whole string.
     total: u64,
     begun: bool,
@@ -63,10 +63,10 @@ pub(super) enum Short {
     Integer(i64),
 }
 
-impl Walk {
-    pub(super) const NONE: Self = Self::new(Form::Listpack, 0);
+impl PackedWalk {
+    pub(super) const NONE: Self = Self::new(PackedForm::Listpack, 0);
 
-    pub(super) const fn new(form: Form, total: u64) -> Self {
+    pub(super) const fn new(form: PackedForm, total: u64) -> Self {
         Self {
             form,
             total,
@@ -84,10 +84,10 @@ impl Walk {
     /// Bytes of the header.
     pub(super) fn header_length(&self) -> usize {
         match self.form {
-            Form::Listpack => 6,
-            Form::Ziplist => 10,
-            Form::Intset => 8,
-            Form::Zipmap => 1,
+            PackedForm::Listpack => 6,
+            PackedForm::Ziplist => 10,
+            PackedForm::Intset => 8,
+            PackedForm::Zipmap => 1,
         }
     }
 
@@ -102,9 +102,9 @@ impl Walk {
             return None;
         }
         match self.form {
-            Form::Listpack => short_listpack(bytes),
-            Form::Ziplist => self.short_ziplist(bytes),
-            Form::Intset => match (self.width, bytes) {
+            PackedForm::Listpack => short_listpack(bytes),
+            PackedForm::Ziplist => self.short_ziplist(bytes),
+            PackedForm::Intset => match (self.width, bytes) {
                 (2, &[a, b, ..]) => Some((Short::Integer(i16::from_le_bytes([a, b]).into()), 2)),
                 (4, &[a, b, c, d, ..]) => Some((Short::Integer(i32::from_le_bytes([a, b, c, d]).into()), 4)),
                 (8, &[a, b, c, d, e, f, g, h, ..]) => {
@@ -112,7 +112,7 @@ impl Walk {
                 }
                 _ => None,
             },
-            Form::Zipmap => None,
+            PackedForm::Zipmap => None,
         }
     }
 
@@ -144,31 +144,31 @@ impl Walk {
 
     pub(super) fn name(&self) -> &'static str {
         match self.form {
-            Form::Listpack => "a listpack",
-            Form::Ziplist => "a ziplist",
-            Form::Intset => "an intset",
-            Form::Zipmap => "a zipmap",
+            PackedForm::Listpack => "a listpack",
+            PackedForm::Ziplist => "a ziplist",
+            PackedForm::Intset => "an intset",
+            PackedForm::Zipmap => "a zipmap",
         }
     }
 
     /// Reads the header, which is all there.
-    pub(super) fn begin(&mut self, bytes: &[u8]) -> Step<()> {
+    pub(super) fn begin(&mut self, bytes: &[u8]) -> Attempt<()> {
         let size = match (self.form, bytes) {
-            (Form::Listpack, &[a, b, c, d, e, f, ..]) => {
+            (PackedForm::Listpack, &[a, b, c, d, e, f, ..]) => {
                 self.declared = count16([e, f]);
                 u32::from_le_bytes([a, b, c, d]).into()
             }
-            (Form::Ziplist, &[a, b, c, d, e, f, g, h, i, j, ..]) => {
+            (PackedForm::Ziplist, &[a, b, c, d, e, f, g, h, i, j, ..]) => {
                 self.declared = count16([i, j]);
                 self.last = u32::from_le_bytes([e, f, g, h]).into();
                 u32::from_le_bytes([a, b, c, d]).into()
             }
-            (Form::Intset, &[a, b, c, d, e, f, g, h, ..]) => {
+            (PackedForm::Intset, &[a, b, c, d, e, f, g, h, ..]) => {
                 let width = u32::from_le_bytes([a, b, c, d]);
                 self.width = match width {
                     2 | 4 | 8 => width as u8,
                     _ => {
-                        return Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                        return Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                             what: "intset width",
                             number: width.into(),
                             expected: "2, 4 or 8 bytes",
@@ -179,7 +179,7 @@ impl Walk {
                 self.declared = Some(count);
                 8 + count * u64::from(width)
             }
-            (Form::Zipmap, &[count, ..]) => {
+            (PackedForm::Zipmap, &[count, ..]) => {
                 // A pair is two elements here.
                 self.declared = (count < 254).then_some(u64::from(count) * 2);
                 self.total
@@ -195,13 +195,13 @@ impl Walk {
 
     /// What lies at the front of `bytes`; the element after the one before begins there. `left` bytes of the whole are left.
     #[inline(always)]
-    pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Step<Parsed> {
+    pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Attempt<Parsed> {
         match self.form {
-            Form::Listpack => listpack(bytes),
-            Form::Ziplist => self.ziplist(bytes),
-            Form::Intset if left == 0 => Ok(Parsed::End(0)),
-            Form::Intset => Ok(intset(bytes, self.width)),
-            Form::Zipmap => self.zipmap(bytes),
+            PackedForm::Listpack => listpack(bytes),
+            PackedForm::Ziplist => self.ziplist(bytes),
+            PackedForm::Intset if left == 0 => Ok(Parsed::End(0)),
+            PackedForm::Intset => Ok(intset(bytes, self.width)),
+            PackedForm::Zipmap => self.zipmap(bytes),
         }
     }
 
@@ -214,24 +214,24 @@ impl Walk {
     }
 
     /// The end mark was met and `left` bytes come after it.
-    pub(super) fn end(&self, left: u64) -> Step<()> {
+    pub(super) fn end(&self, left: u64) -> Attempt<()> {
         if left != 0 {
             return Err(mismatch("bytes up to the end mark of a packed value", self.total, self.total - left));
         }
         if let Some(declared) = self.declared.filter(|declared| *declared != self.seen) {
             return Err(mismatch("elements of a packed value", declared, self.seen));
         }
-        if self.form == Form::Zipmap && self.value {
+        if self.form == PackedForm::Zipmap && self.value {
             return Err(invalid("zipmap", "a value for each field"));
         }
         let last = self.total.saturating_sub(1 + self.before);
-        if self.form == Form::Ziplist && self.last != last {
-            return Err(mismatch("place of the last element of a ziplist", self.last, last));
+        if self.form == PackedForm::Ziplist && self.last != last {
+            return Err(mismatch("position of the last element of a ziplist", self.last, last));
         }
         Ok(())
     }
 
-    fn ziplist(&self, bytes: &[u8]) -> Step<Parsed> {
+    fn ziplist(&self, bytes: &[u8]) -> Attempt<Parsed> {
         let (before, skip) = match *bytes {
             [] => return Ok(Parsed::Need(1)),
             [255, ..] => return Ok(Parsed::End(1)),
@@ -264,7 +264,7 @@ impl Walk {
             (0xf0, _) => integer(3),
             (0xfe, _) => integer(1),
             (0xf1..=0xfd, _) => Ok(Parsed::Integer { size: skip + 1, value: i64::from(encoding & 15) - 1 }),
-            _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+            _ => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                 what: "ziplist encoding",
                 number: encoding.into(),
                 expected: "0 to 192, 208, 224, 240 to 254",
@@ -272,7 +272,7 @@ impl Walk {
         }
     }
 
-    fn zipmap(&self, bytes: &[u8]) -> Step<Parsed> {
+    fn zipmap(&self, bytes: &[u8]) -> Attempt<Parsed> {
         let (length, head) = match *bytes {
             [] => return Ok(Parsed::Need(1)),
             [255, ..] => return Ok(Parsed::End(1)),
@@ -302,7 +302,7 @@ impl Tail {
 
     /// Whether these bytes, as many as [`length`](Self::length) says, can stand there.
     #[inline]
-    pub(super) fn check(self, bytes: &[u8]) -> Step<()> {
+    pub(super) fn check(self, bytes: &[u8]) -> Attempt<()> {
         let Self::Size(size) = self else { return Ok(()) };
         // The lowest seven bits last; every byte but the first says by its highest bit that another one stands before it.
         let found = bytes.iter().fold(0, |found: u64, byte| found << 7 | u64::from(byte & 127));
@@ -314,7 +314,7 @@ impl Tail {
 }
 
 #[inline(always)]
-fn listpack(bytes: &[u8]) -> Step<Parsed> {
+fn listpack(bytes: &[u8]) -> Attempt<Parsed> {
     let Some(&first) = bytes.first() else { return Ok(Parsed::Need(1)) };
     let text = |head: usize, length: u64| Ok(Parsed::Text { head, length, tail: Tail::Size(head as u64 + length) });
     let integer = |width: usize| match (bytes.get(1..=width), bytes.get(1 + width)) {
@@ -346,7 +346,7 @@ fn listpack(bytes: &[u8]) -> Step<Parsed> {
         (0xf3, _) => integer(4),
         (0xf4, _) => integer(8),
         (0xff, _) => Ok(Parsed::End(1)),
-        _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+        _ => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
             what: "listpack encoding",
             number: first.into(),
             expected: "0 to 244 or 255 (end)",
@@ -430,5 +430,5 @@ fn size_length(size: u64) -> usize {
 }
 
 pub(super) fn mismatch(what: &'static str, declared: u64, found: u64) -> Halt {
-    Halt::Fault(RdbErrorKind::Mismatch { what, declared, found })
+    Halt::Error(RdbErrorKind::Mismatch { what, declared, found })
 }

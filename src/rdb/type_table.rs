@@ -1,7 +1,8 @@
 //! What the numbers mean: the tables of types, one for each magic.
 
-use crate::rdb::item::{Format, Magic, Role, Type};
-use crate::rdb::packed::Form;
+use crate::rdb::format::{Format, Magic};
+use crate::rdb::item::{Role, Type};
+use crate::rdb::packed::PackedForm;
 
 /// One column of a value that is made of rows: where the parts of an element stand, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +42,11 @@ pub(super) enum Layout {
     /// The hash's earliest expiry, a count, then so many rows.
     DatedRows(&'static [Column]),
     /// One packed string of rows.
-    Packed(Form, &'static [Column]),
+    Packed(PackedForm, &'static [Column]),
     /// The hash's earliest expiry, then one packed string of rows.
-    DatedPacked(Form, &'static [Column]),
+    DatedPacked(PackedForm, &'static [Column]),
     /// A count, then so many packed strings.
-    Nodes(Form),
+    Nodes(PackedForm),
     /// A count, then so many strings that are packed or one element, as the number before each says.
     MarkedNodes,
     /// A stream of this generation: 1 to 5.
@@ -66,8 +67,8 @@ pub(super) const ARRAY: &[Column] = &[Column::Index, Column::Tag, Column::Tagged
 
 /// What a type number means under a magic.
 pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
-    use Form::{Intset, Listpack, Ziplist, Zipmap};
     use Layout::{DatedPacked, DatedRows, Packed, Rows};
+    use PackedForm::{Intset, Listpack, Ziplist, Zipmap};
     Some(match (number, magic) {
         (0, _) => (Type::String, Layout::Text),
         (1, _) => (Type::List, Rows(ELEMENT)),

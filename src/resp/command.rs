@@ -6,7 +6,7 @@ use core::iter::FusedIterator;
 use crate::resp::number;
 use crate::resp::number::Length;
 use crate::resp::quoted::Quoted;
-use crate::resp::tape::Span;
+use crate::resp::span::Span;
 
 /// A whole command: an array of bulk strings, of which the first is its name.
 ///
@@ -73,20 +73,19 @@ impl<'a> Command<'a> {
 
     #[inline]
     fn args_from(&self, index: usize) -> Args<'a> {
-        Args { command: *self, index, walked: None }
+        self.args_at(ArgCursor { index, walked: None })
     }
 
     /// Where the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments lie in the bytes of the command.
-    #[cfg(feature = "capi")]
     #[inline(always)]
     pub(crate) fn spans(&self) -> &'a [Span] {
         self.spans
     }
 
-    /// The arguments from a place on that a walk over the same command has reached.
-    #[cfg(feature = "capi")]
-    pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
-        Args { command: *self, index: place.index, walked: place.walked }
+    /// The arguments that a walk over the same command has not passed.
+    #[inline]
+    pub(crate) fn args_at(&self, cursor: ArgCursor) -> Args<'a> {
+        Args { command: *self, cursor }
     }
 }
 
@@ -130,8 +129,14 @@ impl<'a> IntoIterator for Command<'a> {
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,
+    pub(crate) cursor: ArgCursor,
+}
+
+/// The progress of a walk over the arguments of a command. It holds no borrow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ArgCursor {
     index: usize,
-    /// End of the last argument that lies beyond the tape.
+    /// End of the last argument beyond the tape.
     walked: Option<usize>,
 }
 
@@ -140,20 +145,20 @@ impl<'a> Iterator for Args<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.index >= self.command.argc {
+        if self.cursor.index >= self.command.argc {
             return None;
         }
-        let arg = match self.command.spans.get(self.index) {
+        let arg = match self.command.spans.get(self.cursor.index) {
             Some(span) => span.of(self.command.raw),
             None => self.walk(),
         };
         // A command that was built over other bytes than it was found in ends early, at worst.
-        self.index = if arg.is_some() { self.index + 1 } else { self.command.argc };
+        self.cursor.index = if arg.is_some() { self.cursor.index + 1 } else { self.command.argc };
         arg
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.command.argc.saturating_sub(self.index);
+        let left = self.command.argc.saturating_sub(self.cursor.index);
         (left, Some(left))
     }
 
@@ -161,11 +166,11 @@ impl<'a> Iterator for Args<'a> {
     #[inline(always)]
     fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
         let mut folded = begin;
-        for span in self.command.spans.get(self.index..).unwrap_or_default() {
+        for span in self.command.spans().get(self.cursor.index..).unwrap_or_default() {
             let Some(arg) = span.of(self.command.raw) else { return folded };
             folded = each(folded, arg);
         }
-        self.index = self.index.max(self.command.spans.len());
+        self.cursor.index = self.cursor.index.max(self.command.spans.len());
         for arg in self {
             folded = each(folded, arg);
         }
@@ -173,23 +178,10 @@ impl<'a> Iterator for Args<'a> {
     }
 }
 
-/// Where a walk over arguments stands, without the borrow.
-#[cfg(feature = "capi")]
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
-    index: usize,
-    walked: Option<usize>,
-}
-
 impl<'a> Args<'a> {
-    #[cfg(feature = "capi")]
-    pub(crate) fn place(&self) -> Place {
-        Place { index: self.index, walked: self.walked }
-    }
-
     fn walk(&mut self) -> Option<&'a [u8]> {
         let raw = self.command.raw;
-        let before = match self.walked {
+        let before = match self.cursor.walked {
             Some(end) => end,
             None => self.command.spans.last().map(|span| span.start as usize + span.length as usize)?,
         };
@@ -200,7 +192,7 @@ impl<'a> Args<'a> {
         };
         let start = line.checked_add(end)?;
         let stop = start.checked_add(usize::try_from(value).ok()?)?;
-        self.walked = Some(stop);
+        self.cursor.walked = Some(stop);
         raw.get(start..stop)
     }
 }

@@ -3,15 +3,13 @@
 use memchr::memchr2;
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
-#[cfg(feature = "capi")]
-use crate::base::limits::TAPE_LENGTH;
-use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::limits::{LAST_OFFSET, Limits, TAPE_LENGTH};
 use crate::base::status::Status;
 use crate::resp::command::Command;
-#[cfg(feature = "capi")]
-use crate::resp::tape::Span;
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
+use crate::resp::span::Span;
 use crate::resp::tape::{Count, Progress, Tape};
-use crate::resp::{Fault, Poll};
 
 /// Finds the commands in a replication stream, or in an append-only file.
 ///
@@ -40,35 +38,22 @@ pub struct CommandParser {
     timestamp: Option<u64>,
     /// Bytes of an unfinished annotation that are known to hold no line end.
     searched: usize,
-    found: Found,
+    found: FoundCommand,
 }
 
 /// Where the last command was found in its input.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Found {
+pub(super) struct FoundCommand {
     pub(super) skipped: usize,
     pub(super) length: usize,
     pub(super) argc: usize,
 }
 
-impl Found {
+impl FoundCommand {
     pub(super) fn command<'a>(&self, tape: &'a Tape, input: &'a [u8]) -> Command<'a> {
         let raw = input.get(self.skipped..self.skipped.saturating_add(self.length)).unwrap_or_default();
         Command::new(raw, tape.spans(), self.argc)
     }
-}
-
-/// A command of a known shape, in pieces.
-#[cfg(feature = "capi")]
-pub(crate) struct Known<'p, 'a> {
-    pub(crate) raw: &'a [u8],
-    /// What follows it.
-    pub(crate) rest: &'a [u8],
-    pub(crate) argc: usize,
-    /// Where its arguments lie: the first `argc` of these.
-    pub(crate) spans: &'p [Span; TAPE_LENGTH],
-    /// The number of the byte after it.
-    pub(crate) offset: u64,
 }
 
 /// What stands between two commands.
@@ -112,7 +97,7 @@ impl CommandParser {
             annotations,
             timestamp: None,
             searched: 0,
-            found: Found::default(),
+            found: FoundCommand::default(),
         }
     }
 
@@ -156,17 +141,17 @@ impl CommandParser {
     #[inline(always)]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let shown = *input;
-        if let Some((raw, rest, argc)) = self.known(shown) {
+        if let Some((raw, rest, argc)) = self.fast(shown) {
             *input = rest;
-            return Ok(Status::Complete(Command::new(raw, self.tape.spans(), argc)));
+            return Ok(Status::Complete(Command::new(raw, self.spans(), argc)));
         }
-        self.next_other(input)
+        self.next_slow(input)
     }
 
     #[inline(never)]
-    fn next_other<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
+    fn next_slow<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let (shown, mut skipped) = (*input, 0);
-        let advance = self.other(shown, &mut skipped)?;
+        let advance = self.slow(shown, &mut skipped)?;
         let poll = self.polled(&advance, skipped);
         *input = shown.get(poll.used()..).unwrap_or_default();
         Ok(match poll {
@@ -222,23 +207,23 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, spans)) = self.tape.known(input, |_| true) {
+                while let Some((raw, rest, spans)) = self.tape.fast(input, |_| true) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
                     each(Command::new(raw, spans, spans.len()));
                 }
             }
-            let whole = if self.tape.is_open() { self.tape.rest(input) } else { self.tape.whole(input) };
+            let whole = if self.tape.is_open() { self.tape.resume(input) } else { self.tape.common(input) };
             if let Some((raw, rest, argc)) = whole {
                 *input = rest;
                 self.offset += raw.len() as u64;
                 commands += 1;
-                each(Command::new(raw, self.tape.spans(), argc));
+                each(Command::new(raw, self.spans(), argc));
                 continue;
             }
             let (shown, mut skipped) = (*input, 0);
-            let advance = self.any(shown, &mut skipped)?;
+            let advance = self.general(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
             *input = shown.get(used..).unwrap_or_default();
             if !matches!(advance, Advance::Whole) {
@@ -252,39 +237,24 @@ impl CommandParser {
     /// Skips what stands between commands, then goes on with the command.
     #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
-        match self.known(input) {
+        match self.fast(input) {
             Some(_) => Ok(Advance::Whole),
-            None => self.other(input, skipped),
+            None => self.slow(input, skipped),
         }
     }
 
-    /// A command of a known shape. In any other case nothing is used up, and [`poll`](Self::poll) tells what is there.
-    #[cfg(feature = "capi")]
+    /// Fast path: a whole command of a known shape. Returns its bytes, the bytes after it, and its argc. `None` uses nothing up, and
+    /// [`poll`](Self::poll) says what the input holds.
     #[inline(always)]
-    pub(crate) fn known_spans<'a>(&mut self, input: &'a [u8]) -> Option<Known<'_, 'a>> {
-        if self.tape.is_open() {
-            return None;
-        }
-        let (raw, rest, spans) = self.tape.known(input, |_| true)?;
-        self.offset += raw.len() as u64;
-        Some(Known { raw, rest, argc: spans.len(), spans: self.tape.spans(), offset: self.offset })
+    pub(super) fn fast<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        let (raw, rest, argc) = self.fast_if(input, |_| true)?;
+        self.keep(raw.len(), argc);
+        Some((raw, rest, argc))
     }
 
-    /// Makes it the one that [`command`](Self::command) gives.
-    #[cfg(feature = "capi")]
-    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
-        self.found = Found { skipped: 0, length, argc };
-    }
-
-    /// A command of a known shape, what follows it, and its argc.
+    /// As [`fast`](Self::fast), for a command whose name is `wanted`, and without [`keep`](Self::keep). Any other command is left untouched.
     #[inline(always)]
-    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        self.known_if(input, |_| true)
-    }
-
-    /// The same for a name that is `wanted`. Otherwise the command is left as if it had not been looked at.
-    #[inline(always)]
-    pub(super) fn known_if<'a>(
+    pub(crate) fn fast_if<'a>(
         &mut self,
         input: &'a [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
@@ -293,32 +263,43 @@ impl CommandParser {
         if self.tape.is_open() {
             return None;
         }
-        let (raw, rest, spans) = self.tape.known(input, wanted)?;
+        let (raw, rest, spans) = self.tape.fast(input, wanted)?;
         self.offset += raw.len() as u64;
-        self.found = Found { skipped: 0, length: raw.len(), argc: spans.len() };
         Some((raw, rest, spans.len()))
     }
 
+    /// The spans of the last command's arguments: of the first [`TAPE_LENGTH`] of them.
+    #[inline(always)]
+    pub(crate) fn spans(&self) -> &[Span; TAPE_LENGTH] {
+        self.tape.spans()
+    }
+
+    /// Makes the command of `length` bytes at the front of the input the one that [`command`](Self::command) returns.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
+        self.found = FoundCommand { skipped: 0, length, argc };
+    }
+
     /// The same for what is of no known shape.
-    pub(super) fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+    pub(super) fn slow(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if !self.tape.is_open()
-            && let Some((raw, _, argc)) = self.tape.whole(input)
+            && let Some((raw, _, argc)) = self.tape.common(input)
         {
             self.offset += raw.len() as u64;
-            self.found = Found { skipped: 0, length: raw.len(), argc };
+            self.found = FoundCommand { skipped: 0, length: raw.len(), argc };
             return Ok(Advance::Whole);
         }
-        self.any(input, skipped)
+        self.general(input, skipped)
     }
 
     /// The same for what is not a whole command of the common shape.
-    fn any(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+    fn general(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let mut rest = input;
         while !self.tape.is_open() {
-            match self.between(rest).map_err(|fault| self.fail(fault))? {
+            match self.between(rest).map_err(|error| self.fail(error))? {
                 Between::Command => {}
                 Between::Skip(bytes) => {
                     rest = rest.get(bytes..).unwrap_or_default();
@@ -332,29 +313,29 @@ impl CommandParser {
         match self.tape.arguments(rest) {
             Ok(Progress::Whole { length }) => {
                 self.offset += length as u64;
-                self.found = Found { skipped: *skipped, length, argc };
+                self.found = FoundCommand { skipped: *skipped, length, argc };
                 Ok(Advance::Whole)
             }
             Ok(Progress::Partial { needed }) => Ok(Advance::Partial { needed }),
             Ok(Progress::Large) => Ok(Advance::Large),
-            Err(fault) => Err(self.fail(fault)),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> FoundCommand {
         self.found
     }
 
     #[cold]
-    pub(super) fn fail(&mut self, fault: Fault) -> ProtocolError {
-        let error = fault.error(self.offset);
+    pub(super) fn fail(&mut self, error: ParseError) -> ProtocolError {
+        let error = error.error(self.offset);
         self.failed = Some(error);
         self.tape.stay_open();
         error
     }
 
     #[inline(always)]
-    fn between(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn between(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         if rest.first() != Some(&b'*') {
             return self.no_command(rest);
         }
@@ -365,24 +346,24 @@ impl CommandParser {
         })
     }
 
-    fn no_command(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn no_command(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         match rest {
             [] => Ok(Between::Partial(self.tape.smallest())),
             [b'\n', ..] => Ok(Between::Skip(1)),
             [b'\r', b'\n', ..] => Ok(Between::Skip(2)),
             [b'\r'] => Ok(Between::Partial(1 + self.tape.smallest())),
-            [b'\r', found, ..] => Err(Fault::unexpected("LF after CR", *found, 1)),
+            [b'\r', found, ..] => Err(ParseError::unexpected("LF after CR", *found, 1)),
             [b'#', ..] if self.annotations => self.annotation(rest),
-            [found, ..] => Err(Fault::unexpected("'*' of a command", *found, 0)),
+            [found, ..] => Err(ParseError::unexpected("'*' of a command", *found, 0)),
         }
     }
 
-    fn annotation(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn annotation(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         let limit = self.tape.limits().line;
         let searched = self.searched.max(1);
         let end = memchr2(b'\r', b'\n', rest.get(searched..).unwrap_or_default()).map(|at| searched + at);
         if end.unwrap_or(rest.len()) > limit.saturating_add(1) {
-            return Err(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit.saturating_add(1)));
+            return Err(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit.saturating_add(1)));
         }
         self.searched = end.unwrap_or(rest.len());
         let Some(end) = end else {
@@ -397,9 +378,9 @@ impl CommandParser {
                 }
                 Ok(Between::Skip(end + 2))
             }
-            Some([b'\r', found, ..]) => Err(Fault::unexpected("LF after CR", *found, end + 1)),
+            Some([b'\r', found, ..]) => Err(ParseError::unexpected("LF after CR", *found, end + 1)),
             Some([b'\r']) => Ok(Between::Partial(1 + self.tape.smallest())),
-            _ => Err(Fault::unexpected("CR before LF", b'\n', end)),
+            _ => Err(ParseError::unexpected("CR before LF", b'\n', end)),
         }
     }
 }

@@ -3,73 +3,10 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
+use crate::resp::element;
+use crate::resp::element::Element;
+use crate::resp::kind::Kind;
 use crate::resp::quoted::Quoted;
-use crate::resp::tokens;
-use crate::resp::tokens::{Element, Tokens};
-
-/// What a frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `+` a line of text.
-    SimpleString,
-    /// `-` an error, as a line of text.
-    Error,
-    /// `:` a signed 64-bit integer.
-    Integer,
-    /// `$` bytes, also streamed ones (`$?`).
-    BulkString,
-    /// `*` an array, also a streamed one (`*?`).
-    Array,
-    /// `_`, or `$-1` and `*-1` of RESP2.
-    Null,
-    /// `#`
-    Boolean,
-    /// `,`
-    Double,
-    /// `(` an integer of any size.
-    BigNumber,
-    /// `!` an error, as bytes.
-    BulkError,
-    /// `=` bytes with three letters that tell their format.
-    VerbatimString,
-    /// `%` pairs of key and value, also streamed ones (`%?`).
-    Map,
-    /// `~` a set, also a streamed one (`~?`).
-    Set,
-    /// `>` data that answers no command. Only at the top level.
-    Push,
-    /// `|` pairs that stand before a frame and tell something about it. Never the kind of a [`Frame`], only of a
-    /// [`Token`](super::Token).
-    Attribute,
-}
-
-impl Kind {
-    pub(super) fn of(byte: u8) -> Option<Self> {
-        Some(match byte {
-            b'+' => Self::SimpleString,
-            b'-' => Self::Error,
-            b':' => Self::Integer,
-            b'$' => Self::BulkString,
-            b'*' => Self::Array,
-            b'_' => Self::Null,
-            b'#' => Self::Boolean,
-            b',' => Self::Double,
-            b'(' => Self::BigNumber,
-            b'!' => Self::BulkError,
-            b'=' => Self::VerbatimString,
-            b'%' => Self::Map,
-            b'~' => Self::Set,
-            b'>' => Self::Push,
-            b'|' => Self::Attribute,
-            _ => return None,
-        })
-    }
-
-    /// Its elements come in pairs.
-    pub(super) fn is_paired(self) -> bool {
-        matches!(self, Self::Map | Self::Attribute)
-    }
-}
 
 /// A whole frame that a [`FrameParser`](super::FrameParser) found valid: its exact bytes, and what they mean.
 ///
@@ -231,19 +168,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The frame and all in it, depth first, in one pass.
-    #[must_use]
-    pub fn tokens(&self) -> Tokens<'a> {
-        Tokens::new(self.raw)
-    }
-
     /// What the frame itself begins with, after its attributes.
     fn element(&self) -> Option<Element<'a>> {
         let mut rest = self.raw;
         while rest.first() == Some(&b'|') {
-            rest = tokens::skip_attribute(rest)?;
+            rest = element::skip_attribute(rest)?;
         }
-        tokens::element(rest)
+        element::element(rest)
     }
 
     /// What a scalar holds, whatever its kind.
@@ -283,7 +214,7 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<Frame<'a>> {
         if self.attributes && self.left == Some(0) {
-            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = tokens::element(self.rest) {
+            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = element::element(self.rest) {
                 (self.rest, self.left) = (rest, count);
                 if count != Some(0) {
                     break;
@@ -299,7 +230,7 @@ impl<'a> Iterator for Items<'a> {
             }
             None => {}
         }
-        match tokens::skip(self.rest) {
+        match element::skip(self.rest) {
             Some(rest) => {
                 let raw = self.rest.get(..self.rest.len() - rest.len())?;
                 self.rest = rest;
@@ -357,7 +288,7 @@ impl<'a> Iterator for Chunks<'a> {
         if let Some(whole) = self.whole.take() {
             return Some(whole);
         }
-        match tokens::element(self.rest) {
+        match element::element(self.rest) {
             Some(Element::Chunk { payload, rest }) => {
                 self.rest = rest;
                 Some(payload)

@@ -8,12 +8,16 @@ use memchr::memchr2;
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, Limits, MAX_COMMAND, MAX_DEPTH};
 use crate::base::status::Status;
-use crate::resp::elements::{LONGEST, MOST_ELEMENTS, Quick, quick};
-use crate::resp::frame::{Frame, Kind};
-use crate::resp::number::{Digits, Length, Text};
-use crate::resp::stack::{Level, Levels};
+use crate::resp::fast_elements::{FastElement, LONGEST_FAST, MOST_FAST_ELEMENTS, fast_element};
+use crate::resp::frame::Frame;
+use crate::resp::kind::Kind;
+use crate::resp::number;
+use crate::resp::number::as_size;
+use crate::resp::number::{Length, NumberState, Scanned};
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
+use crate::resp::stack::{DepthStack, Level, SMALLEST};
 use crate::resp::tape::{Bulk, bulk_length, shift};
-use crate::resp::{Fault, Poll, as_size, number};
 
 /// Finds the frames in what a server sends: all of RESP2 and RESP3.
 ///
@@ -38,28 +42,28 @@ pub struct FrameParser {
     failed: Option<ProtocolError>,
     /// Bytes used up before the input of the next call, and the number the first of all had.
     offset: u64,
-    /// Where the element that is read begins, or the payload in `Stage::Payload`, from the first byte of the frame.
+    /// Where the element that is read begins, or the payload in `FrameState::PayloadKind`, from the first byte of the frame.
     at: usize,
-    stage: Stage,
-    levels: Levels,
+    state: FrameState,
+    stack: DepthStack,
     /// Length of the last whole frame.
     length: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum FrameState {
     /// The type byte is next.
     Element,
     /// In a line of which `seen` bytes are good.
-    Line { seen: usize, digits: Digits },
+    Line { seen: usize, digits: NumberState },
     /// In a payload.
-    Payload { length: u64, of: Payload },
+    Payload { length: u64, of: PayloadKind },
     /// At a `;`, after so many bytes of a streamed string.
     Chunk { total: u64 },
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Payload {
+enum PayloadKind {
     Bulk,
     /// Its format is not yet read.
     Verbatim,
@@ -70,7 +74,7 @@ enum Payload {
 }
 
 /// How an element stands.
-enum Step {
+enum ElementStep {
     /// Something was read; there may be more.
     On,
     /// The frame is whole.
@@ -85,9 +89,6 @@ enum Step {
     Mark(u64),
 }
 
-/// Bytes of the smallest element, `+` or `_`, and of the end mark of a streamed aggregate.
-pub(super) const SMALLEST: u64 = 3;
-
 impl FrameParser {
     /// With [`Limits::DEFAULT`].
     #[must_use]
@@ -98,8 +99,8 @@ impl FrameParser {
             failed: None,
             offset: 0,
             at: 0,
-            stage: Stage::Element,
-            levels: Levels::new(),
+            state: FrameState::Element,
+            stack: DepthStack::new(),
             length: 0,
         }
     }
@@ -154,22 +155,22 @@ impl FrameParser {
             return Err(error);
         }
         loop {
-            let step = if self.elements(input) { Ok(Step::Whole) } else { self.step(input) };
+            let step = if self.elements(input) { Ok(ElementStep::Whole) } else { self.step(input) };
             let needed = match step {
-                Ok(Step::On) => continue,
-                Ok(Step::Whole) => {
+                Ok(ElementStep::On) => continue,
+                Ok(ElementStep::Whole) => {
                     let length = core::mem::take(&mut self.at);
                     self.length = length;
                     self.offset += length as u64;
-                    self.levels.restart();
+                    self.stack.restart();
                     return Ok(Poll::Complete { skipped: 0, length });
                 }
-                Ok(Step::Partial(more)) => more + self.levels.after_element(),
-                Ok(Step::Refused(more)) => more,
-                Ok(Step::Nothing) => self.levels.least(),
-                Ok(Step::Mark(more)) => more + self.levels.outside(),
-                Err(fault) => {
-                    let error = fault.error(self.offset);
+                Ok(ElementStep::Partial(more)) => more + self.stack.after_element(),
+                Ok(ElementStep::Refused(more)) => more,
+                Ok(ElementStep::Nothing) => self.stack.least(),
+                Ok(ElementStep::Mark(more)) => more + self.stack.outside(),
+                Err(error) => {
+                    let error = error.error(self.offset);
                     self.failed = Some(error);
                     return Err(error);
                 }
@@ -190,81 +191,83 @@ impl FrameParser {
             0 => return false,
             limit => input.get(..limit).unwrap_or(input),
         };
-        while matches!(self.stage, Stage::Element)
-            && self.levels.is_plain()
-            && let Some(element) = quick(window, self.at)
+        while matches!(self.state, FrameState::Element)
+            && self.stack.is_plain()
+            && let Some(element) = fast_element(window, self.at)
         {
             match element {
-                Quick::Scalar { end } => {
+                FastElement::Scalar { end } => {
                     self.at = end;
-                    if self.levels.plain() {
+                    if self.stack.plain() {
                         return true;
                     }
                 }
-                Quick::Open { .. } if self.levels.depth() >= self.limits.depth => return false,
-                Quick::Open { elements, end } => {
+                FastElement::Open { .. } if self.stack.depth() >= self.limits.depth => return false,
+                FastElement::Open { elements, end } => {
                     self.at = end;
-                    self.levels.count();
-                    self.levels.open(Level::counted(elements));
+                    self.stack.count();
+                    self.stack.open(Level::counted(elements));
                 }
             }
         }
         false
     }
 
-    fn step(&mut self, input: &[u8]) -> Result<Step, Fault> {
+    fn step(&mut self, input: &[u8]) -> Result<ElementStep, ParseError> {
         let rest = input.get(self.at..).unwrap_or_default();
-        let here = |fault: Fault| shift(self.at)(fault);
-        match self.stage {
-            Stage::Element => self.element(rest),
-            Stage::Line { seen, digits } => {
+        let here = |error: ParseError| shift(self.at)(error);
+        match self.state {
+            FrameState::Element => self.element(rest),
+            FrameState::Line { seen, digits } => {
                 let Some(&kind) = rest.first() else {
-                    return Ok(Step::Partial(SMALLEST));
+                    return Ok(ElementStep::Partial(SMALLEST));
                 };
                 self.line(kind, rest, seen, digits)
             }
-            Stage::Payload { length, of: Payload::Verbatim } => match rest.get(3) {
+            FrameState::Payload { length, of: PayloadKind::Verbatim } => match rest.get(3) {
                 Some(b':') => {
-                    self.stage = Stage::Payload { length, of: Payload::Bulk };
-                    Ok(Step::On)
+                    self.state = FrameState::Payload { length, of: PayloadKind::Bulk };
+                    Ok(ElementStep::On)
                 }
-                Some(&found) => Err(here(Fault::unexpected("':' after the format of a verbatim string", found, 3))),
-                None => Ok(Step::Partial((length + 2).saturating_sub(rest.len() as u64))),
+                Some(&found) => {
+                    Err(here(ParseError::unexpected("':' after the format of a verbatim string", found, 3)))
+                }
+                None => Ok(ElementStep::Partial((length + 2).saturating_sub(rest.len() as u64))),
             },
-            Stage::Payload { length, of } => {
-                let mark = if matches!(of, Payload::Chunk { .. }) { 4 } else { 0 };
+            FrameState::Payload { length, of } => {
+                let mark = if matches!(of, PayloadKind::Chunk { .. }) { 4 } else { 0 };
                 match number::payload_end(rest, as_size(length), length).map_err(here)? {
-                    Text::Partial { more } => Ok(Step::Partial(more as u64 + mark)),
-                    Text::Whole { end } => match of {
-                        Payload::Chunk { total } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64 + mark)),
+                    Scanned::Whole { end } => match of {
+                        PayloadKind::Chunk { total } => {
                             self.at += end;
-                            self.stage = Stage::Chunk { total };
-                            Ok(Step::On)
+                            self.state = FrameState::Chunk { total };
+                            Ok(ElementStep::On)
                         }
                         _ => Ok(self.element_ends(end)),
                     },
                 }
             }
-            Stage::Chunk { total } => self.chunk(rest, total),
+            FrameState::Chunk { total } => self.chunk(rest, total),
         }
     }
 
     /// An element from its type byte on.
-    fn element(&mut self, rest: &[u8]) -> Result<Step, Fault> {
+    fn element(&mut self, rest: &[u8]) -> Result<ElementStep, ParseError> {
         let Some((&kind, line)) = rest.split_first() else {
-            return Ok(Step::Nothing);
+            return Ok(ElementStep::Nothing);
         };
-        let here = |fault: Fault| shift(self.at)(fault);
+        let here = |error: ParseError| shift(self.at)(error);
         let after = shift(self.at + 1);
-        let text = |kind| move |fault| after(number::value(fault, kind));
-        let level = *self.levels.last();
+        let text = |kind| move |error| after(number::value(error, kind));
+        let level = *self.stack.last();
         if level.streamed {
             if kind == b'.' && level.may_end() {
                 return match number::literal(line, b"\r\n", "CR LF after '.'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } => Ok(Step::Mark(more as u64)),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Mark(more as u64)),
+                    Scanned::Whole { end } => {
                         self.at += 1 + end;
-                        self.levels.close();
+                        self.stack.close();
                         Ok(self.unwind())
                     }
                 };
@@ -272,13 +275,13 @@ impl FrameParser {
             if level.left == 0 && Kind::of(kind).is_some() {
                 let limit = self.limits.arguments;
                 let kind = ProtocolErrorKind::TooManyArguments { count: limit.saturating_add(1), limit };
-                return Err(here(Fault::new(kind, 0)));
+                return Err(here(ParseError::new(kind, 0)));
             }
         }
         match kind {
             b'+' | b'-' | b',' | b'(' => {
-                self.stage = Stage::Line { seen: 1, digits: Digits::Start };
-                Ok(Step::On)
+                self.state = FrameState::Line { seen: 1, digits: NumberState::Start };
+                Ok(ElementStep::On)
             }
             b':' => self.text(line.len(), number::integer(line).map_err(text("integer"))?),
             b'#' => {
@@ -290,56 +293,56 @@ impl FrameParser {
             }
             b'$' | b'!' | b'=' => self.bulk(kind, line),
             b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
-            b'>' if self.levels.depth() == 0 => self.aggregate(kind, line),
-            b'>' => Err(here(Fault::unexpected("an element (a push stands only at the top)", b'>', 0))),
-            found => Err(here(Fault::unexpected("the type of a frame", found, 0))),
+            b'>' if self.stack.depth() == 0 => self.aggregate(kind, line),
+            b'>' => Err(here(ParseError::unexpected("an element (a push stands only at the top)", b'>', 0))),
+            found => Err(here(ParseError::unexpected("the type of a frame", found, 0))),
         }
     }
 
     /// A short line of which `length` bytes are there, read from the byte after its type.
-    fn text(&mut self, length: usize, text: Text) -> Result<Step, Fault> {
+    fn text(&mut self, length: usize, text: Scanned) -> Result<ElementStep, ParseError> {
         Ok(match text {
-            Text::Whole { end } => {
+            Scanned::Whole { end } => {
                 self.check_line(end - 2)?;
                 self.element_ends(1 + end)
             }
             // With one byte to come, the CR is there and no part of the text.
-            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
-                Step::Refused(more as u64)
+            Scanned::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
+                ElementStep::Refused(more as u64)
             }
-            Text::Partial { more } => Step::Partial(more as u64),
+            Scanned::Partial { more } => ElementStep::Partial(more as u64),
         })
     }
 
     /// A line that may be long, of which `seen` bytes are good.
-    fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: Digits) -> Result<Step, Fault> {
+    fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: NumberState) -> Result<ElementStep, ParseError> {
         self.check_line(seen - 1)?;
         // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
         let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
         let (end, digits) = match kind {
-            b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), Digits::Whole),
-            b',' => number::scan(window, seen, digits, Digits::double).map_err(|at| self.value("double", at))?,
-            _ => number::scan(window, seen, digits, Digits::big).map_err(|at| self.value("big number", at))?,
+            b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), NumberState::Whole),
+            b',' => number::scan(window, seen, digits, NumberState::double).map_err(|at| self.value("double", at))?,
+            _ => number::scan(window, seen, digits, NumberState::big).map_err(|at| self.value("big number", at))?,
         };
         let seen = end.map_or(window.len().max(seen), |end| seen + end);
         self.check_line(seen - 1)?;
-        self.stage = Stage::Line { seen, digits };
+        self.state = FrameState::Line { seen, digits };
         match rest.get(seen) {
-            None => Ok(Step::Partial(digits.owed() as u64 + 2)),
+            None => Ok(ElementStep::Partial(digits.owed() as u64 + 2)),
             Some(b'\r') => match number::line_end(rest, seen).map_err(shift(self.at))? {
-                Text::Partial { more } => Ok(Step::Partial(more as u64)),
-                Text::Whole { end } => Ok(self.element_ends(end)),
+                Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64)),
+                Scanned::Whole { end } => Ok(self.element_ends(end)),
             },
-            Some(&found) => Err(shift(self.at)(Fault::unexpected("CR before LF", found, seen))),
+            Some(&found) => Err(shift(self.at)(ParseError::unexpected("CR before LF", found, seen))),
         }
     }
 
     /// A text of so many bytes fits the limits.
-    fn check_line(&self, length: usize) -> Result<(), Fault> {
+    fn check_line(&self, length: usize) -> Result<(), ParseError> {
         let limit = self.limits.line;
         self.check_end(length.min(limit) as u64 + 3, 0)?;
         if length > limit {
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
         }
         Ok(())
     }
@@ -351,32 +354,32 @@ impl FrameParser {
     }
 
     /// An element that ends `length` bytes from here fits the limit for frames; if not, `at` tells so.
-    fn check_end(&self, length: u64, at: usize) -> Result<(), Fault> {
+    fn check_end(&self, length: u64, at: usize) -> Result<(), ParseError> {
         let (end, limit) = (length.saturating_add(self.at as u64), self.limits.command);
         if end > limit {
             let length = if at == 0 { limit + 1 } else { end };
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::CommandTooLong { length, limit }, at)));
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::CommandTooLong { length, limit }, at)));
         }
         Ok(())
     }
 
-    fn value(&self, what: &'static str, at: usize) -> Fault {
-        shift(self.at)(Fault::new(ProtocolErrorKind::InvalidValue(what), at))
+    fn value(&self, what: &'static str, at: usize) -> ParseError {
+        shift(self.at)(ParseError::new(ProtocolErrorKind::InvalidValue(what), at))
     }
 
     /// The length line of a bulk string, bulk error or verbatim string.
-    fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+    fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         match (kind, line.first()) {
-            (b'$', None) => return Ok(Step::Partial(4)),
+            (b'$', None) => return Ok(ElementStep::Partial(4)),
             (b'$', Some(b'-')) => return self.null(line),
             (b'$', Some(b'?')) => {
                 return Ok(match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } => Step::Partial(more as u64 + 4),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => ElementStep::Partial(more as u64 + 4),
+                    Scanned::Whole { end } => {
                         self.check_end(end as u64 + 1, 0)?;
                         self.at += 1 + end;
-                        self.stage = Stage::Chunk { total: 0 };
-                        Step::On
+                        self.state = FrameState::Chunk { total: 0 };
+                        ElementStep::On
                     }
                 });
             }
@@ -390,32 +393,36 @@ impl FrameParser {
             Bulk::Whole { length, end } => {
                 self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
                 self.at += 1 + end;
-                let of = if kind == b'=' { Payload::Verbatim } else { Payload::Bulk };
-                self.stage = Stage::Payload { length, of };
-                Ok(Step::On)
+                let of = if kind == b'=' { PayloadKind::Verbatim } else { PayloadKind::Bulk };
+                self.state = FrameState::Payload { length, of };
+                Ok(ElementStep::On)
             }
-            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => Ok(Step::Refused(more as u64)),
-            Bulk::Partial { value: Some(value), .. } if value < least => Ok(Step::Partial(1 + 2 + value * 10 + 2)),
-            Bulk::Partial { value, more } => Ok(Step::Partial(more as u64 + value.unwrap_or(least) + 2)),
+            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => {
+                Ok(ElementStep::Refused(more as u64))
+            }
+            Bulk::Partial { value: Some(value), .. } if value < least => {
+                Ok(ElementStep::Partial(1 + 2 + value * 10 + 2))
+            }
+            Bulk::Partial { value, more } => Ok(ElementStep::Partial(more as u64 + value.unwrap_or(least) + 2)),
         }
     }
 
     /// A verbatim string has room for its format: refused as soon as its length can't grow.
-    fn verbatim_length(&self, line: &[u8]) -> Result<(), Fault> {
+    fn verbatim_length(&self, line: &[u8]) -> Result<(), ParseError> {
         match line {
             [b'0', ..] | [b'1'..=b'3', b'\r', ..] => {
                 let kind = ProtocolErrorKind::InvalidLength("a verbatim string has at least 4 bytes");
-                Err(shift(self.at)(Fault::new(kind, 1)))
+                Err(shift(self.at)(ParseError::new(kind, 1)))
             }
             _ => Ok(()),
         }
     }
 
-    fn null(&mut self, line: &[u8]) -> Result<Step, Fault> {
+    fn null(&mut self, line: &[u8]) -> Result<ElementStep, ParseError> {
         let text = number::literal(line, b"-1\r\n", "'-1' and CR LF").map_err(shift(self.at + 1))?;
         Ok(match text {
-            Text::Partial { more } => Step::Partial(more as u64),
-            Text::Whole { end } => {
+            Scanned::Partial { more } => ElementStep::Partial(more as u64),
+            Scanned::Whole { end } => {
                 self.check_end(end as u64 + 1, 0)?;
                 self.element_ends(1 + end)
             }
@@ -423,18 +430,18 @@ impl FrameParser {
     }
 
     /// The count line of an aggregate or attribute.
-    fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+    fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         let paired = matches!(kind, b'%' | b'|');
         let follows = if kind == b'|' { SMALLEST } else { 0 };
         match (kind, line.first()) {
             (b'*', Some(b'-')) => return self.null(line),
             (b'*' | b'%' | b'~', Some(b'?')) => {
                 return match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } if self.levels.depth() >= self.limits.depth => {
-                        Ok(Step::Refused(more as u64))
+                    Scanned::Partial { more } if self.stack.depth() >= self.limits.depth => {
+                        Ok(ElementStep::Refused(more as u64))
                     }
-                    Text::Partial { more } => Ok(Step::Partial(more as u64 + SMALLEST)),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64 + SMALLEST)),
+                    Scanned::Whole { end } => {
                         self.open(kind, Level::streamed(self.limits.arguments as u32, paired), 1 + end)
                     }
                 };
@@ -443,7 +450,8 @@ impl FrameParser {
         }
         let per = if paired { 2 } else { 1 };
         let limit = self.limits.arguments;
-        let too_many = |count| Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1)));
+        let too_many =
+            |count| Err(shift(self.at)(ParseError::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1)));
         match number::length(line).map_err(shift(self.at + 1))? {
             Length::Huge => too_many(u64::MAX),
             Length::Whole { value, end } => {
@@ -455,42 +463,42 @@ impl FrameParser {
             }
             Length::Partial { value, more } => {
                 let count = value.unwrap_or(0).saturating_mul(per);
-                if count > limit || (count > 0 && self.levels.depth() >= self.limits.depth) {
-                    return Ok(Step::Refused(more as u64));
+                if count > limit || (count > 0 && self.stack.depth() >= self.limits.depth) {
+                    return Ok(ElementStep::Refused(more as u64));
                 }
-                Ok(Step::Partial(more as u64 + count * SMALLEST + follows))
+                Ok(ElementStep::Partial(more as u64 + count * SMALLEST + follows))
             }
         }
     }
 
     /// The head of an aggregate is read: `head` bytes. One without elements opens nothing.
-    fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<Step, Fault> {
+    fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<ElementStep, ParseError> {
         let limit = self.limits.depth;
         let empty = level.is_empty();
-        if !empty && self.levels.depth() >= limit {
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooDeep { limit }, 0)));
+        if !empty && self.stack.depth() >= limit {
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::TooDeep { limit }, 0)));
         }
         self.check_end(head as u64, 0)?;
         if kind == b'|' {
-            self.levels.attribute();
+            self.stack.attribute();
         } else if empty {
             return Ok(self.element_ends(head));
         } else {
-            self.levels.count();
+            self.stack.count();
         }
         self.at += head;
         if !empty {
-            self.levels.open(level);
+            self.stack.open(level);
         }
-        Ok(Step::On)
+        Ok(ElementStep::On)
     }
 
-    fn chunk(&mut self, rest: &[u8], total: u64) -> Result<Step, Fault> {
+    fn chunk(&mut self, rest: &[u8], total: u64) -> Result<ElementStep, ParseError> {
         let Some((&mark, line)) = rest.split_first() else {
-            return Ok(Step::Partial(4));
+            return Ok(ElementStep::Partial(4));
         };
         if mark != b';' {
-            return Err(shift(self.at)(Fault::unexpected("';' of a chunk", mark, 0)));
+            return Err(shift(self.at)(ParseError::unexpected("';' of a chunk", mark, 0)));
         }
         let limit = self.limits.bulk;
         match bulk_length(line, self.at + 1, limit)? {
@@ -501,36 +509,40 @@ impl FrameParser {
             Bulk::Whole { length, end } => {
                 let total = total.saturating_add(length);
                 if total > limit {
-                    return Err(shift(self.at)(Fault::new(ProtocolErrorKind::BulkTooLong { length: total, limit }, 1)));
+                    return Err(shift(self.at)(ParseError::new(
+                        ProtocolErrorKind::BulkTooLong { length: total, limit },
+                        1,
+                    )));
                 }
                 self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
                 self.at += 1 + end;
-                self.stage = Stage::Payload { length, of: Payload::Chunk { total } };
-                Ok(Step::On)
+                self.state = FrameState::Payload { length, of: PayloadKind::Chunk { total } };
+                Ok(ElementStep::On)
             }
             Bulk::Partial { value: Some(value), more } if total.saturating_add(value) > limit => {
-                Ok(Step::Refused(more as u64))
+                Ok(ElementStep::Refused(more as u64))
             }
-            Bulk::Partial { value: None | Some(0), more } => Ok(Step::Partial(more as u64)),
-            Bulk::Partial { value: Some(value), more } => Ok(Step::Partial(more as u64 + value + 2 + 4)),
+            Bulk::Partial { value: None | Some(0), more } => Ok(ElementStep::Partial(more as u64)),
+            Bulk::Partial { value: Some(value), more } => Ok(ElementStep::Partial(more as u64 + value + 2 + 4)),
         }
     }
 
     /// The element that is read ends `length` bytes from here.
-    fn element_ends(&mut self, length: usize) -> Step {
+    fn element_ends(&mut self, length: usize) -> ElementStep {
         self.at += length;
-        self.stage = Stage::Element;
-        self.levels.count();
+        self.state = FrameState::Element;
+        self.stack.count();
         self.unwind()
     }
 
-    fn unwind(&mut self) -> Step {
-        if self.levels.unwind() { Step::Whole } else { Step::On }
+    fn unwind(&mut self) -> ElementStep {
+        if self.stack.unwind() { ElementStep::Whole } else { ElementStep::On }
     }
 }
 
 fn window(limits: &Limits) -> usize {
-    let fits = limits.bulk >= LONGEST && limits.line as u64 >= LONGEST && limits.arguments >= MOST_ELEMENTS;
+    let fits =
+        limits.bulk >= LONGEST_FAST && limits.line as u64 >= LONGEST_FAST && limits.arguments >= MOST_FAST_ELEMENTS;
     if fits { as_size(limits.command) } else { 0 }
 }
 

@@ -41,38 +41,25 @@ impl fmt::Debug for Inline<'_> {
 /// The arguments of an [`Inline`], in order.
 #[derive(Debug, Clone)]
 pub struct InlineArgs<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> InlineArgs<'a> {
-    /// From the rest of a line on, as another walk has left it.
-    #[cfg(feature = "capi")]
-    pub(crate) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
-    }
-
-    #[cfg(feature = "capi")]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Iterator for InlineArgs<'a> {
     type Item = InlineArg<'a>;
 
     fn next(&mut self) -> Option<InlineArg<'a>> {
-        let begin = self.rest.iter().position(|&byte| Scan::Blank.next(byte) != Ok(Scan::Blank))?;
+        let begin = self.rest.iter().position(|&byte| QuoteState::Blank.next(byte) != Ok(QuoteState::Blank))?;
         let word = self.rest.get(begin..)?;
-        let mut scan = Scan::Blank;
+        let mut scan = QuoteState::Blank;
         let mut end = word.len();
         for (at, &byte) in word.iter().enumerate() {
-            scan = scan.next(byte).unwrap_or(Scan::Nul);
-            if matches!(scan, Scan::Blank | Scan::Nul) {
+            scan = scan.next(byte).unwrap_or(QuoteState::Nul);
+            if matches!(scan, QuoteState::Blank | QuoteState::Nul) {
                 end = at;
                 break;
             }
         }
-        let ended = scan == Scan::Nul;
+        let ended = scan == QuoteState::Nul;
         self.rest = if ended { &[] } else { word.get(end..)? };
         (end > 0).then_some(InlineArg { raw: word.get(..end)? })
     }
@@ -83,16 +70,10 @@ impl FusedIterator for InlineArgs<'_> {}
 /// An argument of an [`Inline`]: a word as it stands in the line, which may hold quotes and escapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineArg<'a> {
-    raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
 }
 
 impl<'a> InlineArg<'a> {
-    /// A word of a line, as [`raw`](Self::raw) gave it.
-    #[cfg(feature = "capi")]
-    pub(crate) fn new(raw: &'a [u8]) -> Self {
-        Self { raw }
-    }
-
     /// The word as it stands in the line, with its quotes.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
@@ -195,7 +176,7 @@ fn hex(digits: &[u8]) -> Option<u8> {
 
 /// Where a scan over a line stands. It can stop after any byte and go on later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scan {
+pub(super) enum QuoteState {
     /// Between words.
     Blank,
     /// In a word, outside quotes.
@@ -218,7 +199,7 @@ pub(super) enum Scan {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unbalanced;
 
-impl Scan {
+impl QuoteState {
     /// One more byte of the line; the LF that ends it is the last.
     pub(super) fn next(self, byte: u8) -> Result<Self, Unbalanced> {
         Ok(match (self, byte) {

@@ -5,9 +5,11 @@ use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::resp::command::Command;
 use crate::resp::commands::{Advance, CommandParser};
-use crate::resp::number::{Length, Text};
+use crate::resp::number;
+use crate::resp::number::as_size;
+use crate::resp::number::{Length, Scanned};
+use crate::resp::parse_error::ParseError;
 use crate::resp::tape::{Bulk, bulk_length, shift};
-use crate::resp::{Fault, as_size, number};
 
 /// Finds the commands in a stream as [`CommandParser`] does, and hands out the large ones in parts, so that a value of any
 /// size passes through a small buffer.
@@ -17,14 +19,14 @@ use crate::resp::{Fault, as_size, number};
 /// cut into pieces is. [`Limits::bulk`] and [`Limits::arguments`] hold for parts too.
 ///
 /// ```
-/// use redtail::resp::{Item, Part, PartsParser, Status};
+/// use redtail::resp::{PartsItem, Part, PartsParser, Status};
 ///
 /// let bytes = [b"*2\r\n$3\r\nDEL\r\n$2000\r\n" as &[u8], &[b'k'; 2000], b"\r\n"].concat();
 /// let (mut parser, mut input, mut key) = (PartsParser::stream(Some(1024)), &bytes[..], 0);
 /// while let Status::Complete(item) = parser.next(&mut input)? {
 ///     match item {
-///         Item::Part(Part::Argument { index: 1, length }) => assert_eq!(length, 2000),
-///         Item::Part(Part::Piece(piece)) => key += piece.len(),
+///         PartsItem::Part(Part::Argument { index: 1, length }) => assert_eq!(length, 2000),
+///         PartsItem::Part(Part::Piece(piece)) => key += piece.len(),
 ///         _ => {}
 ///     }
 /// }
@@ -34,14 +36,14 @@ use crate::resp::{Fault, as_size, number};
 #[derive(Debug, Clone)]
 pub struct PartsParser {
     commands: CommandParser,
-    stage: Stage,
+    state: PartsState,
     argc: usize,
     found: PartsPoll,
 }
 
 /// A whole command, or a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Item<'a> {
+pub enum PartsItem<'a> {
     /// A whole command.
     Command(Command<'a>),
     /// A part of a command that comes in parts.
@@ -130,7 +132,7 @@ impl PartsPoll {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum PartsState {
     /// At a command, or in one that may come whole.
     Whole,
     /// At the length line of an argument, or at the line end before it where the argument before has this length.
@@ -157,7 +159,7 @@ impl PartsParser {
         let threshold = threshold.map(|threshold| threshold.max(MIN_PARTS_THRESHOLD));
         Self {
             commands: CommandParser::new(annotations, limits, threshold),
-            stage: Stage::Whole,
+            state: PartsState::Whole,
             argc: 0,
             found: PartsPoll::Incomplete { skipped: 0, needed: 0 },
         }
@@ -193,16 +195,16 @@ impl PartsParser {
     /// # Errors
     /// Bytes that are no command, or pass a limit.
     #[inline]
-    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Item<'p>>, ProtocolError> {
+    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<PartsItem<'p>>, ProtocolError> {
         let shown = *input;
-        if matches!(self.stage, Stage::Whole)
-            && let Some((raw, rest, argc)) = self.commands.known(shown)
+        if matches!(self.state, PartsState::Whole)
+            && let Some((raw, rest, argc)) = self.commands.fast(shown)
         {
             self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
             *input = rest;
-            return Ok(Status::Complete(Item::Command(Command::new(raw, self.commands.tape.spans(), argc))));
+            return Ok(Status::Complete(PartsItem::Command(Command::new(raw, self.commands.spans(), argc))));
         }
-        let poll = self.other(shown)?;
+        let poll = self.slow(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         if let PartsPoll::Incomplete { needed, .. } = poll {
             return Ok(Status::Incomplete { needed });
@@ -217,13 +219,13 @@ impl PartsParser {
     /// As [`next`](Self::next).
     #[inline]
     pub fn poll(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
-        if matches!(self.stage, Stage::Whole)
-            && let Some((raw, ..)) = self.commands.known(input)
+        if matches!(self.state, PartsState::Whole)
+            && let Some((raw, ..)) = self.commands.fast(input)
         {
             self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
             return Ok(self.found);
         }
-        self.other(input)
+        self.slow(input)
     }
 
     /// The command at the front of `input`, if it is whole, of a shape that is known and has a name that is `wanted`. In any other case
@@ -235,19 +237,20 @@ impl PartsParser {
         input: &'p [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<Command<'p>> {
-        if !matches!(self.stage, Stage::Whole) {
+        if !matches!(self.state, PartsState::Whole) {
             return None;
         }
-        let (raw, _, argc) = self.commands.known_if(input, wanted)?;
-        Some(Command::new(raw, self.commands.tape.spans(), argc))
+        let (raw, _, argc) = self.commands.fast_if(input, wanted)?;
+        self.commands.keep(raw.len(), argc);
+        Some(Command::new(raw, self.commands.spans(), argc))
     }
 
-    fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
-        if !matches!(self.stage, Stage::Whole) {
+    fn slow(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
+        if !matches!(self.state, PartsState::Whole) {
             return self.part(input);
         }
         let mut skipped = 0;
-        self.found = match self.commands.other(input, &mut skipped)? {
+        self.found = match self.commands.slow(input, &mut skipped)? {
             Advance::Whole => PartsPoll::Command { skipped, length: self.commands.found().length },
             Advance::Partial { needed } => PartsPoll::Incomplete { skipped, needed },
             Advance::Large => self.begin(input, skipped),
@@ -259,13 +262,13 @@ impl PartsParser {
     /// none.
     #[must_use]
     #[inline]
-    pub fn item<'p>(&'p self, input: &'p [u8]) -> Option<Item<'p>> {
+    pub fn item<'p>(&'p self, input: &'p [u8]) -> Option<PartsItem<'p>> {
         Some(match self.found {
-            PartsPoll::Command { .. } => Item::Command(self.commands.command(input)),
-            PartsPoll::Begin { argc, .. } => Item::Part(Part::Begin { argc }),
-            PartsPoll::Argument { index, length, .. } => Item::Part(Part::Argument { index, length }),
-            PartsPoll::Piece { length } => Item::Part(Part::Piece(input.get(..length).unwrap_or(input))),
-            PartsPoll::End { .. } => Item::Part(Part::End),
+            PartsPoll::Command { .. } => PartsItem::Command(self.commands.command(input)),
+            PartsPoll::Begin { argc, .. } => PartsItem::Part(Part::Begin { argc }),
+            PartsPoll::Argument { index, length, .. } => PartsItem::Part(Part::Argument { index, length }),
+            PartsPoll::Piece { length } => PartsItem::Part(Part::Piece(input.get(..length).unwrap_or(input))),
+            PartsPoll::End { .. } => PartsItem::Part(Part::End),
             PartsPoll::Incomplete { .. } => return None,
         })
     }
@@ -274,7 +277,7 @@ impl PartsParser {
     fn begin(&mut self, input: &[u8], skipped: usize) -> PartsPoll {
         self.argc = self.commands.tape.argc();
         self.commands.tape.close();
-        self.stage = Stage::Argument { index: 0, before: None };
+        self.state = PartsState::Argument { index: 0, before: None };
         // The count line was read to get here.
         let line = input.get(skipped.saturating_add(1)..).unwrap_or_default();
         let length = match number::length(line) {
@@ -289,23 +292,23 @@ impl PartsParser {
         if let Some(error) = self.commands.failed {
             return Err(error);
         }
-        let found = match self.stage {
-            Stage::Payload { index, length, left } => {
+        let found = match self.state {
+            PartsState::Payload { index, length, left } => {
                 let piece = input.len().min(as_size(left));
                 let left = left - piece as u64;
-                self.stage = match left {
-                    0 => Stage::Argument { index: index + 1, before: Some(length) },
-                    left => Stage::Payload { index, length, left },
+                self.state = match left {
+                    0 => PartsState::Argument { index: index + 1, before: Some(length) },
+                    left => PartsState::Payload { index, length, left },
                 };
                 match piece {
                     0 => PartsPoll::Incomplete { skipped: 0, needed: 1 },
                     length => PartsPoll::Piece { length },
                 }
             }
-            Stage::Argument { index, before } => {
-                self.argument(input, index, before).map_err(|fault| self.commands.fail(fault))?
+            PartsState::Argument { index, before } => {
+                self.argument(input, index, before).map_err(|error| self.commands.fail(error))?
             }
-            Stage::Whole => PartsPoll::Incomplete { skipped: 0, needed: 1 },
+            PartsState::Whole => PartsPoll::Incomplete { skipped: 0, needed: 1 },
         };
         self.commands.offset += found.used() as u64;
         self.found = found;
@@ -313,32 +316,32 @@ impl PartsParser {
     }
 
     /// The end of the argument before, then the next argument or the end of the command.
-    fn argument(&mut self, input: &[u8], index: usize, before: Option<u64>) -> Result<PartsPoll, Fault> {
+    fn argument(&mut self, input: &[u8], index: usize, before: Option<u64>) -> Result<PartsPoll, ParseError> {
         let partial = |needed| Ok(PartsPoll::Incomplete { skipped: 0, needed });
         // The smallest next part: a length line, or nothing after the last argument.
         let smallest = if index == self.argc { 0 } else { 4 };
         let at = match before {
             None => 0,
             Some(length) => match number::payload_end(input, 0, length)? {
-                Text::Whole { end } => end,
-                Text::Partial { more } => return partial(more + smallest),
+                Scanned::Whole { end } => end,
+                Scanned::Partial { more } => return partial(more + smallest),
             },
         };
         if index == self.argc {
-            self.stage = Stage::Whole;
+            self.state = PartsState::Whole;
             return Ok(PartsPoll::End { used: at });
         }
         let line = match input.get(at) {
             None => return partial(smallest),
             Some(b'$') => input.get(at + 1..).unwrap_or_default(),
-            Some(&found) => return Err(Fault::unexpected("'$' of an argument", found, at)),
+            Some(&found) => return Err(ParseError::unexpected("'$' of an argument", found, at)),
         };
         match bulk_length(line, 0, self.commands.tape.limits().bulk).map_err(shift(at + 1))? {
             Bulk::Partial { more, .. } => partial(more),
             Bulk::Whole { length, end } => {
-                self.stage = match length {
-                    0 => Stage::Argument { index: index + 1, before: Some(0) },
-                    left => Stage::Payload { index, length, left },
+                self.state = match length {
+                    0 => PartsState::Argument { index: index + 1, before: Some(0) },
+                    left => PartsState::Payload { index, length, left },
                 };
                 Ok(PartsPoll::Argument { used: at + 1 + end, index, length })
             }

@@ -4,10 +4,11 @@ use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, Limits};
 use crate::base::status::Status;
 use crate::resp::command::Command;
-use crate::resp::commands::Found;
-use crate::resp::inline::{Inline, Scan};
+use crate::resp::commands::FoundCommand;
+use crate::resp::inline::{Inline, QuoteState};
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
 use crate::resp::tape::{Count, Progress, Tape};
-use crate::resp::{Fault, Poll};
 
 /// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
 /// a line. Empty lines and empty commands are skipped.
@@ -29,7 +30,7 @@ pub struct RequestParser {
     failed: Option<ProtocolError>,
     offset: u64,
     line: Line,
-    found: Found,
+    found: FoundCommand,
     found_line: bool,
 }
 
@@ -46,12 +47,12 @@ pub enum Request<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Line {
     seen: usize,
-    scan: Scan,
+    scan: QuoteState,
     /// Words that have begun.
     words: u64,
 }
 
-const FRESH: Line = Line { seen: 0, scan: Scan::Blank, words: 0 };
+const FRESH: Line = Line { seen: 0, scan: QuoteState::Blank, words: 0 };
 
 /// Bytes of the smallest request: a letter and LF.
 const SMALLEST_REQUEST: usize = 2;
@@ -72,7 +73,7 @@ impl RequestParser {
             failed: None,
             offset: 0,
             line: FRESH,
-            found: Found::default(),
+            found: FoundCommand::default(),
             found_line: false,
         }
     }
@@ -121,8 +122,8 @@ impl RequestParser {
         }
         let mut skipped = 0;
         loop {
-            let front = self.front(input.get(skipped..).unwrap_or_default()).map_err(|fault| {
-                let error = fault.error(self.offset);
+            let front = self.front(input.get(skipped..).unwrap_or_default()).map_err(|error| {
+                let error = error.error(self.offset);
                 self.failed = Some(error);
                 error
             })?;
@@ -148,7 +149,7 @@ impl RequestParser {
         if self.found_line { Request::Inline(Inline::new(command.raw())) } else { Request::Command(command) }
     }
 
-    fn front(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+    fn front(&mut self, rest: &[u8]) -> Result<Front, ParseError> {
         if !self.tape.is_open() {
             match rest.first() {
                 None => return Ok(Front::Partial(SMALLEST_REQUEST)),
@@ -169,21 +170,21 @@ impl RequestParser {
         })
     }
 
-    fn line(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+    fn line(&mut self, rest: &[u8]) -> Result<Front, ParseError> {
         let limit = self.tape.limits().line;
         let Line { seen, mut scan, mut words } = self.line;
         for (at, &byte) in rest.iter().enumerate().skip(seen) {
             // One CR more than the limit may stand before the LF.
             if at >= limit && byte != b'\n' && !(at == limit && byte == b'\r') {
-                return Err(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit));
+                return Err(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit));
             }
             let before = scan;
-            scan = scan.next(byte).map_err(|_| Fault::new(ProtocolErrorKind::UnbalancedQuotes, at))?;
-            if before == Scan::Blank && !matches!(scan, Scan::Blank | Scan::Nul) {
+            scan = scan.next(byte).map_err(|_| ParseError::new(ProtocolErrorKind::UnbalancedQuotes, at))?;
+            if before == QuoteState::Blank && !matches!(scan, QuoteState::Blank | QuoteState::Nul) {
                 words += 1;
                 let limit = self.tape.limits().arguments;
                 if words > limit {
-                    return Err(Fault::new(ProtocolErrorKind::TooManyArguments { count: words, limit }, at));
+                    return Err(ParseError::new(ProtocolErrorKind::TooManyArguments { count: words, limit }, at));
                 }
             }
             if byte == b'\n' {

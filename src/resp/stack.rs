@@ -1,11 +1,13 @@
 //! The open aggregates of an unfinished frame: a stack of fixed length instead of recursion.
 
 use crate::base::limits::MAX_DEPTH;
-use crate::resp::frames::SMALLEST;
+
+/// Bytes of the smallest element, `+` or `_`, and of the end mark of a streamed aggregate.
+pub(super) const SMALLEST: u64 = 3;
 
 /// Level 0 holds the frame itself, as its one element.
 #[derive(Debug, Clone)]
-pub(super) struct Levels {
+pub(super) struct DepthStack {
     depth: usize,
     stack: [Level; MAX_DEPTH + 1],
 }
@@ -53,7 +55,7 @@ impl Level {
     }
 }
 
-impl Levels {
+impl DepthStack {
     pub(super) fn new() -> Self {
         Self { depth: 0, stack: [Level::counted(1); MAX_DEPTH + 1] }
     }

@@ -3,7 +3,8 @@
 //! A shape is what a command begins with: count line and length line of the name. A template changes no result: it only
 //! tells the [tape](super::tape) where it would have come by itself. Take it out, and all is the same but slower.
 
-use crate::resp::tape::{Span, quick_argument, quick_count};
+use crate::resp::span::Span;
+use crate::resp::swar::{fast_argument, fast_count};
 
 /// A power of two. The usual commands have about a dozen shapes.
 const TEMPLATES: usize = 16;
@@ -26,13 +27,13 @@ const REST: core::ops::Range<u8> = 29..37;
 
 /// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
 /// costs more than it brings.
-const PATIENCE: u32 = 16;
+const REPLACE_EVERY: u32 = 16;
 
 #[derive(Debug, Clone)]
 pub(super) struct Templates {
     all: [Template; TEMPLATES],
     /// Commands without a template since one was replaced; `None`: there are to be no templates.
-    strangers: Option<u32>,
+    misses: Option<u32>,
     /// Commands until lengths are looked at again.
     rest: u8,
     last_rest: u8,
@@ -42,7 +43,7 @@ pub(super) struct Templates {
 }
 
 /// Where a command stands after what its template knows.
-pub(super) struct Start {
+pub(super) struct TemplateMatch {
     pub(super) argc: usize,
     pub(super) index: usize,
     pub(super) at: usize,
@@ -65,7 +66,7 @@ struct Template {
     at: u32,
     /// What is compared, the first `checks` of them: the rest of the length line of the name, where eight bytes don't hold it, and the
     /// length lines after it.
-    headers: [Header; HEADERS],
+    headers: [LengthLine; HEADERS],
     checks: u8,
     /// The name, and what the headers tell. Beyond `index` they mean nothing.
     spans: [Span; 1 + HEADERS],
@@ -73,7 +74,7 @@ struct Template {
 
 /// CR LF, `$`, a length of up to three digits, CR LF.
 #[derive(Debug, Clone, Copy)]
-struct Header {
+struct LengthLine {
     word: u64,
     /// Without the bytes after it.
     mask: u64,
@@ -81,22 +82,22 @@ struct Header {
 }
 
 /// Every template is one of a shape from the start, but in the place of another shape, where it is found only if it is guessed.
-const NOBODY: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
+const UNUSED_HEAD: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
 
 impl Templates {
     /// `wanted`: otherwise there are none.
     pub(super) fn new(wanted: bool) -> Self {
         // The first guess goes to a place before any template was put there.
-        let mut all = [if wanted { Template::of(NOBODY, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
-        if let Some(own) = all.get_mut(slot(NOBODY)).filter(|_| wanted) {
-            *own = Template::of(NOBODY + (1 << 40), 1, 2);
+        let mut all = [if wanted { Template::of(UNUSED_HEAD, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
+        if let Some(own) = all.get_mut(slot(UNUSED_HEAD)).filter(|_| wanted) {
+            *own = Template::of(UNUSED_HEAD + (1 << 40), 1, 2);
         }
-        Self { all, strangers: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
+        Self { all, misses: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
     }
 
     /// What is known of the command that begins here. The spans of the known arguments are written.
     #[inline(always)]
-    pub(super) fn start(&mut self, command: &[u8], spans: &mut [Span]) -> Option<Start> {
+    pub(super) fn find(&mut self, command: &[u8], spans: &mut [Span]) -> Option<TemplateMatch> {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
         // What comes after what repeats itself, and to guess it is faster than to look for it.
@@ -105,7 +106,7 @@ impl Templates {
         let (slot, template) = if template.head == head {
             (guess, template)
         } else {
-            let slot = self.find(head, window)?;
+            let slot = self.find_other(head, window)?;
             (slot, self.all.get_mut(slot)?)
         };
         (self.current, self.expected) = (slot as u8, template.next);
@@ -118,15 +119,15 @@ impl Templates {
         }
         *spans.first_chunk_mut()? = template.spans;
         let argc = template.argc as usize & MOST_ARGUMENTS;
-        Some(Start { argc, index: template.index as usize, at: template.at as usize, slot })
+        Some(TemplateMatch { argc, index: template.index as usize, at: template.at as usize, slot })
     }
 
     /// Where the template of a shape is that was not expected.
     #[inline(always)]
-    fn find(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
+    fn find_other(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
         let slot = slot(head);
         let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, window, &mut self.strangers) {
+        if template.head != head && !template.replace(head, window, &mut self.misses) {
             return None;
         }
         if let Some(last) = self.all.get_mut(usize::from(self.current)) {
@@ -140,13 +141,13 @@ impl Templates {
     pub(super) fn learn(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
         self.rest = self.rest.wrapping_sub(1);
         if self.rest == 0 {
-            self.look(slot, command, spans);
+            self.observe(slot, command, spans);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn look(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
+    fn observe(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
         self.last_rest = if self.last_rest + 1 < REST.end { self.last_rest + 1 } else { REST.start };
         self.rest = self.last_rest;
         let Some(template) = self.all.get_mut(slot).filter(|template| template.index < template.argc) else { return };
@@ -159,7 +160,7 @@ impl Templates {
     }
 }
 
-impl Header {
+impl LengthLine {
     #[inline(always)]
     fn differs(&self, window: &[u8; WINDOW]) -> u64 {
         (load(window, self.at as u8) ^ self.word) & self.mask
@@ -186,7 +187,7 @@ impl Template {
             at: 8 + name,
             length: 0,
             streak: 0,
-            headers: [Header { word: 0, mask: 0, at: 0 }; HEADERS],
+            headers: [LengthLine { word: 0, mask: 0, at: 0 }; HEADERS],
             checks: 0,
             spans,
         }
@@ -194,19 +195,19 @@ impl Template {
 
     /// Which no command fits: one byte can't be two.
     const fn of_nothing() -> Self {
-        let mut template = Self::of(NOBODY, 1, 1);
-        template.headers[0] = Header { word: 0, mask: 0xff, at: 0 };
-        template.headers[1] = Header { word: 1, mask: 0xff, at: 0 };
+        let mut template = Self::of(UNUSED_HEAD, 1, 1);
+        template.headers[0] = LengthLine { word: 0, mask: 0xff, at: 0 };
+        template.headers[1] = LengthLine { word: 1, mask: 0xff, at: 0 };
         template.checks = 2;
         template
     }
 
     /// Makes room for the shape of another command, if it has one and it is time. False: there is no template for it.
     #[cold]
-    fn replace(&mut self, head: u64, window: &[u8; WINDOW], strangers: &mut Option<u32>) -> bool {
-        let Some(strangers) = strangers else { return false };
-        *strangers = strangers.wrapping_add(1);
-        if !strangers.is_multiple_of(PATIENCE) {
+    fn replace(&mut self, head: u64, window: &[u8; WINDOW], misses: &mut Option<u32>) -> bool {
+        let Some(misses) = misses else { return false };
+        *misses = misses.wrapping_add(1);
+        if !misses.is_multiple_of(REPLACE_EVERY) {
             return false;
         }
         let Some(new) = Self::learnt(head, window) else { return false };
@@ -215,14 +216,14 @@ impl Template {
     }
 
     fn learnt(head: u64, window: &[u8; WINDOW]) -> Option<Self> {
-        let (argc, at) = quick_count(window)?;
-        let (start, length) = quick_argument(window, at)?;
+        let (argc, at) = fast_count(window)?;
+        let (start, length) = fast_argument(window, at)?;
         let argc = u8::try_from(argc).ok().filter(|argc| usize::from(*argc) <= MOST_ARGUMENTS)?;
         let mut new = Self::of(head, argc, length as u32);
         new.spans[0].start = start as u32;
         new.at = (start + length) as u32;
         if start > 8 {
-            new.headers[0] = Header::of(window, 8, start as u32 - 8)?;
+            new.headers[0] = LengthLine::of(window, 8, start as u32 - 8)?;
             new.checks = 1;
         }
         Some(new)
@@ -231,7 +232,7 @@ impl Template {
     /// Forgets the headers from the first one on that is not there. False: it is another shape.
     #[cold]
     fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
-        let same = |header: &&Header| header.differs(window) == 0;
+        let same = |header: &&LengthLine| header.differs(window) == 0;
         let good = self.headers.iter().take(self.checks.into()).take_while(same).count() as u8;
         let lost = self.checks - good;
         if lost >= self.index {
@@ -250,7 +251,7 @@ impl Template {
         self.streak = 0;
         let header = command
             .first_chunk::<WINDOW>()
-            .and_then(|window| Header::of(window, self.at, next.start.saturating_sub(self.at)));
+            .and_then(|window| LengthLine::of(window, self.at, next.start.saturating_sub(self.at)));
         let places = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
         if let (Some(header), (Some(place), Some(span))) = (header, places) {
             (*place, *span) = (header, next);

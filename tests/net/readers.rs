@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError};
-use redtail::resp::{Item, Part};
+use redtail::resp::{Part, PartsItem};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 
 /// Gives at most `piece` bytes at once and, before each piece, what `hiccup` says.
@@ -206,11 +206,11 @@ fn large_values_pass_in_parts_through_a_small_buffer() {
         assert!(item.start >= last && item.end > item.start);
         last = item.end;
         match *item {
-            Item::Command(_) => whole += 1,
-            Item::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
-            Item::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
-            Item::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
-            Item::Part(Part::End) => {
+            PartsItem::Command(_) => whole += 1,
+            PartsItem::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
+            PartsItem::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
+            PartsItem::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
+            PartsItem::Part(Part::End) => {
                 ends += 1;
                 assert_eq!(item.end, (COMMANDS.len() + command.len()) as u64);
             }

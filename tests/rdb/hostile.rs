@@ -215,7 +215,7 @@ fn packed_values_that_lie() {
     says(set(&with(&lp, 6, 0xff)), "bytes up to the end mark of a packed value: 14 declared, 7 found", 19);
     says(set(b"\x06\0\0\0\0"), "header of 6 bytes or more reaches beyond its container, which ends after 5", 13);
     says(list(&with(&zl, 10, 7)), "bytes of the element before, in a ziplist: 7 declared, 0 found", 23);
-    says(list(&with(&zl, 4, 11)), "place of the last element of a ziplist: 11 declared, 15 found", 30);
+    says(list(&with(&zl, 4, 11)), "position of the last element of a ziplist: 11 declared, 15 found", 30);
     says(list(&with(&zl, 11, 0x3f)), "reaches beyond its container", 23);
     says(redis().key(11, "s").string(&intset(4, &[1])[..11]), "bytes of a packed value: 12 declared, 11 found", 13);
     says(redis().key(9, "h").string(b"\x01\x01f\xff"), "elements of a packed value: 2 declared, 1 found", 16);

@@ -1,8 +1,9 @@
 //! Each limit has its own error, which names the limit, the value and the byte; hostile input meets one before anything is waited
 //! for.
 
+use redtail::resp::Byte;
 use redtail::resp::{Part, PartsParser, PartsPoll, Poll, RequestParser};
-use redtail::{Byte, CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
+use redtail::{CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
 
 use crate::feed::{self, Mode};
 
@@ -242,7 +243,7 @@ fn parts_keep_the_other_limits() {
     let small = [b"*1\r\n$1023\r\n" as &[u8], &[b'x'; 1023], b"\r\n"].concat();
     assert!(matches!(parts.poll(&small), Ok(PartsPoll::Command { length: 1036, .. })));
     assert!(matches!(parts.poll(b"*1\r\n$1024\r\n"), Ok(PartsPoll::Begin { argc: 1, .. })));
-    assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::Item::Part(Part::Begin { argc: 1 })));
+    assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::PartsItem::Part(Part::Begin { argc: 1 })));
 }
 
 /// The shortest shape there is, with so much behind it that lengths may be compared instead of read.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use redtail::resp::{Item, Part, PartsParser, PartsPoll, Status};
+use redtail::resp::{Part, PartsItem, PartsParser, PartsPoll, Status};
 use redtail::{Limits, ProtocolError};
 
 /// What came, with the pieces of an argument joined.
@@ -30,19 +30,19 @@ fn feed(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> (Vec<(Event, u
             let offset = parser.offset();
             assert_eq!(offset, front as u64);
             match parser.item(input) {
-                Some(Item::Command(command)) => {
+                Some(PartsItem::Command(command)) => {
                     events.push((Event::Command(command.args().map(<[u8]>::to_vec).collect()), offset));
                 }
-                Some(Item::Part(Part::Begin { argc })) => events.push((Event::Begin(argc), offset)),
-                Some(Item::Part(Part::Argument { index, length })) => {
+                Some(PartsItem::Part(Part::Begin { argc })) => events.push((Event::Begin(argc), offset)),
+                Some(PartsItem::Part(Part::Argument { index, length })) => {
                     events.push((Event::Argument(index, length, Vec::new()), offset));
                 }
-                Some(Item::Part(Part::Piece(piece))) => {
+                Some(PartsItem::Part(Part::Piece(piece))) => {
                     assert!(!piece.is_empty());
                     let Some((Event::Argument(_, _, value), _)) = events.last_mut() else { panic!() };
                     value.extend(piece);
                 }
-                Some(Item::Part(Part::End)) => events.push((Event::End, offset)),
+                Some(PartsItem::Part(Part::End)) => events.push((Event::End, offset)),
                 None => {
                     let PartsPoll::Incomplete { needed, .. } = poll else { panic!() };
                     assert!(needed > 0);
@@ -255,8 +255,8 @@ fn a_value_of_any_size_passes_through_a_small_buffer() {
     let payload = vec![b'v'; 4096];
     loop {
         match parser.next(&mut input).unwrap() {
-            Status::Complete(Item::Part(Part::Piece(piece))) => got += piece.len() as u64,
-            Status::Complete(Item::Part(Part::End)) => break,
+            Status::Complete(PartsItem::Part(Part::Piece(piece))) => got += piece.len() as u64,
+            Status::Complete(PartsItem::Part(Part::End)) => break,
             Status::Complete(_) => {}
             Status::Incomplete { needed } => {
                 assert!(input.is_empty() && needed <= 2);

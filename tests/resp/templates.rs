@@ -1,7 +1,7 @@
 //! Templates are invisible: with and without them a parser gives the same, on streams that make them grow, shrink and be replaced,
 //! cut anywhere and broken anywhere.
 
-use redtail::resp::{Item, PartsParser, PartsPoll, Poll};
+use redtail::resp::{PartsItem, PartsParser, PartsPoll, Poll};
 use redtail::{CommandParser, Limits, ProtocolError};
 
 /// What a parser made of a stream: places, arguments and offsets, then how it ended.
@@ -97,7 +97,7 @@ fn in_parts(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> Seen {
                 Ok(poll) => {
                     front += poll.used();
                     let PartsPoll::Command { length, .. } = poll else { break };
-                    let Some(Item::Command(command)) = parser.item(input) else { panic!("no command") };
+                    let Some(PartsItem::Command(command)) = parser.item(input) else { panic!("no command") };
                     seen.push((front - length, command.args().map(<[u8]>::to_vec).collect(), parser.offset()));
                 }
                 Err(error) => return (seen, Some(error)),

@@ -156,7 +156,7 @@ enum Kind {
     Commands,
     Snapshot,
     Nothing,
-    Unknown(redtail::Byte),
+    Unknown(redtail::resp::Byte),
 }
 
 fn kind(head: &[u8]) -> Kind {
@@ -167,7 +167,7 @@ fn kind(head: &[u8]) -> Kind {
         rest if rest.starts_with(b"redtai") => Kind::Recording,
         [b'*' | b'#', ..] => Kind::Commands,
         rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => Kind::Snapshot,
-        [byte, ..] => Kind::Unknown(redtail::Byte(*byte)),
+        [byte, ..] => Kind::Unknown(redtail::resp::Byte(*byte)),
     }
 }
 

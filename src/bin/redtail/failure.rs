@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
-use redtail::{Byte, Error, ProtocolError, ProtocolErrorKind, SessionError, Stage, Why};
+use redtail::resp::Byte;
+use redtail::{Error, ProtocolError, ProtocolErrorKind, SessionError, Stage, Why};
 
 use crate::notes;
 

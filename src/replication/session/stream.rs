@@ -5,7 +5,7 @@ use crate::base::limits::{LAST_OFFSET, MIN_PARTS_THRESHOLD};
 use crate::replication::event::{Event, Idle, StreamCommand, StreamPart};
 use crate::replication::options::Options;
 use crate::replication::position::{Lineage, Position};
-use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
+use crate::resp::{Command, Part, PartsItem, PartsParser, PartsPoll};
 
 /// Where the stream stands.
 #[derive(Debug, Clone)]
@@ -194,7 +194,7 @@ impl Stream {
     /// What a whole command means for the stream itself.
     #[inline]
     fn account(&mut self, unread: &[u8], before: u64) -> Result<Kind, ProtocolError> {
-        let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
+        let Some(PartsItem::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
         let name = command.name();
         // Asked of every command: one look tells that it is none of these.
         Ok(match (name.len(), initial(name)) {
@@ -231,8 +231,8 @@ impl Stream {
     pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
         let shown = input.get(found.shown..).unwrap_or_default();
         let command = match self.parser.item(shown) {
-            Some(Item::Command(command)) => self.command(found, command, received_ms),
-            Some(Item::Part(part)) => return Event::Part(self.part(found, part, received_ms)),
+            Some(PartsItem::Command(command)) => self.command(found, command, received_ms),
+            Some(PartsItem::Part(part)) => return Event::Part(self.part(found, part, received_ms)),
             None => return Event::Idle(Idle { position: self.position() }),
         };
         match found.kind {

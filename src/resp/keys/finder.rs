@@ -1,7 +1,7 @@
 //! Finds the keys among arguments that are shown one after another.
 
-use crate::resp::keys::shape;
-use crate::resp::keys::shape::{Entry, LONGEST, MOST_SPECS, Shape, Spec};
+use crate::resp::keys::lookup;
+use crate::resp::keys::shape::{LONGEST_NAME, MOST_SPECS, Shape, Spec, TableEntry};
 use crate::resp::parts::Part;
 
 /// What a command touches, as far as its arguments tell.
@@ -46,8 +46,8 @@ pub struct KeyFinder {
     argc: usize,
     /// Arguments that were shown.
     seen: usize,
-    stage: Stage,
-    ranges: Ranges,
+    state: FinderState,
+    ranges: KeyIndices,
     /// Specifications whose arguments are not found yet, one bit each.
     open: u8,
     /// A count of keys was read that is 0.
@@ -56,13 +56,13 @@ pub struct KeyFinder {
     option: usize,
     /// The key of MIGRATE is empty.
     keyless: bool,
-    held: Held,
+    held: HeldArgument,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum FinderState {
     Name,
-    Subcommand(&'static [Entry]),
+    Subcommand(&'static [TableEntry]),
     Arguments(&'static [Spec]),
     Settled(Reach),
 }
@@ -85,13 +85,13 @@ impl KeyFinder {
         Self {
             argc,
             seen: 0,
-            stage: Stage::Name,
-            ranges: Ranges([Range::EMPTY; MOST_SPECS]),
+            state: FinderState::Name,
+            ranges: KeyIndices([KeyRange::EMPTY; MOST_SPECS]),
             open: 0,
             counted_none: false,
             option: 0,
             keyless: false,
-            held: Held { bytes: [0; LONGEST], length: 0, missing: None, is_long: false },
+            held: HeldArgument { bytes: [0; LONGEST_NAME], length: 0, missing: None, is_long: false },
         }
     }
 
@@ -114,7 +114,7 @@ impl KeyFinder {
     fn end_argument(&mut self) {
         if self.held.missing == Some(0) {
             self.held.missing = None;
-            let Held { bytes, length, is_long, .. } = self.held;
+            let HeldArgument { bytes, length, is_long, .. } = self.held;
             self.argument(bytes.get(..length).filter(|_| !is_long));
         }
     }
@@ -139,17 +139,17 @@ impl KeyFinder {
     /// What the command touches; `None` while that is not known.
     #[must_use]
     pub fn reach(&self) -> Option<Reach> {
-        match self.stage {
-            Stage::Settled(reach) => Some(reach),
+        match self.state {
+            FinderState::Settled(reach) => Some(reach),
             _ => self.ranges.first().map(|_| Reach::Some),
         }
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Settled(_))
+        matches!(self.state, FinderState::Settled(_))
     }
 
-    pub(super) fn ranges(&self) -> Ranges {
+    pub(super) fn ranges(&self) -> KeyIndices {
         self.ranges
     }
 
@@ -157,34 +157,34 @@ impl KeyFinder {
     pub(super) fn argument(&mut self, argument: Option<&[u8]>) {
         let index = self.seen;
         self.seen += 1;
-        match self.stage {
-            Stage::Name => self.shape(argument.and_then(shape::command)),
-            Stage::Subcommand(entries) => self.shape(argument.and_then(|name| shape::find(entries, name))),
-            Stage::Arguments(specs) => {
+        match self.state {
+            FinderState::Name => self.shape(argument.and_then(lookup::find_command)),
+            FinderState::Subcommand(entries) => self.shape(argument.and_then(|name| lookup::find_entry(entries, name))),
+            FinderState::Arguments(specs) => {
                 for (number, spec) in specs.iter().enumerate() {
                     if self.open & 1 << number != 0 {
                         self.look(number, *spec, index, argument);
                     }
                 }
             }
-            Stage::Settled(_) => {}
+            FinderState::Settled(_) => {}
         }
-        if self.seen >= self.argc || (self.open == 0 && matches!(self.stage, Stage::Arguments(_))) {
+        if self.seen >= self.argc || (self.open == 0 && matches!(self.state, FinderState::Arguments(_))) {
             self.settle();
         }
     }
 
     fn shape(&mut self, shape: Option<Shape>) {
-        self.stage = match shape {
-            None => Stage::Settled(Reach::Unknown),
-            Some(Shape::Nothing) => Stage::Settled(Reach::None),
-            Some(Shape::All) => Stage::Settled(Reach::All),
-            Some(Shape::Container(entries)) => Stage::Subcommand(entries),
+        self.state = match shape {
+            None => FinderState::Settled(Reach::Unknown),
+            Some(Shape::Nothing) => FinderState::Settled(Reach::None),
+            Some(Shape::All) => FinderState::Settled(Reach::All),
+            Some(Shape::Container(entries)) => FinderState::Subcommand(entries),
             Some(Shape::Named(specs)) => {
                 for (number, spec) in specs.iter().enumerate() {
                     match *spec {
                         Spec::At(first, last, step) => {
-                            let range = Range::new(first, self.last(first, last), step);
+                            let range = KeyRange::new(first, self.last(first, last), step);
                             self.ranges.set(number, range);
                         }
                         Spec::Store => {
@@ -198,7 +198,7 @@ impl KeyFinder {
                         Spec::Counted(..) | Spec::After(..) => self.open |= 1 << number,
                     }
                 }
-                Stage::Arguments(specs)
+                FinderState::Arguments(specs)
             }
         };
     }
@@ -222,7 +222,7 @@ impl KeyFinder {
                     // All of them end before the first part does.
                     parts => first.saturating_add((self.argc - first) / parts).checked_add_signed(last),
                 };
-                self.found(number, Range::new(first, last, step));
+                self.found(number, KeyRange::new(first, last, step));
             }
             Spec::Store => match argument {
                 _ if index < self.option => {}
@@ -230,7 +230,7 @@ impl KeyFinder {
                 word if is(word, "get") || is(word, "by") => self.option = index + 2,
                 // As on a server, the last one counts: this stays open to the end.
                 word if is(word, "store") && index + 1 < self.argc => {
-                    self.ranges.set(number, Range::new(index + 1, Some(index + 1), 1));
+                    self.ranges.set(number, KeyRange::new(index + 1, Some(index + 1), 1));
                 }
                 _ => {}
             },
@@ -240,8 +240,8 @@ impl KeyFinder {
                 word if is(word, "auth") => self.option = index + 2,
                 word if is(word, "auth2") => self.option = index + 3,
                 word if is(word, "keys") && self.keyless => {
-                    self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
-                    self.found(number, Range::new(index + 1, self.argc.checked_sub(1), 1));
+                    self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
+                    self.found(number, KeyRange::new(index + 1, self.argc.checked_sub(1), 1));
                 }
                 _ => {}
             },
@@ -253,22 +253,22 @@ impl KeyFinder {
         let last = match text.and_then(|text| text.parse::<usize>().ok()) {
             Some(0) => {
                 self.counted_none = true;
-                return self.found(number, Range::EMPTY);
+                return self.found(number, KeyRange::EMPTY);
             }
             Some(count) => (count - 1).checked_mul(step).and_then(|behind| behind.checked_add(first)),
             None => None,
         };
         match last.filter(|&last| last < self.argc) {
-            Some(last) => self.found(number, Range::new(first, Some(last), step)),
+            Some(last) => self.found(number, KeyRange::new(first, Some(last), step)),
             // No server takes it, so that nobody can say what it touches.
             None => {
-                self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
-                self.stage = Stage::Settled(Reach::Unknown);
+                self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
+                self.state = FinderState::Settled(Reach::Unknown);
             }
         }
     }
 
-    fn found(&mut self, number: usize, range: Range) {
+    fn found(&mut self, number: usize, range: KeyRange) {
         self.ranges.set(number, range);
         self.open &= !(1 << number);
     }
@@ -288,11 +288,11 @@ impl KeyFinder {
         if self.is_settled() {
             return;
         }
-        self.stage = Stage::Settled(match self.ranges.first() {
+        self.state = FinderState::Settled(match self.ranges.first() {
             Some(_) => Reach::Some,
             None if self.counted_none => Reach::None,
             // COMMAND does without.
-            None if matches!(self.stage, Stage::Subcommand(_)) => Reach::None,
+            None if matches!(self.state, FinderState::Subcommand(_)) => Reach::None,
             // Less than the command needs.
             None => Reach::Unknown,
         });
@@ -305,8 +305,8 @@ fn is(argument: Option<&[u8]>, word: &str) -> bool {
 
 /// The beginning of an argument that comes in pieces.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    bytes: [u8; LONGEST],
+struct HeldArgument {
+    bytes: [u8; LONGEST_NAME],
     length: usize,
     /// Bytes still to come; `None`: between two arguments.
     missing: Option<u64>,
@@ -314,11 +314,11 @@ struct Held {
     is_long: bool,
 }
 
-impl Held {
+impl HeldArgument {
     fn begin(&mut self, length: u64) {
         self.length = 0;
         self.missing = Some(length);
-        self.is_long = length > LONGEST as u64;
+        self.is_long = length > LONGEST_NAME as u64;
     }
 
     fn push(&mut self, piece: &[u8]) {
@@ -332,13 +332,13 @@ impl Held {
 
 /// Numbers of arguments: from `next` to `last`, each `step`th. None if `next` lies behind `last`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Range {
+pub(super) struct KeyRange {
     next: usize,
     last: usize,
     step: usize,
 }
 
-impl Range {
+impl KeyRange {
     const EMPTY: Self = Self { next: 1, last: 0, step: 1 };
 
     fn new(first: usize, last: Option<usize>, step: usize) -> Self {
@@ -352,10 +352,10 @@ impl Range {
 
 /// The numbers of a command's keys, in order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ranges([Range; MOST_SPECS]);
+pub struct KeyIndices([KeyRange; MOST_SPECS]);
 
-impl Ranges {
-    fn set(&mut self, number: usize, range: Range) {
+impl KeyIndices {
+    fn set(&mut self, number: usize, range: KeyRange) {
         if let Some(place) = self.0.get_mut(number) {
             *place = range;
         }
@@ -372,12 +372,12 @@ impl Ranges {
 
     /// Whether the number is among those to come.
     fn holds(&self, index: usize) -> bool {
-        let reaches = |range: &Range| (range.next..=range.last).contains(&index);
+        let reaches = |range: &KeyRange| (range.next..=range.last).contains(&index);
         self.0.iter().any(|range| reaches(range) && (index - range.next).checked_rem(range.step) == Some(0))
     }
 }
 
-impl Iterator for Ranges {
+impl Iterator for KeyIndices {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
@@ -389,7 +389,7 @@ impl Iterator for Ranges {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = |range: &Range| match range.is_empty() {
+        let count = |range: &KeyRange| match range.is_empty() {
             true => 0,
             false => (range.last - range.next).checked_div(range.step).unwrap_or(0) + 1,
         };

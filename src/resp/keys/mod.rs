@@ -4,14 +4,14 @@
 //! answers. The lookup allocates nothing and does not look at values.
 
 mod finder;
+mod lookup;
 mod shape;
 #[rustfmt::skip]
 mod table;
 
 use core::iter::FusedIterator;
 
-pub(crate) use finder::Ranges;
-pub use finder::{KeyFinder, Reach};
+pub use finder::{KeyFinder, KeyIndices, Reach};
 
 use crate::resp::command::{Args, Command};
 
@@ -49,7 +49,7 @@ impl<'a> Command<'a> {
     /// ```
     #[must_use]
     pub fn keys(&self) -> Keys<'a> {
-        let (reach, ranges) = find(self.argc(), self.args());
+        let (reach, ranges) = find_keys(self.argc(), self.args());
         match reach {
             Reach::None => Keys::None,
             Reach::Some => Keys::Some(KeyArgs { args: self.args(), passed: 0, ranges }),
@@ -60,7 +60,7 @@ impl<'a> Command<'a> {
 }
 
 /// What a command with these arguments touches, and the numbers of its keys. No more arguments are looked at than it takes.
-pub(crate) fn find<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> (Reach, Ranges) {
+pub fn find_keys<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> (Reach, KeyIndices) {
     let mut finder = KeyFinder::with(argc);
     for arg in args {
         finder.argument(Some(arg));
@@ -79,7 +79,7 @@ pub struct KeyArgs<'a> {
     args: Args<'a>,
     /// Arguments that `args` is past.
     passed: usize,
-    ranges: Ranges,
+    ranges: KeyIndices,
 }
 
 impl<'a> Iterator for KeyArgs<'a> {

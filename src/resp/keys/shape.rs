@@ -1,9 +1,7 @@
-//! What a command's name tells about its keys, and the search for it in the table.
-
-use crate::resp::keys::table;
+//! The entries of the table of commands: where the keys of a command are among its arguments.
 
 /// A command, or a subcommand in its container: its name in lower case, and its shape.
-pub(super) type Entry = (&'static str, Shape);
+pub(super) type TableEntry = (&'static str, Shape);
 
 /// What a command touches.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +13,7 @@ pub(super) enum Shape {
     /// The keys that lie where these say.
     Named(&'static [Spec]),
     /// That hangs on its subcommand.
-    Container(&'static [Entry]),
+    Container(&'static [TableEntry]),
 }
 
 /// Where keys lie among the arguments: the servers' key specifications. The name of the command is argument 0.
@@ -38,19 +36,4 @@ pub(super) enum Spec {
 pub(super) const MOST_SPECS: usize = 3;
 
 /// The longest name in the table is not longer.
-pub(super) const LONGEST: usize = 24;
-
-/// What a command of this name touches; `None`: no server's.
-pub(super) fn command(name: &[u8]) -> Option<Shape> {
-    find(table::BY_LENGTH.get(name.len())?, name)
-}
-
-/// The same of a subcommand.
-pub(super) fn find(entries: &'static [Entry], name: &[u8]) -> Option<Shape> {
-    let mut lower = [0; LONGEST];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let place = entries.binary_search_by(|(name, _)| name.as_bytes().cmp(lower)).ok()?;
-    entries.get(place).map(|entry| entry.1)
-}
+pub(super) const LONGEST_NAME: usize = 24;

@@ -2,12 +2,10 @@
 //!
 //! What is not certain here is not decided here: the careful way of [`frames`](super::frames) is asked instead.
 
-use memchr::memchr;
-
-use crate::resp::tape::is_digits;
+use crate::resp::swar::is_digits;
 
 /// An element of the usual kinds.
-pub(super) enum Quick {
+pub(super) enum FastElement {
     /// A whole one; `end` is the index after it.
     Scalar { end: usize },
     /// The head of an aggregate; `end` is the index after it. Keys and values of a map are counted each.
@@ -15,12 +13,12 @@ pub(super) enum Quick {
 }
 
 /// Most elements of an aggregate that is opened here, and the longest text or payload that is read here.
-pub(super) const MOST_ELEMENTS: u64 = 2 * 99;
-pub(super) const LONGEST: u64 = 999;
+pub(super) const MOST_FAST_ELEMENTS: u64 = 2 * 99;
+pub(super) const LONGEST_FAST: u64 = 999;
 
 /// The element at `at`, where it is whole and of the usual kind.
 #[inline(always)]
-pub(super) fn quick(bytes: &[u8], at: usize) -> Option<Quick> {
+pub(super) fn fast_element(bytes: &[u8], at: usize) -> Option<FastElement> {
     // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
     let at = at as u32 as usize;
     let chunk: &[u8; 8] = bytes.get(at..at + 8)?.first_chunk()?;
@@ -40,16 +38,16 @@ pub(super) fn quick(bytes: &[u8], at: usize) -> Option<Quick> {
             let (count, used) = length(line).filter(|(count, _)| *count < 100)?;
             let elements = count as u32 * if kind == b'%' { 2 } else { 1 };
             return Some(if elements == 0 {
-                Quick::Scalar { end: at + 1 + used }
+                FastElement::Scalar { end: at + 1 + used }
             } else {
-                Quick::Open { elements, end: at + 1 + used }
+                FastElement::Open { elements, end: at + 1 + used }
             });
         }
         b'_' if line as u16 == CR_LF => at + 3,
         b'#' if matches!(line as u8, b't' | b'f') && (line >> 8) as u16 == CR_LF => at + 4,
         _ => return None,
     };
-    Some(Quick::Scalar { end })
+    Some(FastElement::Scalar { end })
 }
 
 const CR_LF: u16 = u16::from_le_bytes(*b"\r\n");
@@ -83,19 +81,6 @@ fn integer(line: u64) -> Option<usize> {
     let leading_zero = digits > 1 && left & 0xff == 0;
     let ends = digits > 0 && digits < 6 && (line >> (8 * digits)) as u16 == CR_LF;
     (ends && !leading_zero).then_some(digits as usize + 2)
-}
-
-/// Where the first CR is.
-#[inline(always)]
-pub(super) fn line_length(line: &[u8]) -> Option<usize> {
-    if let Some(chunk) = line.first_chunk() {
-        let left = u64::from_le_bytes(*chunk) ^ 0x0d0d_0d0d_0d0d_0d0d;
-        let found = left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080;
-        if found != 0 {
-            return Some(found.trailing_zeros() as usize / 8);
-        }
-    }
-    memchr(b'\r', line)
 }
 
 /// A text of up to five bytes and its CR LF: how many bytes they are.

@@ -1,0 +1,17 @@
+//! The position of an argument in its command.
+
+/// Where an argument lies, from the first byte of its command.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    pub(crate) start: u32,
+    pub(crate) length: u32,
+}
+
+impl Span {
+    /// The argument, in the bytes of its command.
+    #[inline(always)]
+    pub(super) fn of(self, command: &[u8]) -> Option<&[u8]> {
+        let start = self.start as usize;
+        command.get(start..start.checked_add(self.length as usize)?)
+    }
+}
