@@ -2,6 +2,10 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[macro_use]
+#[path = "help/options.rs"]
+mod options;
+
 #[path = "net/append_only.rs"]
 mod append_only;
 #[path = "net/checkpoint.rs"]
@@ -12,14 +16,14 @@ mod databases;
 mod folder;
 #[path = "net/readers.rs"]
 mod readers;
+#[path = "net/receive_buffer.rs"]
+mod receive_buffer;
 #[path = "net/recorded.rs"]
 mod recorded;
 #[path = "net/recording/mod.rs"]
 mod recording;
 #[path = "net/replay.rs"]
 mod replay;
-#[path = "net/ring.rs"]
-mod ring;
 #[path = "net/snapshot_file.rs"]
 mod snapshot_file;
 #[path = "net/talk.rs"]

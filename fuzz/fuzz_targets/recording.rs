@@ -34,7 +34,8 @@ fuzz_target!(|data: &[u8]| {
 
 /// Events, and how they ended. Where the pieces of a snapshot end has no meaning.
 fn read(source: impl Read) -> (Vec<String>, String) {
-    let options = Options { control: true, parts: Some(1024), ..Options::default() };
+    let mut options = Options::default();
+    (options.control, options.parts) = (true, Some(1024));
     let mut reader = RecordingReader::with(source, options, None);
     let (mut events, mut snapshot) = (Vec::new(), 0);
     loop {

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Deref;
 
 use crate::base::limits::Limits;
-use crate::io::buffered_reader::{Feed, ReadError};
+use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, PartsPoll, Poll};
 
 /// Gives the frames of any [`Read`]: a socket, a file, a slice.
@@ -22,14 +22,14 @@ use crate::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, P
 /// ```
 #[derive(Debug)]
 pub struct FrameReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: FrameParser,
 }
 
 impl<R: Read> FrameReader<R> {
     /// A reader of `source`. It reads ahead, so the source needs no buffer of its own.
     pub fn new(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: FrameParser::new() }
+        Self { feed: BufferedReader::new(source), parser: FrameParser::new() }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first frame.
@@ -49,10 +49,10 @@ impl<R: Read> FrameReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Frame<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<Frame<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a frame", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let frame = self.parser.frame(self.feed.unread());
-        Ok(Some(Placed::ending_at(self.parser.offset(), length, frame)))
+        Ok(Some(Spanned::ending_at(self.parser.offset(), length, frame)))
     }
 
     /// The source, to write to where it is a link. What is read from it goes past this reader.
@@ -69,7 +69,7 @@ impl<R: Read> FrameReader<R> {
 /// Gives the commands of a command stream or an append-only file, from any [`Read`].
 ///
 /// Otherwise as [`FrameReader`]. Of a stream that begins after offset `n`, [`starting_at(n)`](Self::starting_at) makes
-/// [`Placed::end`] the replication offset once the command is processed.
+/// [`Spanned::end`] the replication offset once the command is processed.
 ///
 /// ```
 /// use redtail::io::CommandReader;
@@ -83,19 +83,19 @@ impl<R: Read> FrameReader<R> {
 /// ```
 #[derive(Debug)]
 pub struct CommandReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: CommandParser,
 }
 
 impl<R: Read> CommandReader<R> {
     /// A reader of a replication stream: lone newlines and empty commands are passed over, and counted.
     pub fn stream(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: CommandParser::stream() }
+        Self { feed: BufferedReader::new(source), parser: CommandParser::stream() }
     }
 
     /// A reader of an append-only file of commands: `#` lines are passed over too.
     pub fn aof(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: CommandParser::aof() }
+        Self { feed: BufferedReader::new(source), parser: CommandParser::aof() }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.
@@ -115,10 +115,10 @@ impl<R: Read> CommandReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Command<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<Command<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a command", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let command = self.parser.command(self.feed.unread());
-        Ok(Some(Placed::ending_at(self.parser.offset(), length, command)))
+        Ok(Some(Spanned::ending_at(self.parser.offset(), length, command)))
     }
 
     /// The last time annotation (`#TS:`) passed in a file, in Unix seconds.
@@ -136,7 +136,7 @@ impl<R: Read> CommandReader<R> {
 /// buffer. See [`PartsParser`] for which come in parts; otherwise as [`CommandReader`].
 #[derive(Debug)]
 pub struct PartsReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: PartsParser,
     /// Where the command begins that is being given in parts.
     begun: Option<u64>,
@@ -145,12 +145,12 @@ pub struct PartsReader<R> {
 impl<R: Read> PartsReader<R> {
     /// A reader of a replication stream. Commands with an argument of at least `threshold` bytes come in parts.
     pub fn stream(source: R, threshold: Option<u64>) -> Self {
-        Self { feed: Feed::new(source), parser: PartsParser::stream(threshold), begun: None }
+        Self { feed: BufferedReader::new(source), parser: PartsParser::stream(threshold), begun: None }
     }
 
     /// A reader of an append-only file of commands, likewise.
     pub fn aof(source: R, threshold: Option<u64>) -> Self {
-        Self { feed: Feed::new(source), parser: PartsParser::aof(threshold), begun: None }
+        Self { feed: BufferedReader::new(source), parser: PartsParser::aof(threshold), begun: None }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.
@@ -171,11 +171,11 @@ impl<R: Read> PartsReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<PartsItem<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<PartsItem<'_>>>, ReadError> {
         let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
         let Some(length) = found else { return Ok(None) };
         let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
-        let placed = Placed::ending_at(self.parser.offset(), length, item);
+        let placed = Spanned::ending_at(self.parser.offset(), length, item);
         match item {
             PartsItem::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
             PartsItem::Part(Part::End) => self.begun = None,
@@ -204,7 +204,7 @@ fn as_poll(poll: PartsPoll) -> Poll {
 
 /// An item and its place in the source. It dereferences to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed<T> {
+pub struct Spanned<T> {
     /// The number of its first byte; the first byte of the source is number 0, unless the reader was told another number.
     pub start: u64,
     /// The number of the byte after its last.
@@ -213,13 +213,13 @@ pub struct Placed<T> {
     pub item: T,
 }
 
-impl<T> Placed<T> {
+impl<T> Spanned<T> {
     fn ending_at(end: u64, length: usize, item: T) -> Self {
         Self { start: end.saturating_sub(length as u64), end, item }
     }
 }
 
-impl<T> Deref for Placed<T> {
+impl<T> Deref for Spanned<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -5,14 +5,16 @@ use std::{fmt, io};
 
 use crate::base::limits::BUFFER_CAPACITY;
 use crate::io::recording::Recorder;
-use crate::net::follower::{Error, Follower, Login};
+use crate::net::error::Error;
+use crate::net::follower::Follower;
 use crate::net::handle::Handle;
+use crate::net::login::{Ask, Login};
 use crate::net::socket::{Socket, Timeouts};
 use crate::net::target::Target;
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
 use crate::net::transport::Transport;
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
+use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
 ///
@@ -31,8 +33,6 @@ pub struct Builder<T = Socket> {
     recorder: Option<Recorder>,
 }
 
-pub(super) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
-
 enum Link<T> {
     /// An address as it was written.
     Address {
@@ -43,6 +43,13 @@ enum Link<T> {
     },
     /// The caller's own way to connect, and what errors call the other side.
     Connector { connector: Box<Ask<T>>, name: String },
+}
+
+impl Follower<Socket> {
+    /// Chooses how to follow the server at `target`: `host:port`, `[address]:port` or `unix:PATH`.
+    pub fn builder(target: impl Into<String>) -> Builder<Socket> {
+        Builder::new(target)
+    }
 }
 
 impl Builder<Socket> {
@@ -222,7 +229,7 @@ impl<T> Builder<T> {
     }
 
     /// How the primary shows us.
-    pub fn label(mut self, label: Label) -> Self {
+    pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
     }
@@ -235,7 +242,7 @@ impl<T> Builder<T> {
 
     /// How long the server may be silent before the link counts as dead; zero: for ever.
     pub fn silence(mut self, limit: Duration) -> Self {
-        self.options.silence_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.options.silence = (!limit.is_zero()).then_some(limit);
         self
     }
 

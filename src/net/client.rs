@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::base::limits::Limits;
 use crate::io::{FrameReader, ReadError};
-use crate::net::follower::Login;
+use crate::net::login::Login;
 use crate::net::socket::Socket;
 use crate::resp;
 use crate::resp::{Frame, Kind};

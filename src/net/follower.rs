@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
-use thiserror::Error;
-
 use crate::base::limits::{HANDSHAKE_REPLY, MAX_COMMAND};
+use crate::io::ReceiveBuffer;
 use crate::io::recording::Recorder;
-use crate::io::{Full, Ring};
-use crate::net::builder::{Ask, Builder};
+use crate::net::error::Error;
 use crate::net::handle::{Handle, Shared};
+use crate::net::login::{Ask, Login};
 use crate::net::socket::Socket;
-use crate::net::target::TargetError;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
-use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session, SessionError};
+use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session};
 
 /// Follows a primary, one event after another, in the caller's own thread.
 ///
@@ -41,7 +39,7 @@ pub struct Follower<T: Transport = Socket> {
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    pub(super) ring: Ring,
+    pub(super) ring: ReceiveBuffer,
     ring_base: usize,
     ring_limit: usize,
     /// Bytes of the last event, to be dropped when the next is asked for.
@@ -59,53 +57,6 @@ pub struct Follower<T: Transport = Socket> {
     unlooked: u32,
     stride: u32,
     pub(super) recorder: Option<Recorder>,
-}
-
-/// User and password, asked for at every connect.
-#[derive(Clone, Default)]
-pub struct Login {
-    /// The ACL user; `None` for the default user.
-    pub user: Option<String>,
-    /// The password; `None`: none is sent.
-    pub password: Option<Vec<u8>>,
-}
-
-/// Why a follower ended.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The session is over.
-    #[error(transparent)]
-    Session(Box<SessionError>),
-    /// The first connection could not be made.
-    #[error("can't connect to {target}: {source}")]
-    Connect {
-        /// The address as it was given.
-        target: String,
-        /// The system's words.
-        source: io::Error,
-    },
-    /// The address can't be read.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
-    #[error("can't get user and password: {0}")]
-    Login(io::Error),
-    /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
-    #[error(transparent)]
-    Buffer(#[from] Full),
-    /// What comes can't be written down, as [`Builder::record`] asked for.
-    #[error("can't write the recording: {0}")]
-    Recording(io::Error),
-    /// The builder has an address, and is to be finished with `connect`.
-    #[error("{0} is an address: finish its builder with connect()")]
-    NotConnectable(String),
-}
-
-impl From<SessionError> for Error {
-    fn from(error: SessionError) -> Self {
-        Self::Session(Box::new(error))
-    }
 }
 
 struct Link<T> {
@@ -130,13 +81,6 @@ enum Patience {
     Endless,
     Until(u64),
     None,
-}
-
-impl Follower<Socket> {
-    /// Chooses how to follow the server at `target`: `host:port`, `[address]:port` or `unix:PATH`.
-    pub fn builder(target: impl Into<String>) -> Builder<Socket> {
-        Builder::new(target)
-    }
 }
 
 impl<T: Transport> Follower<T> {
@@ -257,7 +201,7 @@ impl<T: Transport> Follower<T> {
             connector,
             login,
             link: None,
-            ring: Ring::try_with_capacity(buffer)?,
+            ring: ReceiveBuffer::try_with_capacity(buffer)?,
             ring_base: buffer,
             // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),
@@ -313,8 +257,8 @@ impl<T: Transport> Follower<T> {
                     self.drop_pending();
                     self.read(at_least, patience)?;
                 }
-                (Progress::Reconnect { after_ms }, _) => {
-                    if self.reconnect(after_ms, patience)? {
+                (Progress::Reconnect { after }, _) => {
+                    if self.reconnect(after, patience)? {
                         return Ok(Search::Idle);
                     }
                 }
@@ -442,10 +386,12 @@ impl<T: Transport> Follower<T> {
     }
 
     /// Waits and connects. Gives true when the time is up before that.
-    fn reconnect(&mut self, after_ms: u64, patience: Patience) -> Result<bool, Error> {
+    fn reconnect(&mut self, after: Duration, patience: Patience) -> Result<bool, Error> {
         self.unlink();
         let now = self.now_ms();
-        let at = *self.reconnect_at_ms.get_or_insert(now.saturating_add(after_ms));
+        let at = *self
+            .reconnect_at_ms
+            .get_or_insert(now.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
         if at > now {
             let until = match patience {
                 Patience::Until(until) if until <= now => return Ok(true),
@@ -588,14 +534,5 @@ impl<T: Transport> Link<T> {
 impl<T: Transport> fmt::Debug for Follower<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Follower").field("position", &self.position()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("user", &self.user)
-            .field("password", &self.password.as_ref().map(|_| "…"))
-            .finish()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::net::follower::{Error, Follower, wall_clock_ms};
+use crate::net::error::Error;
+use crate::net::follower::{Follower, wall_clock_ms};
 use crate::net::transport::Transport;
 
 impl<T: Transport> Follower<T> {

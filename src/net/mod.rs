@@ -2,9 +2,11 @@
 
 mod builder;
 mod client;
+mod error;
 mod follower;
 mod follower_recording;
 mod handle;
+mod login;
 mod socket;
 mod target;
 #[cfg(feature = "tls")]
@@ -13,8 +15,10 @@ mod transport;
 
 pub use builder::Builder;
 pub use client::{Answer, Talk, TalkError};
-pub use follower::{Error, Events, Follower, Login};
+pub use error::Error;
+pub use follower::{Events, Follower};
 pub use handle::Handle;
+pub use login::Login;
 pub use socket::{Socket, Timeouts};
 pub use target::{Target, TargetError};
 #[cfg(feature = "tls")]

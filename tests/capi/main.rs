@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
+#[macro_use]
+#[path = "../help/options.rs"]
+mod options;
+
 mod build;
 mod deployments;
 mod header;

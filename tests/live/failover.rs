@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use redtail::net::Builder;
-use redtail::{Method, OnGap, Role, Start};
+use redtail::{AttachMethod, OnGap, Role, Start};
 
 use crate::client::{Client, Value};
 use crate::copy::{count, replay, same_data};
@@ -27,7 +27,7 @@ pub(crate) fn nothing_is_missing(seen: &Seen, server: &Server) {
 /// The last link goes on in the history that the first began, under the id that the server has now.
 fn goes_on_at(seen: &Seen, server: &Server) {
     let (first, last) = (seen.attached()[0], *seen.attached().last().expect("attached"));
-    assert_eq!((last.method, last.history), (Method::Continued, first.history), "{:?}", server.kind);
+    assert_eq!((last.method, last.history), (AttachMethod::Continued, first.history), "{:?}", server.kind);
     assert_eq!(last.replid.map(|id| id.to_string()), Some(server.replid()), "{:?}", server.kind);
     assert_ne!(last.replid, first.replid);
 }
@@ -292,7 +292,7 @@ fn a_chain_whose_head_forgets_its_history_is_a_gap() {
 /// A primary that takes a new id says nothing and goes on; but nobody can come back to it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn an_id_that_changes_unannounced_is_a_gap_once_the_link_is_lost() {
+fn an_unannounced_new_id_is_a_gap_once_the_connection_is_lost() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         server.make_backlog();

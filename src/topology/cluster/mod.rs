@@ -288,7 +288,7 @@ impl Cluster {
 
 /// A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
 pub(crate) fn backoff() -> Backoff {
-    Backoff { longest_ms: 1000, ..Backoff::default() }
+    Backoff { longest: Duration::from_secs(1), ..Backoff::default() }
 }
 
 impl fmt::Debug for Cluster {

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
+use redtail::Backoff;
 use redtail::net::Target;
 use redtail::topology::Cluster;
-use redtail::{Backoff, Options};
 
 use crate::help::{eventually, output};
 use crate::server::{Kind, Server};
@@ -33,8 +33,8 @@ impl Nodes {
 
     /// What follows it, with short pauses and every command of the streams.
     pub(crate) fn cluster(&self) -> Cluster {
-        let backoff = Backoff { first_ms: 20, longest_ms: 200, attempts: None };
-        let options = Options { control: true, backoff, ..Options::default() };
+        let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
+        let options = options! { control: true, backoff };
         let cluster = Cluster::new(self.servers.iter().take(2).map(Server::address)).expect("addresses");
         cluster.options(options).refresh(Duration::from_millis(500))
     }

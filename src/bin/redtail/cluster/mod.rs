@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use redtail::replication::Idle;
 use redtail::topology::{Cluster, ClusterCheckpoint, Following, Positions, Shard, Stopper};
-use redtail::{Backoff, Event, Idle, Options, Start};
+use redtail::{Backoff, Event, Start};
 
 use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
@@ -238,8 +239,9 @@ fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
         Security::Tls(tls) => cluster.tls(tls),
     };
     // A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
-    let backoff = options.reconnect.unwrap_or(Backoff { longest_ms: 1000, ..Backoff::default() });
-    let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
+    let backoff = options.reconnect.unwrap_or(Backoff::new(Backoff::default().first, Duration::from_secs(1)));
+    let mut settings = options.output.settings();
+    (settings.allow_probe, settings.backoff) = (options.allow_probe, backoff);
     let cluster = cluster.options(settings).on_gap(options.on_gap.into()).ack(options.ack.into());
     let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.from.unwrap_or_default()), target))

@@ -1,0 +1,47 @@
+//! Errors of a follower.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::io::BufferFull;
+use crate::net::target::TargetError;
+use crate::replication::SessionError;
+
+/// Why a follower ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The session is over.
+    #[error(transparent)]
+    Session(Box<SessionError>),
+    /// The first connection could not be made.
+    #[error("can't connect to {target}: {source}")]
+    Connect {
+        /// The address as it was given.
+        target: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The address can't be read.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
+    #[error("can't get user and password: {0}")]
+    Login(io::Error),
+    /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
+    #[error(transparent)]
+    Buffer(#[from] BufferFull),
+    /// What comes can't be written down, as [`Builder::record`](crate::Builder::record) asked for.
+    #[error("can't write the recording: {0}")]
+    Recording(io::Error),
+    /// The builder has an address, and is to be finished with `connect`.
+    #[error("{0} is an address: finish its builder with connect()")]
+    NotConnectable(String),
+}
+
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
+        Self::Session(Box::new(error))
+    }
+}
