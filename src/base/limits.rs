@@ -8,10 +8,12 @@
 /// and the byte offset. Such an error is final: the same bytes would come again.
 ///
 /// ```
-/// let limits = redtail::Limits { bulk: 1024, ..redtail::Limits::default() };
+/// let mut limits = redtail::Limits::default();
+/// limits.bulk = 1024;
 /// assert_eq!(limits.depth, 128);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Longest payload of one bulk string, bulk error or verbatim string. Default 512 MiB, the servers' `proto-max-bulk-len`.
     pub bulk: u64,

@@ -70,7 +70,7 @@ pub enum Whole {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WholeKey {
     /// The number of its database.
-    pub database: u64,
+    pub database: u32,
     /// Its name.
     pub name: Vec<u8>,
     /// The number of its type and encoding in the snapshot.

@@ -57,7 +57,7 @@ pub struct Decoder {
     pub(super) state: DecoderState,
     pub(super) after_skip: DecoderState,
     pub(super) format: Format,
-    pub(super) database: u64,
+    pub(super) database: u32,
     pub(super) key: UpcomingKey,
     /// A string that comes in pieces, or whose whole is not there yet.
     pub(super) text: Option<PendingText>,

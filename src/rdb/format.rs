@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Whose numbers a snapshot uses: the same type number or opcode means different things in the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Magic {
     /// `REDIS` and four digits: every Redis, and Valkey before 9.0.
     Redis,

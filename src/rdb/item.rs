@@ -134,9 +134,10 @@ impl fmt::Debug for Text<'_> {
 
 /// The beginning of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Key<'a> {
     /// The number of its database.
-    pub database: u64,
+    pub database: u32,
     /// Its name, or the beginning of it: then the rest follows as [`Role::KeyName`].
     pub name: Text<'a>,
     /// What it holds.
@@ -167,7 +168,8 @@ impl fmt::Display for StreamId {
 }
 
 /// The beginning of a stream entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Entry {
     /// Its id.
     pub id: StreamId,
@@ -180,7 +182,8 @@ pub struct Entry {
 }
 
 /// What a stream knows of itself. It comes after the entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct StreamState {
     /// The number of its entries.
     pub length: u64,
@@ -247,7 +250,7 @@ pub enum Item<'a> {
     /// A string, or a piece of one.
     Text(Text<'a>),
     /// The keys that follow stand in this database.
-    Database(u64),
+    Database(u32),
     /// How many keys the database has; a hint.
     Sizes {
         /// Keys.

@@ -112,7 +112,8 @@ impl Decoder {
                 return self.advance_to(DecoderState::Checksum);
             }
             (254, _) => {
-                self.database = peek.length()?;
+                self.database = u32::try_from(peek.length()?)
+                    .map_err(|_| invalid("database number", "a number of at most 32 bits"))?;
                 self.emit(Item::Database(self.database), DecoderState::Opcode)
             }
             (253, _) => {

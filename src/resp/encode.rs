@@ -5,6 +5,7 @@ use thiserror::Error;
 /// The buffer has no room for the encoded command. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the command needs a buffer of {needed} bytes")]
+#[non_exhaustive]
 pub struct BufferTooSmall {
     /// Bytes that the encoded command takes.
     pub needed: usize,

@@ -57,7 +57,7 @@ fn same(one: &Server, other: &Server, without: &[&str], at: &str) {
 }
 
 /// Of each key what the digest does not see, and all functions.
-fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
+fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Value>> {
     let mut facts = BTreeMap::new();
     let mut client = server.client();
     client.call(&["SAVE"]);
@@ -88,7 +88,7 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u64, Vec<u8>), Vec<Valu
         let listed = client.call(&["FUNCTION", "LIST", "WITHCODE"]);
         assert_eq!(listed.items().len(), functions.len());
         let functions = functions.into_iter().map(Value::Bulk).collect();
-        facts.insert((u64::MAX, b"functions".to_vec()), vec![Value::Array(functions)]);
+        facts.insert((u32::MAX, b"functions".to_vec()), vec![Value::Array(functions)]);
     }
     facts
 }
@@ -288,14 +288,14 @@ fn json_says_what_the_server_says() {
                 .lines()
                 .map(|line| serde_json::from_str(line).expect("JSON"))
                 .collect();
-            let mut keys = BTreeMap::<u64, i64>::new();
+            let mut keys = BTreeMap::<u32, i64>::new();
             for line in lines.iter().filter(|line| line["event"] == "key") {
                 let key = whole(line);
                 *keys.entry(key.database).or_default() += 1;
                 client.call(&["SELECT", &key.database.to_string()]);
                 check(&mut client, kind, &key, &format!("{kind:?}, {}", key.name.escape_ascii()));
             }
-            for database in 0..16_u64 {
+            for database in 0..16_u32 {
                 client.call(&["SELECT", &database.to_string()]);
                 assert_eq!(client.call(&["DBSIZE"]).int(), keys[&database], "{database}");
             }
@@ -330,7 +330,7 @@ fn whole(line: &Json) -> WholeKey {
         other => panic!("a key of type {other}"),
     };
     WholeKey {
-        database: line["db"].as_u64().expect("a database"),
+        database: line["db"].as_u64().and_then(|db| db.try_into().ok()).expect("a database"),
         name: bytes(&line["key"]),
         number: 0,
         expire_at_ms: line["expire_at_ms"].as_i64(),
@@ -365,14 +365,13 @@ fn whole_stream(value: &Json) -> Stream {
             returned: Vec::new(),
         })
         .collect();
-    let state = StreamState {
-        length: value["length"].as_u64().expect("a length"),
-        last: id(&value["last_id"]),
-        first: value["first_id"].as_str().map(|_| id(&value["first_id"])),
-        max_deleted: value["max_deleted_id"].as_str().map(|_| id(&value["max_deleted_id"])),
-        added: value["entries_added"].as_u64(),
-        groups: groups.len() as u64,
-    };
+    let mut state = StreamState::default();
+    state.length = value["length"].as_u64().expect("a length");
+    state.last = id(&value["last_id"]);
+    state.first = value["first_id"].as_str().map(|_| id(&value["first_id"]));
+    state.max_deleted = value["max_deleted_id"].as_str().map(|_| id(&value["max_deleted_id"]));
+    state.added = value["entries_added"].as_u64();
+    state.groups = groups.len() as u64;
     let entry = |entry: &Json| StreamEntry {
         id: id(&entry[0]),
         fields: all(&entry[1]).iter().map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect(),

@@ -170,7 +170,8 @@ fn a_declared_length_is_no_reason_to_grow() {
 fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     const LIMIT: usize = 1 << 20;
     const BOUND: usize = LIMIT + (64 << 10) + 3;
-    let limits = Limits { command: LIMIT as u64, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = LIMIT as u64;
     let value = vec![b'x'; LIMIT - "$1048565\r\n".len() - 2];
     let frame = [format!("${}\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat();
     assert_eq!(frame.len(), LIMIT);

@@ -143,7 +143,7 @@ fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
 }
 
 pub(crate) fn key_facts(
-    database: u64,
+    database: u32,
     number: u8,
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,

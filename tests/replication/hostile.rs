@@ -63,7 +63,8 @@ fn a_bad_database_is_an_error() {
 
 #[test]
 fn a_command_over_the_limit_is_an_error_before_it_is_there() {
-    let limits = Limits { command: 1000, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 1000;
     let mut shell = streaming(options! { limits });
     shell.arrive(b"*2\r\n$3\r\nSET\r\n$2000\r\n");
     let error = failure(&mut shell);

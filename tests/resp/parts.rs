@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use redtail::resp::{Part, PartsItem, PartsParser, PartsPoll, Status};
 use redtail::{Limits, ProtocolError};
 
+use crate::feed;
+
 /// What came, with the pieces of an argument joined.
 #[derive(Debug, Clone, PartialEq)]
 enum Event {
@@ -123,7 +125,7 @@ proptest! {
         threshold in prop::sample::select(THRESHOLDS.to_vec()),
         limit in prop::sample::select(vec![60u64, 1100, 1 << 30]),
     ) {
-        let limits = Limits { command: limit, ..Limits::DEFAULT };
+        let limits = feed::limits!(command: limit);
         let bytes: Vec<u8> = stream.iter().flat_map(|(between, command)| [between.as_bytes().to_vec(), encode(command)].concat()).collect();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         cuts.sort_unstable();
@@ -164,7 +166,7 @@ proptest! {
     /// Without a threshold it is the command parser.
     #[test]
     fn no_threshold_no_parts(command in arguments(), limit in prop::sample::select(vec![60u64, 1100, 1 << 30])) {
-        let limits = Limits { command: limit, ..Limits::DEFAULT };
+        let limits = feed::limits!(command: limit);
         let bytes = encode(&command);
         let (events, error) = feed(PartsParser::stream(None).with_limits(limits), &bytes, &[]);
         let mut input = &bytes[..];
@@ -192,7 +194,7 @@ fn needed(limits: Limits, bytes: &[u8]) -> Option<(usize, usize)> {
 /// `needed` is the least that brings the next command or part: among all strings, none shorter does and one as long does.
 #[test]
 fn needed_is_what_trying_shows() {
-    let limits = Limits { command: 14, ..Limits::DEFAULT };
+    let limits = feed::limits!(command: 14);
     let (longest, alphabet) = (11, b"*$019\r\n");
     let mut seen: HashMap<Vec<u8>, (usize, usize)> = HashMap::new();
     let mut least: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -238,7 +240,7 @@ fn needed_looks_ahead_to_the_threshold() {
 #[test]
 fn a_threshold_beyond_the_limits_is_as_none() {
     for command in [2048, 10_000] {
-        let limits = Limits { bulk: 30, command, arguments: 3, ..Limits::DEFAULT };
+        let limits = feed::limits!(bulk: 30, command: command, arguments: 3);
         assert_eq!(needed(limits, b"").unwrap(), (0, 10));
         assert_eq!(needed(limits, b"*3\r\n").unwrap(), (0, 18));
     }

@@ -4,6 +4,8 @@
 use redtail::resp::{PartsItem, PartsParser, PartsPoll, Poll};
 use redtail::{CommandParser, Limits, ProtocolError};
 
+use crate::feed;
+
 /// What a parser made of a stream: places, arguments and offsets, then how it ended.
 type Seen = (Vec<(usize, Vec<Vec<u8>>, u64)>, Option<ProtocolError>);
 
@@ -124,9 +126,9 @@ fn templates_are_invisible() {
         }
         cuts.reverse();
         let limits = match random.below(5) {
-            4 => Limits { bulk: 5000, command: 1 << 20, ..Limits::DEFAULT },
-            0 => Limits { bulk: 1000, command: 120 << 10, arguments: 99, ..Limits::DEFAULT },
-            1 => Limits { bulk: 200, command: 1000, arguments: 9, ..Limits::DEFAULT },
+            4 => feed::limits!(bulk: 5000, command: 1 << 20),
+            0 => feed::limits!(bulk: 1000, command: 120 << 10, arguments: 99),
+            1 => feed::limits!(bulk: 200, command: 1000, arguments: 9),
             _ => Limits::DEFAULT,
         };
         let parser = || CommandParser::stream().with_limits(limits);

@@ -79,7 +79,8 @@ impl Output {
         };
         // What is larger flows through in parts, so this is what bounds our memory.
         // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
-        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.command, limits.bulk) = (parts.saturating_mul(2).max(4 << 20), 1 << 40);
         let mut options = Options::default();
         (options.control, options.parts, options.limits) = (true, Some(parts), limits);
         options.snapshot = SnapshotForm::Items;

@@ -21,7 +21,7 @@ use super::Argument;
 /// A key without its name, which may not have come yet.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
-    database: u64,
+    database: u32,
     kind: Type,
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,
