@@ -20,7 +20,7 @@ impl Items {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.forget();
-                let db = u32::try_from(key.database).ok();
+                let db = Some(key.database);
                 let is_left_out = !filter.dbs.is_empty() && !db.is_some_and(|db| filter.dbs.contains(&db));
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {

@@ -177,7 +177,7 @@ impl Resp {
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
-            if self.selected.replace(db.into()) != Some(db.into()) {
+            if self.selected.replace(db) != Some(db) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
             }
         }
