@@ -1,7 +1,7 @@
-//! The short way: items that stand whole at the front of the input, as nearly all do, found without a step in between.
+//! Fast path for items that are fully buffered, as nearly all are.
 //!
-//! It gives what the long way (`decoder.rs` and below it) would give, or nothing: then nothing has changed, and the long way
-//! decides. So no fault is told here, and none is overlooked.
+//! It finds the same item as the slow path (`decoder.rs` and the files that it uses), or nothing. If it finds nothing,
+//! it has changed nothing, and the slow path decides. The fast path therefore reports no error and hides none.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Item, Role};
@@ -15,7 +15,7 @@ use crate::rdb::type_table::{Column, Layout};
 use crate::rdb::value::score;
 
 impl Decoder {
-    /// Finds the next item. Gives the bytes it uses up too.
+    /// Finds the next item. Returns it with the number of bytes it uses up.
     #[inline(always)]
     pub(super) fn fast_item(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         if self.text.is_some() {
@@ -54,7 +54,7 @@ impl Decoder {
         Some((text(Role::KeyName, TextRange::Input(start, end), end - start), end))
     }
 
-    /// A string, and the bytes it uses up.
+    /// Finds a string. Returns it with the number of bytes it uses up.
     #[inline(always)]
     fn fast_text(&mut self, input: &[u8], role: Role) -> Option<(FoundItem, usize)> {
         if input.first().is_some_and(|first| *first > 127) {
@@ -82,7 +82,7 @@ impl Decoder {
         }
     }
 
-    /// A part of a row that is not packed.
+    /// Finds a column of a row that is not packed.
     #[inline(always)]
     fn fast_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<(FoundItem, usize)> {
         let found = match *self.columns.get(usize::from(column))? {
@@ -94,7 +94,7 @@ impl Decoder {
         Some(found)
     }
 
-    /// An element of a packed value.
+    /// Finds an element of a packed value.
     #[inline(always)]
     fn fast_element(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         let column = *self.columns.get(usize::from(self.column))?;
@@ -124,7 +124,7 @@ fn text(role: Role, range: TextRange, length: usize) -> FoundItem {
     FoundItem::Text { role, range, at: 0, length: length as u64 }
 }
 
-/// Where the bytes of a string lie that stands whole and as it is at this range, its length in one or two bytes.
+/// The range of a plain, fully buffered string with a length of one or two bytes. `at` is the index of the length.
 #[inline(always)]
 fn plain(input: &[u8], at: usize) -> Option<(usize, usize)> {
     let (start, length) = match *input.get(at..)? {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Whose numbers a snapshot uses: the same type number or opcode means different things in the two.
+/// The server family that defines the type numbers and opcodes. The same number has different meanings in the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Magic {
@@ -12,10 +12,12 @@ pub enum Magic {
     Valkey,
 }
 
-/// The magic and version at the front of a snapshot. Prints as it stands there: `REDIS0011`, `VALKEY080`.
+/// The magic and version at the front of a snapshot. Prints as in the snapshot: `REDIS0011`, `VALKEY080`.
+///
+/// The fields are complete: a snapshot has a magic and a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// Whose numbers it uses.
+    /// The server family.
     pub magic: Magic,
     /// The version of the format.
     pub version: u16,

@@ -1,41 +1,41 @@
-//! The bytes of one string as they window past: as they stand in the input, or undone from compression in a window.
+//! The bytes of one string: plain bytes in the input, or an LZF-compressed string decompressed into a window.
 
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Cursor, Halt};
 use crate::rdb::text_range::TextRange;
 
-/// Room for undone bytes: those not yet taken, and at least [`HISTORY`] of those before.
+/// The size of the window: decompressed bytes that are not taken yet, and at least [`HISTORY`] bytes before them.
 const WINDOW: usize = 32 << 10;
-/// How far back a reference of the compression can reach.
+/// The longest distance of a reference, in bytes.
 const HISTORY: usize = 8 << 10;
-/// Bytes that are copied at once, whatever the number that is needed: the longest run of literal bytes.
+/// The number of bytes copied at once on the fast path: the longest run of literal bytes.
 const SPARE: usize = 32;
-/// The most that one reference gives.
+/// The most bytes of one reference.
 const LONGEST_COPY: usize = 264;
 
 #[derive(Debug, Clone)]
 pub(super) struct Window {
-    /// Bytes of the string that have not been taken.
+    /// The number of bytes of the string that are not taken yet.
     left: u64,
     lzf: Option<Compressed>,
-    /// The number of the first compressed byte.
+    /// The offset of the first compressed byte.
     start: u64,
-    /// The length of the string as it stands in the input.
+    /// The length of the string in the input, in bytes.
     encoded: u64,
     bytes: [u8; WINDOW],
-    /// Undone bytes not yet taken lie from here..
+    /// The decompressed bytes not taken yet begin here...
     read: usize,
-    /// ..to here.
+    /// ...and end here.
     write: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Compressed {
-    /// Compressed bytes still in the input.
+    /// The number of compressed bytes left in the input.
     packed: u64,
-    /// Bytes still to come of them.
+    /// The number of bytes left to decompress.
     missing: u64,
-    /// Bytes of the present literal run still in the input.
+    /// The number of bytes of the current literal run left in the input.
     literal: u64,
 }
 
@@ -48,14 +48,14 @@ impl Window {
         (self.left, self.lzf, self.encoded) = (length, None, length);
     }
 
-    /// `start` is the number of the first compressed byte.
+    /// `start` is the offset of the first compressed byte.
     pub(super) fn open_lzf(&mut self, packed: u64, length: u64, start: u64) {
         (self.start, self.encoded) = (start, packed);
         (self.left, self.lzf) = (length, Some(Compressed { packed, missing: length, literal: 0 }));
         (self.read, self.write) = (0, 0);
     }
 
-    /// Undoes a string of which everything is in `input`. Gives its end, or nothing if it does not come out whole.
+    /// Decompresses a fully buffered string. Returns the index after it, or `None` if the string is invalid.
     pub(super) fn decompress_whole(&mut self, input: &[u8], at: usize, packed: usize, length: usize) -> Option<usize> {
         let end = at + packed;
         if end > input.len() {
@@ -69,27 +69,27 @@ impl Window {
         whole.then_some(end)
     }
 
-    /// Bytes of the string that have not been taken.
+    /// The number of bytes of the string that are not taken yet.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// The length of the string as it stands in the input.
+    /// The length of the string in the input, in bytes.
     pub(super) fn encoded(&self) -> u64 {
         self.encoded
     }
 
-    /// Bytes of input that belong to the rest of the string.
+    /// The number of bytes of input that belong to the rest of the string.
     pub(super) fn input_left(&self) -> u64 {
         self.lzf.map_or(self.left, |lzf| lzf.packed)
     }
 
-    /// The number of the first compressed byte, while compressed bytes are read.
+    /// The offset of the first compressed byte, while a compressed string is read.
     pub(super) fn compressed_from(&self) -> Option<u64> {
         self.lzf.map(|_| self.start)
     }
 
-    /// All of the string has been taken: nothing of it may be left in the input.
+    /// Ends the string, all of which was taken. Compressed bytes left in the input are an error.
     pub(super) fn end(&mut self) -> Attempt<()> {
         if self.lzf.is_some_and(|lzf| lzf.packed != 0) {
             return broken("bytes are left over once the declared length is reached");
@@ -106,8 +106,8 @@ impl Window {
         self.bytes.get(from..to).unwrap_or_default()
     }
 
-    /// The next bytes of the string: at least `want`, if the string goes on that far. `want` is at most a little more than
-    /// [`WHOLE_TEXT`](super::WHOLE_TEXT), for which the window has room beside the history.
+    /// The next bytes of the string: at least `want` bytes, or all that the string has left. `want` is at most a little
+    /// more than [`WHOLE_TEXT`](super::WHOLE_TEXT). The window has room for that beside the history.
     #[inline(always)]
     pub(super) fn available<'b, 'i: 'b>(
         &'b mut self,
@@ -125,7 +125,7 @@ impl Window {
         }
     }
 
-    /// What there is of the string without undoing more of it.
+    /// The bytes of the string that are available without decompression.
     #[inline(always)]
     pub(super) fn buffered<'b>(&'b self, input: &'b [u8]) -> (&'b [u8], TextRange) {
         if self.lzf.is_some() {
@@ -135,7 +135,7 @@ impl Window {
         (input.get(..most).unwrap_or_default(), TextRange::Input(0, most))
     }
 
-    /// Takes bytes that were [`buffered`](Self::buffered). Gives how many of them the input loses.
+    /// Takes bytes that were [`buffered`](Self::buffered). Returns the number of bytes that the input loses.
     #[inline(always)]
     pub(super) fn pass(&mut self, count: usize) -> usize {
         self.left = self.left.saturating_sub(count as u64);
@@ -152,7 +152,8 @@ impl Window {
         let least = usize::try_from(self.left).unwrap_or(usize::MAX).min(want);
         if self.write - self.read < least {
             let halt = self.decompress(cursor, least);
-            // What is broken further on shows once it is needed, so that it does not matter how much has arrived.
+            // An error beyond the needed bytes is reported when those bytes are needed, so that the result does not
+            // depend on the input.
             if self.write - self.read < least {
                 return Err(halt);
             }
@@ -161,7 +162,7 @@ impl Window {
         Ok((bytes, TextRange::Window(self.read, self.write)))
     }
 
-    /// The next `length` bytes of the string, or the fault that it ends before.
+    /// The next `length` bytes of the string, or an error if the string has fewer.
     pub(super) fn exactly<'b, 'i: 'b>(
         &'b mut self,
         cursor: &mut Cursor<'i>,
@@ -185,8 +186,8 @@ impl Window {
         }
     }
 
-    /// Undoes as much as the input gives and the window holds, which has room for `least` untaken bytes. Tells what stands in
-    /// the way of more.
+    /// Decompresses as much as the input and the window allow. The window has room for `least` bytes that are not
+    /// taken. Returns the reason why it stopped.
     fn decompress(&mut self, cursor: &mut Cursor<'_>, least: usize) -> Halt {
         if self.read + least + LONGEST_COPY > self.bytes.len() {
             self.slide();
@@ -204,8 +205,8 @@ impl Window {
         halt
     }
 
-    /// A whole step of the usual kind, with room to spare on both sides. Copies more than needed: what is behind the undone
-    /// bytes is overwritten by what comes next.
+    /// Fast path for one instruction, if input and window have spare room. It copies more than needed; the next
+    /// instruction overwrites the excess.
     #[inline(always)]
     fn fast_instruction(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) -> Option<()> {
         let [control, rest @ ..] = cursor.input.get(cursor.at..)?.first_chunk::<{ 1 + SPARE }>()?;
@@ -224,8 +225,8 @@ impl Window {
             if distance < SPARE {
                 return None;
             }
-            // Where the reference reaches into what is being written, its beginning repeats. It is read anew each time, since
-            // processors are slow to read what has just been written in other portions.
+            // A reference that reaches into its own output repeats its beginning. The beginning is read anew each time:
+            // processors are slow to read bytes that were just written in other portions.
             let (mut lap, mut at) = (0, 0);
             while lap + at < count {
                 let chunk: [u8; SPARE] = *self.bytes.get(start + at..)?.first_chunk()?;
@@ -246,7 +247,7 @@ impl Window {
         Some(())
     }
 
-    /// One step of the compression. `false` if the window is full or all is undone.
+    /// One instruction. Returns false if the window is full or the string is complete.
     #[inline]
     fn instruction(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         if lzf.missing == 0 || self.bytes.len() - self.write < LONGEST_COPY {
@@ -269,7 +270,7 @@ impl Window {
             return Ok(true);
         }
         let mut peek = cursor.peek();
-        // Not one byte beyond the string may be read as if it were part of it.
+        // Bytes after the string must not be read as a part of it.
         let most = usize::try_from(lzf.packed).unwrap_or(usize::MAX).min(peek.bytes.len());
         let whole = most as u64 == lzf.packed;
         peek.bytes = peek.bytes.get(..most).unwrap_or_default();
@@ -315,13 +316,13 @@ impl Window {
         lzf.missing -= count as u64;
     }
 
-    /// Repeats what lies `distance` back. Where that reaches into what is being written, the pattern repeats.
+    /// Copies the bytes at `distance`. If they reach into their own output, the pattern repeats.
     #[inline]
     fn copy(&mut self, distance: usize, length: usize) {
         let start = self.write - distance;
         let mut done = 0;
         while done < length {
-            // Everything from `start` on is the pattern repeated, so each round can take twice as much.
+            // The bytes from `start` are the pattern repeated, so each round can copy twice as many.
             let count = (length - done).min(distance + done);
             let to = self.write + done;
             if to + count > self.bytes.len() {
@@ -332,7 +333,7 @@ impl Window {
         }
     }
 
-    /// Makes room, keeping what has not been taken and what can still be referred to.
+    /// Makes room. Keeps the bytes that are not taken and those that references can reach.
     fn slide(&mut self) {
         let keep = self.read.min(self.write.saturating_sub(HISTORY));
         self.bytes.copy_within(keep..self.write, 0);

@@ -1,9 +1,10 @@
-//! The servers' snapshot format: bytes in, keys and their elements out. Usable alone, without `std` and without an allocator.
+//! The snapshot format of the servers (RDB): bytes in, keys and their elements out. Needs neither `std` nor an
+//! allocator.
 //!
-//! [`Decoder`] reads every version from 1 to Redis' 14 and Valkey's 81, every type and every encoding in them, in constant
-//! memory: a hash of a hundred million fields needs no more than one of ten.
+//! [`Decoder`] reads the versions 1 to 14 of Redis and 80 to 81 of Valkey, with all types and encodings. It needs
+//! constant memory: a hash of a hundred million fields needs no more than one of ten.
 //!
-//! A key comes as [`Item::Key`], its elements, [`Item::KeyEnd`]:
+//! A key is delivered as [`Item::Key`], its elements, and [`Item::KeyEnd`]:
 //!
 //! ```
 //! use redtail::rdb::{Decoder, Item, Role};
@@ -23,7 +24,7 @@
 //! # Ok::<(), redtail::rdb::RdbError>(())
 //! ```
 //!
-//! Sources of the layout: the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c`, `t_stream.c`.
+//! The format is taken from the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c` and `t_stream.c`.
 
 mod checksum;
 mod crc64;

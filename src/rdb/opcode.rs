@@ -1,4 +1,4 @@
-//! What stands around the values: magic, opcodes, checksum, and what comes after what.
+//! The frame of a snapshot: magic, opcodes, checksum, and the order of the steps.
 
 use crate::base::excerpt::Excerpt;
 use crate::rdb::decoder::Decoder;
@@ -11,7 +11,7 @@ use crate::rdb::state::{DecoderState, UpcomingKey};
 use crate::rdb::type_table;
 
 impl Decoder {
-    /// One step. Tells whether it found an item.
+    /// One step. Returns whether it found an item.
     pub(super) fn step(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         if let Some(pending) = self.text {
             return self.piece(cursor, pending);
@@ -56,7 +56,7 @@ impl Decoder {
                 let mut peek = cursor.peek();
                 let id = ModuleId(peek.length()?);
                 let then = AfterRaw::KeyEnd;
-                // The id is told here but used up with the raw bytes, of which it is a part.
+                // The id is delivered here, and its bytes are used up with the raw bytes, which include them.
                 self.emit(Item::Module(id), DecoderState::Raw { left: peek.used as u64, then })
             }
             DecoderState::KeyEnd => self.emit(Item::KeyEnd, DecoderState::Opcode),
@@ -81,7 +81,7 @@ impl Decoder {
 
     fn magic(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         let mut peek = cursor.peek();
-        // Whatever is no snapshot is refused at the first byte that shows it, however few bytes there are.
+        // A wrong magic is refused at its first wrong byte, however few bytes are buffered.
         let same = |magic: &[u8]| peek.bytes.iter().zip(magic).take_while(|(found, wanted)| found == wanted).count();
         let (redis, valkey) = (same(b"REDIS"), same(b"VALKEY"));
         let shown = peek.bytes.get(..=redis.max(valkey)).unwrap_or(peek.bytes);
@@ -193,7 +193,8 @@ impl Decoder {
         self.emit(Item::End(checksum), DecoderState::Finished)
     }
 
-    /// After a fault: goes on behind the string it is in, if that is allowed and its end is known. Gives the length of the string.
+    /// After an error: skips the current string, if that is allowed and its end is known. Returns the length of the
+    /// string.
     pub(super) fn skip_damage(&mut self) -> Option<u64> {
         let after = match (self.text, self.state) {
             _ if !self.skip_damaged => return None,
@@ -209,7 +210,7 @@ impl Decoder {
         Some(bytes)
     }
 
-    /// What is awaited, for a person.
+    /// The missing part, for the message of an error.
     pub(super) fn awaited(&self) -> &'static str {
         match self.state {
             DecoderState::Magic => "REDIS or VALKEY and a version",
@@ -224,7 +225,7 @@ impl Decoder {
     }
 }
 
-/// A count or length of RESP: the type byte, digits, CR LF.
+/// Reads a count or length of RESP: the type byte, digits, CR LF.
 fn line(peek: &mut Peek<'_>, kind: u8) -> Attempt<u64> {
     if peek.byte()? != kind {
         return Err(invalid("command", "an array of bulk strings"));

@@ -1,9 +1,9 @@
-//! The packed forms: many small elements in one string. Each is read forward, an element at a time.
+//! The packed forms: strings of many small elements, read forward one element at a time.
 
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Halt, invalid};
 
-/// The layout of a packed string.
+/// The form of a packed string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PackedForm {
     Listpack,
@@ -12,51 +12,51 @@ pub(super) enum PackedForm {
     Zipmap,
 }
 
-/// How far the walk through a packed string has come.
+/// The position of a walk through a packed string.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PackedWalk {
     form: PackedForm,
-    /// Bytes of the whole string.
+    /// The length of the whole string in bytes.
     total: u64,
     begun: bool,
-    /// Elements the header declares, where it does.
+    /// The number of elements in the header, if it is known there.
     declared: Option<u64>,
     seen: u64,
-    /// Ziplist: bytes of the element before, and where the header says the last one lies.
+    /// Ziplist: the length of the previous element, and the position of the last element in the header.
     before: u64,
     last: u64,
-    /// Intset: bytes of an element.
+    /// Intset: the length of an element in bytes.
     width: u8,
     /// Zipmap: the next element is a value.
     value: bool,
-    /// What is left behind the bytes of a long element.
+    /// The tail of a long element that is not read yet.
     pub(super) tail: Tail,
 }
 
-/// What stands behind the bytes of an element.
+/// The bytes after the bytes of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
     Nothing,
-    /// Listpack: the size of an element of so many bytes, to be read backwards.
+    /// Listpack: the size of an element, written for reading backwards.
     Size(u64),
-    /// Zipmap: unused bytes.
+    /// Zipmap: this number of unused bytes.
     Unused(u8),
 }
 
-/// What lies at the front.
+/// The bytes at the front.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Parsed {
-    /// So many bytes are needed to tell.
+    /// At least this number of bytes is needed.
     Need(usize),
-    /// The end mark, of so many bytes.
+    /// The end mark. It has this number of bytes.
     End(usize),
-    /// An element that is a number: its bytes, tail included.
+    /// A number. `size` is its length in bytes, including the tail.
     Integer { size: usize, value: i64 },
-    /// An element that is a string.
+    /// A string.
     Text { head: usize, length: u64, tail: Tail },
 }
 
-/// A usual element: a string, of which the head has so many bytes, or a number.
+/// A common element: a string whose head has `head` bytes, or a number.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Short {
     Text { head: usize, length: usize },
@@ -81,7 +81,7 @@ impl PackedWalk {
         }
     }
 
-    /// Bytes of the header.
+    /// The length of the header in bytes.
     pub(super) fn header_length(&self) -> usize {
         match self.form {
             PackedForm::Listpack => 6,
@@ -95,7 +95,7 @@ impl PackedWalk {
         self.begun
     }
 
-    /// The element at the front of `bytes` and its size, if it is one of the usual and all there.
+    /// Fast path: the element at the front of `bytes` and its size, if it is common and fully buffered.
     #[inline(always)]
     pub(super) fn short(&self, bytes: &[u8]) -> Option<(Short, usize)> {
         if !self.begun || self.tail != Tail::Nothing {
@@ -151,7 +151,7 @@ impl PackedWalk {
         }
     }
 
-    /// Reads the header, which is all there.
+    /// Reads the header, which is fully buffered.
     pub(super) fn begin(&mut self, bytes: &[u8]) -> Attempt<()> {
         let size = match (self.form, bytes) {
             (PackedForm::Listpack, &[a, b, c, d, e, f, ..]) => {
@@ -180,7 +180,7 @@ impl PackedWalk {
                 8 + count * u64::from(width)
             }
             (PackedForm::Zipmap, &[count, ..]) => {
-                // A pair is two elements here.
+                // A pair counts as two elements.
                 self.declared = (count < 254).then_some(u64::from(count) * 2);
                 self.total
             }
@@ -193,7 +193,7 @@ impl PackedWalk {
         Ok(())
     }
 
-    /// What lies at the front of `bytes`; the element after the one before begins there. `left` bytes of the whole are left.
+    /// Reads the front of `bytes`, where an element begins. `left` is the number of bytes left in the string.
     #[inline(always)]
     pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Attempt<Parsed> {
         match self.form {
@@ -205,7 +205,7 @@ impl PackedWalk {
         }
     }
 
-    /// An element of so many bytes, its tail included, has been passed.
+    /// Counts an element of `size` bytes, including its tail.
     #[inline]
     pub(super) fn passed(&mut self, size: u64) {
         self.seen += 1;
@@ -213,7 +213,7 @@ impl PackedWalk {
         self.value = !self.value;
     }
 
-    /// The end mark was met and `left` bytes come after it.
+    /// Checks the end mark. `left` bytes of the string are left after it.
     pub(super) fn end(&self, left: u64) -> Attempt<()> {
         if left != 0 {
             return Err(mismatch("bytes up to the end mark of a packed value", self.total, self.total - left));
@@ -300,11 +300,12 @@ impl Tail {
         }
     }
 
-    /// Whether these bytes, as many as [`length`](Self::length) says, can stand there.
+    /// Checks a tail. `bytes` has the [`length`](Self::length) of the tail.
     #[inline]
     pub(super) fn check(self, bytes: &[u8]) -> Attempt<()> {
         let Self::Size(size) = self else { return Ok(()) };
-        // The lowest seven bits last; every byte but the first says by its highest bit that another one stands before it.
+        // The lowest seven bits are last. In every byte but the first, the highest bit says that another byte precedes
+        // it.
         let found = bytes.iter().fold(0, |found: u64, byte| found << 7 | u64::from(byte & 127));
         if found != size {
             return Err(mismatch("size behind a listpack's element", found, size));
@@ -366,7 +367,7 @@ fn short_listpack(bytes: &[u8]) -> Option<(Short, usize)> {
         }
         [value @ 0x00..=0x7f, 1, ..] => (Short::Integer(value.into()), 2),
         [high @ 0xc0..=0xdf, low, 2, ..] => {
-            // Thirteen bits, the first of which is the sign.
+            // A number of thirteen bits with its sign in the highest bit.
             let value = i16::from_be_bytes([high << 3, 0]) >> 3 | i16::from(low);
             (Short::Integer(value.into()), 3)
         }
@@ -398,18 +399,18 @@ fn intset(bytes: &[u8], width: u8) -> Parsed {
     }
 }
 
-/// A signed number of up to eight bytes.
+/// A signed number of at most eight bytes.
 #[inline]
 fn little_endian(bytes: &[u8]) -> i64 {
     let mut wide = [0; 8];
     for (to, from) in wide.iter_mut().rev().zip(bytes.iter().rev()) {
         *to = *from;
     }
-    // In the highest bytes, so that shifting back carries the sign.
+    // In the highest bytes, so that the shift extends the sign.
     i64::from_le_bytes(wide) >> (64 - 8 * bytes.len().clamp(1, 8))
 }
 
-/// A count of 16 bits, whose highest value says that nobody counted.
+/// A count of 16 bits; `None` for the highest value, which means unknown.
 fn count16(bytes: [u8; 2]) -> Option<u64> {
     match u16::from_le_bytes(bytes) {
         u16::MAX => None,
@@ -417,7 +418,7 @@ fn count16(bytes: [u8; 2]) -> Option<u64> {
     }
 }
 
-/// Bytes that the size of a listpack's element takes behind it.
+/// The length of the tail of a listpack element, in bytes.
 #[inline]
 fn size_length(size: u64) -> usize {
     match size {

@@ -1,14 +1,14 @@
-//! The smallest parts: a range in the input, lengths, strings' headers, numbers.
+//! The primitives of the format: a cursor over the input, lengths, string headers, numbers.
 
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::item::StreamId;
 
-/// Why a step can't be taken.
+/// The reason why a step stops.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Halt {
-    /// At least so many further bytes of input are needed.
+    /// At least this number of further bytes is needed.
     Need(usize),
-    /// The bytes are wrong.
+    /// The bytes are invalid.
     Error(RdbErrorKind),
 }
 
@@ -18,7 +18,7 @@ pub(super) const fn invalid(what: &'static str, expected: &'static str) -> Halt 
     Halt::Error(RdbErrorKind::Invalid { what, expected })
 }
 
-/// The input of one call, and how much of it is used up.
+/// The input of one call, and the number of bytes used up.
 #[derive(Debug)]
 pub(super) struct Cursor<'i> {
     pub(super) input: &'i [u8],
@@ -31,7 +31,7 @@ impl<'i> Cursor<'i> {
         self.input.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads numbers, which come whole or not at all.
+    /// Reads numbers. They are used up together or not at all.
     #[inline]
     pub(super) fn number<T>(&mut self, read: impl FnOnce(&mut Peek<'i>) -> Attempt<T>) -> Attempt<T> {
         let mut peek = self.peek();
@@ -40,7 +40,7 @@ impl<'i> Cursor<'i> {
         Ok(value)
     }
 
-    /// Looks peek; what was read is used up by [`pass`](Self::pass).
+    /// Peeks at the rest. [`pass`](Self::pass) uses up the bytes read.
     #[inline]
     pub(super) fn peek(&self) -> Peek<'i> {
         Peek { bytes: self.rest(), used: 0 }
@@ -52,21 +52,21 @@ impl<'i> Cursor<'i> {
     }
 }
 
-/// Bytes looked at, but not yet used up.
+/// Bytes that are read but not used up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peek<'i> {
     pub(super) bytes: &'i [u8],
     pub(super) used: usize,
 }
 
-/// What stands before the bytes of a string.
+/// The header of a string.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum StringHeader {
-    /// So many bytes follow.
+    /// This number of bytes follows.
     Plain(u64),
-    /// The string is this number's decimal text.
+    /// The string is the decimal text of this number.
     Integer(i64),
-    /// Compressed: so many bytes follow, so many come of them.
+    /// An LZF-compressed string of `packed` bytes, `length` bytes when decompressed.
     Lzf { packed: u64, length: u64 },
 }
 
@@ -94,7 +94,7 @@ impl Peek<'_> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
-    /// A stream id of 16 raw bytes.
+    /// A stream id in 16 bytes.
     pub(super) fn id(&mut self) -> Attempt<StreamId> {
         Ok(StreamId { ms: u64::from_be_bytes(self.array()?), seq: u64::from_be_bytes(self.array()?) })
     }
@@ -194,7 +194,7 @@ impl DecimalText {
             }
         }
         if value < 0 {
-            // 19 digits are the most, so there is a range left.
+            // The longest number has 19 digits, so one position is left.
             start -= 1;
             if let Some(range) = self.eights.as_flattened_mut().get_mut(usize::from(start)) {
                 *range = b'-';
@@ -209,14 +209,15 @@ impl DecimalText {
     }
 }
 
-/// The last digit stands even if it is 0.
+/// The last digit is kept even if it is 0.
 #[inline(always)]
 fn leading_zeros(digits: u64) -> u8 {
     (digits | 1 << 56).trailing_zeros() as u8 / 8
 }
 
-/// The digits of a number below 100 million, a byte each, the first one lowest. Each step halves all groups of digits at once; the
-/// multiplications divide by 100 and by 10, exactly for what fits a group.
+/// The eight digits of a number below 100 million, one per byte, the first digit in the lowest byte. Each step halves
+/// all groups of digits at once. The multiplications divide by 100 and by 10, and are exact for the numbers that fit a
+/// group.
 #[inline(always)]
 fn eight_digits(number: u64) -> u64 {
     let fours = (number / 10_000) | ((number % 10_000) << 32);

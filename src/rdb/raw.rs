@@ -1,4 +1,4 @@
-//! Values of modules, which nobody but the module can read: passed over by the opcodes before each part.
+//! The values of modules. Only the module understands them; the opcodes before each part give their length.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
@@ -7,13 +7,13 @@ use crate::rdb::state::{AfterRaw, DecoderState, FoundItem};
 
 /// A part of a module's value.
 enum ModulePart {
-    /// It is read; so many bytes of a string still follow it.
+    /// A part, of which this number of bytes still follows.
     Bytes(u64),
     End,
 }
 
 impl Decoder {
-    /// As much of a module's value as is there, of which the first `left` bytes need not be looked at.
+    /// Delivers the buffered bytes of a module's value. The first `left` bytes have no opcodes.
     pub(super) fn raw(&mut self, cursor: &mut Cursor<'_>, mut left: u64, then: AfterRaw) -> Attempt<bool> {
         let start = cursor.at;
         loop {

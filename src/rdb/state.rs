@@ -1,11 +1,11 @@
-//! Where in a snapshot the decoder is.
+//! The states of the decoder.
 
 use crate::rdb::item::{Item, Role, StreamId, Type};
 use crate::rdb::sizes::SHARED_FIELDS;
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table::Layout;
 
-/// What the decoder stands before.
+/// The part of a snapshot that the decoder expects next.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DecoderState {
     Magic,
@@ -50,16 +50,16 @@ pub(super) enum DecoderState {
     Failed,
 }
 
-/// What comes after a packed string.
+/// The part after a packed string.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AfterPacked {
     KeyEnd,
     Nodes(u64),
-    /// This one was a node of a stream.
+    /// The packed string is a node of a stream.
     StreamNodes(u64),
 }
 
-/// The key that is being read, or what has been said of the next one.
+/// The current key, or the known attributes of the next one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UpcomingKey {
     pub(super) number: u8,
@@ -68,7 +68,7 @@ pub(super) struct UpcomingKey {
     pub(super) expire_at_ms: Option<i64>,
     pub(super) idle_s: Option<u64>,
     pub(super) frequency: Option<u8>,
-    /// Its name has come, so what was said belongs to the past.
+    /// The name was read, so the attributes belong to this key and not to the next.
     pub(super) named: bool,
 }
 
@@ -84,17 +84,17 @@ impl UpcomingKey {
     };
 }
 
-/// A string that has begun.
+/// A string that is not complete.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PendingText {
     pub(super) role: Role,
     pub(super) length: u64,
     pub(super) done: u64,
-    /// It belongs to a deleted entry: nobody is told.
+    /// It belongs to a deleted entry and is not delivered.
     pub(super) unwanted: bool,
 }
 
-/// What the last call found, in numbers.
+/// The item that the last call found, without a borrow.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FoundItem {
     Nothing,
@@ -113,12 +113,12 @@ impl AfterPacked {
     }
 }
 
-/// What comes after the bytes of a module.
+/// The part after the bytes of a module.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AfterRaw {
     Opcode,
     KeyEnd,
-    /// So many further classes.
+    /// This number of further classes.
     KeyMetadata(u64),
 }
 
@@ -132,17 +132,17 @@ impl AfterRaw {
     }
 }
 
-/// The names that entries of one node share, as far as there is room.
+/// The names that the entries of a node share, as far as they fit.
 #[derive(Debug, Clone)]
 pub(super) struct SharedNames {
-    /// Each: two bytes of length, then the name.
+    /// Each name is two bytes of length, then its bytes.
     bytes: [u8; SHARED_FIELDS],
     length: usize,
-    /// There was room for all.
+    /// All names fit.
     pub(super) fits: bool,
 }
 
-/// How far the walk through a node's listpack has come.
+/// The position of a walk through the listpack of a stream node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamNode {
     pub(super) master: StreamId,
@@ -170,7 +170,7 @@ pub(super) enum NodePhase {
     Ms,
     Seq,
     Count,
-    /// No element: a shared name is told.
+    /// No element is read: a shared name is delivered.
     Name {
         left: u64,
         at: usize,
@@ -189,7 +189,7 @@ pub(super) enum NodePhase {
     Unwanted {
         left: u64,
     },
-    /// How many elements the entry had.
+    /// The number of elements in the entry.
     Back,
 }
 
@@ -221,7 +221,7 @@ impl SharedNames {
         }
     }
 
-    /// Where the name lies whose length stands at `at`.
+    /// The range of the name whose length is at `at`.
     pub(super) fn name(&self, at: usize) -> (usize, usize) {
         let length =
             self.bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |head| u16::from_le_bytes(*head));

@@ -1,4 +1,4 @@
-//! Streams: entries in listpacks, then what the stream knows, its groups and its producers.
+//! Streams: their state, groups, consumers and producers.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Entry, Item, Role, StreamState};
@@ -9,7 +9,7 @@ use crate::rdb::text_range::TextRange;
 use crate::rdb::value::PackedElement;
 
 impl Decoder {
-    /// Everything of a stream that is not inside a node's listpack.
+    /// Reads the parts of a stream outside the listpacks of its nodes.
     pub(super) fn stream(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         match self.state {
             DecoderState::StreamNodes { left: 0 } => self.advance_to(DecoderState::StreamState),
@@ -107,7 +107,7 @@ impl Decoder {
                 let id = cursor.number(Peek::id_lengths)?;
                 self.emit(Item::Idempotent(id), DecoderState::IdempotencyKeys { left, producers })
             }
-            // All other stages are taken before it comes here.
+            // All other states are handled by the callers.
             _ => {
                 let (added, duplicates) = cursor.number(|peek| Ok((peek.length()?, peek.length()?)))?;
                 self.emit(Item::IdempotenceCounts { added, duplicates }, DecoderState::KeyEnd)
@@ -135,7 +135,7 @@ impl Decoder {
         };
         let master = peek.id()?;
         let key = peek.used;
-        // The key and the header behind it are used up together, so that nothing has to remember being between them.
+        // The key and the header after it are used up together, so that no state is needed between them.
         peek.header()?;
         cursor.at += key;
         self.node = StreamNode::new(master);
@@ -143,7 +143,7 @@ impl Decoder {
         self.open(cursor, PackedForm::Listpack, AfterPacked::StreamNodes(left))
     }
 
-    /// The next element of a node's listpack, by its meaning.
+    /// Reads the next element of a node's listpack.
     pub(super) fn stream_node(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
         if let NodePhase::Name { left, at } = self.node.phase {
             let (from, to) = self.names.name(at);
@@ -244,14 +244,14 @@ impl Decoder {
                 integer(element)?;
                 NodePhase::Flags
             }
-            // Taken before.
+            // Handled above.
             NodePhase::Name { left, at } => NodePhase::Name { left, at },
         };
         self.node.phase = next;
         Ok(false)
     }
 
-    /// An entry begins whose elements are `first` and so on, `elements` of them.
+    /// Begins an entry. It has `elements` elements, and `first` is the phase of the first one.
     fn entry(&mut self, fields: u64, first: NodePhase, elements: u64) -> Attempt<bool> {
         if self.node.is_deleted() {
             self.node.seen_deleted += 1;

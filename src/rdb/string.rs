@@ -1,4 +1,4 @@
-//! Strings, which come alike wherever they stand: plain, as an integer, compressed.
+//! Strings in all their encodings: plain, integer, compressed.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Item, Role};
@@ -22,7 +22,7 @@ impl Decoder {
         Ok(false)
     }
 
-    /// A string; `next` comes after it.
+    /// Reads a string. `next` is the state after it.
     #[inline]
     pub(super) fn string(&mut self, cursor: &mut Cursor<'_>, role: Role, next: DecoderState) -> Attempt<bool> {
         let mut peek = cursor.peek();
@@ -66,14 +66,14 @@ impl Decoder {
         Ok(true)
     }
 
-    /// A string of the present window begins.
+    /// Begins a string whose bytes are in the window.
     pub(super) fn begin(&mut self, cursor: &mut Cursor<'_>, role: Role, length: u64) -> Attempt<bool> {
         let pending = PendingText { role, length, done: 0, unwanted: false };
         self.text = Some(pending);
         self.piece(cursor, pending)
     }
 
-    /// The next piece of a string, or the whole if it is short.
+    /// Delivers the next piece of a string, or the whole string if it is short.
     pub(super) fn piece(&mut self, cursor: &mut Cursor<'_>, pending: PendingText) -> Attempt<bool> {
         let PendingText { role, length, done, unwanted } = pending;
         let left = usize::try_from(length - done).unwrap_or(usize::MAX);
@@ -93,7 +93,7 @@ impl Decoder {
         Ok(true)
     }
 
-    /// The header of a packed string: its walk begins, `after` comes behind it.
+    /// Reads the header of a packed string and begins the walk through it. `after` is the part after the string.
     pub(super) fn open(&mut self, cursor: &mut Cursor<'_>, form: PackedForm, after: AfterPacked) -> Attempt<bool> {
         let header = cursor.number(|peek| match peek.header()? {
             StringHeader::Integer(_) => Err(invalid("packed value", "a string, found an integer")),

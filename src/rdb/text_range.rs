@@ -1,20 +1,20 @@
 //! The position of a text in the memory that holds it.
 
-/// Where bytes of an item lie.
+/// A range of bytes, and the memory that holds them.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TextRange {
-    /// In the input shown, from and to.
+    /// In the input, from and to.
     Input(usize, usize),
-    /// In the window.
+    /// In the window of the decoder.
     Window(usize, usize),
     /// In the names that stream entries share.
     Names(usize, usize),
-    /// The decoder's number, as text.
+    /// In the decimal text of the decoder.
     Number,
 }
 
 impl TextRange {
-    /// A part of it.
+    /// A range inside this one.
     pub(super) fn part(self, from: usize, to: usize) -> Self {
         match self {
             Self::Input(start, _) => Self::Input(start + from, start + to),

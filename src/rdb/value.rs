@@ -1,4 +1,4 @@
-//! The values that are made of rows, plain or packed.
+//! Values that consist of rows, plain or packed.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
@@ -15,19 +15,19 @@ use crate::rdb::type_table::{Column, Layout};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PackedElement {
     Integer(i64),
-    /// All of its bytes.
+    /// A fully buffered string.
     Text {
         range: TextRange,
         length: u64,
     },
-    /// Its bytes are yet to be taken.
+    /// A string whose bytes are not taken yet.
     Long {
         length: u64,
     },
 }
 
 impl Decoder {
-    /// What stands between a key's name and its elements.
+    /// Reads the part between the name of a key and its elements.
     pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Attempt<bool> {
         self.expiry = None;
         match layout {
@@ -51,7 +51,7 @@ impl Decoder {
                 let mut peek = cursor.peek();
                 self.earliest = peek.i64()?;
                 peek.header()?;
-                // The date and the header are used up together, so that nothing has to remember being between them.
+                // The expiry and the header are used up together, so that no state is needed between them.
                 cursor.at += 8;
                 self.columns = columns;
                 self.open(cursor, form, AfterPacked::KeyEnd)
@@ -88,7 +88,7 @@ impl Decoder {
         }
     }
 
-    /// A node of a list, of which so many are left.
+    /// Reads a node of a list. `left` nodes are left.
     pub(super) fn list_node(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Attempt<bool> {
         if left == 0 {
             return self.advance_to(DecoderState::KeyEnd);
@@ -105,7 +105,7 @@ impl Decoder {
             }
             2 => {
                 let used = peek.used;
-                // The number and the header are used up together, so that nothing has to remember being between them.
+                // The number and the header are used up together, so that no state is needed between them.
                 peek.header()?;
                 cursor.at += used;
                 self.open(cursor, PackedForm::Listpack, AfterPacked::Nodes(left - 1))
@@ -118,7 +118,7 @@ impl Decoder {
         }
     }
 
-    /// A part of a row, of which so many are left.
+    /// Reads a column of a row. `left` rows are left.
     pub(super) fn row(&mut self, cursor: &mut Cursor<'_>, left: u64, column: u8) -> Attempt<bool> {
         if left == 0 {
             return self.advance_to(DecoderState::KeyEnd);
@@ -185,21 +185,21 @@ impl Decoder {
         }
     }
 
-    /// What comes after a part of a row.
+    /// The state after a column.
     #[inline(always)]
     pub(super) fn next_part(&self, left: u64, column: u8) -> DecoderState {
         let column = self.next_column(column);
         DecoderState::Rows { left: left - u64::from(column == 0), column }
     }
 
-    /// Behind the last column the first comes again.
+    /// The column after `column`. After the last one it is the first.
     #[inline(always)]
     pub(super) fn next_column(&self, column: u8) -> u8 {
         let next = column + 1;
         if usize::from(next) == self.columns.len() { 0 } else { next }
     }
 
-    /// The next element of a packed string, in its column.
+    /// Reads the next element of a packed string, in its column.
     pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
         if let AfterPacked::StreamNodes(_) = after {
             return self.stream_node(cursor, after);
@@ -248,14 +248,14 @@ impl Decoder {
         }
     }
 
-    /// Passes over an element.
+    /// Skips an element.
     pub(super) fn drop_element(&mut self, element: PackedElement) {
         if let PackedElement::Long { length } = element {
             self.text = Some(PendingText { role: Role::EntryValue, length, done: 0, unwanted: true });
         }
     }
 
-    /// The next element of the packed string; none at its end, which is checked.
+    /// The next element of the packed string. `None` at its end, which is checked.
     #[inline]
     pub(super) fn element(&mut self, cursor: &mut Cursor<'_>) -> Attempt<Option<PackedElement>> {
         if !self.walk.is_begun() {
@@ -305,7 +305,7 @@ impl Decoder {
                         self.walk.tail = tail;
                         return Ok(Some(PackedElement::Long { length }));
                     }
-                    // Short, so it fits.
+                    // It is short, so the cast is exact.
                     let (size, end) = (size as usize, head + length as usize);
                     let Some(bytes) = bytes.get(..size) else {
                         want = size;
@@ -321,13 +321,13 @@ impl Decoder {
     }
 }
 
-/// A score as text.
+/// The score in a decimal text.
 pub(super) fn score(text: &[u8]) -> Attempt<f64> {
     let text = core::str::from_utf8(text).ok();
     text.and_then(|text| text.parse().ok()).ok_or(invalid("score", "a number"))
 }
 
-/// A score as the first versions wrote it.
+/// A score in the encoding of the first versions.
 fn text_score(peek: &mut Peek<'_>) -> Attempt<f64> {
     match peek.byte()? {
         253 => Ok(f64::NAN),

@@ -1,4 +1,4 @@
-//! A whole command, borrowed.
+//! A command, borrowed from the input and the parser.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -8,10 +8,10 @@ use crate::resp::number::Length;
 use crate::resp::quoted::Quoted;
 use crate::resp::span::Span;
 
-/// A whole command: an array of bulk strings, of which the first is its name.
+/// A whole command: an array of bulk strings. The first one is its name.
 ///
-/// It borrows the bytes it was found in, and the places of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments from the
-/// parser. Its [`Display`](fmt::Display) is the arguments, quoted as redis-cli quotes them.
+/// It borrows its bytes from the input, and the positions of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments
+/// from the parser. Its [`Display`](fmt::Display) prints the arguments quoted as redis-cli quotes them.
 #[derive(Clone, Copy)]
 pub struct Command<'a> {
     raw: &'a [u8],
@@ -24,20 +24,22 @@ impl<'a> Command<'a> {
         Self { raw, spans: spans.get(..argc).unwrap_or(spans), argc }
     }
 
-    /// The exact bytes, from `*` to the last CR LF.
+    /// The bytes of the command, from `*` to the last CR LF.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// Number of arguments, the name included: at least one.
+    /// The number of arguments, including the name: at least 1.
     #[must_use]
     pub fn argc(&self) -> usize {
         self.argc
     }
 
-    /// Argument `index`, where 0 is the name. One of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) is found at once, one
-    /// beyond by walking: to see them all, use [`args`](Self::args).
+    /// Argument `index`; the name has index 0. `None` beyond the last argument.
+    ///
+    /// One of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments is found at once, a later one by a walk. To read
+    /// all arguments, use [`args`](Self::args).
     #[must_use]
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
@@ -50,21 +52,21 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The name as it was sent.
+    /// The name as the client sent it, in any letter case.
     #[must_use]
     #[inline]
     pub fn name(&self) -> &'a [u8] {
         self.arg(0).unwrap_or_default()
     }
 
-    /// The name is this one, in whatever case either is written.
+    /// Whether the command has this name. Letter case is ignored.
     #[must_use]
     #[inline]
     pub fn is(&self, name: &[u8]) -> bool {
         self.name().eq_ignore_ascii_case(name)
     }
 
-    /// All arguments, the name first.
+    /// All arguments. The first is the name.
     #[must_use]
     #[inline]
     pub fn args(&self) -> Args<'a> {
@@ -76,13 +78,13 @@ impl<'a> Command<'a> {
         self.args_at(ArgCursor { index, walked: None })
     }
 
-    /// Where the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments lie in the bytes of the command.
+    /// The spans of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments in [`raw`](Self::raw).
     #[inline(always)]
     pub(crate) fn spans(&self) -> &'a [Span] {
         self.spans
     }
 
-    /// The arguments that a walk over the same command has not passed.
+    /// The arguments from the position of `cursor`, which a walk over the same command has reached.
     #[inline]
     pub(crate) fn args_at(&self, cursor: ArgCursor) -> Args<'a> {
         Args { command: *self, cursor }
@@ -107,7 +109,7 @@ impl fmt::Debug for Command<'_> {
     }
 }
 
-/// Commands are equal when their bytes are.
+/// Commands are equal if their bytes are equal.
 impl PartialEq for Command<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.raw == other.raw
@@ -132,11 +134,11 @@ pub struct Args<'a> {
     pub(crate) cursor: ArgCursor,
 }
 
-/// The progress of a walk over the arguments of a command. It holds no borrow.
+/// The position of a walk over the arguments of a command. It borrows nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ArgCursor {
     index: usize,
-    /// End of the last argument beyond the tape.
+    /// The end of the last argument that the walk found beyond the tape.
     walked: Option<usize>,
 }
 
@@ -152,7 +154,7 @@ impl<'a> Iterator for Args<'a> {
             Some(span) => span.of(self.command.raw),
             None => self.walk(),
         };
-        // A command that was built over other bytes than it was found in ends early, at worst.
+        // For a command built over other bytes than its own, the walk ends early.
         self.cursor.index = if arg.is_some() { self.cursor.index + 1 } else { self.command.argc };
         arg
     }
@@ -162,7 +164,7 @@ impl<'a> Iterator for Args<'a> {
         (left, Some(left))
     }
 
-    /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
+    /// The arguments on the tape in one loop. `for_each`, `sum` and similar methods use `fold`.
     #[inline(always)]
     fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
         let mut folded = begin;
@@ -185,7 +187,7 @@ impl<'a> Args<'a> {
             Some(end) => end,
             None => self.command.spans.last().map(|span| span.start as usize + span.length as usize)?,
         };
-        // CR LF and `$`
+        // The CR LF of the previous argument, and `$`.
         let line = before.checked_add(3)?;
         let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
             return None;

@@ -1,4 +1,4 @@
-//! Reads commands from a replication stream or an append-only file.
+//! The parser of commands in a replication stream or an append-only file.
 
 use memchr::memchr2;
 
@@ -11,10 +11,11 @@ use crate::resp::poll::Poll;
 use crate::resp::span::Span;
 use crate::resp::tape::{Count, Progress, Tape};
 
-/// Finds the commands in a replication stream, or in an append-only file.
+/// Finds the commands in a replication stream or in an append-only file.
 ///
-/// Only arrays of bulk strings are commands. Between them, newlines (a primary sends them to keep the link alive) and the
-/// empty commands `*0` and `*-1` are counted and skipped, in a file annotation lines too. Anything else is an error.
+/// A command is an array of bulk strings. Between commands the parser counts and skips newlines and the empty commands
+/// `*0` and `*-1`; in a file also annotation lines. A primary sends newlines to keep the connection alive. Any other
+/// byte is an error.
 ///
 /// ```
 /// use redtail::resp::{CommandParser, Status};
@@ -32,16 +33,16 @@ use crate::resp::tape::{Count, Progress, Tape};
 pub struct CommandParser {
     pub(super) tape: Tape,
     pub(super) failed: Option<ProtocolError>,
-    /// Bytes used up before the input of the next call, and the number the first of all had.
+    /// The offset of the first byte of the next input.
     pub(super) offset: u64,
     annotations: bool,
     timestamp: Option<u64>,
-    /// Bytes of an unfinished annotation that are known to hold no line end.
+    /// The bytes of an unfinished annotation line in which no line end was found.
     searched: usize,
     found: FoundCommand,
 }
 
-/// Where the last command was found in its input.
+/// The last command found: its position in the input, and its argument count.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FoundCommand {
     pub(super) skipped: usize,
@@ -56,34 +57,35 @@ impl FoundCommand {
     }
 }
 
-/// What stands between two commands.
+/// The bytes between two commands.
 enum Between {
-    /// A command begins.
+    /// A command begins here.
     Command,
-    /// Bytes that carry none.
+    /// This number of bytes belongs to no command.
     Skip(usize),
-    /// Too little to tell.
+    /// At least this number of further bytes is needed.
     Partial(usize),
 }
 
-/// What the input begins with.
+/// The result of a step.
 pub(super) enum Advance {
     /// A whole command.
     Whole,
-    /// It goes on.
+    /// The command continues beyond the input.
     Partial { needed: usize },
-    /// A command to come in parts.
+    /// A command that is delivered in parts.
     Large,
 }
 
 impl CommandParser {
-    /// For the command stream of a replication link.
+    /// A parser of a replication stream, with [`Limits::DEFAULT`].
     #[must_use]
     pub fn stream() -> Self {
         Self::new(false, Limits::DEFAULT, None)
     }
 
-    /// For an append-only file of commands: as the stream, and lines that begin with `#` are skipped between commands.
+    /// A parser of an append-only file of commands. It also skips lines that begin with `#`, and reads the time in
+    /// `#TS:` lines.
     #[must_use]
     pub fn aof() -> Self {
         Self::new(true, Limits::DEFAULT, None)
@@ -101,43 +103,45 @@ impl CommandParser {
         }
     }
 
-    /// Without what makes it fast on streams of similar commands: for tests that this changes no result.
+    /// The same parser without the fast path for streams of similar commands. For tests: the results are the same.
     #[doc(hidden)]
     #[must_use]
     pub fn without_templates(self) -> Self {
         Self { tape: self.tape.without_templates(), ..self }
     }
 
-    /// With other limits than [`Limits::DEFAULT`]. To be called before the first byte.
+    /// Sets the limits, instead of [`Limits::DEFAULT`]. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         let threshold = self.tape.threshold();
         Self { offset: self.offset, ..Self::new(self.annotations, limits, threshold) }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The last time annotation (`#TS:`) that was passed in a file, in Unix seconds.
+    /// The time of the last `#TS:` annotation in a file, in Unix seconds. `None` before the first one.
     #[must_use]
     pub fn timestamp(&self) -> Option<u64> {
         self.timestamp
     }
 
-    /// The next command. `input` is moved past it, and past what was skipped before it.
+    /// The next command. Moves `input` past the command and the bytes skipped before it.
+    ///
+    /// [`Status::Incomplete`] says how many further bytes are needed at least; skipped bytes are used up all the same.
     ///
     /// # Errors
-    /// Bytes that are no command, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a command or exceed a limit.
     #[inline(always)]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let shown = *input;
@@ -160,8 +164,8 @@ impl CommandParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
-    /// are not to be shown again.
+    /// First of two steps: finds the next command and returns its position as numbers. The parser counts the
+    /// [`used`](Poll::used) bytes; remove them from the input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -177,22 +181,22 @@ impl CommandParser {
         match *advance {
             Advance::Whole => Poll::Complete { skipped, length: self.found.length },
             Advance::Partial { needed } => Poll::Incomplete { skipped, needed },
-            // Without a threshold no command is large; with one, PartsParser calls `advance` itself.
+            // No command is large without a threshold. With one, PartsParser calls `advance` itself.
             Advance::Large => Poll::Incomplete { skipped, needed: 1 },
         }
     }
 
-    /// The second step: the command that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the command that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     #[inline]
     pub fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
         self.found.command(&self.tape, input)
     }
 
-    /// Hands every whole command in `input` to `each`, moves `input` past them, and tells how many there were.
+    /// Passes every whole command in `input` to `each` and returns their number. Moves `input` past them.
     ///
     /// # Errors
-    /// As [`next`](Self::next); the commands before the error were handed over.
+    /// As [`next`](Self::next). `each` has received the commands before the error.
     ///
     /// ```
     /// let mut parser = redtail::resp::CommandParser::stream();
@@ -234,7 +238,7 @@ impl CommandParser {
         }
     }
 
-    /// Skips what stands between commands, then goes on with the command.
+    /// Skips the bytes between commands, then advances through the command.
     #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         match self.fast(input) {
@@ -243,8 +247,8 @@ impl CommandParser {
         }
     }
 
-    /// Fast path: a whole command of a known shape. Returns its bytes, the bytes after it, and its argc. `None` uses nothing up, and
-    /// [`poll`](Self::poll) says what the input holds.
+    /// Fast path: a whole command of a known shape. Returns its bytes, the bytes after it, and its argument count. On
+    /// `None` nothing is used up.
     #[inline(always)]
     pub(super) fn fast<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
         let (raw, rest, argc) = self.fast_if(input, |_| true)?;
@@ -252,14 +256,15 @@ impl CommandParser {
         Some((raw, rest, argc))
     }
 
-    /// As [`fast`](Self::fast), for a command whose name is `wanted`, and without [`keep`](Self::keep). Any other command is left untouched.
+    /// As [`fast`](Self::fast), for a command whose name is `wanted`, and without [`keep`](Self::keep). Other commands
+    /// are left untouched.
     #[inline(always)]
     pub(crate) fn fast_if<'a>(
         &mut self,
         input: &'a [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<(&'a [u8], &'a [u8], usize)> {
-        // A failed parser is never between commands.
+        // A failed parser keeps its tape open.
         if self.tape.is_open() {
             return None;
         }
@@ -268,19 +273,19 @@ impl CommandParser {
         Some((raw, rest, spans.len()))
     }
 
-    /// The spans of the last command's arguments: of the first [`TAPE_LENGTH`] of them.
+    /// The spans of the last command. Only the first ones, up to its argument count, have a meaning.
     #[inline(always)]
     pub(crate) fn spans(&self) -> &[Span; TAPE_LENGTH] {
         self.tape.spans()
     }
 
-    /// Makes the command of `length` bytes at the front of the input the one that [`command`](Self::command) returns.
+    /// Makes [`command`](Self::command) return the command of `length` bytes at the front of the input.
     #[inline(always)]
     pub(crate) fn keep(&mut self, length: usize, argc: usize) {
         self.found = FoundCommand { skipped: 0, length, argc };
     }
 
-    /// The same for what is of no known shape.
+    /// Slow path: any command.
     pub(super) fn slow(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if !self.tape.is_open()
             && let Some((raw, _, argc)) = self.tape.common(input)
@@ -292,7 +297,7 @@ impl CommandParser {
         self.general(input, skipped)
     }
 
-    /// The same for what is not a whole command of the common shape.
+    /// The part of the slow path that reads one line after another.
     fn general(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);

@@ -1,12 +1,12 @@
-//! Frames from the inside: one element after another, in bytes a parser has already found valid.
+//! The elements of a frame, one after another, in bytes that a parser has validated.
 //!
-//! Nothing is validated twice here. Over other bytes the walk ends early.
+//! Nothing is validated again. In other bytes the walk ends early.
 
 use crate::base::limits::MAX_DEPTH;
 use crate::resp::kind::Kind;
 use crate::resp::swar::line_length;
 
-/// What bytes begin with, and what follows it.
+/// The element at the front of the bytes, and the bytes after it.
 pub(super) enum Element<'a> {
     Scalar { kind: Kind, payload: &'a [u8], rest: &'a [u8] },
     Open { kind: Kind, count: Option<u32>, rest: &'a [u8] },
@@ -53,7 +53,7 @@ pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
     })
 }
 
-/// What follows the first frame of `bytes` and its attributes.
+/// The bytes after the first frame and its attributes.
 pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     match element(bytes)? {
         Element::Scalar { rest, .. }
@@ -62,12 +62,12 @@ pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows the attribute that `bytes` begin with.
+/// The bytes after the attribute at the front.
 pub(super) fn skip_attribute(bytes: &[u8]) -> Option<&[u8]> {
     walk(bytes, |stack| stack.depth == 0)
 }
 
-/// Walks over elements until `done`, which is asked after each.
+/// Walks over elements until `done` returns true. `done` is called after each element.
 fn walk(bytes: &[u8], done: impl Fn(&WalkStack) -> bool) -> Option<&[u8]> {
     let mut stack = WalkStack::new();
     let mut rest = bytes;
@@ -87,17 +87,17 @@ fn walk(bytes: &[u8], done: impl Fn(&WalkStack) -> bool) -> Option<&[u8]> {
     }
 }
 
-/// How many elements are still to come at each level. Level 0 holds the frame itself.
+/// The number of missing elements at each level of a walk. Level 0 holds the frame itself.
 ///
-/// It borrows nothing, so that a walk can be kept where a borrow can't.
+/// It borrows nothing: the C functions keep it between calls.
 #[derive(Debug, Clone)]
 pub struct WalkStack {
     left: [u32; MAX_DEPTH + 3],
-    /// Number of open aggregates.
+    /// The number of open aggregates.
     pub(crate) depth: usize,
 }
 
-/// Elements come until an end mark.
+/// Elements follow until an end mark.
 const STREAMED: u32 = u32::MAX;
 
 impl WalkStack {
@@ -116,7 +116,7 @@ impl WalkStack {
     }
 
     pub(super) fn open(&mut self, kind: Kind, count: Option<u32>) {
-        // An attribute is no element: the one it belongs to is still to come.
+        // An attribute does not count as an element.
         if kind != Kind::Attribute {
             self.scalar();
         }
@@ -126,14 +126,14 @@ impl WalkStack {
         }
     }
 
-    /// The end mark of a streamed aggregate or string.
+    /// Handles the end mark of a streamed aggregate or string.
     pub(super) fn end(&mut self) {
         if let Some(left) = self.left.get_mut(self.depth) {
             *left = 0;
         }
     }
 
-    /// Leaves the innermost level if it has had its elements.
+    /// Leaves the innermost level if it is complete.
     pub(super) fn close(&mut self) -> bool {
         let closes = self.depth > 0 && self.left.get(self.depth) == Some(&0);
         self.depth -= usize::from(closes);

@@ -1,7 +1,7 @@
-//! Reads frames: everything a server may answer.
+//! The parser of frames: all replies and pushes of a server.
 //!
-//! No recursion: open aggregates lie on a stack of fixed length. The machine stands at the first byte of the element it
-//! reads; what lies before is never looked at again.
+//! It does not recurse: open aggregates are on a stack of fixed depth. Its position is the first byte of the current
+//! element, and it never reads the bytes before that position again.
 
 use memchr::memchr2;
 
@@ -19,9 +19,9 @@ use crate::resp::poll::Poll;
 use crate::resp::stack::{DepthStack, Level, SMALLEST};
 use crate::resp::tape::{Bulk, bulk_length, shift};
 
-/// Finds the frames in what a server sends: all of RESP2 and RESP3.
+/// Finds the frames in the bytes that a server sends, in RESP2 and RESP3.
 ///
-/// Attributes (`|`) belong to the frame that follows them. Pushes (`>`) are frames of their own between replies.
+/// Attributes (`|`) belong to the frame after them. Pushes (`>`) are frames of their own between replies.
 ///
 /// ```
 /// use redtail::{FrameParser, Status};
@@ -37,60 +37,60 @@ use crate::resp::tape::{Bulk, bulk_length, shift};
 #[derive(Debug, Clone)]
 pub struct FrameParser {
     limits: Limits,
-    /// Bytes of a frame in which the usual elements fit every limit; 0 where they need not.
+    /// The length of a frame up to which common elements fit every limit; 0 if a limit is too small for them.
     window: usize,
     failed: Option<ProtocolError>,
-    /// Bytes used up before the input of the next call, and the number the first of all had.
+    /// The offset of the first byte of the next input.
     offset: u64,
-    /// Where the element that is read begins, or the payload in `FrameState::PayloadKind`, from the first byte of the frame.
+    /// The index of the current element in the frame; in `FrameState::Payload`, of the payload.
     at: usize,
     state: FrameState,
     stack: DepthStack,
-    /// Length of the last whole frame.
+    /// The length of the last whole frame.
     length: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum FrameState {
-    /// The type byte is next.
+    /// At the type byte of an element.
     Element,
-    /// In a line of which `seen` bytes are good.
+    /// In a line of which `seen` bytes are valid.
     Line { seen: usize, digits: NumberState },
     /// In a payload.
     Payload { length: u64, of: PayloadKind },
-    /// At a `;`, after so many bytes of a streamed string.
+    /// At the `;` of a chunk, after `total` bytes of a streamed string.
     Chunk { total: u64 },
 }
 
 #[derive(Debug, Clone, Copy)]
 enum PayloadKind {
     Bulk,
-    /// Its format is not yet read.
+    /// The format is not read yet.
     Verbatim,
-    /// With it the streamed string has `total` bytes.
+    /// A chunk. With it the streamed string has `total` bytes.
     Chunk {
         total: u64,
     },
 }
 
-/// How an element stands.
+/// The result of a step.
 enum ElementStep {
-    /// Something was read; there may be more.
+    /// Progress was made, and the next step may make more.
     On,
     /// The frame is whole.
     Whole,
-    /// The bytes end within an element that needs so many more.
+    /// The input ends within an element that needs at least this number of further bytes.
     Partial(u64),
-    /// The bytes end within an element that is refused at the end of its line, so many bytes on.
+    /// The input ends within an element that is an error at the end of its line, this number of bytes ahead.
     Refused(u64),
-    /// The bytes end where an element is to begin.
+    /// The input ends before an element.
     Nothing,
-    /// The bytes end within an end mark that needs so many more.
+    /// The input ends within an end mark that needs this number of further bytes.
     Mark(u64),
 }
 
 impl FrameParser {
-    /// With [`Limits::DEFAULT`].
+    /// A parser with [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -105,7 +105,7 @@ impl FrameParser {
         }
     }
 
-    /// With other limits. To be called before the first byte.
+    /// Sets the limits. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         let limits = Limits {
@@ -117,23 +117,25 @@ impl FrameParser {
         Self { limits, window: window(&limits), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next frame. `input` is moved past it.
+    /// The next frame. Moves `input` past it.
+    ///
+    /// [`Status::Incomplete`] says how many further bytes are needed at least.
     ///
     /// # Errors
-    /// Bytes that are no frame, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a frame or exceed a limit.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Frame<'a>>, ProtocolError> {
         Ok(match self.poll(input)? {
             Poll::Complete { length, .. } => {
@@ -145,8 +147,8 @@ impl FrameParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. The [`used`](Poll::used) bytes of a whole frame count
-    /// as used up and are not to be shown again. Nothing is ever skipped.
+    /// First of two steps: finds the next frame and returns its length. The parser counts the [`used`](Poll::used)
+    /// bytes of a whole frame; remove them from the input before the next call. Nothing is ever skipped.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -179,13 +181,13 @@ impl FrameParser {
         }
     }
 
-    /// The second step: the frame that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the frame that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     pub fn frame<'a>(&self, input: &'a [u8]) -> Frame<'a> {
         Frame::new(input.get(..self.length).unwrap_or(input))
     }
 
-    /// Goes on with elements of the usual kinds, as long as they come. True when the frame is whole.
+    /// Fast path: reads common elements while they last. Returns whether the frame is whole.
     fn elements(&mut self, input: &[u8]) -> bool {
         let window = match self.window {
             0 => return false,
@@ -252,7 +254,7 @@ impl FrameParser {
         }
     }
 
-    /// An element from its type byte on.
+    /// Reads an element from its type byte.
     fn element(&mut self, rest: &[u8]) -> Result<ElementStep, ParseError> {
         let Some((&kind, line)) = rest.split_first() else {
             return Ok(ElementStep::Nothing);
@@ -299,14 +301,14 @@ impl FrameParser {
         }
     }
 
-    /// A short line of which `length` bytes are there, read from the byte after its type.
+    /// Ends a short line. `length` bytes of it are buffered, counted from the byte after its type.
     fn text(&mut self, length: usize, text: Scanned) -> Result<ElementStep, ParseError> {
         Ok(match text {
             Scanned::Whole { end } => {
                 self.check_line(end - 2)?;
                 self.element_ends(1 + end)
             }
-            // With one byte to come, the CR is there and no part of the text.
+            // With one byte missing, the last buffered byte is the CR and not part of the text.
             Scanned::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
                 ElementStep::Refused(more as u64)
             }
@@ -314,10 +316,10 @@ impl FrameParser {
         })
     }
 
-    /// A line that may be long, of which `seen` bytes are good.
+    /// Reads a line that may be long. `seen` bytes of it are valid.
     fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: NumberState) -> Result<ElementStep, ParseError> {
         self.check_line(seen - 1)?;
-        // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
+        // Bytes beyond the longest line are not read. The error is then the same for any division of the input.
         let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
         let (end, digits) = match kind {
             b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), NumberState::Whole),
@@ -337,7 +339,7 @@ impl FrameParser {
         }
     }
 
-    /// A text of so many bytes fits the limits.
+    /// Checks a text of `length` bytes against the limits.
     fn check_line(&self, length: usize) -> Result<(), ParseError> {
         let limit = self.limits.line;
         self.check_end(length.min(limit) as u64 + 3, 0)?;
@@ -347,13 +349,13 @@ impl FrameParser {
         Ok(())
     }
 
-    /// The longest text that fits the limits.
+    /// The longest text that fits the limits, in bytes.
     fn longest_line(&self) -> usize {
         let room = self.limits.command.saturating_sub(self.at as u64 + 3);
         self.limits.line.min(as_size(room))
     }
 
-    /// An element that ends `length` bytes from here fits the limit for frames; if not, `at` tells so.
+    /// Checks an element that ends `length` bytes ahead against [`Limits::command`]. An error is at index `at`.
     fn check_end(&self, length: u64, at: usize) -> Result<(), ParseError> {
         let (end, limit) = (length.saturating_add(self.at as u64), self.limits.command);
         if end > limit {
@@ -367,7 +369,7 @@ impl FrameParser {
         shift(self.at)(ParseError::new(ProtocolErrorKind::InvalidValue(what), at))
     }
 
-    /// The length line of a bulk string, bulk error or verbatim string.
+    /// Reads the length line of a bulk string, bulk error or verbatim string.
     fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         match (kind, line.first()) {
             (b'$', None) => return Ok(ElementStep::Partial(4)),
@@ -407,7 +409,7 @@ impl FrameParser {
         }
     }
 
-    /// A verbatim string has room for its format: refused as soon as its length can't grow.
+    /// Refuses a verbatim string without space for its format, as soon as its length is certain.
     fn verbatim_length(&self, line: &[u8]) -> Result<(), ParseError> {
         match line {
             [b'0', ..] | [b'1'..=b'3', b'\r', ..] => {
@@ -429,7 +431,7 @@ impl FrameParser {
         })
     }
 
-    /// The count line of an aggregate or attribute.
+    /// Reads the count line of an aggregate or attribute.
     fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         let paired = matches!(kind, b'%' | b'|');
         let follows = if kind == b'|' { SMALLEST } else { 0 };
@@ -471,7 +473,7 @@ impl FrameParser {
         }
     }
 
-    /// The head of an aggregate is read: `head` bytes. One without elements opens nothing.
+    /// Opens an aggregate whose head has `head` bytes. An empty one opens no level.
     fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<ElementStep, ParseError> {
         let limit = self.limits.depth;
         let empty = level.is_empty();
@@ -527,7 +529,7 @@ impl FrameParser {
         }
     }
 
-    /// The element that is read ends `length` bytes from here.
+    /// Ends the current element `length` bytes ahead.
     fn element_ends(&mut self, length: usize) -> ElementStep {
         self.at += length;
         self.state = FrameState::Element;

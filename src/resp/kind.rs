@@ -1,6 +1,8 @@
-//! The types of frames, by their type bytes.
+//! The types of frames and their type bytes.
 
-/// What a frame is.
+/// The type of a frame.
+///
+/// RESP3 defines these types and no others, so the enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `+` a line of text.
@@ -9,30 +11,30 @@ pub enum Kind {
     Error,
     /// `:` a signed 64-bit integer.
     Integer,
-    /// `$` bytes, also streamed ones (`$?`).
+    /// `$` bytes; also streamed bytes (`$?`).
     BulkString,
-    /// `*` an array, also a streamed one (`*?`).
+    /// `*` an array; also a streamed one (`*?`).
     Array,
     /// `_`, or `$-1` and `*-1` of RESP2.
     Null,
-    /// `#`
+    /// `#` a boolean.
     Boolean,
-    /// `,`
+    /// `,` a 64-bit floating-point number.
     Double,
     /// `(` an integer of any size.
     BigNumber,
     /// `!` an error, as bytes.
     BulkError,
-    /// `=` bytes with three letters that tell their format.
+    /// `=` bytes with three letters that name their format.
     VerbatimString,
-    /// `%` pairs of key and value, also streamed ones (`%?`).
+    /// `%` pairs of key and value; also streamed ones (`%?`).
     Map,
-    /// `~` a set, also a streamed one (`~?`).
+    /// `~` a set; also a streamed one (`~?`).
     Set,
-    /// `>` data that answers no command. Only at the top level.
+    /// `>` data that is not the answer to a command. Only at the top level.
     Push,
-    /// `|` pairs that stand before a frame and tell something about it. Never the kind of a [`Frame`], only of a
-    /// [`Token`](super::Token).
+    /// `|` pairs before a frame that describe it. It is the kind of a [`Token`](super::Token), never of a
+    /// [`Frame`](super::Frame).
     Attribute,
 }
 
@@ -58,7 +60,7 @@ impl Kind {
         })
     }
 
-    /// Its elements come in pairs.
+    /// Whether the elements are pairs.
     pub(super) fn is_paired(self) -> bool {
         matches!(self, Self::Map | Self::Attribute)
     }

@@ -1,6 +1,6 @@
-//! RESP2 and RESP3: bytes in, frames or commands out. Usable alone, without `std` and without an allocator.
+//! RESP2 and RESP3: bytes in, frames or commands out. Needs neither `std` nor an allocator.
 //!
-//! Four grammars that contradict each other, so each has its own entry:
+//! Each grammar has a parser of its own, because the grammars contradict each other:
 //!
 //! | bytes | parser | gives |
 //! | --- | --- | --- |
@@ -12,10 +12,11 @@
 //!
 //! # The convention
 //!
-//! Parsers own no bytes. The caller keeps a buffer and shows its unread part; `next` advances that slice past what is used
-//! up and hands out items that borrow from it. What is not yet complete stays: the caller appends at least
-//! [`needed`](Status::Incomplete) bytes and shows the unfinished item again, from its first byte. What a parser has seen is
-//! not read again.
+//! Parsers own no bytes. The caller keeps a buffer and passes its unread part. `next` advances that slice past the
+//! bytes used up and returns items that borrow from it.
+//!
+//! An incomplete item stays in the buffer. The caller appends at least [`needed`](Status::Incomplete) bytes and passes
+//! the item again from its first byte. The parser does not read bytes twice.
 //!
 //! ```
 //! use redtail::resp::{CommandParser, Status};
@@ -30,14 +31,15 @@
 //! # Ok::<(), redtail::ProtocolError>(())
 //! ```
 //!
-//! A loop that reads more in between can't hold the borrow that `next` returns. For it there are two steps: `poll` tells
-//! by numbers what lies at the front, and `command` (or `frame`, `request`, `item`) builds the borrowed item from the same
-//! slice after the loop.
+//! A loop that reads between two calls can't hold the borrow that `next` returns. It uses two steps. `poll` returns the
+//! position of the item as numbers. After the loop `command` (or `frame`, `request`, `item`) builds the borrowed item
+//! from the same slice.
 //!
 //! # Errors
 //!
-//! A [`ProtocolError`](crate::ProtocolError) is final. Its offset is the first byte that can't stand where it stands; for a
-//! length or count over a limit, its first digit; for nesting too deep, the type byte of the aggregate.
+//! A [`ProtocolError`](crate::ProtocolError) is final. Its offset is that of the first byte that the grammar does not
+//! allow. For a length or count over a limit it is the first digit; for nesting too deep, the type byte of the
+//! aggregate.
 
 mod command;
 mod commands;
@@ -80,7 +82,7 @@ pub use token_walk::{Token, Tokens};
 pub use crate::base::error::Byte;
 pub use crate::base::status::Status;
 
-/// What the C functions use beside the public types. No part of the interface: any release may change it.
+/// Items for the C functions. They are not part of the interface: any release may change them.
 #[doc(hidden)]
 pub mod internals {
     pub use super::command::ArgCursor;

@@ -1,8 +1,8 @@
-//! Errors of the parsers, before the offset of the item is added.
+//! Errors relative to the item that is parsed.
 
 use crate::base::error::{Byte, ProtocolError, ProtocolErrorKind};
 
-/// What is wrong, and where from the first byte of the item being read.
+/// The kind of an error, and its index in the item that is parsed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ParseError {
     pub(super) kind: ProtocolErrorKind,

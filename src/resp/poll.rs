@@ -1,26 +1,26 @@
-//! The answer of a parser's first step.
+//! The result of a parser's first step.
 
-/// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
+/// The position of the next item as numbers, which borrow nothing: the result of a parser's `poll`. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
     /// A whole item.
     Complete {
-        /// Bytes before the item that carry none: newlines, empty commands, annotations.
+        /// Bytes before the item that belong to none: newlines, empty commands, annotations.
         skipped: usize,
-        /// Bytes of the item.
+        /// The length of the item in bytes.
         length: usize,
     },
-    /// Not an error: the item goes on after the bytes that are there.
+    /// The item continues beyond the buffered bytes. This is not an error.
     Incomplete {
-        /// Bytes at the front that carry no item and are used up; the unfinished item, if any, begins after them.
+        /// Bytes at the front that belong to no item and are used up. An unfinished item begins after them.
         skipped: usize,
-        /// As in [`Status::Incomplete`].
+        /// As in [`Status::Incomplete`](super::Status::Incomplete).
         needed: usize,
     },
 }
 
 impl Poll {
-    /// Bytes at the front of the input that are used up, which the next call is not to be shown again.
+    /// The bytes at the front of the input that are used up. Remove them before the next call.
     #[must_use]
     pub fn used(&self) -> usize {
         match *self {

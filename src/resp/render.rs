@@ -1,4 +1,4 @@
-//! A frame as redis-cli shows it, without recursion.
+//! A frame as redis-cli prints it, without recursion.
 
 use core::fmt;
 use core::fmt::Write;
@@ -32,22 +32,22 @@ impl fmt::Display for Frame<'_> {
     }
 }
 
-/// Where on the printer the next value goes.
+/// The position of the next value on the page.
 struct ReplyPrinter {
     levels: [PrintLevel; MAX_DEPTH + 3],
     depth: usize,
-    /// The next value goes on the line that is begun.
+    /// The next value continues the current line.
     fresh: bool,
 }
 
 #[derive(Clone, Copy, Default)]
 struct PrintLevel {
     kind: Option<Kind>,
-    /// Values so far.
+    /// The number of values printed.
     index: usize,
-    /// Digits of the highest label.
+    /// The number of digits of the highest label.
     digits: usize,
-    /// The label of the next value is out: it stood before the attributes.
+    /// The label of the next value is printed already: it is before the attributes.
     labelled: bool,
 }
 
@@ -56,14 +56,14 @@ impl PrintLevel {
         self.kind.is_some_and(Kind::is_paired)
     }
 
-    /// Columns of a label.
+    /// The columns of a label.
     fn width(&self) -> usize {
         if self.kind.is_some() { self.digits + 2 } else { 0 }
     }
 }
 
 impl ReplyPrinter {
-    /// Goes to the place of the next value. `below`: it takes lines of its own, so that it can't follow an arrow.
+    /// Moves to the position of the next value. `below`: the value takes lines of its own and can't follow an arrow.
     fn begin_value(&mut self, f: &mut fmt::Formatter<'_>, below: bool) -> fmt::Result {
         let Some(level) = self.levels.get(self.depth).copied() else {
             return Ok(());
@@ -88,7 +88,7 @@ impl ReplyPrinter {
         Ok(())
     }
 
-    /// A new line, indented below the labels of the outermost `levels`.
+    /// Begins a line, indented below the labels of the outermost `levels`.
     fn line(&self, f: &mut fmt::Formatter<'_>, levels: usize) -> fmt::Result {
         let columns: usize = self.levels.iter().take(levels).map(PrintLevel::width).sum();
         write!(f, "\n{:columns$}", "")
@@ -125,7 +125,7 @@ impl ReplyPrinter {
         if let Some(level) = self.levels.get(self.depth) {
             match level.kind {
                 Some(Kind::BulkString) => f.write_str("\"")?,
-                // A counted one without elements has said so already.
+                // A counted aggregate without elements is printed already.
                 Some(kind) if level.index == 0 && !level.labelled => empty(f, kind)?,
                 _ => {}
             }
@@ -189,7 +189,7 @@ fn scalar(f: &mut fmt::Formatter<'_>, frame: Frame<'_>) -> fmt::Result {
     }
 }
 
-/// Text as it is, but for what would steer a terminal.
+/// The text unchanged, apart from control characters, which a terminal would obey.
 fn text(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     for part in bytes.utf8_chunks() {
         for char in part.valid().chars() {

@@ -1,4 +1,4 @@
-//! Reads requests: what a client sends to a server.
+//! The parser of requests: the bytes that a client sends to a server.
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, Limits};
@@ -10,8 +10,8 @@ use crate::resp::parse_error::ParseError;
 use crate::resp::poll::Poll;
 use crate::resp::tape::{Count, Progress, Tape};
 
-/// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
-/// a line. Empty lines and empty commands are skipped.
+/// Finds the requests of a client. A request that begins with `*` is a command, any other one an inline command. Empty
+/// lines and empty commands are skipped.
 ///
 /// ```
 /// use redtail::resp::{Request, RequestParser, Status};
@@ -34,30 +34,30 @@ pub struct RequestParser {
     found_line: bool,
 }
 
-/// One request of a client.
+/// A request of a client. Clients have these two forms and no others, so the enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
     /// An array of bulk strings.
     Command(Command<'a>),
-    /// A line of words.
+    /// A line.
     Inline(Inline<'a>),
 }
 
-/// How far an unfinished line was scanned.
+/// The state of the scan over an unfinished line.
 #[derive(Debug, Clone, Copy)]
 struct Line {
     seen: usize,
     scan: QuoteState,
-    /// Words that have begun.
+    /// The number of arguments begun.
     words: u64,
 }
 
 const FRESH: Line = Line { seen: 0, scan: QuoteState::Blank, words: 0 };
 
-/// Bytes of the smallest request: a letter and LF.
+/// The length of the smallest request in bytes: a letter and LF.
 const SMALLEST_REQUEST: usize = 2;
 
-/// What the input begins with.
+/// The result of a step.
 enum Front {
     Request { length: usize },
     Skip(usize),
@@ -65,7 +65,7 @@ enum Front {
 }
 
 impl RequestParser {
-    /// With [`Limits::DEFAULT`].
+    /// A parser with [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -78,29 +78,29 @@ impl RequestParser {
         }
     }
 
-    /// With other limits. To be called before the first byte.
+    /// Sets the limits. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { tape: Tape::new(limits, None), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next request. `input` is moved past it, and past what was skipped before it.
+    /// The next request. Moves `input` past the request and the bytes skipped before it.
     ///
     /// # Errors
-    /// Bytes that are no request, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a request or exceed a limit.
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Request<'p>>, ProtocolError> {
         let poll = self.poll(input)?;
         let shown = *input;
@@ -111,8 +111,8 @@ impl RequestParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
-    /// are not to be shown again.
+    /// First of two steps: finds the next request and returns its position as numbers. The parser counts the
+    /// [`used`](Poll::used) bytes; remove them from the input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -142,7 +142,7 @@ impl RequestParser {
         }
     }
 
-    /// The second step: the request that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the request that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     pub fn request<'p>(&'p self, input: &'p [u8]) -> Request<'p> {
         let command = self.found.command(&self.tape, input);
@@ -165,7 +165,7 @@ impl RequestParser {
         Ok(match self.tape.arguments(rest)? {
             Progress::Whole { length } => Front::Request { length },
             Progress::Partial { needed } => Front::Partial(needed),
-            // Not without a threshold.
+            // Impossible without a threshold.
             Progress::Large => Front::Partial(1),
         })
     }
@@ -174,7 +174,7 @@ impl RequestParser {
         let limit = self.tape.limits().line;
         let Line { seen, mut scan, mut words } = self.line;
         for (at, &byte) in rest.iter().enumerate().skip(seen) {
-            // One CR more than the limit may stand before the LF.
+            // A line at its limit may have one CR before its LF.
             if at >= limit && byte != b'\n' && !(at == limit && byte == b'\r') {
                 return Err(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit));
             }

@@ -1,6 +1,6 @@
 //! The position of an argument in its command.
 
-/// Where an argument lies, from the first byte of its command.
+/// The position of an argument, counted from the first byte of its command.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Span {
     pub(crate) start: u32,
@@ -8,7 +8,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The argument, in the bytes of its command.
+    /// The bytes of the argument. `command` holds the bytes of its command.
     #[inline(always)]
     pub(super) fn of(self, command: &[u8]) -> Option<&[u8]> {
         let start = self.start as usize;

@@ -1,8 +1,8 @@
-//! Lengths and counts read in one load of eight bytes (SWAR: one word as a vector of bytes).
+//! Lengths and counts read in one load of eight bytes (SWAR: one word used as a vector of bytes).
 
 use memchr::memchr;
 
-/// `*`, one or two digits, CR LF: the count and the index of the CR.
+/// Reads `*`, one or two digits and CR LF. Returns the count and the index of the CR.
 #[inline(always)]
 pub(super) fn fast_count(command: &[u8]) -> Option<(usize, usize)> {
     let word = u64::from_le_bytes(*command.first_chunk()?);
@@ -19,19 +19,20 @@ pub(super) fn fast_count(command: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// CR LF, `$`, a length of up to three digits, CR LF, in one load of eight bytes: where the payload begins, and its length.
+/// Reads CR LF, `$`, a length of at most three digits and CR LF. Returns the index of the payload and the length.
 ///
-/// A whole argument has at least eight bytes from the CR LF before it, so that the load fails only on an unfinished one.
-/// One digit or two make no difference to the path taken: which it is can seldom be foretold.
+/// A whole argument has at least eight bytes from the CR LF before it, so the load fails only on an unfinished one.
+/// Lengths of one and two digits take the same path without a branch, because the branch would be unpredictable.
 #[inline(always)]
 pub(super) fn fast_argument(command: &[u8], at: usize) -> Option<(usize, usize)> {
-    // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
+    // Positions have 32 bits. The cast tells the compiler that the sums below do not overflow.
     let at = at as u32 as usize;
     let bytes: &[u8; 8] = command.get(at..at + 8)?.first_chunk()?;
     let word = u64::from_le_bytes(*bytes);
-    // A digit has this bit set, CR has not.
+    // A digit has this bit set; CR has not.
     let more = (word >> 36) as usize & 1;
-    // The last digit and what follows, then what precedes and the first digit: below ten where all is as it should be.
+    // The last digit with the CR LF after it, then the first digit with the bytes before it. Both are below ten in a
+    // valid line.
     let units = (word >> 24 >> (8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
     let first = (word as u32 ^ 0x3024_0a0d).rotate_left(8);
     if units > 9 || first > 9 {
@@ -51,8 +52,8 @@ fn three_digits(word: u64) -> Option<usize> {
     fits.then_some((digit(left, 24) * 100 + digit(left, 32) * 10 + digit(left, 40)) as usize)
 }
 
-/// All bytes of `left` that `mask` looks at are 0, and those that it looks at the top bit of are below 10: `carry` lifts any
-/// other to where that bit shows.
+/// Whether each byte of `left` that `mask` selects whole is 0, and each byte of which it selects the top bit is below
+/// 10. `carry` sets that bit for a larger byte.
 #[inline(always)]
 pub(super) fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
     (left.wrapping_add(carry) | left) & mask == 0
@@ -63,7 +64,7 @@ fn digit(left: u64, place: u32) -> u64 {
     (left >> place) & 0xff
 }
 
-/// As [`fast_argument`], with four digits that make at most `longest`.
+/// As [`fast_argument`], for a length of four digits that is at most `longest`.
 #[cold]
 #[inline(never)]
 pub(super) fn long_argument(command: &[u8], at: usize, longest: usize) -> Option<(usize, usize)> {
@@ -74,7 +75,7 @@ pub(super) fn long_argument(command: &[u8], at: usize, longest: usize) -> Option
     (fits && line.ends_with(b"\n") && length <= longest).then_some((at + line.len(), length))
 }
 
-/// Where the first CR is.
+/// The index of the first CR.
 #[inline(always)]
 pub(super) fn line_length(line: &[u8]) -> Option<usize> {
     if let Some(chunk) = line.first_chunk() {

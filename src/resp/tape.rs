@@ -1,6 +1,7 @@
-//! The machine under every command parser: it hops from length to length and keeps the places of the arguments.
+//! The core of every command parser. It hops from length to length and keeps the positions of the arguments.
 //!
-//! It stands at the end of the last argument whose length is read. What lies before is never looked at again.
+//! Its position is the end of the last argument whose length is read. It never reads the bytes before that position
+//! again.
 
 use crate::base::error::ProtocolErrorKind;
 use crate::base::limits::{Limits, MAX_COMMAND, TAPE_LENGTH};
@@ -12,61 +13,61 @@ use crate::resp::span::Span;
 use crate::resp::swar::{fast_argument, fast_count, long_argument};
 use crate::resp::templates::Templates;
 
-/// What a count line says.
+/// A count line.
 pub(super) enum Count {
     /// A command follows.
     Command,
-    /// An empty command of so many bytes.
+    /// An empty command of this length in bytes.
     Empty(usize),
-    /// The line is not whole; so many bytes are needed for it and the least that must follow.
+    /// The line is incomplete. This number of bytes is needed for it and the least that must follow.
     Partial(usize),
 }
 
-/// How far a command is there.
+/// The state of a command in the input.
 pub(super) enum Progress {
-    /// All of it.
+    /// The command is whole.
     Whole { length: usize },
-    /// Its end is not there.
+    /// The command continues beyond the input.
     Partial { needed: usize },
-    /// It is to come in parts.
+    /// The command is delivered in parts.
     Large,
 }
 
-/// Bytes of the smallest argument, `$0`, and of the smallest count line.
+/// The lengths in bytes of the smallest argument, `$0`, and of the smallest count line.
 const SMALLEST_ARGUMENT: u64 = 6;
 const SMALLEST_COUNT: u64 = 4;
 
-/// The one-load path takes lengths of at most three digits.
+/// The largest length on the fast path: three digits.
 const LARGEST_FAST: u64 = 999;
 
-/// And counts of at most two.
+/// The largest count on the fast path: two digits.
 const LARGEST_COUNT: u64 = 99;
 
-/// A command of at most so many such arguments is shorter than this.
+/// A command with that number of such arguments is shorter than this.
 const LARGEST_WHOLE: u64 = 100 << 10;
 
-/// The same for lengths of four digits.
+/// The largest length of four digits, and a bound on commands with such arguments.
 const LARGEST_LONG: u64 = 9_999;
 const LARGEST_WHOLE_LONG: u64 = 1 << 20;
 
 #[derive(Debug, Clone)]
 pub(super) struct Tape {
     limits: Limits,
-    /// Commands with a bulk string this long come in parts.
+    /// A command with a bulk string of this length is delivered in parts.
     threshold: Option<u64>,
-    /// The most arguments of a command that the one-load path is tried on; 0 where a limit rules it out.
+    /// The most arguments of a command on the fast path; 0 if a limit rules the fast path out.
     fast_arguments: usize,
-    /// The largest length of four digits that needs no careful look; 0 where a limit rules them out.
+    /// The largest length of four digits on the fast path; 0 if a limit rules it out.
     fast_length: usize,
-    /// The limit for whole commands.
+    /// The limit of whole commands.
     largest: usize,
-    /// Arguments of the command; 0 while its count is not read.
+    /// The number of arguments; 0 before the count is read.
     argc: usize,
-    /// Arguments whose length is read.
+    /// The number of arguments whose length is read.
     index: usize,
-    /// End of the payload of the last of them, or of the digits of the count.
+    /// The end of the payload of the last such argument, or of the digits of the count.
     at: usize,
-    /// Its declared length.
+    /// The declared length of that argument.
     last: u64,
     spans: [Span; TAPE_LENGTH],
     templates: Templates,
@@ -109,12 +110,12 @@ impl Tape {
         self.threshold
     }
 
-    /// The least number of bytes that make a command, or tell that one comes in parts.
+    /// The least number of bytes of a command, or of a prefix that proves a command in parts.
     pub(super) fn smallest(&self) -> usize {
         as_size(SMALLEST_COUNT + self.least(1, SMALLEST_COUNT))
     }
 
-    /// The count of a command is read and its end is not.
+    /// Whether the count of a command is read and its end is not.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.argc != 0
@@ -128,19 +129,19 @@ impl Tape {
         &self.spans
     }
 
-    /// Forgets the command; the next byte is the first of another.
+    /// Forgets the command. The next byte begins another one.
     #[inline]
     pub(super) fn close(&mut self) {
         self.argc = 0;
     }
 
-    /// Begins no other command any more.
+    /// Begins no command any more, after an error.
     pub(super) fn stay_open(&mut self) {
         self.argc = usize::MAX;
     }
 
-    /// Reads the count line of a command, whose first byte is known to be `*`. `follows` is the least number of bytes of what may
-    /// come after an empty command.
+    /// Reads the count line of a command. The first byte is `*`. `follows` is the least number of bytes after an empty
+    /// command.
     #[inline(always)]
     pub(super) fn count(&mut self, command: &[u8], follows: usize) -> Result<Count, ParseError> {
         if let Some((argc, at)) = fast_count(command)
@@ -191,8 +192,10 @@ impl Tape {
         self.at = at;
     }
 
-    /// Splits off a command that is whole and of a shape that is known, in one go. What was read of another is kept: it may then be
-    /// open, and [`arguments`](Self::arguments) goes on from there. One that is not `wanted`, by its name, is left as if it had not been looked at.
+    /// Fast path: splits off a whole command of a known shape.
+    ///
+    /// The progress in an unfinished command is kept: the command may then be open, and [`arguments`](Self::arguments)
+    /// continues there. A command whose name is not `wanted` is left untouched.
     #[inline(always)]
     pub(super) fn fast<'a>(
         &mut self,
@@ -215,7 +218,7 @@ impl Tape {
         None
     }
 
-    /// The same for any command of the common shape: with its argc.
+    /// The same for any command of common form. Returns its argument count too.
     #[inline]
     pub(super) fn common<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
         let (argc, at) = fast_count(input)?;
@@ -232,7 +235,7 @@ impl Tape {
         None
     }
 
-    /// Goes on with the arguments of an open command, shown from its first byte.
+    /// Continues an open command. `command` begins with its first byte.
     pub(super) fn arguments(&mut self, command: &[u8]) -> Result<Progress, ParseError> {
         loop {
             if let Some(progress) = self.slow_argument(command)? {
@@ -244,7 +247,8 @@ impl Tape {
         }
     }
 
-    /// Goes on with an open command that is whole now: with its argc. Otherwise [`arguments`](Self::arguments) tells what there is.
+    /// Continues an open command that is whole now. Returns its argument count too. `None`:
+    /// [`arguments`](Self::arguments) decides.
     #[inline]
     pub(super) fn resume<'a>(&mut self, command: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
         if self.fast_arguments == 0 {
@@ -261,12 +265,12 @@ impl Tape {
     fn hop_within_limit(&mut self, command: &[u8]) {
         let window = command.get(..self.largest).unwrap_or(command);
         let here = hop(&mut self.spans, self.fast_length, window, self.argc, (self.index, self.at, self.last));
-        // Only the last can end beyond the window, where nothing is read.
+        // Only the last argument can end beyond the window, where nothing is read.
         if here.1 <= self.largest.saturating_sub(2) {
             self.leave(self.argc, here);
             return;
         }
-        // The careful way tells what that means.
+        // The slow path decides about the last one.
         while self.index + 1 < here.0
             && let Some((start, length)) = fast_argument(window, self.at)
         {
@@ -278,7 +282,7 @@ impl Tape {
         (self.argc, self.index, self.at, self.last) = (argc, index, at, last);
     }
 
-    /// One argument the careful way. `Some`: the command ends here, or something keeps it from being read on.
+    /// Slow path for one argument. `Some`: the command ends here, or it can't continue.
     fn slow_argument(&mut self, command: &[u8]) -> Result<Option<Progress>, ParseError> {
         let end = self.at as u64 + 2;
         match number::payload_end(command, self.at, self.last)? {
@@ -291,7 +295,7 @@ impl Tape {
         }
     }
 
-    /// The `$` line at `at`.
+    /// Reads the `$` line at `at`.
     fn head(&mut self, command: &[u8], at: usize) -> Result<Option<Progress>, ParseError> {
         let left = (self.argc - self.index) as u64;
         match command.get(at) {
@@ -322,7 +326,7 @@ impl Tape {
                 let end = command.len() as u64 + more as u64 + payload;
                 let whole = more as u64 + payload + self.least(left - 1, end);
                 let parts = match more {
-                    // The CR is there: this is the length.
+                    // The CR is read, so the length is final.
                     1 if self.is_large(value.unwrap_or(0), end) => 1,
                     1 => u64::MAX,
                     _ => self.least_parts(value, (command.len() - digits) as u64, at as u64),
@@ -339,8 +343,8 @@ impl Tape {
         Err(ParseError { kind: ProtocolErrorKind::CommandTooLong { length, limit: self.limits.command }, at })
     }
 
-    /// The least number of bytes that `arguments` more of them take, or that tell that the command comes in parts. They begin
-    /// at `at`.
+    /// The least number of bytes that `arguments` more arguments need, or that prove a command in parts. The arguments
+    /// begin at `at`.
     fn least(&self, arguments: u64, at: u64) -> u64 {
         let whole = arguments.saturating_mul(SMALLEST_ARGUMENT);
         if self.threshold.is_none() || arguments == 0 {
@@ -349,15 +353,15 @@ impl Tape {
         whole.min(self.least_parts(None, 0, at).saturating_add(1))
     }
 
-    /// An argument of this length that ends here makes its command come in parts, if any do.
+    /// Whether an argument with this length and this end makes its command one in parts.
     fn is_large(&self, length: u64, end: u64) -> bool {
         self.threshold.is_some_and(|threshold| length >= threshold || end > self.limits.command)
     }
 
-    /// The least number of bytes that end a length line so that the command comes in parts; no number does if none do. Its `$` is at `at`; `digits` digits
-    /// are there and make `value`.
+    /// The least number of bytes that end a length line which proves a command in parts; `u64::MAX` if no length does.
+    /// The `$` is at `at`, and the `digits` digits read make `value`.
     fn least_parts(&self, value: Option<u64>, digits: u64, at: u64) -> u64 {
-        // What the length can be with so many `more` digits.
+        // The range of the length after `more` further digits.
         let (mut low, mut high) = (value.unwrap_or(0), value.unwrap_or(0));
         let first = u64::from(value.is_none());
         for more in 0..=20 {
@@ -380,7 +384,7 @@ fn partial(needed: u64) -> Result<Option<Progress>, ParseError> {
     Ok(Some(Progress::Partial { needed: as_size(needed) }))
 }
 
-/// What the bytes after `$` say.
+/// A length line of a bulk string.
 pub(super) enum Bulk {
     /// A length within the limit; `end` is the index after its LF.
     Whole { length: u64, end: usize },
@@ -388,7 +392,7 @@ pub(super) enum Bulk {
     Partial { value: Option<u64>, more: usize },
 }
 
-/// Reads a length line and holds it against the limit. `at` is where `line` begins.
+/// Reads a length line and checks it against the limit. `line` begins at `at`.
 pub(super) fn bulk_length(line: &[u8], at: usize, limit: u64) -> Result<Bulk, ParseError> {
     let too_long = |length| Err(ParseError::new(ProtocolErrorKind::BulkTooLong { length, limit }, at));
     match number::length(line).map_err(shift(at))? {
@@ -399,15 +403,15 @@ pub(super) fn bulk_length(line: &[u8], at: usize, limit: u64) -> Result<Bulk, Pa
     }
 }
 
-/// Moves a error found in a line to where the line begins.
+/// Moves the index of an error from a line to the item that the line is in.
 pub(super) fn shift(by: usize) -> impl Fn(ParseError) -> ParseError {
     move |error| ParseError { at: error.at.saturating_add(by as u64), ..error }
 }
 
-/// Arguments whose length is read, the end of the last one's payload, and its length.
+/// The number of arguments whose length is read, the end of the last one's payload, and its length.
 type TapePosition = (usize, usize, u64);
 
-/// Hops from length to length as long as they have the common shape, and keeps the places of the arguments.
+/// Hops from length to length while they have the common form, and keeps the positions of the arguments.
 #[inline(always)]
 fn hop(spans: &mut [Span], longest: usize, command: &[u8], argc: usize, mut here: TapePosition) -> TapePosition {
     while here.0 < argc
@@ -422,7 +426,7 @@ fn hop(spans: &mut [Span], longest: usize, command: &[u8], argc: usize, mut here
     here
 }
 
-/// The command whose last payload ends at `at`, if CR LF is there, and what follows it.
+/// Splits after the CR LF at `at`, which ends the command. `None` if no CR LF is there.
 #[inline(always)]
 fn split_at_end(input: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     let end = (at as u32 as usize) + 2;

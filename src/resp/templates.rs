@@ -1,48 +1,49 @@
-//! Templates: the lengths that the last command of the same shape had are compared at once instead of read one by one.
+//! Templates: the length lines of a command are compared at once with those of the last command of the same shape.
 //!
-//! A shape is what a command begins with: count line and length line of the name. A template changes no result: it only
-//! tells the [tape](super::tape) where it would have come by itself. Take it out, and all is the same but slower.
+//! The shape of a command is its first eight bytes: the count line and the length line of the name. A template changes
+//! no result. It only tells the [tape](super::tape) a position that the tape would reach anyway, with more work.
 
 use crate::resp::span::Span;
 use crate::resp::swar::{fast_argument, fast_count};
 
-/// A power of two. The usual commands have about a dozen shapes.
+/// A power of two. Common streams have about a dozen shapes.
 const TEMPLATES: usize = 16;
 
-/// Length lines that are compared at once, that of the name apart.
+/// The most length lines compared at once, without that of the name.
 const HEADERS: usize = 3;
 
-/// Of commands with a template.
+/// The most arguments of a command with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// Only the first bytes of a command are compared, so that one check of the length serves all of them. At the end of what has come a
-/// shorter command goes without, so they are not many.
+/// The number of bytes compared, from the first byte of a command. One check of the length serves all of them. A
+/// shorter rest of the input has no template, so the number is small.
 const WINDOW: usize = 128;
 
-/// So often in a row, when looked at, an argument must have had the same length to be expected to.
+/// An argument is expected to keep its length after this number of equal lengths in a row.
 const STREAK: u8 = 16;
 
-/// Lengths are looked at each so many commands: the number varies, so as not to fall in step with the stream.
+/// Lengths are checked once in this number of commands. The number varies, so that it does not fall in step with the
+/// stream.
 const REST: core::ops::Range<u8> = 29..37;
 
-/// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
-/// costs more than it brings.
+/// A new shape replaces another one at every sixteenth command without a template. With too many shapes, replacing
+/// costs more than it saves.
 const REPLACE_EVERY: u32 = 16;
 
 #[derive(Debug, Clone)]
 pub(super) struct Templates {
     all: [Template; TEMPLATES],
-    /// Commands without a template since one was replaced; `None`: there are to be no templates.
+    /// Commands without a template since the last replacement; `None` turns templates off.
     misses: Option<u32>,
-    /// Commands until lengths are looked at again.
+    /// Commands until the next check of a length.
     rest: u8,
     last_rest: u8,
-    /// Where the template of the last command is, and that of the next is to be expected.
+    /// The slot of the last command's template, and the slot expected for the next command.
     current: u8,
     expected: u8,
 }
 
-/// Where a command stands after what its template knows.
+/// The state of a command after the part that its template covers.
 pub(super) struct TemplateMatch {
     pub(super) argc: usize,
     pub(super) index: usize,
@@ -53,22 +54,22 @@ pub(super) struct TemplateMatch {
 #[derive(Debug, Clone, Copy)]
 struct Template {
     head: u64,
-    /// The length that the argument after the known ones had last.
+    /// The last length of the argument after the known ones.
     length: u32,
-    /// How often it has been the same.
+    /// How often it was the same.
     streak: u8,
     argc: u8,
-    /// Arguments that are known: the name, and those of the headers.
+    /// The number of known arguments: the name, and those of the length lines.
     index: u8,
-    /// Where the template of the command is that came after one of this shape.
+    /// The slot of the template that followed this one.
     next: u8,
-    /// End of the last of them.
+    /// The end of the last known argument.
     at: u32,
-    /// What is compared, the first `checks` of them: the rest of the length line of the name, where eight bytes don't hold it, and the
-    /// length lines after it.
+    /// The bytes to compare, the first `checks` of them: the rest of the name's length line, if it is longer than eight
+    /// bytes, then the length lines after it.
     headers: [LengthLine; HEADERS],
     checks: u8,
-    /// The name, and what the headers tell. Beyond `index` they mean nothing.
+    /// The spans of the name and of the arguments that the length lines give. Only the first `index` are valid.
     spans: [Span; 1 + HEADERS],
 }
 
@@ -76,18 +77,18 @@ struct Template {
 #[derive(Debug, Clone, Copy)]
 struct LengthLine {
     word: u64,
-    /// Without the bytes after it.
+    /// Excludes the bytes after the line.
     mask: u64,
     at: u64,
 }
 
-/// Every template is one of a shape from the start, but in the place of another shape, where it is found only if it is guessed.
+/// The head of templates that no shape has claimed. A template in a slot of another shape is found only by a guess.
 const UNUSED_HEAD: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
 
 impl Templates {
-    /// `wanted`: otherwise there are none.
+    /// `wanted` is false: no command has a template.
     pub(super) fn new(wanted: bool) -> Self {
-        // The first guess goes to a place before any template was put there.
+        // The first guess reads slot 0 before any template was stored there.
         let mut all = [if wanted { Template::of(UNUSED_HEAD, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
         if let Some(own) = all.get_mut(slot(UNUSED_HEAD)).filter(|_| wanted) {
             *own = Template::of(UNUSED_HEAD + (1 << 40), 1, 2);
@@ -95,12 +96,12 @@ impl Templates {
         Self { all, misses: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
     }
 
-    /// What is known of the command that begins here. The spans of the known arguments are written.
+    /// The template of the command at the front. Writes the spans of its known arguments.
     #[inline(always)]
     pub(super) fn find(&mut self, command: &[u8], spans: &mut [Span]) -> Option<TemplateMatch> {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
-        // What comes after what repeats itself, and to guess it is faster than to look for it.
+        // Streams repeat themselves. To guess the next template is faster than to search for it.
         let guess = usize::from(self.expected) % TEMPLATES;
         let template = self.all.get_mut(guess)?;
         let (slot, template) = if template.head == head {
@@ -122,7 +123,7 @@ impl Templates {
         Some(TemplateMatch { argc, index: template.index as usize, at: template.at as usize, slot })
     }
 
-    /// Where the template of a shape is that was not expected.
+    /// The slot of a shape that was not expected.
     #[inline(always)]
     fn find_other(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
         let slot = slot(head);
@@ -136,7 +137,7 @@ impl Templates {
         Some(slot)
     }
 
-    /// The command that began as the template in `slot` knows is whole.
+    /// Learns from a whole command that began as the template in `slot`.
     #[inline(always)]
     pub(super) fn learn(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
         self.rest = self.rest.wrapping_sub(1);
@@ -175,7 +176,7 @@ impl LengthLine {
 }
 
 impl Template {
-    /// Of a head that holds the whole length line of the name.
+    /// A template for a head with the whole length line of the name.
     const fn of(head: u64, argc: u8, name: u32) -> Self {
         let mut spans = [Span { start: 0, length: 0 }; 1 + HEADERS];
         spans[0] = Span { start: 8, length: name };
@@ -193,7 +194,7 @@ impl Template {
         }
     }
 
-    /// Which no command fits: one byte can't be two.
+    /// A template that fits no command: it expects one byte to have two values.
     const fn of_nothing() -> Self {
         let mut template = Self::of(UNUSED_HEAD, 1, 1);
         template.headers[0] = LengthLine { word: 0, mask: 0xff, at: 0 };
@@ -202,7 +203,8 @@ impl Template {
         template
     }
 
-    /// Makes room for the shape of another command, if it has one and it is time. False: there is no template for it.
+    /// Replaces the template by one for the shape of another command, if it is time. Returns false if the command gets
+    /// no template.
     #[cold]
     fn replace(&mut self, head: u64, window: &[u8; WINDOW], misses: &mut Option<u32>) -> bool {
         let Some(misses) = misses else { return false };
@@ -229,7 +231,7 @@ impl Template {
         Some(new)
     }
 
-    /// Forgets the headers from the first one on that is not there. False: it is another shape.
+    /// Forgets the length lines from the first one that differs. Returns false if the shape is another one.
     #[cold]
     fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
         let same = |header: &&LengthLine| header.differs(window) == 0;
@@ -245,7 +247,7 @@ impl Template {
         true
     }
 
-    /// The argument after the known ones, `next`, has had the same length so often that it is known too.
+    /// Adds the argument after the known ones, `next`, whose length has been constant.
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
         self.streak = 0;
@@ -262,7 +264,7 @@ impl Template {
     }
 }
 
-/// So that the usual shapes get places of their own.
+/// A hash that gives the common shapes different slots.
 #[inline(always)]
 fn slot(head: u64) -> usize {
     (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize

@@ -1,4 +1,4 @@
-//! The walk through a frame: one token after another, in bytes that a parser has found valid.
+//! The walk through a frame: one token after another, in bytes that a parser has validated.
 
 use core::iter::FusedIterator;
 
@@ -6,25 +6,27 @@ use crate::resp::element::{Element, WalkStack, element};
 use crate::resp::frame::Frame;
 use crate::resp::kind::Kind;
 
-/// A step of a [`Tokens`] walk. Every `Begin` has its `End`, counted or streamed.
+/// A step of a [`Tokens`] walk. Every `Begin` has its `End`, whether it is counted or streamed. The enum is closed, as
+/// [`Kind`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
     /// A frame without elements.
     Scalar(Frame<'a>),
-    /// Elements follow: those of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string.
+    /// The elements of an array, map, set or push follow, or the pairs of an attribute, or the chunks of a streamed
+    /// string.
     Begin {
-        /// What begins.
+        /// The type of the aggregate or string.
         kind: Kind,
-        /// Number of elements, keys and values of a map counted each; `None` where it is streamed.
+        /// The number of elements; a pair counts as two. `None` if the aggregate is streamed.
         count: Option<usize>,
     },
-    /// A piece of a streamed string.
+    /// A chunk of a streamed string.
     Chunk(&'a [u8]),
-    /// The last begun is at its end.
+    /// The innermost open aggregate or string ends.
     End,
 }
 
-/// A [`Frame`] and all in it, depth first.
+/// A [`Frame`] and everything in it, depth first.
 ///
 /// ```
 /// use redtail::resp::{FrameParser, Kind, Status, Token};
@@ -55,7 +57,7 @@ impl<'a> Iterator for Tokens<'a> {
 impl FusedIterator for Tokens<'_> {}
 
 impl<'a> Frame<'a> {
-    /// The frame and all in it, depth first, in one pass.
+    /// The frame and everything in it, depth first, in one pass.
     #[must_use]
     pub fn tokens(&self) -> Tokens<'a> {
         Tokens { rest: self.raw(), stack: WalkStack::new() }
@@ -63,7 +65,7 @@ impl<'a> Frame<'a> {
 }
 
 impl WalkStack {
-    /// The next step of a walk over `rest`, which began at a frame and is moved on.
+    /// The next step of a walk. `rest` is the part of a frame that the walk has not read; the step moves it.
     pub(crate) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Token<'a>> {
         if self.close() {
             return Some(Token::End);

@@ -3,12 +3,12 @@
 use crate::resp::keys::shape::{LONGEST_NAME, Shape, TableEntry};
 use crate::resp::keys::table;
 
-/// What a command of this name touches; `None`: no server's.
+/// The keys of a command with this name; `None` if no server has it.
 pub(super) fn find_command(name: &[u8]) -> Option<Shape> {
     find_entry(table::BY_LENGTH.get(name.len())?, name)
 }
 
-/// The same of a subcommand.
+/// The same for a subcommand.
 pub(super) fn find_entry(entries: &'static [TableEntry], name: &[u8]) -> Option<Shape> {
     let mut lower = [0; LONGEST_NAME];
     let lower = lower.get_mut(..name.len())?;

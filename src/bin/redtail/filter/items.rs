@@ -20,8 +20,7 @@ impl Items {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.forget();
-                let db = Some(key.database);
-                let is_left_out = !filter.dbs.is_empty() && !db.is_some_and(|db| filter.dbs.contains(&db));
+                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.database);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
                         filter.said.no_keys();
