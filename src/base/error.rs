@@ -46,7 +46,7 @@ pub enum ProtocolErrorKind {
         found: Byte,
     },
     /// A bulk string, bulk error, verbatim string or chunk longer than [`Limits::bulk`](crate::Limits::bulk).
-    #[error("a bulk string of {length} bytes is over the limit of {limit} bytes (Limits::bulk)")]
+    #[error("a bulk string of {length} bytes exceeds the limit of {limit} bytes (limit: bulk)")]
     BulkTooLong {
         /// The declared length in bytes; `u64::MAX` if it does not fit in 64 bits.
         length: u64,
@@ -54,7 +54,7 @@ pub enum ProtocolErrorKind {
         limit: u64,
     },
     /// A command or frame longer than [`Limits::command`](crate::Limits::command).
-    #[error("a command or frame of at least {length} bytes is over the limit of {limit} bytes (Limits::command)")]
+    #[error("a command or frame of at least {length} bytes exceeds the limit of {limit} bytes (limit: command)")]
     CommandTooLong {
         /// The least length that the bytes so far imply, in bytes.
         length: u64,
@@ -62,7 +62,7 @@ pub enum ProtocolErrorKind {
         limit: u64,
     },
     /// More arguments or elements than [`Limits::arguments`](crate::Limits::arguments).
-    #[error("{count} arguments or elements are over the limit of {limit} (Limits::arguments)")]
+    #[error("{count} arguments or elements exceed the limit of {limit} (limit: arguments)")]
     TooManyArguments {
         /// The declared count; `u64::MAX` if it does not fit in 64 bits.
         count: u64,
@@ -70,13 +70,13 @@ pub enum ProtocolErrorKind {
         limit: u64,
     },
     /// Aggregates nested deeper than [`Limits::depth`](crate::Limits::depth).
-    #[error("nesting deeper than {limit} (Limits::depth)")]
+    #[error("aggregates nested deeper than {limit} levels (limit: depth)")]
     TooDeep {
         /// The limit: open aggregates.
         limit: usize,
     },
     /// A line that does not end within [`Limits::line`](crate::Limits::line).
-    #[error("a line of more than {limit} bytes (Limits::line)")]
+    #[error("a line longer than {limit} bytes (limit: line)")]
     LineTooLong {
         /// The limit in bytes, without CR LF.
         limit: usize,

@@ -29,7 +29,7 @@ pub enum RdbErrorKind {
     #[error("not a snapshot: expected REDIS and four digits or VALKEY and three, found \"{0}\"")]
     NotRdb(Excerpt<9>),
     /// A version newer than this decoder. [`Decoder::any_version`](super::Decoder::any_version) accepts it.
-    #[error("{0} is a version not known here: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
+    #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
     UnknownVersion(Format),
     /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot: expected {expected}")]
@@ -70,7 +70,7 @@ pub enum RdbErrorKind {
         expected: &'static str,
     },
     /// A part that exceeds its container.
-    #[error("{what} of {length} bytes or more reaches beyond its container, which ends after {left}")]
+    #[error("{what} of at least {length} bytes exceeds its container, which has {left} bytes left")]
     Overrun {
         /// The name of the part.
         what: &'static str,
@@ -90,10 +90,10 @@ pub enum RdbErrorKind {
         found: u64,
     },
     /// A compressed (LZF) string that can't be decompressed. Contains the reason.
-    #[error("broken compression: {0}")]
+    #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
     /// The checksum at the end differs from the checksum of the bytes.
-    #[error("checksum {stored:016x} at the end, but that of the bytes is {computed:016x}")]
+    #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]
     Checksum {
         /// The stored checksum.
         stored: u64,

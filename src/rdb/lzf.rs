@@ -282,10 +282,10 @@ impl Window {
         if control < 32 {
             let run = u64::from(control) + 1;
             if run >= lzf.packed {
-                return broken("a run of literal bytes goes beyond the end");
+                return broken("a run of literal bytes exceeds the compressed bytes");
             }
             if run > lzf.missing {
-                return broken("a run of literal bytes goes beyond the declared length");
+                return broken("a run of literal bytes exceeds the declared length");
             }
             cursor.pass(&peek);
             lzf.packed -= 1;
@@ -302,7 +302,7 @@ impl Window {
             return broken("a reference points before the beginning");
         }
         if length as u64 > lzf.missing {
-            return broken("a reference gives more than the declared length");
+            return broken("a reference exceeds the declared length");
         }
         lzf.packed -= peek.used as u64;
         cursor.pass(&peek);

@@ -41,6 +41,7 @@ mod raw;
 mod sizes;
 mod state;
 mod stream;
+mod stream_node;
 mod string;
 mod text_range;
 mod type_table;

@@ -141,7 +141,7 @@ impl Decoder {
             (247, _) => {
                 let (module, opcode, when) = (ModuleId(peek.length()?), peek.length()?, peek.length()?);
                 if opcode != 2 {
-                    return Err(invalid("module's data", "an unsigned number (2) that says when it is loaded"));
+                    return Err(invalid("module's data", "an unsigned number (2): the time when it is loaded"));
                 }
                 self.emit(Item::ModuleAux { module, when }, DecoderState::Raw { left: 0, then: AfterRaw::Opcode })
             }
@@ -159,21 +159,24 @@ impl Decoder {
                 let argc = line(&mut peek, b'*')?;
                 self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
-            (number, magic) => {
-                let format = self.format;
-                if let Some(why) = type_table::refused(magic, number) {
-                    return Err(Halt::Error(RdbErrorKind::Refused { number, format, why }));
-                }
-                let Some((kind, layout)) = type_table::layout(magic, number) else {
-                    let expected = type_table::expected(format);
-                    return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, expected }));
-                };
-                self.key = UpcomingKey { number, kind, layout, named: true, ..self.key };
-                self.advance_to(DecoderState::KeyName)
-            }
+            (number, _) => self.value_type(number),
         };
         cursor.pass(&peek);
         result
+    }
+
+    /// Begins a key with a value of this type.
+    fn value_type(&mut self, number: u8) -> Attempt<bool> {
+        let format = self.format;
+        if let Some(why) = type_table::refused(format.magic, number) {
+            return Err(Halt::Error(RdbErrorKind::Refused { number, format, why }));
+        }
+        let Some((kind, layout)) = type_table::layout(format.magic, number) else {
+            let expected = type_table::expected(format);
+            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, expected }));
+        };
+        self.key = UpcomingKey { number, kind, layout, named: true, ..self.key };
+        self.advance_to(DecoderState::KeyName)
     }
 
     fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {

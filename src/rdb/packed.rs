@@ -240,7 +240,7 @@ impl PackedWalk {
             [short, ..] => (short.into(), 1),
         };
         if before != self.before {
-            return Err(mismatch("bytes of the element before, in a ziplist", before, self.before));
+            return Err(mismatch("length of the previous element in a ziplist", before, self.before));
         }
         let rest = bytes.get(skip..).unwrap_or_default();
         let text = |head: usize, length: u64| Ok(Parsed::Text { head: skip + head, length, tail: Tail::Nothing });
@@ -308,7 +308,7 @@ impl Tail {
         // it.
         let found = bytes.iter().fold(0, |found: u64, byte| found << 7 | u64::from(byte & 127));
         if found != size {
-            return Err(mismatch("size behind a listpack's element", found, size));
+            return Err(mismatch("size after a listpack's element", found, size));
         }
         Ok(())
     }

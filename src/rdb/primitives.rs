@@ -142,7 +142,7 @@ impl Peek<'_> {
             2 => StringHeader::Integer(i32::from_le_bytes(self.array()?).into()),
             3 => match (self.length()?, self.length()?) {
                 (0, _) | (_, 0) => {
-                    return Err(invalid("compressed string", "at least one byte, and one to come of it"));
+                    return Err(invalid("compressed string", "at least one byte before and after compression"));
                 }
                 (packed, length) => StringHeader::Lzf { packed, length },
             },

@@ -114,7 +114,7 @@ pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
 /// The reason why a known number can't be read.
 pub(super) fn refused(magic: Magic, number: u8) -> Option<&'static str> {
     match (number, magic) {
-        (6, _) => Some("values of modules before Redis 4.0 don't tell their length"),
+        (6, _) => Some("values of modules before Redis 4.0 don't contain their length"),
         (23, Magic::Valkey) => Some("the layout of this hash of a version in development is not known"),
         (246, _) => Some("functions of a release candidate of Redis 7.0, which servers refuse too"),
         _ => None,

@@ -63,7 +63,7 @@ fn length(line: u64) -> Option<(usize, usize)> {
     if units > 9 || first > 9 {
         let left = line ^ 0x000a_0d30_3030;
         let fits = is_digits(left, 0x0076_7676, 0x00ff_ff80_8080) && left & 0xff != 0;
-        let digit = |place: u32| (left >> place) as usize & 0xff;
+        let digit = |shift: u32| (left >> shift) as usize & 0xff;
         return fits.then_some((100 * digit(0) + 10 * digit(8) + digit(16), 5));
     }
     if (first as usize) < more {

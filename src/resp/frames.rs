@@ -296,7 +296,7 @@ impl FrameParser {
             b'$' | b'!' | b'=' => self.bulk(kind, line),
             b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
             b'>' if self.stack.depth() == 0 => self.aggregate(kind, line),
-            b'>' => Err(here(ParseError::unexpected("an element (a push stands only at the top)", b'>', 0))),
+            b'>' => Err(here(ParseError::unexpected("an element (a push is allowed only at the top level)", b'>', 0))),
             found => Err(here(ParseError::unexpected("the type of a frame", found, 0))),
         }
     }

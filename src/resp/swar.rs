@@ -60,8 +60,8 @@ pub(super) fn is_digits(left: u64, carry: u64, mask: u64) -> bool {
 }
 
 #[inline(always)]
-fn digit(left: u64, place: u32) -> u64 {
-    (left >> place) & 0xff
+fn digit(left: u64, shift: u32) -> u64 {
+    (left >> shift) & 0xff
 }
 
 /// As [`fast_argument`], for a length of four digits that is at most `longest`.

@@ -254,9 +254,9 @@ impl Template {
         let header = command
             .first_chunk::<WINDOW>()
             .and_then(|window| LengthLine::of(window, self.at, next.start.saturating_sub(self.at)));
-        let places = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
-        if let (Some(header), (Some(place), Some(span))) = (header, places) {
-            (*place, *span) = (header, next);
+        let slots = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
+        if let (Some(header), (Some(slot), Some(span))) = (header, slots) {
+            (*slot, *span) = (header, next);
             self.checks += 1;
             self.index += 1;
             self.at = next.start + next.length;

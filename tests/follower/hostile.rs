@@ -136,7 +136,7 @@ fn the_buffer_stays_within_its_limit() {
     });
     let options = options! { limits };
     let error = end(&mut peer.follower().options(options).buffer(8192).connect().unwrap()).to_string();
-    assert!(error.contains("over the limit of 100000 bytes"), "{error}");
+    assert!(error.contains("exceeds the limit of 100000 bytes"), "{error}");
 }
 
 #[test]

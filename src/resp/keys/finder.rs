@@ -359,8 +359,8 @@ pub struct KeyIndices([KeyRange; MOST_SPECS]);
 
 impl KeyIndices {
     fn set(&mut self, number: usize, range: KeyRange) {
-        if let Some(place) = self.0.get_mut(number) {
-            *place = range;
+        if let Some(slot) = self.0.get_mut(number) {
+            *slot = range;
         }
     }
 

@@ -14,6 +14,6 @@ pub(super) fn find_entry(entries: &'static [TableEntry], name: &[u8]) -> Option<
     let lower = lower.get_mut(..name.len())?;
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
-    let place = entries.binary_search_by(|(name, _)| name.as_bytes().cmp(lower)).ok()?;
-    entries.get(place).map(|entry| entry.1)
+    let index = entries.binary_search_by(|(name, _)| name.as_bytes().cmp(lower)).ok()?;
+    entries.get(index).map(|entry| entry.1)
 }
