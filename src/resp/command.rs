@@ -20,7 +20,7 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    pub(super) fn new(raw: &'a [u8], spans: &'a [Span], argc: usize) -> Self {
+    pub(crate) fn new(raw: &'a [u8], spans: &'a [Span], argc: usize) -> Self {
         Self { raw, spans: spans.get(..argc).unwrap_or(spans), argc }
     }
 

@@ -279,6 +279,27 @@ impl CommandParser {
         self.tape.spans()
     }
 
+    /// The same for any whole command of common form. Makes it the one that [`command`](Self::command) returns.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(super) fn common_if<'a>(
+        &mut self,
+        input: &'a [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<(&'a [u8], usize)> {
+        if self.tape.is_open() {
+            return None;
+        }
+        let (raw, _, argc) = self.tape.common(input)?;
+        let found = FoundCommand { skipped: 0, length: raw.len(), argc };
+        if !wanted(found.command(&self.tape, input).name()) {
+            return None;
+        }
+        self.offset += raw.len() as u64;
+        self.found = found;
+        Some((raw, argc))
+    }
+
     /// Makes [`command`](Self::command) return the command of `length` bytes at the front of the input.
     #[inline(always)]
     pub(crate) fn keep(&mut self, length: usize, argc: usize) {

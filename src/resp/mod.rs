@@ -67,7 +67,7 @@ mod token_walk;
 
 pub use command::{Args, Command};
 pub use commands::CommandParser;
-pub use encode::{BufferTooSmall, encode_command, encoded_len};
+pub use encode::{BufferTooSmall, encode_args, encode_command, encoded_len};
 pub use frame::{Chunks, Frame, Items, Pairs};
 pub use frames::FrameParser;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};
@@ -82,7 +82,7 @@ pub use token_walk::{Token, Tokens};
 pub use crate::base::error::Byte;
 pub use crate::base::status::Status;
 
-/// Items for the C functions. They are not part of the interface: any release may change them.
+/// Items for the other rooms of the library. They are not part of the interface: any release may change them.
 #[doc(hidden)]
 pub mod internals {
     pub use super::command::ArgCursor;

@@ -250,6 +250,28 @@ impl PartsParser {
         Some(Command::new(raw, self.commands.spans(), argc))
     }
 
+    /// The same for any whole command of common form.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn common_command_if<'p>(
+        &'p mut self,
+        input: &'p [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<Command<'p>> {
+        if !matches!(self.state, PartsState::Whole) {
+            return None;
+        }
+        let (raw, argc) = self.commands.common_if(input, wanted)?;
+        Some(Command::new(raw, self.commands.spans(), argc))
+    }
+
+    /// The command that the last [`command_if`](Self::command_if) found. `input` must be the same bytes.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
+        self.commands.command(input)
+    }
+
     fn slow(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
         if !matches!(self.state, PartsState::Whole) {
             return self.part(input);

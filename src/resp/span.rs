@@ -1,7 +1,7 @@
 //! The position of an argument in its command.
 
 /// The position of an argument, counted from the first byte of its command.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     pub(crate) start: u32,
     pub(crate) length: u32,

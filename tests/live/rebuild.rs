@@ -63,7 +63,7 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Valu
     client.call(&["SAVE"]);
     let (keys, mut functions) = decode(&fs::read(server.folder().join("dump.rdb")).expect("the snapshot"));
     for key in keys {
-        client.call(&["SELECT", &key.database.to_string()]);
+        client.call(&["SELECT", &key.db.to_string()]);
         // Version 6.2 has no command for it. Others are asked.
         let mut expiry = Value::Int(key.expire_at_ms.unwrap_or(-1));
         if server.kind != Kind::Redis62 {
@@ -81,7 +81,7 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Valu
             }
             _ => {}
         }
-        facts.insert((key.database, key.name), found);
+        facts.insert((key.db, key.name), found);
     }
     if server.kind != Kind::Redis62 {
         functions.sort();
@@ -291,8 +291,8 @@ fn json_says_what_the_server_says() {
             let mut keys = BTreeMap::<u32, i64>::new();
             for line in lines.iter().filter(|line| line["event"] == "key") {
                 let key = whole(line);
-                *keys.entry(key.database).or_default() += 1;
-                client.call(&["SELECT", &key.database.to_string()]);
+                *keys.entry(key.db).or_default() += 1;
+                client.call(&["SELECT", &key.db.to_string()]);
                 check(&mut client, kind, &key, &format!("{kind:?}, {}", key.name.escape_ascii()));
             }
             for database in 0..16_u32 {
@@ -319,50 +319,47 @@ fn whole(line: &Json) -> WholeKey {
         "zset" => Decoded::Zset(rows().map(|row| (bytes(&row[0]), number(&row[1]))).collect()),
         "hash" => Decoded::Hash(
             rows()
-                .map(|row| HashField {
-                    field: bytes(&row[0]),
-                    value: bytes(&row[1]),
-                    expire_at_ms: row.get(2).and_then(Json::as_i64),
+                .map(|row| {
+                    let mut field = HashField::default();
+                    (field.field, field.value) = (bytes(&row[0]), bytes(&row[1]));
+                    field.expire_at_ms = row.get(2).and_then(Json::as_i64);
+                    field
                 })
                 .collect(),
         ),
         "stream" => Decoded::Stream(Box::new(whole_stream(value))),
         other => panic!("a key of type {other}"),
     };
-    WholeKey {
-        database: line["db"].as_u64().and_then(|db| db.try_into().ok()).expect("a database"),
-        name: bytes(&line["key"]),
-        number: 0,
-        expire_at_ms: line["expire_at_ms"].as_i64(),
-        idle_s: None,
-        frequency: None,
-        metadata: Vec::new(),
-        value,
-    }
+    let mut key = WholeKey::default();
+    key.db = line["db"].as_u64().expect("a database").try_into().expect("a small number");
+    key.name = bytes(&line["key"]);
+    key.expire_at_ms = line["expire_at_ms"].as_i64();
+    key.value = value;
+    key
 }
 
 fn whole_stream(value: &Json) -> Stream {
     let all = |value: &Json| value.as_array().expect("an array").clone();
+    let consumer = |json: &Json| {
+        let mut consumer = Consumer::default();
+        consumer.name = bytes(&json["name"]);
+        consumer.seen_at_ms = json["seen_at_ms"].as_i64().expect("a time");
+        consumer.active_at_ms = json["active_at_ms"].as_i64();
+        consumer.pending = all(&json["pending"]).iter().map(id).collect();
+        consumer
+    };
     let groups: Vec<Group> = all(&value["groups"])
         .iter()
-        .map(|group| Group {
-            name: bytes(&group["name"]),
-            last: id(&group["last_id"]),
-            read: group["entries_read"].as_u64(),
-            pending: all(&group["pending"])
+        .map(|json| {
+            let mut group = Group::default();
+            (group.name, group.last) = (bytes(&json["name"]), id(&json["last_id"]));
+            group.read = json["entries_read"].as_u64();
+            group.pending = all(&json["pending"])
                 .iter()
                 .map(|row| (id(&row[0]), row[1].as_i64().expect("a time"), row[2].as_u64().expect("a count")))
-                .collect(),
-            consumers: all(&group["consumers"])
-                .iter()
-                .map(|consumer| Consumer {
-                    name: bytes(&consumer["name"]),
-                    seen_at_ms: consumer["seen_at_ms"].as_i64().expect("a time"),
-                    active_at_ms: consumer["active_at_ms"].as_i64(),
-                    pending: all(&consumer["pending"]).iter().map(id).collect(),
-                })
-                .collect(),
-            returned: Vec::new(),
+                .collect();
+            group.consumers = all(&json["consumers"]).iter().map(consumer).collect();
+            group
         })
         .collect();
     let mut state = StreamState::default();
@@ -372,12 +369,16 @@ fn whole_stream(value: &Json) -> Stream {
     state.max_deleted = value["max_deleted_id"].as_str().map(|_| id(&value["max_deleted_id"]));
     state.added = value["entries_added"].as_u64();
     state.groups = groups.len() as u64;
-    let entry = |entry: &Json| StreamEntry {
-        id: id(&entry[0]),
-        fields: all(&entry[1]).iter().map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect(),
+    let entry = |json: &Json| {
+        let mut entry = StreamEntry::default();
+        entry.id = id(&json[0]);
+        entry.fields = all(&json[1]).iter().map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect();
+        entry
     };
-    let entries = all(&value["entries"]).iter().map(entry).collect();
-    Stream { entries, state: Some(state), groups, ..Stream::default() }
+    let mut stream = Stream::default();
+    stream.entries = all(&value["entries"]).iter().map(entry).collect();
+    (stream.state, stream.groups) = (Some(state), groups);
+    stream
 }
 
 fn bytes(argument: &Json) -> Vec<u8> {

@@ -90,7 +90,7 @@ impl Shown {
             snapshot: redtail_snapshot { length: 0 },
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
-            disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+            disconnected: redtail_disconnected { reason: 0, resume: std::ptr::null(), retry_in_ms: 0 },
             item: redtail_rdb_item::ZERO,
         }
     }
@@ -277,11 +277,11 @@ impl Shown {
 
     fn disconnected(&mut self, disconnected: &Disconnected) {
         self.disconnected = redtail_disconnected {
-            why: match disconnected.reason {
-                DisconnectReason::Closed => REDTAIL_WHY_CLOSED,
-                DisconnectReason::Io(_) => REDTAIL_WHY_IO,
-                DisconnectReason::Silence(_) => REDTAIL_WHY_SILENCE,
-                DisconnectReason::Refused(_) => REDTAIL_WHY_REFUSED,
+            reason: match disconnected.reason {
+                DisconnectReason::Closed => REDTAIL_DISCONNECT_CLOSED,
+                DisconnectReason::Io(_) => REDTAIL_DISCONNECT_IO,
+                DisconnectReason::Silence(_) => REDTAIL_DISCONNECT_SILENCE,
+                DisconnectReason::Refused(_) => REDTAIL_DISCONNECT_REFUSED,
             } as c_int,
             resume: self.place(0, disconnected.resume),
             retry_in_ms: disconnected
