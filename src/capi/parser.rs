@@ -18,9 +18,7 @@ use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
 use crate::capi::view::{Rest, View};
 use crate::capi::{boundary, limits};
-use crate::resp::{
-    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
-};
+use crate::resp::{Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Poll, Request, RequestParser};
 
 /// Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made.
 pub struct redtail_parser {
@@ -324,7 +322,7 @@ pub unsafe extern "C" fn redtail_unquote(
         // SAFETY: NULL or a slice of the caller's, as the header asks.
         let word = unsafe { there(word).and_then(|word| bytes(word.data, word.len)) };
         let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
-        let word = InlineArg::new(word);
+        let word = InlineArg { raw: word };
         if word.bytes().count() > size {
             return REDTAIL_ERROR_ARGUMENT;
         }
@@ -401,14 +399,14 @@ impl redtail_parser {
     fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
         // The way of almost every command.
         if let Machine::Commands(machine) = &mut self.machine
-            && let Some(Known { raw, rest, argc, spans, offset }) = machine.known_spans(bytes)
+            && let Some((raw, rest, argc)) = machine.fast_if(bytes, |_| true)
         {
             if argc > array.capacity {
                 machine.keep(raw.len(), argc);
                 return (rest, self.more_args(bytes, array));
             }
-            self.view.command(raw, argc, offset);
-            array.fill_known(raw, argc, spans);
+            self.view.command(raw, argc, machine.offset());
+            array.fill_known(raw, argc, machine.spans());
             return (rest, REDTAIL_OK);
         }
         match self.other(bytes, array) {
@@ -454,7 +452,7 @@ impl redtail_parser {
         array.fill(&mut args);
         self.view.command(command.raw(), command.argc(), offset);
         self.view.shown = redtail_slice::of(shown);
-        self.view.rest = Rest::Command(args.place());
+        self.view.rest = Rest::Command(args.cursor);
         REDTAIL_MORE_ARGS
     }
 
@@ -476,14 +474,14 @@ impl redtail_parser {
                 let command = self.machine.command(shown)?;
                 let mut args: Args<'_> = command.args_at(*place);
                 let arg = args.next().map(redtail_slice::of);
-                *place = args.place();
+                *place = args.cursor;
                 arg
             }
             Rest::Inline(rest) => {
                 // SAFETY: a part of the bytes shown last, which have not changed.
-                let mut words = InlineArgs::new(unsafe { bytes(rest.data, rest.len) }?);
+                let mut words = InlineArgs { rest: unsafe { bytes(rest.data, rest.len) }? };
                 let word = words.next().map(|word| redtail_slice::of(word.raw()));
-                *rest = redtail_slice::of(words.rest());
+                *rest = redtail_slice::of(words.rest);
                 word
             }
         }
