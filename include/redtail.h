@@ -1,42 +1,50 @@
 /**
  * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
  *
- * Four things, from the bottom up; take the one that fits:
+ * There are four interfaces. Choose one:
  *
- *   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
+ *   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
  *   session    the replication protocol over your own socket and event loop
- *   follower   sockets, reconnection and waiting included: one blocking call per event
- *   cluster    a follower for each shard of a cluster, on threads of ours, which call you
+ *   follower   with sockets, reconnection and waiting: one blocking call per event
+ *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
  *
- * What holds for every function, unless its comment says otherwise:
+ * These rules hold for every function, unless its comment says otherwise.
  *
- * STATUS. Functions return an int: 0 (REDTAIL_OK) success; above 0 not an error but a different outcome, such as "needs more
- * bytes"; below 0 an error, of which redtail_..._message() gives the words. The numbers never change.
+ * STATUS. Functions return an int. 0 (REDTAIL_OK) is success. Numbers above 0 are other outcomes, such as "more
+ * bytes are needed". Numbers below 0 are errors; redtail_..._message() describes them. The numbers never change.
  *
- * HANDLES are opaque, made by _new and given back with _free. _new gives NULL only if there is no memory: a handle exists before
- * anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
+ * HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted. If
+ * the options are invalid, every later call on the handle returns that error, and the handle has its message.
  *
- * POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
- * nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+ * POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
+ * _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are written
+ * only together with a status of 0 or above that the comment names.
  *
- * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
- * What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
- * behind it. A slice that is there has a data pointer that is not NULL, even if it is empty.
+ * CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
  *
- * LIFETIMES. What you receive belongs to the handle. It lives until the next call on this handle that asks for the next thing
- * (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
- * live until the next call on the handle.
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+ * and a length. The library reads arguments during the call and does not keep them, except for the input of a
+ * parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
+ * absent, never for an empty slice.
  *
- * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
- * add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
- * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
- * which you should ignore. redtail_slice and redtail_position stay as they are.
+ * LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
+ * next item or event, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
+ * _connected, _disconnected. Exceptions are documented.
  *
- * THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
- * used by several at once. Handles share nothing.
+ * MESSAGES. A failure sets the message of the handle. Some events and items also set it; their comments say so. The
+ * next call that requests an item or event removes it: the message is then "". It is valid until the next call on
+ * the handle.
  *
- * FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
- * and the handle gives that status from then on. Free it.
+ * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
+ * Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
+ * headers with REDTAIL_ERROR_ARGUMENT. Structs of the library are pointers to const. Later versions add fields at
+ * their end, and new kinds of events, which you should ignore. redtail_slice and redtail_position never change.
+ *
+ * THREADS. Only one thread at a time may use a handle. Any thread may be that one. Exceptions are redtail_handle,
+ * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
+ *
+ * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
+ * message contains the file and line. From then on the handle always returns that status. Free it.
  */
 
 #ifndef REDTAIL_H
@@ -72,174 +80,179 @@ extern "C" {
  * Versions, statuses, slices
  */
 
-/** The version of this header. Above 0, versions with the same major number fit together. */
+/** The major version of this header. From 1.0 on, versions with the same major number are compatible. */
 #define REDTAIL_VERSION_MAJOR 0
 
-/** The minor number of this header. */
+/** The minor version of this header. Before 1.0, versions with the same minor number are compatible. */
 #define REDTAIL_VERSION_MINOR 1
 
-/** The patch number of this header. */
+/** The patch version of this header. */
 #define REDTAIL_VERSION_PATCH 0
 
-/** All three as one number that grows: major * 1000000 + minor * 1000 + patch. */
+/** The version of this header as one number: major * 1000000 + minor * 1000 + patch. */
 #define REDTAIL_VERSION_NUMBER 1000
 
-/** No value: a size, a time or a database that is not known. */
+/** An unknown size, time or number. */
 #define REDTAIL_UNKNOWN UINT64_MAX
 
-/** What a function returns. */
+/** The result of a function. */
 typedef enum redtail_status {
-    /** Done. */
+    /** Success. */
     REDTAIL_OK = 0,
-    /** Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room. */
+    /** The input contains no further complete item: append more bytes. For output: the room is too small. */
     REDTAIL_NEED_MORE = 1,
-    /** A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg. */
+    /** A complete command. The array holds only its first arguments; redtail_parser_next_arg delivers the others. */
     REDTAIL_MORE_ARGS = 2,
-    /** A walk is at its end. */
+    /** A walk or a snapshot has ended. */
     REDTAIL_END = 3,
-    /** There is no such thing, for example no position yet. */
+    /** The requested value does not exist, for example no position yet. */
     REDTAIL_NONE = 4,
-    /** The callback has ended the batch, or the cluster. */
+    /** A callback ended the batch or the cluster. */
     REDTAIL_STOPPED = 5,
-    /** Nothing came within the time limit. */
+    /** Nothing arrived within the time limit. */
     REDTAIL_IDLE = 6,
-    /** There is no link: connect when redtail_session_deadline_ms says so, then redtail_session_connected. */
+    /**
+     * There is no connection. Connect at the time of redtail_session_deadline_ms, then call
+     * redtail_session_connected.
+     */
     REDTAIL_RECONNECT = 7,
-    /** Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off. */
+    /** The regular end: after redtail_handle_stop, or the server closed the connection and reconnection is off. */
     REDTAIL_CLOSED = 8,
-    /** The command touches keys that it does not name: any there are. */
+    /** The command can touch any key, and does not name them. */
     REDTAIL_ALL_KEYS = 9,
-    /** Which keys the command touches is not known. */
+    /** The keys of the command are unknown. */
     REDTAIL_UNKNOWN_KEYS = 10,
-    /** A pointer, length, number or option that can't be. */
+    /** An invalid pointer, length, number or option. */
     REDTAIL_ERROR_ARGUMENT = -1,
-    /** A call that does not fit what was called before. */
+    /** A call in the wrong order. */
     REDTAIL_ERROR_STATE = -2,
-    /** A bug in this library. The handle is of no more use. */
+    /** A bug in the library. Free the handle. */
     REDTAIL_ERROR_PANIC = -3,
-    /** No memory; for a cluster, also no thread. */
+    /** Memory is exhausted. For a cluster also: the system cannot start a thread. */
     REDTAIL_ERROR_MEMORY = -4,
-    /** A text that is no position. */
+    /** An invalid position. */
     REDTAIL_ERROR_POSITION = -5,
-    /** Bytes that break the protocol. Final. */
+    /** Bytes that violate the protocol. Final. */
     REDTAIL_ERROR_PROTOCOL = -6,
-    /** Bytes that pass one of the limits. Final. */
+    /** Bytes that exceed one of the limits. Final. */
     REDTAIL_ERROR_LIMIT = -7,
-    /** An address that can't be read. */
+    /** An invalid address. */
     REDTAIL_ERROR_ADDRESS = -8,
-    /** The first connection could not be made. redtail_follower_connect may be called again. */
+    /** The first connection failed. redtail_follower_connect may be called again. */
     REDTAIL_ERROR_CONNECT = -9,
-    /** The link was lost, and no attempt is left or none was wanted. */
+    /** The connection was lost, and no attempt to reconnect is left. */
     REDTAIL_ERROR_LOST = -10,
-    /** The server refuses, and will until somebody changes something: a password, a permission, a setting. */
+    /** The server refuses until its configuration changes: a password, a permission, a setting. */
     REDTAIL_ERROR_REFUSED = -11,
-    /** An answer that no primary gives at this point. */
+    /** A reply that no primary sends at this point. */
     REDTAIL_ERROR_UNEXPECTED = -12,
-    /** The primary no longer has the history after the position asked for. */
+    /** The primary no longer has the history after the requested position. */
     REDTAIL_ERROR_HISTORY_LOST = -13,
-    /** The server keeps no backlog, so there is no position to start from without a fork. */
+    /** The server has no backlog. Without a fork there is no position to start from. */
     REDTAIL_ERROR_NO_BACKLOG = -14,
-    /** The start needs INFO, which the server does not allow. */
+    /** The start requires INFO, which the server does not permit. */
     REDTAIL_ERROR_INFO_NEEDED = -15,
-    /** The start needs a second connection, and single_link was chosen. */
+    /** The start requires a second connection, which single_link excludes. */
     REDTAIL_ERROR_SECOND_LINK = -16,
-    /** The link was lost, and what was started with SYNC can't be resumed. */
+    /** The connection was lost. A stream that was started with SYNC cannot resume. */
     REDTAIL_ERROR_NOT_RESUMABLE = -17,
-    /** A snapshot broke off. */
+    /** A snapshot ended before it was complete. */
     REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
-    /** A snapshot that should be empty is not. */
+    /** A snapshot that must be empty contains data. */
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /** User and password are longer than a server accepts. */
     REDTAIL_ERROR_CREDENTIALS = -20,
-    /** Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final. */
+    /** Bytes that are not a valid snapshot, or a format that this version does not know. Final. */
     REDTAIL_ERROR_SNAPSHOT = -21,
     /** The library does not fit the header that the program was compiled with. See redtail_check_version. */
     REDTAIL_ERROR_VERSION = -22,
 } redtail_status;
 
-/** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
+/** A borrowed byte range. It is not NUL-terminated. This struct never changes. */
 typedef struct redtail_slice {
-    /** The first byte; NULL where there is no slice at all. */
+    /** The first byte. NULL if there is no slice. */
     const char *data;
-    /** Their number. */
+    /** Number of bytes. */
     size_t len;
 } redtail_slice;
 
-/** What bytes may be before they count as hostile or broken. You fill it; 0 is the default. */
+/** Limits for input, against hostile or corrupt bytes. Filled by the caller; 0 selects the default. */
 typedef struct redtail_limits {
     /** sizeof(redtail_limits) */
     size_t struct_size;
-    /** Longest bulk string in bytes. Default 512 MiB. */
+    /** Maximum length of a bulk string in bytes. Default 512 MiB. */
     uint64_t bulk;
-    /** Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that. */
+    /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
     uint64_t command;
-    /** Most arguments of a command, or elements of an aggregate. Default 2^24. */
+    /** Maximum number of arguments of a command, or elements of an aggregate. Default 2^24. */
     uint64_t arguments;
-    /** Deepest nesting of aggregates. Default 128; more is read as that. */
+    /** Maximum nesting depth of aggregates. Default and maximum 128. */
     size_t depth;
-    /** Longest line in bytes. Default 64 KiB. */
+    /** Maximum length of a line in bytes. Default 64 KiB. */
     size_t line;
 } redtail_limits;
 
-/** The version of the library that is running, for example "0.1.0". Never NULL; lives for ever. Any thread. */
+/** The version of the running library, for example "0.1.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
 
-/** The version of the library that is running, as REDTAIL_VERSION_NUMBER counts. Any thread. */
+/** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
 REDTAIL_API unsigned int redtail_version_number(void);
 
 /**
- * Checks the library that is running against the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
+ * Compares the running library with the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
  *
- * Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version, before 1.0 also the
- * same minor version. Returns REDTAIL_ERROR_VERSION otherwise. Any thread.
+ * Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version (before
+ * 1.0 also the same minor version). Otherwise REDTAIL_ERROR_VERSION. Any thread.
  */
 REDTAIL_API int redtail_check_version(unsigned int header);
 
-/**
- * The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
- * Any thread.
- */
+/** The name of a status, for example "REDTAIL_ERROR_LOST"; "unknown status" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_status_name(int status);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Positions: where in which history a stream stands
+ * Positions in a replication stream
  */
 
-/** Room enough for any position as text, the NUL included. */
+/** Size in bytes that suffices for any position as text, including the NUL. */
 #define REDTAIL_POSITION_TEXT_SIZE 128
 
 /**
- * A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
- * A value of yours; it borrows nothing. This struct stays as it is.
+ * A position in the stream of a primary. It contains everything that is needed to resume there, on that server or on
+ * any other with the same history. It borrows nothing. This struct never changes.
  */
 typedef struct redtail_position {
-    /** The replication id under which the primary knows this place: 40 hexadecimal digits and a NUL. */
+    /** The replication id of the primary at this position: 40 hexadecimal digits and a NUL. */
     char replid[41];
     /**
-     * The replication id at the attach, or at the last gap; a promotion leaves it as it is. With an offset it names a command
-     * once and for all. Empty: the same as replid.
+     * The replication id when the history began: at the first connection or at the last gap. A promotion does not
+     * change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
      */
     char history[41];
-    /** The last byte processed, counted as INFO's master_repl_offset counts: the stream's first byte is number 1. */
+    /**
+     * The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a stream is
+     * number 1.
+     */
     uint64_t offset;
-    /** The database selected at this place; -1 while it is not known. */
+    /** The selected database at this position; -1 if unknown. */
     int64_t db;
 } redtail_position;
 
 /**
- * Reads a position from text: replid:offset:db, with ? for an unknown database, and :history behind it where that is another id.
+ * Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
+ * replid.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
+ * Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL. Any thread.
  */
 REDTAIL_API int redtail_position_parse(const char *text,
                                        redtail_position *position);
 
 /**
- * Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
+ * Writes a position as text with a NUL. size: room in bytes; REDTAIL_POSITION_TEXT_SIZE always suffices.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
- * too small, and then writes nothing. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is NULL
+ * or the room is too small. After an error nothing was written. Any thread.
  */
 REDTAIL_API int redtail_position_format(const redtail_position *position,
                                         char *text,
@@ -247,32 +260,32 @@ REDTAIL_API int redtail_position_format(const redtail_position *position,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Items: what a parser finds
+ * Items: the results of a parser
  */
 
-/** Which bytes a parser reads: four grammars that contradict each other. */
+/** The grammar of the input. */
 typedef enum redtail_mode {
-    /** What a server answers: every type of RESP2 and RESP3. Items are frames. */
+    /** Replies of a server: every type of RESP2 and RESP3. Items are frames. */
     REDTAIL_MODE_FRAMES = 0,
-    /** What a client sends: commands, or inline commands. Empty ones are skipped. */
+    /** Requests of a client: commands and inline commands. Empty ones are skipped. */
     REDTAIL_MODE_REQUESTS = 1,
-    /** A replication stream: commands. Lone newlines and empty commands are skipped. */
+    /** A replication stream: commands. Single newlines and empty commands are skipped. */
     REDTAIL_MODE_STREAM = 2,
-    /** An append-only file: as a stream, and lines that begin with # are skipped. */
+    /** An append-only file: as a stream; lines that begin with # are skipped. */
     REDTAIL_MODE_AOF = 3,
 } redtail_mode;
 
-/** What an item is. */
+/** The kinds of items. */
 typedef enum redtail_item_kind {
-    /** An array of bulk strings; args[0] is its name. */
+    /** An array of bulk strings; args[0] is the command's name. */
     REDTAIL_ITEM_COMMAND = 1,
-    /** A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean. */
+    /** An inline command. Its arguments are raw, with quotes and escapes: redtail_unquote removes them. */
     REDTAIL_ITEM_INLINE = 2,
-    /** A frame: walk it with redtail_parser_next_token. */
+    /** A frame. redtail_parser_next_token walks through it. */
     REDTAIL_ITEM_FRAME = 3,
 } redtail_item_kind;
 
-/** What a step of a walk through a frame is. */
+/** The steps of a walk through a frame. */
 typedef enum redtail_token_step {
     /** A value. */
     REDTAIL_TOKEN_VALUE = 1,
@@ -280,13 +293,13 @@ typedef enum redtail_token_step {
     REDTAIL_TOKEN_BEGIN = 2,
     /** The next bytes of a streamed string. */
     REDTAIL_TOKEN_CHUNK = 3,
-    /** The last begun is at its end. */
+    /** The end of the innermost open aggregate. */
     REDTAIL_TOKEN_END = 4,
 } redtail_token_step;
 
 /** The types of RESP2 and RESP3. */
 typedef enum redtail_kind {
-    /** None: of a chunk or an end. */
+    /** No type: a chunk or an end. */
     REDTAIL_KIND_NONE = 0,
     /** + a line of text */
     REDTAIL_KIND_SIMPLE_STRING = 1,
@@ -308,54 +321,54 @@ typedef enum redtail_kind {
     REDTAIL_KIND_BIG_NUMBER = 9,
     /** ! an error, as bytes */
     REDTAIL_KIND_BULK_ERROR = 10,
-    /** = bytes with three letters that tell their format */
+    /** = bytes with a format of three letters */
     REDTAIL_KIND_VERBATIM_STRING = 11,
     /** % pairs of key and value */
     REDTAIL_KIND_MAP = 12,
     /** ~ a set */
     REDTAIL_KIND_SET = 13,
-    /** > data that answers no command */
+    /** > data that is not the reply to a command */
     REDTAIL_KIND_PUSH = 14,
-    /** | pairs that stand before a value and tell something about it */
+    /** | pairs of metadata before a value */
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
-/** A whole command or frame. Ours; what it points to is yours. */
+/** A complete command or frame. Owned by the parser; its slices point into the input. */
 typedef struct redtail_item {
     /** One of redtail_item_kind. */
     int kind;
-    /** FRAME: one of redtail_kind; else REDTAIL_KIND_NONE. */
+    /** FRAME: one of redtail_kind. Otherwise REDTAIL_KIND_NONE. */
     int frame;
     /**
-     * The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
-     * redtail_parser_start_at said otherwise.
+     * The offset of the byte after the item. Offsets count from the first byte of input, which is number 0 unless
+     * redtail_parser_start_at set another number.
      */
     uint64_t offset;
     /** Its exact bytes. */
     redtail_slice raw;
-    /** COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room. */
+    /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
     const redtail_slice *args;
-    /** The number of all arguments, the name included. */
+    /** Number of arguments, including the name. Arguments beyond the capacity of the array: redtail_parser_next_arg. */
     size_t argc;
 } redtail_item;
 
-/** A step of a walk through a frame. Ours; it lives until the next step. */
+/** A step of a walk through a frame. Owned by the parser; valid until the next step. */
 typedef struct redtail_token {
     /** One of redtail_token_step. */
     int step;
     /** VALUE, BEGIN: one of redtail_kind. */
     int kind;
-    /** How many aggregates are open around it. A BEGIN and its END have the same depth. */
+    /** Number of open aggregates around the step. A BEGIN and its END have the same depth. */
     size_t depth;
-    /** BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells. */
+    /** BEGIN: number of elements, keys and values of a map counted separately; SIZE_MAX if streamed. */
     size_t count;
-    /** VALUE: text and bytes; of a number its text. CHUNK: the bytes. */
+    /** VALUE: text or bytes; for a number its text. CHUNK: the bytes. */
     redtail_slice bytes;
-    /** VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0. */
+    /** VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0. */
     int64_t integer;
     /** VALUE of kind DOUBLE: the number. */
     double number;
-    /** VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt". */
+    /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
     char format[4];
     /**
      * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
@@ -438,48 +451,50 @@ REDTAIL_API const char *redtail_rdb_error_name(int kind);
 /*--------------------------------------------------------------------------------------------------------------------
  * Parsers: RESP2 and RESP3 over bytes that you hold
  *
- * A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
- * used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
- * first byte, at whatever address it is now. What was seen is not read again.
+ * A parser owns no input. You keep a buffer and pass its unread part as a redtail_slice, which redtail_parser_next
+ * advances past the bytes it used. The bytes of an incomplete item stay in the buffer. Append at least
+ * redtail_parser_needed bytes and pass the incomplete item again, from its first byte, at any address. The parser
+ * does not read the bytes twice.
  *
- * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+ * Items point into your buffer. They are valid until you change it, and at most until the next redtail_parser_next
+ * or _batch.
  */
 
 /**
- * Memory in bytes that suffices for redtail_parser_init: an upper bound of redtail_parser_size, known at compile time. A parser on
- * the stack needs `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
+ * parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
  */
 #define REDTAIL_PARSER_SIZE 6144
 
-/** The alignment that suffices for redtail_parser_init: an upper bound of redtail_parser_alignment. */
+/** Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment. */
 #define REDTAIL_PARSER_ALIGNMENT 8
 
-/** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
+/** Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation. */
 typedef struct redtail_parser redtail_parser;
 
 /**
- * A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+ * Creates a parser. mode: one of redtail_mode. limits: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ * Returns NULL only if memory is exhausted. If mode or limits are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
-REDTAIL_API redtail_parser *redtail_parser_new(int mode,
-                                               const redtail_limits *limits);
+REDTAIL_API redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);
 
-/** Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread. */
+/** Size in bytes that redtail_parser_init requires. It may differ between versions of the library. Any thread. */
 REDTAIL_API size_t redtail_parser_size(void);
 
-/** The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread. */
+/** Alignment that redtail_parser_init requires, a power of 2. Memory of malloc is always aligned. Any thread. */
 REDTAIL_API size_t redtail_parser_alignment(void);
 
 /**
- * A parser in memory of the caller, of size bytes. The memory belongs to the caller again after redtail_parser_free, or as soon as
- * the parser is no longer used.
+ * Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
+ * redtail_parser_free, or as soon as the parser is no longer used.
  *
- * Between two calls the parser may be moved, with memcpy to memory of the same size and alignment. Then only the copy may be used,
- * as a redtail_parser pointer to its memory. Items and tokens received before the move are invalid.
+ * A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
+ * the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
  *
- * Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
- * can't be.
+ * Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
+ * or mode or limits are invalid.
  */
 REDTAIL_API int redtail_parser_init(void *memory,
                                     size_t size,
@@ -487,29 +502,34 @@ REDTAIL_API int redtail_parser_init(void *memory,
                                     const redtail_limits *limits,
                                     redtail_parser **parser);
 
-/** Ends a parser, in your memory or its own. NULL does nothing. */
+/** Frees a parser, also one in memory of the caller. NULL does nothing. */
 REDTAIL_API void redtail_parser_free(redtail_parser *parser);
 
-/** What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser. */
+/**
+ * The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
+ * the next call on the parser.
+ */
 REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
 
 /**
- * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
+ * Sets the offset of the first byte of input, instead of 0. Call it once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
- * number than 0 already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if the parser has read
+ * bytes or has another start already.
  */
 REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
 
 /**
- * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
- * arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
- * and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
+ * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
+ * first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
+ * REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
+ * while you use the item.
  *
- * Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
- * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
- * redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
+ * arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+ * REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
+ * redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
@@ -518,12 +538,13 @@ REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     const redtail_item **item);
 
 /**
- * Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
- * room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
- * than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser. It must
- * return: no longjmp, no exception of C++.
+ * Calls each for every complete item in input, and advances input past it. context is passed to each. args and
+ * capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
+ * value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
+ * this parser. It must return normally: no longjmp, no C++ exception.
  *
- * Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+ * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
+ * redtail_parser_next.
  */
 REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      redtail_slice *input,
@@ -533,7 +554,7 @@ REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      void *context);
 
 /**
- * The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+ * The next argument of the last item that is not in the array. With a capacity of 0: all arguments, one by one.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
  */
@@ -541,13 +562,12 @@ REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
                                         redtail_slice *arg);
 
 /**
- * The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
- * after its attributes. It neither recurses nor allocates.
+ * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
+ * attributes. The walk neither recurses nor allocates.
  *
- * Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+ * Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
  */
-REDTAIL_API int redtail_parser_next_token(redtail_parser *parser,
-                                          const redtail_token **token);
+REDTAIL_API int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
 
 /**
  * Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
@@ -557,22 +577,21 @@ REDTAIL_API int redtail_parser_next_token(redtail_parser *parser,
 REDTAIL_API int redtail_parser_rewind_tokens(redtail_parser *parser);
 
 /**
- * After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+ * After REDTAIL_NEED_MORE: the minimum number of further bytes that could complete the item. Otherwise 0.
  *
  * Returns REDTAIL_OK and sets needed.
  */
-REDTAIL_API int redtail_parser_needed(redtail_parser *parser,
-                                      size_t *needed);
+REDTAIL_API int redtail_parser_needed(redtail_parser *parser, size_t *needed);
 
 /**
- * The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+ * The offset of the next byte of input: the bytes used, plus the start of redtail_parser_start_at.
  *
  * Returns REDTAIL_OK and sets offset.
  */
 REDTAIL_API int redtail_parser_offset(redtail_parser *parser, uint64_t *offset);
 
 /**
- * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+ * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the offset of the invalid byte.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
@@ -587,10 +606,10 @@ REDTAIL_API int redtail_parser_error_kind(redtail_parser *parser,
                                           int *kind);
 
 /**
- * What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
- * the word has always suffice. No NUL is written.
+ * Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
+ * of word always suffices. No NUL is written.
  *
- * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+ * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
  */
 REDTAIL_API int redtail_unquote(const redtail_slice *word,
                                 char *out,
