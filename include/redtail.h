@@ -622,12 +622,12 @@ REDTAIL_API int redtail_unquote(const redtail_slice *word,
  */
 
 /**
- * Encodes a command as an array of bulk strings. Writes it to out, which has room for size bytes. args[0] is the command's
- * name. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
+ * Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size: room
+ * in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
  *
- * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small: sets
- * len to the size needed and leaves out unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
- * invalid, argc is 0 or the command is larger than memory. Any thread.
+ * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small,
+ * and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
+ * invalid, argc is 0, or the command exceeds memory. Any thread.
  */
 REDTAIL_API int redtail_encode_command(const redtail_slice *args,
                                        size_t argc,
@@ -637,19 +637,22 @@ REDTAIL_API int redtail_encode_command(const redtail_slice *args,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Keys: which arguments of a command are keys, as the servers say themselves (Redis 6.2 to 8.2, Valkey 8.1 to 9.1)
+ * Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.2, Valkey 8.1 to
+ * 9.1)
  */
 
 /**
- * Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
- * the number of all: where it is above capacity, call again with more room.
+ * Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which has
+ * room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds capacity, call
+ * again with more room. indices may be NULL if capacity is 0.
  *
- * args and argc: the whole command, of an event as it is; also any of yours. indices: room for capacity numbers; may be NULL if capacity is 0.
- * A key is one that is read or written: source and destination of a RENAME. A script's or function's are those it declares.
+ * args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
+ * key: source and destination of a RENAME. The keys of a script or function are those that it declares.
  *
- * Returns REDTAIL_OK: these keys and no others. REDTAIL_NONE: no key. REDTAIL_ALL_KEYS: keys that the command does not name, such as those of
- * FLUSHALL. REDTAIL_UNKNOWN_KEYS: nobody here knows the command: a module's, a renamed or a newer one, or one that no server would take.
- * In these three *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, or argc is 0. Any thread.
+ * Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
+ * REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an unknown
+ * command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or argc is
+ * 0. Any thread.
  */
 REDTAIL_API int redtail_command_keys(const redtail_slice *args,
                                      size_t argc,
@@ -924,82 +927,85 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 /*--------------------------------------------------------------------------------------------------------------------
  * Snapshots: RDB files over bytes that you hold
  *
- * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and show its unread part as a redtail_slice,
- * which redtail_rdb_next moves past what is used up. What is left stays: append at least redtail_rdb_needed bytes and show it again,
- * from its first byte, at whatever address it is now.
+ * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part as
+ * a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the buffer.
+ * Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
  *
- * Memory is constant: a hash of a hundred million fields needs no more than one of ten, and a string of more than 16 KiB comes in
- * pieces. Bytes of items point into your buffer or into the handle: they live until the next call, and until you change the buffer.
+ * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16 KiB
+ * is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until the
+ * next call and until you change the buffer.
  */
 
-/** The bytes of input that you must be able to show at once. */
+/** Minimum size of the input buffer in bytes. */
 #define REDTAIL_RDB_MIN_INPUT 16896
 
 /**
- * For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
- * length is known: REDTAIL_RDB_ITEM_SKIPPED says so.
+ * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed value
+ * of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
  */
 #define REDTAIL_RDB_FLAG_LENIENT 1
 
-/** For redtail_rdb_new: do not compute the checksum. */
+/** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made. */
+/** Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
- * A new decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
- * for redtail_rdb_offset and messages; 0 for a file.
+ * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset of
+ * the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
  *
- * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ * Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
+ * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
 REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
                                          uint64_t offset);
 
-/** Ends a decoder. NULL does nothing. */
+/** Frees a decoder. NULL does nothing. */
 REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
 
 /**
- * What the last failure was, or what was passed over last, in words that end with NUL. "" before any; never NULL. Lives until the next
- * call on the decoder.
+ * The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the next call
+ * on the decoder.
  */
 REDTAIL_API const char *redtail_rdb_message(const redtail_rdb *rdb);
 
 /**
- * The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless
- * its length is 0, and the bytes must not change while you use the item.
+ * Decodes the next item of input, and advances input past it and past bytes used before it. input->data may be NULL
+ * only if its length is 0. Do not change the bytes while you use the item.
  *
- * Returns REDTAIL_OK and sets item; REDTAIL_NEED_MORE: see redtail_rdb_needed; REDTAIL_END: the snapshot is over, and what follows it in
- * input is not touched; REDTAIL_ERROR_SNAPSHOT: no snapshot a server would write, or what is not known here; for good, see
- * redtail_rdb_error_offset; REDTAIL_ERROR_ARGUMENT.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_NEED_MORE if the input is incomplete: see redtail_rdb_needed.
+ * Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT for
+ * an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
+ * REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_rdb_next(redtail_rdb *rdb,
                                  redtail_slice *input,
                                  const redtail_rdb_item **item);
 
 /**
- * To be asked when no more input comes.
+ * Checks for a complete snapshot. Call it at the end of the input.
  *
- * Returns REDTAIL_OK if the snapshot has come to its end; REDTAIL_ERROR_SNAPSHOT if it is cut short, or broken.
+ * Returns REDTAIL_OK if the snapshot is complete; REDTAIL_ERROR_SNAPSHOT if it is truncated or invalid.
  */
 REDTAIL_API int redtail_rdb_finish(redtail_rdb *rdb);
 
 /**
- * After REDTAIL_NEED_MORE: the least number of further bytes that take it further; else 0.
+ * After REDTAIL_NEED_MORE: the minimum number of further bytes. Otherwise 0.
  *
  * Returns REDTAIL_OK and sets needed.
  */
 REDTAIL_API int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 
 /**
- * The number of the next byte to be shown: bytes used up so far, and where redtail_rdb_new began.
+ * The offset of the next byte of input: the bytes used, plus the offset of redtail_rdb_new.
  *
  * Returns REDTAIL_OK and sets offset.
  */
 REDTAIL_API int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 
 /**
- * After REDTAIL_ERROR_SNAPSHOT: the number of the byte where the item begins that is wrong.
+ * After REDTAIL_ERROR_SNAPSHOT: the offset of the first byte of the invalid item.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
@@ -1014,37 +1020,37 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * TLS for followers (in builds with the feature tls): what is trusted, and who we are
+ * TLS for followers (in builds with the feature tls)
  */
 
-/** How much of the server's certificate is verified. */
+/** The checks of the server's certificate. */
 typedef enum redtail_verify {
     /** The chain up to a trusted authority, the dates, and the name. */
     REDTAIL_VERIFY_FULL = 0,
-    /** Chain and dates, but not the name; a certificate that ca_file or ca_folder holds itself is accepted as it is. */
+    /** The chain and the dates, but not the name. Certificates in ca_file or ca_folder are accepted as they are. */
     REDTAIL_VERIFY_AUTHORITY = 1,
-    /** Nothing: whoever sits in between can read and change everything, the password included. */
+    /** Nothing. Anyone on the network path can read and change everything, including the password. */
     REDTAIL_VERIFY_NOTHING = 2,
 } redtail_verify;
 
 /**
- * How to speak TLS. You fill it; what it points to is copied. 0 and NULL are the defaults. Files are PEM, and are read anew for every
- * link. If your own code speaks TLS, use a session instead: it does not know what carries its bytes.
+ * TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
+ * read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
  */
 typedef struct redtail_tls {
     /** sizeof(redtail_tls) */
     size_t struct_size;
     /** One of redtail_verify. */
     int verify;
-    /** A file with the authorities to trust. With neither this nor ca_folder: those the system trusts. */
+    /** A file with trusted authorities. Without ca_file and ca_folder: those of the system. */
     const char *ca_file;
-    /** A folder with files of authorities to trust. */
+    /** A folder with files of trusted authorities. */
     const char *ca_folder;
-    /** Our own certificate, for servers that ask for one; and */
+    /** The client certificate, for servers that require one. Only together with key. */
     const char *certificate;
-    /** its private key. */
+    /** The private key of the client certificate. */
     const char *key;
-    /** The name to ask the server for and to expect in its certificate. NULL: the host of the address. */
+    /** The name to request from the server and to expect in its certificate. NULL: the host of the address. */
     const char *server_name;
 } redtail_tls;
 
@@ -1179,184 +1185,191 @@ REDTAIL_API int redtail_options_init(redtail_options *options,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Events: what a session or follower tells you, in the order of the stream
+ * Events: the results of a session or follower, in the order of the stream
  */
 
-/** What an event tells. Ignore kinds that you do not know: later versions add some. */
+/** The kinds of events. Ignore unknown kinds: later versions add some. */
 typedef enum redtail_event_kind {
-    /** The primary is about to be asked for something that makes it fork: see forking, and the message. */
+    /** The next request makes the primary fork: see forking. Sets the message. */
     REDTAIL_EVENT_FORKING = 1,
-    /** The primary has accepted us; the stream goes on from here: see attached. Once on every connection. */
+    /** The primary accepted the replica, and the stream begins: see attached. Once on every connection. */
     REDTAIL_EVENT_ATTACHED = 2,
-    /** A snapshot begins: see snapshot. A second begin voids a first that never ended. */
+    /** A snapshot begins: see snapshot. It voids an earlier snapshot without an end. */
     REDTAIL_EVENT_SNAPSHOT_BEGIN = 3,
     /** The next bytes of the snapshot, an RDB file: see raw. */
     REDTAIL_EVENT_SNAPSHOT_BYTES = 4,
-    /** The snapshot is whole; the stream follows without a gap: see snapshot. */
+    /** The snapshot is complete, and the stream continues without a gap: see snapshot. */
     REDTAIL_EVENT_SNAPSHOT_END = 5,
-    /** A command as the primary replicates it: see args, argc and raw. */
+    /** A command as replicated by the primary: see args, argc and raw. */
     REDTAIL_EVENT_COMMAND = 6,
-    /** A transaction begins: what follows is provisional until its EXEC. */
+    /** A transaction begins. Its commands are provisional until EXEC. */
     REDTAIL_EVENT_MULTI = 7,
     /** The transaction is complete. */
     REDTAIL_EVENT_EXEC = 8,
-    /** SELECT, PING or REPLCONF, where they were asked for. */
+    /** SELECT, PING or REPLCONF. Only with redtail_options.control. */
     REDTAIL_EVENT_CONTROL = 9,
-    /** A command that comes in parts begins: see part->argc. Only where redtail_options.parts asks for it. */
+    /** A command in parts begins: see part->argc. Only with redtail_options.parts. */
     REDTAIL_EVENT_PART_BEGIN = 10,
-    /** An argument of it begins: see part->index and part->length. */
+    /** The next argument of the command begins: see part->index and part->length. */
     REDTAIL_EVENT_PART_ARGUMENT = 11,
-    /** The next bytes of the argument: see raw. None comes for an empty argument. */
+    /** The next bytes of the argument: see raw. An empty argument has none. */
     REDTAIL_EVENT_PART_PIECE = 12,
-    /** The command is complete. */
+    /** The command in parts is complete. */
     REDTAIL_EVENT_PART_END = 13,
-    /** Writes were lost: see gap, and the message. An open transaction is void. */
+    /** Writes may be missing: see gap. An open transaction is void. Sets the message. */
     REDTAIL_EVENT_GAP = 14,
     /**
-     * The link was lost: see disconnected, and the message. What came after its resume is void: it comes again, or, from another
-     * primary, never.
+     * The connection was lost: see disconnected. Events after its resume position are void. They are delivered again,
+     * unless the next primary never had them. Sets the message.
      */
     REDTAIL_EVENT_DISCONNECTED = 15,
-    /** What stands next in the snapshot, where redtail_options.snapshot_items asks for it: see item. Void if no SNAPSHOT_END comes. */
+    /** The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with redtail_options.snapshot_items. */
     REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 } redtail_event_kind;
 
-/** What makes a primary fork. */
+/** The reason for a fork of the primary. */
 typedef enum redtail_fork_reason {
     /** A snapshot without data. */
     REDTAIL_FORK_FILTERED = 1,
-    /** A snapshot of everything, sent to us. */
+    /** A complete snapshot for this replica. */
     REDTAIL_FORK_SNAPSHOT = 2,
-    /** A dump to the primary's own disk that nobody reads. */
+    /** An unused dump to the disk of the primary. */
     REDTAIL_FORK_PROBE = 3,
 } redtail_fork_reason;
 
-/** How the place in the stream was found. */
+/** How the position in the stream was determined. */
 typedef enum redtail_method {
-    /** A snapshot without data told it. */
+    /** By a snapshot without data. */
     REDTAIL_METHOD_FILTERED = 1,
-    /** INFO told it. */
+    /** By INFO. */
     REDTAIL_METHOD_INFO = 2,
-    /** A full snapshot begins. */
+    /** By a full snapshot, which begins now. */
     REDTAIL_METHOD_FULL = 3,
-    /** The primary had the history after the position asked for. */
+    /** The primary has the history after the requested position. */
     REDTAIL_METHOD_CONTINUED = 4,
-    /** An abandoned full resynchronisation told it. */
+    /** By a full resynchronisation that was aborted. */
     REDTAIL_METHOD_PROBED = 5,
-    /** The old SYNC, which tells nothing. */
+    /** Not at all: SYNC has no positions. */
     REDTAIL_METHOD_SYNC = 6,
 } redtail_method;
 
-/** The server's own part in replication. */
+/** The replication role of the server. */
 typedef enum redtail_role {
-    /** It may not be asked. */
+    /** The server does not permit the question. */
     REDTAIL_ROLE_UNKNOWN = 0,
     /** It accepts writes. */
     REDTAIL_ROLE_PRIMARY = 1,
-    /** It follows another. */
+    /** It follows another server. */
     REDTAIL_ROLE_REPLICA = 2,
 } redtail_role;
 
-/** Why a link was lost. */
+/** The reason for the loss of a connection. */
 typedef enum redtail_disconnect_reason {
     /** The primary closed the connection. */
     REDTAIL_DISCONNECT_CLOSED = 1,
-    /** Connecting, reading or writing failed. */
+    /** A connection attempt, read or write failed. */
     REDTAIL_DISCONNECT_IO = 2,
-    /** Nothing came for too long. */
+    /** Nothing arrived for redtail_options.silence_ms. */
     REDTAIL_DISCONNECT_SILENCE = 3,
-    /** The primary refused for now. */
+    /** The primary refused temporarily. */
     REDTAIL_DISCONNECT_REFUSED = 4,
 } redtail_disconnect_reason;
 
-/** What is about to make the primary fork. */
+/** A request that makes the primary fork. */
 typedef struct redtail_forking {
     /** One of redtail_fork_reason. */
     int reason;
-    /** The primary's memory in bytes, or REDTAIL_UNKNOWN. */
+    /** Memory of the primary in bytes, or REDTAIL_UNKNOWN. */
     uint64_t used_memory;
-    /** How long its last fork took, in microseconds (0: it never forked), or REDTAIL_UNKNOWN. */
+    /** Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN. */
     uint64_t last_fork_us;
 } redtail_forking;
 
-/** How and to what we are attached. */
+/** A connection that the primary accepted. */
 typedef struct redtail_attached {
     /** One of redtail_method. */
     int method;
     /** One of redtail_role. */
     int role;
-    /** The place to resume from. NULL after SYNC, and while a full snapshot is still to come. */
+    /** The position to resume from. NULL after SYNC, and before a full snapshot. */
     const redtail_position *position;
-    /** The server and its version, for example "redis 7.0.15", ending with NUL; NULL where it may not be asked. */
+    /** The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question. */
     const char *server;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
 typedef struct redtail_snapshot {
-    /** Its size in bytes; at its begin REDTAIL_UNKNOWN where the primary does not tell. */
+    /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
 } redtail_snapshot;
 
 /** A part of a command. */
 typedef struct redtail_part {
-    /** PART_BEGIN: number of arguments, the name included. */
+    /** PART_BEGIN: number of arguments, including the name. */
     size_t argc;
-    /** PART_ARGUMENT: its number; the name is 0. */
+    /** PART_ARGUMENT: index of the argument; the name has index 0. */
     size_t index;
-    /** PART_ARGUMENT: its length in bytes, which is what its pieces add up to. */
+    /** PART_ARGUMENT: length of the argument in bytes, the sum of its pieces. */
     uint64_t length;
 } redtail_part;
 
-/** Writes that were lost. */
+/** A gap: writes may be missing. */
 typedef struct redtail_gap {
-    /** The last place reached. */
+    /** The last position before the gap. */
     const redtail_position *from;
-    /** The place where the stream can go on. May lie below from. */
+    /** The position of the stream after the gap. Its offset may be lower than that of from. */
     const redtail_position *to;
     /**
-     * How many bytes of the stream are missing; REDTAIL_UNKNOWN where the histories differ: then the last events before the gap may
-     * also have been undone on the new primary.
+     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new primary
+     * may also lack the last events before the gap. If the replids are equal and to is lower than from, the server is
+     * a replica that lags behind from. Then nothing is missing: it sends the bytes between them again.
      */
     uint64_t missed;
 } redtail_gap;
 
-/** A link that was lost. */
+/** A lost connection. */
 typedef struct redtail_disconnected {
     /** One of redtail_disconnect_reason. */
     int reason;
-    /** The last resumable place, from which the next link goes on; NULL where there is none yet. */
+    /** The last resumable position, from which the next connection continues. NULL if there is none yet. */
     const redtail_position *resume;
-    /** The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none. */
+    /** Milliseconds until the next attempt. REDTAIL_UNKNOWN: there is none. */
     uint64_t retry_in_ms;
 } redtail_disconnected;
 
 /**
- * One thing that happened. Ours: it and what it points to live until you ask the session or follower for the next.
+ * An event. Owned by the session or follower. The event and its data are valid until the next event is requested.
  *
- * Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+ * Offsets are replication offsets of the primary, up to and including the last byte of the event.
  */
 typedef struct redtail_event {
-    /** One of redtail_event_kind. Fields that a kind does not speak of are 0, NULL or (db) -1. */
+    /** One of redtail_event_kind. Fields without a meaning for the kind are 0 or NULL; db is -1. */
     int kind;
-    /** Not 0: redtail_event_position gives a place to resume from after this event. 0 inside a transaction (its EXEC has one). */
+    /**
+     * 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction: its EXEC
+     * has one.
+     */
     int resumable;
-    /** The replication offset once this is processed; of a part only at PART_END. */
+    /** The replication offset after this event. For parts only at PART_END. */
     uint64_t offset;
-    /** The database it applies to; -1 while no SELECT has passed. A SELECT carries the database it selects. */
+    /** The database of the command; -1 before the first SELECT. A SELECT carries the database that it selects. */
     int64_t db;
-    /** The offset of the MULTI whose transaction this belongs to; 0: none. MULTI and EXEC belong to theirs. */
+    /** The offset of the MULTI of the transaction, also for MULTI and EXEC themselves; 0 outside a transaction. */
     uint64_t tx;
-    /** When its last byte was received: follower: milliseconds since 1970; session: what redtail_session_stamp said; else 0. */
+    /**
+     * The time when its last byte was received. Follower: milliseconds since 1970. Session: the time of
+     * redtail_session_stamp. Otherwise 0.
+     */
     uint64_t received_ms;
-    /** COMMAND, MULTI, EXEC, CONTROL: the arguments, all of them; args[0] is the name. */
+    /** COMMAND, MULTI, EXEC, CONTROL: all arguments; args[0] is the name, in the letter case that the server sent. */
     const redtail_slice *args;
-    /** Their number. */
+    /** Number of arguments. */
     size_t argc;
-    /** COMMAND, MULTI, EXEC, CONTROL: the command's exact bytes. SNAPSHOT_BYTES, PART_PIECE: the bytes. */
+    /** COMMAND, MULTI, EXEC, CONTROL: the exact bytes of the command. SNAPSHOT_BYTES, PART_PIECE: the bytes. */
     redtail_slice raw;
     /** The replication id: 40 digits. NULL after SYNC. */
     redtail_slice replid;
-    /** The history this belongs to: 40 digits that with the offset name a command once and for all, also across a failover. */
+    /** The history: 40 digits. History and offset identify a command permanently, also after a failover. */
     redtail_slice history;
     /** FORKING. */
     const redtail_forking *forking;
@@ -1375,9 +1388,10 @@ typedef struct redtail_event {
 } redtail_event;
 
 /**
- * The place to resume from after this event, while the event lives.
+ * The position to resume from after this event, while the event is valid.
  *
- * Returns REDTAIL_OK; REDTAIL_NONE where there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL.
  */
 REDTAIL_API int redtail_event_position(const redtail_event *event,
                                        redtail_position *position);
@@ -1567,76 +1581,79 @@ REDTAIL_API int redtail_session_position(redtail_session *session, redtail_posit
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Sentinels: for followers of a primary that is found by its name
+ * Sentinel: followers of a primary that is found by its name
  */
 
-/** Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+/** A primary and its Sentinels. Filled by the caller, copied by the library; 0 and NULL select the defaults. */
 typedef struct redtail_sentinel {
     /** sizeof(redtail_sentinel) */
     size_t struct_size;
-    /** What the Sentinels call the primary. Required. */
+    /** The name of the primary in the configuration of the Sentinels. Required. */
     const char *name;
-    /** Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    /** Addresses of Sentinels, each host:port. From one reachable Sentinel the library learns all others. */
     const char *const *addresses;
-    /** Their number, at least 1. */
+    /** Number of addresses, at least 1. */
     size_t address_count;
     /**
-     * Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
-     * can't be seen there, and it is sent later.
+     * 1: follow a healthy replica, or the primary if there is none. A replica delivers writes only after it has
+     * received them.
      */
     int prefer_replica;
-    /** The ACL user at the Sentinels, which have their own. NULL: the default user. */
+    /** The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.) */
     const char *user;
-    /** The password there. NULL: none is sent. */
+    /** The password at the Sentinels. NULL: none. */
     const char *password;
     /** Its length in bytes; 0: it ends with NUL. */
     size_t password_len;
-    /** Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
+    /** TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
     const redtail_tls *tls;
 } redtail_sentinel;
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Handles of followers: what other threads may do
+ * Handles: control of a follower from other threads
  */
 
 /**
- * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
- * its follower.
+ * Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
+ * handle at once. It may outlive its follower.
  */
 typedef struct redtail_handle redtail_handle;
 
 /**
- * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
- * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+ * Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
+ * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
+ * connect_timeout_ms).
  *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
- * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
+ * Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
+ * errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
+ * called.
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
 /**
- * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
- * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+ * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
+ * the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
  *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+ * Any thread, several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
  * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
 /**
- * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
- * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
+ * thread in redtail_follower_next reports it to the primary, within a second or on request.
  *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+ * Any thread, several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
+ * is NULL.
  */
 REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
                                       const redtail_position *position);
 
-/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
+/** Frees a handle. The follower continues. NULL does nothing. */
 REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 
 
@@ -1752,27 +1769,27 @@ REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Shards: what a cluster consists of, each a primary and whoever takes its place
+ * Shards: the parts of a cluster, each a primary and its successors
  */
 
 /**
- * A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also
- * several at once.
+ * A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several threads may
+ * use it at once.
  */
 typedef struct redtail_shard redtail_shard;
 
 /**
- * The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
- * Ends with NUL; lives as long as the shard; NULL if the shard is.
+ * The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard. NULL if
+ * the shard is NULL.
  */
 REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
 
 /**
- * Where its primary is now, as far as is known, as text with a NUL behind it: host:port. size: the bytes of room at text; needed: the bytes
- * it takes, the NUL included.
+ * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to the
+ * required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed; REDTAIL_ERROR_ARGUMENT if a pointer is
- * NULL (text may be while size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT if
+ * a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -1780,115 +1797,116 @@ REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      size_t *needed);
 
 /**
- * The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
- *
- * Returns as redtail_shard_target.
+ * Writes its last known slots as text with a NUL, for example 0-5460,7365. Parameters and results as
+ * redtail_shard_target.
  */
-REDTAIL_API int redtail_shard_slots(const redtail_shard *shard,
-                                    char *text,
-                                    size_t size,
-                                    size_t *needed);
+REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size_t size, size_t *needed);
 
 /**
- * The last resumable place up to which the callbacks have returned.
+ * The last resumable position that the callbacks have processed.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none: before the first, and amid a snapshot; REDTAIL_ERROR_ARGUMENT if
- * a pointer is NULL.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
+ * REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
-REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
-                                       redtail_position *position);
+REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
 /**
- * The handle of its follower: redtail_handle_commit tells what is safely kept, redtail_handle_heartbeat that we live during long work,
- * and redtail_handle_stop ends this shard alone. It is the shard's: not for redtail_handle_free, and lives as long as the shard.
+ * The handle of the shard's follower, for redtail_handle_commit and redtail_handle_heartbeat. redtail_handle_stop
+ * ends this shard alone. Owned by the shard and valid as long as it: do not pass it to redtail_handle_free.
  *
  * Returns NULL if the shard is NULL.
  */
 REDTAIL_API redtail_handle *redtail_shard_handle(redtail_shard *shard);
 
 /**
- * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
- * the callbacks event and idle of this shard; lives until the callback returns.
+ * The message of the shard's current event: a gap, a lost connection or a fork; otherwise "". Never NULL. Call it
+ * only in the callbacks event and idle of this shard. Valid until the callback returns.
  */
 REDTAIL_API const char *redtail_shard_message(const redtail_shard *shard);
 
 /**
- * Keeps a pointer of yours with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which comes before its first event.
+ * Stores a pointer of the caller with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which precedes its
+ * first event.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
  */
 REDTAIL_API int redtail_shard_set_context(redtail_shard *shard,
                                           void *context);
 
-/** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
+/** The pointer that redtail_shard_set_context stored last. NULL if there is none, or if the shard is NULL. */
 REDTAIL_API void *redtail_shard_context(const redtail_shard *shard);
 
 /**
- * The hash slot of a key: of the text between its first { and the next }, where there is some, else of all of it. Any thread.
+ * The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is missing
+ * or empty. Any thread.
  *
- * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len not 0, or the length is more than memory has.
+ * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len is not 0, or the length exceeds memory.
  */
 REDTAIL_API int redtail_slot(const char *key,
                              size_t len);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Notices: what happens to a cluster, besides what its shards tell themselves
+ * Notices: changes of a cluster
  */
 
-/** What a notice tells. Ignore kinds that you do not know: later versions add some. */
+/** The kinds of notices. Ignore unknown kinds: later versions add some. */
 typedef enum redtail_notice_kind {
-    /** A shard is followed from now on: see start and position. Comes before its first event. */
+    /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
-     * the shard's events.
+     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
+     * primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
-    /** Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one. */
-    REDTAIL_NOTICE_SLOTS_MOVED = 3,
     /**
-     * A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
-     * called again.
+     * Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
+     * order relative to this one.
      */
+    REDTAIL_NOTICE_SLOTS_MOVED = 3,
+    /** A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again. */
     REDTAIL_NOTICE_REMOVED = 4,
     /**
-     * Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
-     * callbacks are not called again.
+     * A shard has failed permanently: see status. The other shards continue. Its last position remains among the
+     * positions. Its callbacks are not called again.
      */
     REDTAIL_NOTICE_ENDED = 5,
     /**
-     * A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
-     * known. The others go on; with REDTAIL_ON_GAP_STOP the place stays among the positions, so that the next start tells it again.
+     * A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
+     * are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
+     * the next start reports it again.
      */
     REDTAIL_NOTICE_LOST = 6,
-    /** No node tells what the cluster consists of; told once until one does. Shards that have their links go on. */
+    /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
     REDTAIL_NOTICE_UNREACHABLE = 7,
 } redtail_notice_kind;
 
-/** One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on. */
+/** A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid. */
 typedef struct redtail_notice {
-    /** One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL. */
+    /** One of redtail_notice_kind. Fields without a meaning for the kind are 0 or NULL. */
     int kind;
-    /** What happened, in words that end with NUL. Never NULL. */
-    const char *words;
+    /** The message: a description of the change. Never NULL. */
+    const char *message;
     /** The shard; NULL for LOST and UNREACHABLE. */
     redtail_shard *shard;
-    /** ADDED: where it starts, one of redtail_start. */
+    /** ADDED: one of redtail_start. */
     int start;
-    /** ENDED: the error; REDTAIL_CLOSED if its own handle stopped it. */
+    /** ENDED: the error; REDTAIL_CLOSED after redtail_handle_stop. */
     int status;
-    /** ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place. */
+    /**
+     * ADDED: the position to resume from, or NULL. REMOVED, ENDED: the last position, or NULL. LOST: the saved
+     * position.
+     */
     const redtail_position *position;
-    /** FAILED_OVER: where the primary was, as host:port and NUL. */
+    /** FAILED_OVER: the old address of the primary, host:port. */
     const char *from;
-    /** FAILED_OVER: where it is. */
+    /** FAILED_OVER: the new address. */
     const char *to;
-    /** SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none. */
+    /** SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none. */
     const char *gained;
-    /** SLOTS_MOVED: those it had. LOST: those that were saved with the place. */
+    /** SLOTS_MOVED: the slots that it lost. LOST: the slots that were saved with the position. */
     const char *lost;
-    /** LOST: the id of the node that was saved with the place. */
+    /** LOST: the node id that was saved with the position. */
     const char *node;
 } redtail_notice;
 
@@ -1897,26 +1915,33 @@ REDTAIL_API const char *redtail_notice_name(int kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * What stands between the threads of a cluster and the callbacks of C.
+ * Callbacks of a cluster
  */
 
-/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
+/**
+ * Callbacks. Filled by the caller, copied by the library. Callbacks must return normally: no longjmp, no C++
+ * exception.
+ */
 typedef struct redtail_cluster_callbacks {
     /** sizeof(redtail_cluster_callbacks) */
     size_t struct_size;
-    /** Handed through to each of them. */
+    /** A pointer of the caller, passed to each callback. */
     void *context;
     /**
-     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+     * An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
+     * all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
+     * meanwhile. Required.
      */
     int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
     /**
-     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-     * before its first one. NULL: nobody is told.
+     * A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
+     * precedes the first event of its shard. May be NULL.
      */
     void (*notice)(void *context, const redtail_notice *notice);
-    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
+    /**
+     * Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
+     * shards. May be NULL.
+     */
     int (*idle)(void *context, redtail_shard *shard);
 } redtail_cluster_callbacks;
 
@@ -2070,46 +2095,45 @@ REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Moving slots: which commands of a cluster's streams are no client's
+ * Moving slots: commands of a cluster that are not from clients
  */
 
-/** What a command has to do with moving slots. */
+/** The relation of a command to moving slots. */
 typedef enum redtail_migration {
     /**
-     * Nothing, as far as it tells: it may be a client's. (On the shard that gives slots away the keys are deleted by DEL or UNLINK as any
-     * client's would be.)
+     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their keys with
+     * an ordinary DEL or UNLINK.)
      */
     REDTAIL_MIGRATION_NONE = 0,
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * The keys of some slots begin to arrive (Valkey 9, CLUSTER SYNCSLOTS ESTABLISH; the slots stand behind SLOTSRANGE, first and last of
-     * each range). Until the job ends, what is written to their keys comes from the other shard.
+     * The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE, first
+     * and last of each range). Until the end of the job, writes to their keys are from the other shard.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
-    /** Such a job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME names the job). */
+    /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
     REDTAIL_MIGRATION_ENDS = 3,
-    /** Such a job has ended, and they have not: what came of it is void. */
+    /** The job has ended, and the slots have not moved. Its keys are void. */
     REDTAIL_MIGRATION_FAILED = 4,
-    /** All keys of some slots are gone, without a word about each (Redis 8.4, TRIMSLOTS RANGES count first last ...). */
+    /** All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last ...). */
     REDTAIL_MIGRATION_TRIMMED = 5,
-    /** Another word between the nodes: any other command that begins with CLUSTER. */
+    /** Any other message between nodes: a command that begins with CLUSTER. */
     REDTAIL_MIGRATION_WORD = 6,
 } redtail_migration;
 
 /**
- * What a command has to do with moving slots: whether it is there because they move between shards, not because a client wrote.
+ * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an event.
  *
- * args and argc: the whole command, of an event as it is.
- * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
- * to look at is no slice. Any thread.
+ * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
+ * required argument is an invalid slice. Any thread.
  */
 REDTAIL_API int redtail_command_migration(const redtail_slice *args,
                                           size_t argc);
 
 /**
- * The name of a redtail_migration, for example "begins", as in the JSON lines of the tool; "unknown" for other numbers. Static.
- * Any thread.
+ * The name of a redtail_migration, as in the JSON output of the tool, for example "begins"; "unknown" for other
+ * numbers. Static. Any thread.
  */
 REDTAIL_API const char *redtail_migration_name(int migration);
 

@@ -940,7 +940,7 @@ public:
     explicit notice(const redtail_notice *from) noexcept : notice_(from) {}
     /** One of redtail_notice_kind. */
     int kind() const noexcept { return notice_->kind; }
-    std::string_view words() const noexcept { return notice_->words; }
+    std::string_view message() const noexcept { return notice_->message; }
     /** Where the notice is about one; else it is false. */
     redtail::shard shard() const noexcept { return redtail::shard(notice_->shard); }
     /** The place it speaks of, if it does. */
