@@ -207,7 +207,7 @@ impl One {
 /// `None` without memory.
 fn convert(buffer: &mut EventBuffer, event: &Event<'_>, shard: &redtail_shard) -> Option<*const redtail_event> {
     let mut guard = shard.guard.lock().unwrap_or_else(PoisonError::into_inner);
-    (buffer.show(event, &mut guard) == REDTAIL_OK).then(|| buffer.event())
+    (buffer.convert(event, &mut guard) == REDTAIL_OK).then(|| buffer.event())
 }
 
 /// Reports the end of following when it is dropped.

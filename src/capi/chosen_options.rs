@@ -9,7 +9,7 @@ use crate::capi::limits::or;
 use crate::capi::options::*;
 use crate::capi::structs::sized;
 use crate::capi::tls::ChosenTls;
-use crate::capi::{limits, login, position, tls};
+use crate::capi::{limits, login, tls};
 use crate::net::{Login, Timeouts};
 use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
@@ -51,6 +51,8 @@ impl ChosenTimeouts {
 
 const LARGEST_BUFFER: usize = 1 << 30;
 
+const SHORTEST_SILENCE_MS: u64 = 1000;
+
 /// # Safety
 /// `options` and what it points to are as the header asks; NULL stands for the defaults, of which `pauses` are those between attempts.
 pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<ChosenOptions, String> {
@@ -59,6 +61,11 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
     let silence = match given.silence_ms {
         0 => Options::default().silence,
         REDTAIL_FOREVER => None,
+        ms if ms < SHORTEST_SILENCE_MS => {
+            return Err(format!(
+                "silence_ms is {ms}: at least {SHORTEST_SILENCE_MS}, the shortest period of a primary's PINGs"
+            ));
+        }
         ms => Some(Duration::from_millis(ms)),
     };
     let buffer = or(given.buffer_size, BUFFER_CAPACITY).max(1024);
@@ -66,10 +73,9 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         return Err(format!("buffer_size is {buffer}: at most {LARGEST_BUFFER}"));
     }
     // SAFETY: as promised, for each of the pointers in it.
-    let (start, label, limits, login) =
-        unsafe { (start(&given)?, label(&given)?, limits::read(given.limits)?, login(&given)?) };
+    let (label, limits, login) = unsafe { (label(&given)?, limits::read(given.limits)?, login(&given)?) };
     let options = Options {
-        start,
+        start: start(&given)?,
         on_gap: on_gap(given.on_gap)?,
         ack: ack(given.ack)?,
         allow_probe: given.allow_probe != 0,
@@ -92,17 +98,15 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
     Ok(ChosenOptions { options, login, buffer, timeouts: timeouts(&given), tls })
 }
 
-unsafe fn start(given: &redtail_options) -> Result<Start, String> {
+fn start(given: &redtail_options) -> Result<Start, String> {
     Ok(match given.start {
         x if x == REDTAIL_START_NOW as c_int => Start::Now,
         x if x == REDTAIL_START_NOW_WITHOUT_FORK as c_int => Start::NowWithoutFork,
         x if x == REDTAIL_START_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_START_SYNC as c_int => Start::Sync,
         x if x == REDTAIL_START_AT as c_int => {
-            // SAFETY: NULL or a position, as promised to `read`.
-            let position = unsafe { position::read(given.position) };
-            let position = position.ok_or("REDTAIL_START_AT needs a position")?;
-            Start::At(position.to_position().ok_or("position is none: ids are 40 hexadecimal digits")?)
+            let position = given.position.to_position();
+            Start::At(position.ok_or("REDTAIL_START_AT needs a position, whose ids are 40 hexadecimal digits")?)
         }
         other => return Err(format!("start is {other}, which is no redtail_start")),
     })

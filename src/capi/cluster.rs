@@ -87,7 +87,7 @@ struct State {
 }
 
 /// What was chosen.
-struct Plan {
+pub(super) struct Plan {
     chosen: ChosenOptions,
     nodes: Vec<String>,
     positions: Positions,
@@ -120,8 +120,8 @@ pub unsafe extern "C" fn redtail_cluster_new(
             Ok(plan) => (Guard::new(), Some(plan)),
             Err((status, words)) => (Guard::closed(status, words), None),
         };
-        let login = plan.as_ref().map(|plan| plan.chosen.login.clone()).unwrap_or_default();
-        let state = State { guard, plan, login: Arc::new(Mutex::new(login)), following: None };
+        let login = plan.as_ref().map(Plan::login).unwrap_or_default();
+        let state = State { guard, plan, login, following: None };
         Some(redtail_cluster { state: Mutex::new(state), shared: Arc::default() })
     })
 }
@@ -331,7 +331,7 @@ unsafe fn with(cluster: *mut redtail_cluster, work: impl FnOnce(&mut State) -> r
 
 /// # Safety
 /// Both are NULL or as the header asks.
-unsafe fn plan(
+pub(super) unsafe fn plan(
     options: *const redtail_options,
     cluster: *const redtail_cluster_options,
 ) -> Result<Plan, (redtail_status, String)> {
@@ -371,7 +371,7 @@ unsafe fn plan(
 /// A year: what is added to the present time must remain one.
 const LONGEST_REFRESH_MS: u64 = 31_536_000_000;
 
-const fn cluster_status(error: &ClusterError) -> redtail_status {
+pub(super) const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
         ClusterError::NoNode => REDTAIL_ERROR_ARGUMENT,
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
@@ -381,7 +381,12 @@ const fn cluster_status(error: &ClusterError) -> redtail_status {
 }
 
 impl Plan {
-    fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
+    /// User and password, to be changed while the cluster is followed.
+    pub(super) fn login(&self) -> Arc<Mutex<Login>> {
+        Arc::new(Mutex::new(self.chosen.login.clone()))
+    }
+
+    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
         let login = Arc::clone(login);
         let cluster = Cluster::new(&self.nodes)?
             .options(self.chosen.options)

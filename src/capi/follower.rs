@@ -1,6 +1,26 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
+//!
+//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
+//! at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//!
+//!   for (;;) {
+//!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+//!           handle(event);
+//!       if (status != REDTAIL_IDLE)
+//!           break;
+//!       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
+//!           fd = -1;                     no connection now: poll ignores -1
+//!       wait_until_readable(fd, 1000);
+//!   }
+//!
+//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
+//! socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
+//! its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
+//! redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
+//! uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +37,8 @@ use crate::capi::position::redtail_position;
 use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{chosen_options, login, position, sentinel};
-use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
+use crate::io::recording::Recorder;
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
 use crate::replication::{Backoff, Event, Options};
 use crate::topology::ASKING;
 
@@ -31,7 +52,9 @@ pub struct redtail_follower {
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
-    screen: EventBuffer,
+    /// The file of a recording, until the connect that begins it.
+    record_to: Option<File>,
+    events: EventBuffer,
 }
 
 impl Guarded for redtail_follower {
@@ -60,7 +83,8 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
             login: Arc::new(Mutex::new(chosen.login)),
             handle: Handle::new(),
             follower: None,
-            screen: EventBuffer::new()?,
+            record_to: None,
+            events: EventBuffer::new()?,
         })
     })
 }
@@ -118,7 +142,7 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             .timeouts(follower.timeouts.over(Timeouts::default()))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder))
+        follower.connect(follower.tls.on(builder), address)
     })
 }
 
@@ -144,8 +168,72 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             .timeouts(follower.timeouts.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder())
+        follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
     })
+}
+
+/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
+/// "redtail replay" serve the file, for tests without a server.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
+/// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_record(follower: *mut redtail_follower, path: *const c_char) -> c_int {
+    call!(follower; {
+        if follower.follower.is_some() {
+            return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected: record before the connect");
+        }
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let path = match unsafe { text(path) } {
+            Ok(path) => path,
+            Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the path {what}")),
+        };
+        match File::create(path) {
+            Ok(file) => follower.record_to = Some(file),
+            Err(error) => return refuse(follower, REDTAIL_ERROR_RECORDING, format_args!("{path}: {error}")),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
+/// a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtail_follower) -> c_int {
+    call!(follower; {
+        let finished = follower.follower.as_mut().map_or(Ok(()), Follower::finish_recording);
+        match finished {
+            Ok(()) => REDTAIL_OK,
+            Err(error) => refuse(follower, REDTAIL_ERROR_RECORDING, error),
+        }
+    })
+}
+
+/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
+/// belongs to the follower and lives until the next call on the follower.
+///
+/// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_fd(follower: *mut redtail_follower, fd: *mut i64) -> c_int {
+    call!(follower, out fd; {
+        let Some(socket) = follower.follower.as_ref().and_then(Follower::transport) else { return REDTAIL_NONE };
+        fd.set(number_of(socket));
+        REDTAIL_OK
+    })
+}
+
+#[cfg(unix)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::fd::AsRawFd;
+    i64::from(socket.as_raw_fd())
+}
+
+#[cfg(windows)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::windows::io::AsRawSocket;
+    socket.as_raw_socket() as i64
 }
 
 /// The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
@@ -160,7 +248,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     call!(follower, out event; {
         let status = follower.advance(Follower::next);
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -178,7 +266,7 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     call!(follower, out event; {
         let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -201,21 +289,20 @@ pub unsafe extern "C" fn redtail_follower_batch(
             // SAFETY: as the header asks.
             return refuse(unsafe { &mut *follower }, REDTAIL_ERROR_ARGUMENT, "the pointer each is NULL");
         };
-        loop {
-            // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
-            let (status, event) = unsafe { ((*follower).advance(Follower::next), (*follower).screen.event()) };
-            if status != REDTAIL_OK {
-                return status;
-            }
+        // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
+        let mut status = unsafe { (*follower).advance(Follower::next) };
+        while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
-            if unsafe { each(context, event) } != 0 {
+            if unsafe { each(context, (*follower).events.event()) } != 0 {
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
-            if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
-                return REDTAIL_OK;
-            }
+            status = match unsafe { (*follower).advance(|follower| Ok(follower.try_next())) } {
+                REDTAIL_CLOSED => return REDTAIL_OK,
+                status => status,
+            };
         }
+        status
     };
     // SAFETY: as the header asks.
     unsafe { enter_shared(follower, work) }
@@ -282,25 +369,34 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder) -> redtail_status {
+    fn connect(&mut self, builder: Builder, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }
         if self.handle.is_stopped() {
             return refuse(self, REDTAIL_CLOSED, "the follower was stopped");
         }
-        match builder.options(self.options).buffer(self.buffer).connect() {
+        let builder = builder.options(self.options).buffer(self.buffer);
+        // A connect that fails may be repeated, and needs the file again.
+        let builder = match self.record_to.as_ref().map(File::try_clone).transpose() {
+            Ok(Some(file)) => builder.record(Recorder::new(file, name)),
+            Ok(None) => builder,
+            Err(error) => return refuse(self, REDTAIL_ERROR_RECORDING, error),
+        };
+        match builder.connect() {
             Ok(made) => self.follower = Some(made),
             Err(error) => return refuse(self, follower_status(&error), error),
         }
+        self.record_to = None;
         REDTAIL_OK
     }
 
     #[inline]
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
+        self.guard.clear();
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
-            Ok(Some(event)) => self.screen.show(&event, &mut self.guard),
+            Ok(Some(event)) => self.events.convert(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),
         }

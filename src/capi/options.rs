@@ -85,8 +85,9 @@ pub struct redtail_options {
     pub control: c_int,
     /// The port the primary shows for us; 0: none.
     pub listening_port: u16,
-    /// For REDTAIL_START_AT.
-    pub position: *const redtail_position,
+    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
+    /// struct, so a binding needs no memory of its own for it.
+    pub position: redtail_position,
     /// How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid.
     pub label: *const c_char,
     /// The ACL user. NULL: the default user.
@@ -98,7 +99,9 @@ pub struct redtail_options {
     /// Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
     /// parts; 0: every command comes whole.
     pub parts: u64,
-    /// How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever.
+    /// How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
+    /// REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
+    /// repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
     pub silence_ms: u64,
     /// The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100.
     pub backoff_first_ms: u64,
@@ -154,7 +157,7 @@ impl redtail_options {
         single_link: 0,
         control: 0,
         listening_port: 0,
-        position: std::ptr::null(),
+        position: redtail_position::NONE,
         label: std::ptr::null(),
         user: std::ptr::null(),
         password: std::ptr::null(),

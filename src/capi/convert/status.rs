@@ -57,7 +57,8 @@ pub(in crate::capi) const fn follower_status(error: &Error) -> redtail_status {
         Error::Connect { .. } => REDTAIL_ERROR_CONNECT,
         Error::Target(_) => REDTAIL_ERROR_ADDRESS,
         Error::Buffer(full) => full_status(full),
+        Error::Recording(_) => REDTAIL_ERROR_RECORDING,
         // None of these can come about through C.
-        Error::Login(_) | Error::Recording(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+        Error::Login(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
     }
 }
