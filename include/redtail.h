@@ -373,8 +373,8 @@ typedef struct redtail_token {
     /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
     char format[4];
     /**
-     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
-     * steps, one after another, are the frame.
+     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
+     * bytes of all steps, one after another, are the frame.
      */
     redtail_slice raw;
 } redtail_token;
@@ -712,9 +712,9 @@ typedef enum redtail_rdb_item_kind {
     /** Metadata of the next key. RAW follows. module: the class, four letters. */
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
     /**
-     * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the file; bytes,
-     * length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME); db; time_ms: its expiry
-     * time; idle_s; frequency.
+     * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the file;
+     * bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME); db; time_ms:
+     * its expiry time; idle_s; frequency.
      */
     REDTAIL_RDB_ITEM_KEY = 10,
     /** The score of the previous member. score. */
@@ -722,18 +722,18 @@ typedef enum redtail_rdb_item_kind {
     /** The expiry time of the previous field. time_ms. */
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /**
-     * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With flag 0 only
-     * values follow; the names are the latest TEXTs with role SHARED_FIELD.
+     * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With flag 0
+     * only values follow; the names are the latest TEXTs with role SHARED_FIELD.
      */
     REDTAIL_RDB_ITEM_ENTRY = 13,
     /**
-     * All entries of the stream were delivered. count: number of entries; id: the last id ever added; number: number of
-     * groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
+     * All entries of the stream were delivered. count: number of entries; id: the last id ever added; number: number
+     * of groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
      */
     REDTAIL_RDB_ITEM_STREAM = 14,
     /**
-     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered; count: number
-     * of pending entries.
+     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered; count:
+     * number of pending entries.
      */
     REDTAIL_RDB_ITEM_GROUP = 15,
     /** A pending entry of the group. id; time_ms: the time of its last delivery; count: number of deliveries. */
@@ -750,19 +750,22 @@ typedef enum redtail_rdb_item_kind {
     /** An entry that a consumer returned to the group. id. */
     REDTAIL_RDB_ITEM_RETURNED = 20,
     /**
-     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys for each
-     * producer; count: number of producers.
+     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys for
+     * each producer; count: number of producers.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
     /** An idempotent producer, whose name preceded. count: number of its keys. */
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /** The entry that the previous idempotency key belongs to. id. */
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
-    /** The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates detected. */
+    /**
+     * The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
+     * detected.
+     */
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /**
-     * The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the version of its
-     * encoding.
+     * The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the version
+     * of its encoding.
      */
     REDTAIL_RDB_ITEM_MODULE = 25,
     /** Bytes of a module, as in the file. bytes; flag: 1 for the last of them. */
@@ -776,8 +779,8 @@ typedef enum redtail_rdb_item_kind {
     /** The state of a rate limiter. number. */
     REDTAIL_RDB_ITEM_RATE = 30,
     /**
-     * Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The message of the
-     * handle describes the damage.
+     * Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The message
+     * of the handle describes the damage.
      */
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     /** The key ends. */
@@ -874,7 +877,10 @@ typedef struct redtail_stream_id {
     uint64_t seq;
 } redtail_stream_id;
 
-/** The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is requested. */
+/**
+ * The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is
+ * requested.
+ */
 typedef struct redtail_rdb_item {
     /** One of redtail_rdb_item_kind. Its comment names the fields that it sets. */
     int kind;
@@ -909,7 +915,10 @@ typedef struct redtail_rdb_item {
      * REDTAIL_UNKNOWN if the snapshot does not contain it.
      */
     uint64_t added;
-    /** KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE: see the kind. */
+    /**
+     * KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE: see the
+     * kind.
+     */
     uint64_t idle_s;
     /** KEY, FIELD_EXPIRY, PENDING, CONSUMER: milliseconds since 1970, or REDTAIL_NO_TIME. */
     int64_t time_ms;
@@ -2052,9 +2061,10 @@ typedef struct redtail_cluster_callbacks {
 /*--------------------------------------------------------------------------------------------------------------------
  * Clusters: all primaries, each followed on a thread of its own
  *
- * redtail_cluster_new says which cluster and how, redtail_cluster_follow starts it, and from then on your callbacks are called: event and
- * idle for each shard on that shard's thread, so for several shards at once, but never twice at once for one; notice on a thread of its own.
- * Meanwhile yours waits, and saves the places from time to time:
+ * redtail_cluster_new creates the cluster, redtail_cluster_follow starts it. From then on the library calls your
+ * callbacks: event and idle on the thread of each shard, notice on a thread of its own. Callbacks of different
+ * shards run at once, those of one shard never do. Meanwhile your thread waits, and saves the positions from time to
+ * time:
  *
  *   status = redtail_cluster_follow(cluster, &callbacks);
  *   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
@@ -2063,22 +2073,27 @@ typedef struct redtail_cluster_callbacks {
  *   }
  *   redtail_cluster_free(cluster);
  *
- * THREADS. Any thread may use a redtail_cluster, also several at once, but that nothing may use it once redtail_cluster_free is called, other than the
- * callbacks, which may until it returns; and redtail_cluster_message only while no other thread calls anything. In callbacks of a
- * cluster its _wait gives REDTAIL_ERROR_STATE, and its _free only stops it. Nothing here is for signal handlers: let them set a
- * variable that the loop around redtail_cluster_wait looks at.
+ * THREADS. Several threads may use a redtail_cluster at once. Exceptions: no thread may use it after the call of
+ * redtail_cluster_free, except callbacks until that call returns. redtail_cluster_message is valid only while no
+ * other thread calls a function of the cluster. In its own callbacks _wait returns REDTAIL_ERROR_STATE, and _free
+ * only stops the cluster. No function is for signal handlers. A signal handler can set a variable that the loop
+ * around redtail_cluster_wait reads.
  *
- * SINKS THAT ANSWER LATER. redtail_cluster_positions counts what the callback event has returned from. Where that is not yet safe (a broker
- * acknowledges later), keep the shard and redtail_event_position with each message, call redtail_handle_commit of redtail_shard_handle
- * when it is safe, and save redtail_cluster_committed. Commit the place of REDTAIL_EVENT_ATTACHED and, where nothing is under way,
- * that of redtail_shard_position in idle too: a shard without a saved place starts as one that was added.
+ * ASYNCHRONOUS SINKS. redtail_cluster_positions counts events whose callback has returned. If a broker acknowledges
+ * later, keep the shard and redtail_event_position with each message. On acknowledgement call redtail_handle_commit
+ * with redtail_shard_handle. Then save redtail_cluster_committed. Commit also the position of
+ * REDTAIL_EVENT_ATTACHED, and in idle, if no message is pending, redtail_shard_position: a shard without a saved
+ * position starts as a new one.
  */
 
-/** Where a shard starts that appears later, or that none of the saved positions belongs to. */
+/** The start of a shard that is added later, or that has no saved position. */
 typedef enum redtail_added {
-    /** With a snapshot. A node that has just joined is (almost) empty, and what was moved there before we saw it is in it. */
+    /**
+     * With a snapshot. A new node is almost empty. The snapshot contains keys that were moved there before the
+     * library knew the node.
+     */
     REDTAIL_ADDED_SNAPSHOT = 0,
-    /** As REDTAIL_START_NOW: what is there already is missing. */
+    /** As REDTAIL_START_NOW: existing data is not delivered. */
     REDTAIL_ADDED_NOW = 1,
     /** As REDTAIL_START_NOW_WITHOUT_FORK. */
     REDTAIL_ADDED_NOW_WITHOUT_FORK = 2,
@@ -2087,58 +2102,56 @@ typedef enum redtail_added {
 /** Follows all primaries of a cluster. */
 typedef struct redtail_cluster redtail_cluster;
 
-/** Which cluster, and what is to be known of it. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+/** The cluster. Filled by the caller, copied by the library; 0 and NULL select the defaults. */
 typedef struct redtail_cluster_options {
     /** sizeof(redtail_cluster_options) */
     size_t struct_size;
-    /** Addresses of nodes, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    /** Addresses of nodes, each host:port. From one reachable node the library learns all others. */
     const char *const *nodes;
-    /** Their number, at least 1. */
+    /** Number of addresses, at least 1. */
     size_t node_count;
     /**
-     * Where to go on: what redtail_cluster_positions or redtail_cluster_committed gave. NULL or "": each shard begins as
-     * redtail_options.start says. Each shard takes the place whose history it continues; one that nobody continues is REDTAIL_NOTICE_LOST.
+     * Saved positions of redtail_cluster_positions or redtail_cluster_committed. NULL or "": each shard starts as
+     * redtail_options.start. Each shard resumes from the position whose history it continues. A position without such
+     * a shard is REDTAIL_NOTICE_LOST.
      */
     const char *positions;
     /** One of redtail_added. */
     int added;
-    /** How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000. */
+    /** Interval in milliseconds between requests for the topology. A lost connection also causes one. Default 10,000. */
     uint64_t refresh_ms;
-    /**
-     * Not 0: follow each shard at a replica that is in good order, to spare the primaries; at its primary where there is none. Positions
-     * hold for both.
-     */
+    /** 1: follow each shard at a healthy replica, or at its primary if there is none. Positions are valid for both. */
     int prefer_replica;
 } redtail_cluster_options;
 
 /**
- * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
- * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
- * between attempts is 1 s, and connecting takes at most 2 s. NULL: the defaults.
+ * Creates a follower of a cluster, not started. options: the options of each shard's follower, with these
+ * differences. start cannot be REDTAIL_START_AT (see redtail_cluster_options.positions), single_link is invalid, and
+ * retry_first is always on. The default of the longest pause between attempts is 1 s, that of a connection attempt 2
+ * s. NULL: the defaults.
  *
- * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or
- * REDTAIL_ERROR_POSITION, and the message says which.
+ * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_POSITION, and the message explains it.
  */
 REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 
 /**
- * Ends all followers and waits for their threads: for callbacks to return, and for an attempt to connect to be through. NULL does nothing.
- * In a callback of this cluster it only stops it, as redtail_cluster_stop.
+ * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have ended.
+ * NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
 /**
- * What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the cluster, from
- * whichever thread. The callbacks are told in other ways: notices have words, and shards redtail_shard_message.
+ * The message of the last failure; "" before any. Never NULL. Valid until the next call on the cluster from any
+ * thread. Callbacks have redtail_notice.message and redtail_shard_message instead.
  */
 REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
 
 /**
- * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
- * the password ends with NUL.
+ * Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
 REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
@@ -2146,39 +2159,42 @@ REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       size_t password_len);
 
 /**
- * Asks the nodes what the cluster consists of, and starts to follow every primary. Callbacks may come before it returns.
+ * Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
+ * unreachable primary is retried automatically.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node tells: you may try again (a primary that can't be reached is tried again and
- * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
- * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
+ * REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED
+ * if it was stopped; REDTAIL_ERROR_MEMORY if the system cannot start a thread.
  */
 REDTAIL_API int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
 
 /**
- * Waits until following has ended and all threads are through, at most limit_ms milliseconds; REDTAIL_FOREVER: as long as it takes.
+ * Waits for the end of all threads, at most limit_ms milliseconds; REDTAIL_FOREVER: without limit.
  *
- * Returns REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a callback has ended it;
- * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
- * is why it has ended.
+ * Returns REDTAIL_IDLE if following continues; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a
+ * callback ended it; REDTAIL_ERROR_STATE before redtail_cluster_follow and in callbacks of this cluster;
+ * REDTAIL_ERROR_MEMORY or REDTAIL_ERROR_PANIC if following ended for that reason.
  */
 REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
 
 /**
- * Ends all followers, without waiting for that: redtail_cluster_wait does. Callbacks that are at work go on to their end. Any thread and all
- * callbacks; not signal handlers.
+ * Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any thread
+ * and all callbacks; not in signal handlers.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
 REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
 /**
- * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
- * redtail_cluster_options.positions. size: the bytes of room at text; needed: the bytes it takes, the NUL included. Also after the end.
+ * Writes the last resumable position of each shard that the callbacks have processed, as one text with a NUL, for
+ * redtail_cluster_options.positions. size: room in bytes. Sets needed to the required size, including the NUL. Also
+ * valid after the end.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
- * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written, and the next call may need
+ * more; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be
+ * NULL if size is 0).
  */
 REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
@@ -2186,10 +2202,9 @@ REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           size_t *needed);
 
 /**
- * The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
- * of which nothing was committed has the saved place it went on from, or none.
- *
- * Returns as redtail_cluster_positions.
+ * Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
+ * redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none. Parameters and
+ * results as redtail_cluster_positions.
  */
 REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,

@@ -58,12 +58,12 @@ pub(super) struct ClusterState {
 #[derive(Default)]
 struct End {
     is_over: bool,
-    /// Why, where it is not that somebody stopped it.
+    /// The reason, unless the cluster was stopped.
     why: Option<redtail_status>,
 }
 
 thread_local! {
-    /// Whose callbacks run on this thread.
+    /// The cluster whose callbacks run on this thread.
     static CALLING: Cell<*const ClusterState> = const { Cell::new(std::ptr::null()) };
 }
 
@@ -148,7 +148,7 @@ impl Callbacks {
         let begun = guard.0.clone();
         let callbacks = self.clone();
         let notice = move |notice: Notice| {
-            // It ends when the coordinator does, which has joined all others before.
+            // The guard lives as long as the coordinator, which joins all other threads first.
             let _ = &guard;
             callbacks.notice(&notice);
         };

@@ -32,8 +32,8 @@ pub unsafe extern "C" fn redtail_encode_command(
         let room = if size == 0 {
             &mut []
         } else {
-            // SAFETY: not NULL, not longer than memory, and room for size bytes, as the header asks. The room overlaps no
-            // argument, as the header asks too.
+            // SAFETY: not NULL, not longer than memory, and room for size bytes, as the header asks. The room
+            // overlaps no argument, as the header asks too.
             unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), size) }
         };
         match encode_args(room, args) {

@@ -128,8 +128,8 @@ pub struct redtail_token {
     pub number: f64,
     /// VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt".
     pub format: [c_char; 4],
-    /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
-    /// steps, one after another, are the frame.
+    /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
+    /// bytes of all steps, one after another, are the frame.
     pub raw: redtail_slice,
 }
 

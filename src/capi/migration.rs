@@ -80,7 +80,7 @@ mod tests {
     use crate::topology::Slots;
 
     #[test]
-    fn the_names_are_the_words_of_the_library() {
+    fn migrations_have_the_names_of_the_library() {
         let slots = Slots::default();
         let all = [
             Migration::Key(b""),

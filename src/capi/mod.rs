@@ -2,10 +2,10 @@
 //!
 //! There are four interfaces. Choose one:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
-//!   session    the replication protocol over your own socket and event loop
-//!   follower   with sockets, reconnection and waiting: one blocking call per event
-//!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
+//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots.
+//!   session    the replication protocol over your own socket and event loop.
+//!   follower   with sockets, reconnection and waiting: one blocking call per event.
+//!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
 //!
 //! These rules hold for every function, unless its comment says otherwise.
 //!

@@ -54,7 +54,7 @@ pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_
         // SAFETY: as the header asks.
         let (machine, guard) = match unsafe { machine(mode, limits) } {
             Ok(machine) => (machine, Guard::new()),
-            Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(message) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, message)),
         };
         Some(redtail_parser::over(machine, guard, false))
     })

@@ -61,13 +61,13 @@ pub unsafe extern "C" fn redtail_position_format(
         // SAFETY: NULL or a position, as the header asks.
         let Some(position) = (unsafe { read(position) }) else { return REDTAIL_ERROR_ARGUMENT };
         let Some(position) = position.to_position() else { return REDTAIL_ERROR_POSITION };
-        let mut words: Excerpt<REDTAIL_POSITION_TEXT_SIZE> = Excerpt::EMPTY;
-        let _ = write!(words, "{position}\0");
-        if words.as_bytes().len() > size {
+        let mut formatted: Excerpt<REDTAIL_POSITION_TEXT_SIZE> = Excerpt::EMPTY;
+        let _ = write!(formatted, "{position}\0");
+        if formatted.as_bytes().len() > size {
             return REDTAIL_ERROR_ARGUMENT;
         }
         // SAFETY: there is room for as many bytes, as just compared with what the caller says.
-        unsafe { text.fill(words.as_bytes()) };
+        unsafe { text.fill(formatted.as_bytes()) };
         REDTAIL_OK
     })
 }
@@ -89,7 +89,7 @@ unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
     there.then(|| unsafe { *position })
 }
 
-/// A position that a function needs, or the status and words of why there is none.
+/// A required position, or the status and message of its absence.
 ///
 /// # Safety
 /// As [`read`].

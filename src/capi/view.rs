@@ -1,4 +1,4 @@
-//! What C sees of the last item, and how far it has looked.
+//! The last item of a parser in the form of the header, and the progress of the walks through it.
 
 use std::ffi::c_int;
 
@@ -12,23 +12,23 @@ use crate::resp::{Frame, Inline, Token};
 pub(super) struct View {
     pub(super) item: redtail_item,
     pub(super) token: redtail_token,
-    /// What the command was found in, where arguments are left over.
+    /// The input of a command with arguments beyond the array.
     pub(super) shown: redtail_slice,
     pub(super) rest: Rest,
     walk: Walk,
 }
 
-/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
+/// The arguments that `redtail_parser_next_arg` delivers next.
 pub(super) enum Rest {
     None,
-    /// Nothing whole was there: the least number of bytes that are missing.
+    /// No complete item: the minimum number of missing bytes.
     Missing(usize),
     Command(ArgCursor),
-    /// The words from here on; bytes of the shown.
+    /// The rest of the inline command, a part of the input.
     Inline(redtail_slice),
 }
 
-/// How far the walk through the frame is.
+/// The progress of the walk through the frame.
 struct Walk {
     nesting: WalkStack,
     /// The bytes of the frame; none if the last item is not a frame.
@@ -55,12 +55,12 @@ impl View {
         }
     }
 
-    /// The least number of bytes that are missing.
+    /// The minimum number of missing bytes.
     pub(super) const fn needed(&self) -> usize {
         if let Rest::Missing(needed) = self.rest { needed } else { 0 }
     }
 
-    /// There is no item any more.
+    /// Removes the item.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
         (self.walk.frame, self.walk.rest) = (redtail_slice::NONE, redtail_slice::NONE);
@@ -127,7 +127,7 @@ impl View {
         let (before, outside) = (unread, nesting.depth);
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
-        // An end, and what closes itself, is counted at the depth of its beginning.
+        // An end has the depth of its beginning.
         let depth = outside.min(nesting.depth);
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();

@@ -23,7 +23,7 @@ fn embedded(name: &str, mut command: Command) {
     assert_eq!(stdout(command.arg(&file)), "embedded primaries hold\n");
     let recording = Recording::open(&file).unwrap();
     fs::remove_file(file).unwrap();
-    assert_eq!((recording.segments().len(), recording.last().end_offset()), (1, 74));
+    assert_eq!((recording.segments().len(), recording.last().end_offset()), (1, 70));
 }
 
 #[test]
