@@ -501,7 +501,8 @@ int redtail_session_login(redtail_session *session,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
-int redtail_session_connected(redtail_session *session, uint64_t now_ms);
+int redtail_session_connected(redtail_session *session,
+                                          uint64_t now_ms);
 int redtail_session_disconnected(redtail_session *session,
                                              const char *reason,
                                              uint64_t now_ms);
@@ -523,8 +524,7 @@ int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
 int redtail_session_sent(redtail_session *session, size_t count);
-int redtail_session_deadline_ms(redtail_session *session,
-                                            uint64_t *deadline_ms);
+int redtail_session_deadline_ms(redtail_session *session, uint64_t *deadline_ms);
 int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
 int redtail_session_position(redtail_session *session, redtail_position *position);
@@ -651,10 +651,7 @@ int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
-int redtail_cluster_committed(redtail_cluster *cluster,
-                                          char *text,
-                                          size_t size,
-                                          size_t *needed);
+int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
 typedef enum redtail_migration {
     REDTAIL_MIGRATION_NONE = 0,
     REDTAIL_MIGRATION_KEY = 1,
