@@ -272,6 +272,14 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /** A frame: walk it with redtail_parser_next_token. */
     REDTAIL_ITEM_FRAME = 3,
+    /** A command that comes in parts begins: see argc. Only after redtail_parser_set_parts. */
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    /** An argument of it begins: see index and length. */
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    /** The next bytes of the argument: see raw. An empty argument has none. */
+    REDTAIL_ITEM_PART_PIECE = 6,
+    /** The command is complete. */
+    REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 
 /** What a step of a walk through a frame is. */
@@ -333,12 +341,16 @@ typedef struct redtail_item {
      * redtail_parser_start_at said otherwise.
      */
     uint64_t offset;
-    /** Its exact bytes. */
+    /** Its exact bytes. Those of all parts, one after another, are the command. */
     redtail_slice raw;
     /** COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room. */
     const redtail_slice *args;
-    /** The number of all arguments, the name included. */
+    /** COMMAND, INLINE, PART_BEGIN: the number of all arguments, the name included. */
     size_t argc;
+    /** PART_ARGUMENT: the index of the argument; the name is 0. */
+    size_t index;
+    /** PART_ARGUMENT: its length in bytes, the sum of its pieces. */
+    uint64_t length;
 } redtail_item;
 
 /** A step of a walk through a frame. Ours; it lives until the next step. */
@@ -503,6 +515,17 @@ REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
  */
 REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
+
+/**
+ * Commands with a bulk string of at least threshold bytes (less than 1024 is read as 1024), and those longer than
+ * limits.command, come in parts from now on: items of the kinds PART_BEGIN, for each argument PART_ARGUMENT and its
+ * PART_PIECEs, PART_END. Without this call each command comes whole, and a value of 512 MB must be in memory whole. To be
+ * called once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+ */
+REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
+                                         uint64_t threshold);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity

@@ -18,8 +18,8 @@ use crate::topology::{Node, Slots};
 
 /// Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
 ///
-/// text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to size.
-/// A NUL ends both. 512 bytes are enough for every address.
+/// text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to
+/// size. A NUL ends both. 512 bytes are enough for every address.
 ///
 /// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
 /// name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
@@ -34,9 +34,8 @@ pub unsafe extern "C" fn redtail_sentinel_find(
             return REDTAIL_ERROR_ARGUMENT;
         }
         // SAFETY: as the header asks.
-        let found = unsafe { sentinel::read(sentinel) }.and_then(|mut sentinel| {
-            sentinel.find().map_err(|error| (REDTAIL_ERROR_CONNECT, error.to_string()))
-        });
+        let found = unsafe { sentinel::read(sentinel) }
+            .and_then(|mut sentinel| sentinel.find().map_err(|error| (REDTAIL_ERROR_CONNECT, error.to_string())));
         let (status, found) = match found {
             Ok(found) => (REDTAIL_OK, found.target.to_string()),
             Err(failed) => failed,
@@ -96,8 +95,8 @@ impl Guarded for redtail_topology {
     }
 }
 
-/// A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user, password,
-/// TLS and connect_timeout_ms; NULL: the defaults.
+/// A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user,
+/// password, TLS and connect_timeout_ms; NULL: the defaults.
 ///
 /// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
 /// REDTAIL_ERROR_ADDRESS, and the message names the option.

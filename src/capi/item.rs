@@ -30,6 +30,14 @@ pub enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /// A frame: walk it with redtail_parser_next_token.
     REDTAIL_ITEM_FRAME = 3,
+    /// A command that comes in parts begins: see argc. Only after redtail_parser_set_parts.
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    /// An argument of it begins: see index and length.
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    /// The next bytes of the argument: see raw. An empty argument has none.
+    REDTAIL_ITEM_PART_PIECE = 6,
+    /// The command is complete.
+    REDTAIL_ITEM_PART_END = 7,
 }
 
 /// What a step of a walk through a frame is.
@@ -100,12 +108,16 @@ pub struct redtail_item {
     /// The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
     /// redtail_parser_start_at said otherwise.
     pub offset: u64,
-    /// Its exact bytes.
+    /// Its exact bytes. Those of all parts, one after another, are the command.
     pub raw: redtail_slice,
     /// COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room.
     pub args: *const redtail_slice,
-    /// The number of all arguments, the name included.
+    /// COMMAND, INLINE, PART_BEGIN: the number of all arguments, the name included.
     pub argc: usize,
+    /// PART_ARGUMENT: the index of the argument; the name is 0.
+    pub index: usize,
+    /// PART_ARGUMENT: its length in bytes, the sum of its pieces.
+    pub length: u64,
 }
 
 /// A step of a walk through a frame. Ours; it lives until the next step.
@@ -140,6 +152,10 @@ pub extern "C" fn redtail_item_name(kind: c_int) -> *const c_char {
         REDTAIL_ITEM_COMMAND
         REDTAIL_ITEM_INLINE
         REDTAIL_ITEM_FRAME
+        REDTAIL_ITEM_PART_BEGIN
+        REDTAIL_ITEM_PART_ARGUMENT
+        REDTAIL_ITEM_PART_PIECE
+        REDTAIL_ITEM_PART_END
     )
 }
 
