@@ -1,4 +1,4 @@
-//! What C sees of the last item, and how far it has looked.
+//! The last item of a parser in the form of the header, and the progress of the walks through it.
 
 use std::ffi::c_int;
 
@@ -6,30 +6,31 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{Frame, Inline, Nesting, Part, Place, Token};
+use crate::resp::internals::{ArgCursor, WalkStack};
+use crate::resp::{Frame, Inline, Part, Token};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
     pub(super) token: redtail_token,
-    /// What the command was found in, where arguments are left over.
+    /// The input of a command with arguments beyond the array.
     pub(super) shown: redtail_slice,
     pub(super) rest: Rest,
     walk: Walk,
 }
 
-/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
+/// The arguments that `redtail_parser_next_arg` delivers next.
 pub(super) enum Rest {
     None,
-    /// Nothing whole was there: the least number of bytes that are missing.
+    /// No complete item: the minimum number of missing bytes.
     Missing(usize),
-    Command(Place),
-    /// The words from here on; bytes of the shown.
+    Command(ArgCursor),
+    /// The rest of the inline command, a part of the input.
     Inline(redtail_slice),
 }
 
-/// How far the walk through the frame is.
+/// The progress of the walk through the frame.
 struct Walk {
-    nesting: Nesting,
+    nesting: WalkStack,
     /// The bytes of the frame; none if the last item is not a frame.
     frame: redtail_slice,
     /// The bytes of the frame that are still to be walked.
@@ -38,7 +39,7 @@ struct Walk {
 
 impl Walk {
     fn of(frame: redtail_slice) -> Self {
-        Self { nesting: Nesting::new(), frame, rest: frame }
+        Self { nesting: WalkStack::new(), frame, rest: frame }
     }
 }
 
@@ -63,12 +64,12 @@ impl View {
         }
     }
 
-    /// The least number of bytes that are missing.
+    /// The minimum number of missing bytes.
     pub(super) const fn needed(&self) -> usize {
         if let Rest::Missing(needed) = self.rest { needed } else { 0 }
     }
 
-    /// There is no item any more.
+    /// Removes the item.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
         (self.walk.frame, self.walk.rest) = (redtail_slice::NONE, redtail_slice::NONE);
@@ -112,7 +113,7 @@ impl View {
     pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
         let mut words = line.args();
         array.fill(words.by_ref().map(|word| word.raw()));
-        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
+        self.rest = Rest::Inline(redtail_slice::of(words.rest));
         self.item.kind = REDTAIL_ITEM_INLINE as c_int;
         self.item.offset = offset;
         self.item.frame = REDTAIL_KIND_NONE as c_int;
@@ -147,11 +148,11 @@ impl View {
         let Walk { nesting, rest, .. } = &mut self.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        let (before, outside) = (unread, nesting.depth());
+        let (before, outside) = (unread, nesting.depth);
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
-        // An end, and what closes itself, is counted at the depth of its beginning.
-        let depth = outside.min(nesting.depth());
+        // An end has the depth of its beginning.
+        let depth = outside.min(nesting.depth);
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
         *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };

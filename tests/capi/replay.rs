@@ -39,7 +39,7 @@ fn record(name: &str) -> (Recording, Vec<String>, String) {
     follower.finish_recording().unwrap();
     let (mut lines, mut position) = (Vec::new(), None);
     let mut reader = RecordingReader::new(File::open(&path).unwrap());
-    while let Some(event) = reader.next().unwrap() {
+    while let Some(event) = reader.next_event().unwrap() {
         if let Event::Command(command) | Event::Multi(command) | Event::Exec(command) = event {
             let line = line(&command);
             if !lines.contains(&line) {
