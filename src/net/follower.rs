@@ -174,6 +174,12 @@ impl<T: Transport> Follower<T> {
         self.engine.commit(position);
     }
 
+    /// The transport of the present connection, for example to wait until its socket is readable. `None` between two
+    /// connections. After a wait, call [`next_timeout`](Self::next_timeout) until it returns [`Event::Idle`].
+    pub fn transport(&self) -> Option<&T> {
+        self.link.as_ref().map(|link| &link.transport)
+    }
+
     /// For other threads, and for signal handling.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
