@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Follows the server at `target` until `each` breaks: reconnects, resumes and acknowledges.
-async fn follow(
+pub(crate) async fn follow(
     target: &str,
     options: Options,
     mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
