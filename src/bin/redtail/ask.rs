@@ -1,9 +1,9 @@
-//! Talk with a server, and what may stand in its way.
+//! Client with a server, and what may stand in its way.
 
 use std::io;
 use std::time::Duration;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 use redtail::topology::SentinelError;
 
 /// How long a server may think about an answer.
@@ -17,15 +17,15 @@ pub(crate) enum Obstacle {
     /// Nobody is reached.
     Connect(io::Error),
     /// There are no answers.
-    Talk(TalkError),
+    Talk(ClientError),
     /// The server refuses to talk to us: its words.
     Refused(String),
 }
 
-impl From<TalkError> for Obstacle {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for Obstacle {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(words) => Self::Refused(words),
+            ClientError::Refused(words) => Self::Refused(words),
             error => Self::Talk(error),
         }
     }
