@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use redtail::io::Ring;
+use redtail::io::ReceiveBuffer;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, Status};
 use redtail::{Event, Options};
@@ -31,7 +31,7 @@ fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
     let mut sum = 0;
     let mut parser = CommandParser::stream();
     let mut session = Session::recorded(Options::default(), Some(0));
-    let mut ring = Ring::with_capacity(256 << 10);
+    let mut buffer = ReceiveBuffer::with_capacity(256 << 10);
     let mut head: &[u8] = b"+CONTINUE\r\n";
     while session.poll(head, 0) == Progress::Event {
         head = &head[session.consumed()..];
@@ -50,19 +50,19 @@ fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
             }
             _ => {
                 while !input.is_empty() {
-                    ring.make_room(1, 1 << 30).unwrap();
-                    let space = ring.space();
+                    buffer.make_room(1, 1 << 30).unwrap();
+                    let space = buffer.space();
                     let (now, later) = input.split_at(space.len().min(input.len()));
                     space[..now.len()].copy_from_slice(now);
-                    ring.filled(now.len());
+                    buffer.filled(now.len());
                     input = later;
-                    while session.poll(ring.readable(), 0) == Progress::Event {
-                        if let Event::Command(command) = session.event(ring.readable()) {
+                    while session.poll(buffer.readable(), 0) == Progress::Event {
+                        if let Event::Command(command) = session.event(buffer.readable()) {
                             sum += command.args().map(<[u8]>::len).sum::<usize>();
                         }
-                        ring.consume(session.consumed());
+                        buffer.consume(session.consumed());
                     }
-                    ring.consume(session.consumed());
+                    buffer.consume(session.consumed());
                 }
             }
         }

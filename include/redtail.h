@@ -488,98 +488,112 @@ int redtail_command_keys(const redtail_slice *args,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Snapshot items: what stands in an RDB file, one thing after another
+ * Snapshot items: the contents of an RDB file, one item at a time
  */
 
-/** No time: a key or field that does not expire. */
+/** No time: a key or field without an expiry time. */
 #define REDTAIL_NO_TIME INT64_MIN
 
 /**
- * What an item is. Ignore kinds that you do not know: later versions add some. Behind each stand the fields that mean something;
- * in the others is what was there before.
+ * The kinds of items. Ignore unknown kinds: later versions add some.
+ *
+ * The comment of a kind names the fields that it sets. All other fields are 0 or NULL.
  */
-typedef enum redtail_rdb_kind {
-    /** The first item. magic, number: the version of the format. */
-    REDTAIL_RDB_START = 1,
-    /** A string, or a piece of one. role, bytes, at, length. One of up to 16 KiB comes whole. */
-    REDTAIL_RDB_TEXT = 2,
-    /** The keys that follow stand in this database. number. */
-    REDTAIL_RDB_DATABASE = 3,
-    /** How many keys the database has; a hint. count: keys, expires: those that expire. */
-    REDTAIL_RDB_SIZES = 4,
-    /** How many keys of a cluster slot follow; a hint. number: the slot; count, expires. */
-    REDTAIL_RDB_SLOT = 5,
-    /** A range of slots that are being imported. number: the first, count: the last. */
-    REDTAIL_RDB_SLOT_RANGE = 6,
-    /** A command stands in the snapshot (Valkey's forkless save); its arguments follow. count: their number. */
-    REDTAIL_RDB_COMMAND = 7,
-    /** What a module keeps beside the keys; RAW follows. module, number: 1 before the keys, 2 after them. */
-    REDTAIL_RDB_MODULE_AUX = 8,
-    /** Metadata of the key that follows; RAW follows. module: the class, four letters. */
-    REDTAIL_RDB_KEY_METADATA = 9,
+typedef enum redtail_rdb_item_kind {
+    /** The first item. magic; number: the version of the format. */
+    REDTAIL_RDB_ITEM_START = 1,
+    /** A string or a piece of one. role, bytes, at, length. A string of up to 16 KiB is never split. */
+    REDTAIL_RDB_ITEM_TEXT = 2,
+    /** Selects the database of the keys that follow. number. */
+    REDTAIL_RDB_ITEM_DATABASE = 3,
+    /** Number of keys in the database; a hint. count: all keys; expires: keys with an expiry time. */
+    REDTAIL_RDB_ITEM_SIZES = 4,
+    /** Number of keys in a cluster slot; a hint. number: the slot; count: all keys; expires: keys with an expiry time. */
+    REDTAIL_RDB_ITEM_SLOT = 5,
+    /** A range of slots that are being imported. number: the first slot; count: the last slot. */
+    REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
+    /** A command inside the snapshot (Valkey's forkless save). Its arguments follow. count: number of arguments. */
+    REDTAIL_RDB_ITEM_COMMAND = 7,
+    /** Data that a module keeps outside the keys. RAW follows. module; number: 1 before the keys, 2 after them. */
+    REDTAIL_RDB_ITEM_MODULE_AUX = 8,
+    /** Metadata of the next key. RAW follows. module: the class, four letters. */
+    REDTAIL_RDB_ITEM_KEY_METADATA = 9,
     /**
-     * A key begins; its value follows up to KEY_END. key_type, number: the number of type and encoding in the file; bytes, length: its
-     * name, or the beginning of it (the rest follows as TEXT of role KEY_NAME); db, time_ms: when it expires; idle_s, frequency.
+     * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the file; bytes,
+     * length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME); db; time_ms: its expiry
+     * time; idle_s; frequency.
      */
-    REDTAIL_RDB_KEY = 10,
-    /** The score of the member before. score. */
-    REDTAIL_RDB_SCORE = 11,
-    /** When the field before expires. time_ms. */
-    REDTAIL_RDB_FIELD_EXPIRY = 12,
+    REDTAIL_RDB_ITEM_KEY = 10,
+    /** The score of the previous member. score. */
+    REDTAIL_RDB_ITEM_SCORE = 11,
+    /** The expiry time of the previous field. time_ms. */
+    REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /**
-     * A stream entry begins. id, count: its fields; flag: not 0 if names come with the values. Else only values come, and the names are
-     * the TEXTs of role SHARED_FIELD that came last.
+     * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With flag 0 only
+     * values follow; the names are the latest TEXTs with role SHARED_FIELD.
      */
-    REDTAIL_RDB_ENTRY = 13,
-    /** All entries of the stream have come. count: its length, id: the last ever added; first, max_deleted, added; number: its groups. */
-    REDTAIL_RDB_STREAM = 14,
-    /** The consumer group whose name was before. id: the last delivered, added: entries delivered so far; count: pending. */
-    REDTAIL_RDB_GROUP = 15,
-    /** A pending entry of the group. id, time_ms: when it was last delivered, count: how often. */
-    REDTAIL_RDB_PENDING = 16,
-    /** All pending entries of the group have come; its consumers follow. count: their number. */
-    REDTAIL_RDB_CONSUMERS = 17,
+    REDTAIL_RDB_ITEM_ENTRY = 13,
     /**
-     * The consumer whose name was before. time_ms: when it last asked; active_ms: when it last got something (-1: never), or
-     * REDTAIL_NO_TIME; count: pending.
+     * All entries of the stream were delivered. count: number of entries; id: the last id ever added; number: number of
+     * groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
      */
-    REDTAIL_RDB_CONSUMER = 18,
+    REDTAIL_RDB_ITEM_STREAM = 14,
+    /**
+     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered; count: number
+     * of pending entries.
+     */
+    REDTAIL_RDB_ITEM_GROUP = 15,
+    /** A pending entry of the group. id; time_ms: the time of its last delivery; count: number of deliveries. */
+    REDTAIL_RDB_ITEM_PENDING = 16,
+    /** All pending entries of the group were delivered. The consumers follow. count: number of consumers. */
+    REDTAIL_RDB_ITEM_CONSUMERS = 17,
+    /**
+     * A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an entry (-1:
+     * never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
+     */
+    REDTAIL_RDB_ITEM_CONSUMER = 18,
     /** An entry pending for the consumer. id. */
-    REDTAIL_RDB_CONSUMER_PENDING = 19,
-    /** An entry of the group that was given back. id. */
-    REDTAIL_RDB_RETURNED = 20,
+    REDTAIL_RDB_ITEM_CONSUMER_PENDING = 19,
+    /** An entry that a consumer returned to the group. id. */
+    REDTAIL_RDB_ITEM_RETURNED = 20,
     /**
-     * How the stream tells repeated additions. idle_s: how long keys are kept in seconds, number: how many for each producer; count:
-     * producers.
+     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys for each
+     * producer; count: number of producers.
      */
-    REDTAIL_RDB_IDEMPOTENCE = 21,
-    /** The idempotent producer whose name was before. count: its keys. */
-    REDTAIL_RDB_PRODUCER = 22,
-    /** The entry to which the idempotency key before belongs. id. */
-    REDTAIL_RDB_IDEMPOTENT = 23,
-    /** The last of a stream with idempotence. added: keys ever added, count: duplicates ever met. */
-    REDTAIL_RDB_IDEMPOTENCE_COUNTS = 24,
-    /** A module's value begins; RAW follows: its bytes as they stand, id included. module, number: the version of its encoding. */
-    REDTAIL_RDB_MODULE = 25,
-    /** Bytes of a module as they stand. bytes, flag: not 0 if they are the last. */
-    REDTAIL_RDB_RAW = 26,
-    /** A sparse array begins. count: its elements; added: where the next insertion goes, or REDTAIL_UNKNOWN. */
-    REDTAIL_RDB_ARRAY = 27,
-    /** The place of the array element that follows. number. */
-    REDTAIL_RDB_INDEX = 28,
+    REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
+    /** An idempotent producer, whose name preceded. count: number of its keys. */
+    REDTAIL_RDB_ITEM_PRODUCER = 22,
+    /** The entry that the previous idempotency key belongs to. id. */
+    REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
+    /** The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates detected. */
+    REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
+    /**
+     * The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the version of its
+     * encoding.
+     */
+    REDTAIL_RDB_ITEM_MODULE = 25,
+    /** Bytes of a module, as in the file. bytes; flag: 1 for the last of them. */
+    REDTAIL_RDB_ITEM_RAW = 26,
+    /** A sparse array begins. count: number of elements; added: the index of the next insertion, or REDTAIL_UNKNOWN. */
+    REDTAIL_RDB_ITEM_ARRAY = 27,
+    /** The index of the array element that follows. number. */
+    REDTAIL_RDB_ITEM_INDEX = 28,
     /** An array element that is a floating-point number. score. */
-    REDTAIL_RDB_DOUBLE = 29,
-    /** A rate limiter's state. number. */
-    REDTAIL_RDB_RATE = 30,
-    /** Something broken was passed over: only where that was asked for. count: its bytes in the file. The message has the words. */
-    REDTAIL_RDB_SKIPPED = 31,
-    /** The key is at its end. */
-    REDTAIL_RDB_KEY_END = 32,
-    /** The snapshot is at its end. checksum. */
-    REDTAIL_RDB_END = 33,
-} redtail_rdb_kind;
+    REDTAIL_RDB_ITEM_DOUBLE = 29,
+    /** The state of a rate limiter. number. */
+    REDTAIL_RDB_ITEM_RATE = 30,
+    /**
+     * Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The message of the
+     * handle describes the damage.
+     */
+    REDTAIL_RDB_ITEM_SKIPPED = 31,
+    /** The key ends. */
+    REDTAIL_RDB_ITEM_KEY_END = 32,
+    /** The snapshot ends. checksum. */
+    REDTAIL_RDB_ITEM_END = 33,
+} redtail_rdb_item_kind;
 
-/** Whose numbers a snapshot uses. */
+/** The server family that numbers the versions of a snapshot's format. */
 typedef enum redtail_rdb_magic {
     /** REDIS and four digits: every Redis, and Valkey before 9.0. */
     REDTAIL_RDB_MAGIC_REDIS = 1,
@@ -587,89 +601,89 @@ typedef enum redtail_rdb_magic {
     REDTAIL_RDB_MAGIC_VALKEY = 2,
 } redtail_rdb_magic;
 
-/** What a key holds. */
+/** The type of a key's value, and the items that deliver it. */
 typedef enum redtail_rdb_type {
-    /** One TEXT of role VALUE. */
-    REDTAIL_RDB_STRING = 1,
-    /** TEXTs of role ELEMENT, from head to tail. */
-    REDTAIL_RDB_LIST = 2,
-    /** TEXTs of role MEMBER. */
-    REDTAIL_RDB_SET = 3,
-    /** TEXT of role MEMBER, SCORE, and so on. */
-    REDTAIL_RDB_ZSET = 4,
-    /** TEXT of role FIELD, TEXT of role FIELD_VALUE, FIELD_EXPIRY where the field expires, and so on. */
-    REDTAIL_RDB_HASH = 5,
-    /** Entries, then STREAM, groups and so on. */
-    REDTAIL_RDB_STREAM_TYPE = 6,
+    /** One TEXT with role VALUE. */
+    REDTAIL_RDB_TYPE_STRING = 1,
+    /** A TEXT with role ELEMENT for each element, from head to tail. */
+    REDTAIL_RDB_TYPE_LIST = 2,
+    /** A TEXT with role MEMBER for each member. */
+    REDTAIL_RDB_TYPE_SET = 3,
+    /** For each member: TEXT with role MEMBER, then SCORE. */
+    REDTAIL_RDB_TYPE_ZSET = 4,
+    /** For each field: TEXT with role FIELD, TEXT with role FIELD_VALUE, and FIELD_EXPIRY if the field expires. */
+    REDTAIL_RDB_TYPE_HASH = 5,
+    /** Entries, then STREAM, then groups with their pending entries and consumers. */
+    REDTAIL_RDB_TYPE_STREAM = 6,
     /** MODULE, then RAW. */
-    REDTAIL_RDB_MODULE_TYPE = 7,
-    /** ARRAY, then for each slot INDEX and TEXT of role ELEMENT or DOUBLE. */
-    REDTAIL_RDB_ARRAY_TYPE = 8,
+    REDTAIL_RDB_TYPE_MODULE = 7,
+    /** ARRAY, then for each element INDEX and either TEXT with role ELEMENT or DOUBLE. */
+    REDTAIL_RDB_TYPE_ARRAY = 8,
     /** One RATE. */
-    REDTAIL_RDB_RATE_TYPE = 9,
+    REDTAIL_RDB_TYPE_RATE = 9,
 } redtail_rdb_type;
 
-/** What a text is. */
+/** The role of a TEXT. */
 typedef enum redtail_rdb_role {
-    /** The name of an auxiliary field; its value follows. */
-    REDTAIL_RDB_AUX_NAME = 1,
+    /** The name of an auxiliary field. Its value follows. */
+    REDTAIL_RDB_ROLE_AUX_NAME = 1,
     /** The value of an auxiliary field. */
-    REDTAIL_RDB_AUX_VALUE = 2,
+    REDTAIL_RDB_ROLE_AUX_VALUE = 2,
     /** The code of a function library. */
-    REDTAIL_RDB_FUNCTION = 3,
-    /** The name of a slot import; SLOT_RANGEs follow. */
-    REDTAIL_RDB_SLOT_IMPORT = 4,
-    /** An argument of a command that stands in the snapshot. */
-    REDTAIL_RDB_ARGUMENT = 5,
-    /** More of a key's name. */
-    REDTAIL_RDB_KEY_NAME = 6,
+    REDTAIL_RDB_ROLE_FUNCTION = 3,
+    /** The name of a slot import. SLOT_RANGEs follow. */
+    REDTAIL_RDB_ROLE_SLOT_IMPORT = 4,
+    /** An argument of a command inside the snapshot. */
+    REDTAIL_RDB_ROLE_ARGUMENT = 5,
+    /** The next piece of a key's name. */
+    REDTAIL_RDB_ROLE_KEY_NAME = 6,
     /** The value of a string. */
-    REDTAIL_RDB_VALUE = 7,
+    REDTAIL_RDB_ROLE_VALUE = 7,
     /** An element of a list or array. */
-    REDTAIL_RDB_ELEMENT = 8,
+    REDTAIL_RDB_ROLE_ELEMENT = 8,
     /** A member of a set or sorted set. */
-    REDTAIL_RDB_MEMBER = 9,
+    REDTAIL_RDB_ROLE_MEMBER = 9,
     /** A field of a hash. */
-    REDTAIL_RDB_FIELD = 10,
-    /** The value of the field before. */
-    REDTAIL_RDB_FIELD_VALUE = 11,
-    /** A field name that entries of a stream share. */
-    REDTAIL_RDB_SHARED_FIELD = 12,
+    REDTAIL_RDB_ROLE_FIELD = 10,
+    /** The value of the previous field. */
+    REDTAIL_RDB_ROLE_FIELD_VALUE = 11,
+    /** A field name shared by entries of a stream. */
+    REDTAIL_RDB_ROLE_SHARED_FIELD = 12,
     /** A field of a stream entry. */
-    REDTAIL_RDB_ENTRY_FIELD = 13,
+    REDTAIL_RDB_ROLE_ENTRY_FIELD = 13,
     /** A value of a stream entry. */
-    REDTAIL_RDB_ENTRY_VALUE = 14,
-    /** The name of a consumer group; GROUP follows. */
-    REDTAIL_RDB_GROUP_NAME = 15,
-    /** The name of a consumer; CONSUMER follows. */
-    REDTAIL_RDB_CONSUMER_NAME = 16,
-    /** The name of an idempotent producer; PRODUCER follows. */
-    REDTAIL_RDB_PRODUCER_NAME = 17,
-    /** An idempotency key of the producer before; IDEMPOTENT follows. */
-    REDTAIL_RDB_IDEMPOTENCY_KEY = 18,
+    REDTAIL_RDB_ROLE_ENTRY_VALUE = 14,
+    /** The name of a consumer group. GROUP follows. */
+    REDTAIL_RDB_ROLE_GROUP_NAME = 15,
+    /** The name of a consumer. CONSUMER follows. */
+    REDTAIL_RDB_ROLE_CONSUMER_NAME = 16,
+    /** The name of an idempotent producer. PRODUCER follows. */
+    REDTAIL_RDB_ROLE_PRODUCER_NAME = 17,
+    /** An idempotency key of the previous producer. IDEMPOTENT follows. */
+    REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY = 18,
 } redtail_rdb_role;
 
-/** What became of a snapshot's checksum. */
+/** The result of a snapshot's checksum. */
 typedef enum redtail_rdb_checksum {
-    /** It is that of the bytes. */
+    /** The checksum matches the bytes. */
     REDTAIL_RDB_CHECKSUM_VERIFIED = 1,
-    /** There is none: the server is configured without, or the format is older than 5. */
+    /** No checksum: the server is configured without it, or the format is older than version 5. */
     REDTAIL_RDB_CHECKSUM_ABSENT = 2,
-    /** There is one that was not looked at, as was asked. */
+    /** The checksum was not verified, because of REDTAIL_RDB_FLAG_NO_CHECKSUM. */
     REDTAIL_RDB_CHECKSUM_IGNORED = 3,
 } redtail_rdb_checksum;
 
 /** The id of a stream entry, printed as ms-seq. */
 typedef struct redtail_stream_id {
-    /** Milliseconds since 1970, where the server made it. */
+    /** Milliseconds since 1970, if the server generated the id. */
     uint64_t ms;
-    /** Number among those of the same millisecond. */
+    /** Sequence number within the millisecond. */
     uint64_t seq;
 } redtail_stream_id;
 
-/** What stands next in a snapshot. Ours: it and its bytes live until you ask for the next. */
+/** The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is requested. */
 typedef struct redtail_rdb_item {
-    /** One of redtail_rdb_kind, whose comment says which of the other fields mean something. */
+    /** One of redtail_rdb_item_kind. Its comment names the fields that it sets. */
     int kind;
     /** TEXT: one of redtail_rdb_role. */
     int role;
@@ -679,31 +693,34 @@ typedef struct redtail_rdb_item {
     int magic;
     /** END: one of redtail_rdb_checksum. */
     int checksum;
-    /** ENTRY: names come with the values. RAW: the last of it. STREAM: first, max_deleted and added are known. */
+    /** ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are known. */
     int flag;
-    /** KEY: how often it is used (a logarithm, 0 to 255), if the server evicts by that; else -1. */
+    /** KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency. */
     int frequency;
     /** KEY: the database. */
     uint64_t db;
-    /** TEXT: the bytes, or the next of them; integers stand here as decimal text. KEY: its name. RAW: the bytes. */
+    /** TEXT: the string or a piece of it; integers as decimal text. KEY: its name. RAW: the bytes. */
     redtail_slice bytes;
-    /** TEXT: where the bytes stand in the string: 0 for the first piece. */
+    /** TEXT: offset of the bytes in the whole string; 0 for the first piece. */
     uint64_t at;
     /** TEXT, KEY: the length of the whole string in bytes. */
     uint64_t length;
-    /** A number, see the kind. */
+    /** See the kind. */
     uint64_t number;
-    /** A count, see the kind. */
+    /** See the kind. */
     uint64_t count;
-    /** SIZES, SLOT: the keys that expire. */
+    /** SIZES, SLOT: number of keys with an expiry time. */
     uint64_t expires;
-    /** STREAM: entries ever added. GROUP: entries delivered so far. Else see the kind. REDTAIL_UNKNOWN where it is not known. */
+    /**
+     * STREAM: number of entries ever added. GROUP: number of entries delivered. Otherwise see the kind.
+     * REDTAIL_UNKNOWN if the snapshot does not contain it.
+     */
     uint64_t added;
-    /** KEY: seconds since it was last used, if the server evicts by that; else REDTAIL_UNKNOWN. */
+    /** KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE: see the kind. */
     uint64_t idle_s;
-    /** A time in milliseconds since 1970, or REDTAIL_NO_TIME. */
+    /** KEY, FIELD_EXPIRY, PENDING, CONSUMER: milliseconds since 1970, or REDTAIL_NO_TIME. */
     int64_t time_ms;
-    /** CONSUMER: when it last got something, in milliseconds since 1970. */
+    /** CONSUMER: the last time it received an entry, in milliseconds since 1970. */
     int64_t active_ms;
     /** SCORE, DOUBLE. */
     double score;
@@ -713,7 +730,7 @@ typedef struct redtail_rdb_item {
     redtail_stream_id first;
     /** STREAM: the highest id ever deleted (Redis 7.0 and later). */
     redtail_stream_id max_deleted;
-    /** MODULE, MODULE_AUX: the name of its type, nine letters; KEY_METADATA: four; and a NUL. */
+    /** MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and a NUL. */
     char module[10];
 } redtail_rdb_item;
 
@@ -734,18 +751,18 @@ typedef struct redtail_rdb_item {
 
 /**
  * For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
- * length is known: REDTAIL_RDB_SKIPPED says so.
+ * length is known: REDTAIL_RDB_ITEM_SKIPPED says so.
  */
-#define REDTAIL_RDB_LENIENT 1
+#define REDTAIL_RDB_FLAG_LENIENT 1
 
 /** For redtail_rdb_new: do not compute the checksum. */
-#define REDTAIL_RDB_NO_CHECKSUM 2
+#define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
 /** Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
- * A new decoder. flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
+ * A new decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
  * for redtail_rdb_offset and messages; 0 for a file.
  *
  * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
@@ -951,7 +968,7 @@ typedef struct redtail_options {
     int snapshot_items;
     /**
      * Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
-     * REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
+     * REDTAIL_RDB_ITEM_SKIPPED says so. 0: such a snapshot is an error.
      */
     int lenient;
     /** Follower only: speak TLS. NULL: no TLS. An error where the library was built without. */

@@ -188,13 +188,14 @@ class snapshot_item {
 public:
     snapshot_item() noexcept = default;
     explicit snapshot_item(const redtail_rdb_item *from) noexcept : item_(from) {}
-    /** One of redtail_rdb_kind. */
+    /** One of redtail_rdb_item_kind. */
     int kind() const noexcept { return item_->kind; }
     /** Of a text, a key's name or raw bytes. */
     std::string_view bytes() const noexcept { return view(item_->bytes); }
-    /** When a key or field expires, in milliseconds since 1970; nothing if it does not. */
-    std::optional<std::int64_t> time_ms() const noexcept {
-        if (item_->time_ms == REDTAIL_NO_TIME) return std::nullopt;
+    /** The expiry time of a key or field, in milliseconds since 1970; nothing without one. */
+    std::optional<std::int64_t> expires_ms() const noexcept {
+        bool may_expire = kind() == REDTAIL_RDB_ITEM_KEY || kind() == REDTAIL_RDB_ITEM_FIELD_EXPIRY;
+        if (!may_expire || item_->time_ms == REDTAIL_NO_TIME) return std::nullopt;
         return item_->time_ms;
     }
     /** All other fields: item->key_type, item->score. The C header says which mean something for which kind. */
@@ -764,7 +765,7 @@ private:
 /** A decoder of snapshots (RDB files) over bytes that you hold. */
 class rdb {
 public:
-    /** flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM. offset: the number of the first byte. */
+    /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM. offset: the number of the first byte. */
     explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
 
     /** The next item at the front of input, which is moved past it; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_END or an

@@ -12,14 +12,14 @@ mod databases;
 mod folder;
 #[path = "net/readers.rs"]
 mod readers;
+#[path = "net/receive_buffer.rs"]
+mod receive_buffer;
 #[path = "net/recorded.rs"]
 mod recorded;
 #[path = "net/recording/mod.rs"]
 mod recording;
 #[path = "net/replay.rs"]
 mod replay;
-#[path = "net/ring.rs"]
-mod ring;
 #[path = "net/snapshot_file.rs"]
 mod snapshot_file;
 #[path = "net/talk.rs"]

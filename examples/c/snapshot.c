@@ -8,10 +8,10 @@
 #include <string.h>
 
 static void print_text(const redtail_rdb_item *text) {
-    if (text->role == REDTAIL_RDB_AUX_NAME || text->role == REDTAIL_RDB_AUX_VALUE)
+    if (text->role == REDTAIL_RDB_ROLE_AUX_NAME || text->role == REDTAIL_RDB_ROLE_AUX_VALUE)
         return;
-    if (text->at == 0 && text->role != REDTAIL_RDB_KEY_NAME)
-        fputs(text->role == REDTAIL_RDB_FIELD_VALUE || text->role == REDTAIL_RDB_ENTRY_VALUE ? " = " : "\n    ", stdout);
+    if (text->at == 0 && text->role != REDTAIL_RDB_ROLE_KEY_NAME)
+        fputs(text->role == REDTAIL_RDB_ROLE_FIELD_VALUE || text->role == REDTAIL_RDB_ROLE_ENTRY_VALUE ? " = " : "\n    ", stdout);
     fwrite(text->bytes.data, 1, text->bytes.len, stdout);
 }
 
@@ -19,21 +19,21 @@ static void print_item(const redtail_rdb_item *item) {
     static const char *const types[] = {"?",    "string", "list",   "set",   "zset",
                                         "hash", "stream", "module", "array", "rate limiter"};
     switch (item->kind) {
-    case REDTAIL_RDB_KEY:
+    case REDTAIL_RDB_ITEM_KEY:
         printf("\n%llu ", (unsigned long long)item->db);
         if (item->time_ms != REDTAIL_NO_TIME)
             printf("(expires at %lld) ", (long long)item->time_ms);
         printf("%s ", types[item->key_type < 10 ? item->key_type : 0]);
         fwrite(item->bytes.data, 1, item->bytes.len, stdout);
         break;
-    case REDTAIL_RDB_TEXT: print_text(item); break;
-    case REDTAIL_RDB_SCORE: printf(" %.17g", item->score); break;
-    case REDTAIL_RDB_ENTRY:
+    case REDTAIL_RDB_ITEM_TEXT: print_text(item); break;
+    case REDTAIL_RDB_ITEM_SCORE: printf(" %.17g", item->score); break;
+    case REDTAIL_RDB_ITEM_ENTRY:
         printf("\n    %llu-%llu", (unsigned long long)item->id.ms, (unsigned long long)item->id.seq);
         break;
-    case REDTAIL_RDB_FIELD_EXPIRY: printf(" (expires at %lld)", (long long)item->time_ms); break;
-    case REDTAIL_RDB_MODULE: printf("\n    of module %s", item->module); break;
-    case REDTAIL_RDB_END: printf("\n"); break;
+    case REDTAIL_RDB_ITEM_FIELD_EXPIRY: printf(" (expires at %lld)", (long long)item->time_ms); break;
+    case REDTAIL_RDB_ITEM_MODULE: printf("\n    of module %s", item->module); break;
+    case REDTAIL_RDB_ITEM_END: printf("\n"); break;
     }
 }
 

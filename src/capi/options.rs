@@ -122,7 +122,7 @@ pub struct redtail_options {
     /// Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes.
     pub snapshot_items: c_int,
     /// Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
-    /// REDTAIL_RDB_SKIPPED says so. 0: such a snapshot is an error.
+    /// REDTAIL_RDB_ITEM_SKIPPED says so. 0: such a snapshot is an error.
     pub lenient: c_int,
     /// Follower only: speak TLS. NULL: no TLS. An error where the library was built without.
     pub tls: *const redtail_tls,

@@ -21,11 +21,11 @@ pub const REDTAIL_RDB_MIN_INPUT: usize = 16896;
 const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT);
 
 /// For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
-/// length is known: REDTAIL_RDB_SKIPPED says so.
-pub const REDTAIL_RDB_LENIENT: c_uint = 1;
+/// length is known: REDTAIL_RDB_ITEM_SKIPPED says so.
+pub const REDTAIL_RDB_FLAG_LENIENT: c_uint = 1;
 
 /// For redtail_rdb_new: do not compute the checksum.
-pub const REDTAIL_RDB_NO_CHECKSUM: c_uint = 2;
+pub const REDTAIL_RDB_FLAG_NO_CHECKSUM: c_uint = 2;
 
 /// Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made.
 pub struct redtail_rdb {
@@ -42,14 +42,14 @@ impl Guarded for redtail_rdb {
     }
 }
 
-/// A new decoder. flags: REDTAIL_RDB_LENIENT, REDTAIL_RDB_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
+/// A new decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
 /// for redtail_rdb_offset and messages; 0 for a file.
 ///
 /// Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rdb {
     make(|| {
-        let guard = match flags & !(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM) {
+        let guard = match flags & !(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM) {
             0 if i64::try_from(offset).is_err() => {
                 Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no file is so long"))
             }
@@ -59,13 +59,13 @@ pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rd
             }
         };
         let mut decoder = Decoder::new().starting_at(offset);
-        if flags & REDTAIL_RDB_LENIENT != 0 {
+        if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
             decoder = decoder.any_version().skip_damaged();
         }
-        if flags & REDTAIL_RDB_NO_CHECKSUM != 0 {
+        if flags & REDTAIL_RDB_FLAG_NO_CHECKSUM != 0 {
             decoder = decoder.without_checksum();
         }
-        Some(redtail_rdb { guard, decoder, item: redtail_rdb_item::NOTHING, needed: 0, error: None })
+        Some(redtail_rdb { guard, decoder, item: redtail_rdb_item::ZERO, needed: 0, error: None })
     })
 }
 
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn redtail_rdb_next(
                         if let Item::Skipped { error, .. } = found {
                             rdb.guard.say(error);
                         }
-                        rdb.item.show(&found);
+                        rdb.item.convert(&found);
                         item.set(shows);
                         REDTAIL_OK
                     }

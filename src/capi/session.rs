@@ -22,7 +22,7 @@ use crate::capi::event::redtail_event;
 use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options};
 use crate::capi::position::redtail_position;
 use crate::capi::{options, position};
-use crate::io::Ring;
+use crate::io::ReceiveBuffer;
 use crate::net::Login;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{Backoff, Closed, Credentials, Options, Progress, Session};
@@ -31,7 +31,7 @@ use crate::replication::{Backoff, Closed, Credentials, Options, Progress, Sessio
 pub struct redtail_session {
     guard: Guard,
     session: Session,
-    ring: Ring,
+    ring: ReceiveBuffer,
     /// The ring's size, unless a command is larger.
     base: usize,
     limit: usize,
@@ -83,7 +83,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     make(|| {
         // SAFETY: as promised.
         let chosen = unsafe { options::read(options, Backoff::default()) };
-        let ring = Ring::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
+        let ring = ReceiveBuffer::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),
             Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),

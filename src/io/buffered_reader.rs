@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{BUFFER_CAPACITY, LAST_OFFSET, Limits, MAX_COMMAND};
-use crate::io::receive_buffer::Ring;
+use crate::io::receive_buffer::ReceiveBuffer;
 use crate::io::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::replication::SessionError;
@@ -15,20 +15,20 @@ use crate::resp::Poll;
 
 /// A source and what was read from it and not yet used. Bounded: the buffer grows only when it is full, up to `limit`.
 #[derive(Debug)]
-pub(super) struct Feed<R> {
+pub(super) struct BufferedReader<R> {
     source: R,
-    ring: Ring,
+    buffer: ReceiveBuffer,
     limit: usize,
     /// The number of the first unread byte.
     offset: u64,
     /// What the item given last occupies: used up at the next call, because until then it is borrowed.
-    lent: usize,
+    pending: usize,
 }
 
-impl<R: Read> Feed<R> {
+impl<R: Read> BufferedReader<R> {
     pub(super) fn new(source: R) -> Self {
-        let ring = Ring::with_capacity(BUFFER_CAPACITY);
-        Self { source, ring, limit: limit_of(&Limits::DEFAULT), offset: 0, lent: 0 }
+        let buffer = ReceiveBuffer::with_capacity(BUFFER_CAPACITY);
+        Self { source, buffer, limit: limit_of(&Limits::DEFAULT), offset: 0, pending: 0 }
     }
 
     pub(super) fn with_limits(self, limits: &Limits) -> Self {
@@ -40,7 +40,7 @@ impl<R: Read> Feed<R> {
     }
 
     pub(super) fn unread(&self) -> &[u8] {
-        self.ring.readable()
+        self.buffer.readable()
     }
 
     /// The number of the first unread byte.
@@ -50,42 +50,42 @@ impl<R: Read> Feed<R> {
 
     /// The number of the byte after those that were read.
     pub(super) fn end(&self) -> u64 {
-        self.offset + self.ring.len() as u64
+        self.offset + self.buffer.len() as u64
     }
 
     /// The number of the byte after the item given last.
-    pub(super) fn after_lent(&self) -> u64 {
-        self.offset + self.lent.min(self.ring.len()) as u64
+    pub(super) fn after_pending(&self) -> u64 {
+        self.offset + self.pending.min(self.buffer.len()) as u64
     }
 
-    pub(super) fn lend(&mut self, count: usize) {
-        self.lent = count;
+    pub(super) fn set_pending(&mut self, count: usize) {
+        self.pending = count;
     }
 
-    /// The bytes that are lent.
-    pub(super) fn lent(&self) -> &[u8] {
-        self.unread().get(..self.lent).unwrap_or_default()
+    /// The bytes that are pending.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.unread().get(..self.pending).unwrap_or_default()
     }
 
-    pub(super) fn take_back(&mut self) {
-        let lent = std::mem::take(&mut self.lent);
-        self.consume(lent);
+    pub(super) fn drop_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.consume(pending);
     }
 
     pub(super) fn consume(&mut self, count: usize) {
-        self.offset += count.min(self.ring.len()) as u64;
-        self.ring.consume(count);
+        self.offset += count.min(self.buffer.len()) as u64;
+        self.buffer.consume(count);
     }
 
     /// Reads once, at least a byte; `false` at the end of the source. `at_least` is what the reader waits for.
     pub(super) fn fill(&mut self, at_least: usize) -> Result<bool, ReadError> {
-        self.ring.shrink(BUFFER_CAPACITY);
-        let room = self.ring.make_room(at_least, self.limit);
+        self.buffer.shrink(BUFFER_CAPACITY);
+        let room = self.buffer.make_room(at_least, self.limit);
         room.map_err(|full| io::Error::new(io::ErrorKind::OutOfMemory, full))?;
         loop {
-            match self.source.read(self.ring.space()) {
+            match self.source.read(self.buffer.space()) {
                 Ok(count) => {
-                    self.ring.filled(count);
+                    self.buffer.filled(count);
                     return Ok(count > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -103,12 +103,12 @@ impl<R: Read> Feed<R> {
         begun: Option<u64>,
         mut poll: impl FnMut(&[u8]) -> Result<Poll, ProtocolError>,
     ) -> Result<Option<usize>, ReadError> {
-        self.take_back();
+        self.drop_pending();
         loop {
             let found = poll(self.unread())?;
             match found {
                 Poll::Complete { length, .. } => {
-                    self.lend(found.used());
+                    self.set_pending(found.used());
                     return Ok(Some(length));
                 }
                 Poll::Incomplete { skipped, needed } => {
@@ -132,7 +132,7 @@ impl<R: Read> Feed<R> {
 
     /// Forgets what was read and not used, for `rewind` to put the source back to the first of it.
     pub(super) fn reread(&mut self, rewind: impl FnOnce(&mut R, u64) -> io::Result<()>) -> io::Result<()> {
-        self.ring.consume(self.ring.len());
+        self.buffer.consume(self.buffer.len());
         rewind(&mut self.source, self.offset)
     }
 

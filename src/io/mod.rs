@@ -18,7 +18,7 @@ pub use buffered_reader::ReadError;
 pub(crate) use checkpoint::sealed;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, Place, Saved};
 pub use readers::{CommandReader, FrameReader, PartsReader, Placed};
-pub use receive_buffer::{Full, Ring};
+pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;
 pub use snapshot_file::{SnapshotFile, SnapshotFileError};
 pub use snapshot_reader::SnapshotReader;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Deref;
 
 use crate::base::limits::Limits;
-use crate::io::buffered_reader::{Feed, ReadError};
+use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, PartsPoll, Poll};
 
 /// Gives the frames of any [`Read`]: a socket, a file, a slice.
@@ -22,14 +22,14 @@ use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsP
 /// ```
 #[derive(Debug)]
 pub struct FrameReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: FrameParser,
 }
 
 impl<R: Read> FrameReader<R> {
     /// A reader of `source`. It reads ahead, so the source needs no buffer of its own.
     pub fn new(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: FrameParser::new() }
+        Self { feed: BufferedReader::new(source), parser: FrameParser::new() }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first frame.
@@ -83,19 +83,19 @@ impl<R: Read> FrameReader<R> {
 /// ```
 #[derive(Debug)]
 pub struct CommandReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: CommandParser,
 }
 
 impl<R: Read> CommandReader<R> {
     /// A reader of a replication stream: lone newlines and empty commands are passed over, and counted.
     pub fn stream(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: CommandParser::stream() }
+        Self { feed: BufferedReader::new(source), parser: CommandParser::stream() }
     }
 
     /// A reader of an append-only file of commands: `#` lines are passed over too.
     pub fn aof(source: R) -> Self {
-        Self { feed: Feed::new(source), parser: CommandParser::aof() }
+        Self { feed: BufferedReader::new(source), parser: CommandParser::aof() }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.
@@ -136,7 +136,7 @@ impl<R: Read> CommandReader<R> {
 /// buffer. See [`PartsParser`] for which come in parts; otherwise as [`CommandReader`].
 #[derive(Debug)]
 pub struct PartsReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     parser: PartsParser,
     /// Where the command begins that is being given in parts.
     begun: Option<u64>,
@@ -145,12 +145,12 @@ pub struct PartsReader<R> {
 impl<R: Read> PartsReader<R> {
     /// A reader of a replication stream. Commands with an argument of at least `threshold` bytes come in parts.
     pub fn stream(source: R, threshold: Option<u64>) -> Self {
-        Self { feed: Feed::new(source), parser: PartsParser::stream(threshold), begun: None }
+        Self { feed: BufferedReader::new(source), parser: PartsParser::stream(threshold), begun: None }
     }
 
     /// A reader of an append-only file of commands, likewise.
     pub fn aof(source: R, threshold: Option<u64>) -> Self {
-        Self { feed: Feed::new(source), parser: PartsParser::aof(threshold), begun: None }
+        Self { feed: BufferedReader::new(source), parser: PartsParser::aof(threshold), begun: None }
     }
 
     /// With other limits than [`Limits::DEFAULT`]. To be called before the first command.

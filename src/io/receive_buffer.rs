@@ -11,16 +11,16 @@ use thiserror::Error;
 /// that have come, never with a length that somebody declared.
 ///
 /// ```
-/// # use redtail::io::Ring;
-/// let mut ring = Ring::with_capacity(1024);
-/// ring.make_room(1, 1024)?;
-/// ring.space()[..5].copy_from_slice(b"hello");
-/// ring.filled(5);
-/// ring.consume(2);
-/// assert_eq!(ring.readable(), b"llo");
-/// # Ok::<(), redtail::io::Full>(())
+/// # use redtail::io::ReceiveBuffer;
+/// let mut buffer = ReceiveBuffer::with_capacity(1024);
+/// buffer.make_room(1, 1024)?;
+/// buffer.space()[..5].copy_from_slice(b"hello");
+/// buffer.filled(5);
+/// buffer.consume(2);
+/// assert_eq!(buffer.readable(), b"llo");
+/// # Ok::<(), redtail::io::BufferFull>(())
 /// ```
-pub struct Ring {
+pub struct ReceiveBuffer {
     storage: Vec<u8>,
     start: usize,
     end: usize,
@@ -33,8 +33,8 @@ const SHORT_TAIL: usize = 16 << 10;
 /// Beyond this size storage grows in steps of it: `Vec` doubles what it reserves, but only what is about to be filled is touched.
 const GROWTH_STEP: usize = 1 << 20;
 
-impl Ring {
-    /// A ring with `capacity` bytes of storage.
+impl ReceiveBuffer {
+    /// A buffer with `capacity` bytes of storage.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0 }
     }
@@ -42,10 +42,10 @@ impl Ring {
     /// The same, where a lack of memory is an error to report.
     ///
     /// # Errors
-    /// [`Full::Memory`].
-    pub fn try_with_capacity(capacity: usize) -> Result<Self, Full> {
+    /// [`BufferFull::Memory`].
+    pub fn try_with_capacity(capacity: usize) -> Result<Self, BufferFull> {
         let mut storage = Vec::new();
-        storage.try_reserve_exact(capacity).map_err(|_| Full::Memory { wanted: capacity })?;
+        storage.try_reserve_exact(capacity).map_err(|_| BufferFull::Memory { wanted: capacity })?;
         storage.resize(capacity, 0);
         Ok(Self { storage, start: 0, end: 0, moved: 0 })
     }
@@ -94,8 +94,8 @@ impl Ring {
     /// never a reason to grow. `limit` is the most storage allowed, in bytes.
     ///
     /// # Errors
-    /// [`Full`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
-    pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), Full> {
+    /// [`BufferFull`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
+    pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), BufferFull> {
         if self.is_empty() {
             self.start = 0;
             self.end = 0;
@@ -112,7 +112,7 @@ impl Ring {
             } else if self.start > 0 {
                 self.move_to_front();
             } else {
-                return Err(Full::Limit { limit });
+                return Err(BufferFull::Limit { limit });
             }
         }
         Ok(())
@@ -136,27 +136,27 @@ impl Ring {
         self.start = 0;
     }
 
-    fn grow(&mut self, limit: usize) -> Result<(), Full> {
+    fn grow(&mut self, limit: usize) -> Result<(), BufferFull> {
         let length = self.storage.len();
         let step = length.clamp(1, GROWTH_STEP).min(limit - length);
         if length + step > self.storage.capacity() {
             let doubled = length.saturating_mul(2).clamp(length + step, limit);
-            self.storage.try_reserve_exact(doubled - length).map_err(|_| Full::Memory { wanted: doubled })?;
+            self.storage.try_reserve_exact(doubled - length).map_err(|_| BufferFull::Memory { wanted: doubled })?;
         }
         self.storage.resize(length + step, 0);
         Ok(())
     }
 }
 
-impl fmt::Debug for Ring {
+impl fmt::Debug for ReceiveBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ring").field("unread", &self.len()).field("capacity", &self.capacity()).finish()
+        f.debug_struct("ReceiveBuffer").field("unread", &self.len()).field("capacity", &self.capacity()).finish()
     }
 }
 
-/// A ring has no room left and may not grow.
+/// A buffer has no room left and may not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Full {
+pub enum BufferFull {
     /// As many bytes are unread as may be kept.
     #[error("{limit} bytes are unread, as many as the buffer may hold, and nothing in them is complete")]
     Limit {

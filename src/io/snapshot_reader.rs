@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 
 use crate::base::status::Status;
-use crate::io::buffered_reader::{Feed, ReadError};
+use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::rdb::{Decoder, Item, Poll, RdbError};
 
 /// Gives what stands in a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`] for what that is.
@@ -27,7 +27,7 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 /// ```
 #[derive(Debug)]
 pub struct SnapshotReader<R> {
-    feed: Feed<R>,
+    feed: BufferedReader<R>,
     decoder: Box<Decoder>,
     /// What a look ahead has found.
     ahead: Option<Result<Poll, RdbError>>,
@@ -41,7 +41,7 @@ impl<R: Read> SnapshotReader<R> {
 
     /// With a decoder that was told what to do about what is unknown or broken.
     pub fn with(source: R, decoder: Decoder) -> Self {
-        let feed = Feed::new(source).starting_at(decoder.offset());
+        let feed = BufferedReader::new(source).starting_at(decoder.offset());
         Self { feed, decoder: Box::new(decoder), ahead: None }
     }
 
@@ -113,7 +113,7 @@ impl<R: Read> SnapshotReader<R> {
 
     /// What follows in the source behind what is used up: behind the snapshot, once [`next`](Self::next) has given `None`.
     pub fn into_rest(mut self) -> impl Read {
-        self.feed.take_back();
+        self.feed.drop_pending();
         if let Some(Ok(poll)) = self.ahead {
             self.feed.consume(poll.used());
         }
@@ -125,7 +125,7 @@ impl<R: Read> SnapshotReader<R> {
         if let Some(poll) = self.ahead.take() {
             return poll;
         }
-        self.feed.take_back();
+        self.feed.drop_pending();
         self.decoder.poll(self.feed.unread())
     }
 }
@@ -142,7 +142,7 @@ pub(super) enum Look {
 
 /// The steps of [`SnapshotReader::next`], for those who read on from the same buffer.
 impl<R: Read> SnapshotReader<R> {
-    pub(super) fn of_feed(feed: Feed<R>, decoder: Decoder) -> Self {
+    pub(super) fn of_feed(feed: BufferedReader<R>, decoder: Decoder) -> Self {
         let decoder = Box::new(decoder.starting_at(feed.start()));
         Self { feed, decoder, ahead: None }
     }
@@ -150,7 +150,7 @@ impl<R: Read> SnapshotReader<R> {
     pub(super) fn look(&mut self) -> Result<Look, RdbError> {
         Ok(match self.poll()? {
             Poll::Complete { used } => {
-                self.feed.lend(used);
+                self.feed.set_pending(used);
                 Look::Found
             }
             Poll::Incomplete { used, needed } => {
@@ -165,7 +165,7 @@ impl<R: Read> SnapshotReader<R> {
     }
 
     pub(super) fn look_at_bytes(&mut self) -> Result<Look, RdbError> {
-        self.feed.take_back();
+        self.feed.drop_pending();
         // What was looked ahead at counts as used up already.
         let mut used = self.ahead.take().transpose()?.map_or(0, |poll| poll.used());
         if used == 0 {
@@ -176,12 +176,12 @@ impl<R: Read> SnapshotReader<R> {
                 return Ok(if self.decoder.is_over() { Look::Over } else { Look::Need(needed) });
             }
         }
-        self.feed.lend(used);
+        self.feed.set_pending(used);
         Ok(Look::Found)
     }
 
     pub(super) fn found_bytes(&self) -> &[u8] {
-        self.feed.lent()
+        self.feed.pending()
     }
 
     /// Why it is not over, where it is not.
@@ -189,12 +189,12 @@ impl<R: Read> SnapshotReader<R> {
         self.decoder.finish()
     }
 
-    pub(super) fn feed(&mut self) -> &mut Feed<R> {
+    pub(super) fn feed(&mut self) -> &mut BufferedReader<R> {
         &mut self.feed
     }
 
-    pub(super) fn into_feed(mut self) -> Feed<R> {
-        self.feed.take_back();
+    pub(super) fn into_feed(mut self) -> BufferedReader<R> {
+        self.feed.drop_pending();
         self.feed
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::io::Full;
+use crate::io::BufferFull;
 use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
@@ -31,7 +31,7 @@ pub enum Error {
     Login(io::Error),
     /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
     #[error(transparent)]
-    Buffer(#[from] Full),
+    Buffer(#[from] BufferFull),
     /// What comes can't be written down, as [`Builder::record`](crate::Builder::record) asked for.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),

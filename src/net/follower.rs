@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
 use crate::base::limits::{HANDSHAKE_REPLY, MAX_COMMAND};
-use crate::io::Ring;
+use crate::io::ReceiveBuffer;
 use crate::io::recording::Recorder;
 use crate::net::error::Error;
 use crate::net::handle::{Handle, Shared};
@@ -39,7 +39,7 @@ pub struct Follower<T: Transport = Socket> {
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    pub(super) ring: Ring,
+    pub(super) ring: ReceiveBuffer,
     ring_base: usize,
     ring_limit: usize,
     /// Bytes of the last event, to be dropped when the next is asked for.
@@ -201,7 +201,7 @@ impl<T: Transport> Follower<T> {
             connector,
             login,
             link: None,
-            ring: Ring::try_with_capacity(buffer)?,
+            ring: ReceiveBuffer::try_with_capacity(buffer)?,
             ring_base: buffer,
             // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
             ring_limit: limit.saturating_add(buffer),

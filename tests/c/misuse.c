@@ -254,7 +254,7 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(REDTAIL_RDB_LENIENT | REDTAIL_RDB_NO_CHECKSUM, INT64_MAX - 100);
+    rdb = redtail_rdb_new(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM, INT64_MAX - 100);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, NULL, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(rdb, NULL));

@@ -22,14 +22,14 @@ static void mix(redtail_slice bytes) {
 static void id(redtail_stream_id id) { printf(" %" PRIu64 "-%" PRIu64, id.ms, id.seq); }
 
 static void show(const redtail_rdb_item *item) {
-    if (item->kind == REDTAIL_RDB_TEXT || item->kind == REDTAIL_RDB_KEY) {
+    if (item->kind == REDTAIL_RDB_ITEM_TEXT || item->kind == REDTAIL_RDB_ITEM_KEY) {
         if (item->at == 0)
             hash = HASH;
         mix(item->bytes);
-        if (item->kind == REDTAIL_RDB_TEXT && item->at + item->bytes.len < item->length)
+        if (item->kind == REDTAIL_RDB_ITEM_TEXT && item->at + item->bytes.len < item->length)
             return;
     }
-    if (item->kind == REDTAIL_RDB_RAW) {
+    if (item->kind == REDTAIL_RDB_ITEM_RAW) {
         raw_length += item->bytes.len;
         mix(item->bytes);
         if (!item->flag)
@@ -37,54 +37,54 @@ static void show(const redtail_rdb_item *item) {
     }
     printf("%d", item->kind);
     switch (item->kind) {
-    case REDTAIL_RDB_START: printf(" %d %" PRIu64, item->magic, item->number); break;
-    case REDTAIL_RDB_TEXT: printf(" %d %" PRIu64 " %016" PRIx64, item->role, item->length, hash); break;
-    case REDTAIL_RDB_SIZES: printf(" %" PRIu64 " %" PRIu64, item->count, item->expires); break;
-    case REDTAIL_RDB_SLOT: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->number, item->count, item->expires); break;
-    case REDTAIL_RDB_SLOT_RANGE: printf(" %" PRIu64 " %" PRIu64, item->number, item->count); break;
-    case REDTAIL_RDB_MODULE_AUX:
-    case REDTAIL_RDB_MODULE: printf(" %s %" PRIu64, item->module, item->number); break;
-    case REDTAIL_RDB_KEY_METADATA: printf(" %s", item->module); break;
-    case REDTAIL_RDB_KEY:
+    case REDTAIL_RDB_ITEM_START: printf(" %d %" PRIu64, item->magic, item->number); break;
+    case REDTAIL_RDB_ITEM_TEXT: printf(" %d %" PRIu64 " %016" PRIx64, item->role, item->length, hash); break;
+    case REDTAIL_RDB_ITEM_SIZES: printf(" %" PRIu64 " %" PRIu64, item->count, item->expires); break;
+    case REDTAIL_RDB_ITEM_SLOT: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->number, item->count, item->expires); break;
+    case REDTAIL_RDB_ITEM_SLOT_RANGE: printf(" %" PRIu64 " %" PRIu64, item->number, item->count); break;
+    case REDTAIL_RDB_ITEM_MODULE_AUX:
+    case REDTAIL_RDB_ITEM_MODULE: printf(" %s %" PRIu64, item->module, item->number); break;
+    case REDTAIL_RDB_ITEM_KEY_METADATA: printf(" %s", item->module); break;
+    case REDTAIL_RDB_ITEM_KEY:
         printf(" %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRId64 " %" PRIu64 " %d", item->key_type, item->number, item->db,
                item->length, hash, item->time_ms, item->idle_s, item->frequency);
         break;
-    case REDTAIL_RDB_SCORE:
-    case REDTAIL_RDB_DOUBLE: {
+    case REDTAIL_RDB_ITEM_SCORE:
+    case REDTAIL_RDB_ITEM_DOUBLE: {
         uint64_t bits;
         memcpy(&bits, &item->score, 8);
         printf(" %016" PRIx64, bits);
         break;
     }
-    case REDTAIL_RDB_FIELD_EXPIRY: printf(" %" PRId64, item->time_ms); break;
-    case REDTAIL_RDB_ENTRY: id(item->id); printf(" %" PRIu64 " %d", item->count, item->flag); break;
-    case REDTAIL_RDB_STREAM:
+    case REDTAIL_RDB_ITEM_FIELD_EXPIRY: printf(" %" PRId64, item->time_ms); break;
+    case REDTAIL_RDB_ITEM_ENTRY: id(item->id); printf(" %" PRIu64 " %d", item->count, item->flag); break;
+    case REDTAIL_RDB_ITEM_STREAM:
         id(item->id);
         printf(" %" PRIu64 " %" PRIu64 " %d %" PRIu64, item->count, item->number, item->flag, item->added);
         id(item->first);
         id(item->max_deleted);
         break;
-    case REDTAIL_RDB_GROUP: id(item->id); printf(" %" PRIu64 " %" PRIu64, item->added, item->count); break;
-    case REDTAIL_RDB_PENDING: id(item->id); printf(" %" PRId64 " %" PRIu64, item->time_ms, item->count); break;
-    case REDTAIL_RDB_CONSUMER: printf(" %" PRId64 " %" PRId64 " %" PRIu64, item->time_ms, item->active_ms, item->count); break;
-    case REDTAIL_RDB_CONSUMER_PENDING:
-    case REDTAIL_RDB_RETURNED:
-    case REDTAIL_RDB_IDEMPOTENT: id(item->id); break;
-    case REDTAIL_RDB_IDEMPOTENCE: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->idle_s, item->number, item->count); break;
-    case REDTAIL_RDB_IDEMPOTENCE_COUNTS: printf(" %" PRIu64 " %" PRIu64, item->added, item->count); break;
-    case REDTAIL_RDB_ARRAY: printf(" %" PRIu64 " %" PRIu64, item->count, item->added); break;
-    case REDTAIL_RDB_RAW: printf(" %" PRIu64 " %016" PRIx64, raw_length, hash); raw_length = 0; break;
-    case REDTAIL_RDB_DATABASE:
-    case REDTAIL_RDB_INDEX:
-    case REDTAIL_RDB_RATE: printf(" %" PRIu64, item->number); break;
-    case REDTAIL_RDB_COMMAND:
-    case REDTAIL_RDB_CONSUMERS:
-    case REDTAIL_RDB_PRODUCER:
-    case REDTAIL_RDB_SKIPPED: printf(" %" PRIu64, item->count); break;
-    case REDTAIL_RDB_END: printf(" %d", item->checksum); break;
+    case REDTAIL_RDB_ITEM_GROUP: id(item->id); printf(" %" PRIu64 " %" PRIu64, item->added, item->count); break;
+    case REDTAIL_RDB_ITEM_PENDING: id(item->id); printf(" %" PRId64 " %" PRIu64, item->time_ms, item->count); break;
+    case REDTAIL_RDB_ITEM_CONSUMER: printf(" %" PRId64 " %" PRId64 " %" PRIu64, item->time_ms, item->active_ms, item->count); break;
+    case REDTAIL_RDB_ITEM_CONSUMER_PENDING:
+    case REDTAIL_RDB_ITEM_RETURNED:
+    case REDTAIL_RDB_ITEM_IDEMPOTENT: id(item->id); break;
+    case REDTAIL_RDB_ITEM_IDEMPOTENCE: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->idle_s, item->number, item->count); break;
+    case REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS: printf(" %" PRIu64 " %" PRIu64, item->added, item->count); break;
+    case REDTAIL_RDB_ITEM_ARRAY: printf(" %" PRIu64 " %" PRIu64, item->count, item->added); break;
+    case REDTAIL_RDB_ITEM_RAW: printf(" %" PRIu64 " %016" PRIx64, raw_length, hash); raw_length = 0; break;
+    case REDTAIL_RDB_ITEM_DATABASE:
+    case REDTAIL_RDB_ITEM_INDEX:
+    case REDTAIL_RDB_ITEM_RATE: printf(" %" PRIu64, item->number); break;
+    case REDTAIL_RDB_ITEM_COMMAND:
+    case REDTAIL_RDB_ITEM_CONSUMERS:
+    case REDTAIL_RDB_ITEM_PRODUCER:
+    case REDTAIL_RDB_ITEM_SKIPPED: printf(" %" PRIu64, item->count); break;
+    case REDTAIL_RDB_ITEM_END: printf(" %d", item->checksum); break;
     }
     printf("\n");
-    if (item->kind != REDTAIL_RDB_TEXT && item->kind != REDTAIL_RDB_RAW)
+    if (item->kind != REDTAIL_RDB_ITEM_TEXT && item->kind != REDTAIL_RDB_ITEM_RAW)
         hash = HASH; /* raw bytes may follow */
 }
 

@@ -210,11 +210,11 @@ static void snapshots() {
     redtail::rdb rdb;
     std::string seen;
     for (const redtail::snapshot_item &item : rdb.items(input)) {
-        if (item.kind() == REDTAIL_RDB_KEY)
-            seen += std::to_string(item->db) + (item.time_ms() ? " expires " : " ") + std::string(item.bytes());
-        if (item.kind() == REDTAIL_RDB_TEXT)
+        if (item.kind() == REDTAIL_RDB_ITEM_KEY)
+            seen += std::to_string(item->db) + (item.expires_ms() ? " expires " : " ") + std::string(item.bytes());
+        if (item.kind() == REDTAIL_RDB_ITEM_TEXT)
             seen += " " + std::string(item.bytes());
-        if (item.kind() == REDTAIL_RDB_SCORE)
+        if (item.kind() == REDTAIL_RDB_ITEM_SCORE)
             seen += " " + std::to_string(item->score).substr(0, 3);
     }
     CHECK(seen == "2 z m 1.5" && input == "rest" && rdb.offset() == file.size() - 4 && !rdb.error_offset());
@@ -225,7 +225,7 @@ static void snapshots() {
 
     redtail::rdb other(0, 100);
     input = "REDIS0010";
-    CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_START && item->number == 10);
+    CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_ITEM_START && item->number == 10);
     CHECK(!other.next(input, item) && other.needed() > 0 && other.offset() == 109);
     CHECK(thrown([&] { other.finish(); }) == REDTAIL_ERROR_SNAPSHOT && other.error_offset() == 109u);
     other.finish(left);

@@ -292,7 +292,7 @@ fn a_chain_whose_head_forgets_its_history_is_a_gap() {
 /// A primary that takes a new id says nothing and goes on; but nobody can come back to it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn an_id_that_changes_unannounced_is_a_gap_once_the_link_is_lost() {
+fn an_unannounced_new_id_is_a_gap_once_the_connection_is_lost() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         server.make_backlog();

@@ -285,7 +285,7 @@ const LIMIT: [&str; 5] = ["--client-output-buffer-limit", "replica", "0", "2mb",
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn a_reader_that_stops_is_cut_and_comes_back_while_the_backlog_lasts() {
+fn a_stopped_reader_is_cut_and_resumes_within_the_backlog() {
     // Valkey 9.1 cuts nobody whom its backlog can still serve.
     for kind in [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81] {
         let server = Server::start_with(kind, &[&LIMIT[..], &["--repl-backlog-size", "100mb"]].concat());

@@ -6,7 +6,6 @@ mod client;
 mod cluster;
 mod commands;
 mod copy;
-mod deploy;
 mod doctor;
 mod failover;
 mod filters;

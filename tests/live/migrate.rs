@@ -65,7 +65,7 @@ fn the_migration_recipe_works() {
 /// Where a link breaks, also inside a transaction or a command, the output goes on as if it had not.
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn links_that_break_leave_no_trace_in_what_is_printed_for_servers() {
+fn broken_connections_leave_no_trace_in_resp_output() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--repl-backlog-size", "100mb"]);
         server.make_backlog();

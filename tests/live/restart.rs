@@ -86,7 +86,7 @@ fn a_primary_that_was_killed_is_a_gap_and_the_end() {
 /// A saved snapshot knows the history up to its own moment, so a sudden end behind it does no harm.
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn a_primary_that_was_killed_right_after_a_save_goes_on_under_a_new_id() {
+fn a_primary_killed_right_after_a_save_returns_with_a_new_id() {
     for kind in Kind::SINCE_7 {
         let (server, watch, from) = lose_history(kind, OnGap::Stop, |server| {
             save(server);

@@ -125,7 +125,7 @@ fn a_link_cut_again_and_again_anywhere_loses_nothing() {
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn a_snapshot_that_breaks_off_is_an_error_and_is_asked_again_only_if_wanted() {
+fn a_broken_snapshot_is_an_error_and_retried_only_if_asked() {
     for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
         let server = Server::start(kind);
         fill(&server);

@@ -100,7 +100,7 @@ fn now_on_a_server_before_7_probes_if_it_may() {
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn now_without_fork_does_not_fork_and_learns_the_database_from_a_select() {
+fn now_without_fork_does_not_fork_and_learns_db_from_select() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         let (_, error) = Watch::start(follow(&server).start(Start::NowWithoutFork)).fails();

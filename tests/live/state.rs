@@ -21,13 +21,13 @@ fn rounds() -> u64 {
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn snapshot_and_stream_are_the_primary_though_somebody_writes_diskless() {
+fn snapshot_and_stream_equal_the_primary_under_writes_diskless() {
     snapshot_and_stream_are_the_primary("yes");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
-fn snapshot_and_stream_are_the_primary_though_somebody_writes_by_disk() {
+fn snapshot_and_stream_equal_the_primary_under_writes_by_disk() {
     snapshot_and_stream_are_the_primary("no");
 }
 

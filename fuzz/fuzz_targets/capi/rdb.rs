@@ -4,7 +4,7 @@ use std::ffi::c_uint;
 
 use redtail::capi::basics::{redtail_slice, redtail_status as Status};
 use redtail::capi::rdb::*;
-use redtail::capi::rdb_item::{redtail_rdb_item, redtail_rdb_kind as Kind};
+use redtail::capi::rdb_item::{redtail_rdb_item, redtail_rdb_item_kind as Kind};
 use redtail::rdb::{Decoder, Poll};
 
 use crate::{Input, is, known, read, words};
@@ -43,10 +43,10 @@ impl Calls {
         let rdb = redtail_rdb_new(flags, offset);
         assert!(!rdb.is_null());
         let mut twin = Decoder::new().starting_at(offset);
-        if flags & REDTAIL_RDB_LENIENT != 0 {
+        if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
             twin = twin.any_version().skip_damaged();
         }
-        if flags & REDTAIL_RDB_NO_CHECKSUM != 0 {
+        if flags & REDTAIL_RDB_FLAG_NO_CHECKSUM != 0 {
             twin = twin.without_checksum();
         }
         let is_good = flags & 4 == 0 && i64::try_from(offset).is_ok();
@@ -98,10 +98,12 @@ impl Calls {
     }
 }
 
-/// Reads the bytes of an item. In one of another kind there stands what was there before.
+/// Reads the bytes of an item. Items of other kinds have none.
 pub(crate) fn check(item: &redtail_rdb_item) {
-    let kinds = [Kind::REDTAIL_RDB_TEXT, Kind::REDTAIL_RDB_KEY, Kind::REDTAIL_RDB_RAW];
+    let kinds = [Kind::REDTAIL_RDB_ITEM_TEXT, Kind::REDTAIL_RDB_ITEM_KEY, Kind::REDTAIL_RDB_ITEM_RAW];
     if kinds.iter().any(|kind| *kind as i32 == item.kind) {
         read(item.bytes);
+    } else {
+        assert!(item.bytes.data.is_null() && item.bytes.len == 0);
     }
 }

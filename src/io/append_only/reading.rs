@@ -8,7 +8,7 @@ use crate::io::append_only::error::AppendOnlyError;
 use crate::io::append_only::folder::{Opened, is_replaced};
 use crate::io::append_only::source::Source;
 use crate::io::append_only::{AppendOnlyFile, FileEvent, FileKind, Unfinished, What};
-use crate::io::buffered_reader::Feed;
+use crate::io::buffered_reader::BufferedReader;
 use crate::io::snapshot_reader::{Look, SnapshotReader};
 use crate::rdb::Decoder;
 use crate::replication::{
@@ -33,7 +33,7 @@ pub(super) struct Reading {
 enum Stage {
     /// At the first byte, or behind a snapshot.
     Border {
-        feed: Feed<Source>,
+        feed: BufferedReader<Source>,
         behind: bool,
     },
     Snapshot(SnapshotReader<Source>),
@@ -42,7 +42,7 @@ enum Stage {
 
 #[derive(Debug)]
 struct Commands {
-    feed: Feed<Source>,
+    feed: BufferedReader<Source>,
     session: Session,
     /// What to take from the offset of an event for the number of a byte, modulo 2^64.
     shift: u64,
@@ -71,7 +71,7 @@ pub(super) enum Step {
 
 impl Reading {
     pub(super) fn new(opened: Opened, options: Options, first: Option<u64>) -> Self {
-        let feed = Feed::new(opened.source).with_limits(&options.limits);
+        let feed = BufferedReader::new(opened.source).with_limits(&options.limits);
         let stage = Some(Stage::Border { feed, behind: false });
         Self { file: opened.file, options, first, stage, found: Found::Nothing }
     }
@@ -207,7 +207,7 @@ impl Reading {
         }
     }
 
-    fn feed(&mut self) -> Option<&mut Feed<Source>> {
+    fn feed(&mut self) -> Option<&mut BufferedReader<Source>> {
         Some(match self.stage.as_mut()? {
             Stage::Border { feed, .. } => feed,
             Stage::Snapshot(reader) => reader.feed(),
@@ -269,7 +269,7 @@ impl Reading {
 
 impl Commands {
     fn step(&mut self) -> Result<Step, SessionError> {
-        self.feed.take_back();
+        self.feed.drop_pending();
         match self.session.poll(self.feed.unread(), 0) {
             Progress::Event => Ok(Step::Event),
             Progress::Space { at_least } => {
@@ -285,7 +285,7 @@ impl Commands {
     #[inline]
     fn event<'a>(&'a mut self, file: &'a AppendOnlyFile) -> FileEvent<'a> {
         let used = self.session.consumed();
-        self.feed.lend(used);
+        self.feed.set_pending(used);
         let end = self.feed.start() + used as u64;
         let time = self.session.timestamp();
         let event = self.session.event(self.feed.unread());

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::io::buffered_reader::{Feed, ReadError};
+use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::recording::blocks::{Blocks, Mark, RecordingFault};
 use crate::io::recording::link::Link;
 use crate::replication::{Attached, Closed, Event, Method, Options, Position, Progress, Session, StreamPart};
@@ -29,7 +29,7 @@ use crate::resp::Part;
 /// ```
 #[derive(Debug)]
 pub struct RecordingReader<R> {
-    feed: Feed<Blocks<R>>,
+    feed: BufferedReader<Blocks<R>>,
     session: Session,
     link: Option<Link>,
     /// The number that the feed gives the first byte of the link.
@@ -79,7 +79,7 @@ impl<R: Read> RecordingReader<R> {
     }
 
     fn over(source: Blocks<R>, options: Options, session: Session, begun: Option<(&'static str, u64)>) -> Self {
-        let feed = Feed::new(source).with_limits(&options.limits);
+        let feed = BufferedReader::new(source).with_limits(&options.limits);
         Self { feed, session, link: None, link_start: 0, begun, ahead: None, ended: false }
     }
 
@@ -115,7 +115,7 @@ impl<R: Read> RecordingReader<R> {
                 Progress::Ended => return Ok(None),
             }
         }
-        self.feed.lend(self.session.consumed());
+        self.feed.set_pending(self.session.consumed());
         let event = self.session.event(self.feed.unread());
         self.begun = match event {
             Event::SnapshotBegin(_) => Some(("a snapshot", self.feed.start())),
@@ -161,7 +161,7 @@ impl<R: Read> RecordingReader<R> {
 
     /// Bytes of the link up to the end of the last event.
     pub(crate) fn link_bytes(&self) -> u64 {
-        self.feed.after_lent() - self.link_start
+        self.feed.after_pending() - self.link_start
     }
 
     /// The end of the last whole block, in bytes of the source.
@@ -177,7 +177,7 @@ impl<R: Read> RecordingReader<R> {
         if let Some(progress) = self.ahead.take() {
             return progress;
         }
-        self.feed.take_back();
+        self.feed.drop_pending();
         self.session.poll(self.feed.unread(), 0)
     }
 

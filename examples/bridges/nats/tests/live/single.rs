@@ -31,7 +31,7 @@ fn messages(broker: &Broker) -> Vec<(u16, String, Value)> {
 /// `a` is in partition 7 of 16, `b` in 4, `c` in 5.
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
-fn commands_go_where_their_keys_are_and_large_ones_are_not_passed_over() {
+fn commands_reach_the_partitions_of_their_keys_large_ones_too() {
     let folder = Folder::new();
     let (node, broker, mut bridge) = all(&folder);
     start(&mut bridge, &[]);

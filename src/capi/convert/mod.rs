@@ -1,5 +1,7 @@
 //! Turns the library's events into the header's.
 
+mod rdb_item;
+
 use std::ffi::{c_char, c_int};
 use std::ptr::NonNull;
 
@@ -11,7 +13,7 @@ use crate::capi::boundary::{Guard, allocate, release};
 use crate::capi::event::*;
 use crate::capi::position::{database, redtail_position};
 use crate::capi::rdb_item::redtail_rdb_item;
-use crate::io::Full;
+use crate::io::BufferFull;
 use crate::net::Error;
 use crate::rdb::Item;
 use crate::replication::{
@@ -89,7 +91,7 @@ impl Shown {
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
             disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
-            item: redtail_rdb_item::NOTHING,
+            item: redtail_rdb_item::ZERO,
         }
     }
 
@@ -112,7 +114,7 @@ impl Shown {
         if let Item::Skipped { error, .. } = item {
             guard.say(error);
         }
-        self.item.show(item);
+        self.item.convert(item);
         // What the event before has set is kept only from one item to the next.
         if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
             self.rare = true;
@@ -363,10 +365,10 @@ pub(super) const fn session_status(error: &SessionError) -> redtail_status {
 }
 
 /// The status of a buffer that can't grow.
-pub(super) const fn full_status(full: &Full) -> redtail_status {
+pub(super) const fn full_status(full: &BufferFull) -> redtail_status {
     match full {
-        Full::Limit { .. } => REDTAIL_ERROR_LIMIT,
-        Full::Memory { .. } => REDTAIL_ERROR_MEMORY,
+        BufferFull::Limit { .. } => REDTAIL_ERROR_LIMIT,
+        BufferFull::Memory { .. } => REDTAIL_ERROR_MEMORY,
     }
 }
 
