@@ -14,8 +14,9 @@ use crate::capi::event::redtail_event;
 use crate::capi::notice;
 use crate::capi::notice::redtail_notice;
 use crate::capi::shard::redtail_shard;
+use crate::net::Builder;
 use crate::replication::Event;
-use crate::topology::{Cluster, ClusterError, Following, Notice, Shard, Stopper};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Notice, Shard, Stopper};
 
 /// What the handle and all threads share.
 #[derive(Default)]
@@ -116,7 +117,7 @@ impl Callbacks {
         Ok(Self { context, event, notice, idle, common: Arc::clone(common) })
     }
 
-    pub(super) fn follow(self, cluster: Cluster) -> Result<Following, ClusterError> {
+    pub(super) fn follow(self, cluster: Builder<Cluster>) -> Result<ClusterHandle, ClusterError> {
         let over = Over(Arc::clone(&self.common));
         let begun = over.0.clone();
         let callbacks = self.clone();

@@ -34,9 +34,9 @@ use crate::capi::notice::redtail_notice;
 use crate::capi::options;
 use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options, sized};
 use crate::capi::shard::{hand_over, redtail_shard};
-use crate::net::Login;
+use crate::net::{Builder, Login};
 use crate::replication::Start;
-use crate::topology::{ASKING, Cluster, ClusterError, Following, Positions, backoff};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Positions};
 
 /// Follows all primaries of a cluster.
 pub struct redtail_cluster {
@@ -104,7 +104,7 @@ struct State {
     guard: Guard,
     plan: Option<Plan>,
     login: Arc<Mutex<Login>>,
-    following: Option<Following>,
+    following: Option<ClusterHandle>,
 }
 
 /// What was chosen.
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn redtail_cluster_positions(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::positions, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
 }
 
 /// The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
@@ -317,14 +317,14 @@ pub unsafe extern "C" fn redtail_cluster_committed(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::committed, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::committed, text, size, needed) }
 }
 
 /// # Safety
 /// `cluster` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
 unsafe fn tell(
     cluster: *const redtail_cluster,
-    which: impl FnOnce(&Following) -> Positions,
+    which: impl FnOnce(&ClusterHandle) -> Positions,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -359,7 +359,7 @@ unsafe fn plan(
     let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
     // SAFETY: as promised.
     let (chosen, given) = unsafe {
-        let chosen = options::read(options, backoff()).map_err(wrong)?;
+        let chosen = options::read(options, Cluster::BACKOFF).map_err(wrong)?;
         let given = sized(cluster, redtail_cluster_options::DEFAULT, "redtail_cluster_options").map_err(wrong)?;
         (chosen, given)
     };
@@ -378,7 +378,7 @@ unsafe fn plan(
     };
     // SAFETY: as promised.
     let nodes = unsafe { addresses(given.nodes, given.node_count) }.map_err(wrong)?;
-    Cluster::new(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
+    Cluster::builder(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
     let added = match given.added {
         x if x == REDTAIL_ADDED_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_ADDED_NOW as c_int => Start::Now,
@@ -412,7 +412,7 @@ pub(super) unsafe fn addresses(list: *const *const c_char, count: usize) -> Resu
 
 const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
-        ClusterError::NoNode => REDTAIL_ERROR_ARGUMENT,
+        ClusterError::NoNode | ClusterError::SingleLink => REDTAIL_ERROR_ARGUMENT,
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
         ClusterError::Silent { .. } => REDTAIL_ERROR_CONNECT,
         ClusterError::Thread(_) => REDTAIL_ERROR_MEMORY,
@@ -420,17 +420,16 @@ const fn cluster_status(error: &ClusterError) -> redtail_status {
 }
 
 impl Plan {
-    fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
+    fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Builder<Cluster>, ClusterError> {
         let login = Arc::clone(login);
-        let cluster = Cluster::new(&self.nodes)?
+        let cluster = Cluster::builder(&self.nodes)?
             .options(self.chosen.options)
-            .timeouts(self.chosen.patience.over(ASKING))
             .buffer(self.chosen.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .positions(self.positions.clone())
             .added(self.added)
             .prefer_replica(self.prefer_replica);
-        let cluster = self.chosen.tls.on(cluster);
+        let cluster = self.chosen.tls.on(self.chosen.patience.on(cluster));
         Ok(match self.refresh {
             Some(interval) => cluster.refresh(interval),
             None => cluster,

@@ -15,9 +15,8 @@ use crate::capi::options::{Chosen, Patience, redtail_options};
 use crate::capi::position::redtail_position;
 use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::{options, position, sentinel, tls};
-use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Source};
 use crate::replication::{Backoff, Event, Options};
-use crate::topology::ASKING;
 
 /// Follows a primary in your own thread. One thread at a time.
 pub struct redtail_follower {
@@ -124,11 +123,10 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        let builder = Builder::new(address)
-            .timeouts(follower.patience.over(Timeouts::default()))
+        let builder = Follower::builder(address)
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder))
+        follower.connect(follower.tls.on(follower.patience.on(builder)))
     })
 }
 
@@ -151,10 +149,9 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             Err((status, words)) => return refuse(follower, status, words),
         };
         let sentinel = sentinel
-            .timeouts(follower.patience.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder())
+        follower.connect(follower.tls.on(follower.patience.on(sentinel)))
     })
 }
 
@@ -358,7 +355,7 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder) -> redtail_status {
+    fn connect<S: Source<Transport = Socket>>(&mut self, builder: Builder<S>) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }

@@ -10,7 +10,7 @@ use crate::capi::boundary::{call, text};
 use crate::capi::position::redtail_position;
 use crate::capi::tls::redtail_tls;
 use crate::capi::{position, tls};
-use crate::net::{Login, Timeouts};
+use crate::net::{Builder, Dial, Login};
 use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
 
 /// For silence_ms: never. For other times: as long as it takes.
@@ -175,9 +175,14 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn over(self, default: Timeouts) -> Timeouts {
-        let (connect, write) = (self.connect.unwrap_or(default.connect), self.write.unwrap_or(default.write));
-        Timeouts { connect, write, ..default }
+    pub(super) fn on<S: Dial>(self, mut builder: Builder<S>) -> Builder<S> {
+        if let Some(limit) = self.connect {
+            builder = builder.connect_timeout(limit);
+        }
+        match self.write {
+            Some(limit) => builder.write_timeout(limit),
+            None => builder,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use redtail::net::Login;
 use redtail::owned::OwnedEvent;
-use redtail::{Ack, Backoff, Builder, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
+use redtail::{Ack, Backoff, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
 
 use crate::peer::{ID, Peer, info};
 
@@ -347,7 +347,7 @@ fn credentials_are_asked_for_at_every_connect() {
 fn a_callers_own_links() {
     let peer = streaming(INCR);
     let address = peer.address.clone();
-    let mut follower = Builder::from_connector(move || TcpStream::connect(&*address)).follow().unwrap();
+    let mut follower = Follower::with_connector(move || TcpStream::connect(&*address)).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
 }
@@ -361,7 +361,7 @@ fn a_single_stream_is_not_reconnected() {
         false
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
-    let mut follower = Builder::from_stream(stream).follow().unwrap();
+    let mut follower = Follower::with_stream(stream).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     match follower.next().unwrap() {
         Some(Event::Disconnected(lost)) => {
@@ -379,7 +379,7 @@ fn a_start_that_needs_two_links_is_refused_on_one() {
         false
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
-    let mut follower = Builder::from_stream(stream).allow_probe(true).follow().unwrap();
+    let mut follower = Follower::with_stream(stream).allow_probe(true).connect().unwrap();
     match follower.next() {
         Err(Error::Session(error)) => assert_eq!(*error, SessionError::SecondLinkNeeded),
         other => panic!("{other:?}"),

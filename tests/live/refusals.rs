@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use redtail::net::{Login, Socket};
-use redtail::{Builder, Disconnected, Error, Follower, Method, SessionError, Start, Why};
+use redtail::net::{Login, Socket, Source};
+use redtail::{Disconnected, Error, Follower, Method, SessionError, Start, Why};
 
 use socket2::{Domain, Type};
 
@@ -16,7 +16,7 @@ use crate::help::{eventually, free_port};
 use crate::server::{Kind, Server};
 
 /// What a follower that is not patient says of a server.
-fn words(builder: redtail::Builder) -> String {
+fn words<S: Source<Transport: Send>>(builder: redtail::Builder<S>) -> String {
     let (seen, error) = Watch::start(builder).fails();
     assert!(seen.attached().is_empty());
     error.to_string()
@@ -251,7 +251,7 @@ fn a_replica_without_its_primary_passes() {
 fn protected_mode_is_explained() {
     let server = Server::start(Kind::Redis70);
     let port = server.port;
-    let builder = || Builder::from_connector(move || from_another_host(port));
+    let builder = || Follower::with_connector(move || from_another_host(port));
     assert_says(&words(builder()), &["protected mode", "DENIED", "set a password"]);
     server.config_set("protected-mode", "no");
     Watch::attached(builder()).stop();

@@ -150,8 +150,7 @@ fn a_server_may_ask_for_our_certificate() {
 #[ignore = "needs real servers: tests/run"]
 fn what_is_no_tls_says_so_in_time() {
     let limit = Duration::from_millis(500);
-    let timeouts = Timeouts { connect: limit, ..Timeouts::default() };
-    let refused = |address: &str| match Follower::builder(address).timeouts(timeouts).tls(trusting()).connect() {
+    let refused = |address: &str| match Follower::builder(address).connect_timeout(limit).tls(trusting()).connect() {
         Err(Error::Connect { source, .. }) => source.to_string(),
         other => panic!("{other:?}"),
     };

@@ -158,17 +158,15 @@ fn connect(options: &Tail, start: Start, address: Address) -> Result<Follower, F
     if options.snapshot_to.is_some() {
         settings.snapshot = SnapshotForm::Bytes;
     }
-    let mut builder = address
-        .builder(Handle::new())?
-        .options(settings)
-        .start(start)
-        .ack(options.ack.into())
-        .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe);
+    settings.start = start;
+    settings.ack = options.ack.into();
+    settings.on_gap = options.on_gap.into();
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    Ok(builder.connect()?)
+    address.follow(Handle::new(), settings, None)
 }
 
 pub(crate) static HANDLE: OnceLock<Handle> = OnceLock::new();

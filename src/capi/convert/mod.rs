@@ -380,7 +380,7 @@ pub(super) const fn follower_status(error: &Error) -> redtail_status {
         Error::Target(_) => REDTAIL_ERROR_ADDRESS,
         Error::Buffer(full) => full_status(full),
         // None of these can come about through C.
-        Error::Login(_) | Error::Recording(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+        Error::Login(_) | Error::Recording(_) => REDTAIL_ERROR_STATE,
     }
 }
 

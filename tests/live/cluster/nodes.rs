@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redtail::net::Target;
 use redtail::topology::Cluster;
-use redtail::{Backoff, Options};
+use redtail::{Backoff, Builder, Options};
 
 use crate::help::{eventually, output};
 use crate::server::{Kind, Server};
@@ -32,10 +32,10 @@ impl Nodes {
     }
 
     /// What follows it, with short pauses and every command of the streams.
-    pub(crate) fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster(&self) -> Builder<Cluster> {
         let backoff = Backoff { first_ms: 20, longest_ms: 200, attempts: None };
         let options = Options { control: true, backoff, ..Options::default() };
-        let cluster = Cluster::new(self.servers.iter().take(2).map(Server::address)).expect("addresses");
+        let cluster = Cluster::builder(self.servers.iter().take(2).map(Server::address)).expect("addresses");
         cluster.options(options).refresh(Duration::from_millis(500))
     }
 

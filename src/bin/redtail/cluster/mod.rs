@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use redtail::topology::{Cluster, ClusterCheckpoint, Following, Positions, Shard, Stopper};
-use redtail::{Backoff, Event, Idle, Options, Start};
+use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Positions, Shard, Stopper};
+use redtail::{Builder, Event, Idle, Options, Start};
 
 use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
 }
 
 /// Flushes, saves, and speaks up while whoever reads our output does not, until all is over.
-fn keep(page: &Page, mut following: Following, mut keeper: Keeper) -> Result<(), Failure> {
+fn keep(page: &Page, mut following: ClusterHandle, mut keeper: Keeper) -> Result<(), Failure> {
     let stopper = following.stopper();
     let kept = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -158,7 +158,7 @@ struct Keeper {
 
 impl Keeper {
     /// Reads the checkpoint that was asked for, and has the cluster start there.
-    fn open(options: &Tail, target: &str, cluster: Cluster) -> Result<(Self, Cluster), Failure> {
+    fn open(options: &Tail, target: &str, cluster: Builder<Cluster>) -> Result<(Self, Builder<Cluster>), Failure> {
         let keeper = |checkpoint| Self {
             checkpoint,
             file: regular_output(),
@@ -198,8 +198,8 @@ impl Keeper {
     }
 
     /// Writes what was printed, and saves the places after it.
-    fn save(&mut self, page: &Page, following: &Following) -> Result<(), Failure> {
-        let places: Vec<_> = following.shards().into_iter().filter_map(|shard| Some((shard.place()?, shard))).collect();
+    fn save(&mut self, page: &Page, following: &ClusterHandle) -> Result<(), Failure> {
+        let places: Vec<_> = following.shards().into_iter().filter_map(|shard| Some((shard.saved()?, shard))).collect();
         page.flush()?;
         // What a shard could not print it may have counted as done.
         if matches!(*page.failure(), Some(Failure::Output(_) | Failure::ClosedPipe)) {
@@ -222,7 +222,7 @@ impl Keeper {
 }
 
 /// What to follow, and what it is called.
-fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
+fn cluster(options: &Tail) -> Result<(Builder<Cluster>, String), Failure> {
     // That is the way of Sentinels to say it.
     let server = Server { prefer_replica: false, ..options.server.clone() };
     let address = Address::of(&server).unwrap_or_else(|words| options.wrong_usage(words));
@@ -231,14 +231,13 @@ fn cluster(options: &Tail) -> Result<(Cluster, String), Failure> {
         options.wrong_usage("--cluster finds its nodes by itself: give the address of one of them, not of Sentinels");
     };
     let target = target.to_string();
-    let cluster = Cluster::new([&target]).map_err(words)?.login(move || login.read());
+    let cluster = Cluster::builder([&target]).map_err(words)?.login(move || login.read());
     let cluster = match security {
         Security::Plain => cluster,
         #[cfg(feature = "tls")]
         Security::Tls(tls) => cluster.tls(tls),
     };
-    // A failover takes about as long as the nodes need to notice; nobody should sleep for long behind it.
-    let backoff = options.reconnect.unwrap_or(Backoff { longest_ms: 1000, ..Backoff::default() });
+    let backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
     let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
     let cluster = cluster.options(settings).on_gap(options.on_gap.into()).ack(options.ack.into());
     let cluster = cluster.prefer_replica(options.server.prefer_replica);

@@ -13,7 +13,7 @@ pub(super) mod starts;
 #[cfg(feature = "tls")]
 mod tls;
 
-use redtail::topology::{Found, SentinelError};
+use redtail::topology::{FoundServer, SentinelError};
 
 use super::ask::Obstacle;
 use super::facts::{Facts, Info};
@@ -164,7 +164,7 @@ pub(super) fn no_talk(obstacle: &Obstacle, target: &str, speaks: Option<Speaks>)
 }
 
 /// What the Sentinels say that watch this name, and where they lead.
-pub(super) fn watched(name: &str, found: Option<&Found>, watchers: &[Watcher]) -> Vec<Finding> {
+pub(super) fn watched(name: &str, found: Option<&FoundServer>, watchers: &[Watcher]) -> Vec<Finding> {
     sentinels::findings(name, found, watchers)
 }
 

@@ -1,7 +1,7 @@
 //! Sentinels, and what they do not agree about.
 
 use redtail::net::Target;
-use redtail::topology::Found;
+use redtail::topology::FoundServer;
 
 use super::super::watchers::{Watch, Watcher};
 use super::Finding;
@@ -9,7 +9,7 @@ use super::Finding;
 const ABOUT: &str = "sentinel";
 
 /// `found`: where they lead.
-pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[Watcher]) -> Vec<Finding> {
+pub(super) fn findings(name: &str, found: Option<&FoundServer>, watchers: &[Watcher]) -> Vec<Finding> {
     let those: Vec<(&Target, &Watch)> =
         watchers.iter().filter_map(|watcher| Some((&watcher.target, watcher.says.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
@@ -32,7 +32,7 @@ pub(super) fn known_names(watchers: &[Watcher], sentinels: &str) -> Vec<String> 
     names.into_iter().map(|name| format!("redtail doctor {sentinels}/{name}")).collect()
 }
 
-fn leads(name: &str, found: &Found, those: &[(&Target, &Watch)], all: usize) -> Finding {
+fn leads(name: &str, found: &FoundServer, those: &[(&Target, &Watch)], all: usize) -> Finding {
     let what = if found.is_replica { "a replica of" } else { "the primary" };
     let who = match all {
         0 | 1 => format!("{} says", found.told_by),
