@@ -3,7 +3,8 @@
 #
 #   make                          target/release/libredtail.a and libredtail.so; with TLS: make FEATURES=capi,tls
 #   make check                    the tests of the C interface (needs cc and g++)
-#   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now
+#   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now.
+#                                 Without debug information; with it: make install STRIP=:
 #   make uninstall
 #   make tool                     target/release/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
 #   make install-tool PREFIX=/usr/local DESTDIR=
@@ -18,6 +19,7 @@ MANDIR     = $(PREFIX)/share/man/man1
 DESTDIR    =
 CARGO      = cargo
 INSTALL    = install
+STRIP      = strip --strip-debug
 FEATURES   = capi
 TOOL_FEATURES = cli
 
@@ -28,10 +30,11 @@ BUILT   := $(or $(CARGO_TARGET_DIR),target)/release
 # Before 1.0 each minor version is an interface of its own.
 SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 
-# Cargo knows best whether there is something to do.
+# Cargo knows best whether there is something to do. With the types of the interface as debug information, for abidiff and debuggers.
 .PHONY: all check install uninstall tool install-tool uninstall-tool header
 all:
-	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type cdylib,staticlib -- -Clink-arg=-Wl,-soname,$(SONAME)
+	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type staticlib -- -Cdebuginfo=2
+	CC='$(CC)' packaging/link-shared $(BUILT)/libredtail.a $(BUILT)/libredtail.so $(SONAME)
 
 check:
 	$(CARGO) test --features capi,header --test capi
@@ -56,6 +59,7 @@ install: $(BUILT)/libredtail.so $(BUILT)/libredtail.a
 	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(BUILT)/libredtail.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 755 $(BUILT)/libredtail.so $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
+	$(STRIP) $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
 	ln -sf libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libredtail.so
 	$(fill) packaging/redtail.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc

@@ -16,12 +16,14 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first gives the words at the top of the header.
-    const SECTIONS: [&str; 18] = [
+    const SECTIONS: [&str; 20] = [
         "mod",
         "basics",
         "position",
         "item",
+        "error_kind",
         "parser",
+        "encode",
         "keys",
         "rdb_item",
         "rdb",
@@ -37,8 +39,35 @@ mod header {
         "migration",
     ];
 
-    const TOP: &str = "#ifndef REDTAIL_H\n#define REDTAIL_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n\
-                       #ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+    const TOP: &str = r#"#ifndef REDTAIL_H
+#define REDTAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Marks the functions of the library. Define REDTAIL_SHARED on Windows if the program uses the shared library.
+ */
+#ifndef REDTAIL_API
+#if defined(_WIN32) && defined(REDTAIL_SHARED)
+#define REDTAIL_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define REDTAIL_API __attribute__((visibility("default")))
+#else
+#define REDTAIL_API
+#endif
+#endif
+
+/**
+ * Whether this header has at least this version. For #if.
+ */
+#define REDTAIL_VERSION_AT_LEAST(major, minor, patch) \
+    (REDTAIL_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
+"#;
     const BOTTOM: &str = "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* REDTAIL_H */\n";
 
     pub(crate) fn write() {
@@ -80,7 +109,7 @@ mod header {
         rest.split([' ', ';']).next()
     }
 
-    /// Comments of one line on one line, and types by their names alone.
+    /// Comments of one line on one line, types by their names alone, and functions marked with REDTAIL_API.
     fn tidy(text: &str) -> String {
         let lines: Vec<&str> = text.trim().lines().collect();
         let (mut tidied, mut at, mut parameters) = (String::new(), 0, 0);
@@ -97,8 +126,9 @@ mod header {
                 if line.starts_with("typedef") { (*line).into() } else { line.replace("struct redtail_", "redtail_") };
             match line.split_once('(') {
                 Some((before, _)) if !line.starts_with([' ', '/']) => {
-                    parameters = if line.ends_with(';') { 0 } else { before.len() + 1 };
-                    tidied.push_str(&line);
+                    let declaration = format!("REDTAIL_API {line}");
+                    parameters = if line.ends_with(';') { 0 } else { "REDTAIL_API ".len() + before.len() + 1 };
+                    tidied.push_str(&declaration);
                 }
                 _ if parameters > 0 => {
                     tidied.push_str(&format!("{:parameters$}{}", "", line.trim_start()));

@@ -49,6 +49,25 @@
 extern "C" {
 #endif
 
+/**
+ * Marks the functions of the library. Define REDTAIL_SHARED on Windows if the program uses the shared library.
+ */
+#ifndef REDTAIL_API
+#if defined(_WIN32) && defined(REDTAIL_SHARED)
+#define REDTAIL_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define REDTAIL_API __attribute__((visibility("default")))
+#else
+#define REDTAIL_API
+#endif
+#endif
+
+/**
+ * Whether this header has at least this version. For #if.
+ */
+#define REDTAIL_VERSION_AT_LEAST(major, minor, patch) \
+    (REDTAIL_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
+
 /*--------------------------------------------------------------------------------------------------------------------
  * Versions, statuses, slices
  */
@@ -134,6 +153,8 @@ typedef enum redtail_status {
     REDTAIL_ERROR_CREDENTIALS = -20,
     /** Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final. */
     REDTAIL_ERROR_SNAPSHOT = -21,
+    /** The library does not fit the header that the program was compiled with. See redtail_check_version. */
+    REDTAIL_ERROR_VERSION = -22,
 } redtail_status;
 
 /** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
@@ -161,16 +182,24 @@ typedef struct redtail_limits {
 } redtail_limits;
 
 /** The version of the library that is running, for example "0.1.0". Never NULL; lives for ever. Any thread. */
-const char *redtail_version(void);
+REDTAIL_API const char *redtail_version(void);
 
 /** The version of the library that is running, as REDTAIL_VERSION_NUMBER counts. Any thread. */
-unsigned int redtail_version_number(void);
+REDTAIL_API unsigned int redtail_version_number(void);
+
+/**
+ * Checks the library that is running against the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
+ *
+ * Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version, before 1.0 also the
+ * same minor version. Returns REDTAIL_ERROR_VERSION otherwise. Any thread.
+ */
+REDTAIL_API int redtail_check_version(unsigned int header);
 
 /**
  * The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
  * Any thread.
  */
-const char *redtail_status_name(int status);
+REDTAIL_API const char *redtail_status_name(int status);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -203,8 +232,8 @@ typedef struct redtail_position {
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
  */
-int redtail_position_parse(const char *text,
-                           redtail_position *position);
+REDTAIL_API int redtail_position_parse(const char *text,
+                                       redtail_position *position);
 
 /**
  * Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
@@ -212,9 +241,9 @@ int redtail_position_parse(const char *text,
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
  * too small, and then writes nothing. Any thread.
  */
-int redtail_position_format(const redtail_position *position,
-                            char *text,
-                            size_t size);
+REDTAIL_API int redtail_position_format(const redtail_position *position,
+                                        char *text,
+                                        size_t size);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -328,7 +357,82 @@ typedef struct redtail_token {
     double number;
     /** VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt". */
     char format[4];
+    /**
+     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
+     * steps, one after another, are the frame.
+     */
+    redtail_slice raw;
 } redtail_token;
+
+/** The name of a redtail_item_kind, for example "inline"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_item_name(int kind);
+
+/** The name of a redtail_token_step, for example "begin"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_token_name(int step);
+
+/** The name of a redtail_kind, for example "simple_string"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_kind_name(int kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Kinds of errors: the reason of a failure as a number, for parsers and RDB decoders
+ */
+
+/** The kinds of REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT of a parser: see redtail_parser_error_kind. */
+typedef enum redtail_protocol_error {
+    /** A byte that the grammar does not allow here. */
+    REDTAIL_PROTOCOL_ERROR_UNEXPECTED = 1,
+    /** A length or count that is not a plain decimal number. */
+    REDTAIL_PROTOCOL_ERROR_INVALID_LENGTH = 2,
+    /** Text that is not the integer, double, boolean or big number that its type announces. */
+    REDTAIL_PROTOCOL_ERROR_INVALID_VALUE = 3,
+    /** A payload without CR LF after it. */
+    REDTAIL_PROTOCOL_ERROR_MISSING_CRLF = 4,
+    /** A string longer than redtail_limits.bulk. */
+    REDTAIL_PROTOCOL_ERROR_BULK_TOO_LONG = 5,
+    /** A command or frame longer than redtail_limits.command. */
+    REDTAIL_PROTOCOL_ERROR_COMMAND_TOO_LONG = 6,
+    /** More arguments or elements than redtail_limits.arguments. */
+    REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS = 7,
+    /** Aggregates nested deeper than redtail_limits.depth. */
+    REDTAIL_PROTOCOL_ERROR_TOO_DEEP = 8,
+    /** A line longer than redtail_limits.line. */
+    REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG = 9,
+    /** An inline command with unbalanced quotes. */
+    REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES = 10,
+} redtail_protocol_error;
+
+/** The kinds of REDTAIL_ERROR_SNAPSHOT of an RDB decoder: see redtail_rdb_error_kind. */
+typedef enum redtail_rdb_error {
+    /** The first nine bytes are not the magic of a snapshot. */
+    REDTAIL_RDB_ERROR_NOT_RDB = 1,
+    /** A format version that is newer than this library. REDTAIL_RDB_FLAG_LENIENT accepts it. */
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 2,
+    /** A type or opcode that the format does not have. */
+    REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
+    /** A known type or opcode that cannot be decoded. */
+    REDTAIL_RDB_ERROR_REFUSED = 4,
+    /** An unknown encoding inside a value. */
+    REDTAIL_RDB_ERROR_UNKNOWN_ENCODING = 5,
+    /** A value outside its range. */
+    REDTAIL_RDB_ERROR_INVALID = 6,
+    /** An element that is longer than its container. */
+    REDTAIL_RDB_ERROR_OVERRUN = 7,
+    /** Two numbers that contradict each other. */
+    REDTAIL_RDB_ERROR_MISMATCH = 8,
+    /** Invalid LZF data. */
+    REDTAIL_RDB_ERROR_COMPRESSION = 9,
+    /** The checksum does not match the bytes. */
+    REDTAIL_RDB_ERROR_CHECKSUM = 10,
+    /** The input ends before the snapshot does. */
+    REDTAIL_RDB_ERROR_TRUNCATED = 11,
+} redtail_rdb_error;
+
+/** The name of a redtail_protocol_error, for example "unexpected"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_protocol_error_name(int kind);
+
+/** The name of a redtail_rdb_error, for example "not_rdb"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_error_name(int kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -341,6 +445,15 @@ typedef struct redtail_token {
  * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
  */
 
+/**
+ * Memory in bytes that suffices for redtail_parser_init: an upper bound of redtail_parser_size, known at compile time. A parser on
+ * the stack needs `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ */
+#define REDTAIL_PARSER_SIZE 6144
+
+/** The alignment that suffices for redtail_parser_init: an upper bound of redtail_parser_alignment. */
+#define REDTAIL_PARSER_ALIGNMENT 8
+
 /** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
 typedef struct redtail_parser redtail_parser;
 
@@ -349,32 +462,36 @@ typedef struct redtail_parser redtail_parser;
  *
  * Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
  */
-redtail_parser *redtail_parser_new(int mode,
-                                   const redtail_limits *limits);
+REDTAIL_API redtail_parser *redtail_parser_new(int mode,
+                                               const redtail_limits *limits);
 
 /** Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread. */
-size_t redtail_parser_size(void);
+REDTAIL_API size_t redtail_parser_size(void);
 
 /** The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread. */
-size_t redtail_parser_alignment(void);
+REDTAIL_API size_t redtail_parser_alignment(void);
 
 /**
- * A parser in your memory of size bytes, which is yours again after redtail_parser_free, or whenever you stop using the parser.
+ * A parser in memory of the caller, of size bytes. The memory belongs to the caller again after redtail_parser_free, or as soon as
+ * the parser is no longer used.
+ *
+ * Between two calls the parser may be moved, with memcpy to memory of the same size and alignment. Then only the copy may be used,
+ * as a redtail_parser pointer to its memory. Items and tokens received before the move are invalid.
  *
  * Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
  * can't be.
  */
-int redtail_parser_init(void *memory,
-                        size_t size,
-                        int mode,
-                        const redtail_limits *limits,
-                        redtail_parser **parser);
+REDTAIL_API int redtail_parser_init(void *memory,
+                                    size_t size,
+                                    int mode,
+                                    const redtail_limits *limits,
+                                    redtail_parser **parser);
 
 /** Ends a parser, in your memory or its own. NULL does nothing. */
-void redtail_parser_free(redtail_parser *parser);
+REDTAIL_API void redtail_parser_free(redtail_parser *parser);
 
 /** What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser. */
-const char *redtail_parser_message(const redtail_parser *parser);
+REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
 
 /**
  * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
@@ -382,8 +499,8 @@ const char *redtail_parser_message(const redtail_parser *parser);
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
  * number than 0 already.
  */
-int redtail_parser_start_at(redtail_parser *parser,
-                            uint64_t offset);
+REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
+                                        uint64_t offset);
 
 /**
  * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
@@ -394,11 +511,11 @@ int redtail_parser_start_at(redtail_parser *parser,
  * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
  * redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
  */
-int redtail_parser_next(redtail_parser *parser,
-                        redtail_slice *input,
-                        redtail_slice *args,
-                        size_t capacity,
-                        const redtail_item **item);
+REDTAIL_API int redtail_parser_next(redtail_parser *parser,
+                                    redtail_slice *input,
+                                    redtail_slice *args,
+                                    size_t capacity,
+                                    const redtail_item **item);
 
 /**
  * Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
@@ -408,19 +525,20 @@ int redtail_parser_next(redtail_parser *parser,
  *
  * Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
  */
-int redtail_parser_batch(redtail_parser *parser,
-                         redtail_slice *input,
-                         redtail_slice *args,
-                         size_t capacity,
-                         int (*each)(void *context, const redtail_item *item),
-                         void *context);
+REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
+                                     redtail_slice *input,
+                                     redtail_slice *args,
+                                     size_t capacity,
+                                     int (*each)(void *context, const redtail_item *item),
+                                     void *context);
 
 /**
  * The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
  */
-int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
+REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
+                                        redtail_slice *arg);
 
 /**
  * The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
@@ -428,30 +546,45 @@ int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
  *
  * Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
  */
-int redtail_parser_next_token(redtail_parser *parser,
-                              const redtail_token **token);
+REDTAIL_API int redtail_parser_next_token(redtail_parser *parser,
+                                          const redtail_token **token);
+
+/**
+ * Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NONE if the last item is not a frame.
+ */
+REDTAIL_API int redtail_parser_rewind_tokens(redtail_parser *parser);
 
 /**
  * After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
  *
  * Returns REDTAIL_OK and sets needed.
  */
-int redtail_parser_needed(const redtail_parser *parser,
-                          size_t *needed);
+REDTAIL_API int redtail_parser_needed(redtail_parser *parser,
+                                      size_t *needed);
 
 /**
  * The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
  *
  * Returns REDTAIL_OK and sets offset.
  */
-int redtail_parser_offset(const redtail_parser *parser, uint64_t *offset);
+REDTAIL_API int redtail_parser_offset(redtail_parser *parser, uint64_t *offset);
 
 /**
  * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
-int redtail_parser_error_offset(const redtail_parser *parser, uint64_t *offset);
+REDTAIL_API int redtail_parser_error_offset(redtail_parser *parser, uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the kind of the error, one of redtail_protocol_error.
+ *
+ * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_parser_error_kind(redtail_parser *parser,
+                                          int *kind);
 
 /**
  * What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
@@ -459,10 +592,29 @@ int redtail_parser_error_offset(const redtail_parser *parser, uint64_t *offset);
  *
  * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
  */
-int redtail_unquote(const redtail_slice *word,
-                    char *out,
-                    size_t size,
-                    size_t *len);
+REDTAIL_API int redtail_unquote(const redtail_slice *word,
+                                char *out,
+                                size_t size,
+                                size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Encoder: commands as the bytes that a client sends
+ */
+
+/**
+ * Encodes a command as an array of bulk strings. Writes it to out, which has room for size bytes. args[0] is the command's
+ * name. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
+ *
+ * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small: sets
+ * len to the size needed and leaves out unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
+ * invalid, argc is 0 or the command is larger than memory. Any thread.
+ */
+REDTAIL_API int redtail_encode_command(const redtail_slice *args,
+                                       size_t argc,
+                                       char *out,
+                                       size_t size,
+                                       size_t *len);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -480,11 +632,11 @@ int redtail_unquote(const redtail_slice *word,
  * FLUSHALL. REDTAIL_UNKNOWN_KEYS: nobody here knows the command: a module's, a renamed or a newer one, or one that no server would take.
  * In these three *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, or argc is 0. Any thread.
  */
-int redtail_command_keys(const redtail_slice *args,
-                         size_t argc,
-                         size_t *indices,
-                         size_t capacity,
-                         size_t *count);
+REDTAIL_API int redtail_command_keys(const redtail_slice *args,
+                                     size_t argc,
+                                     size_t *indices,
+                                     size_t capacity,
+                                     size_t *count);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -734,6 +886,21 @@ typedef struct redtail_rdb_item {
     char module[10];
 } redtail_rdb_item;
 
+/** The name of a redtail_rdb_item_kind, for example "text"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_item_name(int kind);
+
+/** The name of a redtail_rdb_type, for example "list"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_type_name(int key_type);
+
+/** The name of a redtail_rdb_role, for example "aux_value"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_role_name(int role);
+
+/** The name of a redtail_rdb_magic, for example "valkey"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_magic_name(int magic);
+
+/** The name of a redtail_rdb_checksum, for example "absent"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
+
 
 /*--------------------------------------------------------------------------------------------------------------------
  * Snapshots: RDB files over bytes that you hold
@@ -767,17 +934,17 @@ typedef struct redtail_rdb redtail_rdb;
  *
  * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
  */
-redtail_rdb *redtail_rdb_new(unsigned int flags,
-                             uint64_t offset);
+REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
+                                         uint64_t offset);
 
 /** Ends a decoder. NULL does nothing. */
-void redtail_rdb_free(redtail_rdb *rdb);
+REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
 
 /**
  * What the last failure was, or what was passed over last, in words that end with NUL. "" before any; never NULL. Lives until the next
  * call on the decoder.
  */
-const char *redtail_rdb_message(const redtail_rdb *rdb);
+REDTAIL_API const char *redtail_rdb_message(const redtail_rdb *rdb);
 
 /**
  * The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless
@@ -787,37 +954,44 @@ const char *redtail_rdb_message(const redtail_rdb *rdb);
  * input is not touched; REDTAIL_ERROR_SNAPSHOT: no snapshot a server would write, or what is not known here; for good, see
  * redtail_rdb_error_offset; REDTAIL_ERROR_ARGUMENT.
  */
-int redtail_rdb_next(redtail_rdb *rdb,
-                     redtail_slice *input,
-                     const redtail_rdb_item **item);
+REDTAIL_API int redtail_rdb_next(redtail_rdb *rdb,
+                                 redtail_slice *input,
+                                 const redtail_rdb_item **item);
 
 /**
  * To be asked when no more input comes.
  *
  * Returns REDTAIL_OK if the snapshot has come to its end; REDTAIL_ERROR_SNAPSHOT if it is cut short, or broken.
  */
-int redtail_rdb_finish(redtail_rdb *rdb);
+REDTAIL_API int redtail_rdb_finish(redtail_rdb *rdb);
 
 /**
  * After REDTAIL_NEED_MORE: the least number of further bytes that take it further; else 0.
  *
  * Returns REDTAIL_OK and sets needed.
  */
-int redtail_rdb_needed(const redtail_rdb *rdb, size_t *needed);
+REDTAIL_API int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 
 /**
  * The number of the next byte to be shown: bytes used up so far, and where redtail_rdb_new began.
  *
  * Returns REDTAIL_OK and sets offset.
  */
-int redtail_rdb_offset(const redtail_rdb *rdb, uint64_t *offset);
+REDTAIL_API int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 
 /**
  * After REDTAIL_ERROR_SNAPSHOT: the number of the byte where the item begins that is wrong.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
-int redtail_rdb_error_offset(const redtail_rdb *rdb, uint64_t *offset);
+REDTAIL_API int redtail_rdb_error_offset(redtail_rdb *rdb, uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the kind of the error, one of redtail_rdb_error.
+ *
+ * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -981,8 +1155,8 @@ typedef struct redtail_options {
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
  * older than yours, or of no struct at all. Any thread.
  */
-int redtail_options_init(redtail_options *options,
-                         size_t size);
+REDTAIL_API int redtail_options_init(redtail_options *options,
+                                     size_t size);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1065,16 +1239,16 @@ typedef enum redtail_role {
 } redtail_role;
 
 /** Why a link was lost. */
-typedef enum redtail_why {
+typedef enum redtail_disconnect_reason {
     /** The primary closed the connection. */
-    REDTAIL_WHY_CLOSED = 1,
+    REDTAIL_DISCONNECT_CLOSED = 1,
     /** Connecting, reading or writing failed. */
-    REDTAIL_WHY_IO = 2,
+    REDTAIL_DISCONNECT_IO = 2,
     /** Nothing came for too long. */
-    REDTAIL_WHY_SILENCE = 3,
+    REDTAIL_DISCONNECT_SILENCE = 3,
     /** The primary refused for now. */
-    REDTAIL_WHY_REFUSED = 4,
-} redtail_why;
+    REDTAIL_DISCONNECT_REFUSED = 4,
+} redtail_disconnect_reason;
 
 /** What is about to make the primary fork. */
 typedef struct redtail_forking {
@@ -1129,8 +1303,8 @@ typedef struct redtail_gap {
 
 /** A link that was lost. */
 typedef struct redtail_disconnected {
-    /** One of redtail_why. */
-    int why;
+    /** One of redtail_disconnect_reason. */
+    int reason;
     /** The last resumable place, from which the next link goes on; NULL where there is none yet. */
     const redtail_position *resume;
     /** The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none. */
@@ -1186,7 +1360,23 @@ typedef struct redtail_event {
  *
  * Returns REDTAIL_OK; REDTAIL_NONE where there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
-int redtail_event_position(const redtail_event *event, redtail_position *position);
+REDTAIL_API int redtail_event_position(const redtail_event *event,
+                                       redtail_position *position);
+
+/** The name of a redtail_event_kind, for example "attached"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_event_name(int kind);
+
+/** The name of a redtail_fork_reason, for example "snapshot"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_fork_reason_name(int reason);
+
+/** The name of a redtail_method, for example "info"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_method_name(int method);
+
+/** The name of a redtail_role, for example "primary"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_role_name(int role);
+
+/** The name of a redtail_disconnect_reason, for example "io"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1213,7 +1403,7 @@ typedef struct redtail_session redtail_session;
  *
  * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
  */
-redtail_session *redtail_session_new(const redtail_options *options);
+REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
  * A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
@@ -1222,17 +1412,17 @@ redtail_session *redtail_session_new(const redtail_options *options);
  *
  * Returns as redtail_session_new.
  */
-redtail_session *redtail_session_new_recorded(const redtail_options *options,
-                                              uint64_t offset);
+REDTAIL_API redtail_session *redtail_session_new_recorded(const redtail_options *options,
+                                                          uint64_t offset);
 
 /** Ends a session; sends nothing. NULL does nothing. */
-void redtail_session_free(redtail_session *session);
+REDTAIL_API void redtail_session_free(redtail_session *session);
 
 /**
  * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
  * next call on the session.
  */
-const char *redtail_session_message(const redtail_session *session);
+REDTAIL_API const char *redtail_session_message(const redtail_session *session);
 
 /**
  * User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
@@ -1240,17 +1430,17 @@ const char *redtail_session_message(const redtail_session *session);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-int redtail_session_login(redtail_session *session,
-                          const char *user,
-                          const char *password,
-                          size_t password_len);
+REDTAIL_API int redtail_session_login(redtail_session *session,
+                                      const char *user,
+                                      const char *password,
+                                      size_t password_len);
 
 /**
  * Your socket is connected: the handshake begins. What was unread of the link before is dropped.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if a link stands already, or the session is over.
  */
-int redtail_session_connected(redtail_session *session, uint64_t now_ms);
+REDTAIL_API int redtail_session_connected(redtail_session *session, uint64_t now_ms);
 
 /**
  * Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
@@ -1260,9 +1450,9 @@ int redtail_session_connected(redtail_session *session, uint64_t now_ms);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
-int redtail_session_disconnected(redtail_session *session,
-                                 const char *reason,
-                                 uint64_t now_ms);
+REDTAIL_API int redtail_session_disconnected(redtail_session *session,
+                                             const char *reason,
+                                             uint64_t now_ms);
 
 /**
  * Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
@@ -1270,9 +1460,9 @@ int redtail_session_disconnected(redtail_session *session,
  * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
  * called for long; REDTAIL_ERROR_MEMORY.
  */
-int redtail_session_space(redtail_session *session,
-                          char **data,
-                          size_t *len);
+REDTAIL_API int redtail_session_space(redtail_session *session,
+                                      char **data,
+                                      size_t *len);
 
 /**
  * So many bytes were read to redtail_session_space, which was the last call on the session before this one.
@@ -1280,22 +1470,22 @@ int redtail_session_space(redtail_session *session,
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
  * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
  */
-int redtail_session_received(redtail_session *session,
-                             size_t count);
+REDTAIL_API int redtail_session_received(redtail_session *session,
+                                         size_t count);
 
 /**
  * The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
  *
  * Returns REDTAIL_OK.
  */
-int redtail_session_silent(redtail_session *session);
+REDTAIL_API int redtail_session_silent(redtail_session *session);
 
 /**
  * The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
  *
  * Returns REDTAIL_OK.
  */
-int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
+REDTAIL_API int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
 
 /**
  * The next event. It lives until the next call of this, _space, _connected, _disconnected or _free.
@@ -1303,33 +1493,33 @@ int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
  * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE, REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error if the session is
  * over, for good.
  */
-int redtail_session_next(redtail_session *session,
-                         uint64_t now_ms,
-                         const redtail_event **event);
+REDTAIL_API int redtail_session_next(redtail_session *session,
+                                     uint64_t now_ms,
+                                     const redtail_event **event);
 
 /**
  * What redtail_session_next does besides looking for an event: prepares the acknowledgement that is due. The last event lives on.
  *
  * Returns REDTAIL_OK.
  */
-int redtail_session_keep_alive(redtail_session *session,
-                               uint64_t now_ms);
+REDTAIL_API int redtail_session_keep_alive(redtail_session *session,
+                                           uint64_t now_ms);
 
 /**
  * What is to be written to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing.
  *
  * Returns REDTAIL_OK.
  */
-int redtail_session_to_send(redtail_session *session,
-                            const char **data,
-                            size_t *len);
+REDTAIL_API int redtail_session_to_send(redtail_session *session,
+                                        const char **data,
+                                        size_t *len);
 
 /**
  * So many bytes of redtail_session_to_send were written, perhaps not all of them.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than were to be sent.
  */
-int redtail_session_sent(redtail_session *session, size_t count);
+REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
 
 /**
  * When to act at the latest even if nothing comes, in milliseconds of your clock: with a link, the time to call
@@ -1337,7 +1527,8 @@ int redtail_session_sent(redtail_session *session, size_t count);
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
-int redtail_session_deadline_ms(const redtail_session *session, uint64_t *deadline_ms);
+REDTAIL_API int redtail_session_deadline_ms(const redtail_session *session,
+                                            uint64_t *deadline_ms);
 
 /**
  * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
@@ -1345,15 +1536,15 @@ int redtail_session_deadline_ms(const redtail_session *session, uint64_t *deadli
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
-int redtail_session_commit(redtail_session *session,
-                           const redtail_position *position);
+REDTAIL_API int redtail_session_commit(redtail_session *session,
+                                       const redtail_position *position);
 
 /**
  * The last place that can be resumed from.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-int redtail_session_position(const redtail_session *session, redtail_position *position);
+REDTAIL_API int redtail_session_position(const redtail_session *session, redtail_position *position);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1404,16 +1595,16 @@ typedef struct redtail_handle redtail_handle;
  *
  * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
  */
-redtail_follower *redtail_follower_new(const redtail_options *options);
+REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
 /** Ends a follower and its link. Its handles live on. NULL does nothing. */
-void redtail_follower_free(redtail_follower *follower);
+REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
  * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
  * next call on the follower.
  */
-const char *redtail_follower_message(const redtail_follower *follower);
+REDTAIL_API const char *redtail_follower_message(const redtail_follower *follower);
 
 /**
  * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
@@ -1421,10 +1612,10 @@ const char *redtail_follower_message(const redtail_follower *follower);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-int redtail_follower_login(redtail_follower *follower,
-                           const char *user,
-                           const char *password,
-                           size_t password_len);
+REDTAIL_API int redtail_follower_login(redtail_follower *follower,
+                                       const char *user,
+                                       const char *password,
+                                       size_t password_len);
 
 /**
  * Connects to host:port, [address]:port or unix:PATH, so that a wrong address shows at once. The handshake follows in the first
@@ -1433,8 +1624,8 @@ int redtail_follower_login(redtail_follower *follower,
  * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it is connected already;
  * REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
  */
-int redtail_follower_connect(redtail_follower *follower,
-                             const char *address);
+REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
+                                         const char *address);
 
 /**
  * Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
@@ -1445,8 +1636,8 @@ int redtail_follower_connect(redtail_follower *follower,
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
  * the primary is.
  */
-int redtail_follower_connect_sentinel(redtail_follower *follower,
-                                      const redtail_sentinel *sentinel);
+REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
+                                                  const redtail_sentinel *sentinel);
 
 /**
  * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
@@ -1454,15 +1645,17 @@ int redtail_follower_connect_sentinel(redtail_follower *follower,
  * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
  * reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error why following is over, for good.
  */
-int redtail_follower_next(redtail_follower *follower,
-                          const redtail_event **event);
+REDTAIL_API int redtail_follower_next(redtail_follower *follower,
+                                      const redtail_event **event);
 
 /**
  * The next event; waits at most limit_ms milliseconds for it.
  *
  * Returns as redtail_follower_next; REDTAIL_IDLE if nothing came in time.
  */
-int redtail_follower_next_timeout(redtail_follower *follower, uint64_t limit_ms, const redtail_event **event);
+REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
+                                              uint64_t limit_ms,
+                                              const redtail_event **event);
 
 /**
  * Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
@@ -1472,9 +1665,9 @@ int redtail_follower_next_timeout(redtail_follower *follower, uint64_t limit_ms,
  * Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
  * else as redtail_follower_next.
  */
-int redtail_follower_batch(redtail_follower *follower,
-                           int (*each)(void *context, const redtail_event *event),
-                           void *context);
+REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
+                                       int (*each)(void *context, const redtail_event *event),
+                                       void *context);
 
 /**
  * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
@@ -1483,22 +1676,22 @@ int redtail_follower_batch(redtail_follower *follower,
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
  */
-int redtail_follower_commit(redtail_follower *follower,
-                            const redtail_position *position);
+REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
+                                        const redtail_position *position);
 
 /**
  * The last place that can be resumed from.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
 
 /**
  * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
  *
  * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
  */
-redtail_handle *redtail_follower_handle(redtail_follower *follower);
+REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 
 /**
  * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
@@ -1508,7 +1701,7 @@ redtail_handle *redtail_follower_handle(redtail_follower *follower);
  * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
-int redtail_handle_stop(const redtail_handle *handle);
+REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
 
 /**
  * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
@@ -1518,7 +1711,7 @@ int redtail_handle_stop(const redtail_handle *handle);
  * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
  * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
-int redtail_handle_heartbeat(const redtail_handle *handle);
+REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
 
 /**
  * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
@@ -1527,11 +1720,11 @@ int redtail_handle_heartbeat(const redtail_handle *handle);
  * Any thread, also several at once; not in signal handlers.
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
  */
-int redtail_handle_commit(const redtail_handle *handle,
-                          const redtail_position *position);
+REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
+                                      const redtail_position *position);
 
 /** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
-void redtail_handle_free(redtail_handle *handle);
+REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1548,7 +1741,7 @@ typedef struct redtail_shard redtail_shard;
  * The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
  * Ends with NUL; lives as long as the shard; NULL if the shard is.
  */
-const char *redtail_shard_id(const redtail_shard *shard);
+REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
 
 /**
  * Where its primary is now, as far as is known, as text with a NUL behind it: host:port. size: the bytes of room at text; needed: the bytes
@@ -1557,20 +1750,20 @@ const char *redtail_shard_id(const redtail_shard *shard);
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed; REDTAIL_ERROR_ARGUMENT if a pointer is
  * NULL (text may be while size is 0).
  */
-int redtail_shard_target(const redtail_shard *shard,
-                         char *text,
-                         size_t size,
-                         size_t *needed);
+REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
+                                     char *text,
+                                     size_t size,
+                                     size_t *needed);
 
 /**
  * The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
  *
  * Returns as redtail_shard_target.
  */
-int redtail_shard_slots(const redtail_shard *shard,
-                        char *text,
-                        size_t size,
-                        size_t *needed);
+REDTAIL_API int redtail_shard_slots(const redtail_shard *shard,
+                                    char *text,
+                                    size_t size,
+                                    size_t *needed);
 
 /**
  * The last resumable place up to which the callbacks have returned.
@@ -1578,8 +1771,8 @@ int redtail_shard_slots(const redtail_shard *shard,
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none: before the first, and amid a snapshot; REDTAIL_ERROR_ARGUMENT if
  * a pointer is NULL.
  */
-int redtail_shard_position(const redtail_shard *shard,
-                           redtail_position *position);
+REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
+                                       redtail_position *position);
 
 /**
  * The handle of its follower: redtail_handle_commit tells what is safely kept, redtail_handle_heartbeat that we live during long work,
@@ -1587,32 +1780,32 @@ int redtail_shard_position(const redtail_shard *shard,
  *
  * Returns NULL if the shard is NULL.
  */
-const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+REDTAIL_API const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
 
 /**
  * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
  * the callbacks event and idle of this shard; lives until the callback returns.
  */
-const char *redtail_shard_message(const redtail_shard *shard);
+REDTAIL_API const char *redtail_shard_message(const redtail_shard *shard);
 
 /**
  * Keeps a pointer of yours with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which comes before its first event.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
  */
-int redtail_shard_set_context(const redtail_shard *shard,
-                              void *context);
+REDTAIL_API int redtail_shard_set_context(const redtail_shard *shard,
+                                          void *context);
 
 /** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
-void *redtail_shard_context(const redtail_shard *shard);
+REDTAIL_API void *redtail_shard_context(const redtail_shard *shard);
 
 /**
  * The hash slot of a key: of the text between its first { and the next }, where there is some, else of all of it. Any thread.
  *
  * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len not 0, or the length is more than memory has.
  */
-int redtail_slot(const char *key,
-                 size_t len);
+REDTAIL_API int redtail_slot(const char *key,
+                             size_t len);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1674,6 +1867,9 @@ typedef struct redtail_notice {
     /** LOST: the id of the node that was saved with the place. */
     const char *node;
 } redtail_notice;
+
+/** The name of a redtail_notice_kind, for example "failed_over"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_notice_name(int kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1766,20 +1962,20 @@ typedef struct redtail_cluster_callbacks {
  * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or
  * REDTAIL_ERROR_POSITION, and the message says which.
  */
-redtail_cluster *redtail_cluster_new(const redtail_options *options,
-                                     const redtail_cluster_options *cluster);
+REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
+                                                 const redtail_cluster_options *cluster);
 
 /**
  * Ends all followers and waits for their threads: for callbacks to return, and for an attempt to connect to be through. NULL does nothing.
  * In a callback of this cluster it only stops it, as redtail_cluster_stop.
  */
-void redtail_cluster_free(redtail_cluster *cluster);
+REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
 /**
  * What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the cluster, from
  * whichever thread. The callbacks are told in other ways: notices have words, and shards redtail_shard_message.
  */
-const char *redtail_cluster_message(const redtail_cluster *cluster);
+REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
 
 /**
  * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
@@ -1787,10 +1983,10 @@ const char *redtail_cluster_message(const redtail_cluster *cluster);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-int redtail_cluster_login(const redtail_cluster *cluster,
-                          const char *user,
-                          const char *password,
-                          size_t password_len);
+REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
+                                      const char *user,
+                                      const char *password,
+                                      size_t password_len);
 
 /**
  * Asks the nodes what the cluster consists of, and starts to follow every primary. Callbacks may come before it returns.
@@ -1799,8 +1995,8 @@ int redtail_cluster_login(const redtail_cluster *cluster,
  * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
  * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
  */
-int redtail_cluster_follow(const redtail_cluster *cluster,
-                           const redtail_cluster_callbacks *callbacks);
+REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
+                                       const redtail_cluster_callbacks *callbacks);
 
 /**
  * Waits until following has ended and all threads are through, at most limit_ms milliseconds; REDTAIL_FOREVER: as long as it takes.
@@ -1809,8 +2005,8 @@ int redtail_cluster_follow(const redtail_cluster *cluster,
  * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
  * is why it has ended.
  */
-int redtail_cluster_wait(const redtail_cluster *cluster,
-                         uint64_t limit_ms);
+REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
+                                     uint64_t limit_ms);
 
 /**
  * Ends all followers, without waiting for that: redtail_cluster_wait does. Callbacks that are at work go on to their end. Any thread and all
@@ -1818,7 +2014,7 @@ int redtail_cluster_wait(const redtail_cluster *cluster,
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
-int redtail_cluster_stop(const redtail_cluster *cluster);
+REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
 
 /**
  * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
@@ -1827,10 +2023,10 @@ int redtail_cluster_stop(const redtail_cluster *cluster);
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
  * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
  */
-int redtail_cluster_positions(const redtail_cluster *cluster,
-                              char *text,
-                              size_t size,
-                              size_t *needed);
+REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
+                                          char *text,
+                                          size_t size,
+                                          size_t *needed);
 
 /**
  * The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
@@ -1838,10 +2034,10 @@ int redtail_cluster_positions(const redtail_cluster *cluster,
  *
  * Returns as redtail_cluster_positions.
  */
-int redtail_cluster_committed(const redtail_cluster *cluster,
-                              char *text,
-                              size_t size,
-                              size_t *needed);
+REDTAIL_API int redtail_cluster_committed(const redtail_cluster *cluster,
+                                          char *text,
+                                          size_t size,
+                                          size_t *needed);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1879,14 +2075,14 @@ typedef enum redtail_migration {
  * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
  * to look at is no slice. Any thread.
  */
-int redtail_command_migration(const redtail_slice *args,
-                              size_t argc);
+REDTAIL_API int redtail_command_migration(const redtail_slice *args,
+                                          size_t argc);
 
 /**
- * One word for a redtail_migration, as the JSON lines of the tool have it: "none", "key", "begins", "ends", "failed", "trimmed", "word"; of a
- * number that is none, "unknown migration". Never NULL; lives for ever. Any thread.
+ * The name of a redtail_migration, for example "begins", as in the JSON lines of the tool; "unknown" for other numbers. Static.
+ * Any thread.
  */
-const char *redtail_migration_name(int migration);
+REDTAIL_API const char *redtail_migration_name(int migration);
 
 #ifdef __cplusplus
 } /* extern "C" */

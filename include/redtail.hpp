@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -151,6 +152,22 @@ inline int migration_of(const args &command) {
 /** One word for it. */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
 
+/** A command with these arguments, a range of texts, as the bytes that a client sends. Throws error if there are none. */
+template <class Range> std::string encode_command(const Range &args) {
+    std::vector<redtail_slice> slices;
+    for (std::string_view arg : args) slices.push_back({arg.data() != nullptr ? arg.data() : "", arg.size()});
+    std::string encoded;
+    std::size_t size = 0;
+    int number;
+    while ((number = redtail_encode_command(slices.data(), slices.size(), encoded.data(), encoded.size(), &size)) == REDTAIL_NEED_MORE)
+        encoded.resize(size);
+    if (number < 0) throw error(number, "this is no command");
+    return encoded;
+}
+inline std::string encode_command(std::initializer_list<std::string_view> args) {
+    return encode_command<std::initializer_list<std::string_view>>(args);
+}
+
 /** A place in a stream; a value. */
 class position {
 public:
@@ -190,6 +207,8 @@ public:
     explicit snapshot_item(const redtail_rdb_item *from) noexcept : item_(from) {}
     /** One of redtail_rdb_item_kind. */
     int kind() const noexcept { return item_->kind; }
+    /** Its name, for example "key". */
+    std::string_view kind_name() const noexcept { return redtail_rdb_item_name(item_->kind); }
     /** Of a text, a key's name or raw bytes. */
     std::string_view bytes() const noexcept { return view(item_->bytes); }
     /** The expiry time of a key or field, in milliseconds since 1970; nothing without one. */
@@ -212,6 +231,8 @@ public:
     explicit event(const redtail_event *from) noexcept : event_(from) {}
     /** One of redtail_event_kind. */
     int kind() const noexcept { return event_->kind; }
+    /** Its name, for example "command". */
+    std::string_view kind_name() const noexcept { return redtail_event_name(event_->kind); }
     std::uint64_t offset() const noexcept { return event_->offset; }
     /** Nothing while it is not known. */
     std::optional<std::uint32_t> db() const noexcept {
@@ -650,6 +671,8 @@ public:
         const redtail_token *token = nullptr;
         return redtail_parser_next_token(parser_, &token) == REDTAIL_OK ? token : nullptr;
     }
+    /** Restarts the walk at the beginning of the frame. False if the last item is not a frame. */
+    bool rewind_tokens() const noexcept { return redtail_parser_rewind_tokens(parser_) == REDTAIL_OK; }
 
 private:
     redtail_parser *parser_ = nullptr;
@@ -749,6 +772,18 @@ public:
         if (left != REDTAIL_OK) return std::nullopt;
         return offset;
     }
+    /** After an error in the bytes: its kind, one of redtail_protocol_error. */
+    std::optional<int> error_kind() const {
+        status left;
+        auto kind = error_kind(left);
+        return check(left.number()), kind;
+    }
+    std::optional<int> error_kind(status &left) const noexcept {
+        int kind = 0;
+        left = redtail_parser_error_kind(parser_.get(), &kind);
+        if (left != REDTAIL_OK) return std::nullopt;
+        return kind;
+    }
     const char *message() const noexcept { return redtail_parser_message(parser_.get()); }
     redtail_parser *c() const noexcept { return parser_.get(); }
 
@@ -830,6 +865,18 @@ public:
         left = redtail_rdb_error_offset(rdb_.get(), &offset);
         if (left != REDTAIL_OK) return std::nullopt;
         return offset;
+    }
+    /** After an error in the bytes: its kind, one of redtail_rdb_error. */
+    std::optional<int> error_kind() const {
+        status left;
+        auto kind = error_kind(left);
+        return check(left.number()), kind;
+    }
+    std::optional<int> error_kind(status &left) const noexcept {
+        int kind = 0;
+        left = redtail_rdb_error_kind(rdb_.get(), &kind);
+        if (left != REDTAIL_OK) return std::nullopt;
+        return kind;
     }
     const char *message() const noexcept { return redtail_rdb_message(rdb_.get()); }
     redtail_rdb *c() const noexcept { return rdb_.get(); }

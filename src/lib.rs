@@ -81,9 +81,9 @@ pub use io::{Checkpoint, CheckpointError, SnapshotFile, SnapshotFileError};
 pub use net::{Builder, Error, Follower, Handle};
 #[cfg(feature = "std")]
 pub use replication::{
-    Ack, Attached, Backoff, Credentials, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Label, Method,
-    OnGap, Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
-    SnapshotEnd, SnapshotForm, Stage, Start, StreamCommand, StreamPart, Why,
+    Ack, AttachMethod, Attached, Backoff, Credentials, Database, DisconnectReason, Disconnected, Event, ForkReason,
+    Forking, Gap, OnGap, Options, Position, PositionError, ReplicaLabel, ReplicationId, Role, Server, ServerKind,
+    SessionError, SessionStage, SnapshotBegin, SnapshotEnd, SnapshotForm, Start, StreamCommand, StreamPart,
 };
 pub use resp::{Command, CommandParser, Frame, FrameParser};
 

@@ -2,13 +2,17 @@
 #![cfg(feature = "std")]
 #![allow(unsafe_code, reason = "a global allocator can't be written without")]
 
+#[macro_use]
+#[path = "help/options.rs"]
+mod options;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use redtail::replay::{Play, Primary, Recording};
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{Item, Keys, PartsParser, RequestParser};
-use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, Options, SnapshotForm, Start, Status};
+use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
 /// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
 struct Counting;
@@ -143,7 +147,7 @@ fn the_session_allocates_nothing() {
     let mut bytes = b"+CONTINUE 26e9aa58837d8095338f33e660463dbdf56c86c9\r\n".to_vec();
     bytes.extend(stream(50));
     for parts in [None, Some(1024)] {
-        let options = Options { parts, ..Options::default() };
+        let options = options! { parts };
         let mut events = 0;
         let count = allocations(|| {
             let mut session = Session::recorded(options, Some(0));
@@ -175,7 +179,7 @@ fn days_of_silence_grow_nothing() {
     const DAY_MS: u64 = 86_400_000;
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
     let start = Start::At("26e9aa58837d8095338f33e660463dbdf56c86c9:0:0".parse().unwrap());
-    let options = Options { start, ack: Ack::Received, ..Options::default() };
+    let options = options! { start, ack: Ack::Received };
     let (mut pings, mut acks, mut links, mut latest) = (0_u64, 0_u64, 0_u64, 0_u64);
     let count = allocations(|| {
         let mut session = Session::new(options);
@@ -213,8 +217,8 @@ fn days_of_silence_grow_nothing() {
                         pings += 1;
                     }
                 }
-                Progress::Reconnect { after_ms } => {
-                    now += after_ms;
+                Progress::Reconnect { after } => {
+                    now += after.as_millis() as u64;
                     (unread, next_ping) = (b"", now + 10_000);
                     session.connected(Credentials::default(), now);
                     links += 1;

@@ -2,6 +2,10 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[macro_use]
+#[path = "help/options.rs"]
+mod options;
+
 #[path = "net/append_only.rs"]
 mod append_only;
 #[path = "net/checkpoint.rs"]

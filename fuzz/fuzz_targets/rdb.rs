@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use redtail::Status;
-use redtail::rdb::{Decoder, RdbError};
 use redtail::owned::CollectError;
 use redtail::owned::Collector;
 use redtail::owned::Whole;
+use redtail::rdb::{Decoder, RdbError};
 
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/rdb/build.rs"]

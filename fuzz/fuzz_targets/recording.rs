@@ -8,9 +8,9 @@ use std::io::{self, Read};
 
 use libfuzzer_sys::fuzz_target;
 use redtail::Options;
-use redtail::owned::OwnedEvent;
 use redtail::io::ReadError;
 use redtail::io::RecordingReader;
+use redtail::owned::OwnedEvent;
 use redtail::replay::Recording;
 
 fuzz_target!(|data: &[u8]| {
@@ -34,7 +34,8 @@ fuzz_target!(|data: &[u8]| {
 
 /// Events, and how they ended. Where the pieces of a snapshot end has no meaning.
 fn read(source: impl Read) -> (Vec<String>, String) {
-    let options = Options { control: true, parts: Some(1024), ..Options::default() };
+    let mut options = Options::default();
+    (options.control, options.parts) = (true, Some(1024));
     let mut reader = RecordingReader::with(source, options, None);
     let (mut events, mut snapshot) = (Vec::new(), 0);
     loop {

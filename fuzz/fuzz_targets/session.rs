@@ -11,7 +11,7 @@ use redtail::rdb::Item;
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{FrameParser, Part};
 use redtail::{
-    Ack, Credentials, Event, Limits, Method, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
+    Ack, AttachMethod, Credentials, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
 };
 
 /// Where a recorded stream begins.
@@ -37,27 +37,26 @@ fuzz_target!(|data: &[u8]| {
 
 fn options(first: u8, second: u8) -> Options {
     let small = Limits { bulk: 3000, command: 4096, arguments: 64, line: 256, ..Limits::DEFAULT };
-    Options {
-        start: match first & 7 {
-            1 => Start::NowWithoutFork,
-            2 => Start::Snapshot,
-            3 => Start::At("26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3".parse().unwrap()),
-            4 => Start::Sync,
-            _ => Start::Now,
-        },
-        parts: (first & 8 != 0).then_some(1024),
-        control: first & 16 != 0,
-        retry_first: first & 32 != 0,
-        single_link: first & 64 != 0,
-        limits: if first & 128 != 0 { small } else { Limits::DEFAULT },
-        on_gap: [OnGap::Stop, OnGap::Continue, OnGap::Snapshot, OnGap::Continue][usize::from(second & 3)],
-        ack: [Ack::Observe, Ack::Received, Ack::Applied, Ack::Observe][usize::from(second >> 2 & 3)],
-        allow_probe: second & 16 != 0,
-        retry_snapshot: second & 32 != 0,
-        snapshot: if second & 3 == 3 { SnapshotForm::Items } else { SnapshotForm::Bytes },
-        lenient: second >> 2 & 3 == 3,
-        ..Options::default()
-    }
+    let mut options = Options::default();
+    options.start = match first & 7 {
+        1 => Start::NowWithoutFork,
+        2 => Start::Snapshot,
+        3 => Start::At("26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3".parse().unwrap()),
+        4 => Start::Sync,
+        _ => Start::Now,
+    };
+    options.parts = (first & 8 != 0).then_some(1024);
+    options.control = first & 16 != 0;
+    options.retry_first = first & 32 != 0;
+    options.single_link = first & 64 != 0;
+    options.limits = if first & 128 != 0 { small } else { Limits::DEFAULT };
+    options.on_gap = [OnGap::Stop, OnGap::Continue, OnGap::Snapshot, OnGap::Continue][usize::from(second & 3)];
+    options.ack = [Ack::Observe, Ack::Received, Ack::Applied, Ack::Observe][usize::from(second >> 2 & 3)];
+    options.allow_probe = second & 16 != 0;
+    options.retry_snapshot = second & 32 != 0;
+    options.snapshot = if second & 3 == 3 { SnapshotForm::Items } else { SnapshotForm::Bytes };
+    options.lenient = second >> 2 & 3 == 3;
+    options
 }
 
 #[derive(Debug)]
@@ -281,9 +280,9 @@ impl Shell {
                     return;
                 }
                 Progress::Reconnect { .. } if self.recorded => panic!("there is no other link to a recording"),
-                Progress::Reconnect { after_ms } => {
-                    assert!(after_ms <= 10_000);
-                    self.now_ms += after_ms;
+                Progress::Reconnect { after } => {
+                    assert!(after.as_secs() <= 10);
+                    self.now_ms += after.as_millis() as u64;
                     return self.connect();
                 }
                 Progress::Failed(error) => return self.over(&shown, progress, Some(error)),
@@ -403,7 +402,7 @@ impl Shell {
             }
             What::Attached { method, position } => {
                 self.link.attached = true;
-                if !matches!(method, Method::Full | Method::Sync) {
+                if !matches!(method, AttachMethod::Full | AttachMethod::Sync) {
                     self.streams_from(facts.offset, facts.db, position);
                 }
             }
@@ -479,7 +478,7 @@ enum What {
         bytes: Vec<u8>,
     },
     Attached {
-        method: Method,
+        method: AttachMethod,
         position: Option<Position>,
     },
     SnapshotEnd {

@@ -83,6 +83,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_CREDENTIALS = -20,
     /// Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final.
     REDTAIL_ERROR_SNAPSHOT = -21,
+    /// The library does not fit the header that the program was compiled with. See redtail_check_version.
+    REDTAIL_ERROR_VERSION = -22,
 }
 
 pub(super) use redtail_status::*;
@@ -136,6 +138,21 @@ pub extern "C" fn redtail_version_number() -> c_uint {
     REDTAIL_VERSION_NUMBER
 }
 
+/// Checks the library that is running against the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
+///
+/// Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version, before 1.0 also the
+/// same minor version. Returns REDTAIL_ERROR_VERSION otherwise. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_check_version(header: c_uint) -> c_int {
+    let fits = fits(header, REDTAIL_VERSION_NUMBER);
+    (if fits { REDTAIL_OK } else { REDTAIL_ERROR_VERSION }) as c_int
+}
+
+const fn fits(header: c_uint, library: c_uint) -> bool {
+    let unit = if library < 1_000_000 { 1_000 } else { 1_000_000 };
+    header / unit == library / unit && header <= library
+}
+
 /// The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
 /// Any thread.
 #[unsafe(no_mangle)]
@@ -152,8 +169,31 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_PROTOCOL REDTAIL_ERROR_LIMIT REDTAIL_ERROR_ADDRESS REDTAIL_ERROR_CONNECT REDTAIL_ERROR_LOST
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
-        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT
+        REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION
     )
     .as_ptr()
     .cast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_newer_library_fits_unless_its_interface_changed() {
+        for (header, library, expected) in [
+            (2_000, 2_000, true),
+            (2_000, 2_005, true),
+            (2_005, 2_000, false),
+            (2_000, 3_000, false),
+            (2_000, 1_000_000, false),
+            (1_000_000, 1_000_000, true),
+            (1_000_000, 1_002_003, true),
+            (1_002_003, 1_001_000, false),
+            (1_002_003, 2_000_000, false),
+            (1_000_000, 2_000, false),
+        ] {
+            assert_eq!(fits(header, library), expected, "header {header}, library {library}");
+        }
+    }
 }

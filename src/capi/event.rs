@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{call, there};
+use crate::capi::names::name_of;
 use crate::capi::position::redtail_position;
 use crate::capi::rdb_item::redtail_rdb_item;
 
@@ -91,22 +92,22 @@ pub enum redtail_role {
 /// Why a link was lost.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum redtail_why {
+pub enum redtail_disconnect_reason {
     /// The primary closed the connection.
-    REDTAIL_WHY_CLOSED = 1,
+    REDTAIL_DISCONNECT_CLOSED = 1,
     /// Connecting, reading or writing failed.
-    REDTAIL_WHY_IO = 2,
+    REDTAIL_DISCONNECT_IO = 2,
     /// Nothing came for too long.
-    REDTAIL_WHY_SILENCE = 3,
+    REDTAIL_DISCONNECT_SILENCE = 3,
     /// The primary refused for now.
-    REDTAIL_WHY_REFUSED = 4,
+    REDTAIL_DISCONNECT_REFUSED = 4,
 }
 
+pub(super) use redtail_disconnect_reason::*;
 pub(super) use redtail_event_kind::*;
 pub(super) use redtail_fork_reason::*;
 pub(super) use redtail_method::*;
 pub(super) use redtail_role::*;
-pub(super) use redtail_why::*;
 
 /// What is about to make the primary fork.
 #[repr(C)]
@@ -171,8 +172,8 @@ pub struct redtail_gap {
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_disconnected {
-    /// One of redtail_why.
-    pub why: c_int,
+    /// One of redtail_disconnect_reason.
+    pub reason: c_int,
     /// The last resumable place, from which the next link goes on; NULL where there is none yet.
     pub resume: *const redtail_position,
     /// The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none.
@@ -261,6 +262,73 @@ pub unsafe extern "C" fn redtail_event_position(event: *const redtail_event, pos
         position.set(redtail_position { replid, history, offset: event.offset, db: event.db });
         REDTAIL_OK
     })
+}
+
+/// The name of a redtail_event_kind, for example "attached"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_event_name(kind: c_int) -> *const c_char {
+    name_of!(kind, "REDTAIL_EVENT_",
+        REDTAIL_EVENT_FORKING
+        REDTAIL_EVENT_ATTACHED
+        REDTAIL_EVENT_SNAPSHOT_BEGIN
+        REDTAIL_EVENT_SNAPSHOT_BYTES
+        REDTAIL_EVENT_SNAPSHOT_END
+        REDTAIL_EVENT_COMMAND
+        REDTAIL_EVENT_MULTI
+        REDTAIL_EVENT_EXEC
+        REDTAIL_EVENT_CONTROL
+        REDTAIL_EVENT_PART_BEGIN
+        REDTAIL_EVENT_PART_ARGUMENT
+        REDTAIL_EVENT_PART_PIECE
+        REDTAIL_EVENT_PART_END
+        REDTAIL_EVENT_GAP
+        REDTAIL_EVENT_DISCONNECTED
+        REDTAIL_EVENT_SNAPSHOT_ITEM
+    )
+}
+
+/// The name of a redtail_fork_reason, for example "snapshot"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_fork_reason_name(reason: c_int) -> *const c_char {
+    name_of!(reason, "REDTAIL_FORK_",
+        REDTAIL_FORK_FILTERED
+        REDTAIL_FORK_SNAPSHOT
+        REDTAIL_FORK_PROBE
+    )
+}
+
+/// The name of a redtail_method, for example "info"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_method_name(method: c_int) -> *const c_char {
+    name_of!(method, "REDTAIL_METHOD_",
+        REDTAIL_METHOD_FILTERED
+        REDTAIL_METHOD_INFO
+        REDTAIL_METHOD_FULL
+        REDTAIL_METHOD_CONTINUED
+        REDTAIL_METHOD_PROBED
+        REDTAIL_METHOD_SYNC
+    )
+}
+
+/// The name of a redtail_role, for example "primary"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_role_name(role: c_int) -> *const c_char {
+    name_of!(role, "REDTAIL_ROLE_",
+        REDTAIL_ROLE_UNKNOWN
+        REDTAIL_ROLE_PRIMARY
+        REDTAIL_ROLE_REPLICA
+    )
+}
+
+/// The name of a redtail_disconnect_reason, for example "io"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_disconnect_reason_name(reason: c_int) -> *const c_char {
+    name_of!(reason, "REDTAIL_DISCONNECT_",
+        REDTAIL_DISCONNECT_CLOSED
+        REDTAIL_DISCONNECT_IO
+        REDTAIL_DISCONNECT_SILENCE
+        REDTAIL_DISCONNECT_REFUSED
+    )
 }
 
 fn digits(id: redtail_slice) -> Option<[c_char; 41]> {

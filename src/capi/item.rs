@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
+use crate::capi::names::name_of;
 use crate::resp::{Frame, Kind};
 
 /// Which bytes a parser reads: four grammars that contradict each other.
@@ -127,6 +128,53 @@ pub struct redtail_token {
     pub number: f64,
     /// VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt".
     pub format: [c_char; 4],
+    /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
+    /// steps, one after another, are the frame.
+    pub raw: redtail_slice,
+}
+
+/// The name of a redtail_item_kind, for example "inline"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_item_name(kind: c_int) -> *const c_char {
+    name_of!(kind, "REDTAIL_ITEM_",
+        REDTAIL_ITEM_COMMAND
+        REDTAIL_ITEM_INLINE
+        REDTAIL_ITEM_FRAME
+    )
+}
+
+/// The name of a redtail_token_step, for example "begin"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_token_name(step: c_int) -> *const c_char {
+    name_of!(step, "REDTAIL_TOKEN_",
+        REDTAIL_TOKEN_VALUE
+        REDTAIL_TOKEN_BEGIN
+        REDTAIL_TOKEN_CHUNK
+        REDTAIL_TOKEN_END
+    )
+}
+
+/// The name of a redtail_kind, for example "simple_string"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_kind_name(kind: c_int) -> *const c_char {
+    name_of!(kind, "REDTAIL_KIND_",
+        REDTAIL_KIND_NONE
+        REDTAIL_KIND_SIMPLE_STRING
+        REDTAIL_KIND_ERROR
+        REDTAIL_KIND_INTEGER
+        REDTAIL_KIND_BULK_STRING
+        REDTAIL_KIND_ARRAY
+        REDTAIL_KIND_NULL
+        REDTAIL_KIND_BOOLEAN
+        REDTAIL_KIND_DOUBLE
+        REDTAIL_KIND_BIG_NUMBER
+        REDTAIL_KIND_BULK_ERROR
+        REDTAIL_KIND_VERBATIM_STRING
+        REDTAIL_KIND_MAP
+        REDTAIL_KIND_SET
+        REDTAIL_KIND_PUSH
+        REDTAIL_KIND_ATTRIBUTE
+    )
 }
 
 impl redtail_token {
@@ -139,6 +187,7 @@ impl redtail_token {
         integer: 0,
         number: 0.0,
         format: [0; 4],
+        raw: redtail_slice::NONE,
     };
 
     pub(super) fn value(&mut self, frame: &Frame<'_>) {

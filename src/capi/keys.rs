@@ -3,7 +3,8 @@
 use std::ffi::c_int;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{bytes, call};
+use crate::capi::boundary::call;
+use crate::capi::given_args::GivenArgs;
 use crate::resp::{Reach, find_keys};
 
 /// Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
@@ -25,13 +26,13 @@ pub unsafe extern "C" fn redtail_command_keys(
 ) -> c_int {
     call!(; out count; {
         // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
-        let Some(mut shown) = (unsafe { Shown::of(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
+        let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
         let no_room = indices.is_null() || !indices.is_aligned() || capacity > isize::MAX as usize / size_of::<usize>();
         if capacity > 0 && no_room {
             return REDTAIL_ERROR_ARGUMENT;
         }
-        let (reach, found) = find_keys(argc, &mut shown);
-        if shown.is_wrong() {
+        let (reach, found) = find_keys(argc, &mut given);
+        if given.is_wrong() {
             return REDTAIL_ERROR_ARGUMENT;
         }
         let status = match reach {
@@ -51,43 +52,4 @@ pub unsafe extern "C" fn redtail_command_keys(
         count.set(written);
         status
     })
-}
-
-/// The arguments of a command that C shows. One that is no slice ends them.
-pub(super) struct Shown<'a> {
-    args: std::slice::Iter<'a, redtail_slice>,
-    is_wrong: bool,
-}
-
-impl<'a> Shown<'a> {
-    /// `None`: there are none.
-    ///
-    /// # Safety
-    /// `first` points to `count` slices, and each of these to its bytes, which nobody changes while they are used; or this gives `None`.
-    pub(super) unsafe fn of(first: *const redtail_slice, count: usize) -> Option<Self> {
-        let most = isize::MAX as usize / size_of::<redtail_slice>();
-        if first.is_null() || !first.is_aligned() || count == 0 || count > most {
-            return None;
-        }
-        // SAFETY: not NULL, aligned, not longer than memory, and readable as the caller promises.
-        let args = unsafe { std::slice::from_raw_parts(first, count) };
-        Some(Self { args: args.iter(), is_wrong: false })
-    }
-
-    /// One was no slice.
-    pub(super) const fn is_wrong(&self) -> bool {
-        self.is_wrong
-    }
-}
-
-impl<'a> Iterator for Shown<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let arg = self.args.next()?;
-        // SAFETY: it points to its bytes, as `of` was promised.
-        let shown = unsafe { bytes(arg.data, arg.len) };
-        self.is_wrong |= shown.is_none();
-        shown
-    }
 }

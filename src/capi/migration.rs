@@ -4,7 +4,8 @@ use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::without_handle;
-use crate::capi::keys::Shown;
+use crate::capi::given_args::GivenArgs;
+use crate::capi::names::name_of;
 use crate::topology::Migration;
 
 /// What a command has to do with moving slots.
@@ -41,9 +42,9 @@ pub unsafe extern "C" fn redtail_command_migration(args: *const redtail_slice, a
     let mut told = REDTAIL_MIGRATION_NONE;
     let status = without_handle(|| {
         // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
-        let Some(mut shown) = (unsafe { Shown::of(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
-        told = Migration::of_args(&mut shown).map_or(REDTAIL_MIGRATION_NONE, |migration| kind(&migration));
-        if shown.is_wrong() { REDTAIL_ERROR_ARGUMENT } else { REDTAIL_OK }
+        let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
+        told = Migration::of_args(&mut given).map_or(REDTAIL_MIGRATION_NONE, |migration| kind(&migration));
+        if given.is_wrong() { REDTAIL_ERROR_ARGUMENT } else { REDTAIL_OK }
     });
     if status < 0 { status } else { told as c_int }
 }
@@ -59,21 +60,19 @@ const fn kind(migration: &Migration<'_>) -> redtail_migration {
     }
 }
 
-/// One word for a redtail_migration, as the JSON lines of the tool have it: "none", "key", "begins", "ends", "failed", "trimmed", "word"; of a
-/// number that is none, "unknown migration". Never NULL; lives for ever. Any thread.
+/// The name of a redtail_migration, for example "begins", as in the JSON lines of the tool; "unknown" for other numbers. Static.
+/// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_migration_name(migration: c_int) -> *const c_char {
-    let name = match migration {
-        x if x == REDTAIL_MIGRATION_NONE as c_int => c"none",
-        x if x == REDTAIL_MIGRATION_KEY as c_int => c"key",
-        x if x == REDTAIL_MIGRATION_BEGINS as c_int => c"begins",
-        x if x == REDTAIL_MIGRATION_ENDS as c_int => c"ends",
-        x if x == REDTAIL_MIGRATION_FAILED as c_int => c"failed",
-        x if x == REDTAIL_MIGRATION_TRIMMED as c_int => c"trimmed",
-        x if x == REDTAIL_MIGRATION_WORD as c_int => c"word",
-        _ => c"unknown migration",
-    };
-    name.as_ptr()
+    name_of!(migration, "REDTAIL_MIGRATION_",
+        REDTAIL_MIGRATION_NONE
+        REDTAIL_MIGRATION_KEY
+        REDTAIL_MIGRATION_BEGINS
+        REDTAIL_MIGRATION_ENDS
+        REDTAIL_MIGRATION_FAILED
+        REDTAIL_MIGRATION_TRIMMED
+        REDTAIL_MIGRATION_WORD
+    )
 }
 
 #[cfg(test)]

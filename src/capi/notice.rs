@@ -5,6 +5,7 @@ use std::ptr::null;
 
 use crate::capi::basics::*;
 use crate::capi::convert::follower_status;
+use crate::capi::names::name_of;
 use crate::capi::options::*;
 use crate::capi::position::redtail_position;
 use crate::capi::shard::{redtail_shard, words};
@@ -64,6 +65,20 @@ pub struct redtail_notice {
 }
 
 use redtail_notice_kind::*;
+
+/// The name of a redtail_notice_kind, for example "failed_over"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
+    name_of!(kind, "REDTAIL_NOTICE_",
+        REDTAIL_NOTICE_ADDED
+        REDTAIL_NOTICE_FAILED_OVER
+        REDTAIL_NOTICE_SLOTS_MOVED
+        REDTAIL_NOTICE_REMOVED
+        REDTAIL_NOTICE_ENDED
+        REDTAIL_NOTICE_LOST
+        REDTAIL_NOTICE_UNREACHABLE
+    )
+}
 
 /// What a notice speaks of.
 struct Told {

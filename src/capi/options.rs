@@ -11,7 +11,7 @@ use crate::capi::position::redtail_position;
 use crate::capi::tls::redtail_tls;
 use crate::capi::{position, tls};
 use crate::net::{Builder, Dial, Login};
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
+use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// For silence_ms: never. For other times: as long as it takes.
 pub const REDTAIL_FOREVER: u64 = u64::MAX;
@@ -193,10 +193,10 @@ const LARGEST_BUFFER: usize = 1 << 30;
 pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<Chosen, String> {
     // SAFETY: as promised.
     let given = unsafe { sized(options, redtail_options::DEFAULT, "redtail_options")? };
-    let silence_ms = match given.silence_ms {
-        0 => Options::default().silence_ms,
-        REDTAIL_FOREVER => 0,
-        ms => ms,
+    let silence = match given.silence_ms {
+        0 => Options::default().silence,
+        REDTAIL_FOREVER => None,
+        ms => Some(Duration::from_millis(ms)),
     };
     let buffer = or(given.buffer_size, BUFFER_CAPACITY).max(1024);
     if buffer > LARGEST_BUFFER {
@@ -218,7 +218,7 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         label,
         listening_port: (given.listening_port > 0).then_some(given.listening_port),
         backoff: backoff(&given, pauses),
-        silence_ms,
+        silence,
         // The hasher's keys are the only random numbers the standard library has.
         seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
         limits,
@@ -312,13 +312,13 @@ fn ack(number: c_int) -> Result<Ack, String> {
     })
 }
 
-unsafe fn label(given: &redtail_options) -> Result<Label, String> {
+unsafe fn label(given: &redtail_options) -> Result<ReplicaLabel, String> {
     if given.label.is_null() {
-        return Ok(Label::default());
+        return Ok(ReplicaLabel::default());
     }
     // SAFETY: text that ends with NUL, as promised to `read`.
     let label = unsafe { text(given.label) }.map_err(|what| format!("label {what}"))?;
-    Label::new(label).ok_or_else(|| "label is to be 1 to 255 bytes without blanks".into())
+    ReplicaLabel::new(label).ok_or_else(|| "label is to be 1 to 255 bytes without blanks".into())
 }
 
 unsafe fn login(given: &redtail_options) -> Result<Login, String> {
@@ -352,8 +352,12 @@ fn backoff(given: &redtail_options, default: Backoff) -> Backoff {
         return Backoff::OFF;
     }
     Backoff {
-        first_ms: or(given.backoff_first_ms, default.first_ms),
-        longest_ms: or(given.backoff_longest_ms, default.longest_ms),
+        first: if given.backoff_first_ms > 0 { Duration::from_millis(given.backoff_first_ms) } else { default.first },
+        longest: if given.backoff_longest_ms > 0 {
+            Duration::from_millis(given.backoff_longest_ms)
+        } else {
+            default.longest
+        },
         attempts: (given.backoff_attempts > 0).then_some(given.backoff_attempts),
     }
 }

@@ -15,6 +15,7 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
 use crate::capi::convert::protocol_status;
+use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
 use crate::capi::view::{Rest, View};
 use crate::capi::{boundary, options};
@@ -59,6 +60,16 @@ pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_
     })
 }
 
+/// Memory in bytes that suffices for redtail_parser_init: an upper bound of redtail_parser_size, known at compile time. A parser on
+/// the stack needs `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+pub const REDTAIL_PARSER_SIZE: usize = 6144;
+
+/// The alignment that suffices for redtail_parser_init: an upper bound of redtail_parser_alignment.
+pub const REDTAIL_PARSER_ALIGNMENT: usize = 8;
+
+const _: () = assert!(size_of::<redtail_parser>() <= REDTAIL_PARSER_SIZE);
+const _: () = assert!(align_of::<redtail_parser>() <= REDTAIL_PARSER_ALIGNMENT);
+
 /// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_parser_size() -> usize {
@@ -71,7 +82,11 @@ pub extern "C" fn redtail_parser_alignment() -> usize {
     align_of::<redtail_parser>()
 }
 
-/// A parser in your memory of size bytes, which is yours again after redtail_parser_free, or whenever you stop using the parser.
+/// A parser in memory of the caller, of size bytes. The memory belongs to the caller again after redtail_parser_free, or as soon as
+/// the parser is no longer used.
+///
+/// Between two calls the parser may be moved, with memcpy to memory of the same size and alignment. Then only the copy may be used,
+/// as a redtail_parser pointer to its memory. Items and tokens received before the move are invalid.
 ///
 /// Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
 /// can't be.
@@ -241,11 +256,19 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     })
 }
 
+/// Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
+///
+/// Returns REDTAIL_OK; REDTAIL_NONE if the last item is not a frame.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_rewind_tokens(parser: *mut redtail_parser) -> c_int {
+    call!(parser; { if parser.view.rewind() { REDTAIL_OK } else { REDTAIL_NONE } })
+}
+
 /// After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
 ///
 /// Returns REDTAIL_OK and sets needed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, needed: *mut usize) -> c_int {
+pub unsafe extern "C" fn redtail_parser_needed(parser: *mut redtail_parser, needed: *mut usize) -> c_int {
     call!(parser, out needed; {
         needed.set(parser.view.needed());
         REDTAIL_OK
@@ -256,7 +279,7 @@ pub unsafe extern "C" fn redtail_parser_needed(parser: *const redtail_parser, ne
 ///
 /// Returns REDTAIL_OK and sets offset.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_parser_offset(parser: *mut redtail_parser, offset: *mut u64) -> c_int {
     call!(parser, out offset; {
         offset.set(parser.offset());
         REDTAIL_OK
@@ -267,10 +290,22 @@ pub unsafe extern "C" fn redtail_parser_offset(parser: *const redtail_parser, of
 ///
 /// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_error_offset(parser: *const redtail_parser, offset: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_parser_error_offset(parser: *mut redtail_parser, offset: *mut u64) -> c_int {
     call!(parser, out offset; {
         let Some(error) = parser.error else { return REDTAIL_NONE };
         offset.set(error.offset);
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the kind of the error, one of redtail_protocol_error.
+///
+/// Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_error_kind(parser: *mut redtail_parser, kind: *mut c_int) -> c_int {
+    call!(parser, out kind; {
+        let Some(error) = &parser.error else { return REDTAIL_NONE };
+        kind.set(protocol_error(&error.kind) as c_int);
         REDTAIL_OK
     })
 }

@@ -12,6 +12,7 @@ use std::mem::offset_of;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
+use crate::capi::error_kind::rdb_error;
 use crate::capi::rdb_item::*;
 use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
 
@@ -148,7 +149,7 @@ pub unsafe extern "C" fn redtail_rdb_finish(rdb: *mut redtail_rdb) -> c_int {
 ///
 /// Returns REDTAIL_OK and sets needed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_rdb_needed(rdb: *const redtail_rdb, needed: *mut usize) -> c_int {
+pub unsafe extern "C" fn redtail_rdb_needed(rdb: *mut redtail_rdb, needed: *mut usize) -> c_int {
     call!(rdb, out needed; {
         needed.set(rdb.needed);
         REDTAIL_OK
@@ -159,7 +160,7 @@ pub unsafe extern "C" fn redtail_rdb_needed(rdb: *const redtail_rdb, needed: *mu
 ///
 /// Returns REDTAIL_OK and sets offset.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_rdb_offset(rdb: *const redtail_rdb, offset: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_rdb_offset(rdb: *mut redtail_rdb, offset: *mut u64) -> c_int {
     call!(rdb, out offset; {
         offset.set(rdb.decoder.offset());
         REDTAIL_OK
@@ -170,10 +171,22 @@ pub unsafe extern "C" fn redtail_rdb_offset(rdb: *const redtail_rdb, offset: *mu
 ///
 /// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_rdb_error_offset(rdb: *const redtail_rdb, offset: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_rdb_error_offset(rdb: *mut redtail_rdb, offset: *mut u64) -> c_int {
     call!(rdb, out offset; {
         let Some(error) = rdb.error else { return REDTAIL_NONE };
         offset.set(error.offset);
+        REDTAIL_OK
+    })
+}
+
+/// After REDTAIL_ERROR_SNAPSHOT: the kind of the error, one of redtail_rdb_error.
+///
+/// Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_rdb_error_kind(rdb: *mut redtail_rdb, kind: *mut c_int) -> c_int {
+    call!(rdb, out kind; {
+        let Some(error) = &rdb.error else { return REDTAIL_NONE };
+        kind.set(rdb_error(&error.kind) as c_int);
         REDTAIL_OK
     })
 }

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
+use crate::capi::names::name_of;
 
 /// The kinds of items. Ignore unknown kinds: later versions add some.
 ///
@@ -245,6 +246,106 @@ pub struct redtail_rdb_item {
     pub max_deleted: redtail_stream_id,
     /// MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and a NUL.
     pub module: [c_char; 10],
+}
+
+/// The name of a redtail_rdb_item_kind, for example "text"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_rdb_item_name(kind: c_int) -> *const c_char {
+    name_of!(kind, "REDTAIL_RDB_ITEM_",
+        REDTAIL_RDB_ITEM_START
+        REDTAIL_RDB_ITEM_TEXT
+        REDTAIL_RDB_ITEM_DATABASE
+        REDTAIL_RDB_ITEM_SIZES
+        REDTAIL_RDB_ITEM_SLOT
+        REDTAIL_RDB_ITEM_SLOT_RANGE
+        REDTAIL_RDB_ITEM_COMMAND
+        REDTAIL_RDB_ITEM_MODULE_AUX
+        REDTAIL_RDB_ITEM_KEY_METADATA
+        REDTAIL_RDB_ITEM_KEY
+        REDTAIL_RDB_ITEM_SCORE
+        REDTAIL_RDB_ITEM_FIELD_EXPIRY
+        REDTAIL_RDB_ITEM_ENTRY
+        REDTAIL_RDB_ITEM_STREAM
+        REDTAIL_RDB_ITEM_GROUP
+        REDTAIL_RDB_ITEM_PENDING
+        REDTAIL_RDB_ITEM_CONSUMERS
+        REDTAIL_RDB_ITEM_CONSUMER
+        REDTAIL_RDB_ITEM_CONSUMER_PENDING
+        REDTAIL_RDB_ITEM_RETURNED
+        REDTAIL_RDB_ITEM_IDEMPOTENCE
+        REDTAIL_RDB_ITEM_PRODUCER
+        REDTAIL_RDB_ITEM_IDEMPOTENT
+        REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS
+        REDTAIL_RDB_ITEM_MODULE
+        REDTAIL_RDB_ITEM_RAW
+        REDTAIL_RDB_ITEM_ARRAY
+        REDTAIL_RDB_ITEM_INDEX
+        REDTAIL_RDB_ITEM_DOUBLE
+        REDTAIL_RDB_ITEM_RATE
+        REDTAIL_RDB_ITEM_SKIPPED
+        REDTAIL_RDB_ITEM_KEY_END
+        REDTAIL_RDB_ITEM_END
+    )
+}
+
+/// The name of a redtail_rdb_type, for example "list"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_rdb_type_name(key_type: c_int) -> *const c_char {
+    name_of!(key_type, "REDTAIL_RDB_TYPE_",
+        REDTAIL_RDB_TYPE_STRING
+        REDTAIL_RDB_TYPE_LIST
+        REDTAIL_RDB_TYPE_SET
+        REDTAIL_RDB_TYPE_ZSET
+        REDTAIL_RDB_TYPE_HASH
+        REDTAIL_RDB_TYPE_STREAM
+        REDTAIL_RDB_TYPE_MODULE
+        REDTAIL_RDB_TYPE_ARRAY
+        REDTAIL_RDB_TYPE_RATE
+    )
+}
+
+/// The name of a redtail_rdb_role, for example "aux_value"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_rdb_role_name(role: c_int) -> *const c_char {
+    name_of!(role, "REDTAIL_RDB_ROLE_",
+        REDTAIL_RDB_ROLE_AUX_NAME
+        REDTAIL_RDB_ROLE_AUX_VALUE
+        REDTAIL_RDB_ROLE_FUNCTION
+        REDTAIL_RDB_ROLE_SLOT_IMPORT
+        REDTAIL_RDB_ROLE_ARGUMENT
+        REDTAIL_RDB_ROLE_KEY_NAME
+        REDTAIL_RDB_ROLE_VALUE
+        REDTAIL_RDB_ROLE_ELEMENT
+        REDTAIL_RDB_ROLE_MEMBER
+        REDTAIL_RDB_ROLE_FIELD
+        REDTAIL_RDB_ROLE_FIELD_VALUE
+        REDTAIL_RDB_ROLE_SHARED_FIELD
+        REDTAIL_RDB_ROLE_ENTRY_FIELD
+        REDTAIL_RDB_ROLE_ENTRY_VALUE
+        REDTAIL_RDB_ROLE_GROUP_NAME
+        REDTAIL_RDB_ROLE_CONSUMER_NAME
+        REDTAIL_RDB_ROLE_PRODUCER_NAME
+        REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY
+    )
+}
+
+/// The name of a redtail_rdb_magic, for example "valkey"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_rdb_magic_name(magic: c_int) -> *const c_char {
+    name_of!(magic, "REDTAIL_RDB_MAGIC_",
+        REDTAIL_RDB_MAGIC_REDIS
+        REDTAIL_RDB_MAGIC_VALKEY
+    )
+}
+
+/// The name of a redtail_rdb_checksum, for example "absent"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_rdb_checksum_name(checksum: c_int) -> *const c_char {
+    name_of!(checksum, "REDTAIL_RDB_CHECKSUM_",
+        REDTAIL_RDB_CHECKSUM_VERIFIED
+        REDTAIL_RDB_CHECKSUM_ABSENT
+        REDTAIL_RDB_CHECKSUM_IGNORED
+    )
 }
 
 impl redtail_rdb_item {

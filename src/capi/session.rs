@@ -300,9 +300,9 @@ pub unsafe extern "C" fn redtail_session_next(
                 session.at_least = at_least;
                 REDTAIL_NEED_MORE
             }
-            Progress::Reconnect { after_ms } => {
+            Progress::Reconnect { after } => {
                 session.empty();
-                session.connect_at_ms.get_or_insert(now_ms.saturating_add(after_ms));
+                session.connect_at_ms.get_or_insert(now_ms.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
                 REDTAIL_RECONNECT
             }
             Progress::Ended => {

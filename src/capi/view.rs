@@ -30,8 +30,16 @@ pub(super) enum Rest {
 /// How far the walk through the frame is.
 struct Walk {
     nesting: Nesting,
-    /// What is still to be walked; bytes of the shown.
+    /// The bytes of the frame; none if the last item is not a frame.
+    frame: redtail_slice,
+    /// The bytes of the frame that are still to be walked.
     rest: redtail_slice,
+}
+
+impl Walk {
+    fn of(frame: redtail_slice) -> Self {
+        Self { nesting: Nesting::new(), frame, rest: frame }
+    }
 }
 
 impl View {
@@ -42,7 +50,7 @@ impl View {
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
-            walk: Walk { nesting: Nesting::new(), rest: nothing },
+            walk: Walk::of(nothing),
         }
     }
 
@@ -54,7 +62,16 @@ impl View {
     /// There is no item any more.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
-        self.walk.rest = redtail_slice::NONE;
+        (self.walk.frame, self.walk.rest) = (redtail_slice::NONE, redtail_slice::NONE);
+    }
+
+    /// Starts the walk again. False if the last item is not a frame.
+    pub(super) fn rewind(&mut self) -> bool {
+        let frame = self.walk.frame;
+        if !frame.data.is_null() {
+            self.walk = Walk::of(frame);
+        }
+        !frame.data.is_null()
     }
 
     #[inline(always)]
@@ -82,7 +99,7 @@ impl View {
 
     pub(super) fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
         self.rest = Rest::None;
-        self.walk = Walk { nesting: Nesting::new(), rest: redtail_slice::of(frame.raw()) };
+        self.walk = Walk::of(redtail_slice::of(frame.raw()));
         self.item.kind = REDTAIL_ITEM_FRAME as c_int;
         self.item.offset = offset;
         self.item.frame = kind_of(frame.kind()) as c_int;
@@ -103,16 +120,17 @@ impl View {
     /// # Safety
     /// The bytes shown last have not changed.
     pub(super) unsafe fn next_token(&mut self) -> bool {
-        let Walk { nesting, rest } = &mut self.walk;
+        let Walk { nesting, rest, .. } = &mut self.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        let outside = nesting.depth();
+        let (before, outside) = (unread, nesting.depth());
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
         // An end, and what closes itself, is counted at the depth of its beginning.
         let depth = outside.min(nesting.depth());
         let shown = &mut self.token;
-        *shown = redtail_token { depth, ..redtail_token::NOTHING };
+        let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
+        *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };
         match token {
             Token::Scalar(frame) => {
                 shown.step = REDTAIL_TOKEN_VALUE as c_int;

@@ -101,9 +101,9 @@ pub enum CheckpointError {
 }
 
 /// What a checkpoint can hold: a [`Position`], or the [`Positions`](crate::topology::Positions) of a cluster.
-pub trait Place: sealed::Lines + Clone + PartialEq {}
+pub trait CheckpointPosition: sealed::Lines + Clone + PartialEq {}
 
-impl Place for Position {}
+impl CheckpointPosition for Position {}
 
 pub(crate) mod sealed {
     use super::Error;
@@ -161,7 +161,7 @@ impl<P> CheckpointFile<P> {
     pub const INTERVAL: Duration = Duration::from_secs(1);
 }
 
-impl<P: Place> CheckpointFile<P> {
+impl<P: CheckpointPosition> CheckpointFile<P> {
     /// Reads the file, where there is one. `target` is what is being followed; the next save writes it down.
     ///
     /// # Errors
@@ -244,7 +244,7 @@ impl<P: Place> CheckpointFile<P> {
     }
 }
 
-fn text<P: Place>(saved: &Saved<P>) -> String {
+fn text<P: CheckpointPosition>(saved: &Saved<P>) -> String {
     let Saved { position, target, saved_ms } = saved;
     let lines: String = position.lines().iter().map(|line| format!("{} {line}\n", P::NAME)).collect();
     let body = format!("{}\n{lines}target {target}\nsaved-ms {saved_ms}\n", P::TITLE);
@@ -252,7 +252,7 @@ fn text<P: Place>(saved: &Saved<P>) -> String {
     format!("{body}checksum {sum:016x}\n")
 }
 
-fn read<P: Place>(path: &Path) -> Result<Option<Saved<P>>, CheckpointError> {
+fn read<P: CheckpointPosition>(path: &Path) -> Result<Option<Saved<P>>, CheckpointError> {
     let failed = |source| CheckpointError::Read { path: path.into(), source };
     let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
     let metadata = match fs::metadata(path) {

@@ -16,8 +16,8 @@ pub use append_only::{
 };
 pub use buffered_reader::ReadError;
 pub(crate) use checkpoint::sealed;
-pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, Place, Saved};
-pub use readers::{CommandReader, FrameReader, PartsReader, Placed};
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, CheckpointPosition, Saved};
+pub use readers::{CommandReader, FrameReader, PartsReader, Spanned};
 pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;
 pub use snapshot_file::{SnapshotFile, SnapshotFileError};

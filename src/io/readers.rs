@@ -49,10 +49,10 @@ impl<R: Read> FrameReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Frame<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<Frame<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a frame", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let frame = self.parser.frame(self.feed.unread());
-        Ok(Some(Placed::ending_at(self.parser.offset(), length, frame)))
+        Ok(Some(Spanned::ending_at(self.parser.offset(), length, frame)))
     }
 
     /// The source, to write to where it is a link. What is read from it goes past this reader.
@@ -69,7 +69,7 @@ impl<R: Read> FrameReader<R> {
 /// Gives the commands of a command stream or an append-only file, from any [`Read`].
 ///
 /// Otherwise as [`FrameReader`]. Of a stream that begins after offset `n`, [`starting_at(n)`](Self::starting_at) makes
-/// [`Placed::end`] the replication offset once the command is processed.
+/// [`Spanned::end`] the replication offset once the command is processed.
 ///
 /// ```
 /// use redtail::io::CommandReader;
@@ -115,10 +115,10 @@ impl<R: Read> CommandReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Command<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<Command<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a command", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let command = self.parser.command(self.feed.unread());
-        Ok(Some(Placed::ending_at(self.parser.offset(), length, command)))
+        Ok(Some(Spanned::ending_at(self.parser.offset(), length, command)))
     }
 
     /// The last time annotation (`#TS:`) passed in a file, in Unix seconds.
@@ -171,11 +171,11 @@ impl<R: Read> PartsReader<R> {
     /// # Errors
     /// [`ReadError`].
     #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Placed<Item<'_>>>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<Spanned<Item<'_>>>, ReadError> {
         let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
         let Some(length) = found else { return Ok(None) };
         let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
-        let placed = Placed::ending_at(self.parser.offset(), length, item);
+        let placed = Spanned::ending_at(self.parser.offset(), length, item);
         match item {
             Item::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
             Item::Part(Part::End) => self.begun = None,
@@ -204,7 +204,7 @@ fn as_poll(poll: PartsPoll) -> Poll {
 
 /// An item and its place in the source. It dereferences to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed<T> {
+pub struct Spanned<T> {
     /// The number of its first byte; the first byte of the source is number 0, unless the reader was told another number.
     pub start: u64,
     /// The number of the byte after its last.
@@ -213,13 +213,13 @@ pub struct Placed<T> {
     pub item: T,
 }
 
-impl<T> Placed<T> {
+impl<T> Spanned<T> {
     fn ending_at(end: u64, length: usize, item: T) -> Self {
         Self { start: end.saturating_sub(length as u64), end, item }
     }
 }
 
-impl<T> Deref for Placed<T> {
+impl<T> Deref for Spanned<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -14,7 +14,7 @@ use crate::net::source::{Address, Connected, Connector, Dial, Opened, Reconnect,
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
 use crate::net::transport::Transport;
-use crate::replication::{Ack, Backoff, Label, OnGap, Options, SnapshotForm, Start};
+use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// Configures a follower, or the followers of a cluster. The defaults are those of [`Options`].
 ///
@@ -155,8 +155,8 @@ impl<S> Builder<S> {
     }
 
     /// The bulk length in bytes from which commands are delivered in parts; `None`: never.
-    pub fn parts(mut self, threshold: Option<u64>) -> Self {
-        self.options.parts = threshold;
+    pub fn parts(mut self, threshold: impl Into<Option<u64>>) -> Self {
+        self.options.parts = threshold.into();
         self
     }
 
@@ -173,14 +173,14 @@ impl<S> Builder<S> {
     }
 
     /// The text under which the primary lists the follower.
-    pub fn label(mut self, label: Label) -> Self {
+    pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
     }
 
     /// The port under which the primary lists the follower; `None`, the default: none.
-    pub fn listening_port(mut self, port: Option<u16>) -> Self {
-        self.options.listening_port = port;
+    pub fn listening_port(mut self, port: impl Into<Option<u16>>) -> Self {
+        self.options.listening_port = port.into();
         self
     }
 
@@ -190,9 +190,9 @@ impl<S> Builder<S> {
         self
     }
 
-    /// How long the server may send nothing before the connection counts as dead; zero: for ever.
-    pub fn silence(mut self, limit: Duration) -> Self {
-        self.options.silence_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    /// How long the server may send nothing before the connection counts as dead; `None`: for ever.
+    pub fn silence(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.silence = limit.into();
         self
     }
 
@@ -233,8 +233,8 @@ impl<S: Dial> Builder<S> {
     }
 
     /// The time for each write; `None`: for ever. Default 10 s. ([`silence`](Self::silence) limits the wait for bytes.)
-    pub fn write_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.source.dialer().timeouts.write = limit;
+    pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.source.dialer().timeouts.write = limit.into();
         self
     }
 

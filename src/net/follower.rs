@@ -257,8 +257,8 @@ impl<T: Transport> Follower<T> {
                     self.drop_pending();
                     self.read(at_least, patience)?;
                 }
-                (Progress::Reconnect { after_ms }, _) => {
-                    if self.reconnect(after_ms, patience)? {
+                (Progress::Reconnect { after }, _) => {
+                    if self.reconnect(after, patience)? {
                         return Ok(Search::Idle);
                     }
                 }
@@ -386,10 +386,12 @@ impl<T: Transport> Follower<T> {
     }
 
     /// Waits and connects. Gives true when the time is up before that.
-    fn reconnect(&mut self, after_ms: u64, patience: Patience) -> Result<bool, Error> {
+    fn reconnect(&mut self, after: Duration, patience: Patience) -> Result<bool, Error> {
         self.unlink();
         let now = self.now_ms();
-        let at = *self.reconnect_at_ms.get_or_insert(now.saturating_add(after_ms));
+        let at = *self
+            .reconnect_at_ms
+            .get_or_insert(now.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
         if at > now {
             let until = match patience {
                 Patience::Until(until) if until <= now => return Ok(true),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::base::limits::Limits;
 use crate::base::status::Status;
 use crate::replay::player::{Found, Part, find};
-use crate::replay::primary::{Place, Shared};
+use crate::replay::primary::{SegmentOffset, Shared};
 use crate::replay::replies;
 use crate::resp::{Request, RequestParser};
 
@@ -101,7 +101,7 @@ impl<'a> Client<'a> {
     }
 
     fn info(&self, section: Option<&[u8]>) -> Vec<u8> {
-        let Place { segment, offset } = self.shared.place();
+        let SegmentOffset { segment, offset } = self.shared.place();
         let segment = self.shared.recording.segments().get(segment).unwrap_or(self.shared.recording.first());
         replies::info(section, segment, offset)
     }

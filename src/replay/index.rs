@@ -6,7 +6,7 @@ use crate::io::recording::{Mark, RecordingFault, passing_by};
 use crate::io::{ReadError, RecordingReader};
 use crate::replay::recording::RecordingError;
 use crate::replay::segment::{Piece, Segment, Stretch};
-use crate::replication::{Attached, Event, Method, SnapshotEnd};
+use crate::replication::{AttachMethod, Attached, Event, SnapshotEnd};
 
 #[derive(Debug)]
 pub(super) struct Index {
@@ -31,7 +31,7 @@ pub(super) fn read(source: impl Read) -> Result<Index, RecordingError> {
             Err(error) => return Err(RecordingError::Read(error)),
         };
         if let Some(noted) = noted {
-            let place = Place { link: reader.link_number(), at: reader.link_bytes() };
+            let place = LinkPosition { link: reader.link_number(), at: reader.link_bytes() };
             found.note(noted, place, reader.link().map(|link| link.asked_ms))?;
         }
     };
@@ -67,7 +67,7 @@ impl Noted {
 
 /// A number of bytes of a link.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct LinkPosition {
     link: usize,
     at: u64,
 }
@@ -84,7 +84,7 @@ struct Found {
 }
 
 impl Found {
-    fn note(&mut self, noted: Noted, place: Place, asked_ms: Option<u64>) -> Result<(), RecordingError> {
+    fn note(&mut self, noted: Noted, place: LinkPosition, asked_ms: Option<u64>) -> Result<(), RecordingError> {
         match noted {
             Noted::Gap => self.fresh = true,
             Noted::LinkEnd { resume } => self.end_stream(resume),
@@ -106,18 +106,23 @@ impl Found {
         Ok(())
     }
 
-    fn attached(&mut self, attached: &Attached, place: Place, asked_ms: Option<u64>) -> Result<(), RecordingError> {
+    fn attached(
+        &mut self,
+        attached: &Attached,
+        place: LinkPosition,
+        asked_ms: Option<u64>,
+    ) -> Result<(), RecordingError> {
         let id = match (attached.method, attached.replid) {
-            (Method::Sync, _) => return Err(RecordingError::NoPositions),
+            (AttachMethod::Sync, _) => return Err(RecordingError::NoPositions),
             (_, None) => return Err(RecordingError::NoOffset),
             (_, Some(id)) => id,
         };
         let Attached { method, offset, db, .. } = *attached;
         // A snapshot that never came to its end is what the gap before it led to: what comes does not continue what was before both.
         let is_broken = self.begun.take().is_some();
-        let fresh = std::mem::take(&mut self.fresh) || is_broken || method == Method::Filtered;
+        let fresh = std::mem::take(&mut self.fresh) || is_broken || method == AttachMethod::Filtered;
         let new = Segment::new(id, offset, db, asked_ms);
-        if method == Method::Full {
+        if method == AttachMethod::Full {
             self.begun = Some((new, place.at));
             return Ok(());
         }
@@ -133,7 +138,7 @@ impl Found {
     }
 
     /// The stream goes on at this place, after `offset`.
-    fn stream(&mut self, Place { link, at }: Place, offset: u64) {
+    fn stream(&mut self, LinkPosition { link, at }: LinkPosition, offset: u64) {
         if let Some(segment) = self.segments.last_mut() {
             segment.stream.push(Piece { offset, bytes: Stretch { link, at, length: u64::MAX } });
             self.streams = true;

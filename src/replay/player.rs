@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::replay::client::Client;
 use crate::replay::empty_rdb;
-use crate::replay::primary::{Place, Shared};
+use crate::replay::primary::{SegmentOffset, Shared};
 use crate::replay::rate_limit::Pace;
 use crate::replay::segment::Segment;
 use crate::replay::writer::Outlet;
@@ -19,12 +19,12 @@ pub(super) enum Part {
     /// A segment: snapshot, then stream. With the line that tells id and offset, or after SYNC without.
     All { segment: usize, told: bool },
     /// The stream after this place, which the follower knows by this id.
-    Rest { place: Place, id: String },
+    Rest { place: SegmentOffset, id: String },
 }
 
 /// Where a follower stands in the recording.
 pub(super) enum Found {
-    At(Place),
+    At(SegmentOffset),
     /// Nowhere; what follows from there on begins with this segment.
     Behind(usize),
 }
@@ -45,7 +45,7 @@ pub(super) fn find(shared: &Shared, id: &[u8], offset: u64) -> Found {
         let end = segment.end_offset();
         let end = if number == last { end + shared.pings() + 1 } else { end };
         if inside(segment, end) {
-            return Found::At(Place { segment: number, offset });
+            return Found::At(SegmentOffset { segment: number, offset });
         }
     }
     let next = from_behind().find(|(_, segment)| segment.start_offset() <= offset).map(|(number, _)| number + 1);
@@ -81,7 +81,7 @@ impl Client<'_> {
                 if self.snapshot_only {
                     return Ok(());
                 }
-                Place { segment: *number, offset: start }
+                SegmentOffset { segment: *number, offset: start }
             }
         };
         self.send_stream(outlet, segment(place.segment), place)?;
@@ -118,11 +118,11 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn send_stream(&mut self, outlet: &mut Outlet<'_>, segment: &Segment, place: Place) -> io::Result<()> {
+    fn send_stream(&mut self, outlet: &mut Outlet<'_>, segment: &Segment, place: SegmentOffset) -> io::Result<()> {
         let mut stream = self.shared.recording.stream_after(segment, place.offset);
         let mut pace = Pace::of(&self.shared.play);
         let (mut space, mut unread) = (vec![0; CHUNK], Vec::new());
-        let Place { segment, mut offset } = place;
+        let SegmentOffset { segment, mut offset } = place;
         loop {
             let count = stream.read(&mut space)?;
             unread.extend_from_slice(space.get(..count).unwrap_or_default());
@@ -138,7 +138,7 @@ impl Client<'_> {
                 }
                 offset += length as u64;
                 // Before it is sent: whoever has received it may ask INFO at once.
-                self.shared.reached(Place { segment, offset });
+                self.shared.reached(SegmentOffset { segment, offset });
                 outlet.send(next)?;
             }
             unread.drain(..unread.len() - rest.len());
@@ -164,7 +164,7 @@ impl Client<'_> {
                 let start = usize::try_from(sent % length).unwrap_or_default();
                 let rest = PING.get(start..).unwrap_or_default();
                 sent += rest.len() as u64;
-                self.shared.reached(Place { segment, offset: end + sent });
+                self.shared.reached(SegmentOffset { segment, offset: end + sent });
                 outlet.send(rest)?;
             }
             self.hear_acknowledgement(Some(wait))?;

@@ -79,7 +79,8 @@ impl Primary {
     pub fn serve_on(address: impl ToSocketAddrs, recording: Recording, play: Play) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let state = State { place: Place { segment: 0, offset: recording.first().start_offset() }, ..State::default() };
+        let state =
+            State { place: SegmentOffset { segment: 0, offset: recording.first().start_offset() }, ..State::default() };
         let shared = Arc::new(Shared { state: Mutex::new(state), left: Condvar::new(), recording, play });
         let accepting = thread::Builder::new().name("redtail-replay".into()).spawn({
             let shared = Arc::clone(&shared);
@@ -135,7 +136,7 @@ pub(super) struct Shared {
 
 /// How far a follower has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct SegmentOffset {
     pub(super) segment: usize,
     pub(super) offset: u64,
 }
@@ -147,7 +148,7 @@ struct State {
     next_client: u64,
     players: usize,
     /// The furthest that anybody was sent.
-    place: Place,
+    place: SegmentOffset,
     played: bool,
     /// Bytes of PINGs behind the end, and when the next one is due.
     pings: u64,
@@ -156,12 +157,12 @@ struct State {
 
 impl Shared {
     /// The place INFO tells.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> SegmentOffset {
         self.state().place
     }
 
     /// A follower has been sent everything up to this place.
-    pub(super) fn reached(&self, place: Place) {
+    pub(super) fn reached(&self, place: SegmentOffset) {
         let mut state = self.state();
         state.place = state.place.max(place);
     }

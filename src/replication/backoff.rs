@@ -1,46 +1,64 @@
 //! How long to wait before the next attempt.
 
-/// Exponential backoff with jitter, as a value: it knows no clock and does not sleep.
+use core::time::Duration;
+
+use crate::replication::millis::millis;
+
+/// Exponential backoff with jitter, as a value: it has no clock and does not sleep.
 ///
-/// Attempt `n` (from 0) waits a random time between half of `first_ms · 2^n` and all of it, at most `longest_ms`.
-/// A zero is read as 1: attempts without any pause would be a storm.
+/// Attempt `n` (from 0) waits a random time between half of `first · 2^n` and all of it, at most `longest`.
+/// Delays are whole milliseconds. Less than one is read as one: attempts without any pause would be a storm.
 /// The jitter keeps many followers of one primary from returning in one moment.
 ///
 /// ```
+/// # use core::time::Duration;
 /// # use redtail::Backoff;
-/// let backoff = Backoff { attempts: Some(3), ..Backoff::default() };
-/// assert!((50..=100).contains(&backoff.delay_ms(0, 12345).unwrap()));
-/// assert!((100..=200).contains(&backoff.delay_ms(1, 67890).unwrap()));
-/// assert_eq!(backoff.delay_ms(3, 0), None);
+/// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10)).give_up_after(3);
+/// assert!((50..=100).contains(&backoff.delay(0, 12345).unwrap().as_millis()));
+/// assert!((100..=200).contains(&backoff.delay(1, 67890).unwrap().as_millis()));
+/// assert_eq!(backoff.delay(3, 0), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backoff {
-    /// The first delay, in milliseconds. Default 100.
-    pub first_ms: u64,
-    /// The longest delay, in milliseconds. Default 10,000.
-    pub longest_ms: u64,
-    /// Attempts in a row without success before giving up; `None`: never give up (the default); `Some(0)`: reconnection is off.
+    /// The first delay. Default 100 ms.
+    pub first: Duration,
+    /// The longest delay. Default 10 s.
+    pub longest: Duration,
+    /// Attempts in a row without success before giving up. `None`, the default: never give up. `Some(0)`: do not reconnect.
     pub attempts: Option<u32>,
 }
 
 impl Backoff {
     /// No reconnection at all.
-    pub const OFF: Self = Self { first_ms: 0, longest_ms: 0, attempts: Some(0) };
+    pub const OFF: Self = Self::new(Duration::ZERO, Duration::ZERO).give_up_after(0);
 
-    /// The delay in milliseconds before attempt `attempt`, counted from 0 since the last success; `None` once the attempts are used up.
+    /// Delays from `first` to `longest`; never gives up.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, attempts: None }
+    }
+
+    /// The same delays, at most `attempts` times in a row.
+    #[must_use]
+    pub const fn give_up_after(self, attempts: u32) -> Self {
+        Self { attempts: Some(attempts), ..self }
+    }
+
+    /// The delay before attempt `attempt`, counted from 0 since the last success; `None` once the attempts are used up.
     /// `random` is any number that differs between calls and between processes.
-    pub fn delay_ms(&self, attempt: u32, random: u64) -> Option<u64> {
+    pub fn delay(&self, attempt: u32, random: u64) -> Option<Duration> {
         if self.attempts.is_some_and(|most| attempt >= most) {
             return None;
         }
-        let full = self.first_ms.max(1).saturating_mul(1_u64 << attempt.min(40)).min(self.longest_ms.max(1));
+        let (first, longest) = (millis(self.first).max(1), millis(self.longest).max(1));
+        let full = first.saturating_mul(1_u64 << attempt.min(40)).min(longest);
         let half = full.div_ceil(2);
-        Some(half + random % (full - half + 1))
+        Some(Duration::from_millis(half + random % (full - half + 1)))
     }
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first_ms: 100, longest_ms: 10_000, attempts: None }
+        Self::new(Duration::from_millis(100), Duration::from_secs(10))
     }
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
 use crate::rdb::RdbError;
-use crate::replication::event::{Gap, Why};
+use crate::replication::event::{DisconnectReason, Gap};
 
 /// Why a session is over. Final: a session that has given one gives it again at every later call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -15,7 +15,7 @@ pub enum SessionError {
     #[error("{stage}: {source}")]
     Protocol {
         /// What was being read, and what the offset in the source counts.
-        stage: Stage,
+        stage: SessionStage,
         /// What is wrong, and where.
         source: ProtocolError,
     },
@@ -55,16 +55,16 @@ pub enum SessionError {
     SecondLinkNeeded,
     /// After SYNC there is no position to resume from.
     #[error("the link was lost, and a stream started with SYNC can't be resumed: {0}")]
-    NotResumable(Why),
+    NotResumable(DisconnectReason),
     /// A snapshot broke off.
     #[error(
-        "the snapshot broke off after {received} bytes: {why}; it is not asked for again unless you say so, since each attempt makes the primary fork and send everything"
+        "the snapshot broke off after {received} bytes: {reason}; it is not asked for again unless you say so, since each attempt makes the primary fork and send everything"
     )]
     SnapshotBroken {
         /// The bytes of the snapshot received until then.
         received: u64,
         /// Why.
-        why: Why,
+        reason: DisconnectReason,
     },
     /// A snapshot that should be empty is not.
     #[error("the server was asked for a snapshot without data, and sent more than {limit} bytes")]
@@ -92,10 +92,10 @@ pub enum SessionError {
         limit: usize,
     },
     /// The link was lost, and no attempt is left or none was wanted.
-    #[error("{}{why}{}", subject_of(why), failed_attempts(*attempts))]
+    #[error("{}{reason}{}", subject_of(reason), failed_attempts(*attempts))]
     Lost {
         /// Why the last link was lost or could not be made.
-        why: Why,
+        reason: DisconnectReason,
         /// How many attempts in a row have failed.
         attempts: u32,
     },
@@ -104,7 +104,7 @@ pub enum SessionError {
 /// What was being read when the bytes went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum SessionStage {
     /// Replies of the handshake; offsets count the bytes received on this connection.
     #[error("in the handshake (bytes of this connection)")]
     Handshake,
@@ -117,10 +117,10 @@ pub enum Stage {
 }
 
 /// The system's words alone do not say what they are about.
-const fn subject_of(why: &Why) -> &'static str {
-    match why {
-        Why::Io(_) => "the link failed: ",
-        Why::Closed | Why::Silence(_) | Why::Refused(_) => "",
+const fn subject_of(reason: &DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::Io(_) => "the link failed: ",
+        DisconnectReason::Closed | DisconnectReason::Silence(_) | DisconnectReason::Refused(_) => "",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a session tells its caller.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
 use crate::rdb::Item;
@@ -136,8 +137,8 @@ pub struct Forking {
     pub reason: ForkReason,
     /// The primary's memory in bytes (`used_memory`), where INFO is allowed.
     pub used_memory: Option<u64>,
-    /// How long its last fork took, in microseconds (`latest_fork_usec`), where INFO is allowed; 0 if it never forked.
-    pub last_fork_us: Option<u64>,
+    /// How long its last fork took (`latest_fork_usec`), where INFO is allowed; zero if it never forked.
+    pub last_fork: Option<Duration>,
 }
 
 /// Why a primary forks for us.
@@ -162,9 +163,11 @@ impl fmt::Display for Forking {
         if let Some(bytes) = self.used_memory {
             write!(f, "; it uses {} of memory", Size(bytes))?;
         }
-        match self.last_fork_us {
-            Some(0) => f.write_str("; it has not forked before"),
-            Some(us) => write!(f, "; its last fork took {}.{:03} ms", us / 1000, us % 1000),
+        match self.last_fork {
+            Some(Duration::ZERO) => f.write_str("; it has not forked before"),
+            Some(time) => {
+                write!(f, "; its last fork took {}.{:03} ms", time.as_millis(), time.subsec_micros() % 1000)
+            }
             None => Ok(()),
         }
     }
@@ -188,7 +191,7 @@ impl fmt::Display for Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attached {
     /// How the place was found.
-    pub method: Method,
+    pub method: AttachMethod,
     /// The replication id; `None` after SYNC.
     pub replid: Option<ReplicationId>,
     /// The history that the events' ids name from here on; `None` after SYNC.
@@ -208,7 +211,7 @@ pub struct Attached {
 /// How a follower found its place in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Method {
+pub enum AttachMethod {
     /// A snapshot without data told it.
     Filtered,
     /// INFO told it.
@@ -223,7 +226,7 @@ pub enum Method {
     Sync,
 }
 
-impl Method {
+impl AttachMethod {
     /// The name used in the tool's JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -355,18 +358,18 @@ impl fmt::Display for Gap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disconnected {
     /// Why.
-    pub why: Why,
+    pub reason: DisconnectReason,
     /// The last resumable place, from which the next link goes on; `None` where there is none yet.
     pub resume: Option<Position>,
-    /// The milliseconds until the next attempt; `None`: there will be none.
-    pub retry_in_ms: Option<u64>,
+    /// The time until the next attempt; `None`: there will be none.
+    pub retry_in: Option<Duration>,
 }
 
 impl fmt::Display for Disconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.why)?;
-        match self.retry_in_ms {
-            Some(ms) => write!(f, "; trying again in {ms} ms"),
+        write!(f, "{}", self.reason)?;
+        match self.retry_in {
+            Some(delay) => write!(f, "; trying again in {} ms", delay.as_millis()),
             None => Ok(()),
         }
     }
@@ -375,23 +378,23 @@ impl fmt::Display for Disconnected {
 /// Why a link was lost or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum DisconnectReason {
     /// The primary closed the connection.
     Closed,
     /// Connecting, reading or writing failed: the system's words.
     Io(Excerpt<160>),
-    /// Nothing came for this many milliseconds.
-    Silence(u64),
+    /// No byte arrived for this long.
+    Silence(Duration),
     /// The primary refused for now: its words.
     Refused(Excerpt<200>),
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Io(words) => write!(f, "{words}"),
-            Self::Silence(ms) => write!(f, "nothing came from the server for {ms} ms"),
+            Self::Silence(limit) => write!(f, "nothing came from the server for {} ms", limit.as_millis()),
             Self::Refused(words) => write!(f, "the server refused for now: {words}"),
         }
     }

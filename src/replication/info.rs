@@ -1,5 +1,7 @@
 //! What INFO tells a follower.
 
+use core::time::Duration;
+
 use crate::base::excerpt::Excerpt;
 use crate::replication::event::{Role, Server, ServerKind};
 use crate::replication::position::{Position, ReplicationId};
@@ -19,7 +21,7 @@ pub(crate) struct Info {
     backlog_active: bool,
     backlog_first: Option<u64>,
     pub(crate) used_memory: Option<u64>,
-    pub(crate) last_fork_us: Option<u64>,
+    pub(crate) last_fork: Option<Duration>,
 }
 
 impl Info {
@@ -55,7 +57,7 @@ impl Info {
             b"repl_backlog_active" => self.backlog_active = value == b"1",
             b"repl_backlog_first_byte_offset" => self.backlog_first = number(value),
             b"used_memory" => self.used_memory = number(value),
-            b"latest_fork_usec" => self.last_fork_us = number(value),
+            b"latest_fork_usec" => self.last_fork = number(value).map(Duration::from_micros),
             _ => {}
         }
     }

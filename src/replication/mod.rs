@@ -7,6 +7,7 @@ mod databases;
 mod error;
 mod event;
 pub(crate) mod info;
+mod millis;
 mod options;
 mod position;
 mod psync_request;
@@ -14,12 +15,12 @@ mod reply;
 mod session;
 
 pub use backoff::Backoff;
-pub use error::{SessionError, Stage};
+pub use error::{SessionError, SessionStage};
 pub use event::{
-    Attached, Database, Disconnected, Event, ForkReason, Forking, Gap, Idle, Method, Role, Server, ServerKind,
-    SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart, Why,
+    AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
+    Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
 };
-pub use options::{Ack, Credentials, Label, OnGap, Options, SnapshotForm, Start};
+pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, Opening};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -1,6 +1,7 @@
 //! What a caller may choose.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::Limits;
@@ -11,10 +12,11 @@ use crate::replication::position::Position;
 ///
 /// ```
 /// # use redtail::{Options, Start};
-/// let options = Options { start: Start::NowWithoutFork, ..Options::default() };
-/// # let _ = options;
+/// let mut options = Options::default();
+/// options.start = Start::NowWithoutFork;
 /// ```
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Options {
     /// Where to start.
     pub start: Start,
@@ -44,14 +46,15 @@ pub struct Options {
     /// over is, and comes as [`Item::Skipped`](crate::rdb::Item::Skipped). Default no: such a snapshot is an error.
     pub lenient: bool,
     /// How the primary shows us in INFO and ROLE. Default `redtail.invalid`.
-    pub label: Label,
+    pub label: ReplicaLabel,
     /// The port the primary shows for us. Default: none is announced.
     pub listening_port: Option<u16>,
     /// When to reconnect. Default: for ever, from 100 ms to 10 s. [`Backoff::OFF`]: never.
     pub backoff: Backoff,
-    /// How long the primary may be silent before the link counts as dead, in milliseconds; 0: for ever. Default 60,000, the servers'
-    /// `repl-timeout`. They send a PING each 10 s, but a paused primary, a long script or a key that is slow to dump is silent for long.
-    pub silence_ms: u64,
+    /// How long the primary may be silent before the link counts as dead, in whole milliseconds and at least one; `None`: no limit.
+    /// Default 60 s, the servers' `repl-timeout`. They send a PING every 10 s, but a paused primary is silent for longer, and so is one
+    /// in a long script or with a key that takes long to dump.
+    pub silence: Option<Duration>,
     /// Any number that differs between processes: the seed of the jitter.
     pub seed: u64,
     /// The parser's limits.
@@ -72,10 +75,10 @@ impl Default for Options {
             parts: None,
             snapshot: SnapshotForm::Bytes,
             lenient: false,
-            label: Label::DEFAULT,
+            label: ReplicaLabel::DEFAULT,
             listening_port: None,
             backoff: Backoff::default(),
-            silence_ms: 60_000,
+            silence: Some(Duration::from_secs(60)),
             seed: 0,
             limits: Limits::DEFAULT,
         }
@@ -161,9 +164,9 @@ pub enum Ack {
 ///
 /// The default is a name that cannot be resolved, so that a Sentinel does not take us for a replica it could promote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label(Excerpt<255>);
+pub struct ReplicaLabel(Excerpt<255>);
 
-impl Label {
+impl ReplicaLabel {
     const DEFAULT_TEXT: &str = "redtail.invalid";
 
     const DEFAULT: Self = Self(Excerpt::EMPTY);
@@ -183,7 +186,7 @@ impl Label {
     }
 }
 
-impl Default for Label {
+impl Default for ReplicaLabel {
     fn default() -> Self {
         Self::DEFAULT
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::replication::event::{Method, Role, Server};
+use crate::replication::event::{AttachMethod, Role, Server};
 use crate::replication::position::Position;
 
 /// What was asked for on a link, and what was known of the server then: with the bytes that came after that, all it takes to tell the
@@ -11,12 +11,12 @@ use crate::replication::position::Position;
 /// It prints as the request that was sent.
 ///
 /// ```
-/// use redtail::Method;
+/// use redtail::AttachMethod;
 /// use redtail::replication::{Opening, OnFull};
 ///
 /// let from = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0".parse()?;
 /// let opening = Opening {
-///     method: Method::Continued,
+///     method: AttachMethod::Continued,
 ///     from: Some(from),
 ///     on_full: OnFull::PassOver,
 ///     server: None,
@@ -28,7 +28,7 @@ use crate::replication::position::Position;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// How the place in the stream is found if the server gives what it is asked for.
-    pub method: Method,
+    pub method: AttachMethod,
     /// The place after which the stream was asked for; `None`: from wherever the server stands.
     pub from: Option<Position>,
     /// What becomes of a full resynchronisation.
@@ -69,7 +69,7 @@ impl OnFull {
 impl fmt::Display for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.method, self.from) {
-            (Method::Sync, _) => f.write_str("SYNC"),
+            (AttachMethod::Sync, _) => f.write_str("SYNC"),
             (_, None) => f.write_str("PSYNC ? -1"),
             // It names the first byte wanted, a position the last byte there is.
             (_, Some(from)) => write!(f, "PSYNC {} {}", from.replid, from.offset.saturating_add(1)),

@@ -13,8 +13,7 @@ pub struct BufferTooSmall {
 /// Bytes that [`encode_command`] writes for these arguments.
 #[must_use]
 pub fn encoded_len(args: &[&[u8]]) -> usize {
-    let head = |number: usize| 1 + digits(number) + 2;
-    args.iter().fold(head(args.len()), |sum, arg| sum.saturating_add(head(arg.len()) + 2).saturating_add(arg.len()))
+    length_of(args.iter().copied())
 }
 
 /// Writes a command, an array of bulk strings, to the front of `buf` and tells how many bytes that took.
@@ -29,7 +28,18 @@ pub fn encoded_len(args: &[&[u8]]) -> usize {
 /// # Ok::<(), redtail::resp::BufferTooSmall>(())
 /// ```
 pub fn encode_command(buf: &mut [u8], args: &[&[u8]]) -> Result<usize, BufferTooSmall> {
-    let needed = encoded_len(args);
+    encode_args(buf, args.iter().copied())
+}
+
+/// [`encode_command`] for arguments that are not in one slice.
+///
+/// # Errors
+/// As [`encode_command`].
+pub fn encode_args<'a>(
+    buf: &mut [u8],
+    args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+) -> Result<usize, BufferTooSmall> {
+    let needed = length_of(args.clone());
     let Some(room) = buf.get_mut(..needed) else {
         return Err(BufferTooSmall { needed });
     };
@@ -40,6 +50,12 @@ pub fn encode_command(buf: &mut [u8], args: &[&[u8]]) -> Result<usize, BufferToo
         rest = put(rest, b"\r\n");
     }
     Ok(needed)
+}
+
+fn length_of<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>) -> usize {
+    let head = |number: usize| 1 + digits(number) + 2;
+    let first = head(args.len());
+    args.fold(first, |sum, arg| sum.saturating_add(head(arg.len()) + 2).saturating_add(arg.len()))
 }
 
 fn head(room: &mut [u8], kind: u8, number: usize) -> &mut [u8] {

@@ -69,7 +69,7 @@ pub(crate) use self::tape::Span;
 pub(crate) use self::tokens::Nesting;
 pub use command::{Args, Command};
 pub use commands::CommandParser;
-pub use encode::{BufferTooSmall, encode_command, encoded_len};
+pub use encode::{BufferTooSmall, encode_args, encode_command, encoded_len};
 pub use frame::{Chunks, Frame, Items, Kind, Pairs};
 pub use frames::FrameParser;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};

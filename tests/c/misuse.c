@@ -19,7 +19,11 @@ static void basics(void) {
 
     CHECK(strcmp(redtail_status_name(REDTAIL_ERROR_LOST), "REDTAIL_ERROR_LOST") == 0);
     CHECK(strcmp(redtail_status_name(-12345), "unknown status") == 0);
+    CHECK(strcmp(redtail_event_name(0), "unknown") == 0);
     CHECK(redtail_version_number() == REDTAIL_VERSION_NUMBER);
+    IS(REDTAIL_ERROR_VERSION, redtail_check_version(0));
+    IS(REDTAIL_ERROR_VERSION, redtail_check_version(REDTAIL_VERSION_NUMBER + 1));
+    IS(REDTAIL_ERROR_VERSION, redtail_check_version(UINT32_MAX));
     snprintf(text, sizeof text, "%d.%d.%d", REDTAIL_VERSION_MAJOR, REDTAIL_VERSION_MINOR, REDTAIL_VERSION_PATCH);
     CHECK(strcmp(redtail_version(), text) == 0);
     CHECK(REDTAIL_VERSION_NUMBER == REDTAIL_VERSION_MAJOR * 1000000 + REDTAIL_VERSION_MINOR * 1000 + REDTAIL_VERSION_PATCH);
@@ -82,6 +86,27 @@ static void keys(void) {
     CHECK(count == 0);
 }
 
+static void encoder(void) {
+    redtail_slice args[2], wrong;
+    char out[16];
+    size_t len = 7;
+    args[0] = slice("PING"), args[1] = slice("x");
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(NULL, 2, out, sizeof out, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(args, 0, out, sizeof out, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(args, SIZE_MAX, out, sizeof out, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(args, 1, NULL, 1, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(args, 1, out, SIZE_MAX, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(args, 1, out, sizeof out, NULL));
+    wrong.data = NULL, wrong.len = 3;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_encode_command(&wrong, 1, out, sizeof out, &len));
+    CHECK(len == 7);
+    memset(out, 'x', sizeof out);
+    IS(REDTAIL_NEED_MORE, redtail_encode_command(args, 1, out, 13, &len));
+    CHECK(len == 14 && out[0] == 'x' && out[15] == 'x');
+    IS(REDTAIL_OK, redtail_encode_command(args, 1, out, 14, &len));
+    CHECK(len == 14 && memcmp(out, "*1\r\n$4\r\nPING\r\nxx", 16) == 0);
+}
+
 static int each_item(void *context, const redtail_item *item) {
     (void)item;
     return ++*(int *)context == 2;
@@ -95,7 +120,7 @@ static void parser(void) {
     redtail_parser *parser, *inside;
     uint64_t offset;
     size_t size, len;
-    int count = 0;
+    int count = 0, kind;
     char out[64];
     char *memory;
 
@@ -108,6 +133,8 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_needed(NULL, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_kind(NULL, &kind));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_rewind_tokens(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(NULL, 0));
 
     parser = redtail_parser_new(4, NULL);
@@ -130,6 +157,9 @@ static void parser(void) {
     IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, args, 4, &item));
     IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
     CHECK(offset == (uint64_t)INT64_MAX + 15);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_kind(parser, NULL));
+    IS(REDTAIL_OK, redtail_parser_error_kind(parser, &kind));
+    CHECK(kind == REDTAIL_PROTOCOL_ERROR_UNEXPECTED && strcmp(redtail_protocol_error_name(kind), "unexpected") == 0);
     redtail_parser_free(parser);
     input = slice("+OK\r\n");
     item = NULL;
@@ -138,6 +168,8 @@ static void parser(void) {
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     IS(REDTAIL_NONE, redtail_parser_error_offset(parser, &offset));
+    IS(REDTAIL_NONE, redtail_parser_error_kind(parser, &kind));
+    IS(REDTAIL_NONE, redtail_parser_rewind_tokens(parser));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, REDTAIL_UNKNOWN));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(parser, (uint64_t)INT64_MAX + 1));
     CHECK(strstr(redtail_parser_message(parser), "offset is 9223372036854775808") != NULL);
@@ -236,6 +268,7 @@ static void rdb(void) {
     redtail_rdb *rdb;
     uint64_t offset;
     size_t needed, count = 0;
+    int kind;
 
     redtail_rdb_free(NULL);
     CHECK(redtail_rdb_message(NULL) != NULL);
@@ -244,6 +277,7 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(NULL, &needed));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_kind(NULL, &kind));
     rdb = redtail_rdb_new(~0u, 0);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(rdb));
@@ -261,6 +295,8 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(rdb, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(rdb, NULL));
     IS(REDTAIL_NONE, redtail_rdb_error_offset(rdb, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_kind(rdb, NULL));
+    IS(REDTAIL_NONE, redtail_rdb_error_kind(rdb, &kind));
     input.len = SIZE_MAX;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     input.data = NULL;
@@ -288,6 +324,8 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
     IS(REDTAIL_OK, redtail_rdb_error_offset(rdb, &offset));
     CHECK(offset == 7 && strstr(redtail_rdb_message(rdb), "at byte 7") != NULL);
+    IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
+    CHECK(kind == REDTAIL_RDB_ERROR_NOT_RDB && strcmp(redtail_rdb_error_name(kind), "not_rdb") == 0);
     redtail_rdb_free(rdb);
 }
 
@@ -626,6 +664,7 @@ static void follower(void) {
 int main(void) {
     basics();
     keys();
+    encoder();
     parser();
     rdb();
     many_arguments();

@@ -83,6 +83,7 @@ static void in_our_memory(void) {
     redtail_parser *parser;
     const redtail_item *item;
     uint64_t offset;
+    int kind;
     MUST(alignment && !(alignment & (alignment - 1)) && size % alignment == 0);
     MUST(redtail_parser_init(place, size, REDTAIL_MODE_STREAM, NULL, &parser) == REDTAIL_OK);
     MUST(redtail_parser_start_at(parser, 1000) == REDTAIL_OK);
@@ -98,6 +99,7 @@ static void in_our_memory(void) {
     MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_NONE);
     MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_ERROR_PROTOCOL);
     MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_OK && offset == 1036);
+    MUST(redtail_parser_error_kind(parser, &kind) == REDTAIL_OK && kind == REDTAIL_PROTOCOL_ERROR_UNEXPECTED);
     MUST(strstr(redtail_parser_message(parser), "byte 1036") != NULL);
     redtail_parser_free(parser); /* the memory is ours again */
     memset(memory, 0, size + alignment);
@@ -145,12 +147,77 @@ static void modes(void) {
     redtail_parser_free(parser);
 }
 
+/* A parser on the stack, moved between two calls. */
+static void on_the_stack(void) {
+    union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } first, second;
+    redtail_slice input = slice("*1\r\n$4\r\nPI"), args[1];
+    redtail_parser *parser;
+    const redtail_item *item;
+    MUST(redtail_parser_size() <= sizeof first && REDTAIL_PARSER_ALIGNMENT % redtail_parser_alignment() == 0);
+    MUST(redtail_parser_init(&first, sizeof first, REDTAIL_MODE_STREAM, NULL, &parser) == REDTAIL_OK);
+    MUST(redtail_parser_next(parser, &input, args, 1, &item) == REDTAIL_NEED_MORE);
+    memcpy(&second, &first, sizeof first);
+    memset(&first, 0x5a, sizeof first);
+    parser = (redtail_parser *)(void *)&second;
+    input = slice("*1\r\n$4\r\nPING\r\n");
+    MUST(redtail_parser_next(parser, &input, args, 1, &item) == REDTAIL_OK && is(args[0], "PING"));
+    redtail_parser_free(parser);
+}
+
+/* The bytes of the steps make up the frame, and the walk can start again. */
+static void walks_again(void) {
+    static const char frame[] = "*3\r\n$?\r\n;3\r\nabc\r\n;0\r\n*?\r\n:1\r\n.\r\n_\r\n";
+    redtail_slice input = slice(frame);
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    const redtail_item *item;
+    const redtail_token *token;
+    char walked[sizeof frame];
+    int round, steps;
+    MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_NONE);
+    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_OK);
+    for (round = 0; round < 3; round++) {
+        size_t len = 0;
+        for (steps = 0; (round < 2 || steps < 4) && redtail_parser_next_token(parser, &token) == REDTAIL_OK; steps++) {
+            memcpy(walked + len, token->raw.data, token->raw.len);
+            len += token->raw.len;
+        }
+        MUST(memcmp(walked, frame, len) == 0 && (round == 2 || (len == sizeof frame - 1 && steps == 9)));
+        MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_OK);
+    }
+    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_NONE);
+    redtail_parser_free(parser);
+}
+
+/* A command that was encoded is the command that is parsed. */
+static void encodes(void) {
+    redtail_slice args[3], parsed[3], input;
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
+    const redtail_item *item;
+    char out[64];
+    size_t len = 0;
+    args[0] = slice("SET"), args[1] = slice(""), args[2] = slice("a\r\nb");
+    MUST(redtail_encode_command(args, 3, NULL, 0, &len) == REDTAIL_NEED_MORE && len == 29);
+    MUST(redtail_encode_command(args, 3, out, sizeof out, &len) == REDTAIL_OK && len == 29);
+    input.data = out, input.len = len;
+    MUST(redtail_parser_next(parser, &input, parsed, 3, &item) == REDTAIL_OK && item->argc == 3 && input.len == 0);
+    MUST(is(parsed[0], "SET") && is(parsed[1], "") && is(parsed[2], "a\r\nb"));
+    redtail_parser_free(parser);
+}
+
 int main(void) {
     MUST(redtail_version_number() == REDTAIL_VERSION_NUMBER && strlen(redtail_version()) >= 5);
+    MUST(redtail_check_version(REDTAIL_VERSION_NUMBER) == REDTAIL_OK);
+#if !REDTAIL_VERSION_AT_LEAST(0, 1, 0) || REDTAIL_VERSION_AT_LEAST(1000, 0, 0)
+#error "REDTAIL_VERSION_AT_LEAST"
+#endif
     MUST(strcmp(redtail_status_name(REDTAIL_MORE_ARGS), "REDTAIL_MORE_ARGS") == 0);
     in_batches();
     in_our_memory();
+    on_the_stack();
     modes();
+    walks_again();
+    encodes();
     puts("the parsers hold");
     return 0;
 }

@@ -103,7 +103,7 @@ static int over_rdb(FILE *file, uint64_t random) {
     const redtail_rdb_item *item;
     uint64_t offset, wrong;
     size_t count = 1, needed;
-    int status = REDTAIL_NEED_MORE;
+    int status = REDTAIL_NEED_MORE, kind;
     while (status == REDTAIL_NEED_MORE && count > 0) {
         memmove(buffer, input.data, input.len);
         input.data = buffer;
@@ -120,6 +120,8 @@ static int over_rdb(FILE *file, uint64_t random) {
         printf("it stands at another byte than was shown\n");
     if (redtail_rdb_error_offset(rdb, &wrong) != (status < 0 ? REDTAIL_OK : REDTAIL_NONE) || (status < 0 && wrong > offset + input.len))
         printf("the byte where the error shows is not told\n");
+    if (redtail_rdb_error_kind(rdb, &kind) != (status < 0 ? REDTAIL_OK : REDTAIL_NONE))
+        printf("the kind of the error is not what the status says\n");
     if (status < 0)
         printf("%s: %s\n", redtail_status_name(status), redtail_rdb_message(rdb));
     redtail_rdb_free(rdb);

@@ -52,6 +52,7 @@ static void parsers() {
     while (const redtail_token *token = item.next_token())
         steps += token->step;
     CHECK(steps == REDTAIL_TOKEN_BEGIN + 2 * REDTAIL_TOKEN_VALUE + REDTAIL_TOKEN_END);
+    CHECK(item.rewind_tokens() && item.next_token()->raw.len == 4);
     CHECK(!frames.next(input, item));
 
     std::string many = "*100\r\n";
@@ -84,12 +85,13 @@ static void batches() {
     std::string_view input(bytes);
     int items = 0;
     CHECK(parser.batch(input, [&](const redtail::item &item) { return ++items, item.args()[0] == "PING"; }) == REDTAIL_STOPPED);
-    CHECK(items == 1 && parser.offset() == 114 && !parser.error_offset());
+    CHECK(items == 1 && parser.offset() == 114 && !parser.error_offset() && !parser.error_kind());
     CHECK(throws_out([&] { parser.batch(input, [](const redtail::item &) { throw std::out_of_range("on purpose"); }); }));
     CHECK(input == "hello" && parser.offset() == 128);
     redtail::status left;
     parser.batch(input, [&](const redtail::item &) { items++; }, left);
     CHECK(left == REDTAIL_ERROR_PROTOCOL && parser.error_offset() == 128u && items == 1);
+    CHECK(parser.error_kind() == REDTAIL_PROTOCOL_ERROR_UNEXPECTED);
     CHECK(thrown([&] { parser.batch(input, [](const redtail::item &) {}); }) == REDTAIL_ERROR_PROTOCOL);
     CHECK(thrown([&] { parser.start_at(5); }) == REDTAIL_ERROR_STATE);
 
@@ -227,7 +229,9 @@ static void snapshots() {
     input = "REDIS0010";
     CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_ITEM_START && item->number == 10);
     CHECK(!other.next(input, item) && other.needed() > 0 && other.offset() == 109);
+    CHECK(item.kind_name() == "start" && !other.error_kind());
     CHECK(thrown([&] { other.finish(); }) == REDTAIL_ERROR_SNAPSHOT && other.error_offset() == 109u);
+    CHECK(other.error_kind() == REDTAIL_RDB_ERROR_TRUNCATED);
     other.finish(left);
     CHECK(left == REDTAIL_ERROR_SNAPSHOT && std::strstr(other.message(), "cut short"));
     redtail::rdb broken;
@@ -240,6 +244,13 @@ static void snapshots() {
     CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
     redtail::rdb moved = std::move(wrong);
     CHECK(std::strstr(moved.message(), "0x40"));
+}
+
+static void encoder() {
+    std::string encoded = redtail::encode_command({"SET", "", "a b"});
+    CHECK(encoded == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$3\r\na b\r\n");
+    CHECK(redtail::encode_command(std::vector<std::string>{"PING"}) == "*1\r\n$4\r\nPING\r\n");
+    CHECK(thrown([] { redtail::encode_command(std::vector<std::string>()); }) == REDTAIL_ERROR_ARGUMENT);
 }
 
 static void positions() {
@@ -298,6 +309,7 @@ int main() {
     sessions();
     followers();
     snapshots();
+    encoder();
     positions();
     sentinels();
     clusters();

@@ -33,15 +33,18 @@ pub(crate) fn library(how: How) -> &'static Path {
     match how {
         How::Debug => DEBUG.get_or_init(|| {
             let target = folder("debug");
-            cargo(&target, "cdylib,staticlib", &[]);
-            target.join("debug")
+            cargo(&target, &[]);
+            let built = target.join("debug");
+            let mut link = Command::new(root().join("packaging/link-shared"));
+            run(link.arg(built.join("libredtail.a")).arg(built.join("libredtail.so")).arg(SONAME));
+            built
         }),
         How::Sanitized => SANITIZED.get_or_init(|| {
             let target = folder("asan");
             // A stable compiler has the sanitizer too, behind this switch. It needs the target named, to leave build scripts alone.
             let sanitizer =
                 [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address"), ("CARGO_BUILD_TARGET", TRIPLE)];
-            cargo(&target, "staticlib", &sanitizer);
+            cargo(&target, &sanitizer);
             target.join(TRIPLE).join("debug")
         }),
     }
@@ -53,13 +56,10 @@ pub(crate) const SONAME: &str =
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-fn cargo(target: &Path, kinds: &str, environment: &[(&str, &str)]) {
+fn cargo(target: &Path, environment: &[(&str, &str)]) {
     let mut command = Command::new(env!("CARGO"));
     let features = if cfg!(feature = "tls") { "capi,tls" } else { "capi" };
-    command.args(["rustc", "--lib", "--features", features, "--crate-type", kinds, "--target-dir"]).arg(target);
-    if kinds.contains("cdylib") {
-        command.args(["--", &format!("-Clink-arg=-Wl,-soname,{SONAME}")]);
-    }
+    command.args(["rustc", "--lib", "--features", features, "--crate-type", "staticlib", "--target-dir"]).arg(target);
     run(command.envs(environment.iter().copied()).current_dir(root()));
 }
 

@@ -151,6 +151,10 @@ fn what_is_installed() {
     assert!(lib.join("libredtail.a").is_file() && prefix().join("include/redtail.hpp").is_file());
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
     assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
+    // What was built has the types of the interface, for abidiff; what is installed is small.
+    let sections = |library: &Path| stdout(Command::new("readelf").args(["--section-headers", "--wide"]).arg(library));
+    assert!(sections(&build::folder("release").join("release/libredtail.so")).contains(".debug_info"));
+    assert!(!sections(&lib.join("libredtail.so")).contains(".debug_"));
     // In a prefix of its own, nothing is left behind.
     let own = folder("own");
     for what in ["install", "uninstall"] {

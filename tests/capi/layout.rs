@@ -7,11 +7,13 @@ use std::process::Command;
 
 use redtail::capi::basics::*;
 use redtail::capi::cluster::*;
+use redtail::capi::error_kind::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
 use redtail::capi::migration::*;
 use redtail::capi::notice::*;
 use redtail::capi::options::*;
+use redtail::capi::parser::{REDTAIL_PARSER_ALIGNMENT, REDTAIL_PARSER_SIZE};
 use redtail::capi::position::*;
 use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
@@ -34,7 +36,7 @@ fn structs() -> String {
         redtail_limits: struct_size bulk command arguments depth line;
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc;
-        redtail_token: step kind depth count bytes integer number format;
+        redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
@@ -48,7 +50,7 @@ fn structs() -> String {
         redtail_snapshot: length;
         redtail_part: argc index length;
         redtail_gap: from to missed;
-        redtail_disconnected: why resume retry_in_ms;
+        redtail_disconnected: reason resume retry_in_ms;
         redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item;
     }
     lines
@@ -64,7 +66,7 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
@@ -72,7 +74,7 @@ fn constants() -> String {
             REDTAIL_ERROR_LOST REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST
             REDTAIL_ERROR_NO_BACKLOG REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK
             REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY
-            REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT;
+            REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION;
         redtail_mode: REDTAIL_MODE_FRAMES REDTAIL_MODE_REQUESTS REDTAIL_MODE_STREAM REDTAIL_MODE_AOF;
         redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME;
         redtail_token_step: REDTAIL_TOKEN_VALUE REDTAIL_TOKEN_BEGIN REDTAIL_TOKEN_CHUNK REDTAIL_TOKEN_END;
@@ -94,6 +96,8 @@ fn constants() -> String {
         redtail_rdb_type: REDTAIL_RDB_TYPE_STRING REDTAIL_RDB_TYPE_LIST REDTAIL_RDB_TYPE_SET REDTAIL_RDB_TYPE_ZSET REDTAIL_RDB_TYPE_HASH REDTAIL_RDB_TYPE_STREAM REDTAIL_RDB_TYPE_MODULE REDTAIL_RDB_TYPE_ARRAY REDTAIL_RDB_TYPE_RATE;
         redtail_rdb_role: REDTAIL_RDB_ROLE_AUX_NAME REDTAIL_RDB_ROLE_AUX_VALUE REDTAIL_RDB_ROLE_FUNCTION REDTAIL_RDB_ROLE_SLOT_IMPORT REDTAIL_RDB_ROLE_ARGUMENT REDTAIL_RDB_ROLE_KEY_NAME REDTAIL_RDB_ROLE_VALUE REDTAIL_RDB_ROLE_ELEMENT REDTAIL_RDB_ROLE_MEMBER REDTAIL_RDB_ROLE_FIELD REDTAIL_RDB_ROLE_FIELD_VALUE REDTAIL_RDB_ROLE_SHARED_FIELD REDTAIL_RDB_ROLE_ENTRY_FIELD REDTAIL_RDB_ROLE_ENTRY_VALUE REDTAIL_RDB_ROLE_GROUP_NAME REDTAIL_RDB_ROLE_CONSUMER_NAME REDTAIL_RDB_ROLE_PRODUCER_NAME REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY;
         redtail_rdb_checksum: REDTAIL_RDB_CHECKSUM_VERIFIED REDTAIL_RDB_CHECKSUM_ABSENT REDTAIL_RDB_CHECKSUM_IGNORED;
+        redtail_protocol_error: REDTAIL_PROTOCOL_ERROR_UNEXPECTED REDTAIL_PROTOCOL_ERROR_INVALID_LENGTH REDTAIL_PROTOCOL_ERROR_INVALID_VALUE REDTAIL_PROTOCOL_ERROR_MISSING_CRLF REDTAIL_PROTOCOL_ERROR_BULK_TOO_LONG REDTAIL_PROTOCOL_ERROR_COMMAND_TOO_LONG REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS REDTAIL_PROTOCOL_ERROR_TOO_DEEP REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES;
+        redtail_rdb_error: REDTAIL_RDB_ERROR_NOT_RDB REDTAIL_RDB_ERROR_UNKNOWN_VERSION REDTAIL_RDB_ERROR_UNKNOWN_NUMBER REDTAIL_RDB_ERROR_REFUSED REDTAIL_RDB_ERROR_UNKNOWN_ENCODING REDTAIL_RDB_ERROR_INVALID REDTAIL_RDB_ERROR_OVERRUN REDTAIL_RDB_ERROR_MISMATCH REDTAIL_RDB_ERROR_COMPRESSION REDTAIL_RDB_ERROR_CHECKSUM REDTAIL_RDB_ERROR_TRUNCATED;
         redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
             REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
@@ -101,7 +105,7 @@ fn constants() -> String {
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
         redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD;
-        redtail_why: REDTAIL_WHY_CLOSED REDTAIL_WHY_IO REDTAIL_WHY_SILENCE REDTAIL_WHY_REFUSED;
+        redtail_disconnect_reason: REDTAIL_DISCONNECT_CLOSED REDTAIL_DISCONNECT_IO REDTAIL_DISCONNECT_SILENCE REDTAIL_DISCONNECT_REFUSED;
     }
     lines
 }
@@ -132,7 +136,9 @@ fn program() -> String {
                 Some(define) => define.split_once(' ').map(|(name, _)| name),
                 None => code.split_once(" = ").map(|(name, _)| name),
             };
-            if let Some(name) = constant.filter(|name| name.starts_with("REDTAIL_")) {
+            if let Some(name) =
+                constant.filter(|name| name.starts_with("REDTAIL_") && *name != "REDTAIL_API" && !name.contains('('))
+            {
                 writeln!(constants, r#"printf("{name} %llu\n", (unsigned long long){name});"#).unwrap();
             }
         }

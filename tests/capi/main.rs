@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
+#[macro_use]
+#[path = "../help/options.rs"]
+mod options;
+
 mod build;
 mod deployments;
 mod header;
@@ -12,6 +16,7 @@ mod install;
 mod kafka;
 mod layout;
 mod live;
+mod names;
 mod parity;
 mod programs;
 mod replay;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::Keys;
-use redtail::{Event, Options, StreamCommand};
+use redtail::{Event, StreamCommand};
 
 use crate::build::{How, program, root, stdout, valgrind};
 
@@ -56,7 +56,7 @@ fn corpus() -> Vec<Recording> {
 /// What `tests/c/recorded.c` is to print.
 fn in_rust(recording: &Recording) -> String {
     let bytes = fs::read(&recording.file).unwrap();
-    let mut session = Session::recorded(Options { control: true, ..Options::default() }, recording.offset);
+    let mut session = Session::recorded(options! { control: true }, recording.offset);
     let (mut lines, mut unread) = (String::new(), &bytes[..]);
     loop {
         match session.poll(unread, 0) {

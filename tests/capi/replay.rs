@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use redtail::io::RecordingReader;
 use redtail::io::recording::Recorder;
@@ -27,7 +28,7 @@ fn record(name: &str) -> (Recording, Vec<String>, String) {
     let path = std::env::temp_dir().join(format!("redtail-capi-{}-{name}", std::process::id()));
     let recorder = Recorder::new(File::create(&path).unwrap(), primary.address());
     let mut follower = Follower::builder(primary.address().to_string())
-        .reconnect(Backoff { first_ms: 1, longest_ms: 1, ..Backoff::default() })
+        .reconnect(Backoff::new(Duration::from_millis(1), Duration::from_millis(1)))
         .record(recorder)
         .retry_first(true)
         .connect()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use redtail::{Backoff, Error, Event, Limits, Options, SessionError, Start};
+use redtail::{Backoff, Error, Event, Limits, SessionError, Start};
 
 use crate::peer::{ID, Peer, info};
 
@@ -133,7 +133,7 @@ fn the_buffer_stays_within_its_limit() {
         talk.listen();
         false
     });
-    let options = Options { limits, ..Options::default() };
+    let options = options! { limits };
     let error = end(&mut peer.follower().options(options).buffer(8192).connect().unwrap()).to_string();
     assert!(error.contains("over the limit of 100000 bytes"), "{error}");
 }

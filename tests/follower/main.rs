@@ -2,6 +2,10 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+#[macro_use]
+#[path = "../help/options.rs"]
+mod options;
+
 mod hostile;
 mod peer;
 mod shell;

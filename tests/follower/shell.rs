@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use redtail::net::Login;
 use redtail::owned::OwnedEvent;
-use redtail::{Ack, Backoff, Error, Event, Follower, Handle, Limits, Options, SessionError, Start, Why};
+use redtail::{Ack, Backoff, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start};
 
 use crate::peer::{ID, Peer, info};
 
@@ -192,7 +192,7 @@ fn stop_wakes_a_backoff() {
         talk.close();
         false
     });
-    let forever = Backoff { first_ms: 3_600_000, longest_ms: 3_600_000, attempts: None };
+    let forever = Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600));
     let mut follower = peer.follower().reconnect(forever).connect().unwrap();
     while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
     let handle = follower.handle();
@@ -222,7 +222,11 @@ fn a_time_limit_ends_a_backoff_early_and_the_backoff_goes_on() {
             true
         }
     });
-    let mut follower = peer.follower().reconnect(Backoff { first_ms: 400, ..Backoff::default() }).connect().unwrap();
+    let mut follower = peer
+        .follower()
+        .reconnect(Backoff::new(Duration::from_millis(400), Backoff::default().longest))
+        .connect()
+        .unwrap();
     while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
     assert!(matches!(follower.next_timeout(Duration::from_millis(20)).unwrap(), Some(Event::Idle(_))));
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
@@ -365,7 +369,7 @@ fn a_single_stream_is_not_reconnected() {
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     match follower.next().unwrap() {
         Some(Event::Disconnected(lost)) => {
-            assert_eq!((lost.resume.unwrap().offset, lost.retry_in_ms), (100, None));
+            assert_eq!((lost.resume.unwrap().offset, lost.retry_in), (100, None));
         }
         other => panic!("{other:?}"),
     }
@@ -404,7 +408,7 @@ fn a_first_connect_that_fails_shows_at_once() {
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
 
-    let backoff = Backoff { attempts: Some(2), first_ms: 1, longest_ms: 1 };
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1)).give_up_after(2);
     let mut follower = Follower::builder(address).retry_first(true).reconnect(backoff).connect().unwrap();
     for _ in 0..2 {
         assert!(matches!(follower.next().unwrap(), Some(Event::Disconnected(_))));
@@ -436,7 +440,9 @@ fn a_silent_server_is_left() {
     });
     let mut follower = peer.follower().silence(Duration::from_millis(200)).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    assert!(matches!(follower.next().unwrap(), Some(Event::Disconnected(lost)) if lost.why == Why::Silence(200)));
+    assert!(
+        matches!(follower.next().unwrap(), Some(Event::Disconnected(lost)) if lost.reason == DisconnectReason::Silence(Duration::from_millis(200)))
+    );
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
 }
@@ -507,7 +513,7 @@ fn a_login_that_fails_later_is_an_attempt_that_failed() {
     let mut lost = Vec::new();
     while lost.len() < 3 {
         if let Some(Event::Disconnected(event)) = follower.next().unwrap() {
-            lost.push(event.why.to_string());
+            lost.push(event.reason.to_string());
         }
     }
     assert_eq!(lost[1], "can't get user and password: the vault is sealed");
@@ -524,7 +530,7 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
         false
     });
     let limits = Limits { command: 1000, ..Limits::default() };
-    let options = Options { limits, ..Options::default() };
+    let options = options! { limits };
     let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::Follower;
 use redtail::net::{Builder, Connector};
-use redtail::{Method, OnGap, Role, Start};
+use redtail::{AttachMethod, Follower, OnGap, Role, Start};
 
 use crate::client::{Client, Value};
 use crate::copy::{count, replay, same_data};
@@ -28,7 +27,7 @@ pub(crate) fn nothing_is_missing(seen: &Seen, server: &Server) {
 /// The last link goes on in the history that the first began, under the id that the server has now.
 fn goes_on_at(seen: &Seen, server: &Server) {
     let (first, last) = (seen.attached()[0], *seen.attached().last().expect("attached"));
-    assert_eq!((last.method, last.history), (Method::Continued, first.history), "{:?}", server.kind);
+    assert_eq!((last.method, last.history), (AttachMethod::Continued, first.history), "{:?}", server.kind);
     assert_eq!(last.replid.map(|id| id.to_string()), Some(server.replid()), "{:?}", server.kind);
     assert_ne!(last.replid, first.replid);
 }

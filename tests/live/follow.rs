@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use redtail::net::{Builder, Source, Transport};
 use redtail::{
-    Attached, Backoff, Disconnected, Error, Event, Follower, Forking, Gap, Handle, Method, Position, ReplicationId,
-    SnapshotBegin, SnapshotEnd, StreamCommand,
+    AttachMethod, Attached, Backoff, Disconnected, Error, Event, Follower, Forking, Gap, Handle, Position,
+    ReplicationId, SnapshotBegin, SnapshotEnd, StreamCommand,
 };
 
 use crate::client::Command;
@@ -24,7 +24,7 @@ pub(crate) fn follow_port(port: u16) -> Builder {
     Follower::builder(format!("127.0.0.1:{port}")).control(true).reconnect(BACKOFF)
 }
 
-pub(crate) const BACKOFF: Backoff = Backoff { first_ms: 20, longest_ms: 200, attempts: None };
+pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
 
 /// An event that owns what it tells.
 #[derive(Clone, Debug)]
@@ -173,11 +173,11 @@ impl Seen {
         for told in &self.told {
             match told {
                 Told::Attached(attached) => {
-                    if let (Method::Continued, Some(Position { offset, .. })) = (attached.method, resume) {
+                    if let (AttachMethod::Continued, Some(Position { offset, .. })) = (attached.method, resume) {
                         assert_eq!(attached.offset, offset, "a link goes on elsewhere than the one before it said");
                     }
                     at = Some(attached.offset);
-                    assert_eq!(attached.history.is_some(), attached.method != Method::Sync);
+                    assert_eq!(attached.history.is_some(), attached.method != AttachMethod::Sync);
                 }
                 Told::Disconnected(disconnected) => (at, open, resume) = (None, None, disconnected.resume),
                 Told::Gap(_) => (at, open, resume) = (None, None, None),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::{Disconnected, Error, Event, Handle, Method, SessionError, Start, Why};
+use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Event, Handle, SessionError, Start};
 
 use crate::client::command;
 use crate::copy::{count, replay, same_data};
@@ -41,7 +41,7 @@ fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
         let (mut texts, mut lost) = (Vec::new(), Vec::new());
         while texts.len() < 3 {
             match follower.next().expect("it follows").expect("it is not stopped") {
-                Event::Attached(attached) if attached.method != Method::Continued => {
+                Event::Attached(attached) if attached.method != AttachMethod::Continued => {
                     server.call(&["SET", "long", "1"]);
                     server.call(&["SET", "short", "1"]);
                 }
@@ -220,8 +220,12 @@ fn a_silent_primary_counts_as_lost_until_it_speaks_again() {
     patient.reaches(server.offset());
     let seen = watch.stop();
     assert_eq!(seen.texts(), expected);
-    assert!(seen.disconnected().iter().any(|lost| lost.why == Why::Silence(2500)), "{:?}", seen.disconnected());
-    assert_eq!(seen.attached().last().map(|attached| attached.method), Some(Method::Continued));
+    assert!(
+        seen.disconnected().iter().any(|lost| lost.reason == DisconnectReason::Silence(Duration::from_millis(2500))),
+        "{:?}",
+        seen.disconnected()
+    );
+    assert_eq!(seen.attached().last().map(|attached| attached.method), Some(AttachMethod::Continued));
     let seen = patient.stop();
     assert_eq!((seen.texts(), seen.disconnected()), (expected, vec![]));
 }

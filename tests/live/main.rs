@@ -1,5 +1,9 @@
 //! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
 
+#[macro_use]
+#[path = "../help/options.rs"]
+mod options;
+
 mod append_only;
 mod checkpoint;
 mod client;

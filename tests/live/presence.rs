@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redtail::{Ack, Label, Position};
+use redtail::{Ack, Position, ReplicaLabel};
 
 use crate::client::Value;
 use crate::follow::{Watch, follow};
@@ -109,7 +109,7 @@ fn failover_chooses_us_only_if_we_acknowledge() {
 fn sentinel_takes_us_for_a_replica_only_under_another_label() {
     let primary = Server::start(Kind::Redis70);
     let hidden = Watch::attached(follow(&primary));
-    let visible = Watch::attached(follow(&primary).label(Label::new("127.0.0.1").expect("a label")));
+    let visible = Watch::attached(follow(&primary).label(ReplicaLabel::new("127.0.0.1").expect("a label")));
     let info = primary.info("replication");
     assert_eq!(info["connected_slaves"], "2", "{info:?}");
     let shown: Vec<_> = ["slave0", "slave1"].iter().map(|name| info[*name].split(',').next().expect("ip=")).collect();
@@ -133,7 +133,7 @@ fn the_primary_shows_our_label() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         server.make_backlog();
-        let label = Label::new("billing-feed.invalid").expect("a label");
+        let label = ReplicaLabel::new("billing-feed.invalid").expect("a label");
         let watch = Watch::attached(follow(&server).label(label));
         eventually("the primary says we are online", || {
             let info = server.info("replication");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use redtail::{Error, Follower, Method, OnGap, Role, SessionError, Start, Why};
+use redtail::{AttachMethod, DisconnectReason, Error, Follower, OnGap, Role, SessionError, Start};
 
 use crate::copy::count;
 use crate::follow::{BACKOFF, Seen, Watch, follow, follow_port};
@@ -61,7 +61,7 @@ fn a_promotion_loses_nothing_and_each_command_keeps_its_id() {
         assert_eq!(first.texts(), expected, "{kind:?}");
         assert!(first.gaps().is_empty());
         let last = *first.attached().last().expect("attached");
-        assert_eq!(last.method, Method::Continued);
+        assert_eq!(last.method, AttachMethod::Continued);
         assert_eq!(last.replid.map(|id| id.to_string()), Some(new.replid()));
         assert_ne!(new.replid(), old_id);
         assert_eq!(last.history.map(|id| id.to_string()), Some(old_id), "the history survives");
@@ -110,7 +110,11 @@ fn a_connector_leads_to_whoever_is_the_primary() {
         watch.reaches(new.offset());
         let seen = watch.stop();
         assert_eq!(seen.texts(), expected, "{kind:?}");
-        assert!(seen.disconnected().iter().any(|lost| matches!(lost.why, Why::Closed | Why::Io(_))));
+        assert!(
+            seen.disconnected()
+                .iter()
+                .any(|lost| matches!(lost.reason, DisconnectReason::Closed | DisconnectReason::Io(_)))
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use redtail::io::RecordingReader;
 use redtail::io::recording::Recorder;
 use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replay::{Primary, Recording};
-use redtail::{Method, OnGap, Options, Position, Start};
+use redtail::{AttachMethod, OnGap, Position, Start};
 use serde_json::Value as Json;
 
 use crate::client::command;
@@ -104,7 +104,7 @@ fn a_server_under_load_is_played_as_it_was() {
         let mut follower = follow(&server).start(start).record(recorder).connect().unwrap();
         let mut events = Vec::new();
         while !events.last().is_some_and(|event| {
-            matches!(event, OwnedEvent::Attached(it) if it.method != Method::Full)
+            matches!(event, OwnedEvent::Attached(it) if it.method != AttachMethod::Full)
                 || matches!(event, OwnedEvent::SnapshotEnd(_))
         }) {
             events.push(follower.next().unwrap().unwrap().to_owned_event());
@@ -134,7 +134,7 @@ fn a_server_under_load_is_played_as_it_was() {
         assert!(originals.len() > 500, "{kind:?}");
 
         // Read, it gives what was given then.
-        let options = Options { control: true, ..Options::default() };
+        let options = options! { control: true };
         let mut reader = RecordingReader::with(bytes.as_slice(), options, None);
         let mut again = Vec::new();
         while let Some(event) = reader.next().unwrap() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use redtail::net::{Login, Socket, Source};
-use redtail::{Disconnected, Error, Follower, Method, SessionError, Start, Why};
+use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Follower, SessionError, Start};
 
 use socket2::{Domain, Type};
 
@@ -38,7 +38,7 @@ fn three_permissions_are_enough() {
         let user = || follow(&server).user("cdc", "pw");
         let watch = Watch::attached(user());
         let [attached] = watch.seen().attached()[..] else { panic!() };
-        assert_eq!(attached.method, Method::Filtered, "{kind:?}");
+        assert_eq!(attached.method, AttachMethod::Filtered, "{kind:?}");
         server.has_only_pinged_since(attached.offset);
         assert_eq!(attached.role, None, "only INFO tells it");
         let mut client = server.client();
@@ -66,7 +66,7 @@ fn three_permissions_are_enough() {
         assert_says(&words(user().start(Start::NowWithoutFork)), &["INFO", "+info", "Start::Now"]);
         server.call(&["ACL", "SETUSER", "cdc", "+info"]);
         let watch = Watch::attached(user().start(Start::NowWithoutFork));
-        assert_eq!(watch.stop().attached()[0].method, Method::Info);
+        assert_eq!(watch.stop().attached()[0].method, AttachMethod::Info);
     }
 }
 
@@ -147,7 +147,10 @@ fn user_and_password_are_asked_for_at_every_connect() {
     server.call(&["ACL", "DELUSER", "cdc"]);
     let (seen, error) = watch.fails();
     assert_says(&error.to_string(), &["WRONGPASS", "wrong user or password"]);
-    assert!(matches!(seen.told.last(), Some(Told::Disconnected(Disconnected { why: Why::Closed, .. }))));
+    assert!(matches!(
+        seen.told.last(),
+        Some(Told::Disconnected(Disconnected { reason: DisconnectReason::Closed, .. }))
+    ));
 }
 
 /// Fails at once when told nothing else, and when told to be patient, attaches once `mend` has been done.
@@ -157,9 +160,9 @@ fn passes(server: &Server, said: &str, mend: impl FnOnce()) {
     let watch = Watch::start(follow(server).retry_first(true));
     watch.wait("refused twice", |seen| seen.disconnected().len() >= 2);
     for lost in watch.seen().disconnected() {
-        let Why::Refused(words) = lost.why else { panic!("{lost:?}") };
+        let DisconnectReason::Refused(words) = lost.reason else { panic!("{lost:?}") };
         assert_says(&words.to_string(), &[said]);
-        assert!(lost.retry_in_ms.is_some());
+        assert!(lost.retry_in.is_some());
     }
     assert!(watch.seen().attached().is_empty());
     mend();

@@ -1,6 +1,6 @@
 //! Primaries that go away and come back: with their history, or without.
 
-use redtail::{Error, Method, OnGap, Position, SessionError};
+use redtail::{AttachMethod, Error, OnGap, Position, SessionError};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow, follow_port};
@@ -35,7 +35,7 @@ fn a_primary_that_was_shut_down_in_order_goes_on_under_a_new_id() {
         assert_eq!(seen.texts(), ["SET before 1", "SET after 1"], "{kind:?}");
         assert!(seen.gaps().is_empty());
         let last = *seen.attached().last().expect("attached");
-        assert_eq!(last.method, Method::Continued);
+        assert_eq!(last.method, AttachMethod::Continued);
         assert_eq!(last.replid.map(|id| id.to_string()), Some(server.replid()));
         assert_ne!(server.replid(), before);
         assert_eq!(last.history.map(|id| id.to_string()), Some(before.clone()), "the history survives");
@@ -99,7 +99,7 @@ fn a_primary_killed_right_after_a_save_returns_with_a_new_id() {
         assert_eq!(seen.texts()[10..], expected, "{kind:?}");
         assert!(seen.gaps().is_empty());
         let last = *seen.attached().last().expect("attached");
-        assert_eq!((last.method, last.history), (Method::Continued, Some(from.history)), "{kind:?}");
+        assert_eq!((last.method, last.history), (AttachMethod::Continued, Some(from.history)), "{kind:?}");
         assert_eq!(last.replid.map(|id| id.to_string()), Some(server.replid()));
         assert_ne!(last.replid, Some(from.replid));
     }
@@ -168,7 +168,7 @@ fn after_a_gap_the_events_go_on_if_wanted() {
         else {
             panic!("{kind:?}: {:?}", &seen.told[gap..])
         };
-        let method = if kind == Kind::Redis62 { Method::Probed } else { Method::Filtered };
+        let method = if kind == Kind::Redis62 { AttachMethod::Probed } else { AttachMethod::Filtered };
         assert_eq!(attached.method, method, "{kind:?}");
         assert_eq!(attached.replid.map(|id| id.to_string()), Some(server.replid()));
         assert_eq!(attached.history, attached.replid, "a new history begins");
@@ -197,7 +197,10 @@ fn after_a_gap_a_snapshot_comes_if_wanted() {
         let [gap] = seen.gaps()[..] else { panic!("{kind:?}: {:?}", seen.told) };
         assert_eq!(gap.from.history, from.history);
         let at = seen.told.iter().position(|told| matches!(told, Told::Gap(_))).expect("a gap");
-        assert!(matches!(seen.told[at + 1], Told::Attached(attached) if attached.method == Method::Full), "{kind:?}");
+        assert!(
+            matches!(seen.told[at + 1], Told::Attached(attached) if attached.method == AttachMethod::Full),
+            "{kind:?}"
+        );
         let after: Vec<_> = seen.told[at..]
             .iter()
             .filter_map(|told| match told {

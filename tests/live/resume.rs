@@ -1,6 +1,6 @@
 //! Links that break: nothing is lost, and nothing comes twice but from the place that was announced.
 
-use redtail::{Disconnected, Error, Event, Follower, Method, OnGap, SessionError, Start, Why};
+use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Event, Follower, OnGap, SessionError, Start};
 
 use crate::client::command;
 use crate::copy::{count, fill, replay, same_data};
@@ -29,7 +29,7 @@ fn a_cut_link_goes_on_without_loss_or_repetition() {
         assert!(seen.gaps().is_empty());
         assert_eq!(seen.disconnected().len(), 5, "{:?}", seen.disconnected());
         for (attached, lost) in seen.attached()[1..].iter().zip(seen.disconnected()) {
-            assert_eq!((attached.method, attached.position), (Method::Continued, lost.resume), "{kind:?}");
+            assert_eq!((attached.method, attached.position), (AttachMethod::Continued, lost.resume), "{kind:?}");
         }
         assert!(seen.writes().iter().all(|write| write.history == seen.attached()[0].history));
     }
@@ -74,7 +74,9 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
             let seen = watch.seen();
             let new = &seen.told[told..];
             let lost = new.iter().position(|told| matches!(told, Told::Disconnected(_))).expect("the link was cut");
-            let Told::Disconnected(Disconnected { resume: Some(place), why: Why::Closed, .. }) = new[lost] else {
+            let Told::Disconnected(Disconnected { resume: Some(place), reason: DisconnectReason::Closed, .. }) =
+                new[lost]
+            else {
                 panic!("{:?}", new[lost])
             };
             assert_eq!(lost, told_before, "{kind:?}, cut behind {:?}: {new:?}", String::from_utf8_lossy(cut));
@@ -136,7 +138,9 @@ fn a_broken_snapshot_is_an_error_and_retried_only_if_asked() {
         proxy.cut([Cut::Behind(middle.clone())]);
         let (seen, error) = Watch::start(follow_port(proxy.port).start(Start::Snapshot)).fails();
         let Error::Session(why) = &error else { panic!("{error}") };
-        let SessionError::SnapshotBroken { received, why: Why::Closed } = **why else { panic!("{error}") };
+        let SessionError::SnapshotBroken { received, reason: DisconnectReason::Closed } = **why else {
+            panic!("{error}")
+        };
         assert_eq!(received, seen.snapshot.len() as u64);
         assert!(received > 0);
 
@@ -238,7 +242,7 @@ fn without_reconnection_a_closed_link_is_the_end() {
         }
     }
     assert!(attached);
-    assert!(lost.is_some_and(|lost| lost.retry_in_ms.is_none() && lost.resume.is_some()), "{lost:?}");
+    assert!(lost.is_some_and(|lost| lost.retry_in.is_none() && lost.resume.is_some()), "{lost:?}");
     assert!(follower.next().expect("no error").is_none());
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use redtail::net::{Builder, Login, Target};
 use redtail::topology::{Sentinel, SentinelError};
-use redtail::{Error, Label, Method, OnGap, Role};
+use redtail::{AttachMethod, Error, OnGap, ReplicaLabel, Role};
 
 use crate::client::{Client, Value};
 use crate::copy::{replay, same_data};
@@ -82,7 +82,7 @@ fn failovers(kind: Kind, count: usize) {
     }
     same_data(&rebuilt(&seen, kind), primary);
     // Each attach is exact, or a gap was said before it.
-    let exact = seen.attached()[1..].iter().filter(|attached| attached.method == Method::Continued).count();
+    let exact = seen.attached()[1..].iter().filter(|attached| attached.method == AttachMethod::Continued).count();
     assert!(exact + seen.gaps().len() >= count, "{:?}", seen.attached());
 }
 
@@ -195,7 +195,7 @@ fn sentinel_knows_a_follower_only_by_an_address() {
     sentinel.call(&["SENTINEL", "DEBUG", "INFO-PERIOD", "200"]);
     let hidden = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))));
     assert!(replicas_known_to(&sentinel).is_empty());
-    let label = Label::new("127.0.0.1").expect("a label");
+    let label = ReplicaLabel::new("127.0.0.1").expect("a label");
     let seen = Watch::attached(follow(finder(std::slice::from_ref(&sentinel))).label(label));
     eventually("it is seen", || replicas_known_to(&sentinel).len() == 1);
     hidden.stop();

@@ -2,14 +2,14 @@
 
 use std::net::TcpStream;
 
-use redtail::{Error, Follower, ForkReason, Method, Position, Role, ServerKind, SessionError, Start};
+use redtail::{AttachMethod, Error, Follower, ForkReason, Position, Role, ServerKind, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow};
 use crate::server::{Kind, Server};
 
 /// Attached is what INFO says now, while nobody writes.
-fn attached_is_true(server: &Server, seen: &Seen, method: Method) {
+fn attached_is_true(server: &Server, seen: &Seen, method: AttachMethod) {
     let [attached] = seen.attached()[..] else { panic!("attached once: {:?}", seen.told) };
     assert_eq!(attached.method, method, "{:?}", server.kind);
     assert_eq!(attached.replid.map(|id| id.to_string()), Some(server.replid()));
@@ -38,7 +38,7 @@ fn now_tells_the_place_and_the_database_by_an_empty_snapshot() {
         server.call(&["SET", "before", "1"]);
         for (round, db) in [(0, 0), (1, 7)] {
             let watch = Watch::attached(follow(&server));
-            attached_is_true(&server, &watch.seen(), Method::Filtered);
+            attached_is_true(&server, &watch.seen(), AttachMethod::Filtered);
             server.has_only_pinged_since(watch.seen().attached()[0].offset);
             assert!(watch.seen().attached()[0].db.is_some());
             let mut client = server.client();
@@ -51,7 +51,7 @@ fn now_tells_the_place_and_the_database_by_an_empty_snapshot() {
             let Told::Forking(forking) = &seen.told[0] else { panic!("{:?}", seen.told) };
             assert_eq!(forking.reason, ForkReason::Filtered);
             assert!(forking.used_memory.is_some_and(|bytes| bytes > 100_000), "{forking:?}");
-            assert!(forking.last_fork_us.is_some());
+            assert!(forking.last_fork.is_some());
             assert!(seen.snapshot.is_empty());
         }
     }
@@ -68,7 +68,7 @@ fn now_on_a_server_before_7_asks_info() {
     server.make_backlog();
     let before = forks(&server);
     let watch = Watch::attached(follow(&server));
-    attached_is_true(&server, &watch.seen(), Method::Info);
+    attached_is_true(&server, &watch.seen(), AttachMethod::Info);
     server.has_only_pinged_since(watch.seen().attached()[0].offset);
     server.call(&["SET", "after", "1"]);
     watch.reaches(server.offset());
@@ -83,7 +83,7 @@ fn now_on_a_server_before_7_probes_if_it_may() {
     server.call(&["SET", "before", "1"]);
     let before = forks(&server);
     let watch = Watch::attached(follow(&server).allow_probe(true));
-    attached_is_true(&server, &watch.seen(), Method::Probed);
+    attached_is_true(&server, &watch.seen(), AttachMethod::Probed);
     server.has_only_pinged_since(watch.seen().attached()[0].offset);
     count(&server, "k", 0..10);
     watch.reaches(server.offset());
@@ -94,7 +94,7 @@ fn now_on_a_server_before_7_probes_if_it_may() {
 
     // With a backlog there is no need for it.
     let watch = Watch::attached(follow(&server).allow_probe(true));
-    attached_is_true(&server, &watch.stop(), Method::Info);
+    attached_is_true(&server, &watch.stop(), AttachMethod::Info);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn now_without_fork_does_not_fork_and_learns_db_from_select() {
         server.call(&["SET", "before", "1"]);
         let (before, full) = (forks(&server), server.info("stats")["sync_full"].clone());
         let watch = Watch::attached(follow(&server).start(Start::NowWithoutFork));
-        attached_is_true(&server, &watch.seen(), Method::Info);
+        attached_is_true(&server, &watch.seen(), AttachMethod::Info);
         server.has_only_pinged_since(watch.seen().attached()[0].offset);
         assert_eq!(watch.seen().attached()[0].db, None);
         server.call(&["SET", "somewhere", "1"]);
@@ -148,7 +148,7 @@ fn a_snapshot_and_the_stream_after_it_are_the_data() {
         watch.reaches(server.offset());
         let seen = watch.stop();
         let [attached] = seen.attached()[..] else { panic!("{:?}", seen.told) };
-        assert_eq!((attached.method, attached.position), (Method::Full, None));
+        assert_eq!((attached.method, attached.position), (AttachMethod::Full, None));
         says_which_server_it_is(kind, &attached);
         assert_eq!(attached.replid.map(|id| id.to_string()), Some(server.replid()));
         let begin =
@@ -223,7 +223,7 @@ fn a_saved_position_goes_on_where_it_was() {
         let watch = Watch::attached(follow(&server).start(Start::At(saved)));
         watch.reaches(server.offset());
         let seen = watch.stop();
-        attached_is_true(&server, &seen, Method::Continued);
+        attached_is_true(&server, &seen, AttachMethod::Continued);
         let [attached] = seen.attached()[..] else { panic!() };
         assert_eq!((attached.offset, attached.db, attached.position), (saved.offset, Some(6), Some(saved)));
         let expected: Vec<_> = (0..10).map(|n| format!("SET missed{n} 1")).collect();
@@ -245,7 +245,7 @@ fn sync_gives_the_data_and_the_stream_without_a_position() {
         watch.wait("the last write", |seen| seen.write("SET k99 99").is_some());
         let seen = watch.stop();
         let [attached] = seen.attached()[..] else { panic!("{:?}", seen.told) };
-        assert_eq!((attached.method, attached.replid, attached.offset), (Method::Sync, None, 0));
+        assert_eq!((attached.method, attached.replid, attached.offset), (AttachMethod::Sync, None, 0));
         assert_eq!(seen.texts(), expected, "{kind:?}");
         assert_eq!((seen.position, seen.writes()[0].history), (None, None));
         let copy = Server::start_from_dump(kind, &seen.snapshot);

@@ -1,7 +1,7 @@
 //! What comes out is what was written: every kind of value, every database, transactions, any size.
 
 use redtail::resp::Part;
-use redtail::{Event, Method};
+use redtail::{AttachMethod, Event};
 
 use crate::client::{Command, command};
 use crate::copy::{fill, replay, same_data};
@@ -231,7 +231,7 @@ fn a_huge_value_comes_in_parts_also_when_the_link_breaks() {
         let (mut flow, mut begun, mut lost, mut before) = (Flow::default(), 0, Vec::new(), None);
         loop {
             match follower.next().expect("it follows").expect("it is not stopped") {
-                Event::Attached(attached) if attached.method != Method::Continued => {
+                Event::Attached(attached) if attached.method != AttachMethod::Continued => {
                     server.call(&["SET", "small", "1"]);
                     before = Some(server.offset());
                     proxy.cut([Cut::Behind(value[20_000_000..20_000_100].to_vec())]);

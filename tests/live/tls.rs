@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use redtail::net::{Builder, Socket, Timeouts, Tls, TlsError, Verify};
-use redtail::{Error, Event, Follower, Method, SessionError, Start};
+use redtail::{AttachMethod, Error, Event, Follower, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{BACKOFF, Watch};
@@ -201,7 +201,7 @@ fn a_link_over_tls_that_is_cut_goes_on() {
     let seen = watch.stop();
     assert_eq!(seen.texts(), expected);
     assert!(seen.gaps().is_empty());
-    assert!(seen.attached()[1..].iter().all(|attached| attached.method == Method::Continued));
+    assert!(seen.attached()[1..].iter().all(|attached| attached.method == AttachMethod::Continued));
 }
 
 /// The server drops a replica that is silent for two seconds; this one is blocked in its consumer for five, and is heard of only

@@ -109,7 +109,7 @@ fn a_directory_is_read_in_the_order_of_its_manifest() {
 fn what_is_looked_ahead_at_is_not_lost() {
     let folder = three("ahead");
     for snapshot in [SnapshotForm::Bytes, SnapshotForm::Items] {
-        let options = Options { snapshot, control: true, ..Options::default() };
+        let options = options! { snapshot, control: true };
         let expected = read(&mut AppendOnly::with(&folder.0, options).unwrap()).unwrap();
         let mut files = AppendOnly::with(&folder.0, options).unwrap();
         let mut count = 0;
@@ -139,7 +139,7 @@ fn a_snapshot_comes_as_bytes_or_as_items() {
         }
     }
     assert_eq!(bytes, DUMP);
-    let options = Options { snapshot: SnapshotForm::Items, ..Options::default() };
+    let options = options! { snapshot: SnapshotForm::Items };
     let items = read(&mut AppendOnly::with(&file, options).unwrap()).unwrap();
     assert_eq!(
         items,
@@ -180,7 +180,7 @@ fn the_database_is_known_where_a_file_is_whole() {
 #[test]
 fn a_large_directory_of_a_real_server_is_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.0.15-appendonlydir");
-    let mut files = AppendOnly::with(&folder, Options { control: true, ..Options::default() }).unwrap();
+    let mut files = AppendOnly::with(&folder, options! { control: true }).unwrap();
     let (mut commands, mut snapshot, mut times) = (0, 0, Vec::new());
     while let Some(event) = files.next().unwrap() {
         match event.event {
@@ -216,7 +216,7 @@ fn a_tail_cut_anywhere_gives_what_is_before_it() {
         folder.write("a.1.incr.aof", &bytes[..cut]);
         folder.manifest(&[BASE, INCR_1]);
         for path in [folder.path("a.1.incr.aof"), folder.0.clone()] {
-            let mut files = AppendOnly::with(path, Options { control: true, ..Options::default() }).unwrap();
+            let mut files = AppendOnly::with(path, options! { control: true }).unwrap();
             let count = read(&mut files).unwrap().iter().filter(|line| line.contains("incr.aof")).count();
             assert_eq!(count, ends.iter().filter(|&&end| end <= cut).count(), "cut at {cut}");
             let expected = match cut {
@@ -250,7 +250,7 @@ fn a_command_in_parts_is_unfinished_too() {
     let folder = Folder::new("parts");
     let bytes = commands(&["SELECT 0", &format!("SET k {}", "v".repeat(9000))]);
     let file = folder.write("a.aof", &bytes[..bytes.len() - 100]);
-    let options = Options { parts: Some(2000), ..Options::default() };
+    let options = options! { parts: Some(2000) };
     let mut files = AppendOnly::with(&file, options).unwrap();
     assert!(read(&mut files).unwrap().last().unwrap().contains("Piece"));
     let end = bytes.len() as u64 - 100;
@@ -290,7 +290,7 @@ fn how_it_arrives_does_not_matter() {
     let mut bytes = fs::read(folder.join("appendonly.aof.2.base.rdb")).unwrap();
     bytes.extend(fs::read(folder.join("appendonly.aof.2.incr.aof")).unwrap());
     for parts in [None, Some(1024)] {
-        let options = Options { parts, control: true, snapshot: SnapshotForm::Items, ..Options::default() };
+        let options = options! { parts, control: true, snapshot: SnapshotForm::Items };
         // Where a large argument is cut into pieces does hang on how it arrives.
         let without_pieces = |source: Box<dyn std::io::Read + Send>| -> Vec<String> {
             let lines = read(&mut AppendOnly::of(source, "all", None, options)).unwrap();

@@ -70,7 +70,7 @@ fn a_recorded_connection_gives_the_events_of_a_live_one() {
 #[test]
 fn after_a_continue_the_caller_tells_the_offset() {
     let bytes = [format!("+CONTINUE {ID}\r\n").as_bytes(), STREAM].concat();
-    let reader = RecordingReader::with(bytes.as_slice(), Options { control: true, ..Options::default() }, Some(1000));
+    let reader = RecordingReader::with(bytes.as_slice(), options! { control: true }, Some(1000));
     let all = commands(&events(reader).unwrap());
     assert_eq!(all.first().unwrap(), r#"command 1027 [?] "SET" "k" "v""#);
     assert_eq!(all.last().unwrap(), r#"control 1091 [?] "PING""#);

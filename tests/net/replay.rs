@@ -413,7 +413,7 @@ fn followed(primary: &Primary, start: Start) -> (Vec<String>, Option<Position>, 
     let mut follower = Follower::builder(primary.address().to_string())
         .start(start)
         .control(true)
-        .reconnect(Backoff { first_ms: 1, longest_ms: 1, ..Backoff::default() })
+        .reconnect(Backoff::new(Duration::from_millis(1), Duration::from_millis(1)))
         .connect()
         .unwrap();
     let (mut printed, mut losses) = (Vec::new(), 0);

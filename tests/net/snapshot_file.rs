@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use redtail::io::RecordingReader;
 use redtail::rdb::Crc64;
-use redtail::{Event, Options, SnapshotFile, SnapshotFileError, SnapshotForm};
+use redtail::{Event, SnapshotFile, SnapshotFileError, SnapshotForm};
 
 use crate::folder::Folder;
 
@@ -23,7 +23,7 @@ fn framed(dump: &[u8]) -> [Vec<u8>; 2] {
 
 /// Shows the events of a recorded link. Tells whether the file got its place.
 fn receive(file: &mut SnapshotFile, link: &[u8], form: SnapshotForm) -> Result<bool, SnapshotFileError> {
-    let options = Options { snapshot: form, ..Options::default() };
+    let options = options! { snapshot: form };
     let mut reader = RecordingReader::with(link, options, None);
     while let Ok(Some(event)) = reader.next() {
         if matches!(event, Event::SnapshotBytes(_)) {

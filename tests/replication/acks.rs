@@ -26,7 +26,7 @@ fn handshake(shell: &mut Shell) {
 }
 
 fn attached(options: Options) -> Shell {
-    let mut shell = Shell::connected(Options { start: start(), ..options });
+    let mut shell = Shell::connected(options! { start: start(), ..options });
     handshake(&mut shell);
     shell.arrive(b"+CONTINUE\r\n");
     shell
@@ -50,7 +50,7 @@ fn next_ack(shell: &mut Shell) -> Vec<String> {
 
 #[test]
 fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
-    let mut shell = attached(Options { ack: Ack::Applied, on_gap: OnGap::Continue, ..Options::default() });
+    let mut shell = attached(options! { ack: Ack::Applied, on_gap: OnGap::Continue });
     shell.arrive(PING);
     shell.session.commit(place(ID, 1014));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1014"]);
@@ -68,7 +68,7 @@ fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
 
 #[test]
 fn what_is_void_counts_as_committed_no_more() {
-    let mut shell = attached(Options { ack: Ack::Applied, ..Options::default() });
+    let mut shell = attached(options! { ack: Ack::Applied });
     shell.arrive(b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n");
     shell.session.commit(place(ID, 1036));
     shell.close(Closed::ByPeer);
@@ -84,7 +84,7 @@ fn what_is_void_counts_as_committed_no_more() {
 /// committed of it.
 #[test]
 fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
-    let mut shell = attached(Options { ack: Ack::Applied, on_gap: OnGap::Continue, ..Options::default() });
+    let mut shell = attached(options! { ack: Ack::Applied, on_gap: OnGap::Continue });
     shell.arrive(&PING.repeat(2));
     shell.session.commit(place(ID, 1014));
     for committed in [1014, 1028] {
@@ -105,7 +105,7 @@ fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
 
 #[test]
 fn the_place_one_starts_from_can_be_committed_before_there_is_a_link() {
-    let mut session = Session::new(Options { start: start(), ack: Ack::Applied, ..Options::default() });
+    let mut session = Session::new(options! { start: start(), ack: Ack::Applied });
     session.commit(place(OTHER, 700));
     session.commit(place(ID, 1000));
     let mut shell = Shell::new(session);

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use redtail::Event;
 use redtail::replication::{Progress, Session};
-use redtail::{Event, Options};
 
 /// Writes, transactions, and all that steers the stream, with enough repetition that the parser knows the shapes.
 fn stream() -> Vec<u8> {
@@ -43,7 +43,7 @@ fn shown(event: &Event<'_>) -> String {
 
 /// All events and the last position; batches of at most `limit`, of which `each` leaves some early; 0: none.
 fn follow(stream: &[u8], control: bool, limit: u32, piece: usize) -> Vec<String> {
-    let options = Options { control, parts: Some(1500), ..Options::default() };
+    let options = options! { control, parts: Some(1500) };
     let mut session = Session::recorded(options, Some(7));
     let bytes = [b"+CONTINUE 26e9aa58837d8095338f33e660463dbdf56c86c9\r\n", stream].concat();
     let (mut events, mut front, mut end) = (Vec::new(), 0, 0);

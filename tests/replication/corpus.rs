@@ -82,7 +82,7 @@ fn read(folder: &Path, stem: &str, commands: &str, offset: Option<u64>) -> Recor
 
 impl Recording {
     fn run(&self, cuts: &[usize]) -> Vec<Seen> {
-        let options = Options { control: true, ..Options::default() };
+        let options = options! { control: true };
         let mut shell = Shell::new(Session::recorded(options, self.offset));
         let mut at = 0;
         for &cut in cuts.iter().chain([&self.bytes.len()]) {

@@ -2,11 +2,12 @@
 
 use redtail::replication::{Progress, Session};
 use redtail::{Ack, Credentials, Options, Start};
+use std::time::Duration;
 
 /// A session in the stream, resumed at offset 10, at time 0; everything it wanted to send was sent.
 fn streaming(options: Options) -> Session {
     let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:10:0".parse().unwrap();
-    let mut session = Session::new(Options { start: Start::At(position), ..options });
+    let mut session = Session::new(options! { start: Start::At(position), ..options });
     session.connected(Credentials::default(), 0);
     loop {
         let _ = session.poll(b"", 0);
@@ -33,7 +34,7 @@ fn streaming(options: Options) -> Session {
 
 #[test]
 fn without_a_link_the_first_thing_to_do_is_to_connect() {
-    assert_eq!(Session::new(Options::default()).poll(b"", 5), Progress::Reconnect { after_ms: 0 });
+    assert_eq!(Session::new(Options::default()).poll(b"", 5), Progress::Reconnect { after: Duration::ZERO });
 }
 
 #[test]
@@ -51,7 +52,7 @@ fn a_socket_that_takes_nothing_does_not_keep_the_shell_awake() {
 
 #[test]
 fn a_shell_that_does_not_read_is_asked_once_a_second() {
-    let mut session = streaming(Options { silence_ms: 3_000, ..Options::default() });
+    let mut session = streaming(options! { silence: Some(Duration::from_secs(3)) });
     let mut now = 0;
     for _ in 0..8 {
         assert!(session.deadline_ms() > now && session.deadline_ms() <= now + 1000);
@@ -66,7 +67,7 @@ fn a_shell_that_does_not_read_is_asked_once_a_second() {
 
 #[test]
 fn keeping_alive_acknowledges_and_takes_no_event() {
-    let mut session = streaming(Options { ack: Ack::Received, ..Options::default() });
+    let mut session = streaming(options! { ack: Ack::Received });
     session.keep_alive(1_000);
     assert_eq!(session.to_send(), b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$2\r\n10\r\n");
     let flush = b"*1\r\n$7\r\nFLUSHDB\r\n";

@@ -1,7 +1,8 @@
 //! What is said, and when, from the connect to the first byte of the stream.
 
 use redtail::replication::{Closed, Session};
-use redtail::{Ack, Backoff, Credentials, Label, OnGap, Options, SessionError, Start};
+use redtail::{Ack, Backoff, Credentials, OnGap, Options, ReplicaLabel, SessionError, Start};
+use std::time::Duration;
 
 use crate::shell::{Seen, Shell};
 
@@ -71,8 +72,7 @@ fn a_filtered_start_word_by_word() {
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(b"+OK\r\n"));
     let seen = others(&mut shell);
     assert!(
-        seen[0]
-            .starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork_us: Some(250) }"),
+        seen[0].starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork: Some(250µs) }"),
         "{seen:?}"
     );
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
@@ -95,14 +95,15 @@ fn a_filtered_start_word_by_word() {
 #[test]
 fn a_fork_is_announced_in_words() {
     use redtail::{ForkReason, Forking};
-    for (used_memory, last_fork_us, words) in [
+    for (used_memory, micros, words) in [
         (None, None, "the primary forks once, for a snapshot without data"),
         (Some(962_560), Some(0), "…; it uses 940 KiB of memory; it has not forked before"),
         (Some(3_145_728), Some(1250), "…; it uses 3.0 MiB of memory; its last fork took 1.250 ms"),
         (Some(3_328_599_654), None, "…; it uses 3.0 GiB of memory"),
         (Some(3_435_973_837), None, "…; it uses 3.2 GiB of memory"),
     ] {
-        let text = Forking { reason: ForkReason::Filtered, used_memory, last_fork_us }.to_string();
+        let last_fork = micros.map(Duration::from_micros);
+        let text = Forking { reason: ForkReason::Filtered, used_memory, last_fork }.to_string();
         assert_eq!(text, words.replace('…', "the primary forks once, for a snapshot without data"));
     }
 }
@@ -153,7 +154,7 @@ fn bytes_in_the_same_read_as_the_snapshots_end_are_stream_bytes() {
 
 #[test]
 fn a_full_snapshot_with_a_length() {
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, ack: Ack::Received, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot, ack: Ack::Received });
     to_psync(&mut shell, b"-NOPERM no permissions to run the 'info' command\r\n", None);
     assert!(others(&mut shell)[0].contains("reason: Snapshot, used_memory: None"));
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
@@ -181,7 +182,7 @@ fn a_full_snapshot_with_a_length() {
 
 #[test]
 fn the_way_through_info() {
-    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::NowWithoutFork });
     to_psync(&mut shell, &replication_info(1, 100, 250), Some(b"+OK\r\n"));
     assert_eq!(others(&mut shell), [""; 0], "nobody forks");
     assert_eq!(shell.sent(), [format!("PSYNC {ID} 251")]);
@@ -215,7 +216,7 @@ fn a_server_without_the_filter_is_asked_through_info() {
 fn a_replica_without_its_primary_has_no_backlog_for_now() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let syncing = info("redis_version:6.2.14\r\nrole:slave\r\nmaster_link_status:down\r\nrepl_backlog_active:0\r\n");
-    let mut shell = Shell::connected(Options { retry_first: true, allow_probe: true, ..Options::default() });
+    let mut shell = Shell::connected(options! { retry_first: true, allow_probe: true });
     to_psync(&mut shell, &syncing, Some(refuses));
     let seen = shell.events();
     assert!(matches!(&seen[0], Seen::Other(text) if text.contains("its own link is down")), "{seen:?}");
@@ -225,7 +226,7 @@ fn a_replica_without_its_primary_has_no_backlog_for_now() {
 #[test]
 fn a_probe_leaves_the_snapshot_and_comes_back_for_the_stream() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
-    let mut shell = Shell::connected(Options { allow_probe: true, ..Options::default() });
+    let mut shell = Shell::connected(options! { allow_probe: true });
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(refuses));
     assert!(others(&mut shell)[0].contains("reason: Probe"));
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
@@ -237,14 +238,14 @@ fn a_probe_leaves_the_snapshot_and_comes_back_for_the_stream() {
     shell.arrive(b"+CONTINUE\r\n");
     assert!(others(&mut shell)[0].contains("method: Probed"));
 
-    let mut shell = Shell::connected(Options { allow_probe: true, single_link: true, ..Options::default() });
+    let mut shell = Shell::connected(options! { allow_probe: true, single_link: true });
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(refuses));
     assert_eq!(failure(&mut shell), SessionError::SecondLinkNeeded);
 }
 
 #[test]
 fn the_old_sync() {
-    let mut shell = Shell::connected(Options { start: Start::Sync, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Sync });
     converse(
         &mut shell,
         &[
@@ -265,7 +266,7 @@ fn the_old_sync() {
 #[test]
 fn resuming_asks_for_the_byte_after_the_last_one() {
     let start = Start::At(format!("{ID}:1311:4").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ack: Ack::Received, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, ack: Ack::Received });
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
     assert_eq!(shell.sent(), [format!("PSYNC {ID} 1312")]);
     shell.arrive(format!("+CONTINUE {OTHER}\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n").as_bytes());
@@ -282,7 +283,7 @@ fn resuming_asks_for_the_byte_after_the_last_one() {
 #[test]
 fn lost_history_stops() {
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ..Options::default() });
+    let mut shell = Shell::connected(options! { start });
     to_psync(&mut shell, &replication_info(1, 100, 2000), Some(b"+OK\r\n"));
     shell.sent();
     shell.arrive(format!("+FULLRESYNC {ID} 2000\r\n").as_bytes());
@@ -296,7 +297,7 @@ fn lost_history_stops() {
 #[test]
 fn lost_history_goes_on_after_a_filtered_snapshot() {
     let start = Start::At(format!("{ID}:5000:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Continue, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, on_gap: OnGap::Continue });
     to_psync(&mut shell, &replication_info(1, 100, 2000), Some(b"+OK\r\n"));
     shell.sent();
     let bytes =
@@ -314,13 +315,13 @@ fn lost_history_goes_on_after_a_filtered_snapshot() {
 fn lost_history_on_a_server_without_the_filter_is_known_from_info() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Continue, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, on_gap: OnGap::Continue });
     to_psync(&mut shell, &replication_info(1, 100, 2000), Some(refuses));
     let seen = shell.events();
     assert!(matches!(&seen[..], [Seen::Other(text)] if text.starts_with("Gap(")), "{seen:?}");
     assert_eq!(shell.sent(), [format!("PSYNC {ID} 2001")], "nobody dumps anything");
 
-    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Stop, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, on_gap: OnGap::Stop });
     to_psync(&mut shell, &replication_info(1, 100, 2000), Some(refuses));
     assert!(matches!(failure(&mut shell), SessionError::HistoryLost(_)));
     assert_eq!(shell.sent(), [""; 0]);
@@ -331,7 +332,7 @@ fn lost_history_on_a_server_without_the_filter_abandons_the_snapshot() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let denied: &[u8] = b"-NOPERM no permissions to run the 'info' command\r\n";
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Continue, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, on_gap: OnGap::Continue });
     to_psync(&mut shell, denied, Some(refuses));
     shell.sent();
     shell.arrive(format!("+FULLRESYNC {ID} 2000\r\n$100\r\n").as_bytes());
@@ -356,7 +357,7 @@ fn lost_history_on_a_server_without_the_filter_abandons_the_snapshot() {
 #[test]
 fn lost_history_takes_a_snapshot_where_that_was_chosen() {
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, on_gap: OnGap::Snapshot, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, on_gap: OnGap::Snapshot });
     // No filter is set: the snapshot that a refusal brings is the one that is wanted.
     to_psync(&mut shell, &replication_info(1, 100, 2000), None);
     shell.sent();
@@ -369,7 +370,7 @@ fn lost_history_takes_a_snapshot_where_that_was_chosen() {
 
 #[test]
 fn without_fork_a_position_outside_the_backlog_is_a_gap_without_psync() {
-    let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
+    let options = options! { start: Start::NowWithoutFork, on_gap: OnGap::Continue };
     let mut shell = Shell::connected(options);
     to_psync(&mut shell, &replication_info(1, 1, 50), Some(b"+OK\r\n"));
     shell.sent();
@@ -382,7 +383,7 @@ fn without_fork_a_position_outside_the_backlog_is_a_gap_without_psync() {
     assert!(seen[0].starts_with("Gap(") && seen[0].contains("missed: Some(200)"), "{seen:?}");
     assert_eq!(shell.sent(), [format!("PSYNC {ID} 251")], "from where INFO says the stream stands");
 
-    let mut shell = Shell::connected(Options { on_gap: OnGap::Stop, ..options });
+    let mut shell = Shell::connected(options! { on_gap: OnGap::Stop, ..options });
     to_psync(&mut shell, &replication_info(1, 1, 50), Some(b"+OK\r\n"));
     shell.sent();
     shell.arrive(b"+CONTINUE\r\n");
@@ -412,11 +413,8 @@ fn credentials_go_first() {
 
 #[test]
 fn valkey_is_told_a_version_and_redis_is_not() {
-    let mut shell = Shell::connected(Options {
-        listening_port: Some(7777),
-        label: Label::new("here").unwrap(),
-        ..Options::default()
-    });
+    let mut shell =
+        Shell::connected(options! { listening_port: Some(7777), label: ReplicaLabel::new("here").unwrap() });
     converse(
         &mut shell,
         &[
@@ -467,7 +465,7 @@ fn keepalive_newlines_are_taken_before_any_reply() {
 #[test]
 fn a_getack_is_answered_at_once_with_the_offset_before_it() {
     let start = Start::At(format!("{ID}:100:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ack: Ack::Received, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, ack: Ack::Received });
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
     shell.sent();
     shell.arrive(b"+CONTINUE\r\n");
@@ -481,7 +479,7 @@ fn a_getack_is_answered_at_once_with_the_offset_before_it() {
 #[test]
 fn a_getack_that_comes_when_an_acknowledgement_is_due_is_answered_too() {
     let start = Start::At(format!("{ID}:100:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ack: Ack::Received, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, ack: Ack::Received });
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
     shell.sent();
     shell.arrive(b"+CONTINUE\r\n");
@@ -509,7 +507,7 @@ fn a_snapshot_that_ends_when_a_newline_is_due_is_acknowledged_at_once() {
 #[test]
 fn applied_acknowledges_what_was_committed() {
     let start = Start::At(format!("{ID}:100:0").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ack: Ack::Applied, ..Options::default() });
+    let mut shell = Shell::connected(options! { start, ack: Ack::Applied });
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
     shell.sent();
     shell.arrive(b"+CONTINUE\r\n*1\r\n$4\r\nping\r\n");
@@ -555,8 +553,8 @@ fn a_refusal_that_may_pass_is_final_only_before_the_first_success() {
     shell.arrive(loading);
     assert!(matches!(failure(&mut shell), SessionError::Lost { attempts: 1, .. }));
 
-    let backoff = Backoff { attempts: Some(2), ..Backoff::default() };
-    let mut shell = Shell::connected(Options { retry_first: true, backoff, ..Options::default() });
+    let backoff = Backoff::default().give_up_after(2);
+    let mut shell = Shell::connected(options! { retry_first: true, backoff });
     for _ in 0..2 {
         shell.arrive(loading);
         let seen = shell.events();

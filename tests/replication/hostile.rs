@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use redtail::replication::{Closed, Progress, Session};
-use redtail::{Credentials, Limits, Options, ProtocolErrorKind, SessionError, Stage, Start, Why};
+use redtail::{Credentials, DisconnectReason, Limits, Options, ProtocolErrorKind, SessionError, SessionStage, Start};
 
 use crate::shell::{Seen, Shell};
 
@@ -41,7 +41,7 @@ fn garbage_in_mid_stream_is_named_with_its_replication_offset() {
         shell.arrive(good);
         shell.arrive(bad);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: Stage::Stream, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::Stream, source } = error else { panic!("{error:?}") };
         assert_eq!(source.offset, 1000 + good.len() as u64 + at, "{} {source}", String::from_utf8_lossy(bad));
         assert!(error.to_string().contains(words), "{error}");
         shell.arrive(good);
@@ -64,7 +64,7 @@ fn a_bad_database_is_an_error() {
 #[test]
 fn a_command_over_the_limit_is_an_error_before_it_is_there() {
     let limits = Limits { command: 1000, ..Limits::default() };
-    let mut shell = streaming(Options { limits, ..Options::default() });
+    let mut shell = streaming(options! { limits });
     shell.arrive(b"*2\r\n$3\r\nSET\r\n$2000\r\n");
     let error = failure(&mut shell);
     assert!(
@@ -97,7 +97,7 @@ fn offsets_beyond_what_servers_count_overflow_nothing() {
         "master_replid:{ID}\r\nmaster_repl_offset:{0}\r\nrepl_backlog_active:1\r\nrepl_backlog_first_byte_offset:1\r\n",
         u64::MAX - 3
     );
-    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::NowWithoutFork });
     for reply in
         ["+PONG\r\n", "+OK\r\n", &format!("${}\r\n{info}\r\n", info.len()), "+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"]
     {
@@ -148,7 +148,7 @@ fn a_snapshot_header_that_is_none() {
         shell.arrive(reply.as_bytes());
         shell.arrive(bytes);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: Stage::SnapshotHeader, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::SnapshotHeader, source } = error else { panic!("{error:?}") };
         assert_eq!(source.offset, reply.len() as u64 + at, "{error}");
     }
 }
@@ -172,7 +172,7 @@ fn a_line_without_end_is_an_error() {
 /// A recording is one link, whatever the options say of the next.
 #[test]
 fn nothing_follows_a_recorded_link_that_ends_badly() {
-    let options = Options { retry_first: true, retry_snapshot: true, ..Options::default() };
+    let options = options! { retry_first: true, retry_snapshot: true };
     let refused = String::from("-NOMASTERLINK Can't SYNC while not connected with my master\r\n");
     let cut = format!("+FULLRESYNC {ID} 1\r\n$200\r\nREDIS0011");
     for (bytes, is_closed) in [(refused, false), (String::new(), true), ("+CONT".into(), true), (cut, true)] {
@@ -182,7 +182,7 @@ fn nothing_follows_a_recorded_link_that_ends_badly() {
             shell.close(Closed::ByPeer);
         }
         let error = failure(&mut shell);
-        let broken = matches!(error, SessionError::SnapshotBroken { received: 9, why: Why::Closed });
+        let broken = matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed });
         assert!(broken || matches!(error, SessionError::Lost { .. }), "{bytes:?}: {error}");
         shell.connect();
         assert_eq!(failure(&mut shell), error);
@@ -218,7 +218,7 @@ fn a_snapshot_that_should_be_empty_and_is_not() {
 
 #[test]
 fn a_mark_that_never_comes_is_a_snapshot_that_broke_off() {
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot });
     for reply in [&b"+PONG\r\n"[..], b"+OK\r\n", b"$0\r\n\r\n", b"+OK\r\n", b"+OK\r\n", b"+OK\r\n"] {
         shell.sent();
         shell.arrive(reply);
@@ -253,7 +253,7 @@ proptest! {
     #[test]
     fn anything_at_all(pieces in proptest::collection::vec(piece(), 0..30), start in 0..3_usize, parts in any::<bool>()) {
         let start = [Start::Now, Start::Snapshot, Start::Sync][start];
-        let options = Options { start, parts: parts.then_some(1024), retry_first: true, control: true, ..Options::default() };
+        let options = options! { start, parts: parts.then_some(1024), retry_first: true, control: true };
         let mut session = Session::new(options);
         session.connected(Credentials::default(), 0);
         let mut unread: Vec<u8> = Vec::new();

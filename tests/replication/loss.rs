@@ -1,7 +1,8 @@
 //! Links that end: what is void, where the next one goes on, and when there is no next one.
 
 use redtail::replication::Closed;
-use redtail::{Backoff, Limits, OnGap, Options, SessionError, Start, Why};
+use redtail::{Backoff, DisconnectReason, Limits, OnGap, Options, SessionError, Start};
+use std::time::Duration;
 
 use crate::shell::{Seen, Shell, command};
 
@@ -29,7 +30,7 @@ fn handshake(shell: &mut Shell) -> u64 {
 }
 
 fn attached(options: Options) -> Shell {
-    let mut shell = Shell::connected(Options { start: at(BASE), ..options });
+    let mut shell = Shell::connected(options! { start: at(BASE), ..options });
     assert_eq!(handshake(&mut shell), BASE + 1);
     shell.arrive(b"+CONTINUE\r\n");
     shell.events();
@@ -91,7 +92,7 @@ fn settle(link: &[Seen], resume: Option<u64>) -> Vec<String> {
 
 #[test]
 fn a_cut_at_any_byte_loses_and_repeats_nothing() {
-    let options = Options { control: true, parts: Some(1024), ..Options::default() };
+    let options = options! { control: true, parts: Some(1024) };
     let commands = stream();
     let bytes = commands.concat();
     let mut shell = attached(options);
@@ -123,7 +124,7 @@ fn the_place_to_resume_from_is_before_an_open_transaction_and_a_half_streamed_va
     let sizes: Vec<u64> = stream().iter().map(|command| command.len() as u64).collect();
     let until = |count: usize| BASE + sizes[..count].iter().sum::<u64>();
     for (whole_commands, resume) in [(2, 2), (3, 3), (4, 3), (5, 3), (7, 3), (8, 8), (9, 9)] {
-        let mut shell = attached(Options { parts: Some(1024), ..Options::default() });
+        let mut shell = attached(options! { parts: Some(1024) });
         let bytes = stream().concat();
         shell.arrive(&bytes[..usize::try_from(until(whole_commands) - BASE).unwrap() + 5]);
         assert_eq!(shell.session.position().unwrap().offset, until(resume), "after {whole_commands} commands");
@@ -137,7 +138,7 @@ fn the_place_to_resume_from_is_the_same_however_newlines_before_a_command_arrive
         for pieces in
             [vec![b"\n".to_vec(), b"*0\r\n".to_vec(), command.clone()], vec![[b"\n*0\r\n", &command[..]].concat()]]
         {
-            let mut shell = attached(Options { parts, ..Options::default() });
+            let mut shell = attached(options! { parts });
             pieces.iter().for_each(|piece| shell.arrive(piece));
             shell.close(Closed::ByPeer);
             let seen = shell.events();
@@ -177,8 +178,7 @@ fn attempts_wait_longer_and_longer_until_the_stream_goes_on() {
 
 #[test]
 fn attempts_end() {
-    let mut shell =
-        attached(Options { backoff: Backoff { attempts: Some(3), ..Backoff::default() }, ..Options::default() });
+    let mut shell = attached(options! { backoff: Backoff::default().give_up_after(3) });
     for attempt in 1..=4 {
         shell.close(Closed::Failed("connection refused"));
         let seen = shell.events();
@@ -195,22 +195,22 @@ fn attempts_end() {
 
 #[test]
 fn without_reconnection_a_close_is_an_end_and_an_error_an_error() {
-    let mut shell = attached(Options { backoff: Backoff::OFF, ..Options::default() });
+    let mut shell = attached(options! { backoff: Backoff::OFF });
     shell.close(Closed::ByPeer);
     let seen = shell.events();
     assert_eq!(resume_of(&seen[0]), BASE);
     assert_eq!(seen[1], Seen::Ended);
 
-    let mut shell = attached(Options { single_link: true, ..Options::default() });
+    let mut shell = attached(options! { single_link: true });
     shell.close(Closed::Failed("connection reset"));
     let seen = shell.events();
     assert_eq!(resume_of(&seen[0]), BASE);
-    assert!(matches!(seen[1], Seen::Failed(SessionError::Lost { why: Why::Io(_), .. })));
+    assert!(matches!(seen[1], Seen::Failed(SessionError::Lost { reason: DisconnectReason::Io(_), .. })));
 }
 
 #[test]
 fn silence_ends_a_link_only_when_reading_was_tried() {
-    let mut shell = attached(Options { silence_ms: 5000, ..Options::default() });
+    let mut shell = attached(options! { silence: Some(Duration::from_secs(5)) });
     shell.arrive(&command(&["ping"]));
     // The caller was busy for an hour: no reason to think that the primary was silent.
     shell.pass(3_600_000);
@@ -224,20 +224,20 @@ fn silence_ends_a_link_only_when_reading_was_tried() {
     shell.session.silent(shell.now_ms);
     shell.pass(0);
     let seen = shell.events();
-    assert!(matches!(&seen[0], Seen::Other(text) if text.contains("Silence(5000)")), "{seen:?}");
+    assert!(matches!(&seen[0], Seen::Other(text) if text.contains("Silence(5s)")), "{seen:?}");
     assert!(matches!(seen[1], Seen::Reconnect(_)));
 }
 
 #[test]
 fn a_snapshot_that_breaks_off_is_not_asked_for_again() {
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
     shell.close(Closed::ByPeer);
     let Some(Seen::Failed(error)) = shell.events().pop() else { panic!() };
-    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, why: Why::Closed }));
+    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed }));
     // Nor one that never began: Valkey 9.1 closes so, for ever, where it can't write the version asked for.
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n").as_bytes());
     shell.close(Closed::ByPeer);
@@ -246,7 +246,7 @@ fn a_snapshot_that_breaks_off_is_not_asked_for_again() {
 
 #[test]
 fn a_snapshot_is_asked_for_again_where_that_was_chosen() {
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, retry_snapshot: true, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot, retry_snapshot: true });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
     shell.close(Closed::ByPeer);
@@ -261,7 +261,7 @@ fn a_snapshot_is_asked_for_again_where_that_was_chosen() {
 
 #[test]
 fn a_stream_from_sync_cannot_be_resumed() {
-    let mut shell = Shell::connected(Options { start: Start::Sync, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Sync });
     loop {
         match shell.sent().first().map(String::as_str) {
             Some("SYNC") => break,
@@ -271,12 +271,12 @@ fn a_stream_from_sync_cannot_be_resumed() {
     }
     shell.arrive(b"$10\r\nREDIS0001\xff*1\r\n$4\r\nping\r\n");
     shell.close(Closed::ByPeer);
-    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::NotResumable(Why::Closed)))));
+    assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::NotResumable(DisconnectReason::Closed)))));
 }
 
 #[test]
 fn a_failed_fork_is_not_asked_for_again_soon() {
-    let mut shell = Shell::connected(Options { retry_first: true, ..Options::default() });
+    let mut shell = Shell::connected(options! { retry_first: true });
     handshake(&mut shell);
     shell.arrive(b"-ERR BGSAVE failed, replication can't continue\r\n");
     assert_eq!(shell.events().pop(), Some(Seen::Reconnect(10_000)));
@@ -316,9 +316,8 @@ fn an_error_in_mid_stream_leaves_the_last_place_reached() {
 
 #[test]
 fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
-    let backoff = Backoff { attempts: Some(6), ..Backoff::default() };
-    let options =
-        Options { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true, ..Options::default() };
+    let backoff = Backoff::default().give_up_after(6);
+    let options = options! { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true };
     let mut shell = Shell::connected(options);
     let mut waits = Vec::new();
     let error = loop {
@@ -333,7 +332,7 @@ fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
         }
         shell.connect();
     };
-    assert!(matches!(error, SessionError::Lost { why: Why::Refused(_), attempts: 7 }), "{error:?}");
+    assert!(matches!(error, SessionError::Lost { reason: DisconnectReason::Refused(_), attempts: 7 }), "{error:?}");
     assert_eq!((waits.len(), waits[0]), (7, 0), "{waits:?}");
     assert!(waits[6] >= 1600, "{waits:?}");
     assert_eq!(shell.session.position().unwrap().offset, 9000);
@@ -367,7 +366,7 @@ fn to_psync(shell: &mut Shell, info: &str) {
 
 #[test]
 fn without_fork_a_dead_place_is_none_to_resume_from() {
-    let options = Options { start: Start::NowWithoutFork, on_gap: OnGap::Continue, ..Options::default() };
+    let options = options! { start: Start::NowWithoutFork, on_gap: OnGap::Continue };
     let mut shell = Shell::connected(options);
     let info = |backlog: u8, offset: u64| {
         let text = format!(
@@ -389,7 +388,7 @@ fn without_fork_a_dead_place_is_none_to_resume_from() {
 
 #[test]
 fn without_fork_a_replica_that_is_not_in_step_is_no_gap() {
-    let mut shell = Shell::connected(Options { start: Start::NowWithoutFork, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::NowWithoutFork });
     let info = |backlog: u8, link: &str| {
         let text = format!(
             "role:slave\r\nmaster_link_status:{link}\r\nmaster_replid:{ID}\r\nmaster_repl_offset:50\r\n\
@@ -428,20 +427,23 @@ fn a_server_that_lags_behind_is_not_called_another_history() {
 #[test]
 fn there_is_always_a_pause() {
     for backoff in [
-        Backoff { first_ms: 0, longest_ms: 0, attempts: None },
-        Backoff { first_ms: 0, ..Backoff::default() },
-        Backoff { first_ms: 1, longest_ms: 1, attempts: None },
+        Backoff::new(Duration::ZERO, Duration::ZERO),
+        Backoff::new(Duration::ZERO, Backoff::default().longest),
+        Backoff::new(Duration::from_millis(1), Duration::from_millis(1)),
     ] {
-        assert!((0..100).all(|random| backoff.delay_ms(random, u64::from(random)).unwrap() > 0), "{backoff:?}");
+        assert!(
+            (0..100).all(|random| backoff.delay(random, u64::from(random)).unwrap() > Duration::ZERO),
+            "{backoff:?}"
+        );
     }
-    let backoff = Backoff { first_ms: 0, ..Backoff::default() };
-    assert!(backoff.delay_ms(30, 0).unwrap() >= 5000, "and it grows");
+    let backoff = Backoff::new(Duration::ZERO, Backoff::default().longest);
+    assert!(backoff.delay(30, 0).unwrap() >= Duration::from_secs(5), "and it grows");
 }
 
 #[test]
 fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
     let limits = Limits { command: 16, ..Limits::default() };
-    let mut shell = attached(Options { limits, parts: Some(1024), ..Options::default() });
+    let mut shell = attached(options! { limits, parts: Some(1024) });
     shell.arrive(&[command(&["SELECT", "7"]), command(&["MULTI"]), command(&["INCR", "n"])].concat());
     assert_eq!(shell.session.position().unwrap().offset, BASE + 23);
     assert_eq!(shell.session.position().unwrap().db, Some(7));

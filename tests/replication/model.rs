@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
-use redtail::{Credentials, Event, OnGap, Options, Start};
+use redtail::{Credentials, Event, OnGap, Start};
 
 use crate::shell::command;
 
@@ -290,9 +290,7 @@ proptest! {
         let at = format!("{}:0:0", id(0)).parse().unwrap();
         let start = [Start::Now, Start::NowWithoutFork, Start::At(at)][start];
         let knows_db = filter && start != Start::NowWithoutFork;
-        let options = Options {
-            start, on_gap: OnGap::Continue, parts: parts.then_some(1024), retry_first: true, ..Options::default()
-        };
+        let options = options! { start, on_gap: OnGap::Continue, parts: parts.then_some(1024), retry_first: true };
         let mut session = Session::new(options);
         let mut consumer = Consumer { place: matches!(start, Start::At(_)).then_some(0), ..Consumer::default() };
         let last = Turn { writes: vec![Write::Set; 4], trimmed: false, promoted: false, bytes: usize::MAX, pieces: 97 };

@@ -44,7 +44,7 @@ fn handshake(shell: &mut Shell) -> String {
 /// Follows after BASE, in database 3.
 fn resumed() -> Shell {
     let start = Start::At(format!("{ID}:{BASE}:3").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ..Options::default() });
+    let mut shell = Shell::connected(options! { start });
     handshake(&mut shell);
     shell.arrive(b"+CONTINUE\r\n");
     shell.events();
@@ -103,7 +103,7 @@ fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
 #[test]
 fn row_2_what_is_asked_for_is_one_more_than_what_was_processed() {
     let start = Start::At(format!("{ID}:{BASE}:3").parse().unwrap());
-    let mut shell = Shell::connected(Options { start, ..Options::default() });
+    let mut shell = Shell::connected(options! { start });
     assert_eq!(handshake(&mut shell), format!("PSYNC {ID} {}", BASE + 1));
     shell.arrive(b"+CONTINUE\r\n");
     let write = command(&["SET", "key", "value"]);
@@ -164,7 +164,7 @@ fn row_5_a_mark_cut_anywhere_is_found_and_what_follows_it_is_kept() {
 
 #[test]
 fn row_6_a_link_is_kept_alive_while_a_snapshot_comes() {
-    let mut shell = Shell::connected(Options { start: Start::Snapshot, ..Options::default() });
+    let mut shell = Shell::connected(options! { start: Start::Snapshot });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} {BASE}\r\n$EOF:{MARK}\r\nREDIS0010").as_bytes());
     for _ in 0..100 {
@@ -210,7 +210,7 @@ fn row_6_the_database_is_part_of_the_position() {
 fn row_7_a_primary_hears_from_us_each_second() {
     for (ack, said) in [(Ack::Observe, "REPLCONF ACK 0"), (Ack::Received, "REPLCONF ACK 1000")] {
         let start = Start::At(format!("{ID}:{BASE}:3").parse().unwrap());
-        let mut shell = Shell::connected(Options { start, ack, ..Options::default() });
+        let mut shell = Shell::connected(options! { start, ack });
         handshake(&mut shell);
         shell.arrive(b"+CONTINUE\r\n");
         for _ in 0..120 {
@@ -226,7 +226,7 @@ fn row_8_after_a_continue_the_database_is_the_positions_or_unknown_and_never_ass
     let write = command(&["SET", "key", "value"]);
     for (text, db) in [("3", Some(3)), ("?", None)] {
         let start = Start::At(format!("{ID}:{BASE}:{text}").parse().unwrap());
-        let mut shell = Shell::connected(Options { start, ..Options::default() });
+        let mut shell = Shell::connected(options! { start });
         handshake(&mut shell);
         shell.arrive(b"+CONTINUE\r\n");
         shell.arrive(&[&write[..], &command(&["SELECT", "0"]), &write].concat());

@@ -125,7 +125,7 @@ impl Shell {
                     self.drop_consumed();
                     return;
                 }
-                Progress::Reconnect { after_ms } => self.end(Seen::Reconnect(after_ms)),
+                Progress::Reconnect { after } => self.end(Seen::Reconnect(after.as_millis() as u64)),
                 Progress::Failed(error) => self.end(Seen::Failed(error)),
                 Progress::Ended => self.end(Seen::Ended),
             }

@@ -85,7 +85,7 @@ fn run(options: Options, bytes: &[u8], cuts: &[usize]) -> Ran {
 }
 
 fn items() -> Options {
-    Options { snapshot: SnapshotForm::Items, ..Options::default() }
+    options! { snapshot: SnapshotForm::Items }
 }
 
 /// A connection that brings this snapshot, framed in both ways, and then the stream.
@@ -150,7 +150,7 @@ fn a_value_that_holds_the_mark_and_all_that_surrounds_it_is_a_value() {
     for form in [SnapshotForm::Items, SnapshotForm::Bytes] {
         for bytes in connections(&with_value(&value)) {
             for cut in 0..bytes.len() {
-                let ran = run(Options { snapshot: form, ..Options::default() }, &bytes, &[cut]);
+                let ran = run(options! { snapshot: form }, &bytes, &[cut]);
                 assert_eq!(ran.end, Progress::Ended);
                 let commands =
                     ran.others.iter().filter(|event| event.contains("INCR") && event.starts_with("Command")).count();
@@ -208,7 +208,7 @@ fn a_version_from_the_future_is_an_error_for_items_unless_leniency_was_asked_for
         let ran = run(items(), &bytes, &[]);
         let Progress::Failed(SessionError::Snapshot(error)) = ran.end else { panic!("{:?}", ran.end) };
         assert!(matches!(error.kind, RdbErrorKind::UnknownVersion(_)), "{error}");
-        assert_eq!(run(Options { lenient: true, ..items() }, &bytes, &[]).end, Progress::Ended);
+        assert_eq!(run(options! { lenient: true, ..items() }, &bytes, &[]).end, Progress::Ended);
         assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended, "bytes are handed on as they are");
     }
 }
@@ -222,7 +222,7 @@ proptest! {
         let mut bytes = connections(&carried()[which])[framing].clone();
         let place = at.index(bytes.len());
         bytes[place] ^= 1 << bit;
-        let options = Options { lenient, ..items() };
+        let options = options! { lenient, ..items() };
         let whole = run(options, &bytes, &[]);
         let cuts: Vec<usize> = (0..bytes.len()).step_by(100).collect();
         let in_pieces = run(options, &bytes, &cuts);

@@ -1,6 +1,7 @@
 //! What a seed decides: options, how a stream looks, what happens to a link, and what happens between two.
 
 use redtail::{Ack, Backoff, Limits, OnGap, Options, SnapshotForm, Start};
+use std::time::Duration;
 
 use crate::log::Log;
 use crate::primary::{Primary, Trouble};
@@ -17,13 +18,14 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         Some(_) => rng.pick(&[100, 2048, 5000, 65_536]),
         None => rng.pick(&[20_000, 20_000, 400_000]),
     };
+    let ms = Duration::from_millis;
     let backoff = match rng.below(20) {
         0 => Backoff::OFF,
         1..=7 => Backoff::default(),
-        8..=12 => Backoff { first_ms: 1, longest_ms: 50, attempts: Some(rng.pick(&[1, 2, 3, 5])) },
-        _ => Backoff { first_ms: rng.pick(&[1, 7, 1000]), longest_ms: rng.pick(&[1000, 60_000]), attempts: None },
+        8..=12 => Backoff::new(ms(1), ms(50)).give_up_after(rng.pick(&[1, 2, 3, 5])),
+        _ => Backoff::new(ms(rng.pick(&[1, 7, 1000])), ms(rng.pick(&[1000, 60_000]))),
     };
-    Options {
+    options! {
         start: match rng.below(100) {
             0..50 => Start::Now,
             50..70 => Start::NowWithoutFork,
@@ -48,10 +50,9 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         snapshot: rng.pick(&[SnapshotForm::Bytes, SnapshotForm::Items]),
         listening_port: rng.chance(30).then_some(7777),
         backoff,
-        silence_ms: rng.pick(&[0, 2500, 60_000, 60_000]),
+        silence: Some(ms(rng.pick(&[0, 2500, 60_000, 60_000]))).filter(|limit| !limit.is_zero()),
         seed: rng.number(),
         limits: Limits { command, bulk: 1 << 20, arguments: 1000, ..Limits::DEFAULT },
-        ..Options::default()
     }
 }
 

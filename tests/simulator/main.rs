@@ -6,6 +6,10 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+#[macro_use]
+#[path = "../help/options.rs"]
+mod options;
+
 #[path = "../rdb/build.rs"]
 #[allow(dead_code, reason = "another test binary uses the rest")]
 mod build;

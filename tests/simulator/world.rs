@@ -1,7 +1,8 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
 use redtail::replication::{Closed, Progress, Session};
-use redtail::{Ack, Credentials, Excerpt, Position, Start, Why};
+use redtail::{Ack, Credentials, DisconnectReason, Excerpt, Position, Start};
+use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};
 use crate::judge::{Check, Judge, PASSWORD, Phase, Place, USER, ensure};
@@ -36,7 +37,7 @@ pub(crate) struct World {
 /// How a link ended.
 enum Flow {
     Again {
-        after_ms: u64,
+        after: Duration,
     },
     Over,
     /// Everything the primary has is told.
@@ -96,7 +97,7 @@ impl World {
         for _ in 0..self.rng.between(1, 8) {
             let plan = Plan::new(&mut self.rng, &self.judge.options);
             match self.link(&plan)? {
-                Flow::Again { after_ms } => self.pass(after_ms),
+                Flow::Again { after } => self.pass(after.as_millis() as u64),
                 Flow::Over | Flow::Done => return Ok(()),
             }
             self.primary.turn_of_events(&self.judge.options, &mut self.rng, &mut self.tally);
@@ -106,7 +107,7 @@ impl World {
             (self.primary.out_of_step, self.primary.shown) = (false, None);
             let plan = Plan::clean(&mut self.rng);
             match self.link(&plan)? {
-                Flow::Again { after_ms } => self.pass(after_ms),
+                Flow::Again { after } => self.pass(after.as_millis() as u64),
                 Flow::Over => return Ok(()),
                 Flow::Done => {
                     self.tally.sight(Sight::AllThrough);
@@ -241,7 +242,7 @@ impl World {
                     judge.drained(session, &primary.log, at_least, unread.len() - used)?;
                     let deadline = session.deadline_ms();
                     ensure!(deadline > self.now, "at {} ms it is to be asked again at {deadline} ms", self.now);
-                    let silence = judge.options.silence_ms;
+                    let silence = judge.options.silence.map_or(0, |limit| limit.as_millis() as u64);
                     let late = silence > 0 && deadline > (self.last_received + silence).max(self.now + 1000);
                     ensure!(!late, "at {} ms it is not to be asked again before {deadline} ms", self.now);
                     self.offers(was_empty, true)?;
@@ -256,7 +257,7 @@ impl World {
                         eprintln!("{:>8} ms  {end:?}", self.now);
                     }
                     return Ok(Some(match end {
-                        Progress::Reconnect { after_ms } if !self.judge.is_lax => Flow::Again { after_ms },
+                        Progress::Reconnect { after } if !self.judge.is_lax => Flow::Again { after },
                         _ => Flow::Over,
                     }));
                 }
@@ -353,14 +354,15 @@ impl World {
         if self.wire.ready() > 0 && self.now >= self.stalled_until {
             return Ok(None);
         }
-        let limit = self.judge.options.silence_ms;
-        if limit > 0 && self.now - self.last_received >= limit {
+        if let Some(limit) = self.judge.options.silence
+            && self.now - self.last_received >= limit.as_millis() as u64
+        {
             self.tally.fault(match self.judge.phase(&self.primary.log) {
                 Phase::Handshake => Fault::SilenceInHandshake,
                 Phase::AwaitingSnapshot | Phase::InSnapshot | Phase::InMark => Fault::SilenceInSnapshot,
                 _ => Fault::SilenceInStream,
             });
-            self.judge.loses(Why::Silence(limit));
+            self.judge.loses(DisconnectReason::Silence(limit));
             self.stalled_until = 0;
         }
         self.session.silent(self.now);
@@ -383,7 +385,7 @@ impl World {
             }
             Some(Strike::Stall(ms)) => {
                 self.stalled_until = self.now + ms;
-                if self.judge.options.silence_ms.wrapping_sub(1) >= ms {
+                if self.judge.options.silence.is_none_or(|limit| limit > Duration::from_millis(ms)) {
                     self.tally.fault(Fault::Stall);
                 }
                 Ok(None)
@@ -417,8 +419,8 @@ impl World {
 
     fn lose(&mut self, how: Closed<'_>) -> Result<Flow, String> {
         self.judge.loses(match how {
-            Closed::ByPeer => Why::Closed,
-            Closed::Failed(words) => Why::Io(Excerpt::new(words.as_bytes())),
+            Closed::ByPeer => DisconnectReason::Closed,
+            Closed::Failed(words) => DisconnectReason::Io(Excerpt::new(words.as_bytes())),
         });
         self.session.closed(how, self.now);
         self.head = self.unread.len();

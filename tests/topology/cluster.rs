@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redtail::owned::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
-use redtail::{Ack, Backoff, Builder, Event, OnGap, Options, Position};
+use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
 
 use crate::nodes::{Node, Plan, Planned, eventually};
 
@@ -22,9 +22,9 @@ fn two(plan: &Plan, writes: usize) -> [Node; 2] {
 
 fn cluster(nodes: &[Node]) -> Builder<Cluster> {
     let positions: Vec<String> = nodes.iter().map(Node::beginning).collect();
-    let backoff = Backoff { first_ms: 10, longest_ms: 50, attempts: None };
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(50));
     let seeds = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-    let cluster = Cluster::builder(seeds).unwrap().options(Options { backoff, ..Options::default() });
+    let cluster = Cluster::builder(seeds).unwrap().reconnect(backoff);
     cluster.refresh(Duration::from_millis(50)).positions(positions.join(";").parse().unwrap())
 }
 

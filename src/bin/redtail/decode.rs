@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
 use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
-use redtail::{Disconnected, Event, ProtocolError, SessionError, Stage};
+use redtail::{Disconnected, Event, ProtocolError, SessionError, SessionStage};
 
 use crate::args::{Decode, Format};
 use crate::end::End;
@@ -113,7 +113,7 @@ impl Display for EndOfLink<'_> {
 /// Where a recorded stream breaks the protocol is told by its offsets.
 fn broken(error: &SessionError) -> Failure {
     Failure::Words(match error {
-        SessionError::Protocol { stage: Stage::Stream, source: ProtocolError { kind, offset } } => {
+        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
             format!("in the stream of the recording: {kind}, at offset {offset}")
         }
         error => error.to_string(),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
-use redtail::{Byte, Error, ProtocolError, ProtocolErrorKind, SessionError, Stage, Why};
+use redtail::{Byte, DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
 
 use crate::notes;
 
@@ -99,10 +99,12 @@ impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
-            SessionError::Protocol { stage: Stage::Handshake, .. } => {
+            SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
                 ": what answers there does not speak the protocol of Redis and Valkey; check host and port"
             }
-            SessionError::Lost { why: Why::Silence(_), .. } => "; check that a Redis or Valkey server listens there",
+            SessionError::Lost { reason: DisconnectReason::Silence(_), .. } => {
+                "; check that a Redis or Valkey server listens there"
+            }
             SessionError::Snapshot(error) => unknown(&error.kind),
             SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
             SessionError::InfoNeeded => ": that is --from now",
@@ -124,10 +126,10 @@ impl Failure {
         match **error {
             // An alert of TLS: its answer to what is none.
             SessionError::Protocol {
-                stage: Stage::Handshake,
+                stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
             } => Self::Words(format!("what listens there wants TLS: {OURS}")),
-            SessionError::Lost { why, .. } if is_hung_up(why) => {
+            SessionError::Lost { reason, .. } if is_hung_up(reason) => {
                 Self::Words(format!("{error}; if it wants TLS: {OURS}"))
             }
             _ => self,
@@ -136,10 +138,10 @@ impl Failure {
 }
 
 /// The server has ended the link by itself: servers that want TLS close, or reset.
-fn is_hung_up(why: Why) -> bool {
-    match why {
-        Why::Closed => true,
-        Why::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
+fn is_hung_up(reason: DisconnectReason) -> bool {
+    match reason {
+        DisconnectReason::Closed => true,
+        DisconnectReason::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
         _ => false,
     }
 }

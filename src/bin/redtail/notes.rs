@@ -52,7 +52,7 @@ fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
         Event::SnapshotItem(item) => return passed_over(item),
         Event::Gap(gap) => format!("history lost: {gap}"),
         // Without another try it is the end, which has words of its own.
-        Event::Disconnected(lost) if lost.retry_in_ms.is_some() => lost.to_string(),
+        Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
         Event::Attached(attached) if !json => Words { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
             Some(length) => format!("a snapshot of {length} bytes begins"),

@@ -68,7 +68,9 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
 fn recording_options() -> redtail::Options {
     let parts = 64 << 10;
     let limits = redtail::Limits { command: 4 << 20, bulk: 1 << 40, ..redtail::Limits::default() };
-    redtail::Options { parts: Some(parts), limits, ..redtail::Options::default() }
+    let mut options = redtail::Options::default();
+    (options.parts, options.limits) = (Some(parts), limits);
+    options
 }
 
 #[derive(Default)]

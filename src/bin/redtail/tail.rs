@@ -3,7 +3,8 @@
 use std::io::{self, StdoutLock};
 use std::sync::OnceLock;
 
-use redtail::{Event, Follower, Handle, Idle, Position, SnapshotForm, Start};
+use redtail::replication::Idle;
+use redtail::{Event, Follower, Handle, Position, SnapshotForm, Start};
 
 use crate::alive::{self, while_printing};
 use crate::args::{self, Format, Tail};

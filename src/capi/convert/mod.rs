@@ -17,8 +17,8 @@ use crate::io::BufferFull;
 use crate::net::Error;
 use crate::rdb::Item;
 use crate::replication::{
-    Attached, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Method, Position, Role, SessionError,
-    StreamCommand, StreamPart, Why,
+    AttachMethod, Attached, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Position, Role,
+    SessionError, StreamCommand, StreamPart,
 };
 use crate::resp::Part;
 
@@ -90,7 +90,7 @@ impl Shown {
             snapshot: redtail_snapshot { length: 0 },
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
-            disconnected: redtail_disconnected { why: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+            disconnected: redtail_disconnected { reason: 0, resume: std::ptr::null(), retry_in_ms: 0 },
             item: redtail_rdb_item::ZERO,
         }
     }
@@ -197,7 +197,9 @@ impl Shown {
                 ForkReason::Probe => REDTAIL_FORK_PROBE,
             } as c_int,
             used_memory: forking.used_memory.unwrap_or(REDTAIL_UNKNOWN),
-            last_fork_us: forking.last_fork_us.unwrap_or(REDTAIL_UNKNOWN),
+            last_fork_us: forking
+                .last_fork
+                .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
         };
         self.event.kind = REDTAIL_EVENT_FORKING as c_int;
         self.event.forking = &raw const self.forking;
@@ -206,12 +208,12 @@ impl Shown {
     fn attached(&mut self, attached: &Attached) {
         self.attached = redtail_attached {
             method: match attached.method {
-                Method::Filtered => REDTAIL_METHOD_FILTERED,
-                Method::Info => REDTAIL_METHOD_INFO,
-                Method::Full => REDTAIL_METHOD_FULL,
-                Method::Continued => REDTAIL_METHOD_CONTINUED,
-                Method::Probed => REDTAIL_METHOD_PROBED,
-                Method::Sync => REDTAIL_METHOD_SYNC,
+                AttachMethod::Filtered => REDTAIL_METHOD_FILTERED,
+                AttachMethod::Info => REDTAIL_METHOD_INFO,
+                AttachMethod::Full => REDTAIL_METHOD_FULL,
+                AttachMethod::Continued => REDTAIL_METHOD_CONTINUED,
+                AttachMethod::Probed => REDTAIL_METHOD_PROBED,
+                AttachMethod::Sync => REDTAIL_METHOD_SYNC,
             } as c_int,
             role: match attached.role {
                 None => REDTAIL_ROLE_UNKNOWN,
@@ -275,14 +277,16 @@ impl Shown {
 
     fn disconnected(&mut self, disconnected: &Disconnected) {
         self.disconnected = redtail_disconnected {
-            why: match disconnected.why {
-                Why::Closed => REDTAIL_WHY_CLOSED,
-                Why::Io(_) => REDTAIL_WHY_IO,
-                Why::Silence(_) => REDTAIL_WHY_SILENCE,
-                Why::Refused(_) => REDTAIL_WHY_REFUSED,
+            reason: match disconnected.reason {
+                DisconnectReason::Closed => REDTAIL_DISCONNECT_CLOSED,
+                DisconnectReason::Io(_) => REDTAIL_DISCONNECT_IO,
+                DisconnectReason::Silence(_) => REDTAIL_DISCONNECT_SILENCE,
+                DisconnectReason::Refused(_) => REDTAIL_DISCONNECT_REFUSED,
             } as c_int,
             resume: self.place(0, disconnected.resume),
-            retry_in_ms: disconnected.retry_in_ms.unwrap_or(REDTAIL_UNKNOWN),
+            retry_in_ms: disconnected
+                .retry_in
+                .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         };
         self.event.kind = REDTAIL_EVENT_DISCONNECTED as c_int;
         self.event.disconnected = &raw const self.disconnected;

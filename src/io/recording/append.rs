@@ -9,7 +9,7 @@ use crate::io::recording::blocks::RecordingFault;
 use crate::io::recording::reader::RecordingReader;
 use crate::io::recording::recorder::Recorder;
 use crate::io::recording::{TITLE, VERSION, passing_by};
-use crate::replication::{Attached, Event, Method, Position};
+use crate::replication::{AttachMethod, Attached, Event, Position};
 
 /// A recorder that writes behind the links that are in `file`, and the position they have come to: where to
 /// [start](crate::Start::At), so that nothing is missing between.
@@ -66,7 +66,7 @@ fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
     loop {
         let read = reader.next().map(|event| match event {
             Some(event) => {
-                after_sync |= matches!(event, Event::Attached(Attached { method: Method::Sync, .. }));
+                after_sync |= matches!(event, Event::Attached(Attached { method: AttachMethod::Sync, .. }));
                 true
             }
             None => false,

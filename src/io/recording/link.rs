@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::base::excerpt::Excerpt;
-use crate::replication::{Method, OnFull, Opening, Role, Server, ServerKind};
+use crate::replication::{AttachMethod, OnFull, Opening, Role, Server, ServerKind};
 
 /// What a recording tells of a link before its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Link {
     }
 }
 
-fn method(name: &str) -> Option<Method> {
-    use Method::{Continued, Filtered, Full, Info, Probed, Sync};
+fn method(name: &str) -> Option<AttachMethod> {
+    use AttachMethod::{Continued, Filtered, Full, Info, Probed, Sync};
     [Filtered, Info, Full, Continued, Probed, Sync].into_iter().find(|method| method.as_str() == name)
 }
 
@@ -79,12 +79,12 @@ mod tests {
     fn a_head_is_read_as_it_was_written() {
         let from = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?:0123456789012345678901234567890123456789";
         for (method, from, on_full) in [
-            (Method::Filtered, None, OnFull::PassOver),
-            (Method::Info, Some(from.parse().unwrap()), OnFull::Abandon),
-            (Method::Full, None, OnFull::Deliver),
-            (Method::Continued, Some(from.parse().unwrap()), OnFull::PassOver),
-            (Method::Probed, None, OnFull::Abandon),
-            (Method::Sync, None, OnFull::Deliver),
+            (AttachMethod::Filtered, None, OnFull::PassOver),
+            (AttachMethod::Info, Some(from.parse().unwrap()), OnFull::Abandon),
+            (AttachMethod::Full, None, OnFull::Deliver),
+            (AttachMethod::Continued, Some(from.parse().unwrap()), OnFull::PassOver),
+            (AttachMethod::Probed, None, OnFull::Abandon),
+            (AttachMethod::Sync, None, OnFull::Deliver),
         ] {
             let version = Excerpt::new(b"9.1.2");
             let server = from.map(|_| Server { kind: ServerKind::Valkey, version });
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_line_of_a_target_is_no_line_of_the_head() {
-        let opening = Opening { method: Method::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
+        let opening =
+            Opening { method: AttachMethod::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
         let link = Link { target: "a\nmethod full\r\n".into(), asked_ms: 0, opening };
         assert_eq!(Link::read(link.text().as_bytes(), 0).unwrap().opening, opening);
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::recording::blocks::{Blocks, Mark, RecordingFault};
 use crate::io::recording::link::Link;
-use crate::replication::{Attached, Closed, Event, Method, Options, Position, Progress, Session, StreamPart};
+use crate::replication::{AttachMethod, Attached, Closed, Event, Options, Position, Progress, Session, StreamPart};
 use crate::resp::Part;
 
 /// Gives the events of a recording, from any [`Read`]. They are the events a follower would have given, without what the handshake
@@ -123,7 +123,7 @@ impl<R: Read> RecordingReader<R> {
             Event::Part(StreamPart { part: Part::End, .. }) => None,
             Event::SnapshotBytes(_) | Event::SnapshotItem(_) | Event::Part(_) => self.begun,
             // What was promised is a snapshot.
-            Event::Attached(Attached { method: Method::Full | Method::Sync, .. }) => self.begun,
+            Event::Attached(Attached { method: AttachMethod::Full | AttachMethod::Sync, .. }) => self.begun,
             // What they are about lies before this link, whose answer may still be on its way.
             Event::Disconnected(_) | Event::Gap(_) => self.begun,
             _ => None,

@@ -16,12 +16,12 @@ use crate::replication::Opening;
 /// It holds no more than one read has brought. What it writes to needs no buffer.
 ///
 /// ```
-/// use redtail::Method;
+/// use redtail::AttachMethod;
 /// use redtail::io::recording::Recorder;
 /// use redtail::replication::{OnFull, Opening};
 ///
 /// let mut recorder = Recorder::new(std::io::sink(), "localhost:6379");
-/// let opening = Opening { method: Method::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
+/// let opening = Opening { method: AttachMethod::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
 /// recorder.link(&opening, 1_767_225_600_000)?;
 /// recorder.received(b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n", 1_767_225_600_001)?;
 /// recorder.finish(0)?;

@@ -3,7 +3,7 @@
 use crate::base::excerpt::Excerpt;
 use crate::replication::backoff::Backoff;
 use crate::replication::error::SessionError;
-use crate::replication::event::{Disconnected, Why};
+use crate::replication::event::{DisconnectReason, Disconnected};
 use crate::replication::reply::Verdict;
 use crate::replication::session::queue::Queued;
 use crate::replication::session::resync::Purpose;
@@ -14,8 +14,8 @@ const FEW: u32 = 3;
 
 impl Session {
     /// The link is gone: what was not whole is void, and what comes next depends on how far things had gone.
-    pub(super) fn lose(&mut self, why: Why) -> Turn {
-        self.lose_for(why, false)
+    pub(super) fn lose(&mut self, reason: DisconnectReason) -> Turn {
+        self.lose_for(reason, false)
     }
 
     /// The server answered with an error that ends this link.
@@ -27,19 +27,19 @@ impl Session {
             Verdict::RetryAFewTimes if self.unknown >= FEW || !self.may_retry() => {
                 self.fail(SessionError::Refused { words, advice })
             }
-            Verdict::RetryMuchLater => self.lose_for(Why::Refused(words), true),
-            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::GoOn => self.lose(Why::Refused(words)),
+            Verdict::RetryMuchLater => self.lose_for(DisconnectReason::Refused(words), true),
+            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::GoOn => self.lose(DisconnectReason::Refused(words)),
         }
     }
 
-    fn lose_for(&mut self, why: Why, long: bool) -> Turn {
+    fn lose_for(&mut self, reason: DisconnectReason, long: bool) -> Turn {
         if self.is_over() {
             return Turn::Again;
         }
         self.position = self.position();
         self.attempts = self.attempts.saturating_add(1);
-        let failed = SessionError::Lost { why, attempts: self.attempts };
-        if let Some(error) = self.unrecoverable(why) {
+        let failed = SessionError::Lost { reason, attempts: self.attempts };
+        if let Some(error) = self.unrecoverable(reason) {
             return self.fail(error);
         }
         if self.recorded && matches!(self.phase, Phase::Stream) {
@@ -53,30 +53,32 @@ impl Session {
             || self.options.backoff == Backoff::OFF
             || self.options.backoff.attempts == Some(0);
         let random = self.random();
-        let delay = match self.options.backoff.delay_ms(self.attempts - 1, random) {
+        let delay = match self.options.backoff.delay(self.attempts - 1, random) {
             _ if off => None,
-            Some(_) if long => Some(self.options.backoff.longest_ms),
+            Some(_) if long => Some(self.options.backoff.longest),
             delay => delay,
         };
         self.outbox.clear();
-        self.queue.push(Queued::Disconnected(Disconnected { why, resume: self.position, retry_in_ms: delay }));
+        self.queue.push(Queued::Disconnected(Disconnected { reason, resume: self.position, retry_in: delay }));
         self.phase = match delay {
-            Some(after_ms) => Phase::Down { after_ms },
-            None if off && why == Why::Closed => Phase::Ended,
+            Some(after) => Phase::Down { after },
+            None if off && reason == DisconnectReason::Closed => Phase::Ended,
             None => Phase::Failed(failed),
         };
         Turn::Again
     }
 
     /// What another link could not mend, or only at a price nobody agreed to.
-    fn unrecoverable(&self, why: Why) -> Option<SessionError> {
+    fn unrecoverable(&self, reason: DisconnectReason) -> Option<SessionError> {
         let may_retry = self.options.retry_snapshot && !self.recorded;
         match self.phase {
-            Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, why }),
+            Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, reason }),
             Phase::Snapshot(Purpose::Deliver) if !may_retry => {
-                Some(SessionError::SnapshotBroken { received: self.snapshot.received(), why })
+                Some(SessionError::SnapshotBroken { received: self.snapshot.received(), reason })
             }
-            Phase::Stream if self.stream.lineage.is_none() && !self.recorded => Some(SessionError::NotResumable(why)),
+            Phase::Stream if self.stream.lineage.is_none() && !self.recorded => {
+                Some(SessionError::NotResumable(reason))
+            }
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::{HANDSHAKE_REPLY, Limits};
-use crate::replication::error::{SessionError, Stage};
+use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{Server, ServerKind};
 use crate::replication::info::Info;
 use crate::replication::options::{Credentials, Options, Start};
@@ -208,5 +208,5 @@ const LIMITS: Limits =
 const LEAST_REPLY: usize = 3;
 
 const fn broken(source: ProtocolError) -> SessionError {
-    SessionError::Protocol { stage: Stage::Handshake, source }
+    SessionError::Protocol { stage: SessionStage::Handshake, source }
 }

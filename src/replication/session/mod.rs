@@ -10,10 +10,12 @@ mod snapshot;
 mod stream;
 
 use core::ops::ControlFlow;
+use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
-use crate::replication::error::{SessionError, Stage};
-use crate::replication::event::{Event, Idle, Why};
+use crate::replication::error::{SessionError, SessionStage};
+use crate::replication::event::{DisconnectReason, Event, Idle};
+use crate::replication::millis::millis;
 use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
 use crate::replication::position::Position;
 use crate::replication::psync_request::Opening;
@@ -100,11 +102,11 @@ pub enum Progress {
         /// pass the limit is an error before it is there.
         at_least: usize,
     },
-    /// There is no link, or it is of no more use: drop it and all unread bytes, wait so many milliseconds, connect, and call
+    /// There is no link, or it is of no more use: drop it and all unread bytes, wait for `after`, connect, and call
     /// [`Session::connected`].
     Reconnect {
-        /// Milliseconds to wait; 0: at once.
-        after_ms: u64,
+        /// The time to wait; zero: connect at once.
+        after: Duration,
     },
     /// Over, for this reason; drop the link.
     Failed(SessionError),
@@ -153,7 +155,7 @@ enum Phase {
     Stream,
     /// The link is of no more use.
     Down {
-        after_ms: u64,
+        after: Duration,
     },
     Failed(SessionError),
     Ended,
@@ -273,18 +275,18 @@ impl Session {
     /// The link ended, or could not be made. What was received before is to be polled first.
     pub fn closed(&mut self, how: Closed<'_>, now_ms: u64) {
         self.last_received_ms = now_ms;
-        let why = match how {
-            Closed::ByPeer => Why::Closed,
-            Closed::Failed(words) => Why::Io(Excerpt::new(words.as_bytes())),
+        let reason = match how {
+            Closed::ByPeer => DisconnectReason::Closed,
+            Closed::Failed(words) => DisconnectReason::Io(Excerpt::new(words.as_bytes())),
         };
-        self.lose(why);
+        self.lose(reason);
     }
 
     /// A read was tried just now and brought nothing: where that has lasted too long, the link counts as dead.
     pub fn silent(&mut self, now_ms: u64) {
-        let limit = self.options.silence_ms;
-        if limit > 0 && self.is_linked() && now_ms.saturating_sub(self.last_received_ms) >= limit {
-            self.lose(Why::Silence(limit));
+        let Some(limit) = self.options.silence else { return };
+        if self.is_linked() && now_ms.saturating_sub(self.last_received_ms) >= millis(limit).max(1) {
+            self.lose(DisconnectReason::Silence(limit));
         }
     }
 
@@ -405,10 +407,10 @@ impl Session {
 
     /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
-        let silence = match self.options.silence_ms {
-            0 => u64::MAX,
+        let silence = match self.options.silence {
+            None => u64::MAX,
             // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
-            limit => match self.last_received_ms.saturating_add(limit) {
+            Some(limit) => match self.last_received_ms.saturating_add(millis(limit).max(1)) {
                 passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
                 to_come => to_come,
             },
@@ -467,8 +469,8 @@ impl Session {
                 Phase::Asking(request) => self.ask(request),
                 Phase::Attaching(request) => self.read_answer(request, unread, now_ms),
                 Phase::Header(purpose) => self.read_header(purpose, unread),
-                Phase::Offline => return Progress::Reconnect { after_ms: 0 },
-                Phase::Down { after_ms } => return Progress::Reconnect { after_ms },
+                Phase::Offline => return Progress::Reconnect { after: Duration::ZERO },
+                Phase::Down { after } => return Progress::Reconnect { after },
                 Phase::Failed(error) => return Progress::Failed(error),
                 Phase::Ended => return Progress::Ended,
             };
@@ -506,7 +508,7 @@ impl Session {
     fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Turn {
         let (used, looked) = match self.stream.look(unread, self.consumed) {
             Ok(result) => result,
-            Err(source) => return self.fail(SessionError::Protocol { stage: Stage::Stream, source }),
+            Err(source) => return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source }),
         };
         if used > 0 {
             self.consume(used);

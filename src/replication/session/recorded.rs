@@ -1,7 +1,9 @@
 //! Links that were recorded: told by the session that opened them, and read once more by another.
 
+use core::time::Duration;
+
 use crate::base::excerpt::Excerpt;
-use crate::replication::event::{Disconnected, Gap, Method, Why};
+use crate::replication::event::{AttachMethod, DisconnectReason, Disconnected, Gap};
 use crate::replication::options::OnGap;
 use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::replication::psync_request::{OnFull, Opening};
@@ -30,9 +32,9 @@ impl Session {
         self.position = self.position();
         if self.opening.is_none() {
             // Here the first link goes on from a place reached before the recording began.
-            self.position = opening.from.filter(|_| opening.method == Method::Continued);
+            self.position = opening.from.filter(|_| opening.method == AttachMethod::Continued);
         } else if !matches!(self.phase, Phase::Down { .. }) {
-            self.lost_recorded(Why::Io(Excerpt::new(LINK_ENDS)));
+            self.lost_recorded(DisconnectReason::Io(Excerpt::new(LINK_ENDS)));
         }
         // The bytes that follow tell what was done about a gap.
         self.options.on_gap = OnGap::Continue;
@@ -45,18 +47,18 @@ impl Session {
     pub(super) fn open(&mut self, request: Request) {
         let (method, from) = match request {
             Request::Recorded { .. } | Request::Opened(_) => return,
-            Request::Filtered => (Method::Filtered, None),
-            Request::Snapshot => (Method::Full, None),
-            Request::Sync => (Method::Sync, None),
-            Request::Probe => (Method::Probed, None),
-            Request::Info(from) => (Method::Info, Some(from)),
-            Request::Probed(from) => (Method::Probed, Some(from)),
-            Request::Resume(from) => (Method::Continued, Some(from)),
+            Request::Filtered => (AttachMethod::Filtered, None),
+            Request::Snapshot => (AttachMethod::Full, None),
+            Request::Sync => (AttachMethod::Sync, None),
+            Request::Probe => (AttachMethod::Probed, None),
+            Request::Info(from) => (AttachMethod::Info, Some(from)),
+            Request::Probed(from) => (AttachMethod::Probed, Some(from)),
+            Request::Resume(from) => (AttachMethod::Continued, Some(from)),
         };
         let filtered = self.handshake.is_filtered();
         let on_full = match (method, self.position, self.options.on_gap) {
-            (Method::Filtered, ..) => OnFull::PassOver,
-            (Method::Full | Method::Sync, ..) => OnFull::Deliver,
+            (AttachMethod::Filtered, ..) => OnFull::PassOver,
+            (AttachMethod::Full | AttachMethod::Sync, ..) => OnFull::Deliver,
             (_, None, _) | (_, Some(_), OnGap::Continue) if filtered && from.is_some() => OnFull::PassOver,
             (_, Some(_), OnGap::Snapshot) => OnFull::Deliver,
             _ => OnFull::Abandon,
@@ -99,19 +101,23 @@ impl Session {
     }
 
     /// It is an error.
-    pub(super) fn refused_recorded(&mut self, why: Why) -> Turn {
-        self.lost_recorded(why);
+    pub(super) fn refused_recorded(&mut self, reason: DisconnectReason) -> Turn {
+        self.lost_recorded(reason);
         self.down()
     }
 
     /// Nothing more counts on this link.
     fn down(&mut self) -> Turn {
-        self.phase = Phase::Down { after_ms: 0 };
+        self.phase = Phase::Down { after: Duration::ZERO };
         Turn::Again
     }
 
-    fn lost_recorded(&mut self, why: Why) {
-        self.queue.push(Queued::Disconnected(Disconnected { why, resume: self.position, retry_in_ms: Some(0) }));
+    fn lost_recorded(&mut self, reason: DisconnectReason) {
+        self.queue.push(Queued::Disconnected(Disconnected {
+            reason,
+            resume: self.position,
+            retry_in: Some(Duration::ZERO),
+        }));
     }
 
     fn push_gap(&mut self, from: Position, to: Position) {

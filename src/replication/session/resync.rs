@@ -1,10 +1,14 @@
 //! From the handshake to the first byte of the stream: what to ask for, and what the primary makes of it.
 
+use core::time::Duration;
+
 use crate::base::error::{Byte, ProtocolError, ProtocolErrorKind};
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::FILTERED_SNAPSHOT;
-use crate::replication::error::{SessionError, Stage};
-use crate::replication::event::{Attached, ForkReason, Forking, Gap, Method, SnapshotBegin, SnapshotEnd, Why};
+use crate::replication::error::{SessionError, SessionStage};
+use crate::replication::event::{
+    AttachMethod, Attached, DisconnectReason, ForkReason, Forking, Gap, SnapshotBegin, SnapshotEnd,
+};
 use crate::replication::info;
 use crate::replication::info::Info;
 use crate::replication::options::{OnGap, SnapshotForm, Start};
@@ -85,7 +89,7 @@ impl Session {
     /// The way for servers without the filter, and for those who want no fork.
     fn ask_info(&mut self, probe: bool) -> Turn {
         if self.handshake.info().is_some_and(Info::is_out_of_step) {
-            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+            return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         match self.handshake.info().map(Info::now) {
             Some(Some(position)) => self.ask_next(Request::Info(position)),
@@ -111,7 +115,7 @@ impl Session {
             return self.ask_next(Request::Resume(from));
         }
         if info.is_out_of_step() {
-            return self.lose(Why::Refused(Excerpt::new(OUT_OF_STEP)));
+            return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
         match self.gap(from, to) {
@@ -150,7 +154,7 @@ impl Session {
         let forking = Forking {
             reason,
             used_memory: info.and_then(|info| info.used_memory),
-            last_fork_us: info.and_then(|info| info.last_fork_us),
+            last_fork: info.and_then(|info| info.last_fork),
         };
         self.queue.push(Queued::Forking(forking));
         self.ask_next(request)
@@ -192,7 +196,7 @@ impl Session {
                 _ => 0,
             });
         }
-        let (line, used) = match self.line(unread, Stage::Handshake, self.options.limits.line) {
+        let (line, used) = match self.line(unread, SessionStage::Handshake, self.options.limits.line) {
             Ok(Some(found)) => found,
             Ok(None) => return Turn::Wait(1),
             Err(error) => return self.fail(error),
@@ -228,12 +232,12 @@ impl Session {
     /// `+CONTINUE`: the stream goes on at the very next byte.
     fn go_on(&mut self, request: Request, replid: Option<ReplicationId>, line: &[u8], now_ms: u64) -> Turn {
         let (from, method) = match request {
-            Request::Info(from) => (from, Method::Info),
-            Request::Probed(from) => (from, Method::Probed),
-            Request::Resume(from) => (from, Method::Continued),
+            Request::Info(from) => (from, AttachMethod::Info),
+            Request::Probed(from) => (from, AttachMethod::Probed),
+            Request::Resume(from) => (from, AttachMethod::Continued),
             Request::Recorded { offset } => {
                 let known = replid.zip(offset).map(|(id, _)| Lineage { replid: id, history: id });
-                return self.attach(known, offset.unwrap_or(0), None, Method::Continued, now_ms);
+                return self.attach(known, offset.unwrap_or(0), None, AttachMethod::Continued, now_ms);
             }
             Request::Opened(opening) => return self.go_on_recorded(opening, replid, line, now_ms),
             Request::Filtered | Request::Snapshot | Request::Sync | Request::Probe => {
@@ -266,7 +270,7 @@ impl Session {
             // The place was found a moment ago and nothing was told yet, so nothing is lost but the attempt.
             return match filtered {
                 true => self.learn(lineage, to.offset, None),
-                false => self.lose(Why::Refused(Excerpt::new(TOO_LATE))),
+                false => self.lose(DisconnectReason::Refused(Excerpt::new(TOO_LATE))),
             };
         };
         if filtered && self.options.on_gap == OnGap::Continue {
@@ -280,7 +284,7 @@ impl Session {
             // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
             OnGap::Continue if matches!(request, Request::Probed(_)) => {
                 self.found = Some(to);
-                self.lose(Why::Refused(Excerpt::new(TOO_LATE)))
+                self.lose(DisconnectReason::Refused(Excerpt::new(TOO_LATE)))
             }
             OnGap::Continue => self.abandon(to),
         }
@@ -290,20 +294,20 @@ impl Session {
     fn abandon(&mut self, to: Position) -> Turn {
         self.found = Some(to);
         self.outbox.clear();
-        self.phase = Phase::Down { after_ms: 0 };
+        self.phase = Phase::Down { after: Duration::ZERO };
         Turn::Again
     }
 
     fn begin_sync(&mut self, offset: u64) -> Turn {
         self.stream = Stream::new(&self.options, None, offset, None);
-        self.announce(Method::Sync);
+        self.announce(AttachMethod::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
 
     pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
         self.stream = Stream::new(&self.options, Some(lineage), offset, None);
-        self.announce(Method::Full);
+        self.announce(AttachMethod::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Turn::Again
     }
@@ -319,7 +323,7 @@ impl Session {
         lineage: Option<Lineage>,
         offset: u64,
         db: Option<u32>,
-        method: Method,
+        method: AttachMethod,
         now_ms: u64,
     ) -> Turn {
         // What was committed past this place is void; what comes at its offsets now may be something else.
@@ -338,7 +342,7 @@ impl Session {
         self.send_ack(self.stream.offset, now_ms);
     }
 
-    fn announce(&mut self, method: Method) {
+    fn announce(&mut self, method: AttachMethod) {
         self.ever_attached = true;
         let stream = &self.stream;
         let told = self.snapshot.told();
@@ -352,7 +356,7 @@ impl Session {
             db: stream.db,
             position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
             server: server.or_else(|| match method {
-                Method::Filtered => info::server(told.redis_version, told.valkey_version),
+                AttachMethod::Filtered => info::server(told.redis_version, told.valkey_version),
                 _ => None,
             }),
             role: self.handshake.info().map_or(opening.and_then(|opening| opening.role), |info| info.role),
@@ -368,9 +372,9 @@ impl Session {
         let limit = if is_error { self.options.limits.line } else { HEADER_LENGTH };
         if let Some(&found) = unread.first().filter(|&&b| b != b'$' && b != b'-') {
             let kind = ProtocolErrorKind::Unexpected { expected: "'$' before a snapshot", found: Byte(found) };
-            return self.fail(self.broken(Stage::SnapshotHeader, kind));
+            return self.fail(self.broken(SessionStage::SnapshotHeader, kind));
         }
-        let (line, used) = match self.line(unread, Stage::SnapshotHeader, limit) {
+        let (line, used) = match self.line(unread, SessionStage::SnapshotHeader, limit) {
             Ok(Some(found)) => found,
             Ok(None) => return Turn::Wait(1),
             Err(error) => return self.fail(error),
@@ -381,7 +385,7 @@ impl Session {
         }
         let Some(framing) = Framing::read(line) else {
             let kind = ProtocolErrorKind::InvalidLength("a snapshot begins with $<length> or $EOF:<mark of 40 bytes>");
-            return self.fail(self.broken(Stage::SnapshotHeader, kind));
+            return self.fail(self.broken(SessionStage::SnapshotHeader, kind));
         };
         self.consume(used);
         let form = match purpose {
@@ -437,7 +441,7 @@ impl Session {
                 }
                 self.follow(now_ms);
                 match purpose {
-                    Purpose::Learn { .. } => self.announce(Method::Filtered),
+                    Purpose::Learn { .. } => self.announce(AttachMethod::Filtered),
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
                         offset: self.stream.offset,
@@ -462,7 +466,7 @@ impl Session {
     fn line<'a>(
         &self,
         unread: &'a [u8],
-        stage: Stage,
+        stage: SessionStage,
         limit: usize,
     ) -> Result<Option<(&'a [u8], usize)>, SessionError> {
         let end = memchr::memchr(b'\n', unread);
@@ -474,13 +478,13 @@ impl Session {
         Ok(end.map(|end| (text, end + 1)))
     }
 
-    fn broken(&self, stage: Stage, kind: ProtocolErrorKind) -> SessionError {
+    fn broken(&self, stage: SessionStage, kind: ProtocolErrorKind) -> SessionError {
         SessionError::Protocol { stage, source: ProtocolError { kind, offset: self.link_bytes } }
     }
 
     fn error_line(&mut self, asked: Asked, words: &[u8]) -> Turn {
         if self.recorded && self.opening.is_some() {
-            return self.refused_recorded(Why::Refused(Excerpt::new(words)));
+            return self.refused_recorded(DisconnectReason::Refused(Excerpt::new(words)));
         }
         self.refused(judge(asked, words), Excerpt::new(words))
     }
@@ -493,12 +497,12 @@ impl Session {
 impl Request {
     /// Whether a snapshot may come without a line before it.
     const fn may_be_sync(&self) -> bool {
-        matches!(self, Self::Sync | Self::Recorded { .. } | Self::Opened(Opening { method: Method::Sync, .. }))
+        matches!(self, Self::Sync | Self::Recorded { .. } | Self::Opened(Opening { method: AttachMethod::Sync, .. }))
     }
 
     const fn asked(self) -> Asked {
         match self {
-            Self::Sync | Self::Opened(Opening { method: Method::Sync, .. }) => Asked::Sync,
+            Self::Sync | Self::Opened(Opening { method: AttachMethod::Sync, .. }) => Asked::Sync,
             _ => Asked::Psync,
         }
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::io::{CheckpointFile, Place, sealed};
+use crate::io::{CheckpointFile, CheckpointPosition, sealed};
 use crate::replication::{Position, PositionError, ReplicationId};
 use crate::topology::cluster::members::Member;
 use crate::topology::cluster::slots::{Slots, SlotsError};
@@ -84,7 +84,7 @@ impl fmt::Display for Positions {
 /// ```
 pub type ClusterCheckpoint = CheckpointFile<Positions>;
 
-impl Place for Positions {}
+impl CheckpointPosition for Positions {}
 
 impl sealed::Lines for Positions {
     const TITLE: &'static str = "redtail cluster checkpoint 1";

@@ -69,7 +69,7 @@ pub struct Cluster {
 impl Cluster {
     /// The default of [`Builder::reconnect`] for the shards of a cluster: a pause of at most 1 s. A failover takes as
     /// long as the nodes need to notice it, and the follower should not sleep much longer.
-    pub const BACKOFF: Backoff = Backoff { first_ms: 100, longest_ms: 1000, attempts: None };
+    pub const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
     /// The cluster that these nodes belong to. One address is enough: the follower learns the others from it. Several
     /// help while that node is down.

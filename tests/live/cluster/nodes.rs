@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redtail::net::Target;
 use redtail::topology::Cluster;
-use redtail::{Backoff, Builder, Options};
+use redtail::{Backoff, Builder};
 
 use crate::help::{eventually, output};
 use crate::server::{Kind, Server};
@@ -33,10 +33,9 @@ impl Nodes {
 
     /// What follows it, with short pauses and every command of the streams.
     pub(crate) fn cluster(&self) -> Builder<Cluster> {
-        let backoff = Backoff { first_ms: 20, longest_ms: 200, attempts: None };
-        let options = Options { control: true, backoff, ..Options::default() };
+        let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
         let cluster = Cluster::builder(self.servers.iter().take(2).map(Server::address)).expect("addresses");
-        cluster.options(options).refresh(Duration::from_millis(500))
+        cluster.control(true).reconnect(backoff).refresh(Duration::from_millis(500))
     }
 
     pub(crate) fn target(&self, node: usize) -> Target {

@@ -90,7 +90,7 @@ fn what_is_torn_is_cut_off_first() {
         });
         assert_eq!(from, last, "cut at {cut}");
         let opening = redtail::replication::Opening {
-            method: redtail::Method::Continued,
+            method: redtail::AttachMethod::Continued,
             from,
             on_full: redtail::replication::OnFull::PassOver,
             server: None,

@@ -5,15 +5,15 @@ use redtail::io::recording::{Link, Recorder};
 use redtail::owned::OwnedEvent;
 use redtail::replay::{Play, Recording};
 use redtail::replication::{OnFull, Opening};
-use redtail::{Excerpt, Method, Position, Role, Server, ServerKind, Start};
+use redtail::{AttachMethod, Excerpt, Position, Role, Server, ServerKind, Start};
 
 use super::{
     ID, OTHER, SNAPSHOT, Tape, builder, command, commands, comparable, follow, full, gaps, position, read, serve,
     standing, stream_of,
 };
 
-fn opening(method: Method, from: Option<Position>) -> Opening {
-    let on_full = if method == Method::Full { OnFull::Deliver } else { OnFull::PassOver };
+fn opening(method: AttachMethod, from: Option<Position>) -> Opening {
+    let on_full = if method == AttachMethod::Full { OnFull::Deliver } else { OnFull::PassOver };
     Opening { method, from, on_full, server: None, role: None }
 }
 
@@ -38,7 +38,10 @@ pub(super) fn failover() -> Vec<u8> {
     let second =
         [format!("+CONTINUE {OTHER}\r\n").as_bytes(), &commands(&["SET kept 2", "SELECT 3", "SET c 3"])].concat();
     taped(
-        &[(opening(Method::Full, None), &first), (opening(Method::Continued, Some(position(ID, 127, "5"))), &second)],
+        &[
+            (opening(AttachMethod::Full, None), &first),
+            (opening(AttachMethod::Continued, Some(position(ID, 127, "5"))), &second),
+        ],
         7,
     )
 }
@@ -46,7 +49,7 @@ pub(super) fn failover() -> Vec<u8> {
 #[test]
 fn a_recording_is_a_few_lines_of_text_around_what_came() {
     let opening = Opening {
-        method: Method::Continued,
+        method: AttachMethod::Continued,
         from: Some(position(ID, 127, "5")),
         on_full: OnFull::Abandon,
         server: Some(Server { kind: ServerKind::Valkey, version: Excerpt::new(b"9.1.2") }),
@@ -75,7 +78,7 @@ fn a_recording_is_a_few_lines_of_text_around_what_came() {
 #[test]
 fn events_tell_when_they_were_received() {
     let (events, _) =
-        read(&taped(&[(opening(Method::Full, None), &full(ID, 0, &commands(&["SET a 1", "SET b 2"])))], 20));
+        read(&taped(&[(opening(AttachMethod::Full, None), &full(ID, 0, &commands(&["SET a 1", "SET b 2"])))], 20));
     let received: Vec<_> = standing_times(&events);
     let before = full(ID, 0, b"").len() as u64;
     assert_eq!(received, [(before + 27 - 1) / 20, (before + 54 - 1) / 20], "that of the last byte");
@@ -112,12 +115,13 @@ fn what_comes_behind_a_broken_snapshot_does_not_continue_what_was_before() {
     for id in [ID, OTHER] {
         let first = full(ID, 100, &commands(&["SET a 1"]));
         let broken = format!("+FULLRESYNC {id} 5000\r\n$100000\r\nREDIS0010");
-        let resumed = Opening { on_full: OnFull::Deliver, ..opening(Method::Continued, Some(position(ID, 127, "5"))) };
+        let resumed =
+            Opening { on_full: OnFull::Deliver, ..opening(AttachMethod::Continued, Some(position(ID, 127, "5"))) };
         let third = [b"+CONTINUE\r\n", command("SET z 9").as_slice()].concat();
         let links = [
-            (opening(Method::Full, None), &first[..]),
+            (opening(AttachMethod::Full, None), &first[..]),
             (resumed, broken.as_bytes()),
-            (opening(Method::Info, Some(position(id, 9000, "?"))), &third),
+            (opening(AttachMethod::Info, Some(position(id, 9000, "?"))), &third),
         ];
         let recording = Recording::parse(&taped(&links, 1000)).unwrap();
         let found: Vec<_> =
@@ -134,8 +138,8 @@ fn a_link_may_begin_before_the_end_of_the_one_before() {
     let first = full(ID, 100, &commands(&["SET a 1", "SET b 2", "SET c 3"]));
     let second = [b"+CONTINUE\r\n", commands(&["SET b 2", "SET c 3", "SET d 4"]).as_slice()].concat();
     let links = [
-        (opening(Method::Full, None), &first[..]),
-        (opening(Method::Continued, Some(position(ID, 127, "5"))), &second),
+        (opening(AttachMethod::Full, None), &first[..]),
+        (opening(AttachMethod::Continued, Some(position(ID, 127, "5"))), &second),
     ];
     let bytes = taped(&links, 1000);
     let (events, _) = read(&bytes);
@@ -150,8 +154,8 @@ fn what_is_missing_between_two_links_is_a_gap() {
     let first = full(ID, 100, &commands(&["SET a 1"]));
     let second = [b"+CONTINUE\r\n", commands(&["SET c 3"]).as_slice()].concat();
     let links = [
-        (opening(Method::Full, None), &first[..]),
-        (opening(Method::Continued, Some(position(ID, 154, "5"))), &second),
+        (opening(AttachMethod::Full, None), &first[..]),
+        (opening(AttachMethod::Continued, Some(position(ID, 154, "5"))), &second),
     ];
     let bytes = taped(&links, 1000);
     let (events, _) = read(&bytes);
@@ -171,20 +175,20 @@ fn what_is_missing_between_two_links_is_a_gap() {
 /// Links that were refused, abandoned, or ended before they told anything.
 #[test]
 fn links_that_led_nowhere_leave_no_trace() {
-    let probe = Opening { on_full: OnFull::Abandon, ..opening(Method::Probed, None) };
+    let probe = Opening { on_full: OnFull::Abandon, ..opening(AttachMethod::Probed, None) };
     let told = format!("+FULLRESYNC {ID} 100\r\n$100000\r\nREDIS");
     let stream = commands(&["SET a 1"]);
     let answer = [b"\n\n+CONTINUE\r\n", stream.as_slice()].concat();
     let found = Some(position(ID, 100, "?"));
     let links = [
-        (opening(Method::Continued, found), &b"-LOADING Redis is loading the dataset in memory\r\n"[..]),
-        (opening(Method::Continued, found), b""),
-        (opening(Method::Continued, found), b"\n\n+CONT"),
+        (opening(AttachMethod::Continued, found), &b"-LOADING Redis is loading the dataset in memory\r\n"[..]),
+        (opening(AttachMethod::Continued, found), b""),
+        (opening(AttachMethod::Continued, found), b"\n\n+CONT"),
         (probe, told.as_bytes()),
-        (opening(Method::Probed, found), &answer),
-        (opening(Method::Continued, Some(position(ID, 127, "?"))), b"-ERR unknown\r\n"),
+        (opening(AttachMethod::Probed, found), &answer),
+        (opening(AttachMethod::Continued, Some(position(ID, 127, "?"))), b"-ERR unknown\r\n"),
         (
-            opening(Method::Continued, Some(position(ID, 127, "?"))),
+            opening(AttachMethod::Continued, Some(position(ID, 127, "?"))),
             &[b"+CONTINUE\r\n", command("SET b 2").as_slice()].concat(),
         ),
     ];
@@ -196,7 +200,7 @@ fn links_that_led_nowhere_leave_no_trace() {
             .iter()
             .filter_map(|event| if let OwnedEvent::Attached(it) = event { Some((it.method, it.offset)) } else { None })
             .collect();
-        assert_eq!(attached, [(Method::Probed, 100), (Method::Continued, 127)]);
+        assert_eq!(attached, [(AttachMethod::Probed, 100), (AttachMethod::Continued, 127)]);
         assert!(gaps(&events).is_empty(), "{:?}", gaps(&events));
         let recording = Recording::parse(&bytes).unwrap();
         assert_eq!(recording.segments().len(), 1);
@@ -209,9 +213,9 @@ fn links_that_led_nowhere_leave_no_trace() {
 #[test]
 fn what_stands_behind_a_refusal_is_passed_over() {
     let first = full(ID, 100, &commands(&["SET a 1"]));
-    let refused = opening(Method::Continued, Some(position(ID, 127, "5")));
+    let refused = opening(AttachMethod::Continued, Some(position(ID, 127, "5")));
     for piece in [1, 1000] {
-        let bytes = taped(&[(opening(Method::Full, None), &first), (refused, b"-LOADING wait\r\n*2")], piece);
+        let bytes = taped(&[(opening(AttachMethod::Full, None), &first), (refused, b"-LOADING wait\r\n*2")], piece);
         let (events, error) = read(&bytes);
         assert!(error.is_none(), "{error:?}");
         assert_eq!(standing(&events).len(), 1);
@@ -224,7 +228,7 @@ fn a_snapshot_that_is_not_whole_is_not_played() {
     let whole = full(ID, 100, &command("SET a 1"));
     let torn = &whole[..whole.len() - 27 - 5];
     let later = full(ID, 300, &command("SET b 2"));
-    let links = [(opening(Method::Full, None), torn), (opening(Method::Full, None), &later)];
+    let links = [(opening(AttachMethod::Full, None), torn), (opening(AttachMethod::Full, None), &later)];
     let recording = Recording::parse(&taped(&links, 1000)).unwrap();
     assert_eq!(recording.segments().len(), 1);
     assert_eq!((recording.first().start_offset(), recording.first().end_offset()), (300, 327));
@@ -245,7 +249,7 @@ fn blocks_and_fields_of_later_versions_are_passed_over() {
 
 #[test]
 fn a_recording_of_the_old_sync_has_no_positions() {
-    let sync = Opening { method: Method::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
+    let sync = Opening { method: AttachMethod::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
     let answer = [format!("${}\r\n", SNAPSHOT.len()).as_bytes(), SNAPSHOT, &command("SET a 1")].concat();
     let bytes = taped(&[(sync, &answer)], 10);
     let (events, error) = read(&bytes);

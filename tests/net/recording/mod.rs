@@ -17,7 +17,7 @@ use redtail::io::{ReadError, RecordingReader};
 use redtail::net::Connector;
 use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replay::{Play, Primary, Recording};
-use redtail::{Backoff, Builder, Follower, Gap, OnGap, Options, Position, Start, Why};
+use redtail::{Backoff, Builder, DisconnectReason, Follower, Gap, OnGap, Position, Start};
 
 pub(super) const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 pub(super) const OTHER: &str = "0123456789012345678901234567890123456789";
@@ -76,7 +76,7 @@ pub(super) fn builder(servers: &[&Primary]) -> Builder<Connector<TcpStream>> {
         TcpStream::connect(address)
     })
     .control(true)
-    .reconnect(Backoff { first_ms: 1, longest_ms: 1, ..Backoff::default() })
+    .reconnect(Backoff::new(Duration::from_millis(1), Duration::from_millis(1)))
 }
 
 /// The events up to and with the one that ends there in the last history, and the recording of them.
@@ -102,7 +102,7 @@ pub(super) fn follow(follower: &mut Follower<TcpStream>, id: &str, end: u64) -> 
 }
 
 pub(super) fn read(bytes: &[u8]) -> (Vec<OwnedEvent>, Option<ReadError>) {
-    let options = Options { control: true, ..Options::default() };
+    let options = options! { control: true };
     let mut reader = RecordingReader::with(bytes, options, None);
     let mut events = Vec::new();
     loop {
@@ -122,7 +122,7 @@ pub(super) fn comparable(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
             (OwnedEvent::Forking(_) | OwnedEvent::Idle(_), _) => {}
             (OwnedEvent::SnapshotBytes(more), Some(OwnedEvent::SnapshotBytes(bytes))) => bytes.extend(more),
             (OwnedEvent::Disconnected(mut lost), _) => {
-                (lost.why, lost.retry_in_ms) = (Why::Closed, None);
+                (lost.reason, lost.retry_in) = (DisconnectReason::Closed, None);
                 all.push(OwnedEvent::Disconnected(lost));
             }
             (event, _) => all.push(event),

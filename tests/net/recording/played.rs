@@ -27,7 +27,7 @@ fn timed() -> Vec<u8> {
     let tape = super::Tape::default();
     let mut recorder = redtail::io::recording::Recorder::new(tape.clone(), "x");
     let opening = redtail::replication::Opening {
-        method: redtail::Method::Full,
+        method: redtail::AttachMethod::Full,
         from: None,
         on_full: redtail::replication::OnFull::Deliver,
         server: None,
@@ -160,7 +160,7 @@ fn without_data_a_snapshot_is_empty() {
     let bytes = super::links::taped(
         &[(
             redtail::replication::Opening {
-                method: redtail::Method::Continued,
+                method: redtail::AttachMethod::Continued,
                 from: Some(position(ID, 500, "7")),
                 on_full: redtail::replication::OnFull::PassOver,
                 server: None,

@@ -1,6 +1,6 @@
 //! What a primary's answers lead to.
 
-use redtail::{Attached, Method, OnGap, Position, Role, Server, ServerKind, SnapshotBegin, SnapshotEnd};
+use redtail::{AttachMethod, Attached, OnGap, Position, Role, Server, ServerKind, SnapshotBegin, SnapshotEnd};
 
 use super::ends::Ending;
 use super::stream::Cursor;
@@ -39,9 +39,9 @@ impl Judge {
 
     fn goes_on(&mut self, replid: Option<String>, due: usize) -> Check {
         let (from, method) = match self.link.request {
-            Some(Request::Info(from)) => (from, Method::Info),
-            Some(Request::Probed(from)) => (from, Method::Probed),
-            Some(Request::Resume(from)) => (from, Method::Continued),
+            Some(Request::Info(from)) => (from, AttachMethod::Info),
+            Some(Request::Probed(from)) => (from, AttachMethod::Probed),
+            Some(Request::Resume(from)) => (from, AttachMethod::Continued),
             other => return Err(format!("+CONTINUE was not asked for: {other:?}")),
         };
         let replid = replid.map_or(from.replid, |replid| replid.parse().unwrap());
@@ -53,7 +53,7 @@ impl Judge {
     }
 
     /// An attach at this place; `tells`: it can be resumed from.
-    fn attached(&self, method: Method, place: Position, tells: bool, server: Option<String>) -> Attached {
+    fn attached(&self, method: AttachMethod, place: Position, tells: bool, server: Option<String>) -> Attached {
         let info = self.link.info.as_ref().map(|(told, _)| told);
         let server = info.and_then(|told| told.server.clone()).or(server);
         Attached {
@@ -76,7 +76,7 @@ impl Judge {
         let Some(request) = self.link.request else { return Err("an answer to nothing".into()) };
         let to = Position::at(&full.replid, full.offset, None);
         if request == Request::Sync {
-            let mut attached = self.attached(Method::Sync, Position { offset: 0, ..to }, false, None);
+            let mut attached = self.attached(AttachMethod::Sync, Position { offset: 0, ..to }, false, None);
             (attached.replid, attached.history) = (None, None);
             self.link.expected.push_back((full.header_start + 1, Expected::Attached(attached)));
             self.takes_data(full, None);
@@ -127,7 +127,7 @@ impl Judge {
             if let Some(from) = from {
                 self.link.expected.push_back((full.end, Expected::Gap(gap(from, to))));
             }
-            let attached = self.attached(Method::Filtered, to, true, full.server.clone());
+            let attached = self.attached(AttachMethod::Filtered, to, true, full.server.clone());
             self.link.expected.push_back((full.end, Expected::Attached(attached)));
         }
         self.snapshot(full, Some(to), false);
@@ -137,7 +137,7 @@ impl Judge {
     fn takes_data(&mut self, full: Full, to: Option<Position>) {
         let offset = to.map_or(0, |to| to.offset);
         if let Some(to) = to {
-            let attached = self.attached(Method::Full, to, false, None);
+            let attached = self.attached(AttachMethod::Full, to, false, None);
             self.link.expected.push_back((full.line_end, Expected::Attached(attached)));
         }
         let begin = SnapshotBegin { replid: to.map(|to| to.replid), offset, length: full.length };

@@ -2,8 +2,10 @@
 
 use redtail::replication::Progress;
 use redtail::{
-    Backoff, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError, Stage, Start, Why,
+    Backoff, DisconnectReason, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError,
+    SessionStage, Start,
 };
+use std::time::Duration;
 
 use super::{Check, Judge, ensure};
 use crate::tally::{Fault, Sight, Tally};
@@ -26,7 +28,7 @@ enum How {
     /// The link is lost, for this reason; `None`: the session's own words for a refusal.
     /// The place that was told on the way is asked for next.
     Lost {
-        why: Option<Why>,
+        reason: Option<DisconnectReason>,
         long: bool,
         found: Option<Position>,
     },
@@ -45,7 +47,7 @@ enum How {
     Unexpected,
     /// Bytes of the link.
     Protocol {
-        stage: Stage,
+        stage: SessionStage,
         at: usize,
     },
     /// Offsets of the stream: from and to, and exactly.
@@ -70,11 +72,11 @@ impl Ending {
     }
 
     pub(super) const fn garbage_reply(at: usize) -> Self {
-        Self::new(at + 1, How::Protocol { stage: Stage::Handshake, at })
+        Self::new(at + 1, How::Protocol { stage: SessionStage::Handshake, at })
     }
 
     pub(super) const fn garbage_header(at: usize) -> Self {
-        Self::new(at + 1, How::Protocol { stage: Stage::SnapshotHeader, at })
+        Self::new(at + 1, How::Protocol { stage: SessionStage::SnapshotHeader, at })
     }
 
     pub(super) const fn leave(due: usize, found: Position) -> Self {
@@ -82,7 +84,7 @@ impl Ending {
     }
 
     pub(super) const fn too_late(due: usize, found: Option<Position>) -> Self {
-        Self::new(due, How::Lost { why: None, long: false, found })
+        Self::new(due, How::Lost { reason: None, long: false, found })
     }
 
     pub(super) const fn history_lost(due: usize, gap: Gap) -> Self {
@@ -130,15 +132,15 @@ impl Ending {
 /// What must come after the last event of a link.
 #[derive(Debug)]
 pub(super) enum Then {
-    Reconnect(u64),
+    Reconnect(Duration),
     Ended,
-    Lost(Why),
+    Lost(DisconnectReason),
 }
 
 impl Judge {
     /// The link ends by itself, for this reason, once all that was delivered has been polled.
-    pub(crate) fn loses(&mut self, why: Why) {
-        self.link.ending = Some(Ending::new(0, How::Lost { why: Some(why), long: false, found: None }));
+    pub(crate) fn loses(&mut self, reason: DisconnectReason) {
+        self.link.ending = Some(Ending::new(0, How::Lost { reason: Some(reason), long: false, found: None }));
     }
 
     /// Words that nobody asked for are on their way.
@@ -148,10 +150,10 @@ impl Judge {
 
     pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
         let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
-        let (why, long) = match ending.map(|ending| ending.how) {
-            Some(How::Lost { why, long, found }) => {
+        let (reason, long) = match ending.map(|ending| ending.how) {
+            Some(How::Lost { reason, long, found }) => {
                 self.found = found.or(self.found);
-                (why, long)
+                (reason, long)
             }
             Some(How::Refused { row }) => {
                 ensure!(row.1 != Verdict::Fatal, "it tries again after {row:?}");
@@ -165,20 +167,20 @@ impl Judge {
             None if self.is_out_of_step() => (None, false),
             other => return Err(format!("{lost:?} for no reason: {other:?}")),
         };
-        match why {
-            Some(why) => ensure!(lost.why == why, "lost for {:?}, not for {why:?}", lost.why),
-            None => ensure!(matches!(lost.why, Why::Refused(_)), "lost for {:?}", lost.why),
+        match reason {
+            Some(reason) => ensure!(lost.reason == reason, "lost for {:?}, not for {reason:?}", lost.reason),
+            None => ensure!(matches!(lost.reason, DisconnectReason::Refused(_)), "lost for {:?}", lost.reason),
         }
         ensure!(self.unrecoverable().is_none() && self.may_retry(), "it goes on after {lost:?}");
         ensure!(lost.resume == self.resume, "resumes at {:?}, not at {:?}", lost.resume, self.resume);
         self.attempts += 1;
         let is_off = self.is_off();
         let used_up = self.options.backoff.attempts.is_some_and(|most| self.attempts > most);
-        match lost.retry_in_ms {
-            Some(ms) => {
+        match lost.retry_in {
+            Some(delay) => {
                 ensure!(!is_off && !used_up, "another attempt after {}", self.attempts);
-                self.delay(ms, long)?;
-                self.then = Some(Then::Reconnect(ms));
+                self.delay(delay, long)?;
+                self.then = Some(Then::Reconnect(delay));
                 tally.sight(Sight::Resumes);
             }
             None => {
@@ -186,18 +188,23 @@ impl Judge {
                 if used_up && !is_off {
                     tally.fault(Fault::AttemptsUsedUp);
                 }
-                self.then = Some(if is_off && lost.why == Why::Closed { Then::Ended } else { Then::Lost(lost.why) });
+                self.then = Some(if is_off && lost.reason == DisconnectReason::Closed {
+                    Then::Ended
+                } else {
+                    Then::Lost(lost.reason)
+                });
             }
         }
         Ok(())
     }
 
     /// Attempt n waits between half of `first · 2^n` and all of it, and no longer than the longest.
-    fn delay(&self, ms: u64, long: bool) -> Check {
-        let backoff = &self.options.backoff;
-        let full = (backoff.first_ms << (self.attempts - 1).min(20)).min(backoff.longest_ms);
+    fn delay(&self, delay: Duration, long: bool) -> Check {
+        let ms = delay.as_millis() as u64;
+        let (first, longest) = (self.options.backoff.first, self.options.backoff.longest.as_millis() as u64);
+        let full = ((first.as_millis() as u64) << (self.attempts - 1).min(20)).min(longest);
         match long {
-            true => ensure!(ms == backoff.longest_ms, "after {ms} ms, and not {}", backoff.longest_ms),
+            true => ensure!(ms == longest, "after {ms} ms, and not {longest}"),
             false => ensure!((full.div_ceil(2)..=full).contains(&ms), "after {ms} ms, of {full}"),
         }
         Ok(())
@@ -233,11 +240,11 @@ impl Judge {
             return Ok(());
         }
         match (progress, self.then.take()) {
-            (Progress::Reconnect { after_ms }, Some(Then::Reconnect(ms))) => {
-                ensure!(after_ms == ms, "after {after_ms} ms, and {ms} were told");
+            (Progress::Reconnect { after }, Some(Then::Reconnect(told))) => {
+                ensure!(after == told, "after {after:?}, and {told:?} were told");
                 return Ok(());
             }
-            (Progress::Reconnect { after_ms: 0 }, None) => {
+            (Progress::Reconnect { after: Duration::ZERO }, None) => {
                 let how =
                     self.link.ending.take().filter(|ending| ending.from <= self.delivered).map(|ending| ending.how);
                 let Some(How::Leave { found }) = how else {
@@ -249,8 +256,11 @@ impl Judge {
                 return Ok(());
             }
             (Progress::Ended, Some(Then::Ended)) => {}
-            (Progress::Failed(SessionError::Lost { why, attempts }), Some(Then::Lost(expected))) => {
-                ensure!(why == expected && attempts == self.attempts, "lost for {why:?} after {attempts} attempts");
+            (Progress::Failed(SessionError::Lost { reason, attempts }), Some(Then::Lost(expected))) => {
+                ensure!(
+                    reason == expected && attempts == self.attempts,
+                    "lost for {reason:?} after {attempts} attempts"
+                );
             }
             (Progress::Failed(error), None) => self.failed(error)?,
             (progress, then) => return Err(format!("{progress:?}, and not {then:?}")),
@@ -264,10 +274,10 @@ impl Judge {
         let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
         let Some(how) = ending.map(|ending| ending.how) else { return self.refused_by_itself(error) };
         let is_right = match (&how, error) {
-            (How::Lost { why, .. }, error) => self.lost_for_good(error, *why),
+            (How::Lost { reason, .. }, error) => self.lost_for_good(error, *reason),
             (How::Refused { row }, SessionError::Refused { words, advice }) => {
                 let few = row.1 == Verdict::RetryAFewTimes && (self.unknown + 1 >= FEW || !self.may_retry());
-                Some(refused(*row)) == Some(Why::Refused(words))
+                Some(refused(*row)) == Some(DisconnectReason::Refused(words))
                     && !advice.is_empty()
                     && (few || row.1 == Verdict::Fatal)
             }
@@ -283,7 +293,7 @@ impl Judge {
             (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
                 *stage == told && source.offset == *at as u64
             }
-            (How::Stream { from, to, at }, SessionError::Protocol { stage: Stage::Stream, source }) => {
+            (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source }) => {
                 let is_limit = matches!(source.kind, ProtocolErrorKind::CommandTooLong { .. });
                 at.map_or(is_limit && (*from..=*to).contains(&source.offset), |at| source.offset == at)
             }
@@ -300,20 +310,22 @@ impl Judge {
     }
 
     /// The end of a session that has lost its link.
-    fn lost_for_good(&mut self, error: SessionError, expected: Option<Why>) -> bool {
-        let is_why = |why: Why| expected.map_or(matches!(why, Why::Refused(_)), |expected| expected == why);
+    fn lost_for_good(&mut self, error: SessionError, expected: Option<DisconnectReason>) -> bool {
+        let is_reason = |reason: DisconnectReason| {
+            expected.map_or(matches!(reason, DisconnectReason::Refused(_)), |expected| expected == reason)
+        };
         self.attempts += 1;
         match (error, self.unrecoverable()) {
-            (SessionError::SnapshotBroken { received, why }, Some("snapshot")) => {
+            (SessionError::SnapshotBroken { received, reason }, Some("snapshot")) => {
                 // What may still turn out to be the mark is not told yet.
                 self.link.expected.clear();
                 let own = self.link.snapshot.as_ref();
                 let used = own.map(|own| self.consumed.saturating_sub(own.header_end) as u64);
-                used == Some(received) && is_why(why)
+                used == Some(received) && is_reason(reason)
             }
-            (SessionError::NotResumable(why), Some("SYNC")) => is_why(why),
-            (SessionError::Lost { why, attempts }, None) => {
-                !self.may_retry() && attempts == self.attempts && is_why(why)
+            (SessionError::NotResumable(reason), Some("SYNC")) => is_reason(reason),
+            (SessionError::Lost { reason, attempts }, None) => {
+                !self.may_retry() && attempts == self.attempts && is_reason(reason)
             }
             _ => false,
         }
@@ -333,7 +345,9 @@ impl Judge {
             }
             SessionError::InfoNeeded => by_info && info.is_none() && !may_probe,
             SessionError::SecondLinkNeeded => by_info && !active && may_probe && self.options.single_link,
-            SessionError::Lost { why: Why::Refused(_), .. } => self.is_out_of_step() && !self.may_retry(),
+            SessionError::Lost { reason: DisconnectReason::Refused(_), .. } => {
+                self.is_out_of_step() && !self.may_retry()
+            }
             _ => false,
         };
         ensure!(is_right, "{error:?}, and INFO told {info:?}");
@@ -356,6 +370,6 @@ impl Judge {
     }
 }
 
-fn refused(row: Row) -> Why {
-    Why::Refused(Excerpt::new(&row.0.as_bytes()[1..]))
+fn refused(row: Row) -> DisconnectReason {
+    DisconnectReason::Refused(Excerpt::new(&row.0.as_bytes()[1..]))
 }

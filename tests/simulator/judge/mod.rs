@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 
 use redtail::replication::Session;
 use redtail::{
-    Attached, Event, ForkReason, Gap, Method, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm, Start,
+    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm,
+    Start,
 };
 
 use self::ends::{Ending, Then};
@@ -194,7 +195,10 @@ impl Judge {
             Event::Forking(forking) => {
                 ensure!(self.link.forked.is_none() && self.link.request.is_none(), "a second fork: {forking:?}");
                 let facts = self.link.info.as_ref().map(|_| (USED_MEMORY, LAST_FORK_US));
-                ensure!(forking.used_memory.zip(forking.last_fork_us) == facts, "{forking:?}");
+                ensure!(
+                    forking.used_memory.zip(forking.last_fork.map(|time| time.as_micros() as u64)) == facts,
+                    "{forking:?}"
+                );
                 self.link.forked = Some(forking.reason);
                 Ok(())
             }
@@ -322,11 +326,11 @@ impl Judge {
 
     fn see_attached(&mut self, attached: &Attached, tally: &mut Tally) {
         tally.sight(match attached.method {
-            Method::Filtered => Sight::Filtered,
-            Method::Info => Sight::ByInfo,
-            Method::Full => Sight::Full,
-            Method::Probed => Sight::Probed,
-            Method::Sync => Sight::Sync,
+            AttachMethod::Filtered => Sight::Filtered,
+            AttachMethod::Info => Sight::ByInfo,
+            AttachMethod::Full => Sight::Full,
+            AttachMethod::Probed => Sight::Probed,
+            AttachMethod::Sync => Sight::Sync,
             _ => Sight::Continued,
         });
         if attached.replid != attached.history {

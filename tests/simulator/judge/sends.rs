@@ -286,7 +286,7 @@ impl Judge {
     pub(crate) fn describes(options: &Options) -> String {
         format!(
             "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, single {}, \
-             silence {} ms, backoff {:?}, command limit {}",
+             silence {:?}, backoff {:?}, command limit {}",
             options.start,
             options.on_gap,
             options.ack,
@@ -296,7 +296,7 @@ impl Judge {
             options.retry_first,
             options.retry_snapshot,
             options.single_link,
-            options.silence_ms,
+            options.silence,
             options.backoff,
             options.limits.command
         )

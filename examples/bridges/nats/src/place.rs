@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use redtail::CheckpointError;
 use redtail::io::CheckpointFile;
-use redtail::io::Place;
+use redtail::io::CheckpointPosition;
 
 use crate::args::Args;
 use crate::end::Failure;
@@ -27,7 +27,7 @@ pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
 }
 
 /// Reads it, where there is one.
-pub(crate) fn open<P: Place>(args: &Args) -> Result<CheckpointFile<P>, Failure> {
+pub(crate) fn open<P: CheckpointPosition>(args: &Args) -> Result<CheckpointFile<P>, Failure> {
     let target = args.addresses.join(" ");
     let file = CheckpointFile::open(&args.state, &target).map_err(|error| Failure::new(2, error.to_string()))?;
     if let Some(saved) = file.saved() {

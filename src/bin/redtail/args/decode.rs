@@ -104,8 +104,10 @@ impl Decode {
 
     /// What the library is told.
     pub(crate) fn settings(&self) -> Options {
-        let snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
-        Options { snapshot, lenient: self.skip_damaged, ..self.output.settings() }
+        let mut options = self.output.settings();
+        options.snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
+        options.lenient = self.skip_damaged;
+        options
     }
 
     /// Ends the process with words on what the arguments ask for and can't have.

@@ -80,7 +80,10 @@ impl Output {
         // What is larger flows through in parts, so this is what bounds our memory.
         // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
         let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
-        Options { control: true, parts: Some(parts), snapshot: SnapshotForm::Items, limits, ..Options::default() }
+        let mut options = Options::default();
+        (options.control, options.parts, options.limits) = (true, Some(parts), limits);
+        options.snapshot = SnapshotForm::Items;
+        options
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {

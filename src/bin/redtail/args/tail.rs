@@ -219,7 +219,7 @@ pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
         "forever" => Ok(Backoff::default()),
         "never" => Ok(Backoff::OFF),
         number => match number.parse() {
-            Ok(attempts) => Ok(Backoff { attempts: Some(attempts), ..Backoff::default() }),
+            Ok(attempts) => Ok(Backoff::default().give_up_after(attempts)),
             Err(_) => Err("choose forever, never, or how often to try in a row"),
         },
     }

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use redtail::replication::Idle;
 use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Positions, Shard, Stopper};
-use redtail::{Builder, Event, Idle, Options, Start};
+use redtail::{Builder, Event, Start};
 
 use crate::args::{self, AckChoice, Format, Server, Tail};
 use crate::checkpoint::{age, regular_output, two_starts};
@@ -237,8 +238,9 @@ fn cluster(options: &Tail) -> Result<(Builder<Cluster>, String), Failure> {
         #[cfg(feature = "tls")]
         Security::Tls(tls) => cluster.tls(tls),
     };
-    let backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
-    let settings = Options { allow_probe: options.allow_probe, backoff, ..options.output.settings() };
+    let mut settings = options.output.settings();
+    settings.allow_probe = options.allow_probe;
+    settings.backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
     let cluster = cluster.options(settings).on_gap(options.on_gap.into()).ack(options.ack.into());
     let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.from.unwrap_or_default()), target))

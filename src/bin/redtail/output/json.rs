@@ -157,7 +157,7 @@ impl Json {
                 object("gap", &fields, out)
             }
             Event::Disconnected(lost) => {
-                object("disconnected", &[("error", text(Some(lost.why))), ("resume", text(lost.resume))], out)
+                object("disconnected", &[("error", text(Some(lost.reason))), ("resume", text(lost.resume))], out)
             }
             Event::Idle(idle) => object("position", &[("position", text(idle.position))], out),
             _ => Ok(()),

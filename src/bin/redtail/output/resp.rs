@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{Attached, Event, Method, ReplicationId, StreamCommand};
+use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
 use super::PartPlace;
 use super::keys::RespKeys;
@@ -107,7 +107,7 @@ impl Resp {
 
     /// On the same history the bytes after a break come again, and those already written are dropped. On another they need not.
     fn attached(&mut self, attached: &Attached, out: &mut impl Write) -> Result<(), Failure> {
-        if attached.method != Method::Continued || attached.replid != self.replid {
+        if attached.method != AttachMethod::Continued || attached.replid != self.replid {
             self.void(out)?;
         }
         self.replid = attached.replid;
