@@ -24,7 +24,7 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &Obstacle) -> Opti
 
     let short = Duration::from_secs(2);
     let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
-    let of_tls = |error: &std::io::Error| error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()).cloned();
+    let of_tls = |error: &std::io::Error| TlsError::find(error).cloned();
     let is_none = |error: &TlsError| matches!(error, TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_));
     match (&address.security, met) {
         (Security::Plain, Obstacle::Talk(ClientError::Closed { asked }))
