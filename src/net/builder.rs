@@ -198,14 +198,14 @@ impl<S> Builder<S> {
 
     /// The password of the servers' default user.
     pub fn password(self, password: impl Into<Vec<u8>>) -> Self {
-        let password = password.into();
-        self.login(move || Ok(Login { user: None, password: Some(password.clone()) }))
+        let login = Login::password(password);
+        self.login(move || Ok(login.clone()))
     }
 
     /// An ACL user of the servers and its password.
     pub fn user(self, user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
-        let (user, password) = (user.into(), password.into());
-        self.login(move || Ok(Login { user: Some(user.clone()), password: Some(password.clone()) }))
+        let login = Login::user(user, password);
+        self.login(move || Ok(login.clone()))
     }
 
     /// A function that supplies the servers' user and password. It is called for every connection, because tokens

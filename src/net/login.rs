@@ -6,13 +6,33 @@ use std::{fmt, io};
 /// A function that is called again for every connection.
 pub(crate) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
 
-/// User and password of a connection.
+/// User and password of a connection. The default has neither: no AUTH is sent.
+///
+/// ```
+/// # use redtail::net::Login;
+/// let login = Login::user("cdc", "secret");
+/// assert_eq!(login.user.as_deref(), Some("cdc"));
+/// assert_eq!(Login::password("secret").user, None);
+/// ```
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Login {
     /// The ACL user; `None`: the default user.
     pub user: Option<String>,
     /// The password; `None`: no AUTH is sent.
     pub password: Option<Vec<u8>>,
+}
+
+impl Login {
+    /// The password of the default user.
+    pub fn password(password: impl Into<Vec<u8>>) -> Self {
+        Self { user: None, password: Some(password.into()) }
+    }
+
+    /// An ACL user and its password.
+    pub fn user(user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
+        Self { user: Some(user.into()), password: Some(password.into()) }
+    }
 }
 
 /// The function that supplies the login of each connection. Clones share it.

@@ -338,7 +338,7 @@ fn credentials_are_asked_for_at_every_connect() {
     let counter = Arc::clone(&asked);
     let login = move || {
         let turn = counter.fetch_add(1, Ordering::Relaxed);
-        Ok(Login { user: Some("cdc".into()), password: Some(format!("token-{turn}").into_bytes()) })
+        Ok(Login::user("cdc", format!("token-{turn}")))
     };
     let mut follower = peer.follower().login(login).connect().unwrap();
     for turn in 0..3 {

@@ -131,7 +131,7 @@ fn user_and_password_are_asked_for_at_every_connect() {
     let known = password.clone();
     let login = move || {
         let password = known.lock().expect("nobody panicked").as_bytes().to_vec();
-        Ok(Login { user: Some("cdc".into()), password: Some(password) })
+        Ok(Login::user("cdc", password))
     };
     let watch = Watch::attached(follow(&server).login(login));
     let mut expected = count(&server, "k", 0..3);

@@ -134,7 +134,7 @@ fn a_replica_may_be_followed_instead() {
             fields.chunks(2).any(|pair| pair == ["master-link-status", "ok"])
         })
     });
-    let login = |password: &'static str| move || Ok(Login { user: None, password: Some(password.into()) });
+    let login = |password: &'static str| move || Ok(Login::password(password));
     let finder = || {
         let dead = format!("127.0.0.1:{}", free_port());
         let sentinels = [dead, sentinel.address()];

@@ -48,7 +48,7 @@ fn what_is_no_answer_says_what_it_is() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(talk(&[], &nobody).unwrap().ask(&["PING"]), Err(ClientError::TimedOut)));
-    let login = Login { user: Some("cdc".into()), password: Some(b"secret".to_vec()) };
+    let login = Login::user("cdc", "secret");
     let wrong = b"-WRONGPASS invalid username-password pair\r\n";
     assert!(matches!(talk(&[wrong], &login), Err(ClientError::Refused(words)) if words.starts_with("WRONGPASS")));
     // One that asks for none has nothing against one.

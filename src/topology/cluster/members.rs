@@ -5,6 +5,7 @@ use crate::topology::cluster::slots::Slots;
 
 /// The shards of a cluster, as one of its nodes knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Topology {
     /// Those with a primary: with slots, or alive. In the order of their slots; behind them those without slots.
     pub shards: Vec<Member>,
@@ -12,6 +13,7 @@ pub struct Topology {
 
 /// A primary, its replicas and its slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Member {
     /// The node that takes the writes.
     pub primary: Node,
@@ -23,6 +25,7 @@ pub struct Member {
 
 /// A node of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Node {
     /// Its id: 40 hexadecimal digits.
     pub id: String,

@@ -24,6 +24,7 @@ use crate::topology::cluster::slots::{Slots, SlotsError};
 /// # Ok::<(), redtail::topology::PositionsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Positions {
     /// One entry for each shard.
     pub shards: Vec<SavedShard>,
@@ -31,6 +32,7 @@ pub struct Positions {
 
 /// The place in one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SavedShard {
     /// The id of the node that was its primary.
     pub node: String,
@@ -53,6 +55,12 @@ pub enum PositionsError {
     /// The position can't be read.
     #[error(transparent)]
     Position(#[from] PositionError),
+}
+
+impl FromIterator<SavedShard> for Positions {
+    fn from_iter<I: IntoIterator<Item = SavedShard>>(shards: I) -> Self {
+        Self { shards: shards.into_iter().collect() }
+    }
 }
 
 impl fmt::Display for Positions {

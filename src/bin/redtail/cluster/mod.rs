@@ -208,7 +208,7 @@ impl Keeper {
         }
         let Some(checkpoint) = &mut self.checkpoint else { return Ok(()) };
         let shards = places.iter().map(|(place, _)| place.clone());
-        let positions = Positions { shards: shards.chain(following.lost()).collect() };
+        let positions = shards.chain(following.lost()).collect::<Positions>();
         if let Some(file) = &self.file
             && checkpoint.saved().is_none_or(|saved| saved.position != positions)
         {

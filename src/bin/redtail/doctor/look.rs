@@ -30,7 +30,8 @@ pub(super) fn look(address: &Address, target: &Target, login: &Login, sample: Du
 
 /// What anybody may ask of anything.
 pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), Obstacle> {
-    let timeouts = Timeouts { read: Some(PATIENCE), ..Timeouts::default() };
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(PATIENCE);
     let mut talk = Client::new(address.connect(target, &timeouts).map_err(Obstacle::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut talk, &mut facts)?;
@@ -235,8 +236,8 @@ fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<Cluster>, Obstacle
 /// The kernel's setting counts only if the server runs on the kernel we are on.
 fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     let is_near = match target {
-        Target::Unix(_) => true,
         Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
+        _ => true,
     };
     let process = facts.info.as_ref()?.number("process_id").filter(|_| is_near)?;
     let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;

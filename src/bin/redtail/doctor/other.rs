@@ -23,7 +23,7 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &Obstacle) -> Opti
     use crate::target::Security;
 
     let short = Duration::from_secs(2);
-    let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
+    let timeouts = Timeouts::all(short);
     let of_tls = |error: &std::io::Error| TlsError::find(error).cloned();
     let is_none = |error: &TlsError| matches!(error, TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_));
     match (&address.security, met) {

@@ -71,7 +71,7 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
 
 fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Result<Watch, ClientError> {
     let short = Duration::from_secs(2);
-    let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
+    let timeouts = Timeouts::all(short);
     let mut talk = Client::new(address.connect(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match talk.ask(&[&["SENTINEL"], what].concat())? {
         Reply::Error(words) => Err(ClientError::Refused(words)),

@@ -72,7 +72,7 @@ fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Res
 
 fn connect(address: &Address) -> Result<Client, Trouble> {
     let target = address.server().map_err(|_| Trouble::Other)?;
-    let timeouts = Timeouts { connect: PATIENCE, read: Some(PATIENCE), write: Some(PATIENCE) };
+    let timeouts = Timeouts::all(PATIENCE);
     let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
     Ok(Client::new(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }

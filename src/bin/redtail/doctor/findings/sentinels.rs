@@ -63,7 +63,7 @@ fn silent(watchers: &[Watcher]) -> Option<Finding> {
     let finding = Finding::warn(ABOUT, what).why(why);
     Some(match target {
         Target::Tcp { host, port } => finding.mend(format!("redis-cli -h {host} -p {port} PING")),
-        Target::Unix(_) => finding,
+        _ => finding,
     })
 }
 
