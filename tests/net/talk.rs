@@ -11,7 +11,8 @@ fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Client, ClientError>
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap().to_string().parse().unwrap();
     let silence = if answers.is_empty() { Duration::from_millis(200) } else { Duration::from_secs(60) };
-    let timeouts = Timeouts { read: Some(silence), ..Timeouts::default() };
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(silence);
     let answers = answers.to_vec();
     std::thread::spawn(move || {
         let (mut link, _) = listener.accept().unwrap();
