@@ -103,8 +103,7 @@ impl<T: Transport + 'static> Follower<T> {
 /// The replication, the login and the buffer: of every source.
 impl<S> Builder<S> {
     pub(crate) fn new(source: S) -> Self {
-        // The hasher's keys are the only random numbers the standard library has.
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let seed = crate::io::random();
         Self {
             source,
             options: Options { seed, ..Options::default() },
@@ -300,9 +299,8 @@ impl<S: Source> Builder<S> {
     pub fn connect(self) -> Result<Follower<S::Transport>, Error> {
         let Self { source, options, login, buffer, handle, recorder } = self;
         let Opened { name, connector } = source.open(&login, &handle)?;
-        let mut follower = Follower::start(name, connector, Box::new(move || login.ask()), options, buffer, handle)?;
-        follower.recorder = recorder;
-        Ok(follower)
+        let follower = Follower::start(name, connector, Box::new(move || login.ask()), options, buffer, handle)?;
+        Ok(follower.recording(recorder))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::io::BufferFull;
+use crate::io::{BufferFull, SpaceError};
 use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
@@ -35,6 +35,15 @@ pub enum Error {
     /// What comes can't be written down, as [`Builder::record`](crate::Builder::record) asked for.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),
+}
+
+impl From<SpaceError> for Error {
+    fn from(error: SpaceError) -> Self {
+        match error {
+            SpaceError::Buffer(full) => Self::Buffer(full),
+            SpaceError::Recording(error) => Self::Recording(error),
+        }
+    }
 }
 
 impl From<SessionError> for Error {
