@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 #[cfg(feature = "tls")]
 use crate::capi::boundary::text;
-use crate::capi::options::sized;
+use crate::capi::structs::sized;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 #[cfg(feature = "tls")]
@@ -59,12 +59,12 @@ impl redtail_tls {
 
 /// What a [`redtail_tls`] comes to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chosen {
+pub(super) struct ChosenTls {
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
 
-impl Chosen {
+impl ChosenTls {
     /// For the servers.
     pub(super) fn on<S: Dial>(&self, builder: Builder<S>) -> Builder<S> {
         #[cfg(feature = "tls")]
@@ -86,21 +86,21 @@ impl Chosen {
 
 /// # Safety
 /// `tls` and what it points to are as the header asks; NULL: no TLS.
-pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<Chosen, String> {
+pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<ChosenTls, String> {
     if tls.is_null() {
-        return Ok(Chosen::default());
+        return Ok(ChosenTls::default());
     }
     // SAFETY: as promised.
     unsafe { chosen(&sized(tls, redtail_tls::DEFAULT, "redtail_tls")?) }
 }
 
 #[cfg(not(feature = "tls"))]
-unsafe fn chosen(_: &redtail_tls) -> Result<Chosen, String> {
+unsafe fn chosen(_: &redtail_tls) -> Result<ChosenTls, String> {
     Err("tls is set, and this library was built without: build it with the feature tls (make FEATURES=capi,tls)".into())
 }
 
 #[cfg(feature = "tls")]
-unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
+unsafe fn chosen(given: &redtail_tls) -> Result<ChosenTls, String> {
     let word = |pointer: *const c_char, name: &str| -> Result<Option<&str>, String> {
         if pointer.is_null() {
             return Ok(None);
@@ -128,5 +128,5 @@ unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
     if let Some(name) = word(given.server_name, "server_name")? {
         tls = tls.server_name(name);
     }
-    Ok(Chosen { tls: Some(tls) })
+    Ok(ChosenTls { tls: Some(tls) })
 }

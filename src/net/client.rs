@@ -141,7 +141,7 @@ impl Client {
     fn receive(&mut self, asked: &str) -> Result<Reply, ClientError> {
         let closed = || ClientError::Closed { asked: asked.to_owned() };
         self.reader.source_mut().until = Instant::now() + REPLY_TIMEOUT;
-        match self.reader.next() {
+        match self.reader.next_frame() {
             Ok(Some(frame)) => Ok(Reply::of(frame.item)),
             Ok(None) => Err(closed()),
             Err(ReadError::Io(error)) => Err(match error.kind() {

@@ -31,6 +31,7 @@ const WAYS: &[(&str, Way)] = &[
     ("session_batch", session_batch),
     ("follower", follower),
     ("follower_batch", follower_batch),
+    ("follower_try", follower_try),
 ];
 
 const SIZE: usize = 2 << 20;
@@ -211,6 +212,19 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut follower = follow(corpus, piece);
     while let Some(event) = follower.next().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
+    }
+    (commands, sum)
+}
+
+/// The same, and between two reads only what was received, as the batches of the C interface do.
+fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut commands, mut sum) = (0, 0);
+    let mut follower = follow(corpus, piece);
+    while let Some(event) = follower.next().expect("a stream without errors") {
+        count(event, &mut commands, &mut sum);
+        while let Some(event) = follower.try_next() {
+            count(event, &mut commands, &mut sum);
+        }
     }
     (commands, sum)
 }

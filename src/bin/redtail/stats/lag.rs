@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use redtail::net::{Client, ClientError, Reply, Timeouts};
 
-use super::{Counters, INTERVAL};
-use crate::ask::PATIENCE;
-use crate::target::Address;
+use crate::stats::tally::Counters;
+use crate::stats::ticker::INTERVAL;
+use crate::target::address::Address;
+use crate::target::probe_error::TIMEOUT;
 
 /// After a failure the next try is so far away.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -72,7 +73,7 @@ fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Res
 
 fn connect(address: &Address) -> Result<Client, Trouble> {
     let target = address.server().map_err(|_| Trouble::Other)?;
-    let timeouts = Timeouts::all(PATIENCE);
+    let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
     Ok(Client::new(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }
