@@ -81,7 +81,7 @@ fn the_tail_example_follows_a_replay() {
 
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
-fn the_tail_example_follows_a_replay_under_valgrind_and_address_sanitizer() {
+fn the_tail_example_follows_a_replay_under_valgrind_and_asan() {
     let (plain, sanitized) = (program("examples/c/tail.c", How::Debug), program("examples/c/tail.c", How::Sanitized));
     follows("valgrind", || valgrind(&plain));
     follows("sanitized", || Command::new(&sanitized));
