@@ -14,9 +14,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use redtail::replay::{Primary, Recording};
-use redtail::replication::{Closed, Progress, Session};
+use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser};
-use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, SnapshotForm, Start, Status};
+use redtail::{Ack, CommandParser, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
 /// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
 struct Counting;

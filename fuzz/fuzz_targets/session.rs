@@ -8,11 +8,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use redtail::rdb::Item;
-use redtail::replication::{Closed, Progress, Session};
+use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
-use redtail::{
-    Ack, AttachMethod, Credentials, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
-};
+use redtail::{Ack, AttachMethod, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
 
 /// Where a recorded stream begins.
 const BEGIN: u64 = 1000;

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redtail::{Ack, Position, ReplicaLabel};
+use redtail::replication::ReplicaLabel;
+use redtail::{Ack, Position};
 
 use crate::client::Value;
 use crate::follow::{Watch, follow};

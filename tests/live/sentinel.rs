@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use redtail::net::{Builder, Login, Target};
+use redtail::replication::ReplicaLabel;
 use redtail::topology::{Sentinel, SentinelError};
-use redtail::{AttachMethod, Error, OnGap, ReplicaLabel, Role};
+use redtail::{AttachMethod, Error, OnGap, Role};
 
 use crate::client::{Client, Value};
 use crate::copy::{replay, same_data};
