@@ -20,7 +20,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status};
+use redtail::resp::{CommandParser, FrameParser, Part, PartsItem, PartsParser, Status};
 use redtail::{Event, Options, Start};
 
 /// Smaller than what the peers are compared on, so that a run of all takes minutes: the branch predictor may learn some of it.
@@ -108,7 +108,7 @@ fn parts(corpus: &[u8], piece: usize) -> usize {
     feed(corpus, piece, |bytes| {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).unwrap() {
-            if let Item::Part(Part::Piece(piece)) = item {
+            if let PartsItem::Part(Part::Piece(piece)) = item {
                 sum += piece.len();
             }
         }
