@@ -19,6 +19,7 @@ use corpora::{CORPORA, Kind};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use redtail::net::Builder;
+use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status};
 use redtail::{Event, Options, Start};
@@ -30,7 +31,7 @@ const PIECES: [usize; 4] = [1, 1460, 16 << 10, 64 << 10];
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = streams, follower
+    targets = streams, follower, owned
 }
 criterion_main!(benches);
 
@@ -152,6 +153,15 @@ fn session(corpus: &[u8]) -> usize {
         used + session.consumed()
     });
     sum
+}
+
+/// A copy of one SET, for those who send events to another thread.
+fn owned(criterion: &mut Criterion) {
+    let bytes = b"*3\r\n$3\r\nSET\r\n$10\r\nkey:000001\r\n$11\r\nhello world\r\n";
+    let mut session = Session::commands(Options::default(), 0);
+    assert_eq!(session.poll(bytes, 0), Progress::Event);
+    let Event::Command(command) = session.event(bytes) else { panic!("a command") };
+    criterion.bench_function("owned/set", |bencher| bencher.iter(|| OwnedCommand::from(black_box(&command))));
 }
 
 /// The whole way: a server that says what servers say, then sends the stream as fast as the socket takes it.

@@ -3,13 +3,17 @@
 #![allow(unsafe_code, reason = "a global allocator can't be written without")]
 
 #[macro_use]
+#[path = "help/playback.rs"]
+mod playback;
+
+#[macro_use]
 #[path = "help/options.rs"]
 mod options;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Primary, Recording};
 use redtail::replication::{Closed, Progress, Session};
 use redtail::resp::{Item, Keys, PartsParser, RequestParser};
 use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, SnapshotForm, Start, Status};
@@ -246,7 +250,7 @@ fn the_follower_allocates_nothing_after_its_start() {
         let recording = Recording::parse(&bytes).unwrap();
         let end = recording.last().end_offset();
         // Small pieces make many reads; the value of 5000 bytes wraps around the small buffer again and again.
-        let primary = Primary::serve_as(recording, Play { piece: Some(10_000), ..Play::default() }).unwrap();
+        let primary = Primary::serve_as(recording, playback! { piece: Some(10_000) }).unwrap();
         let mut follower = Follower::builder(primary.address().to_string())
             .start(Start::Snapshot)
             .snapshot(form)

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 #[macro_use]
+#[path = "help/playback.rs"]
+mod playback;
+
+#[macro_use]
 #[path = "help/options.rs"]
 mod options;
 

@@ -2,6 +2,10 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+#[macro_use]
+#[path = "help/playback.rs"]
+mod playback;
+
 #[path = "tool/append_only.rs"]
 mod append_only;
 #[path = "tool/checkpoint.rs"]

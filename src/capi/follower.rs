@@ -222,16 +222,6 @@ pub unsafe extern "C" fn redtail_follower_batch(
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
-            while let Some(status) = unsafe { (*follower).rush() } {
-                if status != REDTAIL_OK {
-                    return status;
-                }
-                // SAFETY: as above.
-                if unsafe { each(context, event) } != 0 {
-                    return REDTAIL_STOPPED;
-                }
-            }
-            // SAFETY: as above.
             if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
                 return REDTAIL_OK;
             }
@@ -370,15 +360,6 @@ impl redtail_follower {
             Err(error) => return refuse(self, follower_status(&error), error),
         }
         REDTAIL_OK
-    }
-
-    /// Shows the next command that is here already, if that is what comes next.
-    #[inline]
-    fn rush(&mut self) -> Option<redtail_status> {
-        let Self { follower, screen, guard, .. } = self;
-        let mut status = None;
-        follower.as_mut()?.next_of_rush(|event| status = Some(screen.show(&event, guard)));
-        status
     }
 
     #[inline]

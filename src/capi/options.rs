@@ -214,8 +214,7 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         listening_port: (given.listening_port > 0).then_some(given.listening_port),
         backoff: backoff(&given, pauses),
         silence,
-        // The hasher's keys are the only random numbers the standard library has.
-        seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
+        seed: crate::io::random(),
         limits,
         snapshot: if given.snapshot_items == 0 { SnapshotForm::Bytes } else { SnapshotForm::Items },
         lenient: given.lenient != 0,

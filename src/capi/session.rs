@@ -13,38 +13,26 @@
 //! one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
 
 use std::ffi::{c_char, c_int};
-use std::ops::ControlFlow;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
 use crate::capi::convert::{Screen, full_status, session_status};
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options};
+use crate::capi::options::{Chosen, redtail_options};
 use crate::capi::position::redtail_position;
 use crate::capi::{options, position};
-use crate::io::ReceiveBuffer;
+use crate::io::{BufferedSession, SpaceError, Step};
 use crate::net::Login;
-use crate::rdb::MIN_INPUT;
-use crate::replication::{Backoff, Closed, Credentials, Options, Progress, Session};
+use crate::replication::{Backoff, Closed, Credentials, Options, Session};
 
 /// One follower's conversation with its primary, over one link after another. One thread at a time.
 pub struct redtail_session {
     guard: Guard,
-    session: Session,
-    ring: ReceiveBuffer,
-    /// The ring's size, unless a command is larger.
-    base: usize,
-    limit: usize,
-    /// Bytes of the last event, to be dropped when the next is asked for.
-    pending: usize,
-    /// The least number of bytes the session waits for.
-    at_least: usize,
+    engine: BufferedSession,
     login: Login,
     screen: Screen,
     /// A read was tried and brought nothing.
     silent: bool,
-    /// When to connect, once that is known; while it is over: never.
-    connect_at_ms: Option<u64>,
 }
 
 impl Guarded for redtail_session {
@@ -83,24 +71,16 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     make(|| {
         // SAFETY: as promised.
         let chosen = unsafe { options::read(options, Backoff::default()) };
-        let ring = ReceiveBuffer::try_with_capacity(chosen.as_ref().map_or(0, |chosen| chosen.buffer)).ok()?;
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(message) => (Chosen { buffer: 0, ..Chosen::default() }, Guard::closed(REDTAIL_ERROR_ARGUMENT, message)),
         };
-        let limit = usize::try_from(chosen.options.limits.command).unwrap_or(usize::MAX).max(MIN_INPUT);
         Some(redtail_session {
             guard,
-            session: session(chosen.options),
-            ring,
-            base: chosen.buffer,
-            limit: limit.saturating_add(chosen.buffer),
-            pending: 0,
-            at_least: 1,
+            engine: BufferedSession::with_capacity(session(chosen.options), chosen.buffer).ok()?,
             login: chosen.login,
             screen: Screen::new()?,
             silent: false,
-            connect_at_ms: None,
         })
     })
 }
@@ -147,16 +127,13 @@ pub unsafe extern "C" fn redtail_session_login(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
-        if session.session.is_linked() || session.session.is_over() {
-            return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
-        }
-        session.empty();
-        session.connect_at_ms = None;
-        session.silent = false;
         let login = &session.login;
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
-        session.session.connected(credentials, now_ms);
+        if !session.engine.connected(credentials, now_ms) {
+            return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
+        }
+        session.silent = false;
         REDTAIL_OK
     })
 }
@@ -180,11 +157,13 @@ pub unsafe extern "C" fn redtail_session_disconnected(
             Ok(reason) => Closed::Failed(reason),
             Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
         };
-        if !session.session.is_over() {
-            session.connect_at_ms = None;
+        // What follows counts from the next redtail_session_next, which delivers the events before.
+        let _ = now_ms;
+        if session.engine.is_connected() {
+            session.engine.disconnected(how);
+        } else {
+            session.engine.connect_failed(how);
         }
-        session.session.closed(how, now_ms);
-        session.empty();
         REDTAIL_OK
     })
 }
@@ -200,15 +179,16 @@ pub unsafe extern "C" fn redtail_session_space(
     len: *mut usize,
 ) -> c_int {
     call!(session, out data, out len; {
-        session.drop_pending();
-        session.ring.shrink(session.base);
-        if let Err(full) = session.ring.make_room(session.at_least, session.limit) {
-            return refuse(session, full_status(&full), full);
+        match session.engine.space() {
+            Ok(space) => {
+                data.set(space.as_mut_ptr().cast());
+                len.set(space.len());
+                REDTAIL_OK
+            }
+            Err(SpaceError::Buffer(full)) => refuse(session, full_status(&full), full),
+            // Never: no recorder was attached.
+            Err(error @ SpaceError::Recording(_)) => refuse(session, REDTAIL_ERROR_STATE, error),
         }
-        let space = session.ring.space();
-        data.set(space.as_mut_ptr().cast());
-        len.set(space.len());
-        REDTAIL_OK
     })
 }
 
@@ -219,15 +199,15 @@ pub unsafe extern "C" fn redtail_session_space(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
-        if count == 0 || count > session.ring.space().len() {
+        if count == 0 || count > session.engine.room() {
             return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!(
                 "{count} bytes can't have been received: between 1 and what redtail_session_space gave"
             ));
         }
-        if !session.session.is_linked() {
+        if !session.engine.is_connected() {
             return refuse(session, REDTAIL_ERROR_STATE, "there is no link: redtail_session_connected comes first");
         }
-        session.ring.filled(count);
+        session.engine.received(count);
         session.silent = false;
         REDTAIL_OK
     })
@@ -250,7 +230,7 @@ pub unsafe extern "C" fn redtail_session_silent(session: *mut redtail_session) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, received_ms: u64) -> c_int {
     call!(session; {
-        session.session.stamp(received_ms);
+        session.engine.stamp(received_ms);
         REDTAIL_OK
     })
 }
@@ -266,55 +246,21 @@ pub unsafe extern "C" fn redtail_session_next(
     event: *mut *const redtail_event,
 ) -> c_int {
     call!(session, out event; {
-        session.drop_pending();
-        if session.silent {
-            session.silent = false;
-            session.session.silent(now_ms);
+        if std::mem::take(&mut session.silent) {
+            session.engine.silent(now_ms);
         }
-        // The way of almost every event: a command in the middle of the stream.
-        let (screen, guard, mut status) = (&mut session.screen, &mut session.guard, REDTAIL_OK);
-        let (events, _) = session.session.batch(session.ring.readable(), now_ms, 1, |found| {
-            status = screen.show(&found, guard);
-            ControlFlow::Continue(())
-        });
-        if events > 0 {
-            session.pending = session.session.consumed();
-            if status == REDTAIL_OK {
-                event.set(session.screen.event());
-            }
-            return status;
-        }
-        let progress = session.session.poll(session.ring.readable(), now_ms);
-        session.pending = session.session.consumed();
-        match progress {
-            Progress::Event => {
-                let found = session.session.event(session.ring.readable());
+        match session.engine.next(now_ms) {
+            Step::Event(found) => {
                 let status = session.screen.show(&found, &mut session.guard);
                 if status == REDTAIL_OK {
                     event.set(session.screen.event());
                 }
                 status
             }
-            Progress::Space { at_least } => {
-                session.drop_pending();
-                session.at_least = at_least;
-                REDTAIL_NEED_MORE
-            }
-            Progress::Reconnect { after } => {
-                session.empty();
-                session.connect_at_ms.get_or_insert(now_ms.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
-                REDTAIL_RECONNECT
-            }
-            Progress::Ended => {
-                session.empty();
-                session.connect_at_ms = Some(REDTAIL_FOREVER);
-                REDTAIL_CLOSED
-            }
-            Progress::Failed(error) => {
-                session.empty();
-                session.connect_at_ms = Some(REDTAIL_FOREVER);
-                refuse(session, session_status(&error), error)
-            }
+            Step::Read { .. } => REDTAIL_NEED_MORE,
+            Step::Connect { .. } => REDTAIL_RECONNECT,
+            Step::Ended => REDTAIL_CLOSED,
+            Step::Failed(error) => refuse(session, session_status(&error), error),
         }
     })
 }
@@ -325,7 +271,7 @@ pub unsafe extern "C" fn redtail_session_next(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
-        session.session.keep_alive(now_ms);
+        session.engine.keep_alive(now_ms);
         REDTAIL_OK
     })
 }
@@ -340,7 +286,7 @@ pub unsafe extern "C" fn redtail_session_to_send(
     len: *mut usize,
 ) -> c_int {
     call!(session, out data, out len; {
-        let bytes = session.session.to_send();
+        let bytes = session.engine.to_send();
         data.set(bytes.as_ptr().cast());
         len.set(bytes.len());
         REDTAIL_OK
@@ -353,11 +299,11 @@ pub unsafe extern "C" fn redtail_session_to_send(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
-        let most = session.session.to_send().len();
+        let most = session.engine.to_send().len();
         if count > most {
             return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("{count} bytes were sent of {most}"));
         }
-        session.session.sent(count);
+        session.engine.sent(count);
         REDTAIL_OK
     })
 }
@@ -369,13 +315,7 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_session, deadline_ms: *mut u64) -> c_int {
     call!(session, out deadline_ms; {
-        let linked = session.session.is_linked();
-        deadline_ms.set(match session.connect_at_ms {
-            Some(at) => at,
-            None if linked => session.session.deadline_ms(),
-            // redtail_session_next has something to tell, or it is the first link.
-            None => 0,
-        });
+        deadline_ms.set(session.engine.deadline_ms());
         REDTAIL_OK
     })
 }
@@ -392,7 +332,7 @@ pub unsafe extern "C" fn redtail_session_commit(
     call!(session; {
         // SAFETY: NULL or a position, as the header asks.
         match unsafe { position::given(position) } {
-            Ok(position) => session.session.commit(position),
+            Ok(position) => session.engine.commit(position),
             Err((status, words)) => return refuse(session, status, words),
         }
         REDTAIL_OK
@@ -408,22 +348,8 @@ pub unsafe extern "C" fn redtail_session_position(
     position: *mut redtail_position,
 ) -> c_int {
     call!(session, out position; {
-        let Some(last) = session.session.position() else { return REDTAIL_NONE };
+        let Some(last) = session.engine.position() else { return REDTAIL_NONE };
         position.set(last.into());
         REDTAIL_OK
     })
-}
-
-impl redtail_session {
-    #[inline]
-    fn drop_pending(&mut self) {
-        self.ring.consume(self.pending);
-        self.pending = 0;
-    }
-
-    /// The link is of no more use, and so is what it brought.
-    fn empty(&mut self) {
-        self.pending = 0;
-        self.ring.consume(self.ring.len());
-    }
 }

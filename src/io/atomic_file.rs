@@ -1,10 +1,11 @@
 //! A file that takes its place only once it is whole.
 
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+use crate::io::random::random;
 
 /// What is written goes into another file of the same folder, which takes the place of `path` at the end, or is removed.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Fresh {
         loop {
             let mut temporary = name.to_owned();
             // Of unknown value, so that nobody can have put a file or a link there before us.
-            temporary.push(format!(".unfinished-{:08x}", RandomState::new().hash_one(tries) as u32));
+            temporary.push(format!(".unfinished-{:08x}", random() as u32));
             let temporary = folder(&path).join(temporary);
             match options(access).open(&temporary) {
                 Ok(file) => return Ok(Self { path, temporary, file, in_place: false }),

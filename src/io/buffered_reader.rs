@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{BUFFER_CAPACITY, LAST_OFFSET, Limits, MAX_COMMAND};
-use crate::io::receive_buffer::ReceiveBuffer;
+use crate::io::receive_buffer::{LINE_END, ReceiveBuffer};
 use crate::io::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::replication::SessionError;
@@ -150,9 +150,6 @@ fn limit_of(limits: &Limits) -> usize {
     let command = usize::try_from(limits.command.min(MAX_COMMAND)).unwrap_or(usize::MAX);
     command.saturating_add(limits.line).saturating_add(LINE_END)
 }
-
-/// CR LF, and the type byte before the line.
-const LINE_END: usize = 3;
 
 /// Why a reader gives no item. Bytes are counted from the first of the source, or from the number the reader was told to start at.
 #[derive(Debug, Error)]

@@ -53,6 +53,7 @@ pub struct CheckpointFile<P> {
 
 /// What a checkpoint file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Saved<P = Position> {
     /// The place: a position, or those of all shards.
     pub position: P,

@@ -4,7 +4,9 @@
 mod append_only;
 mod atomic_file;
 mod buffered_reader;
+mod buffered_session;
 mod checkpoint;
+mod random;
 mod readers;
 mod receive_buffer;
 pub mod recording;
@@ -12,11 +14,14 @@ mod snapshot_file;
 mod snapshot_reader;
 
 pub use append_only::{
-    AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished, What,
+    AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished,
+    UnfinishedKind,
 };
 pub use buffered_reader::ReadError;
+pub use buffered_session::{BufferedSession, SpaceError, Step};
 pub(crate) use checkpoint::sealed;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, CheckpointPosition, Saved};
+pub(crate) use random::random;
 pub use readers::{CommandReader, FrameReader, PartsReader, Spanned};
 pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;

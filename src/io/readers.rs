@@ -204,6 +204,7 @@ fn as_poll(poll: PartsPoll) -> Poll {
 
 /// An item and its place in the source. It dereferences to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Spanned<T> {
     /// The number of its first byte; the first byte of the source is number 0, unless the reader was told another number.
     pub start: u64,

@@ -30,6 +30,9 @@ pub struct ReceiveBuffer {
 /// Below this much space at the end of the storage a read is not worth its system call, if a move is cheap.
 const SHORT_TAIL: usize = 16 << 10;
 
+/// CR LF, and the type byte before a line.
+pub(super) const LINE_END: usize = 3;
+
 /// Beyond this size storage grows in steps of it: `Vec` doubles what it reserves, but only what is about to be filled is touched.
 const GROWTH_STEP: usize = 1 << 20;
 

@@ -85,7 +85,7 @@ impl Builder<Socket> {
     /// # Errors
     /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
     pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        let mut follower = match self.link {
+        let follower = match self.link {
             #[cfg(feature = "tls")]
             Link::Address { text, timeouts, tls: Some(tls) } => {
                 let target: Target = text.parse()?;
@@ -103,8 +103,7 @@ impl Builder<Socket> {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
         }?;
-        follower.recorder = self.recorder;
-        Ok(follower)
+        Ok(follower.recording(self.recorder))
     }
 }
 
@@ -140,21 +139,19 @@ impl<T: Transport + 'static> Builder<T> {
     /// # Errors
     /// What the connector says.
     pub fn follow(self) -> Result<Follower<T>, Error> {
-        let mut follower = match self.link {
+        let follower = match self.link {
             Link::Connector { connector, name } => {
                 Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
             }
             Link::Address { text, .. } => Err(Error::NotConnectable(text)),
         }?;
-        follower.recorder = self.recorder;
-        Ok(follower)
+        Ok(follower.recording(self.recorder))
     }
 }
 
 impl<T> Builder<T> {
     fn over(link: Link<T>) -> Self {
-        // The hasher's keys are the only random numbers the standard library has.
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let seed = crate::io::random();
         let options = Options { seed, ..Options::default() };
         let login = Box::new(|| Ok(Login::default()));
         Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::io::BufferFull;
+use crate::io::{BufferFull, SpaceError};
 use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
@@ -38,6 +38,15 @@ pub enum Error {
     /// The builder has an address, and is to be finished with `connect`.
     #[error("{0} is an address: finish its builder with connect()")]
     NotConnectable(String),
+}
+
+impl From<SpaceError> for Error {
+    fn from(error: SpaceError) -> Self {
+        match error {
+            SpaceError::Buffer(full) => Self::Buffer(full),
+            SpaceError::Recording(error) => Self::Recording(error),
+        }
+    }
 }
 
 impl From<SessionError> for Error {

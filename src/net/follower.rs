@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io};
 
-use crate::base::limits::{HANDSHAKE_REPLY, MAX_COMMAND};
-use crate::io::ReceiveBuffer;
-use crate::io::recording::Recorder;
+use crate::io::{BufferedSession, Step};
 use crate::net::error::Error;
 use crate::net::handle::{Handle, Shared};
 use crate::net::login::{Ask, Login};
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
-use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Progress, Session};
+use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Session};
 
 /// Follows a primary, one event after another, in the caller's own thread.
 ///
@@ -35,28 +33,18 @@ use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Pr
 /// It reconnects by itself (see [`Options::backoff`]) and acknowledges from within `next`: whoever works on one event for longer than
 /// the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
 pub struct Follower<T: Transport = Socket> {
-    pub(super) session: Session,
+    pub(super) engine: BufferedSession,
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    pub(super) ring: ReceiveBuffer,
-    ring_base: usize,
-    ring_limit: usize,
-    /// Bytes of the last event, to be dropped when the next is asked for.
-    pub(super) pending: usize,
-    /// A look ahead has found an event that nobody has taken yet; and the position before it.
-    pub(super) ahead: bool,
-    before: Option<Position>,
-    /// When to connect again, on the follower's clock.
-    reconnect_at_ms: Option<u64>,
     shared: Arc<Shared>,
     began: Instant,
-    /// What the clock has told last, in milliseconds since `began`.
+    /// The time of the last clock reading, in milliseconds since `began`.
     time_ms: u64,
-    /// Events to go until it is looked at again, and how many there were between the last two looks.
-    unlooked: u32,
-    stride: u32,
-    pub(super) recorder: Option<Recorder>,
+    /// Events until the clock is read again.
+    clock_skip: u32,
+    /// Events between the last two readings of the clock.
+    clock_stride: u32,
 }
 
 struct Link<T> {
@@ -71,16 +59,14 @@ struct Link<T> {
 enum Search {
     Event,
     Idle,
-    Drained,
     Over,
 }
 
 /// How long a search may take.
 #[derive(Clone, Copy)]
-enum Patience {
-    Endless,
-    Until(u64),
-    None,
+enum Deadline {
+    Never,
+    At(u64),
 }
 
 impl<T: Transport> Follower<T> {
@@ -94,9 +80,9 @@ impl<T: Transport> Follower<T> {
         reason = "an iterator's items can't borrow from it; see `events` for one whose items own"
     )]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
-        Ok(match self.search(Patience::Endless)? {
-            Search::Event => Some(self.session.event(self.ring.readable())),
-            Search::Idle | Search::Drained | Search::Over => None,
+        Ok(match self.search(Deadline::Never)? {
+            Search::Event => Some(self.engine.event()),
+            Search::Idle | Search::Over => None,
         })
     }
 
@@ -108,9 +94,9 @@ impl<T: Transport> Follower<T> {
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Event<'_>>, Error> {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let until = self.now_ms().saturating_add(limit_ms);
-        Ok(match self.search(Patience::Until(until))? {
-            Search::Event => Some(self.session.event(self.ring.readable())),
-            Search::Idle | Search::Drained => Some(Event::Idle(Idle { position: self.session.position() })),
+        Ok(match self.search(Deadline::At(until))? {
+            Search::Event => Some(self.engine.event()),
+            Search::Idle => Some(Event::Idle(Idle { position: self.engine.position() })),
             Search::Over => None,
         })
     }
@@ -123,19 +109,13 @@ impl<T: Transport> Follower<T> {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn batch(&mut self, mut each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> Result<bool, Error> {
-        let mut patience = Patience::Endless;
-        loop {
-            match self.search(patience)? {
-                Search::Event => {
-                    if each(self.session.event(self.ring.readable())).is_break() || self.rush(&mut each).is_break() {
-                        return Ok(true);
-                    }
-                    patience = Patience::None;
-                }
-                Search::Idle | Search::Drained => return Ok(true),
-                Search::Over => return Ok(false),
-            }
+        if !matches!(self.search(Deadline::Never)?, Search::Event) {
+            return Ok(false);
         }
+        if each(self.engine.event()).is_continue() {
+            self.drain_batch(&mut each);
+        }
+        Ok(true)
     }
 
     /// All further events as an ordinary iterator, to filter, map, take and collect. Its items own what they hold: this is the form
@@ -159,26 +139,23 @@ impl<T: Transport> Follower<T> {
         Events { follower: self, over: false }
     }
 
-    /// Whether the next call would have to read: no whole event is left in what has been received. The moment to flush an output.
+    /// Whether the next call has to read: no complete event is left in the received bytes. The moment to flush an output.
     pub fn is_drained(&mut self) -> bool {
-        if !self.ahead {
-            self.before = self.session.position();
-            self.drop_pending();
-            self.ahead = matches!(self.poll(), Progress::Event);
-        }
-        !self.ahead
+        let now = self.time_ms();
+        let is_drained = self.engine.is_drained(now);
+        self.keep_in_touch();
+        is_drained
     }
 
-    /// The last place that can be resumed from.
+    /// The last position to resume from.
     pub fn position(&self) -> Option<Position> {
-        // Seen, but not handed out yet.
-        if self.ahead { self.before } else { self.session.position() }
+        self.engine.position()
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. One of a history that a gap has ended
-    /// counts for nothing. Other threads have [`Handle::commit`].
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a history that a gap
+    /// has ended is ignored. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
-        self.session.commit(position);
+        self.engine.commit(position);
     }
 
     /// For other threads, and for signal handling.
@@ -194,143 +171,88 @@ impl<T: Transport> Follower<T> {
         buffer: usize,
         handle: Handle,
     ) -> Result<Self, Error> {
-        let size = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        let limit = size(options.limits.command.min(MAX_COMMAND)).max(size(HANDSHAKE_REPLY)).max(options.limits.line);
         let mut follower = Self {
-            session: Session::new(options),
+            engine: BufferedSession::with_capacity(Session::new(options), buffer)?,
             connector,
             login,
             link: None,
-            ring: ReceiveBuffer::try_with_capacity(buffer)?,
-            ring_base: buffer,
-            // The parsers refuse what passes their limits before the buffer must hold it, but for the header that says so.
-            ring_limit: limit.saturating_add(buffer),
-            pending: 0,
-            ahead: false,
-            before: None,
-            reconnect_at_ms: None,
             shared: handle.shared,
             began: Instant::now(),
             time_ms: 0,
-            unlooked: 0,
-            stride: 0,
-            recorder: None,
+            clock_skip: 0,
+            clock_stride: 0,
         };
         follower.shared.set_link(None);
         match follower.connect()? {
             Ok(()) => {}
-            Err(error) if options.retry_first => follower.closed(&error),
+            Err(error) if options.retry_first => follower.connect_failed(&error),
             Err(source) => return Err(Error::Connect { target, source }),
         }
         Ok(follower)
     }
 
-    fn search(&mut self, patience: Patience) -> Result<Search, Error> {
-        let mut tried = false;
+    /// Finds the next event, which the engine then holds.
+    fn search(&mut self, deadline: Deadline) -> Result<Search, Error> {
+        let mut has_read = false;
         loop {
             if self.shared.is_stopped() {
                 self.end_recording();
                 self.unlink();
                 return Ok(Search::Over);
             }
-            if std::mem::take(&mut self.ahead) {
-                return Ok(Search::Event);
-            }
-            self.drop_pending();
-            match (self.poll(), patience) {
-                (Progress::Event, _) => return Ok(Search::Event),
-                (Progress::Failed(error), _) => {
-                    self.unlink();
-                    return Err(error.into());
+            let now = self.time_ms();
+            let step = self.engine.advance(now);
+            self.keep_in_touch();
+            match step {
+                None => return Ok(Search::Event),
+                Some(Step::Read { deadline_ms }) => {
+                    // However short the time, one read is tried: bytes that wait in the socket would never be seen otherwise.
+                    if has_read && deadline.at_ms() <= self.now_ms() {
+                        return Ok(Search::Idle);
+                    }
+                    has_read = true;
+                    self.read(deadline_ms.min(deadline.at_ms()))?;
                 }
-                (Progress::Ended, _) => {
-                    self.unlink();
-                    return Ok(Search::Over);
-                }
-                (Progress::Space { .. } | Progress::Reconnect { .. }, Patience::None) => return Ok(Search::Drained),
-                // However short the patience, one read is tried: what is there already would otherwise never come.
-                (Progress::Space { .. }, Patience::Until(until)) if tried && until <= self.now_ms() => {
-                    return Ok(Search::Idle);
-                }
-                (Progress::Space { at_least }, _) => {
-                    tried = true;
-                    self.drop_pending();
-                    self.read(at_least, patience)?;
-                }
-                (Progress::Reconnect { after }, _) => {
-                    if self.reconnect(after, patience)? {
+                Some(Step::Connect { at_ms }) => {
+                    if self.reconnect(at_ms, deadline)? {
                         return Ok(Search::Idle);
                     }
                 }
+                Some(Step::Failed(error)) => {
+                    self.unlink();
+                    return Err(error.into());
+                }
+                Some(Step::Ended | Step::Event(_)) => {
+                    self.unlink();
+                    return Ok(Search::Over);
+                }
             }
         }
     }
 
-    /// One command that is here already, where nothing else comes before it: without a look at anything else. For a batch that must
-    /// leave the follower to its caller between two events.
-    #[cfg(feature = "capi")]
-    #[inline]
-    pub(crate) fn next_of_rush(&mut self, each: impl FnOnce(Event<'_>)) -> bool {
-        if self.ahead || self.shared.is_stopped() {
-            return false;
-        }
-        self.drop_pending();
-        let now = self.time_ms();
-        let mut each = Some(each);
-        let (events, _) = self.session.batch(self.ring.readable(), now, 1, |event| {
-            if let Some(each) = each.take() {
-                each(event);
-            }
-            ControlFlow::Break(())
-        });
-        self.pending = self.session.consumed();
-        self.keep_in_touch();
-        events > 0
-    }
-
-    /// Hands out the commands that are here, as far as nothing else comes between them.
-    fn rush(&mut self, each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
-        self.drop_pending();
+    /// Delivers the events that were received already.
+    fn drain_batch(&mut self, each: &mut impl FnMut(Event<'_>) -> ControlFlow<()>) {
         while !self.shared.is_stopped() {
-            self.look_at_the_clock();
-            let limit = std::mem::take(&mut self.unlooked);
-            let (events, flow) = self.session.batch(self.ring.readable(), self.time_ms, limit, &mut *each);
-            self.pending = self.session.consumed();
-            self.drop_pending();
+            self.read_clock();
+            let limit = std::mem::take(&mut self.clock_skip);
+            let (events, flow) = self.engine.batch(self.time_ms, limit, &mut *each);
             self.keep_in_touch();
             if flow.is_break() || events < limit {
-                return flow;
+                return;
             }
         }
-        ControlFlow::Continue(())
-    }
-
-    /// One look at what has been received, and whatever the session then wants to send.
-    #[inline]
-    fn poll(&mut self) -> Progress {
-        let now = self.time_ms();
-        let progress = self.session.poll(self.ring.readable(), now);
-        self.pending = self.session.consumed();
-        self.keep_in_touch();
-        progress
     }
 
     #[inline]
     fn keep_in_touch(&mut self) {
-        self.shared.set_heartbeat(self.session.heartbeat());
-        if !self.session.to_send().is_empty() {
+        self.shared.set_heartbeat(self.engine.heartbeat());
+        if !self.engine.to_send().is_empty() {
             self.send();
         }
     }
 
-    #[inline]
-    fn drop_pending(&mut self) {
-        self.ring.consume(self.pending);
-        self.pending = 0;
-    }
-
     fn send(&mut self) {
-        let bytes = self.session.to_send();
+        let bytes = self.engine.to_send();
         let count = bytes.len();
         if let Some(link) = self.link.as_mut().filter(|link| link.write_error.is_none()) {
             let sent = match &link.remote {
@@ -339,74 +261,56 @@ impl<T: Transport> Follower<T> {
             };
             link.write_error = sent.err();
         }
-        self.session.sent(count);
+        self.engine.sent(count);
     }
 
-    /// Reads once.
-    fn read(&mut self, at_least: usize, patience: Patience) -> Result<(), Error> {
+    /// Reads once, until `deadline_ms` at the latest.
+    fn read(&mut self, deadline_ms: u64) -> Result<(), Error> {
         let now = self.now_ms();
-        self.unlooked = 0;
-        let up = match patience {
-            Patience::Until(until) => until,
-            Patience::Endless | Patience::None => u64::MAX,
-        };
-        self.before_read()?;
-        self.ring.shrink(self.ring_base);
-        self.ring.make_room(at_least, self.ring_limit)?;
-        let wait = self.session.deadline_ms().min(up).saturating_sub(now).clamp(1, LONGEST_READ_MS);
+        self.clock_skip = 0;
+        let wait = deadline_ms.saturating_sub(now).clamp(1, LONGEST_READ_MS);
+        let space = self.engine.space()?;
         let Some(link) = &mut self.link else {
-            self.closed(&io::Error::from(io::ErrorKind::NotConnected));
+            self.engine.disconnected(Closed::Failed("not connected"));
             return Ok(());
         };
-        let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(self.ring.space()));
-        match read {
-            Ok(0) => {
-                let now = self.now_ms();
-                self.session.closed(Closed::ByPeer, now);
-            }
+        match link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(space)) {
+            Ok(0) => self.engine.disconnected(Closed::ByPeer),
             Ok(count) => {
-                self.ring.filled(count);
-                let received_ms = wall_clock_ms();
-                self.session.stamp(received_ms);
-                self.after_read(count, received_ms)?;
+                self.engine.stamp(wall_clock_ms());
+                self.engine.received(count);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 match link.write_error.take() {
-                    Some(error) => self.closed(&error),
+                    Some(error) => self.engine.disconnected(Closed::Failed(&error.to_string())),
                     None => {
                         let now = self.now_ms();
-                        self.session.silent(now);
+                        self.engine.silent(now);
                     }
                 }
             }
-            Err(error) => self.closed(&error),
+            Err(error) => self.engine.disconnected(Closed::Failed(&error.to_string())),
         }
         Ok(())
     }
 
-    /// Waits and connects. Gives true when the time is up before that.
-    fn reconnect(&mut self, after: Duration, patience: Patience) -> Result<bool, Error> {
+    /// Waits and connects. Returns true when the time is up before that.
+    fn reconnect(&mut self, at_ms: u64, deadline: Deadline) -> Result<bool, Error> {
         self.unlink();
         let now = self.now_ms();
-        let at = *self
-            .reconnect_at_ms
-            .get_or_insert(now.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
-        if at > now {
-            let until = match patience {
-                Patience::Until(until) if until <= now => return Ok(true),
-                Patience::Until(until) => at.min(until),
-                Patience::Endless | Patience::None => at,
-            };
-            self.shared.pause(Duration::from_millis(until - now));
+        if at_ms > now {
+            if deadline.at_ms() <= now {
+                return Ok(true);
+            }
+            self.shared.pause(Duration::from_millis(at_ms.min(deadline.at_ms()) - now));
             return Ok(false);
         }
-        self.reconnect_at_ms = None;
         match self.connect() {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self.closed(&error),
-            // What gave a password at the start will give one again: a file that is being replaced, a service that restarts.
-            Err(error @ Error::Login(_)) => self.closed(&io::Error::other(error.to_string())),
+            Ok(Err(error)) => self.connect_failed(&error),
+            // A login that succeeded at the start is expected to succeed again: a file is being replaced, a service restarts.
+            Err(error @ Error::Login(_)) => self.engine.connect_failed(Closed::Failed(&error.to_string())),
             Err(error) => return Err(error),
         }
         Ok(false)
@@ -428,45 +332,41 @@ impl<T: Transport> Follower<T> {
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
         let now = self.now_ms();
-        self.session.connected(credentials, now);
+        // The engine has said that there is no connection.
+        let _ = self.engine.connected(credentials, now);
         Ok(Ok(()))
     }
 
-    fn closed(&mut self, error: &io::Error) {
-        let now = self.now_ms();
-        self.session.closed(Closed::Failed(&error.to_string()), now);
+    fn connect_failed(&mut self, error: &io::Error) {
+        self.engine.connect_failed(Closed::Failed(&error.to_string()));
     }
 
     fn unlink(&mut self) {
         if self.link.take().is_some() {
             self.shared.set_link(None);
         }
-        if let Some(recorder) = &mut self.recorder {
-            recorder.link_over();
-        }
-        self.pending = 0;
-        self.ring.consume(self.ring.len());
     }
 
-    /// The time as of a look at the clock a few events ago.
+    /// The time as the clock was read a few events ago.
     #[inline]
     fn time_ms(&mut self) -> u64 {
-        if self.unlooked == 0 {
-            self.look_at_the_clock();
+        if self.clock_skip == 0 {
+            self.read_clock();
         }
-        self.unlooked -= 1;
+        self.clock_skip -= 1;
         self.time_ms
     }
 
-    /// And at what other threads have committed. A look costs as much as an event, so where events take less than a millisecond, not each of them is worth one. Where they take
-    /// longer, each is: acknowledgements must not be late because a consumer is slow.
-    fn look_at_the_clock(&mut self) {
+    /// Reads the clock, and takes what other threads have committed. That costs as much as an event: where events take less than a
+    /// millisecond, it is done once for several. Where they take longer, it is done for each, or acknowledgements would be late
+    /// because a consumer is slow.
+    fn read_clock(&mut self) {
         let last = self.time_ms;
-        let quick = self.now_ms() - last <= 1;
-        self.stride = if quick { (2 * self.stride).clamp(1, LONGEST_STRIDE) } else { 1 };
-        self.unlooked = self.stride;
+        let is_fast = self.now_ms() - last <= 1;
+        self.clock_stride = if is_fast { (2 * self.clock_stride).clamp(1, LONGEST_CLOCK_STRIDE) } else { 1 };
+        self.clock_skip = self.clock_stride;
         if let Some(position) = self.shared.take_committed() {
-            self.session.commit(position);
+            self.engine.commit(position);
         }
     }
 
@@ -474,6 +374,16 @@ impl<T: Transport> Follower<T> {
     fn now_ms(&mut self) -> u64 {
         self.time_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.time_ms
+    }
+}
+
+impl Deadline {
+    /// On the follower's clock.
+    const fn at_ms(self) -> u64 {
+        match self {
+            Self::Never => u64::MAX,
+            Self::At(time_ms) => time_ms,
+        }
     }
 }
 
@@ -485,7 +395,7 @@ impl<T: Transport> Drop for Follower<T> {
     }
 }
 
-pub(super) fn wall_clock_ms() -> u64 {
+fn wall_clock_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -512,9 +422,9 @@ impl<T: Transport> Iterator for Events<'_, T> {
 
 impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
 
-/// Events between two looks at the clock, at most. A consumer that suddenly takes seconds for each is still heard of within the
-/// primary's `repl-timeout`.
-const LONGEST_STRIDE: u32 = 16;
+/// The most events between two readings of the clock. The primary still hears within its `repl-timeout` from a consumer that
+/// suddenly takes seconds for each event.
+const LONGEST_CLOCK_STRIDE: u32 = 16;
 
 /// A follower without a deadline of its own still looks up now and then.
 const LONGEST_READ_MS: u64 = 60_000;

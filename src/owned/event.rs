@@ -1,19 +1,24 @@
 //! Events that outlive the buffer they came in.
 
-use std::fmt;
-
+use crate::owned::command::OwnedCommand;
 use crate::rdb::Item;
 use crate::replication::{
-    Attached, Database, Disconnected, Event, Forking, Gap, Idle, Position, ReplicationId, SnapshotBegin, SnapshotEnd,
-    StreamCommand, StreamPart,
+    Attached, Disconnected, Event, Forking, Gap, Idle, Position, ReplicationId, SnapshotBegin, SnapshotEnd, StreamPart,
 };
-use crate::resp::{Part, Quoted};
+use crate::resp::Part;
 
 /// An [`Event`] that borrows nothing: to be kept, sent to another thread, or collected.
 ///
-/// This is the form that allocates: once for each argument, and once for the list of them. Where events are dealt with one by one,
-/// the borrowed form does without.
+/// A command, a part or an item allocates once. The borrowed event does not allocate.
+///
+/// # Serde
+/// With the feature `serde`, an event is serialized as its name in snake case with its fields: in JSON
+/// `{"command":{"offset":1311,"db":0,"tx":null,"received_ms":null,"position":"…:1311:0","history":"…","args":[[83,69,84],[107]]}}`.
+/// Positions and replication ids are texts, durations are serde's (`{"secs":1,"nanos":0}`), and bytes are bytes where the format has
+/// them, else arrays of numbers.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum OwnedEvent {
     /// [`Event::Forking`].
@@ -23,8 +28,9 @@ pub enum OwnedEvent {
     /// [`Event::SnapshotBegin`].
     SnapshotBegin(SnapshotBegin),
     /// [`Event::SnapshotBytes`].
-    SnapshotBytes(Vec<u8>),
-    /// [`Event::SnapshotItem`].
+    SnapshotBytes(#[cfg_attr(feature = "serde", serde(with = "crate::owned::serialize::bytes"))] Vec<u8>),
+    /// [`Event::SnapshotItem`]. Serde refuses it: keep whole keys ([`WholeKeys`](crate::owned::WholeKeys)) instead.
+    #[cfg_attr(feature = "serde", serde(skip))]
     SnapshotItem(OwnedItem),
     /// [`Event::SnapshotEnd`].
     SnapshotEnd(SnapshotEnd),
@@ -75,49 +81,10 @@ impl From<Event<'_>> for OwnedEvent {
     }
 }
 
-/// A [`StreamCommand`] that borrows nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnedCommand {
-    /// As [`StreamCommand::offset`].
-    pub offset: u64,
-    /// As [`StreamCommand::db`].
-    pub db: Option<u32>,
-    /// As [`StreamCommand::tx`].
-    pub tx: Option<u64>,
-    /// As [`StreamCommand::received_ms`].
-    pub received_ms: Option<u64>,
-    /// As [`StreamCommand::position`].
-    pub position: Option<Position>,
-    /// As [`StreamCommand::history`].
-    pub history: Option<ReplicationId>,
-    /// The arguments, the command's name first.
-    pub args: Vec<Vec<u8>>,
-}
-
-impl From<&StreamCommand<'_>> for OwnedCommand {
-    fn from(command: &StreamCommand<'_>) -> Self {
-        Self {
-            offset: command.offset,
-            db: command.db,
-            tx: command.tx,
-            received_ms: command.received_ms,
-            position: command.position(),
-            history: command.history(),
-            args: command.args().map(<[u8]>::to_vec).collect(),
-        }
-    }
-}
-
-/// As a [`StreamCommand`] is printed: `1311 [0] "SET" "k" "v"`.
-impl fmt::Display for OwnedCommand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.offset, Database(self.db))?;
-        self.args.iter().try_for_each(|arg| write!(f, " {}", Quoted(arg)))
-    }
-}
-
 /// A [`StreamPart`] that borrows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct OwnedPart {
     /// The part.
     pub content: OwnedContent,
@@ -137,6 +104,9 @@ pub struct OwnedPart {
 
 /// A [`Part`] that borrows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum OwnedContent {
     /// [`Part::Begin`].
     Begin {
@@ -151,7 +121,7 @@ pub enum OwnedContent {
         length: u64,
     },
     /// [`Part::Piece`].
-    Piece(Vec<u8>),
+    Piece(#[cfg_attr(feature = "serde", serde(with = "crate::owned::serialize::bytes"))] Vec<u8>),
     /// [`Part::End`].
     End,
 }

@@ -67,10 +67,11 @@ pub enum Whole {
 }
 
 /// A key and all it holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct WholeKey {
     /// The number of its database.
-    pub database: u64,
+    pub db: u32,
     /// Its name.
     pub name: Vec<u8>,
     /// The number of its type and encoding in the snapshot.
@@ -88,7 +89,8 @@ pub struct WholeKey {
 }
 
 /// Metadata of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Metadata {
     /// The class, as it stands.
     pub class: [u8; 4],
@@ -130,8 +132,16 @@ pub enum Value {
     Rate(u64),
 }
 
+/// An empty string.
+impl Default for Value {
+    fn default() -> Self {
+        Self::String(Vec::new())
+    }
+}
+
 /// A field of a hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct HashField {
     /// The field.
     pub field: Vec<u8>,
@@ -143,6 +153,7 @@ pub struct HashField {
 
 /// An element of a sparse array.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum ArrayElement {
     /// A string or integer.
     Text(Vec<u8>),
@@ -152,6 +163,7 @@ pub enum ArrayElement {
 
 /// A stream.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Stream {
     /// Its entries.
     pub entries: Vec<StreamEntry>,
@@ -168,7 +180,8 @@ pub struct Stream {
 }
 
 /// An entry of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct StreamEntry {
     /// Its id.
     pub id: StreamId,
@@ -177,7 +190,8 @@ pub struct StreamEntry {
 }
 
 /// A consumer group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Group {
     /// Its name.
     pub name: Vec<u8>,
@@ -194,7 +208,8 @@ pub struct Group {
 }
 
 /// A consumer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Consumer {
     /// Its name.
     pub name: Vec<u8>,
@@ -207,7 +222,8 @@ pub struct Consumer {
 }
 
 /// An idempotent producer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Producer {
     /// Its name.
     pub name: Vec<u8>,
@@ -301,7 +317,7 @@ impl Collector {
         self.hold(key.name.bytes.len() + OVERHEAD)?;
         let module = ModuleId(0);
         self.key = Some(WholeKey {
-            database: key.database,
+            db: u32::try_from(key.database).unwrap_or(u32::MAX),
             name: key.name.bytes.to_vec(),
             number: key.number,
             expire_at_ms: key.expire_at_ms,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::base::limits::Limits;
 use crate::base::status::Status;
-use crate::replay::player::{Found, Part, find};
-use crate::replay::primary::{SegmentOffset, Shared};
 use crate::replay::replies;
+use crate::replay::seek::{Found, Part, find};
+use crate::replay::shared::{SegmentOffset, Shared};
 use crate::resp::{Request, RequestParser};
 
 pub(super) struct Client<'a> {
@@ -44,7 +44,7 @@ impl<'a> Client<'a> {
             shared,
             parser: RequestParser::new().with_limits(LIMITS),
             unread: Vec::new(),
-            authenticated: shared.play.password.is_none(),
+            authenticated: shared.playback.password.is_none(),
             takes_mark: false,
             takes_new_id: false,
             filtered: false,
@@ -78,7 +78,7 @@ impl<'a> Client<'a> {
             (b"replconf", options) => self.configure(options),
             (b"info", []) => Answer::Reply(self.info(None)),
             (b"info", [section, ..]) => Answer::Reply(self.info(Some(section))),
-            (b"role", []) => Answer::Reply(replies::role(self.shared.place().offset)),
+            (b"role", []) => Answer::Reply(replies::role(self.shared.reached().offset)),
             (b"psync", [id, offset]) => self.synchronise(id, offset),
             (b"sync", []) => self.full(0, false),
             (b"quit", _) => Answer::Quit,
@@ -90,7 +90,7 @@ impl<'a> Client<'a> {
     }
 
     fn authenticate(&mut self, given: &[u8]) -> &'static [u8] {
-        match &self.shared.play.password {
+        match &self.shared.playback.password {
             None => replies::NO_PASSWORD_SET,
             Some(password) if password == given => {
                 self.authenticated = true;
@@ -101,7 +101,7 @@ impl<'a> Client<'a> {
     }
 
     fn info(&self, section: Option<&[u8]>) -> Vec<u8> {
-        let SegmentOffset { segment, offset } = self.shared.place();
+        let SegmentOffset { segment, offset } = self.shared.reached();
         let segment = self.shared.recording.segments().get(segment).unwrap_or(self.shared.recording.first());
         replies::info(section, segment, offset)
     }
@@ -144,9 +144,9 @@ impl<'a> Client<'a> {
         let Some(next) = number(next) else { return Answer::Reply(replies::NOT_AN_INTEGER.to_vec()) };
         let after = u64::try_from(next).ok().and_then(|next| next.checked_sub(1));
         match after.map(|after| find(self.shared, id, after)) {
-            Some(Found::At(place)) => {
+            Some(Found::At(after)) => {
                 let id = String::from_utf8_lossy(id).to_ascii_lowercase();
-                Answer::Play(Part::Rest { place, id })
+                Answer::Play(Part::Rest { after, id })
             }
             Some(Found::Behind(segment)) => self.full(segment, true),
             None => self.full(0, true),

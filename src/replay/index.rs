@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::io::recording::{Mark, RecordingFault, passing_by};
 use crate::io::{ReadError, RecordingReader};
 use crate::replay::recording::RecordingError;
-use crate::replay::segment::{Piece, Segment, Stretch};
+use crate::replay::segment::{ByteRange, Piece, Segment};
 use crate::replication::{AttachMethod, Attached, Event, SnapshotEnd};
 
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Found {
             }
             Noted::SnapshotEnd(end) => {
                 if let Some((mut segment, at)) = self.begun.take() {
-                    segment.snapshot = Some(Stretch { link: place.link, at, length: end.bytes });
+                    segment.snapshot = Some(ByteRange { link: place.link, at, length: end.bytes });
                     segment.db = end.db;
                     self.segments.push(segment);
                     self.stream(place, end.offset);
@@ -140,7 +140,7 @@ impl Found {
     /// The stream goes on at this place, after `offset`.
     fn stream(&mut self, LinkPosition { link, at }: LinkPosition, offset: u64) {
         if let Some(segment) = self.segments.last_mut() {
-            segment.stream.push(Piece { offset, bytes: Stretch { link, at, length: u64::MAX } });
+            segment.stream.push(Piece { offset, bytes: ByteRange { link, at, length: u64::MAX } });
             self.streams = true;
         }
     }

@@ -21,15 +21,19 @@
 mod client;
 mod empty_rdb;
 mod index;
+mod playback;
 mod player;
 mod primary;
 mod rate_limit;
 mod recording;
 mod replies;
+mod seek;
 mod segment;
+mod shared;
 mod source;
 mod writer;
 
-pub use primary::{Play, Primary};
-pub use recording::{Bytes, Recording, RecordingError};
+pub use playback::{Cut, Playback};
+pub use primary::Primary;
+pub use recording::{Recording, RecordingError, SegmentReader};
 pub use segment::Segment;

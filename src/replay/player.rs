@@ -1,99 +1,72 @@
 //! What a client is sent once it has asked for the stream.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::io;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use crate::io::random;
 use crate::replay::client::Client;
 use crate::replay::empty_rdb;
-use crate::replay::primary::{SegmentOffset, Shared};
+use crate::replay::playback::Cut;
 use crate::replay::rate_limit::Pace;
+use crate::replay::seek::Part;
 use crate::replay::segment::Segment;
-use crate::replay::writer::Outlet;
-
-/// What is played.
-#[derive(Debug)]
-pub(super) enum Part {
-    /// A segment: snapshot, then stream. With the line that tells id and offset, or after SYNC without.
-    All { segment: usize, told: bool },
-    /// The stream after this place, which the follower knows by this id.
-    Rest { place: SegmentOffset, id: String },
-}
-
-/// Where a follower stands in the recording.
-pub(super) enum Found {
-    At(SegmentOffset),
-    /// Nowhere; what follows from there on begins with this segment.
-    Behind(usize),
-}
+use crate::replay::shared::SegmentOffset;
+use crate::replay::writer::Writer;
 
 /// The most of the stream handed over at once, where nothing slows it down.
 const CHUNK: usize = 64 << 10;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-/// Looks for the place after `offset` in the history of this id. The end of a segment is none, unless it is the last one: what came
-/// next was a gap.
-pub(super) fn find(shared: &Shared, id: &[u8], offset: u64) -> Found {
-    let segments = shared.recording.segments();
-    let last = segments.len().saturating_sub(1);
-    let from_behind = || segments.iter().enumerate().rev().filter(|(_, segment)| segment.knows(id));
-    let inside = |segment: &Segment, end: u64| (segment.start_offset()..end).contains(&offset);
-    for (number, segment) in from_behind() {
-        let end = segment.end_offset();
-        let end = if number == last { end + shared.pings() + 1 } else { end };
-        if inside(segment, end) {
-            return Found::At(SegmentOffset { segment: number, offset });
-        }
-    }
-    let next = from_behind().find(|(_, segment)| segment.start_offset() <= offset).map(|(number, _)| number + 1);
-    Found::Behind(next.map_or(0, |next| next.min(last)))
-}
-
 impl Client<'_> {
     pub(super) fn play(&mut self, part: &Part) -> io::Result<()> {
-        let mut outlet = Outlet::new(self.stream, self.shared.play.piece);
-        outlet.cut_after(self.shared.next_cut());
-        match self.play_into(&mut outlet, part) {
+        let mut writer = Writer::new(self.stream, self.shared.playback.piece);
+        let cut = self.shared.next_cut();
+        if let Some(Cut::AnswerBytes(bytes)) = cut {
+            writer.cut_after(bytes);
+        }
+        match self.play_into(&mut writer, part, cut) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => self.see_off(),
             other => other,
         }
     }
 
-    fn play_into(&mut self, outlet: &mut Outlet<'_>, part: &Part) -> io::Result<()> {
+    fn play_into(&mut self, writer: &mut Writer<'_>, part: &Part, cut: Option<Cut>) -> io::Result<()> {
         let recording = &self.shared.recording;
         let segment = |number: usize| recording.segments().get(number).unwrap_or(recording.first());
-        let place = match part {
-            Part::Rest { place, id } => {
+        let after = match part {
+            Part::Rest { after, id } => {
                 let line = if self.takes_new_id { format!("+CONTINUE {id}\r\n") } else { "+CONTINUE\r\n".into() };
-                outlet.send(line.as_bytes())?;
-                *place
+                writer.send(line.as_bytes())?;
+                *after
             }
             Part::All { segment: number, told } => {
                 let segment = segment(*number);
                 let start = segment.start_offset();
                 if *told {
-                    outlet.send(format!("+FULLRESYNC {} {start}\r\n", segment.replid()).as_bytes())?;
+                    writer.send(format!("+FULLRESYNC {} {start}\r\n", segment.replid()).as_bytes())?;
                 }
-                self.send_snapshot(outlet, segment)?;
+                self.send_snapshot(writer, segment)?;
                 if self.snapshot_only {
                     return Ok(());
                 }
                 SegmentOffset { segment: *number, offset: start }
             }
         };
-        self.send_stream(outlet, segment(place.segment), place)?;
-        if place.segment + 1 < recording.segments().len() {
-            return outlet.close();
+        if let Some(Cut::Offset(offset)) = cut {
+            writer.cut_after(offset.saturating_sub(after.offset));
         }
-        let left = self.linger(outlet, place.offset);
+        self.send_stream(writer, segment(after.segment), after)?;
+        if after.segment + 1 < recording.segments().len() {
+            return writer.close();
+        }
+        let left = self.linger(writer, after.offset);
         self.shared.played();
         left
     }
 
-    fn send_snapshot(&mut self, outlet: &mut Outlet<'_>, segment: &Segment) -> io::Result<()> {
+    fn send_snapshot(&mut self, writer: &mut Writer<'_>, segment: &Segment) -> io::Result<()> {
         let recorded = segment.has_snapshot() && !self.filtered;
         let (empty, mut data);
         let (snapshot, length): (&mut dyn Read, u64) = if recorded {
@@ -105,32 +78,32 @@ impl Client<'_> {
             (&mut empty.as_slice(), empty.len() as u64)
         };
         if !self.takes_mark {
-            outlet.send(format!("${length}\r\n").as_bytes())?;
-            return send_all(outlet, snapshot);
+            writer.send(format!("${length}\r\n").as_bytes())?;
+            return send_all(writer, snapshot);
         }
         let mark = mark();
-        outlet.send(&[b"$EOF:", mark.as_slice(), b"\r\n"].concat())?;
-        send_all(outlet, snapshot)?;
+        writer.send(&[b"$EOF:", mark.as_slice(), b"\r\n"].concat())?;
+        send_all(writer, snapshot)?;
         // As with the server, only an acknowledgement from after the mark starts the stream: those that have come are used up.
         while self.hear_acknowledgement(Some(Duration::ZERO))? {}
-        outlet.send(&mark)?;
+        writer.send(&mark)?;
         while !self.snapshot_only && !self.hear_acknowledgement(None)? {}
         Ok(())
     }
 
-    fn send_stream(&mut self, outlet: &mut Outlet<'_>, segment: &Segment, place: SegmentOffset) -> io::Result<()> {
-        let mut stream = self.shared.recording.stream_after(segment, place.offset);
-        let mut pace = Pace::of(&self.shared.play);
+    fn send_stream(&mut self, writer: &mut Writer<'_>, segment: &Segment, after: SegmentOffset) -> io::Result<()> {
+        let mut stream = self.shared.recording.stream_after(segment, after.offset);
+        let mut pace = Pace::of(&self.shared.playback);
         let (mut space, mut unread) = (vec![0; CHUNK], Vec::new());
-        let SegmentOffset { segment, mut offset } = place;
+        let SegmentOffset { segment, mut offset } = after;
         loop {
             let count = stream.read(&mut space)?;
             unread.extend_from_slice(space.get(..count).unwrap_or_default());
             let mut rest = unread.as_slice();
             while !rest.is_empty() {
                 let (length, due) = pace.next(rest, count == 0, stream.received_ms());
-                let Some((next, after)) = rest.split_at_checked(length).filter(|_| length > 0) else { break };
-                rest = after;
+                let Some((next, behind)) = rest.split_at_checked(length).filter(|_| length > 0) else { break };
+                rest = behind;
                 while let Some(wait) =
                     due.and_then(|due| due.checked_duration_since(Instant::now())).filter(|it| !it.is_zero())
                 {
@@ -138,8 +111,8 @@ impl Client<'_> {
                 }
                 offset += length as u64;
                 // Before it is sent: whoever has received it may ask INFO at once.
-                self.shared.reached(SegmentOffset { segment, offset });
-                outlet.send(next)?;
+                self.shared.advance(SegmentOffset { segment, offset });
+                writer.send(next)?;
             }
             unread.drain(..unread.len() - rest.len());
             if count == 0 {
@@ -149,13 +122,13 @@ impl Client<'_> {
     }
 
     /// Stays with a client that was sent everything, until it leaves. `from` is the offset it has asked for.
-    fn linger(&mut self, outlet: &mut Outlet<'_>, from: u64) -> io::Result<()> {
+    fn linger(&mut self, writer: &mut Writer<'_>, from: u64) -> io::Result<()> {
         let recording = &self.shared.recording;
         let (segment, end) = (recording.segments().len() - 1, recording.last().end_offset());
         let mut sent = from.saturating_sub(end);
         let length = PING.len() as u64;
         loop {
-            let Some(interval) = self.shared.play.ping else {
+            let Some(interval) = self.shared.playback.ping else {
                 self.hear_acknowledgement(None)?;
                 continue;
             };
@@ -164,14 +137,14 @@ impl Client<'_> {
                 let start = usize::try_from(sent % length).unwrap_or_default();
                 let rest = PING.get(start..).unwrap_or_default();
                 sent += rest.len() as u64;
-                self.shared.reached(SegmentOffset { segment, offset: end + sent });
-                outlet.send(rest)?;
+                self.shared.advance(SegmentOffset { segment, offset: end + sent });
+                writer.send(rest)?;
             }
             self.hear_acknowledgement(Some(wait))?;
         }
     }
 
-    /// Takes what the client still says until it closes too, for a while: see [`Outlet::send`].
+    /// Takes what the client still says until it closes too, for a while: see [`Writer::send`].
     fn see_off(&self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let mut stream = self.stream;
@@ -182,22 +155,21 @@ impl Client<'_> {
     }
 }
 
-fn send_all(outlet: &mut Outlet<'_>, from: &mut dyn Read) -> io::Result<()> {
+fn send_all(writer: &mut Writer<'_>, from: &mut dyn Read) -> io::Result<()> {
     let mut space = vec![0; CHUNK];
     loop {
         match from.read(&mut space)? {
             0 => return Ok(()),
-            count => outlet.send(space.get(..count).unwrap_or_default())?,
+            count => writer.send(space.get(..count).unwrap_or_default())?,
         }
     }
 }
 
-/// The mark around a snapshot whose length is not told beforehand: 40 digits that differ each time, so that none holds them.
+/// The mark around a snapshot whose length is not announced: 40 random digits, so that no value holds them.
 fn mark() -> [u8; 40] {
-    let random = RandomState::new();
     let mut mark = [0; 40];
-    for (digit, seed) in mark.iter_mut().zip(0_u64..) {
-        *digit = b"0123456789abcdef"[(random.hash_one(seed) % 16) as usize];
+    for digit in &mut mark {
+        *digit = b"0123456789abcdef"[(random() % 16) as usize];
     }
     mark
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
-use crate::replay::primary::Play;
+use crate::replay::playback::Playback;
 use crate::resp::{PartsParser, PartsPoll};
 
-/// Holds the stream back as a [`Play`] says.
+/// Holds the stream back as a [`Playback`] says.
 pub(super) enum Pace {
     Fastest,
     /// One command after another.
@@ -23,8 +23,8 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    pub(super) fn of(play: &Play) -> Self {
-        match (play.commands_per_second, play.times) {
+    pub(super) fn of(playback: &Playback) -> Self {
+        match (playback.commands_per_second, playback.times) {
             (Some(rate), _) => Self::Commands {
                 interval: Duration::from_secs(1) / rate.max(1),
                 due: Instant::now(),

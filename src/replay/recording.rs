@@ -12,9 +12,10 @@ use crate::base::error::Byte;
 use crate::io::ReadError;
 use crate::io::recording::{Blocks, Mark, RecordingFault};
 use crate::replay::index::Index;
-use crate::replay::segment::{Piece, Segment, Stretch};
+use crate::replay::segment::{ByteRange, Piece, Segment};
 use crate::replay::source::Source;
-use crate::replay::{index, source};
+use crate::replay::{empty_rdb, index, replies, source};
+use crate::replication::ReplicationId;
 
 /// A recording: of a [`Recorder`](crate::io::recording::Recorder), or what a server sent after a replica had asked for a full
 /// resynchronisation, from the first byte on.
@@ -50,7 +51,7 @@ impl Recording {
         if file.metadata()?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
         }
-        Self::of(Source::File(Mutex::new(file)))
+        Self::index(Source::File(Mutex::new(file)))
     }
 
     /// Takes the same from memory.
@@ -58,10 +59,49 @@ impl Recording {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordingError> {
-        Self::of(Source::Memory(bytes.to_vec()))
+        Self::index(Source::Memory(bytes.to_vec()))
     }
 
-    fn of(source: Source) -> Result<Self, RecordingError> {
+    /// Makes a recording of these commands, each a list of arguments, for tests: an empty snapshot at offset 0 of database 0, and the
+    /// commands behind it. The offset after a command is the sum of the lengths so far, each as RESP encodes it.
+    ///
+    /// ```
+    /// use redtail::replay::{Primary, Recording};
+    /// use redtail::{Event, Follower, Start};
+    ///
+    /// let recording = Recording::of([vec!["SET", "k", "v"], vec!["DEL", "k"]])?;
+    /// let primary = Primary::serve(recording)?;
+    /// let start = Start::At(primary.recording().first().start_position());
+    /// let mut follower = Follower::builder(primary.address().to_string()).start(start).connect()?;
+    /// loop {
+    ///     if let Some(Event::Command(command)) = follower.next()? {
+    ///         assert_eq!(command.to_string(), r#"27 [0] "SET" "k" "v""#);
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RecordingError::Read`] where a command is longer than [`Limits::DEFAULT`](crate::Limits::DEFAULT) allows.
+    pub fn of<C>(commands: impl IntoIterator<Item = C>) -> Result<Self, RecordingError>
+    where
+        C: IntoIterator,
+        C::Item: AsRef<[u8]>,
+    {
+        let start = Segment::new(ReplicationId::EXAMPLE, 0, Some(0), None);
+        let snapshot = empty_rdb::snapshot(&start);
+        let mut bytes = format!("+FULLRESYNC {} 0\r\n${}\r\n", start.replid(), snapshot.len()).into_bytes();
+        bytes.extend_from_slice(&snapshot);
+        for command in commands {
+            let args: Vec<C::Item> = command.into_iter().collect();
+            bytes.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+            args.iter().for_each(|arg| bytes.extend_from_slice(&replies::bulk(arg.as_ref())));
+        }
+        Self::index(Source::Memory(bytes))
+    }
+
+    fn index(source: Source) -> Result<Self, RecordingError> {
         let mut first = [0; LOOK];
         let count = source.from(0).read(&mut first)?;
         match first.get(..count).and_then(|first| first.iter().find(|byte| !matches!(byte, b'\r' | b'\n'))) {
@@ -79,7 +119,7 @@ impl Recording {
 
     /// The first of them.
     pub fn first(&self) -> &Segment {
-        // `of` lets none pass without one.
+        // `index` refuses a recording without one.
         Segment::or_none(self.segments().first())
     }
 
@@ -94,25 +134,25 @@ impl Recording {
     }
 
     /// The recorded snapshot of a segment: an RDB file. Nothing where there is none.
-    pub fn snapshot(&self, segment: &Segment) -> Bytes<'_> {
-        Bytes { recording: self, stretches: segment.snapshot.into_iter().collect(), from: None, received_ms: None }
+    pub fn snapshot(&self, segment: &Segment) -> SegmentReader<'_> {
+        SegmentReader { recording: self, ranges: segment.snapshot.into_iter().collect(), from: None, received_ms: None }
     }
 
     /// The stream of a segment.
-    pub fn stream(&self, segment: &Segment) -> Bytes<'_> {
+    pub fn stream(&self, segment: &Segment) -> SegmentReader<'_> {
         self.stream_after(segment, segment.start_offset())
     }
 
     /// The stream of a segment after an offset in it.
-    pub fn stream_after(&self, segment: &Segment, offset: u64) -> Bytes<'_> {
+    pub fn stream_after(&self, segment: &Segment, offset: u64) -> SegmentReader<'_> {
         let rest = |piece: &Piece| {
             let passed = offset.saturating_sub(piece.offset).min(piece.bytes.length);
-            let Stretch { link, at, length } = piece.bytes;
-            Stretch { link, at: at + passed, length: length - passed }
+            let ByteRange { link, at, length } = piece.bytes;
+            ByteRange { link, at: at + passed, length: length - passed }
         };
         // The next one is taken from the end.
-        let stretches = segment.stream.iter().rev().map(rest).filter(|stretch| stretch.length > 0).collect();
-        Bytes { recording: self, stretches, from: None, received_ms: None }
+        let ranges = segment.stream.iter().rev().map(rest).filter(|range| range.length > 0).collect();
+        SegmentReader { recording: self, ranges, from: None, received_ms: None }
     }
 
     fn open_at(&self, link: usize, at: u64) -> io::Result<Blocks<source::From<'_>>> {
@@ -134,15 +174,15 @@ const LOOK: usize = 4096;
 
 /// Reads bytes of a recording that belong together, from wherever they lie in it.
 #[derive(Debug)]
-pub struct Bytes<'a> {
+pub struct SegmentReader<'a> {
     recording: &'a Recording,
     /// Those to come, the next one last.
-    stretches: Vec<Stretch>,
+    ranges: Vec<ByteRange>,
     from: Option<Blocks<source::From<'a>>>,
     received_ms: Option<u64>,
 }
 
-impl Bytes<'_> {
+impl SegmentReader<'_> {
     /// When the bytes read last were received, in milliseconds since 1970, where the recording tells it.
     pub fn received_ms(&self) -> Option<u64> {
         self.received_ms
@@ -150,27 +190,27 @@ impl Bytes<'_> {
 
     /// How many bytes are still to come.
     pub fn left(&self) -> u64 {
-        self.stretches.iter().map(|stretch| stretch.length).sum()
+        self.ranges.iter().map(|range| range.length).sum()
     }
 }
 
-impl Read for Bytes<'_> {
+impl Read for SegmentReader<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let Some(stretch) = self.stretches.last_mut() else { return Ok(0) };
+        let Some(range) = self.ranges.last_mut() else { return Ok(0) };
         let from = match &mut self.from {
             Some(from) => from,
-            closed => closed.insert(self.recording.open_at(stretch.link, stretch.at)?),
+            closed => closed.insert(self.recording.open_at(range.link, range.at)?),
         };
-        let most = usize::try_from(stretch.length).unwrap_or(usize::MAX).min(space.len());
+        let most = usize::try_from(range.length).unwrap_or(usize::MAX).min(space.len());
         let count = from.read(space.get_mut(..most).unwrap_or_default())?;
         if count == 0 && most > 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the recording was changed while it was in use"));
         }
         self.received_ms = from.received_ms();
-        stretch.at += count as u64;
-        stretch.length -= count as u64;
-        if stretch.length == 0 {
-            self.stretches.pop();
+        range.at += count as u64;
+        range.length -= count as u64;
+        if range.length == 0 {
+            self.ranges.pop();
             self.from = None;
         }
         Ok(count)

@@ -1,6 +1,6 @@
 //! What lies between two gaps of a recording.
 
-use crate::replication::ReplicationId;
+use crate::replication::{Position, ReplicationId};
 
 /// One history, from a snapshot or a position on, without a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub struct Segment {
     pub(super) start: u64,
     pub(super) db: Option<u32>,
     pub(super) began_ms: Option<u64>,
-    pub(super) snapshot: Option<Stretch>,
+    pub(super) snapshot: Option<ByteRange>,
     /// One for each link.
     pub(super) stream: Vec<Piece>,
 }
 
 /// Bytes that came on one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct ByteRange {
     pub(super) link: usize,
     /// How many came before them.
     pub(super) at: u64,
@@ -28,7 +28,7 @@ pub(super) struct Stretch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) offset: u64,
-    pub(super) bytes: Stretch,
+    pub(super) bytes: ByteRange,
 }
 
 /// What no recording has.
@@ -53,6 +53,11 @@ impl Segment {
     /// The offset of the snapshot, or the one asked for: the first byte of the stream is the one after it.
     pub const fn start_offset(&self) -> u64 {
         self.start
+    }
+
+    /// The position in front of the stream's first byte.
+    pub fn start_position(&self) -> Position {
+        Position::new(self.replid(), self.start, self.db)
     }
 
     /// The offset of the stream's last byte. What was recorded behind it, a command or transaction that is not whole, is left out: it

@@ -1,24 +1,24 @@
-//! The way out to one client.
+//! Writes to one client.
 
 use std::io;
-use std::io::Write;
+use std::io::Write as _;
 use std::net::{Shutdown, TcpStream};
 
 /// Writes to a client in pieces, and up to a cut.
-pub(super) struct Outlet<'a> {
+pub(super) struct Writer<'a> {
     stream: &'a TcpStream,
     piece: usize,
     left: Option<u64>,
 }
 
-impl<'a> Outlet<'a> {
+impl<'a> Writer<'a> {
     pub(super) fn new(stream: &'a TcpStream, piece: Option<usize>) -> Self {
         Self { stream, piece: piece.unwrap_or(usize::MAX).max(1), left: None }
     }
 
-    /// From now on so many bytes go out, then the link is closed.
-    pub(super) fn cut_after(&mut self, bytes: Option<u64>) {
-        self.left = bytes;
+    /// Closes the link after this number of further bytes.
+    pub(super) fn cut_after(&mut self, bytes: u64) {
+        self.left = Some(bytes);
     }
 
     /// Sends all of `bytes`. At the cut: [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), once what is before it is sent.

@@ -22,12 +22,12 @@ impl StreamCommand<'_> {
     /// # Ok::<(), redtail::io::ReadError>(())
     /// ```
     pub fn reaches_db(&self, db: u32) -> bool {
-        let is_named = |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse().ok())
-        {
-            Some(named) => db == named,
-            // It could be any.
-            None => true,
-        };
+        let is_named =
+            |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse::<u32>().ok()) {
+                Some(named) => db == named,
+                // It could be any.
+                None => true,
+            };
         match self.name().len() {
             6 if self.is(b"SWAPDB") => return is_named(1) || is_named(2),
             8 if self.is(b"FLUSHALL") || self.is(b"FUNCTION") => return true,

@@ -47,6 +47,7 @@ pub enum Event<'a> {
 
 /// A command of the stream with its place. Its arguments are those of [`Command`], to which it dereferences.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct StreamCommand<'a> {
     /// The replication offset once this command is processed.
     pub offset: u64,
@@ -103,6 +104,7 @@ impl fmt::Debug for StreamCommand<'_> {
 
 /// A part of a command of the stream.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct StreamPart<'a> {
     /// The part.
     pub part: Part<'a>,
@@ -132,6 +134,8 @@ impl StreamPart<'_> {
 
 /// What is about to make the primary fork, and what the primary says of its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Forking {
     /// What will be asked for.
     pub reason: ForkReason,
@@ -141,8 +145,18 @@ pub struct Forking {
     pub last_fork: Option<Duration>,
 }
 
+impl Forking {
+    /// A fork of a primary of which nothing else is known.
+    #[must_use]
+    pub const fn new(reason: ForkReason) -> Self {
+        Self { reason, used_memory: None, last_fork: None }
+    }
+}
+
 /// Why a primary forks for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ForkReason {
     /// A snapshot without data, to learn position and database.
@@ -189,6 +203,8 @@ impl fmt::Display for Size {
 
 /// How, where and to what we are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Attached {
     /// How the place was found.
     pub method: AttachMethod,
@@ -208,8 +224,27 @@ pub struct Attached {
     pub role: Option<Role>,
 }
 
+impl Attached {
+    /// An attach at this position, to a server of which nothing else is known.
+    #[must_use]
+    pub const fn new(method: AttachMethod, position: Position) -> Self {
+        Self {
+            method,
+            replid: Some(position.replid),
+            history: Some(position.history),
+            offset: position.offset,
+            db: position.db,
+            position: Some(position),
+            server: None,
+            role: None,
+        }
+    }
+}
+
 /// How a follower found its place in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum AttachMethod {
     /// A snapshot without data told it.
@@ -242,11 +277,21 @@ impl AttachMethod {
 
 /// Which server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Server {
     /// The family.
     pub kind: ServerKind,
     /// Its version, `7.0.15`.
     pub version: Excerpt<24>,
+}
+
+impl Server {
+    /// A server of this family and version.
+    #[must_use]
+    pub fn new(kind: ServerKind, version: &str) -> Self {
+        Self { kind, version: Excerpt::new(version.as_bytes()) }
+    }
 }
 
 impl fmt::Display for Server {
@@ -257,6 +302,8 @@ impl fmt::Display for Server {
 
 /// A family of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ServerKind {
     /// Redis, or whatever calls itself that.
@@ -277,6 +324,8 @@ impl ServerKind {
 
 /// The server's own part in replication, by the servers' word for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Role {
     /// It accepts writes: `master`.
     Primary,
@@ -296,6 +345,8 @@ impl Role {
 
 /// A snapshot begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SnapshotBegin {
     /// The replication id; `None` after SYNC.
     pub replid: Option<ReplicationId>,
@@ -305,8 +356,18 @@ pub struct SnapshotBegin {
     pub length: Option<u64>,
 }
 
+impl SnapshotBegin {
+    /// A snapshot at this position, of a length that is not announced.
+    #[must_use]
+    pub const fn new(replid: Option<ReplicationId>, offset: u64) -> Self {
+        Self { replid, offset, length: None }
+    }
+}
+
 /// A snapshot is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SnapshotEnd {
     /// Its size in bytes.
     pub bytes: u64,
@@ -318,8 +379,18 @@ pub struct SnapshotEnd {
     pub position: Option<Position>,
 }
 
+impl SnapshotEnd {
+    /// The end of a snapshot of this size, at this position.
+    #[must_use]
+    pub const fn new(bytes: u64, position: Position) -> Self {
+        Self { bytes, offset: position.offset, db: position.db, position: Some(position) }
+    }
+}
+
 /// Writes were lost. An open transaction is void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Gap {
     /// The last place reached.
     pub from: Position,
@@ -332,7 +403,9 @@ pub struct Gap {
 }
 
 impl Gap {
-    pub(crate) fn between(from: Position, to: Position) -> Self {
+    /// The gap between two positions.
+    #[must_use]
+    pub fn between(from: Position, to: Position) -> Self {
         let missed = if from.replid == to.replid { to.offset.checked_sub(from.offset) } else { None };
         Self { from, to, missed }
     }
@@ -356,6 +429,8 @@ impl fmt::Display for Gap {
 
 /// The link is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Disconnected {
     /// Why.
     pub reason: DisconnectReason,
@@ -363,6 +438,14 @@ pub struct Disconnected {
     pub resume: Option<Position>,
     /// The time until the next attempt; `None`: there will be none.
     pub retry_in: Option<Duration>,
+}
+
+impl Disconnected {
+    /// The end of a link that is not made again.
+    #[must_use]
+    pub const fn new(reason: DisconnectReason, resume: Option<Position>) -> Self {
+        Self { reason, resume, retry_in: None }
+    }
 }
 
 impl fmt::Display for Disconnected {
@@ -377,6 +460,8 @@ impl fmt::Display for Disconnected {
 
 /// Why a link was lost or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// The primary closed the connection.
@@ -402,9 +487,19 @@ impl fmt::Display for DisconnectReason {
 
 /// Nothing came in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Idle {
     /// The last resumable place.
     pub position: Option<Position>,
+}
+
+impl Idle {
+    /// Nothing came at this position.
+    #[must_use]
+    pub const fn at(position: Option<Position>) -> Self {
+        Self { position }
+    }
 }
 
 /// A database number, or `?`.

@@ -12,6 +12,8 @@ mod options;
 mod position;
 mod psync_request;
 mod reply;
+#[cfg(feature = "serde")]
+mod serialize;
 mod session;
 
 pub use backoff::Backoff;
@@ -20,7 +22,10 @@ pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
     Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
 };
+pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
-pub use position::{Lineage, Position, PositionError, ReplicationId};
+#[cfg(feature = "capi")]
+pub(crate) use position::Lineage;
+pub use position::{Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, Opening};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -124,6 +124,7 @@ impl fmt::Display for Start {
 /// In either form it is walked by its structure while it passes, so that no value in it can be taken for its end, and its checksum is
 /// verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum SnapshotForm {
     /// As [`Event::SnapshotBytes`](crate::Event::SnapshotBytes): the bytes of an RDB file, in pieces. What a later server may write is
     /// handed on like all else; behind it only the frame tells where the snapshot ends.
@@ -136,6 +137,7 @@ pub enum SnapshotForm {
 
 /// What to do when history was lost. The gap itself is always delivered as an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum OnGap {
     /// End with [`SessionError::HistoryLost`](crate::SessionError::HistoryLost).
     #[default]
@@ -148,6 +150,7 @@ pub enum OnGap {
 
 /// What the primary is told of our progress, each second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Ack {
     /// Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us. A primary that shuts down waits its
     /// `shutdown-timeout` (10 s) for us, and `min-replicas-to-write` counts us, as it counts whoever acknowledges anything.
@@ -194,9 +197,18 @@ impl Default for ReplicaLabel {
 
 /// Who we are to the primary, borrowed for the moment of connecting.
 #[derive(Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Credentials<'a> {
     /// The ACL user; `None` for the default user.
     pub user: Option<&'a [u8]>,
     /// The password; `None`: no AUTH is sent.
     pub password: Option<&'a [u8]>,
+}
+
+impl<'a> Credentials<'a> {
+    /// The password of an ACL user, or of the default user.
+    #[must_use]
+    pub const fn new(user: Option<&'a [u8]>, password: &'a [u8]) -> Self {
+        Self { user, password: Some(password) }
+    }
 }

@@ -22,6 +22,9 @@ impl ReplicationId {
     /// What servers show where they have none.
     pub(crate) const ZERO: Self = Self([b'0'; 40]);
 
+    /// The id of histories that are made up: "redtail" and zeros.
+    pub(crate) const EXAMPLE: Self = Self(*b"7265647461696c00000000000000000000000000");
+
     /// Reads an id from exactly 40 hexadecimal digits.
     pub fn from_bytes(text: &[u8]) -> Option<Self> {
         let mut id: [u8; 40] = text.try_into().ok()?;
@@ -73,6 +76,7 @@ impl fmt::Debug for ReplicationId {
 /// # Ok::<(), redtail::PositionError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Position {
     /// The replication id under which the primary knows this place.
     pub replid: ReplicationId,
@@ -84,6 +88,20 @@ pub struct Position {
     /// The replication id at the attach, or at the last gap. A promotion changes `replid` and leaves this as it is, so that
     /// `history` and an offset name a command once and for all.
     pub history: ReplicationId,
+}
+
+impl Position {
+    /// A position whose history has the same id.
+    #[must_use]
+    pub const fn new(replid: ReplicationId, offset: u64, db: Option<u32>) -> Self {
+        Self { replid, offset, db, history: replid }
+    }
+
+    /// The same position, in a history with another id: the server was promoted since.
+    #[must_use]
+    pub const fn with_history(self, history: ReplicationId) -> Self {
+        Self { history, ..self }
+    }
 }
 
 impl fmt::Display for Position {
@@ -148,16 +166,16 @@ pub enum PositionError {
 
 /// The two ids under which a session knows its history; with an offset and a database they make a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     /// The id the primary answers to now.
-    pub replid: ReplicationId,
+    pub(crate) replid: ReplicationId,
     /// The id at the attach, or at the last gap.
-    pub history: ReplicationId,
+    pub(crate) history: ReplicationId,
 }
 
 impl Lineage {
     /// The place `offset` in this history.
-    pub const fn position(&self, offset: u64, db: Option<u32>) -> Position {
+    pub(crate) const fn position(&self, offset: u64, db: Option<u32>) -> Position {
         Position { replid: self.replid, offset, db, history: self.history }
     }
 }

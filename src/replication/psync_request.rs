@@ -15,17 +15,12 @@ use crate::replication::position::Position;
 /// use redtail::replication::{Opening, OnFull};
 ///
 /// let from = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0".parse()?;
-/// let opening = Opening {
-///     method: AttachMethod::Continued,
-///     from: Some(from),
-///     on_full: OnFull::PassOver,
-///     server: None,
-///     role: None,
-/// };
+/// let opening = Opening::new(AttachMethod::Continued, Some(from), OnFull::PassOver);
 /// assert_eq!(opening.to_string(), "PSYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 1312");
 /// # Ok::<(), redtail::PositionError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Opening {
     /// How the place in the stream is found if the server gives what it is asked for.
     pub method: AttachMethod,
@@ -39,8 +34,17 @@ pub struct Opening {
     pub role: Option<Role>,
 }
 
+impl Opening {
+    /// A request to a server of which nothing is known.
+    #[must_use]
+    pub const fn new(method: AttachMethod, from: Option<Position>, on_full: OnFull) -> Self {
+        Self { method, from, on_full, server: None, role: None }
+    }
+}
+
 /// What a follower does with a snapshot, wanted or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnFull {
     /// Hands it out.
     Deliver,

@@ -20,7 +20,7 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    pub(super) fn new(raw: &'a [u8], spans: &'a [Span], argc: usize) -> Self {
+    pub(crate) fn new(raw: &'a [u8], spans: &'a [Span], argc: usize) -> Self {
         Self { raw, spans: spans.get(..argc).unwrap_or(spans), argc }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Command<'a> {
     }
 
     /// Where the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments lie in the bytes of the command.
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "std")]
     #[inline(always)]
     pub(crate) fn spans(&self) -> &'a [Span] {
         self.spans

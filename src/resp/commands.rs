@@ -299,6 +299,27 @@ impl CommandParser {
         Some((raw, rest, spans.len()))
     }
 
+    /// The same for any whole command of the common shape.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(super) fn whole_if<'a>(
+        &mut self,
+        input: &'a [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<(&'a [u8], usize)> {
+        if self.tape.is_open() {
+            return None;
+        }
+        let (raw, _, argc) = self.tape.whole(input)?;
+        let found = Found { skipped: 0, length: raw.len(), argc };
+        if !wanted(found.command(&self.tape, input).name()) {
+            return None;
+        }
+        self.offset += raw.len() as u64;
+        self.found = found;
+        Some((raw, argc))
+    }
+
     /// The same for what is of no known shape.
     pub(super) fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if !self.tape.is_open()

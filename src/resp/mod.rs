@@ -63,7 +63,7 @@ pub(crate) use self::command::Place;
 pub(crate) use self::commands::Known;
 #[cfg(feature = "capi")]
 pub(crate) use self::keys::find as find_keys;
-#[cfg(feature = "capi")]
+#[cfg(feature = "std")]
 pub(crate) use self::tape::Span;
 #[cfg(feature = "capi")]
 pub(crate) use self::tokens::Nesting;

@@ -227,7 +227,7 @@ impl PartsParser {
     }
 
     /// The command at the front of `input`, if it is whole, of a shape that is known and has a name that is `wanted`. In any other case
-    /// nothing is used up, and [`poll`](Self::poll) tells what is there.
+    /// nothing is consumed, and [`poll`](Self::poll) finds what is there.
     #[cfg(feature = "std")]
     #[inline(always)]
     pub(crate) fn command_if<'p>(
@@ -240,6 +240,28 @@ impl PartsParser {
         }
         let (raw, _, argc) = self.commands.known_if(input, wanted)?;
         Some(Command::new(raw, self.commands.tape.spans(), argc))
+    }
+
+    /// The same for any whole command of the common shape.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn whole_command_if<'p>(
+        &'p mut self,
+        input: &'p [u8],
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<Command<'p>> {
+        if !matches!(self.stage, Stage::Whole) {
+            return None;
+        }
+        let (raw, argc) = self.commands.whole_if(input, wanted)?;
+        Some(Command::new(raw, self.commands.tape.spans(), argc))
+    }
+
+    /// The command that the last [`command_if`](Self::command_if) found, from the same `input`.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
+        self.commands.command(input)
     }
 
     fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {

@@ -9,7 +9,7 @@ use crate::resp::templates::Templates;
 use crate::resp::{Fault, as_size, number};
 
 /// Where an argument lies, from the first byte of its command.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) length: u32,

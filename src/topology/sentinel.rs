@@ -1,7 +1,5 @@
 //! A primary that Sentinels watch: found by name, and found again after each failover.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -401,8 +399,7 @@ fn healthy_replica(fields: &Answer) -> Option<Target> {
 /// Takes out any of them, so that several followers don't all choose the same.
 pub(super) fn any_of(targets: &mut Vec<Target>) -> Option<Target> {
     let count = targets.len() as u64;
-    // The hasher's keys are the only random numbers the standard library has.
-    let chosen = RandomState::new().hash_one(count).checked_rem(count)?;
+    let chosen = crate::io::random().checked_rem(count)?;
     Some(targets.swap_remove(usize::try_from(chosen).ok()?))
 }
 

@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
 #[macro_use]
+#[path = "../help/playback.rs"]
+mod playback;
+
+#[macro_use]
 #[path = "../help/options.rs"]
 mod options;
 

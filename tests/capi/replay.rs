@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redtail::io::RecordingReader;
 use redtail::io::recording::Recorder;
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Cut, Primary, Recording};
 use redtail::{Backoff, Database, Event, Follower, StreamCommand};
 
 use crate::build::{How, program, root, valgrind};
@@ -23,8 +23,8 @@ fn record(name: &str) -> (Recording, Vec<String>, String) {
     let played = fs::read(root().join("tests/data/resume-part1.bin")).unwrap();
     let recording = Recording::parse(&played).unwrap();
     let end = recording.last().end_offset();
-    let cuts = vec![played.len() as u64 - 40];
-    let primary = Primary::serve_as(recording, Play { cuts, ..Play::default() }).unwrap();
+    let cuts = vec![Cut::AnswerBytes(played.len() as u64 - 40)];
+    let primary = Primary::serve_as(recording, playback! { cuts }).unwrap();
     let path = std::env::temp_dir().join(format!("redtail-capi-{}-{name}", std::process::id()));
     let recorder = Recorder::new(File::create(&path).unwrap(), primary.address());
     let mut follower = Follower::builder(primary.address().to_string())

@@ -63,7 +63,8 @@ fn wait_means_that_the_caller_has_committed_if_wanted() {
         scope.spawn(|| {
             while follower.next_timeout(Duration::from_millis(20)).expect("it follows").is_some() {
                 if let Some(position) = follower.position() {
-                    follower.commit(Position { offset: committed.load(Ordering::Acquire), ..position });
+                    let offset = committed.load(Ordering::Acquire);
+                    follower.commit(Position::new(position.replid, offset, position.db).with_history(position.history));
                 }
             }
         });

@@ -57,13 +57,13 @@ fn same(one: &Server, other: &Server, without: &[&str], at: &str) {
 }
 
 /// Of each key what the digest does not see, and all functions.
-fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u64, Vec<u8>), Vec<Value>> {
+fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Value>> {
     let mut facts = BTreeMap::new();
     let mut client = server.client();
     client.call(&["SAVE"]);
     let (keys, mut functions) = decode(&fs::read(server.folder().join("dump.rdb")).expect("the snapshot"));
     for key in keys {
-        client.call(&["SELECT", &key.database.to_string()]);
+        client.call(&["SELECT", &key.db.to_string()]);
         // Version 6.2 has no command for it. Others are asked.
         let mut expiry = Value::Int(key.expire_at_ms.unwrap_or(-1));
         if server.kind != Kind::Redis62 {
@@ -81,14 +81,14 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u64, Vec<u8>), Vec<Valu
             }
             _ => {}
         }
-        facts.insert((key.database, key.name), found);
+        facts.insert((key.db, key.name), found);
     }
     if server.kind != Kind::Redis62 {
         functions.sort();
         let listed = client.call(&["FUNCTION", "LIST", "WITHCODE"]);
         assert_eq!(listed.items().len(), functions.len());
         let functions = functions.into_iter().map(Value::Bulk).collect();
-        facts.insert((u64::MAX, b"functions".to_vec()), vec![Value::Array(functions)]);
+        facts.insert((u32::MAX, b"functions".to_vec()), vec![Value::Array(functions)]);
     }
     facts
 }
@@ -288,14 +288,14 @@ fn json_says_what_the_server_says() {
                 .lines()
                 .map(|line| serde_json::from_str(line).expect("JSON"))
                 .collect();
-            let mut keys = BTreeMap::<u64, i64>::new();
+            let mut keys = BTreeMap::<u32, i64>::new();
             for line in lines.iter().filter(|line| line["event"] == "key") {
                 let key = whole(line);
-                *keys.entry(key.database).or_default() += 1;
-                client.call(&["SELECT", &key.database.to_string()]);
+                *keys.entry(key.db).or_default() += 1;
+                client.call(&["SELECT", &key.db.to_string()]);
                 check(&mut client, kind, &key, &format!("{kind:?}, {}", key.name.escape_ascii()));
             }
-            for database in 0..16_u64 {
+            for database in 0..16_u32 {
                 client.call(&["SELECT", &database.to_string()]);
                 assert_eq!(client.call(&["DBSIZE"]).int(), keys[&database], "{database}");
             }
@@ -319,50 +319,47 @@ fn whole(line: &Json) -> WholeKey {
         "zset" => Decoded::Zset(rows().map(|row| (bytes(&row[0]), number(&row[1]))).collect()),
         "hash" => Decoded::Hash(
             rows()
-                .map(|row| HashField {
-                    field: bytes(&row[0]),
-                    value: bytes(&row[1]),
-                    expire_at_ms: row.get(2).and_then(Json::as_i64),
+                .map(|row| {
+                    let mut field = HashField::default();
+                    (field.field, field.value) = (bytes(&row[0]), bytes(&row[1]));
+                    field.expire_at_ms = row.get(2).and_then(Json::as_i64);
+                    field
                 })
                 .collect(),
         ),
         "stream" => Decoded::Stream(Box::new(whole_stream(value))),
         other => panic!("a key of type {other}"),
     };
-    WholeKey {
-        database: line["db"].as_u64().expect("a database"),
-        name: bytes(&line["key"]),
-        number: 0,
-        expire_at_ms: line["expire_at_ms"].as_i64(),
-        idle_s: None,
-        frequency: None,
-        metadata: Vec::new(),
-        value,
-    }
+    let mut key = WholeKey::default();
+    key.db = line["db"].as_u64().expect("a database").try_into().expect("a small number");
+    key.name = bytes(&line["key"]);
+    key.expire_at_ms = line["expire_at_ms"].as_i64();
+    key.value = value;
+    key
 }
 
 fn whole_stream(value: &Json) -> Stream {
     let all = |value: &Json| value.as_array().expect("an array").clone();
+    let consumer = |json: &Json| {
+        let mut consumer = Consumer::default();
+        consumer.name = bytes(&json["name"]);
+        consumer.seen_at_ms = json["seen_at_ms"].as_i64().expect("a time");
+        consumer.active_at_ms = json["active_at_ms"].as_i64();
+        consumer.pending = all(&json["pending"]).iter().map(id).collect();
+        consumer
+    };
     let groups: Vec<Group> = all(&value["groups"])
         .iter()
-        .map(|group| Group {
-            name: bytes(&group["name"]),
-            last: id(&group["last_id"]),
-            read: group["entries_read"].as_u64(),
-            pending: all(&group["pending"])
+        .map(|json| {
+            let mut group = Group::default();
+            (group.name, group.last) = (bytes(&json["name"]), id(&json["last_id"]));
+            group.read = json["entries_read"].as_u64();
+            group.pending = all(&json["pending"])
                 .iter()
                 .map(|row| (id(&row[0]), row[1].as_i64().expect("a time"), row[2].as_u64().expect("a count")))
-                .collect(),
-            consumers: all(&group["consumers"])
-                .iter()
-                .map(|consumer| Consumer {
-                    name: bytes(&consumer["name"]),
-                    seen_at_ms: consumer["seen_at_ms"].as_i64().expect("a time"),
-                    active_at_ms: consumer["active_at_ms"].as_i64(),
-                    pending: all(&consumer["pending"]).iter().map(id).collect(),
-                })
-                .collect(),
-            returned: Vec::new(),
+                .collect();
+            group.consumers = all(&json["consumers"]).iter().map(consumer).collect();
+            group
         })
         .collect();
     let state = StreamState {
@@ -373,12 +370,16 @@ fn whole_stream(value: &Json) -> Stream {
         added: value["entries_added"].as_u64(),
         groups: groups.len() as u64,
     };
-    let entry = |entry: &Json| StreamEntry {
-        id: id(&entry[0]),
-        fields: all(&entry[1]).iter().map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect(),
+    let entry = |json: &Json| {
+        let mut entry = StreamEntry::default();
+        entry.id = id(&json[0]);
+        entry.fields = all(&json[1]).iter().map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect();
+        entry
     };
-    let entries = all(&value["entries"]).iter().map(entry).collect();
-    Stream { entries, state: Some(state), groups, ..Stream::default() }
+    let mut stream = Stream::default();
+    stream.entries = all(&value["entries"]).iter().map(entry).collect();
+    (stream.state, stream.groups) = (Some(state), groups);
+    stream
 }
 
 fn bytes(argument: &Json) -> Vec<u8> {

@@ -44,7 +44,9 @@ fn standing(events: &[OwnedEvent]) -> Vec<OwnedCommand> {
     for event in events {
         match event {
             OwnedEvent::Command(it) | OwnedEvent::Multi(it) | OwnedEvent::Exec(it) | OwnedEvent::Control(it) => {
-                commands.push(OwnedCommand { received_ms: None, position: None, ..it.clone() });
+                let mut command = it.clone();
+                (command.received_ms, command.position) = (None, None);
+                commands.push(command);
             }
             OwnedEvent::Disconnected(lost) => {
                 let resume = lost.resume.expect("it was attached");
@@ -181,7 +183,7 @@ fn a_server_that_forgets_is_played_as_one() {
         let mut events = Vec::new();
         let mut until = |word: &str| loop {
             let event = follower.next_timeout(PATIENCE).unwrap().unwrap().to_owned_event();
-            let found = matches!(&event, OwnedEvent::Command(it) if it.args.last().is_some_and(|arg| arg == word.as_bytes()))
+            let found = matches!(&event, OwnedEvent::Command(it) if it.args().last().is_some_and(|arg| arg == word.as_bytes()))
                 || (word.is_empty() && matches!(&event, OwnedEvent::Attached(_)));
             events.push(event);
             if found {

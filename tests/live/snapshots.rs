@@ -90,14 +90,14 @@ fn the_decoder_sees_what_the_server_says() {
             client.call(&["SAVE"]);
             let bytes = fs::read(server.folder().join("dump.rdb")).expect("the snapshot");
             let (keys, functions) = decode(&bytes);
-            let mut databases = BTreeMap::<u64, i64>::new();
+            let mut databases = BTreeMap::<u32, i64>::new();
             for key in &keys {
-                *databases.entry(key.database).or_default() += 1;
+                *databases.entry(key.db).or_default() += 1;
                 numbers.entry(key.number).or_insert_with(|| String::from_utf8_lossy(&key.name).into_owned());
-                client.call(&["SELECT", &key.database.to_string()]);
+                client.call(&["SELECT", &key.db.to_string()]);
                 check(&mut client, kind, key, &format!("{kind:?}, {name}, {}", key.name.escape_ascii()));
             }
-            for database in 0..16u64 {
+            for database in 0..16_u32 {
                 client.call(&["SELECT", &database.to_string()]);
                 assert_eq!(client.call(&["DBSIZE"]).int(), databases.get(&database).copied().unwrap_or(0), "{name}");
             }

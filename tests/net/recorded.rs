@@ -58,8 +58,8 @@ fn a_recorded_connection_gives_the_events_of_a_live_one() {
     let position: Position = format!("{ID}:127:5").parse().unwrap();
     assert!(all.iter().any(|event| matches!(
         event,
-        OwnedEvent::Command(OwnedCommand { offset: 127, position: Some(at), tx: None, received_ms: None, args, .. })
-            if *at == position && *args == [b"SET".to_vec(), b"k".to_vec(), b"v".to_vec()]
+        OwnedEvent::Command(command @ OwnedCommand { offset: 127, position: Some(at), tx: None, received_ms: None, .. })
+            if *at == position && command.args().eq([&b"SET"[..], b"k", b"v"])
     )));
     assert!(all.iter().any(|event| matches!(
         event,

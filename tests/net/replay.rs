@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use redtail::replay::{Play, Primary, Recording, RecordingError};
+use redtail::replay::{Cut, Playback, Primary, Recording, RecordingError};
 use redtail::{Backoff, Event, Follower, Position, Start};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
@@ -17,7 +17,7 @@ fn recorded() -> Vec<u8> {
     [head.as_bytes(), SNAPSHOT, STREAM].concat()
 }
 
-fn primary(play: Play) -> Primary {
+fn primary(play: Playback) -> Primary {
     Primary::serve_as(Recording::parse(&recorded()).unwrap(), play).unwrap()
 }
 
@@ -159,7 +159,7 @@ fn a_stream_that_breaks_the_protocol_is_no_recording() {
 
 #[test]
 fn the_handshake_of_a_replica() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut link = Link::to(&primary);
     assert_eq!(link.ask("PING"), "+PONG");
     assert!(link.ask("AUTH secret").starts_with("-ERR AUTH <password> called without any password"));
@@ -229,7 +229,7 @@ fn an_acknowledgement_before_the_mark_starts_nothing() {
 
 #[test]
 fn a_full_resynchronisation_plays_the_recording() {
-    let primary = primary(Play { piece: Some(1), ..Play::default() });
+    let primary = primary(playback! { piece: Some(1) });
     for words in ["PSYNC ? -1", "PSYNC 0000000000000000000000000000000000000000 101", "PSYNC ? 0"] {
         let mut link = Link::to(&primary);
         assert_eq!(link.ask(words), format!("+FULLRESYNC {ID} {START}"));
@@ -241,7 +241,7 @@ fn a_full_resynchronisation_plays_the_recording() {
 
 #[test]
 fn the_old_sync_tells_no_offset() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut link = Link::to(&primary);
     assert_eq!(link.ask("SYNC"), format!("${}", SNAPSHOT.len()));
     link.hear(SNAPSHOT);
@@ -250,7 +250,7 @@ fn the_old_sync_tells_no_offset() {
 
 #[test]
 fn a_snapshot_alone_ends_with_a_close() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut link = Link::to(&primary);
     assert_eq!(link.ask("REPLCONF rdb-only 1"), "+OK");
     link.ask("PSYNC ? -1");
@@ -261,7 +261,7 @@ fn a_snapshot_alone_ends_with_a_close() {
 
 #[test]
 fn every_offset_of_the_recording_can_be_resumed_from() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     for (at, _) in STREAM.iter().enumerate().step_by(7) {
         let mut link = Link::to(&primary);
         link.ask("REPLCONF capa psync2");
@@ -281,7 +281,7 @@ fn every_offset_of_the_recording_can_be_resumed_from() {
 
 #[test]
 fn info_tells_how_far_the_stream_has_been_played() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut asking = Link::to(&primary);
     asking.say("INFO replication");
     let before = asking.hear_bulk();
@@ -301,7 +301,7 @@ fn info_tells_how_far_the_stream_has_been_played() {
 
 #[test]
 fn a_password_comes_first() {
-    let primary = primary(Play { password: Some(b"secret".to_vec()), ..Play::default() });
+    let primary = primary(playback! { password: Some(b"secret".to_vec()) });
     let mut link = Link::to(&primary);
     assert_eq!(link.ask("PSYNC ? -1"), "-NOAUTH Authentication required.");
     assert!(link.ask("AUTH wrong").starts_with("-WRONGPASS"));
@@ -313,7 +313,7 @@ fn a_password_comes_first() {
 fn connections_are_cut_where_they_are_told_to_be() {
     let whole = format!("+FULLRESYNC {ID} {START}\r\n${}\r\n", SNAPSHOT.len()).len() + SNAPSHOT.len() + STREAM.len();
     let cuts: Vec<u64> = (1..=whole as u64).step_by(11).collect();
-    let primary = primary(Play { cuts: cuts.clone(), ..Play::default() });
+    let primary = primary(playback! { cuts: cuts.iter().copied().map(Cut::AnswerBytes).collect() });
     for cut in cuts {
         let mut link = Link::to(&primary);
         assert_eq!(link.ask("PING"), "+PONG");
@@ -333,7 +333,7 @@ fn connections_are_cut_where_they_are_told_to_be() {
 
 #[test]
 fn a_pace_gives_whole_commands() {
-    let primary = primary(Play { commands_per_second: Some(50), ..Play::default() });
+    let primary = primary(playback! { commands_per_second: Some(50) });
     let mut link = Link::to(&primary);
     let began = Instant::now();
     link.ask(&format!("PSYNC {ID} {}", START + 1));
@@ -345,7 +345,7 @@ fn a_pace_gives_whole_commands() {
 
 #[test]
 fn a_replica_that_asks_on_the_link_is_left() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     for words in ["PING", "REPLCONF capa eof", "*1\r\n+"] {
         let mut link = Link::to(&primary);
         link.ask(&format!("PSYNC {ID} {}", START + 1));
@@ -363,7 +363,7 @@ fn a_replica_that_asks_on_the_link_is_left() {
 
 #[test]
 fn garbage_ends_a_client_and_nobody_else() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut good = Link::to(&primary);
     for garbage in ["*x", "*-5\r\n*1\r\n$-1", "*1\r\n$99999999999999999999", "*1000000", "\"", "*2\r\n$4\r\nPING\r\nx"]
     {
@@ -376,7 +376,7 @@ fn garbage_ends_a_client_and_nobody_else() {
 
 #[test]
 fn many_at_once_and_no_more_than_it_can_bear() {
-    let primary = primary(Play::default());
+    let primary = primary(Playback::default());
     let mut links: Vec<Link> = (0..64).map(|_| Link::to(&primary)).collect();
     for link in &mut links {
         link.say("PSYNC ? -1");
@@ -428,7 +428,7 @@ fn followed(primary: &Primary, start: Start) -> (Vec<String>, Option<Position>, 
     (printed, follower.position(), losses)
 }
 
-fn play_out(start: Start, play: Play, offset: u64) {
+fn play_out(start: Start, play: Playback, offset: u64) {
     let cuts = play.cuts.len();
     let (printed, position, losses) = followed(&primary(play), start);
     assert_eq!(losses, cuts);
@@ -446,17 +446,17 @@ fn play_out(start: Start, play: Play, offset: u64) {
 fn a_follower_can_start_in_every_way() {
     let at = |offset: u64| Start::At(format!("{ID}:{offset}:5").parse().unwrap());
     for start in [Start::Now, Start::NowWithoutFork, Start::Snapshot, at(START)] {
-        play_out(start, Play::default(), START);
-        play_out(start, Play { piece: Some(3), commands_per_second: Some(1000), ..Play::default() }, START);
+        play_out(start, Playback::default(), START);
+        play_out(start, playback! { piece: Some(3), commands_per_second: Some(1000) }, START);
     }
-    play_out(Start::Sync, Play::default(), 0);
+    play_out(Start::Sync, Playback::default(), 0);
 }
 
 #[test]
 fn a_follower_that_is_cut_goes_on_where_it_was() {
     let greeting = format!("+CONTINUE {ID}\r\n").len() as u64;
     // In the first command, in the second, between them, and in a greeting.
-    let cuts = vec![greeting + 10, greeting + 30, greeting, 5, greeting + 27 + 1];
+    let cuts = [greeting + 10, greeting + 30, greeting, 5, greeting + 27 + 1].map(Cut::AnswerBytes).to_vec();
     let start = Start::At(format!("{ID}:{START}:5").parse().unwrap());
-    play_out(start, Play { cuts, ..Play::default() }, START);
+    play_out(start, playback! { cuts }, START);
 }

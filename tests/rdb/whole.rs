@@ -56,7 +56,7 @@ fn texts(whole: &[Whole]) -> Vec<Vec<u8>> {
             }
             Value::Array { elements, .. } => texts.extend(elements.iter().filter_map(|(_, element)| match element {
                 ArrayElement::Text(text) => Some(text.clone()),
-                ArrayElement::Double(_) => None,
+                _ => None,
             })),
             _ => {}
         }

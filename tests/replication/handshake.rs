@@ -103,7 +103,9 @@ fn a_fork_is_announced_in_words() {
         (Some(3_435_973_837), None, "…; it uses 3.2 GiB of memory"),
     ] {
         let last_fork = micros.map(Duration::from_micros);
-        let text = Forking { reason: ForkReason::Filtered, used_memory, last_fork }.to_string();
+        let mut forking = Forking::new(ForkReason::Filtered);
+        (forking.used_memory, forking.last_fork) = (used_memory, last_fork);
+        let text = forking.to_string();
         assert_eq!(text, words.replace('…', "the primary forks once, for a snapshot without data"));
     }
 }
@@ -397,17 +399,17 @@ fn without_fork_a_position_outside_the_backlog_is_a_gap_without_psync() {
 #[test]
 fn credentials_go_first() {
     let mut shell = Shell::new(Session::new(Options::default()));
-    shell.connect_as(Credentials { user: Some(b"cdc"), password: Some(b"pw") });
+    shell.connect_as(Credentials::new(Some(b"cdc"), b"pw"));
     converse(&mut shell, &[("AUTH cdc pw", b"+OK\r\n"), ("PING", b"+PONG\r\n")]);
 
     let mut shell = Shell::new(Session::new(Options::default()));
-    shell.connect_as(Credentials { user: None, password: Some(b"pw") });
+    shell.connect_as(Credentials::new(None, b"pw"));
     converse(&mut shell, &[("AUTH pw", b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")]);
     let error = failure(&mut shell);
     assert!(error.to_string().contains("wrong user or password") && error.to_string().contains("WRONGPASS"), "{error}");
 
     let mut shell = Shell::new(Session::new(Options::default()));
-    shell.connect_as(Credentials { user: None, password: Some(&[b'x'; 20_000]) });
+    shell.connect_as(Credentials::new(None, &[b'x'; 20_000]));
     assert!(matches!(failure(&mut shell), SessionError::CredentialsTooLong { .. }));
 }
 

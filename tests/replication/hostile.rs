@@ -76,7 +76,7 @@ fn a_command_over_the_limit_is_an_error_before_it_is_there() {
 #[test]
 fn answers_to_what_was_never_sent_overflow_nothing() {
     let mut session = Session::new(Options::default());
-    session.connected(Credentials { user: None, password: Some(&[b'x'; 17_300]) }, 0);
+    session.connected(Credentials::new(None, &[b'x'; 17_300]), 0);
     let replies = b"+OK\r\n".repeat(8);
     let mut unread = &replies[..];
     loop {

@@ -138,7 +138,7 @@ impl World {
             return self.lose(Closed::Failed("connection refused"));
         }
         let credentials = match self.judge.has_password {
-            true => Credentials { user: Some(USER.as_bytes()), password: Some(PASSWORD.as_bytes()) },
+            true => Credentials::new(Some(USER.as_bytes()), PASSWORD.as_bytes()),
             false => Credentials::default(),
         };
         self.session.connected(credentials, self.now);
@@ -421,6 +421,7 @@ impl World {
         self.judge.loses(match how {
             Closed::ByPeer => DisconnectReason::Closed,
             Closed::Failed(words) => DisconnectReason::Io(Excerpt::new(words.as_bytes())),
+            other => unreachable!("{other:?}"),
         });
         self.session.closed(how, self.now);
         self.head = self.unread.len();
@@ -494,7 +495,7 @@ fn start_at(primary: &mut Primary, rng: &mut Rng) -> Position {
     let replid = if rng.chance(10) { rng.id() } else { primary.replid.clone() };
     let place = Position::at(&replid, offset, db);
     match rng.chance(20) {
-        true => Position { history: rng.id().parse().unwrap(), ..place },
+        true => place.with_history(rng.id().parse().unwrap()),
         false => place,
     }
 }

@@ -18,7 +18,7 @@ impl Folder {
 fn one_run_goes_on_where_another_ended() {
     let folder = Folder::new("runs");
     let stream = stream();
-    let primary = primary(&stream, redtail::replay::Play::default());
+    let primary = primary(&stream, redtail::replay::Playback::default());
     let address = primary.address().to_string();
     let args = ["tail", &address, "--checkpoint", &folder.path("position")];
     let first = run(&[&args[..], &["--count", "1"]].concat()).ok();
@@ -36,7 +36,7 @@ fn one_run_goes_on_where_another_ended() {
 fn it_is_written_at_the_attach_and_after_a_snapshot() {
     let folder = Folder::new("attach");
     let stream = commands(&["PING"]);
-    let primary = primary(&stream, redtail::replay::Play::default());
+    let primary = primary(&stream, redtail::replay::Playback::default());
     let address = primary.address().to_string();
     run(&["tail", &address, "--checkpoint", &folder.path("position"), "--until", "1000"]).ok();
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:1000:1"));
@@ -79,7 +79,7 @@ fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
     let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
     Checkpoint::open(folder.path("position"), "elsewhere:6379").unwrap().save(position).unwrap();
     let stream = stream();
-    let primary = primary(&stream, redtail::replay::Play::default());
+    let primary = primary(&stream, redtail::replay::Playback::default());
     let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position")]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.out.is_empty(), "{}", ran.text());
@@ -94,7 +94,7 @@ fn a_gap_is_saved_once_its_line_is_out() {
     let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
     Checkpoint::open(folder.path("position"), "x").unwrap().save(position).unwrap();
     let stream = stream();
-    let primary = primary(&stream, redtail::replay::Play::default());
+    let primary = primary(&stream, redtail::replay::Playback::default());
     let address = primary.address().to_string();
     let args = [
         "tail",
@@ -118,7 +118,7 @@ fn a_gap_is_saved_once_its_line_is_out() {
 fn what_could_not_be_written_is_not_saved() {
     let folder = Folder::new("full");
     let stream = stream();
-    let primary = primary(&stream, redtail::replay::Play::default());
+    let primary = primary(&stream, redtail::replay::Playback::default());
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let args =
         ["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position"), "--until", &end(&stream)];

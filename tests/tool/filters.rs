@@ -1,6 +1,6 @@
 //! `--db`, `--command`, `--key` and `--keys`.
 
-use redtail::replay::Play;
+use redtail::replay::{Cut, Playback};
 use serde_json::{Value, json};
 
 use crate::run::{REPLID, Ran, command, commands, run, run_on};
@@ -142,7 +142,7 @@ fn with_all_what_steers_the_stream_is_filtered_too() {
 #[test]
 fn counts_are_of_what_is_printed_and_positions_of_what_was_read() {
     let stream = commands(&LINES);
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
     let ran = run(&["tail", &address, "--key", "user:*", "--count", "2"]).ok();
     assert_eq!(ran.text().lines().count(), 4, "two commands, one of them between MULTI and EXEC: {}", ran.text());
@@ -163,7 +163,7 @@ fn counts_are_of_what_is_printed_and_positions_of_what_was_read() {
 #[test]
 fn a_heartbeat_comes_while_nothing_passes() {
     let stream = commands(&LINES).repeat(20);
-    let primary = primary(&stream, Play { commands_per_second: Some(300), ..Play::default() });
+    let primary = primary(&stream, playback! { commands_per_second: Some(300) });
     let address = primary.address().to_string();
     let arguments = [
         "tail",
@@ -253,7 +253,10 @@ fn a_link_cut_anywhere_changes_nothing_in_what_passes() {
     ]
     .map(|at| at + 300);
     for cut in ends {
-        let primary = primary(&stream, Play { cuts: vec![cut, 100, 60_000], piece: Some(7777), ..Play::default() });
+        let primary = primary(
+            &stream,
+            playback! { cuts: vec![Cut::AnswerBytes(cut), Cut::AnswerBytes(100), Cut::AnswerBytes(60_000)], piece: Some(7777) },
+        );
         let address = primary.address().to_string();
         let ran = run(&["tail", &address, "--until", &end(&stream), "--format", "resp", "--key", "user:*"]).ok();
         assert!(ran.out == passing, "{cut}: {}", String::from_utf8_lossy(&ran.out).replace("xxxxxxxxxx", ""));

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Playback, Primary, Recording};
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
@@ -27,7 +27,7 @@ pub(crate) fn lines(ran: &Ran) -> Vec<Value> {
 fn what_is_recorded_is_what_tail_prints() {
     let (stream, folder) = (stream(), Folder::new("same"));
     for (number, from) in ["now", "snapshot", "sync", "now-without-fork"].into_iter().enumerate() {
-        let address = || primary(&stream, Play::default());
+        let address = || primary(&stream, Playback::default());
         let (one, two) = (address(), address());
         let length = if from == "sync" { stream.len().to_string() } else { end(&stream) };
         let file = folder.path(&number.to_string());
@@ -47,7 +47,7 @@ fn what_is_recorded_is_what_tail_prints() {
 #[test]
 fn a_count_is_exact_and_ends_no_transaction() {
     let (stream, folder) = (stream(), Folder::new("count"));
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
     for (count, expected) in [(1, 1), (2, 3), (3, 3), (4, 4)] {
         let file = folder.path(&count.to_string());
@@ -60,7 +60,7 @@ fn a_count_is_exact_and_ends_no_transaction() {
 #[test]
 fn a_file_that_is_there_is_kept() {
     let (stream, folder) = (stream(), Folder::new("there"));
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let (address, file) = (primary.address().to_string(), folder.path("kept"));
     fs::write(&file, "precious").unwrap();
     let ran = run(&["record", &address, "-o", &file]);
@@ -84,7 +84,7 @@ fn a_file_that_is_there_is_kept() {
 #[test]
 fn runs_are_appended_to_one_another() {
     let (stream, folder) = (stream(), Folder::new("append"));
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let (address, file) = (primary.address().to_string(), folder.path("grows"));
     // There is none yet, so it is begun.
     run(&["record", &address, "-o", &file, "--append", "--from", "snapshot", "--count", "1"]).ok();
@@ -114,7 +114,7 @@ fn runs_are_appended_to_one_another() {
 fn a_gap_is_recorded_if_it_may_be() {
     let folder = Folder::new("gap");
     let file = folder.path("gap");
-    let first = primary(&commands(&["SET a 1"]), Play::default());
+    let first = primary(&commands(&["SET a 1"]), Playback::default());
     run(&["record", &first.address().to_string(), "-o", &file, "--count", "1"]).ok();
     // The same server, as far as it remembers; but not far enough.
     let later = format!("+FULLRESYNC {REPLID} 5000\r\n$18\r\nREDIS0010");
@@ -140,7 +140,7 @@ fn a_gap_is_recorded_if_it_may_be() {
 #[test]
 fn a_pipe_takes_it_as_well() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let ran = run(&["record", &primary.address().to_string(), "-o", "-", "--until", &end(&stream)]).ok();
     let decoded = run_on(&["decode"], &ran.out).ok();
     assert!(decoded.text().starts_with("1050 [2] \"SET\" \"k\" \"v\"\n"), "{}", decoded.text());
@@ -157,7 +157,7 @@ fn a_pipe_takes_it_as_well() {
 
 #[test]
 fn wherever_it_cannot_write_it_says_so_in_one_line() {
-    let primary = primary(&stream(), Play::default());
+    let primary = primary(&stream(), Playback::default());
     let address = primary.address().to_string();
     for (path, words) in
         [("/", "directory"), ("/nowhere/at/all", "No such file"), ("/proc/redtail", ""), ("/dev/full", "No space left")]
@@ -180,7 +180,7 @@ fn a_full_disk_leaves_what_can_be_read() {
     let lines: Vec<String> = (0..2000).map(|number| format!("SET key:{number:04} value")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let stream = commands(&lines);
-    let primary = primary(&stream, Play { piece: Some(100), commands_per_second: Some(50_000), ..Play::default() });
+    let primary = primary(&stream, playback! { piece: Some(100), commands_per_second: Some(50_000) });
     let (folder, address) = (Folder::new("full"), primary.address().to_string());
     let file = folder.path("full");
     let limited =
@@ -213,7 +213,7 @@ fn killed_and_gone_on_with_nothing_is_missing() {
     let lines: Vec<String> = (0..3000).map(|number| format!("SET key:{number:04} value")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let stream = [commands(&["SELECT 1"]), commands(&lines)].concat();
-    let primary = primary(&stream, Play { commands_per_second: Some(20_000), ..Play::default() });
+    let primary = primary(&stream, playback! { commands_per_second: Some(20_000) });
     let (folder, address) = (Folder::new("killed"), primary.address().to_string());
     let file = folder.path("killed");
     let arguments = ["record", &address, "-o", &file, "--append"];
@@ -241,7 +241,7 @@ fn killed_and_gone_on_with_nothing_is_missing() {
 #[test]
 fn an_interrupt_ends_it_well() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let (folder, address) = (Folder::new("interrupt"), primary.address().to_string());
     for signal in ["INT", "TERM"] {
         let file = folder.path(signal);
@@ -270,7 +270,7 @@ fn an_interrupt_ends_it_well() {
 
 #[test]
 fn it_may_last_so_long() {
-    let primary = primary(&stream(), Play { commands_per_second: Some(2), ..Play::default() });
+    let primary = primary(&stream(), playback! { commands_per_second: Some(2) });
     let folder = Folder::new("duration");
     let file = folder.path("short");
     let ran = run(&["record", &primary.address().to_string(), "-o", &file, "--duration", "0.8"]).ok();
@@ -287,7 +287,7 @@ fn it_may_last_so_long() {
 #[cfg(target_os = "linux")]
 #[test]
 fn in_a_terminal_it_tells_how_it_goes() {
-    let primary = primary(&stream(), Play::default());
+    let primary = primary(&stream(), Playback::default());
     let folder = Folder::new("terminal");
     let arguments = ["record", &primary.address().to_string(), "-o", &folder.path("x"), "--duration", "1"];
     let (code, screen) = run_in_terminal(&arguments);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use redtail::replay::Play;
+use redtail::replay::Playback;
 
 use crate::folder::Folder;
 use crate::record::lines;
@@ -45,7 +45,7 @@ impl Drop for Replay {
 
 /// A recording of the stream, made in two runs.
 fn recorded(folder: &Folder, from: &str) -> String {
-    let primary = primary(&stream(), Play::default());
+    let primary = primary(&stream(), Playback::default());
     let (address, file) = (primary.address().to_string(), folder.path(from));
     run(&["record", &address, "-o", &file, "--from", from, "--count", "1"]).ok();
     run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream())]).ok();
@@ -59,7 +59,7 @@ fn a_replay_is_followed_as_the_server_was() {
     for from in ["snapshot", "now"] {
         let file = recorded(&folder, from);
         let replay = Replay::start(&[&file, "--once"]);
-        let server = primary(&stream, Play::default());
+        let server = primary(&stream, Playback::default());
         let tail =
             |address: &str| run(&["tail", address, "--format", "json", "--from", from, "--until", &end(&stream)]).ok();
         assert_eq!(lines(&tail(&replay.address)), lines(&tail(&server.address().to_string())), "{from}");

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use redtail::replay::Play;
+use redtail::replay::Playback;
 
 use crate::run::{commands, run, run_on};
 use crate::tail::{end, primary};
@@ -62,8 +62,8 @@ trait TakeWhileInclusive: Iterator<Item = char> {
 
 impl<I: Iterator<Item = char>> TakeWhileInclusive for I {}
 
-fn slow() -> Play {
-    Play { commands_per_second: Some(15), ..Play::default() }
+fn slow() -> Playback {
+    playback! { commands_per_second: Some(15) }
 }
 
 /// So long that some seconds pass.
@@ -114,7 +114,7 @@ fn what_is_printed_beside_the_line_stays_whole() {
 #[test]
 fn where_nobody_watches_there_is_the_summary_alone() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let (address, until) = (primary.address().to_string(), end(&stream));
     let ran = run(&["tail", &address, "--until", &until, "--stats", "--key", "key:1*"]).ok();
     let about: Vec<&str> = ran.err.lines().filter(|line| line.contains("/s")).collect();

@@ -5,14 +5,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Cut, Playback, Primary, Recording};
 use serde_json::json;
 
 use crate::run::{REPLID, command, commands, redtail, run, run_on};
 use crate::snapshots::small;
 
 /// A primary whose stream begins after offset 1000, in database 0.
-pub(crate) fn primary(stream: &[u8], play: Play) -> Primary {
+pub(crate) fn primary(stream: &[u8], play: Playback) -> Primary {
     let snapshot = b"REDIS0010\xfa\x0erepl-stream-db\x011\xff\0\0\0\0\0\0\0\0";
     let head = format!("+FULLRESYNC {REPLID} 1000\r\n${}\r\n", snapshot.len());
     let recording = [head.as_bytes(), snapshot, stream].concat();
@@ -32,7 +32,7 @@ pub(crate) fn end(stream: &[u8]) -> String {
 #[test]
 fn the_default_start_gives_every_write() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
     let ran = run(&["tail", &address, "--format", "json", "--count", "4", "--max-arg", "1000"]).ok();
     let events = ran.json();
@@ -52,7 +52,7 @@ fn the_default_start_gives_every_write() {
 #[test]
 fn text_has_commands_on_standard_output_and_words_on_standard_error() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
     let ran = run(&["tail", &address, "--until", &end(&stream), "--max-arg", "1000"]).ok();
     let lines: Vec<&str> = ran.text().lines().collect();
@@ -64,7 +64,7 @@ fn text_has_commands_on_standard_output_and_words_on_standard_error() {
 #[test]
 fn a_position_is_resumed_from() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let position = format!("{REPLID}:1050:2");
     let ran = run(&[
         "tail",
@@ -83,7 +83,7 @@ fn a_position_is_resumed_from() {
 
 #[test]
 fn lost_history_is_exit_code_4_and_says_what_to_do() {
-    let primary = primary(&stream(), Play::default());
+    let primary = primary(&stream(), Playback::default());
     let address = primary.address().to_string();
     for position in [format!("{REPLID}:5:0"), format!("{}:1050:0", "f".repeat(40))] {
         for format in ["text", "json", "resp"] {
@@ -114,7 +114,7 @@ fn lost_history_is_exit_code_4_and_says_what_to_do() {
 #[test]
 fn snapshot_and_sync() {
     let stream = stream();
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
     let ran = run(&["tail", &address, "--from", "snapshot", "--count", "1", "--format", "json"]).ok();
     let events = ran.json();
@@ -235,7 +235,10 @@ fn a_link_cut_anywhere_changes_nothing_in_resp() {
     // The first link carries reply line, snapshot and stream; the next ones +CONTINUE and the rest.
     let interesting = [300, 350, 400, 430, 460, 500, 700, 50_000, 90_000, 100_380, 100_400, 100_420];
     for cut in interesting {
-        let primary = primary(&stream, Play { cuts: vec![cut, 60, 200], ..Play::default() });
+        let primary = primary(
+            &stream,
+            playback! { cuts: vec![Cut::AnswerBytes(cut), Cut::AnswerBytes(60), Cut::AnswerBytes(200)] },
+        );
         let ran = run(&["tail", &primary.address().to_string(), "--until", &end(&stream), "--format", "resp"]);
         assert_eq!(ran.code, 0, "{cut}: {}", ran.err);
         let out = ran.out.strip_prefix(commands(&["SELECT 1"]).as_slice()).unwrap_or(&ran.out);
@@ -246,7 +249,7 @@ fn a_link_cut_anywhere_changes_nothing_in_resp() {
 #[test]
 fn a_cut_is_told_once_and_repeats_only_what_is_void() {
     let stream = stream();
-    let primary = primary(&stream, Play { cuts: vec![50_000], ..Play::default() });
+    let primary = primary(&stream, playback! { cuts: vec![Cut::AnswerBytes(50_000)] });
     let ran =
         run(&["tail", &primary.address().to_string(), "--count", "4", "--format", "json", "--max-arg", "1000"]).ok();
     let names: Vec<_> = ran.json().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
@@ -446,7 +449,7 @@ fn without_reconnection_a_reset_link_is_a_failure() {
 
 #[test]
 fn passwords_come_from_a_file_the_environment_or_the_url() {
-    let primary = primary(&stream(), Play { password: Some(b"p w%".to_vec()), ..Play::default() });
+    let primary = primary(&stream(), playback! { password: Some(b"p w%".to_vec()) });
     let address = primary.address().to_string();
     let file = std::env::temp_dir().join(format!("redtail-test-{}", std::process::id()));
     fs::write(&file, "p w%\n").unwrap();
@@ -468,7 +471,7 @@ fn passwords_come_from_a_file_the_environment_or_the_url() {
 #[test]
 fn a_heartbeat_tells_the_position_while_nothing_comes() {
     let stream = commands(&["SELECT 2", "SET k v"]);
-    let primary = primary(&stream, Play::default());
+    let primary = primary(&stream, Playback::default());
     let mut tool = Running::start(&["tail", &primary.address().to_string(), "--format", "json", "--heartbeat", "0.05"]);
     let position = loop {
         let line: serde_json::Value = serde_json::from_str(&tool.line()).unwrap();
@@ -485,7 +488,7 @@ fn a_heartbeat_tells_the_position_while_nothing_comes() {
 fn signals_end_it_with_the_position_to_resume_from() {
     for signal in ["-INT", "-TERM"] {
         let stream = commands(&["SELECT 2", "SET k v"]);
-        let primary = primary(&stream, Play::default());
+        let primary = primary(&stream, Playback::default());
         let mut tool = Running::start(&["tail", &primary.address().to_string()]);
         assert_eq!(tool.line(), "1050 [2] \"SET\" \"k\" \"v\"\n");
         assert!(Command::new("kill").args([signal, &tool.child.id().to_string()]).status().unwrap().success());
@@ -498,7 +501,7 @@ fn signals_end_it_with_the_position_to_resume_from() {
 #[test]
 fn reconnection_can_be_limited() {
     let stream = commands(&["SELECT 2", "SET k v"]);
-    let primary = primary(&stream, Play { cuts: vec![10_000, 0], ..Play::default() });
+    let primary = primary(&stream, playback! { cuts: vec![Cut::AnswerBytes(10_000), Cut::AnswerBytes(0)] });
     let mut tool = Running::start(&["tail", &primary.address().to_string(), "--reconnect", "2"]);
     assert_eq!(tool.line(), "1050 [2] \"SET\" \"k\" \"v\"\n");
     drop(primary);

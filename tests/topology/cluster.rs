@@ -31,7 +31,7 @@ fn cluster(nodes: &[Node]) -> Cluster {
 /// The shard and the number of a write.
 fn write(event: ClusterEvent) -> Option<(String, usize)> {
     let ClusterEvent::Shard { shard, event: OwnedEvent::Command(command) } = event else { return None };
-    Some((shard.id().to_owned(), String::from_utf8_lossy(&command.args[2]).parse().unwrap()))
+    Some((shard.id().to_owned(), String::from_utf8_lossy(command.arg(2).unwrap()).parse().unwrap()))
 }
 
 #[test]

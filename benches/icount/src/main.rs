@@ -6,11 +6,15 @@
 #[path = "../../corpora/mod.rs"]
 mod corpora;
 
+use std::io;
+use std::io::{Read, Write};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
+use redtail::net::Transport;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
-use redtail::{Event, Options};
+use redtail::{Builder, Event, Follower, Options, Start};
 
 /// How a corpus is parsed.
 type Way = fn(&[u8], usize) -> (u64, u64);
@@ -25,6 +29,8 @@ const WAYS: &[(&str, Way)] = &[
     ("walk", walk),
     ("session", session),
     ("session_batch", session_batch),
+    ("follower", follower),
+    ("follower_batch", follower_batch),
 ];
 
 const SIZE: usize = 2 << 20;
@@ -197,4 +203,90 @@ fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
         used + session.consumed()
     });
     (commands, sum)
+}
+
+/// A blocking follower, one event per call, over a server in memory.
+fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut commands, mut sum) = (0, 0);
+    let mut follower = follow(corpus, piece);
+    while let Some(event) = follower.next().expect("a stream without errors") {
+        count(event, &mut commands, &mut sum);
+    }
+    (commands, sum)
+}
+
+/// The same in batches.
+fn follower_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut commands, mut sum) = (0, 0);
+    let mut follower = follow(corpus, piece);
+    let mut each = |event: Event<'_>| {
+        count(event, &mut commands, &mut sum);
+        ControlFlow::Continue(())
+    };
+    while follower.batch(&mut each).expect("a stream without errors") {}
+    (commands, sum)
+}
+
+fn count(event: Event<'_>, commands: &mut u64, sum: &mut u64) {
+    if let Event::Command(command) | Event::Multi(command) | Event::Exec(command) = event {
+        *commands += 1;
+        *sum += measure(*command);
+    }
+}
+
+fn follow(corpus: &[u8], piece: usize) -> Follower<InMemory> {
+    let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:100:0".parse().expect("a position");
+    let server = InMemory { to_send: Vec::new(), stream: corpus.to_vec(), at: 0, piece, streams: false };
+    Builder::from_stream(server).start(Start::At(position)).follow().expect("a link in memory")
+}
+
+/// A server that answers the handshake, sends the stream in pieces, and closes the connection.
+struct InMemory {
+    to_send: Vec<u8>,
+    stream: Vec<u8>,
+    at: usize,
+    piece: usize,
+    streams: bool,
+}
+
+impl Read for InMemory {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = if self.to_send.is_empty() && self.streams { &self.stream[self.at..] } else { &self.to_send[..] };
+        let count = rest.len().min(buffer.len()).min(self.piece);
+        buffer[..count].copy_from_slice(&rest[..count]);
+        if self.to_send.is_empty() {
+            self.at += count;
+        } else {
+            self.to_send.drain(..count);
+        }
+        Ok(count)
+    }
+}
+
+impl Write for InMemory {
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<usize> {
+        let (length, mut parser) = (bytes.len(), CommandParser::stream());
+        while let Status::Complete(command) = parser.next(&mut bytes).expect("a command") {
+            let reply: &[u8] = match command.name() {
+                b"PING" => b"+PONG\r\n",
+                b"INFO" => b"$0\r\n\r\n",
+                b"PSYNC" => b"+CONTINUE\r\n",
+                b"REPLCONF" if command.arg(1).is_some_and(|word| word == b"ACK") => b"",
+                _ => b"+OK\r\n",
+            };
+            self.to_send.extend_from_slice(reply);
+            self.streams |= command.is(b"PSYNC");
+        }
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for InMemory {
+    fn set_read_timeout(&self, _limit: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Playback, Primary, Recording};
 use redtail::{Database, Event, Follower, StreamCommand};
 
 use crate::failure::Failure;
@@ -54,8 +54,9 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 fn serve() -> Result<Primary, Failure> {
     let recording = Recording::parse(RECORDING).map_err(|error| Failure::Words(error.to_string()))?;
-    let play = Play { commands_per_second: Some(COMMANDS_PER_SECOND), ..Play::default() };
-    Primary::serve_as(recording, play)
+    let mut playback = Playback::default();
+    playback.commands_per_second = Some(COMMANDS_PER_SECOND);
+    Primary::serve_as(recording, playback)
         .map_err(|error| Failure::Words(format!("the demonstration needs a port on 127.0.0.1: {error}")))
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use redtail::replay::{Play, Primary, Recording, Segment};
+use redtail::replay::{Playback, Primary, Recording, Segment};
 
 use crate::args::{Replay, Speed};
 use crate::failure::Failure;
@@ -45,15 +45,17 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     }
 }
 
-fn play(options: &Replay) -> Result<Play, Failure> {
+fn play(options: &Replay) -> Result<Playback, Failure> {
     let password = options.password_file.as_deref().map(password_in).transpose();
     let password = password.map_err(|error| Failure::Words(error.to_string()))?;
-    let play = Play { ping: options.ping.0, password, ..Play::default() };
-    Ok(match options.speed {
-        Speed::Max => play,
-        Speed::Commands(rate) => Play { commands_per_second: Some(rate), ..play },
-        Speed::Times(times) => Play { times: Some(times), ..play },
-    })
+    let mut playback = Playback::default();
+    (playback.ping, playback.password) = (options.ping.0, password);
+    match options.speed {
+        Speed::Max => {}
+        Speed::Commands(rate) => playback.commands_per_second = Some(rate),
+        Speed::Times(times) => playback.times = Some(times),
+    }
+    Ok(playback)
 }
 
 /// Says what a follower can get.

@@ -138,7 +138,7 @@ fn follow(
             if !output.is_printed() || is_quiet(&event, &options.output) {
                 if heartbeat.left().is_zero() {
                     heartbeat.restart();
-                    let idle = Event::Idle(Idle { position: follower.position() });
+                    let idle = Event::Idle(Idle::at(follower.position()));
                     output.event(&idle)?;
                     notes::event(&idle, options.output.format, target);
                 }

@@ -20,6 +20,7 @@ use crate::resp::{Request, RequestParser};
 ///
 /// Source of the form: the servers' `aof.c`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Manifest {
     /// The data set at the last rewrite: a snapshot, commands, or both.
     pub base: Option<Listed>,
@@ -31,6 +32,7 @@ pub struct Manifest {
 
 /// A file of a [`Manifest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listed {
     /// Its name in the manifest's folder.
     pub name: String,
@@ -41,6 +43,7 @@ pub struct Listed {
 /// A manifest that a server would refuse too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("line {line}: {reason}")]
+#[non_exhaustive]
 pub struct ManifestError {
     /// The line, of which the first is number 1.
     pub line: usize,

@@ -85,6 +85,7 @@ enum Turn {
 
 /// A file of an [`AppendOnly`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AppendOnlyFile {
     /// Where it is; of a reader that was given to [`AppendOnly::of`], what the caller calls it.
     pub path: PathBuf,
@@ -126,6 +127,7 @@ impl AppendOnlyFile {
 
 /// An event and where it stands. It dereferences to the event.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct FileEvent<'a> {
     /// The event.
     pub event: Event<'a>,
@@ -149,9 +151,10 @@ impl<'a> Deref for FileEvent<'a> {
 /// What is not whole at the end of the last file. Servers leave it out when they load the file (`aof-load-truncated`), and so must those
 /// who were given parts of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unfinished {
     /// What it is.
-    pub what: What,
+    pub kind: UnfinishedKind,
     /// Where it begins: what is before it counts.
     pub start: u64,
     /// Where the file ends.
@@ -160,7 +163,8 @@ pub struct Unfinished {
 
 /// What can be unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+#[non_exhaustive]
+pub enum UnfinishedKind {
     /// A command, or a line between commands.
     Command,
     /// A transaction: its EXEC is missing. Its last command may be cut off too.
@@ -170,9 +174,9 @@ pub enum What {
 impl fmt::Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { start, end, .. } = self;
-        match self.what {
-            What::Command => write!(f, "the command that begins at byte {start} is cut off at byte {end}"),
-            What::Transaction => {
+        match self.kind {
+            UnfinishedKind::Command => write!(f, "the command that begins at byte {start} is cut off at byte {end}"),
+            UnfinishedKind::Transaction => {
                 write!(
                     f,
                     "the transaction that begins with the MULTI at byte {start} has no EXEC before the end at byte {end}"

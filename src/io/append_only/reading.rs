@@ -7,7 +7,7 @@ use crate::base::error::Byte;
 use crate::io::append_only::error::AppendOnlyError;
 use crate::io::append_only::folder::{Opened, is_replaced};
 use crate::io::append_only::source::Source;
-use crate::io::append_only::{AppendOnlyFile, FileEvent, FileKind, Unfinished, What};
+use crate::io::append_only::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
 use crate::io::buffered_reader::BufferedReader;
 use crate::io::snapshot_reader::{Look, SnapshotReader};
 use crate::rdb::Decoder;
@@ -309,8 +309,8 @@ impl Commands {
         let end = self.feed.end();
         let torn = self.begun.or((!self.feed.unread().is_empty()).then_some(self.feed.start()));
         match (self.transaction, torn) {
-            (Some(start), _) => Some(Unfinished { what: What::Transaction, start, end }),
-            (None, Some(start)) => Some(Unfinished { what: What::Command, start, end }),
+            (Some(start), _) => Some(Unfinished { kind: UnfinishedKind::Transaction, start, end }),
+            (None, Some(start)) => Some(Unfinished { kind: UnfinishedKind::Command, start, end }),
             (None, None) => None,
         }
     }

@@ -7,6 +7,7 @@ use crate::replication::{AttachMethod, OnFull, Opening, Role, Server, ServerKind
 
 /// What a recording tells of a link before its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Link {
     /// The server, in the words of whoever recorded it.
     pub target: String,
@@ -17,6 +18,12 @@ pub struct Link {
 }
 
 impl Link {
+    /// A link to `target`, on which `opening` was asked `asked_ms` milliseconds after 1970.
+    #[must_use]
+    pub fn new(target: impl Into<String>, asked_ms: u64, opening: Opening) -> Self {
+        Self { target: target.into(), asked_ms, opening }
+    }
+
     pub(super) fn text(&self) -> String {
         let Self { target, opening, .. } = self;
         let mut text = format!("target {}\n", target.replace(['\n', '\r'], " "));

@@ -7,19 +7,19 @@ use crate::replication::event::{DisconnectReason, Disconnected};
 use crate::replication::reply::Verdict;
 use crate::replication::session::queue::Queued;
 use crate::replication::session::resync::Purpose;
-use crate::replication::session::{Phase, Session, Turn};
+use crate::replication::session::{Phase, Session, Step};
 
 /// Attempts when a server refuses with words nobody knows.
 const FEW: u32 = 3;
 
 impl Session {
     /// The link is gone: what was not whole is void, and what comes next depends on how far things had gone.
-    pub(super) fn lose(&mut self, reason: DisconnectReason) -> Turn {
+    pub(super) fn lose(&mut self, reason: DisconnectReason) -> Step {
         self.lose_for(reason, false)
     }
 
     /// The server answered with an error that ends this link.
-    pub(super) fn refused(&mut self, verdict: Verdict, words: Excerpt<200>) -> Turn {
+    pub(super) fn refused(&mut self, verdict: Verdict, words: Excerpt<200>) -> Step {
         let advice = "the server refuses with words that are not known to pass by themselves";
         self.unknown += u32::from(verdict == Verdict::RetryAFewTimes);
         match verdict {
@@ -32,9 +32,9 @@ impl Session {
         }
     }
 
-    fn lose_for(&mut self, reason: DisconnectReason, long: bool) -> Turn {
+    fn lose_for(&mut self, reason: DisconnectReason, long: bool) -> Step {
         if self.is_over() {
-            return Turn::Again;
+            return Step::Again;
         }
         self.position = self.position();
         self.attempts = self.attempts.saturating_add(1);
@@ -44,7 +44,7 @@ impl Session {
         }
         if self.recorded && matches!(self.phase, Phase::Stream) {
             self.phase = Phase::Ended;
-            return Turn::Again;
+            return Step::Again;
         }
         if self.recorded || !self.may_retry() {
             return self.fail(failed);
@@ -65,7 +65,7 @@ impl Session {
             None if off && reason == DisconnectReason::Closed => Phase::Ended,
             None => Phase::Failed(failed),
         };
-        Turn::Again
+        Step::Again
     }
 
     /// What another link could not mend, or only at a price nobody agreed to.

@@ -13,6 +13,7 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::base::limits::Limits;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{DisconnectReason, Event, Idle};
 use crate::replication::millis::millis;
@@ -24,7 +25,7 @@ use crate::replication::session::outbox::Outbox;
 use crate::replication::session::queue::{Queue, Queued};
 use crate::replication::session::resync::{Purpose, Request};
 use crate::replication::session::snapshot::{Framing, Snapshot};
-use crate::replication::session::stream::{Found, Looked, Stream};
+use crate::replication::session::stream::{Found, Scan, Stream};
 
 /// One follower's conversation with its primary, over one link after another.
 ///
@@ -116,6 +117,7 @@ pub enum Progress {
 
 /// How a link ended, as the shell saw it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Closed<'a> {
     /// The other side closed it.
     ByPeer,
@@ -123,8 +125,19 @@ pub enum Closed<'a> {
     Failed(&'a str),
 }
 
+impl Closed<'_> {
+    /// The reason, as events carry it.
+    pub(crate) fn reason(&self) -> DisconnectReason {
+        match self {
+            Self::ByPeer => DisconnectReason::Closed,
+            Self::Failed(message) => DisconnectReason::Io(Excerpt::new(message.as_bytes())),
+        }
+    }
+}
+
 /// What keeps the link alive at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Heartbeat {
     /// A bare newline, while a snapshot comes. An acknowledgement could start the stream before the snapshot's mark was seen.
     Newline,
@@ -166,13 +179,20 @@ enum Phase {
 enum Current {
     Nothing,
     Queued(Queued),
-    SnapshotBytes { start: usize, end: usize },
-    SnapshotItem { start: usize },
+    SnapshotBytes {
+        start: usize,
+        end: usize,
+    },
+    SnapshotItem {
+        start: usize,
+    },
+    /// Found by the fast path.
+    Command(Found),
     Stream(Found),
 }
 
 /// What the loop in `poll` does next.
-enum Turn {
+enum Step {
     Again,
     Event,
     Wait(usize),
@@ -247,7 +267,7 @@ impl Session {
 
     /// The database selected; `None` while unknown.
     pub(crate) const fn database(&self) -> Option<u32> {
-        self.stream.db
+        self.stream.reached.db
     }
 
     /// The last time annotation (`#TS:`) of an append-only file that stands before the event found last, in Unix seconds.
@@ -272,14 +292,20 @@ impl Session {
         };
     }
 
-    /// The link ended, or could not be made. What was received before is to be polled first.
+    /// The connection ended, or could not be made. Poll the bytes that were received before it first.
     pub fn closed(&mut self, how: Closed<'_>, now_ms: u64) {
+        self.disconnected(how.reason(), now_ms);
+    }
+
+    /// As [`closed`](Self::closed), for a reason that was kept.
+    pub(crate) fn disconnected(&mut self, reason: DisconnectReason, now_ms: u64) {
         self.last_received_ms = now_ms;
-        let reason = match how {
-            Closed::ByPeer => DisconnectReason::Closed,
-            Closed::Failed(words) => DisconnectReason::Io(Excerpt::new(words.as_bytes())),
-        };
         self.lose(reason);
+    }
+
+    /// The limits of the options.
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.options.limits
     }
 
     /// A read was tried just now and brought nothing: where that has lasted too long, the link counts as dead.
@@ -302,18 +328,17 @@ impl Session {
         }
         self.polled_ms = now_ms;
         self.consumed = 0;
-        // The way of almost every event.
-        let streams = matches!(self.phase, Phase::Stream) && self.queue.is_empty();
-        let progress = if streams && matches!(self.read_stream(input, now_ms), Turn::Event) {
-            Progress::Event
-        } else {
-            self.advance(input, now_ms)
+        let fast = if self.is_streaming() { self.stream.fast(input, None) } else { None };
+        let progress = match fast {
+            Some((found, _)) => {
+                self.current = Current::Command(found);
+                self.consume(found.length);
+                self.on_progress();
+                Progress::Event
+            }
+            None => self.advance(input, now_ms),
         };
-        self.left = input.len() - self.consumed;
-        // Last, so that what is merely due does not stand in the way of an acknowledgement that was asked for.
-        if now_ms >= self.next_ack_ms {
-            self.keep_alive(now_ms);
-        }
+        self.finish(input.len(), now_ms);
         progress
     }
 
@@ -335,25 +360,34 @@ impl Session {
         self.polled_ms = now_ms;
         self.current = Current::Nothing;
         let (mut unread, mut events, mut flow) = (input, 0, ControlFlow::Continue(()));
-        if matches!(self.phase, Phase::Stream) && self.queue.is_empty() {
+        while self.is_streaming() && events < limit && flow.is_continue() {
+            let before = events;
             while events < limit
                 && flow.is_continue()
-                && let Some((length, event)) = self.stream.write(unread, self.received_ms)
+                && let Some((found, event)) = self.stream.fast(unread, self.received_ms)
             {
-                unread = unread.get(length..).unwrap_or_default();
+                unread = unread.get(found.length..).unwrap_or_default();
                 events += 1;
                 flow = each(event);
+            }
+            if events < limit
+                && flow.is_continue()
+                && let Some((found, event)) = self.stream.whole(unread, self.received_ms)
+            {
+                unread = unread.get(found.length..).unwrap_or_default();
+                events += 1;
+                flow = each(event);
+            }
+            if events == before {
+                break;
             }
         }
         self.consumed = 0;
         self.consume(input.len() - unread.len());
         if events > 0 {
-            self.came_on();
+            self.on_progress();
         }
-        self.left = unread.len();
-        if now_ms >= self.next_ack_ms {
-            self.keep_alive(now_ms);
-        }
+        self.finish(input.len(), now_ms);
         (events, flow)
     }
 
@@ -361,6 +395,7 @@ impl Session {
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
             Current::Nothing => self.idle(),
+            Current::Command(found) => self.stream.fast_event(found, input, self.received_ms),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
             Current::SnapshotItem { start } => self
@@ -400,7 +435,7 @@ impl Session {
                 }
                 self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
             }
-            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.offset, now_ms),
+            Some(Heartbeat::Ack(_)) => self.send_ack(self.stream.reached.offset, now_ms),
             None => {}
         }
     }
@@ -444,7 +479,7 @@ impl Session {
         }
         match self.phase {
             Phase::Header(_) | Phase::Snapshot(_) => Some(Heartbeat::Newline),
-            Phase::Stream => Some(Heartbeat::Ack(self.acknowledged(self.stream.offset))),
+            Phase::Stream => Some(Heartbeat::Ack(self.acknowledged(self.stream.reached.offset))),
             _ => None,
         }
     }
@@ -452,6 +487,21 @@ impl Session {
     /// Whether everything seen so far was whole: no snapshot, command or handshake is under way. For the end of a recording.
     pub const fn is_whole(&self) -> bool {
         matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
+    }
+
+    #[inline(always)]
+    fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Stream) && self.queue.is_empty()
+    }
+
+    /// Ends a call that was given `length` bytes. An acknowledgement that is merely due is prepared last: it must not block one that
+    /// the primary asked for.
+    #[inline(always)]
+    fn finish(&mut self, length: usize, now_ms: u64) {
+        self.left = length - self.consumed;
+        if now_ms >= self.next_ack_ms {
+            self.keep_alive(now_ms);
+        }
     }
 
     #[inline(never)]
@@ -462,7 +512,7 @@ impl Session {
                 return Progress::Event;
             }
             let unread = input.get(self.consumed..).unwrap_or_default();
-            let turn = match self.phase {
+            let step = match self.phase {
                 Phase::Stream => self.read_stream(unread, now_ms),
                 Phase::Snapshot(purpose) => self.read_snapshot(purpose, unread, now_ms),
                 Phase::Handshake => self.read_reply(unread),
@@ -474,20 +524,20 @@ impl Session {
                 Phase::Failed(error) => return Progress::Failed(error),
                 Phase::Ended => return Progress::Ended,
             };
-            match turn {
-                Turn::Again => {}
-                Turn::Event => return Progress::Event,
-                Turn::Wait(at_least) => return Progress::Space { at_least },
+            match step {
+                Step::Again => {}
+                Step::Event => return Progress::Event,
+                Step::Wait(at_least) => return Progress::Space { at_least },
             }
         }
     }
 
-    fn read_reply(&mut self, unread: &[u8]) -> Turn {
+    fn read_reply(&mut self, unread: &[u8]) -> Step {
         let (used, heard) = self.handshake.read(unread, self.link_bytes, &self.options, &mut self.outbox);
         self.consume(used);
         match heard {
-            Heard::Part { needed } => Turn::Wait(needed),
-            Heard::Next => Turn::Again,
+            Heard::Part { needed } => Step::Wait(needed),
+            Heard::Next => Step::Again,
             Heard::All => self.choose_request(),
             Heard::Refusal { verdict, words } => self.refused(verdict, words),
             Heard::Broken(error) => self.fail(error),
@@ -499,34 +549,34 @@ impl Session {
     }
 
     /// Bytes of the stream have come.
-    fn came_on(&mut self) {
+    fn on_progress(&mut self) {
         self.awaits_first_byte = false;
         (self.attempts, self.unknown) = (0, 0);
     }
 
     #[inline]
-    fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Turn {
-        let (used, looked) = match self.stream.look(unread, self.consumed) {
+    fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Step {
+        let (used, scan) = match self.stream.scan(unread, self.consumed) {
             Ok(result) => result,
             Err(source) => return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source }),
         };
         if used > 0 {
             self.consume(used);
-            self.came_on();
+            self.on_progress();
         }
-        match looked {
-            Looked::Found(found) => {
+        match scan {
+            Scan::Found(found) => {
                 if found.asks_for_ack() {
                     // As a replica does, before the bytes of the question itself are counted.
-                    self.send_ack(found.offset - found.length as u64, now_ms);
+                    self.send_ack(self.stream.reached.offset - found.length as u64, now_ms);
                 }
                 if found.is_control() && !self.options.control {
-                    return Turn::Again;
+                    return Step::Again;
                 }
                 self.current = Current::Stream(found);
-                Turn::Event
+                Step::Event
             }
-            Looked::Part { needed } => Turn::Wait(needed),
+            Scan::Part { needed } => Step::Wait(needed),
         }
     }
 
@@ -567,10 +617,10 @@ impl Session {
         self.link_bytes += count as u64;
     }
 
-    fn fail(&mut self, error: SessionError) -> Turn {
+    fn fail(&mut self, error: SessionError) -> Step {
         self.position = self.position();
         self.outbox.clear();
         self.phase = Phase::Failed(error);
-        Turn::Again
+        Step::Again
     }
 }

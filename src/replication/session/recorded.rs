@@ -9,7 +9,7 @@ use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::replication::psync_request::{OnFull, Opening};
 use crate::replication::session::queue::Queued;
 use crate::replication::session::resync::Request;
-use crate::replication::session::{Phase, Session, Turn};
+use crate::replication::session::{Phase, Session, Step};
 
 /// Who ended it is not recorded.
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";
@@ -74,7 +74,7 @@ impl Session {
         replid: Option<ReplicationId>,
         line: &[u8],
         now_ms: u64,
-    ) -> Turn {
+    ) -> Step {
         let Some(from) = opening.from else {
             return self.unexpected(Request::Opened(opening), line);
         };
@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// It is `+FULLRESYNC`.
-    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Turn {
+    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
         match opening.on_full {
             OnFull::Deliver => {
@@ -101,15 +101,15 @@ impl Session {
     }
 
     /// It is an error.
-    pub(super) fn refused_recorded(&mut self, reason: DisconnectReason) -> Turn {
+    pub(super) fn refused_recorded(&mut self, reason: DisconnectReason) -> Step {
         self.lost_recorded(reason);
         self.down()
     }
 
     /// Nothing more counts on this link.
-    fn down(&mut self) -> Turn {
+    fn down(&mut self) -> Step {
         self.phase = Phase::Down { after: Duration::ZERO };
-        Turn::Again
+        Step::Again
     }
 
     fn lost_recorded(&mut self, reason: DisconnectReason) {

@@ -18,7 +18,7 @@ use crate::replication::reply::{Asked, judge};
 use crate::replication::session::queue::Queued;
 use crate::replication::session::snapshot::{Framing, HEADER_LENGTH, Next, Snapshot};
 use crate::replication::session::stream::Stream;
-use crate::replication::session::{ACK_INTERVAL_MS, Current, Phase, Session, Turn};
+use crate::replication::session::{ACK_INTERVAL_MS, Current, Phase, Session, Step};
 
 /// Said of a place that was told on one link and refused on the next.
 const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// The handshake is over: what to ask for now.
-    pub(super) fn choose_request(&mut self) -> Turn {
+    pub(super) fn choose_request(&mut self) -> Step {
         if let Some(found) = self.found.take() {
             return self.ask_next(Request::Probed(found));
         }
@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// The way for servers without the filter, and for those who want no fork.
-    fn ask_info(&mut self, probe: bool) -> Turn {
+    fn ask_info(&mut self, probe: bool) -> Step {
         if self.handshake.info().is_some_and(Info::is_out_of_step) {
             return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
         }
@@ -109,7 +109,7 @@ impl Session {
             && self.handshake.info().is_some_and(refuses)
     }
 
-    fn resume_without_fork(&mut self, from: Position) -> Turn {
+    fn resume_without_fork(&mut self, from: Position) -> Step {
         let Some(info) = self.handshake.info().copied() else { return self.fail(SessionError::InfoNeeded) };
         if info.covers(&from) {
             return self.ask_next(Request::Resume(from));
@@ -119,7 +119,7 @@ impl Session {
         }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
         match self.gap(from, to) {
-            OnGap::Stop => Turn::Again,
+            OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
             // What it shows without a backlog is dead: no place to resume from.
             OnGap::Continue if info.now().is_none() => {
@@ -149,7 +149,7 @@ impl Session {
         self.options.on_gap
     }
 
-    fn fork(&mut self, reason: ForkReason, request: Request) -> Turn {
+    fn fork(&mut self, reason: ForkReason, request: Request) -> Step {
         let info = self.handshake.info();
         let forking = Forking {
             reason,
@@ -160,12 +160,12 @@ impl Session {
         self.ask_next(request)
     }
 
-    fn ask_next(&mut self, request: Request) -> Turn {
+    fn ask_next(&mut self, request: Request) -> Step {
         self.phase = Phase::Asking(request);
-        Turn::Again
+        Step::Again
     }
 
-    pub(super) fn ask(&mut self, request: Request) -> Turn {
+    pub(super) fn ask(&mut self, request: Request) -> Step {
         let sent = match request {
             Request::Filtered | Request::Snapshot | Request::Probe => self.outbox.command(&[b"PSYNC", b"?", b"-1"]),
             Request::Sync => self.outbox.command(&[b"SYNC"]),
@@ -182,12 +182,12 @@ impl Session {
         }
         self.open(request);
         self.phase = Phase::Attaching(request);
-        Turn::Again
+        Step::Again
     }
 
     // ---- the answer -----------------------------------------------------------------------------------------------
 
-    pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Turn {
+    pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Step {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && request.may_be_sync() {
             self.next_ack_ms = now_ms.saturating_add(ACK_INTERVAL_MS);
@@ -198,7 +198,7 @@ impl Session {
         }
         let (line, used) = match self.line(unread, SessionStage::Handshake, self.options.limits.line) {
             Ok(Some(found)) => found,
-            Ok(None) => return Turn::Wait(1),
+            Ok(None) => return Step::Wait(1),
             Err(error) => return self.fail(error),
         };
         self.consume(used);
@@ -230,7 +230,7 @@ impl Session {
     }
 
     /// `+CONTINUE`: the stream goes on at the very next byte.
-    fn go_on(&mut self, request: Request, replid: Option<ReplicationId>, line: &[u8], now_ms: u64) -> Turn {
+    fn go_on(&mut self, request: Request, replid: Option<ReplicationId>, line: &[u8], now_ms: u64) -> Step {
         let (from, method) = match request {
             Request::Info(from) => (from, AttachMethod::Info),
             Request::Probed(from) => (from, AttachMethod::Probed),
@@ -249,7 +249,7 @@ impl Session {
     }
 
     /// `+FULLRESYNC`: a snapshot comes, wanted or not.
-    fn start_over(&mut self, request: Request, replid: ReplicationId, offset: u64) -> Turn {
+    fn start_over(&mut self, request: Request, replid: ReplicationId, offset: u64) -> Step {
         let to = Position { replid, offset, db: None, history: replid };
         let lineage = Lineage { replid, history: replid };
         match request {
@@ -263,7 +263,7 @@ impl Session {
     }
 
     /// The server has not the history that was asked for.
-    fn lost_history(&mut self, request: Request, to: Position) -> Turn {
+    fn lost_history(&mut self, request: Request, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
         let filtered = self.handshake.is_filtered();
         let Some(from) = self.position else {
@@ -278,7 +278,7 @@ impl Session {
             return self.learn(lineage, to.offset, Some(from));
         }
         match self.gap(from, to) {
-            OnGap::Stop => Turn::Again,
+            OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.begin_snapshot(lineage, to.offset),
             OnGap::Continue if self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
             // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
@@ -291,31 +291,31 @@ impl Session {
     }
 
     /// Leaves an unwanted snapshot on the primary's side, and asks for the stream after it on another link.
-    fn abandon(&mut self, to: Position) -> Turn {
+    fn abandon(&mut self, to: Position) -> Step {
         self.found = Some(to);
         self.outbox.clear();
         self.phase = Phase::Down { after: Duration::ZERO };
-        Turn::Again
+        Step::Again
     }
 
-    fn begin_sync(&mut self, offset: u64) -> Turn {
+    fn begin_sync(&mut self, offset: u64) -> Step {
         self.stream = Stream::new(&self.options, None, offset, None);
         self.announce(AttachMethod::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
-        Turn::Again
+        Step::Again
     }
 
-    pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Turn {
+    pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Step {
         self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.announce(AttachMethod::Full);
         self.phase = Phase::Header(Purpose::Deliver);
-        Turn::Again
+        Step::Again
     }
 
-    pub(super) fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Turn {
+    pub(super) fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Step {
         self.stream = Stream::new(&self.options, Some(lineage), offset, None);
         self.phase = Phase::Header(Purpose::Learn { gap });
-        Turn::Again
+        Step::Again
     }
 
     pub(super) fn attach(
@@ -325,21 +325,21 @@ impl Session {
         db: Option<u32>,
         method: AttachMethod,
         now_ms: u64,
-    ) -> Turn {
+    ) -> Step {
         // What was committed past this place is void; what comes at its offsets now may be something else.
         self.committed = self.committed.min(offset);
         self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);
-        Turn::Again
+        Step::Again
     }
 
     /// The stream begins at the next byte.
     fn follow(&mut self, now_ms: u64) {
         self.phase = Phase::Stream;
         self.position = self.stream.position();
-        self.send_ack(self.stream.offset, now_ms);
+        self.send_ack(self.stream.reached.offset, now_ms);
     }
 
     fn announce(&mut self, method: AttachMethod) {
@@ -352,8 +352,8 @@ impl Session {
             method,
             replid: stream.lineage.map(|lineage| lineage.replid),
             history: stream.lineage.map(|lineage| lineage.history),
-            offset: stream.offset,
-            db: stream.db,
+            offset: stream.reached.offset,
+            db: stream.reached.db,
             position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
             server: server.or_else(|| match method {
                 AttachMethod::Filtered => info::server(told.redis_version, told.valkey_version),
@@ -366,7 +366,7 @@ impl Session {
 
     // ---- the snapshot ---------------------------------------------------------------------------------------------
 
-    pub(super) fn read_header(&mut self, purpose: Purpose, unread: &[u8]) -> Turn {
+    pub(super) fn read_header(&mut self, purpose: Purpose, unread: &[u8]) -> Step {
         let unread = self.skip_newlines(unread);
         let is_error = unread.first() == Some(&b'-');
         let limit = if is_error { self.options.limits.line } else { HEADER_LENGTH };
@@ -376,7 +376,7 @@ impl Session {
         }
         let (line, used) = match self.line(unread, SessionStage::SnapshotHeader, limit) {
             Ok(Some(found)) => found,
-            Ok(None) => return Turn::Wait(1),
+            Ok(None) => return Step::Wait(1),
             Err(error) => return self.fail(error),
         };
         if let Some(words) = line.strip_prefix(b"-") {
@@ -397,26 +397,26 @@ impl Session {
         if matches!(purpose, Purpose::Deliver) {
             self.queue.push(Queued::SnapshotBegin(SnapshotBegin {
                 replid: self.stream.lineage.map(|lineage| lineage.replid),
-                offset: self.stream.offset,
+                offset: self.stream.reached.offset,
                 length: self.snapshot.length(),
             }));
         }
-        Turn::Again
+        Step::Again
     }
 
-    pub(super) fn read_snapshot(&mut self, purpose: Purpose, unread: &[u8], now_ms: u64) -> Turn {
+    pub(super) fn read_snapshot(&mut self, purpose: Purpose, unread: &[u8], now_ms: u64) -> Step {
         match self.snapshot.next(unread) {
-            Next::Need(needed) => Turn::Wait(needed),
+            Next::Need(needed) => Step::Wait(needed),
             Next::Broken(error) => self.fail(error),
             Next::Passed(count) => {
                 self.consume(count);
-                Turn::Again
+                Step::Again
             }
             Next::Item(count) => {
                 let start = self.consumed;
                 self.consume(count);
                 self.current = Current::SnapshotItem { start };
-                Turn::Event
+                Step::Event
             }
             Next::Data(count) => {
                 let start = self.consumed;
@@ -424,12 +424,12 @@ impl Session {
                 match purpose {
                     Purpose::Deliver => {
                         self.current = Current::SnapshotBytes { start, end: start + count };
-                        Turn::Event
+                        Step::Event
                     }
                     Purpose::Learn { .. } if self.snapshot.received() > FILTERED_SNAPSHOT => {
                         self.fail(SessionError::SnapshotNotEmpty { limit: FILTERED_SNAPSHOT })
                     }
-                    Purpose::Learn { .. } => Turn::Again,
+                    Purpose::Learn { .. } => Step::Again,
                 }
             }
             Next::End(frame) => {
@@ -444,12 +444,12 @@ impl Session {
                     Purpose::Learn { .. } => self.announce(AttachMethod::Filtered),
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
-                        offset: self.stream.offset,
-                        db: self.stream.db,
+                        offset: self.stream.reached.offset,
+                        db: self.stream.reached.db,
                         position: self.stream.position(),
                     })),
                 }
-                Turn::Again
+                Step::Again
             }
         }
     }
@@ -482,14 +482,14 @@ impl Session {
         SessionError::Protocol { stage, source: ProtocolError { kind, offset: self.link_bytes } }
     }
 
-    fn error_line(&mut self, asked: Asked, words: &[u8]) -> Turn {
+    fn error_line(&mut self, asked: Asked, words: &[u8]) -> Step {
         if self.recorded && self.opening.is_some() {
             return self.refused_recorded(DisconnectReason::Refused(Excerpt::new(words)));
         }
         self.refused(judge(asked, words), Excerpt::new(words))
     }
 
-    pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Turn {
+    pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Step {
         self.fail(SessionError::Unexpected { asked: request.asked().name(), answer: Excerpt::new(answer) })
     }
 }

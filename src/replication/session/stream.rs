@@ -1,4 +1,4 @@
-//! The stream of commands: every byte counted once, the database and the transaction it stands in.
+//! The command stream: counts every byte once, and tracks the selected database and the open transaction.
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, MIN_PARTS_THRESHOLD};
@@ -7,33 +7,37 @@ use crate::replication::options::Options;
 use crate::replication::position::{Lineage, Position};
 use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
 
-/// Where the stream stands.
+/// The parser of a command stream, and how far the stream was read.
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
     parser: PartsParser,
     pub(super) lineage: Option<Lineage>,
-    /// The replication offset of the last byte used up.
+    pub(super) reached: Reached,
+}
+
+/// The point that the stream was read to.
+#[derive(Debug, Clone)]
+pub(super) struct Reached {
+    /// The replication offset of the last consumed byte.
     pub(super) offset: u64,
     pub(super) db: Option<u32>,
-    /// The offset of the MULTI that is open.
+    /// The offset of the open MULTI.
     tx: Option<u64>,
     in_parts: bool,
     /// Offset and database after the last whole command outside a transaction.
     resumable: (u64, Option<u32>),
 }
 
-/// A command or part that was found, in numbers.
+/// A command or part that was found. Offset and database are those that the stream has [`Reached`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     kind: Kind,
-    /// Where the parser was shown bytes from, in the input of the poll.
-    shown: usize,
-    /// Bytes of the command.
-    pub(super) length: usize,
-    pub(super) offset: u64,
-    db: Option<u32>,
+    /// The offset of the MULTI that the command belongs to.
     tx: Option<u64>,
-    resumable: bool,
+    /// Where the bytes that the parser read begin in the input of the poll.
+    shown: usize,
+    /// Bytes of the command; of a part 0.
+    pub(super) length: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +45,9 @@ enum Kind {
     Write,
     Multi,
     Exec,
-    Control,
+    Ping,
+    Select,
+    Replconf,
     GetAck,
     Part,
     LastPart,
@@ -49,7 +55,7 @@ enum Kind {
 
 impl Found {
     pub(super) const fn is_control(&self) -> bool {
-        matches!(self.kind, Kind::Control | Kind::GetAck)
+        self.kind.is_control()
     }
 
     pub(super) const fn asks_for_ack(&self) -> bool {
@@ -58,16 +64,16 @@ impl Found {
 }
 
 /// What the unread bytes begin with.
-pub(super) enum Looked {
+pub(super) enum Scan {
     Found(Found),
-    /// Nothing whole: at least so many bytes are missing.
+    /// Nothing complete: at least `needed` bytes are missing.
     Part {
         needed: usize,
     },
 }
 
 impl Stream {
-    /// A stream that goes on after `offset`.
+    /// A stream that continues after `offset`.
     pub(super) fn new(options: &Options, lineage: Option<Lineage>, offset: u64, db: Option<u32>) -> Self {
         Self::with_parser(PartsParser::stream(options.parts), options, lineage, offset, db)
     }
@@ -87,30 +93,23 @@ impl Stream {
         let offset = offset.min(LAST_OFFSET);
         let mut limits = options.limits;
         if options.parts.is_some() {
-            // Commands that steer the stream are understood only where they come whole.
+            // Commands that steer the stream are understood only when they are delivered whole.
             limits.command = limits.command.max(2 * MIN_PARTS_THRESHOLD);
         }
-        Self {
-            parser: parser.with_limits(limits).starting_at(offset),
-            lineage,
-            offset,
-            db,
-            tx: None,
-            in_parts: false,
-            resumable: (offset, db),
-        }
+        let reached = Reached { offset, db, tx: None, in_parts: false, resumable: (offset, db) };
+        Self { parser: parser.with_limits(limits).starting_at(offset), lineage, reached }
     }
 
-    /// The last place to resume from.
+    /// The last position to resume from.
     pub(super) fn position(&self) -> Option<Position> {
-        let (offset, db) = self.resumable;
+        let (offset, db) = self.reached.resumable;
         self.lineage.map(|lineage| lineage.position(offset, db))
     }
 
-    /// The database selected where the stream begins, once a snapshot has told it.
+    /// Sets the database selected where the stream begins, which a snapshot may name.
     pub(super) fn select(&mut self, db: Option<u32>) {
-        self.db = db;
-        self.settle();
+        self.reached.db = db;
+        self.reached.settle();
     }
 
     pub(super) fn timestamp(&self) -> Option<u64> {
@@ -118,47 +117,117 @@ impl Stream {
     }
 
     pub(super) const fn in_parts(&self) -> bool {
-        self.in_parts
+        self.reached.in_parts
     }
 
-    /// Looks at the unread bytes, which begin at `shown` in the poll's input. Gives the bytes used up, and what they are.
+    /// Fast path: a write, MULTI or EXEC of a shape that the parser knows, complete at the front of `unread`. `None`, with nothing
+    /// consumed, for everything else; then [`scan`](Self::scan) reads it.
+    #[inline(always)]
+    pub(super) fn fast<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
+        let mut kind = Kind::Write;
+        let command = self.parser.command_if(unread, |name| {
+            kind = Kind::of(name);
+            !kind.is_control()
+        })?;
+        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
+    }
+
+    /// The same for a command of a shape that the parser does not know yet.
+    #[inline(never)]
+    pub(super) fn whole<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
+        let mut kind = Kind::Write;
+        let command = self.parser.whole_command_if(unread, |name| {
+            kind = Kind::of(name);
+            !kind.is_control()
+        })?;
+        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
+    }
+
+    /// Reads the front of the unread bytes, which begin at `shown` in the input of the poll. Returns how many bytes it consumed, and
+    /// what it found.
     #[inline]
-    pub(super) fn look(&mut self, unread: &[u8], shown: usize) -> Result<(usize, Looked), ProtocolError> {
+    pub(super) fn scan(&mut self, unread: &[u8], shown: usize) -> Result<(usize, Scan), ProtocolError> {
         let poll = self.parser.poll(unread)?;
         let used = poll.used();
-        let before = self.offset + self.pass(&poll);
-        self.offset += used as u64;
-        let (kind, length) = match poll {
-            PartsPoll::Incomplete { needed, .. } => {
-                self.settle();
-                return Ok((used, Looked::Part { needed }));
+        let (kind, tx, length) = match poll {
+            PartsPoll::Incomplete { skipped, needed } => {
+                self.reached.skip(skipped);
+                return Ok((used, Scan::Part { needed }));
             }
-            PartsPoll::Command { length, .. } => (self.account(unread, before)?, length),
-            PartsPoll::End { .. } => (Kind::LastPart, used),
-            PartsPoll::Begin { .. } | PartsPoll::Argument { .. } | PartsPoll::Piece { .. } => (Kind::Part, used),
+            PartsPoll::Command { skipped, length } => {
+                self.reached.skip(skipped);
+                let kind = self.kind(unread)?;
+                (kind, self.reached.command(kind, length), length)
+            }
+            PartsPoll::Begin { skipped, length, .. } => {
+                self.reached.skip(skipped);
+                (Kind::Part, self.reached.part(length, false), 0)
+            }
+            PartsPoll::Argument { .. } | PartsPoll::Piece { .. } => (Kind::Part, self.reached.part(used, false), 0),
+            PartsPoll::End { .. } => (Kind::LastPart, self.reached.part(used, true), 0),
         };
-        self.in_parts = kind == Kind::Part;
-        let tx = self.tx;
-        if kind == Kind::Exec {
-            self.tx = None;
-        }
-        self.settle();
-        let resumable = self.tx.is_none();
-        Ok((used, Looked::Found(Found { kind, shown, length, offset: self.offset, db: self.db, tx, resumable })))
+        Ok((used, Scan::Found(Found { kind, tx, shown, length })))
     }
 
-    /// The write, or the border of a transaction, at the front of the unread bytes, and its length. `None`, and nothing is used up:
-    /// anything else, which [`look`](Self::look) tells.
+    /// The kind of the command that the parser found in `unread`. Selects the database if it is a SELECT.
+    #[inline]
+    fn kind(&mut self, unread: &[u8]) -> Result<Kind, ProtocolError> {
+        let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
+        let kind = Kind::of(command.name());
+        match kind {
+            Kind::Select => {
+                let db = database(&command);
+                let error = ProtocolError {
+                    kind: ProtocolErrorKind::InvalidValue("database number after SELECT"),
+                    offset: self.reached.offset,
+                };
+                self.reached.db = Some(db.ok_or(error)?);
+            }
+            Kind::Replconf if command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK")) => {
+                return Ok(Kind::GetAck);
+            }
+            _ => {}
+        }
+        Ok(kind)
+    }
+
+    /// The event of the command that the [fast path](Self::fast) found in `input`.
     #[inline(always)]
-    pub(super) fn write<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(usize, Event<'a>)> {
-        let command = self.parser.command_if(unread, |name| !may_steer(name))?;
-        let length = command.raw().len();
+    pub(super) fn fast_event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
+        self.reached.event(found.kind, found.tx, self.parser.command(input), self.lineage.as_ref(), received_ms)
+    }
+
+    /// The event of a command or part that [`scan`](Self::scan) found in `input`.
+    #[inline]
+    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
+        let shown = input.get(found.shown..).unwrap_or_default();
+        let lineage = self.lineage.as_ref();
+        match self.parser.item(shown) {
+            Some(Item::Command(command)) => self.reached.event(found.kind, found.tx, command, lineage, received_ms),
+            Some(Item::Part(part)) => Event::Part(self.part(found, part, received_ms)),
+            None => Event::Idle(Idle { position: self.position() }),
+        }
+    }
+
+    fn part<'a>(&'a self, found: Found, part: Part<'a>, received_ms: Option<u64>) -> StreamPart<'a> {
+        StreamPart {
+            part,
+            db: self.reached.db,
+            tx: found.tx,
+            received_ms,
+            offset: (found.kind == Kind::LastPart).then_some(self.reached.offset),
+            lineage: self.lineage.as_ref(),
+        }
+    }
+}
+
+impl Reached {
+    /// Accounts for a whole command of `length` bytes: the offset, the transaction, and where the stream can be resumed. Returns the
+    /// transaction that the command belongs to.
+    #[inline(always)]
+    fn command(&mut self, kind: Kind, length: usize) -> Option<u64> {
         self.offset += length as u64;
-        let kind = match (command.name().len(), initial(command.name())) {
-            (4, Some(b'e')) if command.is(b"EXEC") => Kind::Exec,
-            (5, Some(b'm')) if command.is(b"MULTI") => Kind::Multi,
-            _ => Kind::Write,
-        };
+        self.in_parts = false;
         if kind == Kind::Multi {
             self.tx = self.tx.or(Some(self.offset));
         }
@@ -166,114 +235,86 @@ impl Stream {
         if kind == Kind::Exec {
             self.tx = None;
         }
-        let resumable = self.tx.is_none();
-        if resumable {
-            self.resumable = (self.offset, self.db);
-        }
-        let lineage = self.lineage.as_ref();
-        let command = StreamCommand { offset: self.offset, db: self.db, tx, received_ms, command, lineage, resumable };
-        let event = match kind {
-            Kind::Multi => Event::Multi(command),
-            Kind::Exec => Event::Exec(command),
-            _ => Event::Command(command),
-        };
-        Some((length, event))
+        self.settle();
+        tx
     }
 
-    /// The bytes before a command that carry none. The stream can be resumed after them as after any command, whether they come with
-    /// the command or alone.
-    #[inline]
-    fn pass(&mut self, poll: &PartsPoll) -> u64 {
-        let (PartsPoll::Command { skipped, .. } | PartsPoll::Begin { skipped, .. }) = *poll else { return 0 };
-        if skipped > 0 && self.tx.is_none() {
-            self.resumable = (self.offset + skipped as u64, self.db);
-        }
-        skipped as u64
+    /// Accounts for a whole command, and makes its event.
+    #[inline(always)]
+    fn found<'a>(
+        &mut self,
+        kind: Kind,
+        command: Command<'a>,
+        lineage: Option<&'a Lineage>,
+        received_ms: Option<u64>,
+    ) -> (Found, Event<'a>) {
+        let length = command.raw().len();
+        let tx = self.command(kind, length);
+        (Found { kind, tx, shown: 0, length }, self.event(kind, tx, command, lineage, received_ms))
     }
 
-    /// What a whole command means for the stream itself.
+    /// Accounts for a part of a command.
+    fn part(&mut self, used: usize, is_last: bool) -> Option<u64> {
+        self.offset += used as u64;
+        self.in_parts = !is_last;
+        self.settle();
+        self.tx
+    }
+
+    /// Accounts for bytes between two commands. The stream can be resumed after them as after any command, whether they arrive with
+    /// the next command or alone.
     #[inline]
-    fn account(&mut self, unread: &[u8], before: u64) -> Result<Kind, ProtocolError> {
-        let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
-        let name = command.name();
-        // Asked of every command: one look tells that it is none of these.
-        Ok(match (name.len(), initial(name)) {
-            (4, Some(b'p')) if command.is(b"PING") => Kind::Control,
-            (4, Some(b'e')) if command.is(b"EXEC") => Kind::Exec,
-            (5, Some(b'm')) if command.is(b"MULTI") => {
-                self.tx = self.tx.or(Some(self.offset));
-                Kind::Multi
-            }
-            (6, Some(b's')) if command.is(b"SELECT") => {
-                let db = database(&command);
-                let error = ProtocolError {
-                    kind: ProtocolErrorKind::InvalidValue("database number after SELECT"),
-                    offset: before,
-                };
-                self.db = Some(db.ok_or(error)?);
-                Kind::Control
-            }
-            (8, Some(b'r')) if command.is(b"REPLCONF") => {
-                let getack = command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"));
-                if getack { Kind::GetAck } else { Kind::Control }
-            }
-            _ => Kind::Write,
-        })
+    fn skip(&mut self, bytes: usize) {
+        self.offset += bytes as u64;
+        self.settle();
     }
 
     /// Between commands and outside a transaction the stream can be resumed.
+    #[inline(always)]
     fn settle(&mut self) {
         if self.tx.is_none() && !self.in_parts {
             self.resumable = (self.offset, self.db);
         }
     }
 
-    pub(super) fn event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
-        let shown = input.get(found.shown..).unwrap_or_default();
-        let command = match self.parser.item(shown) {
-            Some(Item::Command(command)) => self.command(found, command, received_ms),
-            Some(Item::Part(part)) => return Event::Part(self.part(found, part, received_ms)),
-            None => return Event::Idle(Idle { position: self.position() }),
-        };
-        match found.kind {
+    /// The event of the command that was accounted for last.
+    #[inline(always)]
+    fn event<'a>(
+        &self,
+        kind: Kind,
+        tx: Option<u64>,
+        command: Command<'a>,
+        lineage: Option<&'a Lineage>,
+        received_ms: Option<u64>,
+    ) -> Event<'a> {
+        let (offset, db, resumable) = (self.offset, self.db, self.tx.is_none());
+        let command = StreamCommand { offset, db, tx, received_ms, command, lineage, resumable };
+        match kind {
             Kind::Multi => Event::Multi(command),
             Kind::Exec => Event::Exec(command),
-            Kind::Control | Kind::GetAck => Event::Control(command),
-            Kind::Write | Kind::Part | Kind::LastPart => Event::Command(command),
-        }
-    }
-
-    fn command<'a>(&'a self, found: Found, command: Command<'a>, received_ms: Option<u64>) -> StreamCommand<'a> {
-        StreamCommand {
-            offset: found.offset,
-            db: found.db,
-            tx: found.tx,
-            received_ms,
-            command,
-            lineage: self.lineage.as_ref(),
-            resumable: found.resumable,
-        }
-    }
-
-    fn part<'a>(&'a self, found: Found, part: Part<'a>, received_ms: Option<u64>) -> StreamPart<'a> {
-        StreamPart {
-            part,
-            db: found.db,
-            tx: found.tx,
-            received_ms,
-            offset: (found.kind == Kind::LastPart).then_some(found.offset),
-            lineage: self.lineage.as_ref(),
+            kind if kind.is_control() => Event::Control(command),
+            _ => Event::Command(command),
         }
     }
 }
 
-fn initial(name: &[u8]) -> Option<u8> {
-    name.first().map(u8::to_ascii_lowercase)
-}
+impl Kind {
+    /// The kind of a command with this name, in any letter case. Length and first letter rule out all but a few commands.
+    #[inline(always)]
+    fn of(name: &[u8]) -> Self {
+        match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
+            (4, Some(b'p')) if name.eq_ignore_ascii_case(b"PING") => Self::Ping,
+            (4, Some(b'e')) if name.eq_ignore_ascii_case(b"EXEC") => Self::Exec,
+            (5, Some(b'm')) if name.eq_ignore_ascii_case(b"MULTI") => Self::Multi,
+            (6, Some(b's')) if name.eq_ignore_ascii_case(b"SELECT") => Self::Select,
+            (8, Some(b'r')) if name.eq_ignore_ascii_case(b"REPLCONF") => Self::Replconf,
+            _ => Self::Write,
+        }
+    }
 
-/// The name could be PING, SELECT or REPLCONF.
-fn may_steer(name: &[u8]) -> bool {
-    matches!((name.len(), initial(name)), (4, Some(b'p')) | (6, Some(b's')) | (8, Some(b'r')))
+    const fn is_control(self) -> bool {
+        matches!(self, Self::Ping | Self::Select | Self::Replconf | Self::GetAck)
+    }
 }
 
 fn database(command: &Command<'_>) -> Option<u32> {

@@ -255,7 +255,7 @@ fn size(event: &ClusterEvent) -> usize {
             OwnedEvent::Command(command)
             | OwnedEvent::Multi(command)
             | OwnedEvent::Exec(command)
-            | OwnedEvent::Control(command) => command.args.iter().map(|arg| arg.len() + size_of::<Vec<u8>>()).sum(),
+            | OwnedEvent::Control(command) => command.raw().len(),
             OwnedEvent::SnapshotBytes(bytes) => bytes.len(),
             OwnedEvent::SnapshotItem(item) => item.item().bytes().len(),
             OwnedEvent::Part(part) => match &part.content {

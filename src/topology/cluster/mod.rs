@@ -121,8 +121,7 @@ impl Cluster {
         if nodes.is_empty() {
             return Err(ClusterError::NoNode);
         }
-        // The hasher's keys are the only random numbers the standard library has.
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let seed = crate::io::random();
         Ok(Self {
             finder: Finder::new(nodes),
             options: Options { seed, backoff: backoff(), ..Options::default() },

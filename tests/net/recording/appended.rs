@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use redtail::io::ReadError;
 use redtail::io::recording::{RecordingFault, append};
 use redtail::owned::OwnedEvent;
-use redtail::replay::{Play, Recording};
+use redtail::replay::{Playback, Recording};
 use redtail::{OnGap, Start};
 
 use super::links::failover;
@@ -43,7 +43,7 @@ fn runs_one_after_another_add_up() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let stream = commands(&lines);
     let end = 100 + stream.len() as u64;
-    let primary = serve(&full(ID, 100, &stream), Play::default());
+    let primary = serve(&full(ID, 100, &stream), Playback::default());
     let file = Scratch::new("runs", b"");
     let mut events = 0;
     loop {
@@ -89,13 +89,11 @@ fn what_is_torn_is_cut_off_first() {
             _ => None,
         });
         assert_eq!(from, last, "cut at {cut}");
-        let opening = redtail::replication::Opening {
-            method: redtail::AttachMethod::Continued,
+        let opening = redtail::replication::Opening::new(
+            redtail::AttachMethod::Continued,
             from,
-            on_full: redtail::replication::OnFull::PassOver,
-            server: None,
-            role: None,
-        };
+            redtail::replication::OnFull::PassOver,
+        );
         let Some(from) = from else { continue };
         recorder.link(&opening, 5).unwrap();
         recorder.received(&[b"+CONTINUE\r\n", commands(&["SET more 1"]).as_slice()].concat(), 6).unwrap();
@@ -128,7 +126,7 @@ fn a_gap_between_two_runs_is_recorded() {
     let (one, two) = (commands(&["SET a 1"]), commands(&["SET b 2"]));
     let file = Scratch::new("gap", b"");
     for (offset, stream) in [(100, &one), (1000, &two)] {
-        let primary = serve(&full(ID, offset, stream), Play::default());
+        let primary = serve(&full(ID, offset, stream), Playback::default());
         let (recorder, from) = append(file.open(), "a server").unwrap();
         let start = from.map_or(Start::Now, Start::At);
         let builder = builder(&[&primary]).start(start).on_gap(OnGap::Continue).record(recorder);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use redtail::io::ReadError;
 use redtail::io::recording::{Recorder, RecordingFault};
 use redtail::owned::OwnedEvent;
-use redtail::replay::{Play, Recording};
+use redtail::replay::Recording;
 use redtail::{Error, Start};
 
 use super::links::failover;
@@ -116,7 +116,7 @@ impl Write for Full {
 fn what_cannot_be_written_ends_the_follower_and_what_was_stays() {
     let stream = commands(&["SET a 1"; 40]);
     let bytes = full(ID, 100, &stream);
-    let primary = serve(&bytes, Play { piece: Some(50), commands_per_second: Some(100_000), ..Play::default() });
+    let primary = serve(&bytes, playback! { piece: Some(50), commands_per_second: Some(100_000) });
     for left in (0..1200).step_by(37) {
         let tape = Tape::default();
         let recorder = Recorder::new(Full { tape: tape.clone(), left }, "x");

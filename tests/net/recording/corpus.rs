@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use redtail::Start;
-use redtail::replay::{Play, Recording, RecordingError};
+use redtail::replay::{Cut, Recording, RecordingError};
 
 use super::{builder, record, replayed, serve, standing};
 
@@ -46,9 +46,9 @@ fn streams_of_real_servers_go_round() {
             continue;
         }
         let length = end - start;
-        let cuts = vec![length / 2 + 70, length / 3 + 70];
+        let cuts = vec![Cut::AnswerBytes(length / 2 + 70), Cut::AnswerBytes(length / 3 + 70)];
         let bytes = fs::read(&path).unwrap();
-        let primary = serve(&bytes, Play { cuts, ..Play::default() });
+        let primary = serve(&bytes, playback! { cuts });
         let (events, recorded) = record(builder(&[&primary]).start(Start::Now).retry_first(true), id.as_str(), end);
         let again = replayed(&recorded, Start::Now, id.as_str(), end);
         assert_eq!(standing(&again), standing(&events), "{name}");

@@ -3,9 +3,9 @@
 use redtail::io::RecordingReader;
 use redtail::io::recording::{Link, Recorder};
 use redtail::owned::OwnedEvent;
-use redtail::replay::{Play, Recording};
+use redtail::replay::{Playback, Recording};
 use redtail::replication::{OnFull, Opening};
-use redtail::{AttachMethod, Excerpt, Position, Role, Server, ServerKind, Start};
+use redtail::{AttachMethod, Position, Role, Server, ServerKind, Start};
 
 use super::{
     ID, OTHER, SNAPSHOT, Tape, builder, command, commands, comparable, follow, full, gaps, position, read, serve,
@@ -14,7 +14,7 @@ use super::{
 
 fn opening(method: AttachMethod, from: Option<Position>) -> Opening {
     let on_full = if method == AttachMethod::Full { OnFull::Deliver } else { OnFull::PassOver };
-    Opening { method, from, on_full, server: None, role: None }
+    Opening::new(method, from, on_full)
 }
 
 /// Links one after another, each in pieces of this length.
@@ -48,13 +48,8 @@ pub(super) fn failover() -> Vec<u8> {
 
 #[test]
 fn a_recording_is_a_few_lines_of_text_around_what_came() {
-    let opening = Opening {
-        method: AttachMethod::Continued,
-        from: Some(position(ID, 127, "5")),
-        on_full: OnFull::Abandon,
-        server: Some(Server { kind: ServerKind::Valkey, version: Excerpt::new(b"9.1.2") }),
-        role: Some(Role::Primary),
-    };
+    let mut opening = Opening::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Abandon);
+    (opening.server, opening.role) = (Some(Server::new(ServerKind::Valkey, "9.1.2")), Some(Role::Primary));
     let bytes = taped(&[(opening, b"+CONTINUE\r\n*1\r\n$4\r\nPING\r\n")], 11);
     let head = format!(
         "target a server\nserver valkey 9.1.2\nrole master\nasked PSYNC {ID} 128\nmethod continued\nfrom {ID}:127:5\nfull-resync abandon\n"
@@ -70,7 +65,7 @@ fn a_recording_is_a_few_lines_of_text_around_what_came() {
     let event = reader.next().unwrap().unwrap().to_owned_event();
     let OwnedEvent::Attached(attached) = event else { panic!("{event:?}") };
     assert_eq!((attached.server, attached.role, attached.db), (opening.server, opening.role, Some(5)));
-    assert_eq!(reader.link(), Some(&Link { target: "a server".into(), asked_ms: 0, opening }));
+    assert_eq!(reader.link(), Some(&Link::new("a server", 0, opening)));
     assert!(reader.next().unwrap().is_none());
     assert_eq!(reader.position(), Some(position(ID, 141, "5")));
 }
@@ -101,9 +96,9 @@ fn after_a_failover_only_what_came_again_counts() {
     assert_eq!(end, 100 + kept.len() as u64);
 
     // It is known by either id, at every place.
-    let primary = serve(&bytes, Play::default());
+    let primary = serve(&bytes, Playback::default());
     for id in [ID, OTHER] {
-        let place = Position { history: ID.parse().unwrap(), ..position(id, 127, "5") };
+        let place = position(id, 127, "5").with_history(ID.parse().unwrap());
         let told = follow(&mut builder(&[&primary]).start(Start::At(place)).follow().unwrap(), ID, end);
         assert_eq!(standing(&told), standing(&events)[1..], "{id}");
     }
@@ -115,8 +110,7 @@ fn what_comes_behind_a_broken_snapshot_does_not_continue_what_was_before() {
     for id in [ID, OTHER] {
         let first = full(ID, 100, &commands(&["SET a 1"]));
         let broken = format!("+FULLRESYNC {id} 5000\r\n$100000\r\nREDIS0010");
-        let resumed =
-            Opening { on_full: OnFull::Deliver, ..opening(AttachMethod::Continued, Some(position(ID, 127, "5"))) };
+        let resumed = Opening::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Deliver);
         let third = [b"+CONTINUE\r\n", command("SET z 9").as_slice()].concat();
         let links = [
             (opening(AttachMethod::Full, None), &first[..]),
@@ -165,7 +159,7 @@ fn what_is_missing_between_two_links_is_a_gap() {
     let kept: Vec<_> = recording.segments().iter().map(|it| (it.start_offset(), it.end_offset())).collect();
     assert_eq!(kept, [(100, 127), (154, 181)]);
 
-    let primary = serve(&bytes, Play::default());
+    let primary = serve(&bytes, Playback::default());
     let builder = builder(&[&primary]).start(Start::Now).on_gap(redtail::OnGap::Continue);
     let told = follow(&mut builder.follow().unwrap(), ID, 181);
     assert_eq!(super::gaps(&told)[0].missed, Some(27));
@@ -175,7 +169,7 @@ fn what_is_missing_between_two_links_is_a_gap() {
 /// Links that were refused, abandoned, or ended before they told anything.
 #[test]
 fn links_that_led_nowhere_leave_no_trace() {
-    let probe = Opening { on_full: OnFull::Abandon, ..opening(AttachMethod::Probed, None) };
+    let probe = Opening::new(AttachMethod::Probed, None, OnFull::Abandon);
     let told = format!("+FULLRESYNC {ID} 100\r\n$100000\r\nREDIS");
     let stream = commands(&["SET a 1"]);
     let answer = [b"\n\n+CONTINUE\r\n", stream.as_slice()].concat();
@@ -249,7 +243,7 @@ fn blocks_and_fields_of_later_versions_are_passed_over() {
 
 #[test]
 fn a_recording_of_the_old_sync_has_no_positions() {
-    let sync = Opening { method: AttachMethod::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
+    let sync = Opening::new(AttachMethod::Sync, None, OnFull::Deliver);
     let answer = [format!("${}\r\n", SNAPSHOT.len()).as_bytes(), SNAPSHOT, &command("SET a 1")].concat();
     let bytes = taped(&[(sync, &answer)], 10);
     let (events, error) = read(&bytes);

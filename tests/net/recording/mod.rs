@@ -15,7 +15,7 @@ use std::time::Duration;
 use redtail::io::recording::Recorder;
 use redtail::io::{ReadError, RecordingReader};
 use redtail::owned::{OwnedCommand, OwnedEvent};
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Playback, Primary, Recording};
 use redtail::{Backoff, Builder, DisconnectReason, Follower, Gap, OnGap, Position, Start};
 
 pub(super) const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
@@ -29,7 +29,7 @@ pub(super) fn full(id: &str, offset: u64, stream: &[u8]) -> Vec<u8> {
     [head.as_bytes(), SNAPSHOT, stream].concat()
 }
 
-pub(super) fn serve(bytes: &[u8], play: Play) -> Primary {
+pub(super) fn serve(bytes: &[u8], play: Playback) -> Primary {
     Primary::serve_as(Recording::parse(bytes).unwrap(), play).unwrap()
 }
 
@@ -136,7 +136,9 @@ pub(super) fn standing(events: &[OwnedEvent]) -> Vec<OwnedCommand> {
     for event in events {
         match event {
             OwnedEvent::Command(it) | OwnedEvent::Multi(it) | OwnedEvent::Exec(it) | OwnedEvent::Control(it) => {
-                commands.push(OwnedCommand { received_ms: None, position: None, ..it.clone() });
+                let mut command = it.clone();
+                (command.received_ms, command.position) = (None, None);
+                commands.push(command);
             }
             OwnedEvent::Disconnected(lost) => {
                 let is_void = |it: &OwnedCommand| match lost.resume {
@@ -164,7 +166,7 @@ pub(super) fn position(id: &str, offset: u64, db: &str) -> Position {
 
 /// A recording played to a follower.
 pub(super) fn replayed(bytes: &[u8], start: Start, id: &str, end: u64) -> Vec<OwnedEvent> {
-    let primary = serve(bytes, Play::default());
+    let primary = serve(bytes, Playback::default());
     follow(&mut builder(&[&primary]).start(start).on_gap(OnGap::Continue).follow().unwrap(), id, end)
 }
 

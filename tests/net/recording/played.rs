@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use redtail::replay::{Play, Primary, Recording};
+use redtail::replay::{Cut, Playback, Primary, Recording};
 use redtail::{Event, Start};
 
 use super::{ID, OTHER, builder, command, commands, follow, full, position, serve, standing};
@@ -26,13 +26,8 @@ fn hear(link: &mut TcpStream, expected: &[u8]) {
 fn timed() -> Vec<u8> {
     let tape = super::Tape::default();
     let mut recorder = redtail::io::recording::Recorder::new(tape.clone(), "x");
-    let opening = redtail::replication::Opening {
-        method: redtail::AttachMethod::Full,
-        from: None,
-        on_full: redtail::replication::OnFull::Deliver,
-        server: None,
-        role: None,
-    };
+    let opening =
+        redtail::replication::Opening::new(redtail::AttachMethod::Full, None, redtail::replication::OnFull::Deliver);
     recorder.link(&opening, 0).unwrap();
     recorder.received(&full(ID, 100, &command("SET a 1")), 1000).unwrap();
     recorder.received(&command("SET b 2"), 1200).unwrap();
@@ -43,7 +38,7 @@ fn timed() -> Vec<u8> {
 #[test]
 fn a_recording_can_be_played_in_its_own_time() {
     for (times, least) in [(1.0, 200), (4.0, 50), (1e9, 0)] {
-        let primary = serve(&timed(), Play { times: Some(times), ..Play::default() });
+        let primary = serve(&timed(), playback! { times: Some(times) });
         let mut link = ask(primary.address(), &format!("PSYNC {ID} 101"));
         hear(&mut link, b"+CONTINUE\r\n");
         hear(&mut link, &command("SET a 1"));
@@ -57,12 +52,11 @@ fn a_recording_can_be_played_in_its_own_time() {
         );
     }
     // One that tells no times does not wait, and one that waits for ever can still be stopped.
-    let primary =
-        serve(&full(ID, 100, &commands(&["SET a 1", "SET b 2"])), Play { times: Some(1e-9), ..Play::default() });
+    let primary = serve(&full(ID, 100, &commands(&["SET a 1", "SET b 2"])), playback! { times: Some(1e-9) });
     let mut link = ask(primary.address(), &format!("PSYNC {ID} 101"));
     hear(&mut link, b"+CONTINUE\r\n");
     hear(&mut link, &commands(&["SET a 1", "SET b 2"]));
-    let primary = serve(&timed(), Play { times: Some(1e-300), ..Play::default() });
+    let primary = serve(&timed(), playback! { times: Some(1e-300) });
     let mut link = ask(primary.address(), &format!("PSYNC {ID} 101"));
     hear(&mut link, b"+CONTINUE\r\n");
     hear(&mut link, &command("SET a 1"));
@@ -76,7 +70,7 @@ fn a_pace_takes_any_stream() {
     stream.extend(command(&format!("SET large {}", "x".repeat(300_000))));
     stream.extend(b"\n\r\n");
     stream.extend(commands(&["MULTI", "SET b 2", "EXEC"]));
-    let play = || Play { commands_per_second: Some(100_000), ..Play::default() };
+    let play = || playback! { commands_per_second: Some(100_000) };
     let primary = serve(&full(ID, 100, &stream), play());
     for at in [0, 5, 27, 40, 100_000, stream.len() - 50, stream.len()] {
         let mut link = ask(primary.address(), &format!("PSYNC {ID} {}", 101 + at));
@@ -89,7 +83,7 @@ fn a_pace_takes_any_stream() {
 fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     let stream = command("SET a 1");
     let end = 100 + stream.len() as u64;
-    let primary = serve(&full(ID, 100, &stream), Play { ping: Some(Duration::from_millis(30)), ..Play::default() });
+    let primary = serve(&full(ID, 100, &stream), playback! { ping: Some(Duration::from_millis(30)) });
     let mut follower = builder(&[&primary]).start(Start::Now).follow().unwrap();
     let mut pings = 0;
     while pings < 3 {
@@ -111,7 +105,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     let mut link = ask(primary.address(), &format!("PSYNC {ID} {}", end + 14 * 1_000_000));
     hear(&mut link, format!("+FULLRESYNC {ID} 100\r\n").as_bytes());
     // A primary that was started again has sent none of them.
-    let fresh = serve(&full(ID, 100, &stream), Play::default());
+    let fresh = serve(&full(ID, 100, &stream), Playback::default());
     let mut link = ask(fresh.address(), &format!("PSYNC {ID} {}", place.offset + 1));
     hear(&mut link, format!("+FULLRESYNC {ID} 100\r\n").as_bytes());
 }
@@ -120,7 +114,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
 fn it_ends_when_somebody_has_had_everything() {
     let stream = commands(&["SET a 1", "SET b 2"]);
     let end = 100 + stream.len() as u64;
-    let primary = serve(&full(ID, 100, &stream), Play { cuts: vec![30], ..Play::default() });
+    let primary = serve(&full(ID, 100, &stream), playback! { cuts: vec![Cut::AnswerBytes(30)] });
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| primary.wait_until_played());
         // Who leaves early, or asks for nothing, does not count.
@@ -135,7 +129,7 @@ fn it_ends_when_somebody_has_had_everything() {
         drop(follower);
         waits.join().unwrap();
     });
-    let primary = serve(&full(ID, 100, &stream), Play::default());
+    let primary = serve(&full(ID, 100, &stream), Playback::default());
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| primary.wait_until_played());
         primary.stop();
@@ -146,11 +140,11 @@ fn it_ends_when_somebody_has_had_everything() {
 #[test]
 fn it_can_listen_where_it_is_told_to() {
     let recording = || Recording::parse(&full(ID, 100, &command("SET a 1"))).unwrap();
-    let all = Primary::serve_on("0.0.0.0:0", recording(), Play::default()).unwrap();
+    let all = Primary::serve_on("0.0.0.0:0", recording(), Playback::default()).unwrap();
     let mut link = ask(SocketAddr::new([127, 0, 0, 1].into(), all.address().port()), "PING");
     hear(&mut link, b"+PONG\r\n");
     // The port is taken.
-    assert!(Primary::serve_on(("127.0.0.1", all.address().port()), recording(), Play::default()).is_err());
+    assert!(Primary::serve_on(("127.0.0.1", all.address().port()), recording(), Playback::default()).is_err());
     all.stop();
 }
 
@@ -159,18 +153,16 @@ fn it_can_listen_where_it_is_told_to() {
 fn without_data_a_snapshot_is_empty() {
     let bytes = super::links::taped(
         &[(
-            redtail::replication::Opening {
-                method: redtail::AttachMethod::Continued,
-                from: Some(position(ID, 500, "7")),
-                on_full: redtail::replication::OnFull::PassOver,
-                server: None,
-                role: None,
-            },
+            redtail::replication::Opening::new(
+                redtail::AttachMethod::Continued,
+                Some(position(ID, 500, "7")),
+                redtail::replication::OnFull::PassOver,
+            ),
             &[b"+CONTINUE\r\n", command("SET a 1").as_slice()].concat(),
         )],
         100,
     );
-    let primary = serve(&bytes, Play::default());
+    let primary = serve(&bytes, Playback::default());
     assert!(!primary.recording().first().has_snapshot());
     for start in [Start::Snapshot, Start::Now, Start::At(position(ID, 500, "7"))] {
         let told = follow(&mut builder(&[&primary]).start(start).follow().unwrap(), ID, 527);

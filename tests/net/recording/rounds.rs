@@ -1,7 +1,7 @@
 //! Round and round: followed and recorded, read, played, followed.
 
 use redtail::owned::OwnedEvent;
-use redtail::replay::Play;
+use redtail::replay::{Cut, Playback};
 use redtail::{OnGap, Start};
 
 use super::{
@@ -61,8 +61,8 @@ fn what_is_read_is_what_was_followed() {
         let mut chance = Chance::new(seed);
         let stream = writes(&mut chance, 300, 3000);
         let end = 100 + stream.len() as u64;
-        let cuts = (0..chance.below(12)).map(|_| 1 + chance.below(9000) as u64).collect();
-        let play = Play { cuts, piece: Some(1 + chance.below(5000)), ..Play::default() };
+        let cuts = (0..chance.below(12)).map(|_| Cut::AnswerBytes(1 + chance.below(9000) as u64)).collect();
+        let play = playback! { cuts, piece: Some(1 + chance.below(5000)) };
         let primary = serve(&full(ID, 100, &stream), play);
         let start =
             [Start::Now, Start::NowWithoutFork, Start::Snapshot, Start::At(position(ID, 100, "5"))][seed as usize % 4];
@@ -94,9 +94,9 @@ fn what_is_played_is_what_was_recorded() {
         let (count, largest) = if seed == 0 { (900, 200_000) } else { (400, 2000) };
         let stream = writes(&mut chance, count, largest);
         let end = 100 + stream.len() as u64;
-        let cuts = (0..8).map(|_| 300 + chance.below(stream.len()) as u64).collect();
+        let cuts = (0..8).map(|_| Cut::AnswerBytes(300 + chance.below(stream.len()) as u64)).collect();
         let start = if seed % 2 == 0 { Start::Snapshot } else { Start::Now };
-        let primary = serve(&full(ID, 100, &stream), Play { cuts, ..Play::default() });
+        let primary = serve(&full(ID, 100, &stream), playback! { cuts });
         let (events, bytes) = record(builder(&[&primary]).start(start), ID, end);
         let originals = standing(&events);
         assert!(events.iter().any(|event| matches!(event, OwnedEvent::Disconnected(_))));
@@ -114,7 +114,7 @@ fn what_is_played_is_what_was_recorded() {
             })
             .filter(|place| place.offset < end)
             .collect();
-        let replay = serve(&bytes, Play::default());
+        let replay = serve(&bytes, Playback::default());
         for _ in 0..50 {
             let from = places[chance.below(places.len())];
             let mut follower = builder(&[&replay]).start(Start::At(from)).follow().unwrap();
@@ -133,7 +133,7 @@ fn a_copy_of_a_copy_is_the_same() {
     let mut bytes = full(ID, 100, &stream);
     let mut first = None;
     for _ in 0..3 {
-        let primary = serve(&bytes, Play { cuts: vec![1000, 500], ..Play::default() });
+        let primary = serve(&bytes, playback! { cuts: vec![Cut::AnswerBytes(1000), Cut::AnswerBytes(500)] });
         let (events, recorded) = record(builder(&[&primary]).start(Start::Snapshot), ID, end);
         assert_eq!(*first.get_or_insert(standing(&events)), standing(&events));
         bytes = recorded;
@@ -154,8 +154,8 @@ fn a_gap_is_a_gap_again() {
                 Start::Snapshot => full(ID, 100, b"").len() + 40 + 40,
                 _ => "+CONTINUE \r\n".len() + 40,
             };
-            let before = serve(&full(ID, 100, &one), Play { cuts: vec![answer as u64 + 60], ..Play::default() });
-            let after = serve(&full(id, start, &two), Play::default());
+            let before = serve(&full(ID, 100, &one), playback! { cuts: vec![Cut::AnswerBytes(answer as u64 + 60)] });
+            let after = serve(&full(id, start, &two), Playback::default());
             let end = start + two.len() as u64;
             let servers = [&before, &after];
             let builder = builder(&servers).start(first).on_gap(on_gap);
@@ -166,7 +166,7 @@ fn a_gap_is_a_gap_again() {
             assert_eq!(comparable(&again), comparable(&events));
 
             // Both parts are played, and between them lies the same gap.
-            let replay = serve(&bytes, Play::default());
+            let replay = serve(&bytes, Playback::default());
             let segments = replay.recording().segments();
             let kept: Vec<_> =
                 segments.iter().map(|it| (it.replid().to_string(), it.start_offset(), it.end_offset())).collect();

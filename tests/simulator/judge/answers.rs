@@ -45,7 +45,7 @@ impl Judge {
             other => return Err(format!("+CONTINUE was not asked for: {other:?}")),
         };
         let replid = replid.map_or(from.replid, |replid| replid.parse().unwrap());
-        let place = Position { replid, ..from };
+        let place = Position::new(replid, from.offset, from.db).with_history(from.history);
         let attached = self.attached(method, place, true, None);
         self.link.expected.push_back((due, Expected::Attached(attached)));
         self.link.stream = Some(Cursor::new(due, place, false));
@@ -56,27 +56,22 @@ impl Judge {
     fn attached(&self, method: AttachMethod, place: Position, tells: bool, server: Option<String>) -> Attached {
         let info = self.link.info.as_ref().map(|(told, _)| told);
         let server = info.and_then(|told| told.server.clone()).or(server);
-        Attached {
-            method,
-            replid: Some(place.replid),
-            history: Some(place.history),
-            offset: place.offset,
-            db: place.db,
-            position: tells.then_some(place),
-            server: server.map(|text| {
-                let (kind, version) = text.split_once(' ').unwrap();
-                let kind = if kind == "valkey" { ServerKind::Valkey } else { ServerKind::Redis };
-                Server { kind, version: redtail::Excerpt::new(version.as_bytes()) }
-            }),
-            role: info.map(|told| if told.is_replica { Role::Replica } else { Role::Primary }),
-        }
+        let mut attached = Attached::new(method, place);
+        attached.position = tells.then_some(place);
+        attached.server = server.map(|text| {
+            let (kind, version) = text.split_once(' ').unwrap();
+            let kind = if kind == "valkey" { ServerKind::Valkey } else { ServerKind::Redis };
+            Server::new(kind, version)
+        });
+        attached.role = info.map(|told| if told.is_replica { Role::Replica } else { Role::Primary });
+        attached
     }
 
     fn starts_over(&mut self, full: Full) -> Check {
         let Some(request) = self.link.request else { return Err("an answer to nothing".into()) };
         let to = Position::at(&full.replid, full.offset, None);
         if request == Request::Sync {
-            let mut attached = self.attached(AttachMethod::Sync, Position { offset: 0, ..to }, false, None);
+            let mut attached = self.attached(AttachMethod::Sync, Position::new(to.replid, 0, to.db), false, None);
             (attached.replid, attached.history) = (None, None);
             self.link.expected.push_back((full.header_start + 1, Expected::Attached(attached)));
             self.takes_data(full, None);
@@ -112,6 +107,7 @@ impl Judge {
                             false => Ending::leave(full.line_end, to),
                         });
                     }
+                    other => unreachable!("{other:?}"),
                 }
             }
         }
@@ -120,7 +116,7 @@ impl Judge {
 
     /// A snapshot that only tells the place.
     fn learns(&mut self, full: Full, to: Position, from: Option<Position>) {
-        let to = Position { db: full.db, ..to };
+        let to = Position::new(to.replid, to.offset, full.db);
         if full.data.len() > 1 << 20 && full.instead.is_none() {
             self.link.ending = Some(Ending::not_empty(full.header_end + (1 << 20), full.end));
         } else if !full.is_broken {
@@ -140,9 +136,12 @@ impl Judge {
             let attached = self.attached(AttachMethod::Full, to, false, None);
             self.link.expected.push_back((full.line_end, Expected::Attached(attached)));
         }
-        let begin = SnapshotBegin { replid: to.map(|to| to.replid), offset, length: full.length };
-        let place = to.map(|to| Position { db: full.db, ..to });
-        let end = SnapshotEnd { bytes: full.data.len() as u64, offset, db: full.db, position: place };
+        let mut begin = SnapshotBegin::new(to.map(|to| to.replid), offset);
+        begin.length = full.length;
+        let place = to.map(|to| Position::new(to.replid, to.offset, full.db));
+        let at = Position::new(full.replid.parse().unwrap(), offset, full.db);
+        let mut end = SnapshotEnd::new(full.data.len() as u64, at);
+        end.position = place;
         if full.instead.is_none() {
             self.link.expected.push_back((full.header_end, Expected::Begin(begin)));
         }

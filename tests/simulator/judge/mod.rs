@@ -221,6 +221,7 @@ impl Judge {
                 let whole = |own: &Snapshot| match self.options.snapshot {
                     SnapshotForm::Bytes => own.told == own.data.len(),
                     SnapshotForm::Items => own.facts_told == (own.facts.len(), 0),
+                    other => unreachable!("{other:?}"),
                 };
                 ensure!(snapshot.is_some_and(whole), "a snapshot ends that is not whole");
                 if self.options.snapshot == SnapshotForm::Items {
@@ -321,6 +322,7 @@ impl Judge {
                 self.resume = None;
                 self.wants_data = true;
             }
+            other => unreachable!("{other:?}"),
         }
     }
 
@@ -460,7 +462,9 @@ fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
 /// The loss between two places.
 fn gap(from: Position, to: Position) -> Gap {
     let missed = (from.replid == to.replid && from.offset <= to.offset).then(|| to.offset - from.offset);
-    Gap { from, to, missed }
+    let mut gap = Gap::between(from, to);
+    gap.missed = missed;
+    gap
 }
 
 impl Told {
@@ -481,7 +485,7 @@ pub(crate) trait Place {
 impl Place for Position {
     fn at(replid: &str, offset: u64, db: Option<u32>) -> Position {
         let replid = replid.parse().unwrap();
-        Position { replid, offset, db, history: replid }
+        Position::new(replid, offset, db)
     }
 }
 

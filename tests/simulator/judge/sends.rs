@@ -121,6 +121,7 @@ impl Judge {
             Ack::Observe => Sight::AckObserve,
             Ack::Received => Sight::AckReceived,
             Ack::Applied => Sight::AckApplied,
+            other => unreachable!("{other:?}"),
         });
         self.link.handshake.last_ack = value;
         if !self.link.handshake.in_stream {
@@ -147,6 +148,7 @@ impl Judge {
             Ack::Observe => 0,
             Ack::Received => at,
             Ack::Applied => self.committed.min(at),
+            other => unreachable!("{other:?}"),
         }
     }
 

@@ -57,7 +57,7 @@ impl Cursor {
     }
 
     fn position(&self, offset: u64) -> Option<Position> {
-        (!self.is_sync).then_some(Position { offset, db: self.db, ..self.replid })
+        (!self.is_sync).then_some(Position::new(self.replid.replid, offset, self.db).with_history(self.replid.history))
     }
 
     /// In the middle of a command that comes in parts.

@@ -135,7 +135,7 @@ impl Printer {
                 heartbeat.restart();
             } else if heartbeat.left().is_zero() {
                 heartbeat.restart();
-                let idle = Event::Idle(Idle { position: shard.position() });
+                let idle = Event::Idle(Idle::at(shard.position()));
                 self.output.event(&idle)?;
                 notes::event_of(&shard.target(), &idle, self.format, "");
             }

@@ -1,0 +1,485 @@
+//! A session with its receive buffer: the one engine under the follower, the C session and asynchronous code.
+
+use std::fmt;
+use std::io;
+use std::ops::ControlFlow;
+
+use thiserror::Error;
+
+use crate::base::limits::{BUFFER_CAPACITY, HANDSHAKE_REPLY, Limits, MAX_COMMAND, MIN_PARTS_THRESHOLD};
+use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
+use crate::io::recording::Recorder;
+use crate::rdb::MIN_INPUT;
+use crate::replication::{
+    Closed, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session, SessionError, millis,
+};
+
+/// A [`Session`] and its receive buffer, without a socket, a clock or a thread: for event loops and asynchronous code.
+///
+/// The caller connects, reads, writes and waits. Its loop is a `match` on [`next`](Self::next):
+///
+/// | [`Step`] | what to do |
+/// | --- | --- |
+/// | [`Event`](Step::Event) | handle it, and call `next` again |
+/// | [`Read`](Step::Read) | write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent); then read into [`space`](Self::space) until the deadline, and report the result |
+/// | [`Connect`](Step::Connect) | drop the connection, wait until the time given, connect, and report the result |
+/// | [`Failed`](Step::Failed), [`Ended`](Step::Ended) | drop the connection, and stop |
+///
+/// The result of a read is one of [`received`](Self::received), [`disconnected`](Self::disconnected) and, at the deadline,
+/// [`silent`](Self::silent). The result of a connection attempt is [`connected`](Self::connected) or
+/// [`connect_failed`](Self::connect_failed).
+///
+/// Times named `now_ms`, `deadline_ms` and `at_ms` are milliseconds of one clock of the caller's choice that never runs backwards.
+///
+/// ```
+/// use redtail::io::{BufferedSession, Step};
+/// use redtail::{Credentials, Event, Options, Start};
+///
+/// let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:100:0".parse()?;
+/// let mut session = BufferedSession::new(Options { start: Start::At(position), ..Options::default() });
+/// assert!(matches!(session.next(0), Step::Connect { at_ms: 0 }));
+/// session.connected(Credentials::default(), 0);
+///
+/// // The replies of a server: a loop around a socket reads them into the same space.
+/// let replies = [&b"+PONG\r\n"[..], b"+OK\r\n", b"$0\r\n\r\n", b"+CONTINUE\r\n*1\r\n$5\r\nMULTI\r\n"].concat();
+/// # let replies = [&b"+PONG\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n$0\r\n\r\n"[..], b"+CONTINUE\r\n*1\r\n$5\r\nMULTI\r\n"].concat();
+/// session.space()?[..replies.len()].copy_from_slice(&replies);
+/// session.received(replies.len());
+/// let mut offset = 0;
+/// loop {
+///     match session.next(0) {
+///         Step::Event(Event::Multi(command)) => offset = command.offset,
+///         Step::Event(_) => {}
+///         Step::Read { .. } => break,
+///         _ => unreachable!(),
+///     }
+/// }
+/// assert_eq!(offset, 115);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BufferedSession {
+    /// Some 80 KB, which a caller should not have to move.
+    session: Box<Session>,
+    buffer: ReceiveBuffer,
+    /// The capacity that the buffer returns to.
+    capacity: usize,
+    limit: usize,
+    /// Bytes of the last event. They are dropped when the next is asked for, because the event borrows them.
+    pending: usize,
+    /// The least number of bytes that the session waits for; 0 while the buffer may hold events.
+    needed: usize,
+    /// An event was found that nobody has taken yet; and the position before it.
+    peeked: bool,
+    before: Option<Position>,
+    /// How the connection ended, until the bytes that were received on it are used up.
+    closing: Option<DisconnectReason>,
+    /// When to connect; once the session is over, never.
+    connect_at_ms: Option<u64>,
+    /// The last stamp, for the recording.
+    received_ms: u64,
+    recorder: Option<Recorder>,
+}
+
+/// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step<'a> {
+    /// The next event. It borrows from the session until the next call.
+    Event(Event<'a>),
+    /// The received bytes hold no further event: send, and read.
+    Read {
+        /// When to call [`BufferedSession::next`] again even if nothing arrives; `u64::MAX`: never.
+        deadline_ms: u64,
+    },
+    /// There is no connection, or it is of no more use. Drop it and connect again.
+    Connect {
+        /// The earliest time to connect. It stays the same however often `next` is called.
+        at_ms: u64,
+    },
+    /// The session is over, for this reason. Final.
+    Failed(SessionError),
+    /// The session is over: the other side closed the connection, and reconnection is off. Final.
+    Ended,
+}
+
+/// Why there is no [space](BufferedSession::space) to read into.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpaceError {
+    /// The buffer is full of bytes that [`BufferedSession::next`] was not called for, or there is no memory.
+    #[error(transparent)]
+    Buffer(#[from] BufferFull),
+    /// The recording can't be written. Final: every later call returns the same.
+    #[error("can't write the recording: {0}")]
+    Recording(io::Error),
+}
+
+impl BufferedSession {
+    /// A session that is not connected yet, with a buffer of [`BUFFER_CAPACITY`].
+    pub fn new(options: Options) -> Self {
+        Self::from_parts(Session::new(options), ReceiveBuffer::with_capacity(BUFFER_CAPACITY))
+    }
+
+    /// Any other session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The session must be
+    /// one that has been shown no bytes yet.
+    ///
+    /// The buffer grows for a single command that is longer, up to [`Limits::command`] and what the line after it may have, and
+    /// shrinks again.
+    ///
+    /// # Errors
+    /// [`BufferFull::Memory`].
+    pub fn with_capacity(session: Session, capacity: usize) -> Result<Self, BufferFull> {
+        Ok(Self::from_parts(session, ReceiveBuffer::try_with_capacity(capacity)?))
+    }
+
+    fn from_parts(session: Session, buffer: ReceiveBuffer) -> Self {
+        Self {
+            limit: limit_of(session.limits()),
+            capacity: buffer.capacity(),
+            session: Box::new(session),
+            buffer,
+            pending: 0,
+            needed: 0,
+            peeked: false,
+            before: None,
+            closing: None,
+            connect_at_ms: None,
+            received_ms: 0,
+            recorder: None,
+        }
+    }
+
+    /// The next event in the received bytes, or what to do before there is one. Never reads, never waits, and may be called at any
+    /// time.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator's items can't borrow from it, and it takes no time of the day"
+    )]
+    #[inline]
+    pub fn next(&mut self, now_ms: u64) -> Step<'_> {
+        match self.advance(now_ms) {
+            None => Step::Event(self.event()),
+            Some(step) => step,
+        }
+    }
+
+    /// Delivers the events in the received bytes to `each`, at most `limit` of them. Returns how many there were, and whether
+    /// `each` ended the batch. With fewer than `limit`, [`next`](Self::next) tells what to do.
+    ///
+    /// Faster than `next`. All events of a batch have the same `now_ms`.
+    #[inline]
+    pub fn batch(
+        &mut self,
+        now_ms: u64,
+        limit: u32,
+        mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> (u32, ControlFlow<()>) {
+        let mut events = 0;
+        while events < limit {
+            if !self.peeked {
+                self.drop_pending();
+                let (count, flow) = self.session.batch(self.buffer.readable(), now_ms, limit - events, &mut each);
+                self.pending = self.session.consumed();
+                events += count;
+                if flow.is_break() {
+                    return (events, flow);
+                }
+                if events == limit {
+                    break;
+                }
+            }
+            if self.advance(now_ms).is_some() {
+                break;
+            }
+            events += 1;
+            if each(self.event()).is_break() {
+                return (events, ControlFlow::Break(()));
+            }
+        }
+        (events, ControlFlow::Continue(()))
+    }
+
+    /// Whether the received bytes hold no further event, so that [`next`](Self::next) would return another [`Step`]: the moment to
+    /// flush an output. An event that this finds is delivered by the next `next`; until then [`position`](Self::position) is that
+    /// before it.
+    pub fn is_drained(&mut self, now_ms: u64) -> bool {
+        if !self.peeked {
+            self.before = self.session.position();
+            self.peeked = self.advance(now_ms).is_none();
+        }
+        !self.peeked
+    }
+
+    /// Where to read into: at least one byte of room. Ends the life of the last event. With a recorder, writes the bytes received
+    /// before to the recording.
+    ///
+    /// The buffer grows only after [`Step::Read`]. A caller that reads on without taking events gets an error once the buffer is
+    /// full, and reads again when it has taken some.
+    ///
+    /// # Errors
+    /// The buffer is full, there is no memory, or the recording can't be written.
+    pub fn space(&mut self) -> Result<&mut [u8], SpaceError> {
+        self.write_recording().map_err(SpaceError::Recording)?;
+        if !self.peeked {
+            self.drop_pending();
+        }
+        self.buffer.shrink(self.capacity);
+        let limit = if self.needed > 0 { self.limit } else { self.buffer.capacity() };
+        self.buffer.make_room(self.needed.max(1), limit)?;
+        Ok(self.buffer.space())
+    }
+
+    /// The first `count` bytes of the last [`space`](Self::space) were received. More than its length counts as all of it.
+    pub fn received(&mut self, count: usize) {
+        let before = self.buffer.len();
+        self.buffer.filled(count);
+        self.needed = 0;
+        let Some(recorder) = &mut self.recorder else { return };
+        // An error is kept by the recorder, and returned by the next `space`.
+        let _ = recorder.received(self.buffer.readable().get(before..).unwrap_or_default(), self.received_ms);
+    }
+
+    /// The length that [`space`](Self::space) had.
+    #[doc(hidden)]
+    pub fn room(&mut self) -> usize {
+        self.buffer.space().len()
+    }
+
+    /// The `received_ms` that events carry from now on, and the time of the bytes in the recording: by convention milliseconds since
+    /// 1970, at the last read.
+    pub fn stamp(&mut self, received_ms: u64) {
+        self.received_ms = received_ms;
+        self.session.stamp(received_ms);
+    }
+
+    /// A read was tried, and nothing arrived. After [`Options::silence`] of that the connection counts as lost.
+    pub fn silent(&mut self, now_ms: u64) {
+        if self.closing.is_none() {
+            self.session.silent(now_ms);
+        }
+    }
+
+    /// The bytes to be sent to the server, all at once or in pieces. Empty without a connection.
+    #[inline]
+    pub fn to_send(&self) -> &[u8] {
+        if self.closing.is_none() { self.session.to_send() } else { &[] }
+    }
+
+    /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
+    #[inline]
+    pub fn sent(&mut self, count: usize) {
+        self.session.sent(count);
+    }
+
+    /// A connection was made: its handshake begins. The credentials are needed for this call only.
+    ///
+    /// Returns false, and changes nothing, if there is a connection already, the session is over, or an event that was
+    /// [peeked](Self::is_drained) is still to be taken.
+    #[must_use]
+    pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) -> bool {
+        if self.is_connected() || self.session.is_over() || self.peeked {
+            return false;
+        }
+        if let Some(reason) = self.closing.take() {
+            self.session.disconnected(reason, now_ms);
+        }
+        self.discard();
+        self.connect_at_ms = None;
+        self.session.connected(credentials, now_ms);
+        true
+    }
+
+    /// The connection ended: a read returned 0 bytes, or reading or writing failed. Bytes that were received before are still
+    /// delivered as events; then [`next`](Self::next) tells what follows. Without a connection it does nothing: one that is dropped
+    /// because of [`Step::Connect`] is not reported.
+    pub fn disconnected(&mut self, how: Closed<'_>) {
+        if self.is_connected() {
+            self.closing = Some(how.reason());
+        }
+    }
+
+    /// A connection could not be made. Does nothing while there is one, and once the session is over.
+    pub fn connect_failed(&mut self, how: Closed<'_>) {
+        if !self.session.is_linked() && !self.session.is_over() {
+            self.connect_at_ms = None;
+            self.closing = Some(how.reason());
+        }
+    }
+
+    /// Whether there is a connection, as far as the session was told.
+    pub fn is_connected(&self) -> bool {
+        self.closing.is_none() && self.session.is_linked()
+    }
+
+    /// Whether the session has failed or ended. Events may be left to deliver.
+    pub fn is_over(&self) -> bool {
+        self.session.is_over()
+    }
+
+    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take none at the
+    /// moment. It stops reading, calls this at the [deadline](Self::deadline_ms), and sends.
+    pub fn keep_alive(&mut self, now_ms: u64) {
+        self.session.keep_alive(now_ms);
+    }
+
+    /// When to call [`next`](Self::next) at the latest: with a connection the time of the next acknowledgement or of the silence
+    /// limit, without one the time to connect, `u64::MAX` once the session is over. 0: at once.
+    pub fn deadline_ms(&self) -> u64 {
+        match self.connect_at_ms {
+            Some(at_ms) => at_ms,
+            None if self.is_connected() => self.session.deadline_ms(),
+            None => 0,
+        }
+    }
+
+    /// The last position to resume from. An event that was only [peeked](Self::is_drained) is not part of it.
+    pub fn position(&self) -> Option<Position> {
+        if self.peeked { self.before } else { self.session.position() }
+    }
+
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another history than
+    /// that of [`position`](Self::position) is ignored.
+    pub fn commit(&mut self, position: Position) {
+        self.session.commit(position);
+    }
+
+    /// What keeps the connection alive at this moment, for a thread that sends while this one is busy; `None` while nothing may be
+    /// sent out of turn.
+    #[inline]
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        self.session.heartbeat()
+    }
+
+    /// Records all connections from now on: see [`recording`](crate::io::recording). A connection whose stream was asked for before
+    /// is recorded from the next one on. The stamps are the times of the recording.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Ends the recording after the last event that was delivered: bytes received after it are left out, as far as the last read
+    /// received them. Later bytes are not recorded. Without a recorder it does nothing.
+    ///
+    /// # Errors
+    /// The system's error of writing, now or before.
+    pub fn finish_recording(&mut self) -> io::Result<()> {
+        // An event that was peeked, and not delivered, is unread.
+        let delivered = if self.peeked { 0 } else { self.pending };
+        let unread = self.buffer.len().saturating_sub(delivered);
+        match &mut self.recorder {
+            Some(recorder) => recorder.finish(unread),
+            None => Ok(()),
+        }
+    }
+
+    /// How many bytes were recorded, on all connections.
+    pub fn recorded_bytes(&self) -> u64 {
+        self.recorder.as_ref().map_or(0, Recorder::received_bytes)
+    }
+
+    /// Finds the next event, which [`event`](Self::event) then gives: `None`; or what to do before there is one. In two steps,
+    /// because a loop can't return what it borrowed in one of its rounds.
+    #[inline]
+    pub(crate) fn advance(&mut self, now_ms: u64) -> Option<Step<'static>> {
+        if std::mem::take(&mut self.peeked) {
+            return None;
+        }
+        self.drop_pending();
+        let progress = self.session.poll(self.buffer.readable(), now_ms);
+        self.pending = self.session.consumed();
+        if matches!(progress, Progress::Event) { None } else { self.pause(progress, now_ms) }
+    }
+
+    /// The event that [`advance`](Self::advance) found.
+    #[inline]
+    pub(crate) fn event(&self) -> Event<'_> {
+        self.session.event(self.buffer.readable())
+    }
+
+    #[inline(never)]
+    fn pause(&mut self, progress: Progress, now_ms: u64) -> Option<Step<'static>> {
+        if matches!(progress, Progress::Space { .. } | Progress::Reconnect { .. })
+            && let Some(reason) = self.closing.take()
+        {
+            self.session.disconnected(reason, now_ms);
+            self.discard();
+            return self.advance(now_ms);
+        }
+        if matches!(progress, Progress::Space { .. } | Progress::Reconnect { .. })
+            && let Some(reason) = self.closing.take()
+        {
+            self.session.disconnected(reason, now_ms);
+            self.discard();
+            return self.advance(now_ms);
+        }
+        Some(match progress {
+            Progress::Event => return None,
+            Progress::Space { at_least } => {
+                self.drop_pending();
+                self.needed = at_least;
+                Step::Read { deadline_ms: self.session.deadline_ms() }
+            }
+            Progress::Reconnect { after } => {
+                self.discard();
+                Step::Connect { at_ms: *self.connect_at_ms.get_or_insert(now_ms.saturating_add(millis(after))) }
+            }
+            Progress::Failed(error) => {
+                self.discard();
+                self.connect_at_ms = Some(u64::MAX);
+                Step::Failed(error)
+            }
+            Progress::Ended => {
+                self.discard();
+                self.connect_at_ms = Some(u64::MAX);
+                Step::Ended
+            }
+        })
+    }
+
+    #[inline]
+    fn drop_pending(&mut self) {
+        self.buffer.consume(self.pending);
+        self.pending = 0;
+    }
+
+    /// The connection is of no more use, and neither is what was received on it.
+    fn discard(&mut self) {
+        self.closing = None;
+        self.pending = 0;
+        self.needed = 0;
+        self.peeked = false;
+        self.buffer.consume(self.buffer.len());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.link_over();
+        }
+    }
+
+    /// Writes what was received before a wait for more. Where the stream was asked for, the recording of the connection begins.
+    fn write_recording(&mut self) -> io::Result<()> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        if let Some(opening) = self.session.opening().filter(|_| recorder.wants_link()) {
+            recorder.link(&opening, self.received_ms)?;
+            // A server that speaks before it is asked.
+            let unread = self.buffer.readable();
+            recorder.received(unread.get(self.pending..).unwrap_or_default(), self.received_ms)?;
+        }
+        recorder.flush()
+    }
+}
+
+impl fmt::Debug for BufferedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufferedSession")
+            .field("position", &self.position())
+            .field("buffer", &self.buffer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The most bytes that a session ever waits for: the longest unit that it takes whole (a command, a reply of the handshake, an item of a
+/// snapshot), and the line after which a parser refuses what passes its limit. With a smaller buffer a connection that keeps all
+/// limits could fail; with a larger one a hostile server could make it grow for nothing.
+fn limit_of(limits: &Limits) -> usize {
+    let command = limits.command.clamp(2 * MIN_PARTS_THRESHOLD, MAX_COMMAND);
+    let longest = usize::try_from(command.max(HANDSHAKE_REPLY)).unwrap_or(usize::MAX).max(MIN_INPUT);
+    longest.saturating_add(limits.line).saturating_add(LINE_END)
+}

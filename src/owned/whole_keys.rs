@@ -1,0 +1,78 @@
+//! The whole keys of a snapshot, from any source of bytes.
+
+use std::io::Read;
+
+use thiserror::Error;
+
+use crate::io::{ReadError, SnapshotReader};
+use crate::owned::snapshot::{CollectError, Collector, Whole};
+
+/// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any [`Read`].
+///
+/// It ends behind the snapshot, and after the first error.
+///
+/// ```
+/// use redtail::owned::{Value, Whole, WholeKeys};
+///
+/// let file: &[u8] = b"REDIS0011\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0";
+/// for whole in WholeKeys::new(file, 1 << 20) {
+///     if let Whole::Key(key) = whole? {
+///         assert_eq!((&key.name[..], &key.value), (&b"hello"[..], &Value::String(b"world".to_vec())));
+///     }
+/// }
+/// # Ok::<(), redtail::owned::WholeKeysError>(())
+/// ```
+#[derive(Debug)]
+pub struct WholeKeys<R> {
+    reader: SnapshotReader<R>,
+    collector: Collector,
+    ended: bool,
+}
+
+/// The next key can't be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WholeKeysError {
+    /// The source fails, or is no whole snapshot.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The key is over the limit, or damaged.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+impl<R: Read> WholeKeys<R> {
+    /// The keys of `source`, each of at most `limit` bytes of memory: see [`Collector::new`].
+    pub fn new(source: R, limit: usize) -> Self {
+        Self::of(SnapshotReader::new(source), limit)
+    }
+
+    /// The keys that `reader` has not delivered yet.
+    pub fn of(reader: SnapshotReader<R>, limit: usize) -> Self {
+        Self { reader, collector: Collector::new(limit), ended: false }
+    }
+
+    fn advance(&mut self) -> Result<Option<Whole>, WholeKeysError> {
+        while let Some(item) = self.reader.next()? {
+            if let Some(whole) = self.collector.take(item)? {
+                return Ok(Some(whole));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<R: Read> Iterator for WholeKeys<R> {
+    type Item = Result<Whole, WholeKeysError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl<R: Read> std::iter::FusedIterator for WholeKeys<R> {}
