@@ -1,7 +1,7 @@
-//! What the C interface costs: instructions per command through it, against the same work in Rust.
+//! Measures the cost of the C interface: instructions per command through it, against the same work in Rust.
 //!
-//! `cargo bench --features capi --bench boundary`; needs a C compiler and valgrind, whose callgrind counts the instructions. Each way runs
-//! twice with a different number of rounds, so that starting up does not count.
+//! `cargo bench --features capi --bench boundary` needs a C compiler and valgrind, whose callgrind counts the
+//! instructions. Each variant runs twice with a different number of rounds: this cancels the start-up cost.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails is to stop")]
 
@@ -13,7 +13,7 @@ use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, Status};
 use redtail::{Event, Options};
 
-/// At most this many times the instructions.
+/// The maximum ratio of instructions.
 const GOAL: f64 = 1.3;
 const WAYS: [(&str, &str); 3] =
     [("next", "parser, one at a time"), ("batch", "parser, batch"), ("session", "session, one at a time")];
@@ -22,7 +22,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match &args[..] {
         [way, rounds, file] => println!("{}", work(way, rounds.parse().unwrap(), &std::fs::read(file).unwrap())),
-        // What cargo itself adds.
+        // Cargo itself adds these.
         _ => compare(),
     }
 }

@@ -1,9 +1,9 @@
-//! Drains the backlog of a real server with redtail, with others and with a bare `read()` loop, in turns.
+//! Drains the backlog of a real server with redtail, with other readers and with a bare `read()` loop, in turns.
 //!
 //! `./run [--rounds N] [--size MIB] [--live]`
 //!
-//! Each way runs in a process of its own, which tells how long it took, how much CPU time, and the most memory it had. Then the tool,
-//! to /dev/null in each format.
+//! Each reader runs in a process of its own, which reports its elapsed time, CPU time and peak memory. The tool then
+//! drains to /dev/null in each format.
 
 mod live;
 mod process;
@@ -18,10 +18,10 @@ use std::time::Instant;
 
 use corpora::server::Server;
 
-/// The key of the last command: for those who can't tell offsets.
+/// The key of the last command, for readers without offsets.
 pub const LAST_KEY: &str = "redtail:last";
 
-/// What is to be drained.
+/// The backlog to drain.
 pub struct Job {
     pub port: u16,
     pub id: String,
@@ -43,7 +43,7 @@ impl Job {
     }
 }
 
-/// What one run has cost.
+/// The cost of one run.
 struct Cost {
     commands: u64,
     seconds: f64,
@@ -69,7 +69,7 @@ fn main() -> io::Result<()> {
     all(rounds, size)
 }
 
-/// In a process of its own.
+/// Runs in a process of its own.
 fn one(way: &str, job: &Job) -> io::Result<()> {
     let run = ways::WAYS.iter().find(|(name, _)| *name == way).map(|(_, run)| run);
     let run = run.ok_or_else(|| io::Error::other(format!("there is no way {way}")))?;
@@ -89,7 +89,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     server.fill(size as u64)?;
     let mut link = server.connect()?;
     link.write_all(format!("SET {LAST_KEY} 1\r\n").as_bytes())?;
-    // The answer: the command is in the stream.
+    // The reply: the command is in the stream.
     std::io::Read::read_exact(&mut link, &mut [0; 5])?;
     let job = Job { port: server.port, id, offset, end: server.offset()? };
     println!("a backlog of {} MiB", (job.end - job.offset) >> 20);
@@ -111,7 +111,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A second port, with the certificates of the tests.
+/// A second port, with the test certificates.
 fn speak_tls(server: &Server) -> io::Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let file = |name| format!("{CERTIFICATES}/{name}");
@@ -126,7 +126,7 @@ fn speak_tls(server: &Server) -> io::Result<()> {
 
 pub const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls");
 
-/// The tool, as `./run` builds it.
+/// The tool, built by `./run`.
 fn tool() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/redtail")
 }

@@ -1,9 +1,9 @@
-//! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
+//! Compares redtail with its peers: one process, interleaved rounds, thread CPU time.
 //!
 //! `./run [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
-//! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings. What is timed
-//! is the parsing: frames are counted, their strings not looked at.
+//! Before timing, all must agree on the number of frames and on the total length of their bulk strings. Only the
+//! parsing is timed: frames are counted, their strings are not read.
 
 mod allocations;
 mod feed;
@@ -17,7 +17,7 @@ mod corpora;
 
 use corpora::Kind;
 
-/// What a run has found. The layout is that of the C side.
+/// The result of a run. The layout is that of the C side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Outcome {
@@ -25,7 +25,7 @@ pub struct Outcome {
     bytes: u64,
 }
 
-/// One way to parse, and the same with each string looked at.
+/// One method of parsing, and the same with a visit of each string.
 struct Way {
     name: &'static str,
     run: Run,
@@ -40,12 +40,12 @@ macro_rules! way {
     };
 }
 
-/// The first is redtail's own figure, which all ratios are of.
+/// The first is redtail's own figure, the base of all ratios.
 fn ways(kind: Kind) -> Vec<Way> {
     let mut ways = match kind {
         Kind::Commands => vec![
             way!("redtail", ours::batch),
-            // What a caller pays who looks at each argument.
+            // The cost for a caller that visits each argument.
             Way { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
             way!("redtail_next", ours::next),
             way!("redtail_c", ours::c_callback),
@@ -78,7 +78,7 @@ fn ways(kind: Kind) -> Vec<Way> {
 
 /// The first is redtail.
 const OURS: &str = "redtail";
-/// The bound, which parses nothing.
+/// The lower bound, without parsing.
 const MEMCPY: &str = "memcpy";
 
 fn main() {
@@ -104,7 +104,7 @@ fn main() {
     }
 }
 
-/// Everything measured on one corpus.
+/// All measurements of one corpus.
 pub struct Measured {
     name: &'static str,
     frames: u64,
@@ -124,7 +124,7 @@ fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measur
         assert_eq!((way.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
     }
     eprintln!("{name}: all agree on {} frames and {} bytes of strings", expected.frames, expected.bytes);
-    // The buffer of the harness is the one allocation that is not the parser's.
+    // The harness's buffer is the only allocation outside the parser.
     let harness = allocations::during(|| _ = ours::copy(corpus));
     let allocations = allocations::during(|| _ = (ways[0].visit)(corpus)) - harness;
     assert_eq!(allocations, 0, "{name}: redtail allocates");
@@ -144,7 +144,7 @@ fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {
     if name != "captured" {
         return Some(corpora::make(name, size));
     }
-    // A capture takes a while: one is kept.
+    // A capture takes a while: one is cached.
     let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("captured-{size}.bin"));
     if let Ok(bytes) = std::fs::read(&kept) {
         return Some(bytes);
@@ -161,7 +161,7 @@ struct Wish {
     rounds: usize,
     size: usize,
     corpora: Vec<String>,
-    /// With redtail; if empty, all.
+    /// Always with redtail; all peers if empty.
     peers: Vec<String>,
 }
 

@@ -1,9 +1,11 @@
-//! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`, in turns.
+//! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`,
+//! in turns.
 //!
 //! `./run [--rounds N] [--size MIB] [--check]`
 //!
-//! Before anything is timed all must agree on the number of keys and on the bytes of their elements; with `--check` that is all.
-//! Times are CPU time of the process (user and system), so that other work on the machine counts little; each round runs each way once.
+//! Before timing, all must agree on the number of keys and on the bytes of their elements. With `--check` nothing else
+//! is done. Times are CPU time of the process (user and system), to reduce the effect of other work on the machine.
+//! Each round runs each reader once.
 
 mod data;
 mod ways;
@@ -45,7 +47,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// All who decode have found the same.
+/// Checks that all decoders agree.
 fn agree(file: &Path) -> io::Result<()> {
     let mut first: Option<Found> = None;
     for way in WAYS {
@@ -65,7 +67,7 @@ fn agree(file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints GB/s of each way (medians), and its time against that of the first.
+/// Prints GB/s of each reader (medians), and its time relative to the first.
 fn measure(name: &str, file: &Path, rounds: u64) -> io::Result<()> {
     let bytes = std::fs::metadata(file)?.len() as f64;
     let mut times = WAYS.map(|_| Vec::new());

@@ -1,4 +1,4 @@
-//! The ways to read a snapshot.
+//! The readers of a snapshot.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -17,11 +17,11 @@ pub struct Way {
     pub run: fn(&Path) -> io::Result<Option<Found>>,
 }
 
-/// What stands in a snapshot, in two numbers.
+/// The contents of a snapshot, in two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Found {
     pub keys: u64,
-    /// Of values, elements, members, fields: not of keys.
+    /// Of values, elements, members and fields, without keys.
     pub bytes: u64,
 }
 
@@ -113,7 +113,7 @@ fn single_items(file: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Shows the file to `take`, which moves the slice past what it has used up, until it wants no more or there is no more.
+/// Passes the file to `take`, which advances the slice past its consumed bytes, until `take` ends or the file does.
 fn feed(file: &Path, mut take: impl FnMut(&mut &[u8]) -> io::Result<bool>) -> io::Result<()> {
     let mut file = File::open(file)?;
     let mut buffer = vec![0; BUFFER];
@@ -160,7 +160,7 @@ fn check_rdb(file: &Path) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("redis-check-rdb: {status}"))) }
 }
 
-/// Of this process and its children that have ended.
+/// Of this process and its finished children.
 pub fn cpu_seconds() -> io::Result<f64> {
     let own = fs::read_to_string("/proc/self/schedstat")?;
     let own: f64 = own.split(' ').next().unwrap_or_default().parse().map_err(io::Error::other)?;
