@@ -21,7 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One connection, used until it is lost. The client library never reconnects: messages sent just before would be
 /// missing while later ones are stored, out of order. The publisher opens a new connection and sends all unconfirmed
 /// messages again.
-/// what was sent after it is stored, and the order is gone. The publisher makes another one, and sends all again that is not confirmed.
 pub(crate) struct Connection {
     pub(crate) jetstream: Context,
     pub(crate) max_payload: usize,
