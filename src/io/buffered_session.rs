@@ -404,13 +404,6 @@ impl BufferedSession {
             self.discard();
             return self.advance(now_ms);
         }
-        if matches!(progress, Progress::Space { .. } | Progress::Reconnect { .. })
-            && let Some(reason) = self.closing.take()
-        {
-            self.session.disconnected(reason, now_ms);
-            self.discard();
-            return self.advance(now_ms);
-        }
         Some(match progress {
             Progress::Event => return None,
             Progress::Space { at_least } => {
