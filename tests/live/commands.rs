@@ -1,4 +1,4 @@
-//! What the servers say of their commands, and the table of the library that is made of it.
+//! The servers' descriptions of their commands, and the library's table made of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::server::{Kind, Server};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/resp/keys/table.rs");
 
-/// In the order of their release: what a later one says counts.
+/// In the order of their release: a later description replaces an earlier one.
 const ORDER: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Valkey81, Kind::Redis82, Kind::Valkey91];
 
 #[test]
@@ -41,10 +41,10 @@ struct All {
     commands: BTreeMap<String, Told>,
 }
 
-/// What was told of a command.
+/// The description of a command.
 #[derive(Default)]
 struct Told {
-    /// By whom, the shape, and for a container its subcommands.
+    /// The servers, the shape, and for a container its subcommands.
     by: Vec<(Kind, Shape)>,
     subcommands: BTreeMap<String, Told>,
 }
@@ -54,14 +54,14 @@ enum Shape {
     Nothing,
     All,
     Named(Vec<Spec>),
-    /// Before 7.0: the keys can't be told from what COMMAND says.
+    /// Before 7.0: COMMAND does not contain the keys.
     Untold,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Spec {
     At(i64, i64, i64),
-    /// As the table has it.
+    /// In the form of the table.
     Other(String),
 }
 
@@ -74,7 +74,7 @@ impl std::fmt::Display for Spec {
     }
 }
 
-/// The keys of a command of eight arguments, as far as their places are fixed.
+/// The keys of a command of eight arguments, as far as their indices are fixed.
 fn places(specs: &[Spec]) -> BTreeSet<i64> {
     let places = |spec: &Spec| match *spec {
         Spec::At(first, last, step) => {
@@ -138,7 +138,7 @@ impl All {
         text
     }
 
-    /// Where the servers differ.
+    /// The differences between the servers.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let mut walk: Vec<_> = self.commands.iter().map(|(name, told)| (name.clone(), told)).collect();
@@ -152,9 +152,9 @@ impl All {
                     _ if !is_told && shape == &Shape::Untold => {
                         notes.push(format!("{name} of {server} is left out: it does not say where the keys lie."));
                     }
-                    // The same in other words.
+                    // The same in another form.
                     (Shape::Named(other), Shape::Named(specs)) if places(other) == places(specs) => {}
-                    // A container of 6.2 says where the keys of most of its subcommands lie.
+                    // A container of 6.2 gives the keys of most of its subcommands.
                     (Shape::Named(specs), _) if is_told && other != shape => {
                         notes.push(format!("{name}: {server} says {}.", words(specs)));
                     }
@@ -201,7 +201,7 @@ impl Told {
             Shape::Named(specs) => format!("Named(&[{}])", words(specs)),
             Shape::Untold => unreachable!("left out before"),
         };
-        // Nobody cares which of the old ones lacked it.
+        // The older servers that lacked it are irrelevant.
         let first = self.by[0].0;
         let note = match first {
             Kind::Redis62 | Kind::Redis70 => String::new(),
@@ -235,7 +235,7 @@ impl Shape {
     }
 }
 
-/// A key specification as the table has it; `None`: it tells of no key.
+/// A key specification in the form of the table; `None` if it specifies no key.
 fn specification(name: &str, spec: &Value) -> Option<Spec> {
     let spec = Fields::of(spec);
     let flags: Vec<_> = spec.0["flags"].items().iter().map(Value::text).collect();
@@ -283,13 +283,13 @@ impl Fields<'_> {
     }
 }
 
-/// What a server's GETKEYS says.
+/// A server's reply to GETKEYS.
 #[derive(Debug, PartialEq)]
 enum Says {
     Keys(Vec<Vec<u8>>),
     /// The command has none.
     None,
-    /// It does not know the command, or would not take it.
+    /// The server does not know the command, or rejects it.
     Nothing(String),
 }
 
@@ -318,7 +318,7 @@ fn bytes(value: &Value) -> &[u8] {
     }
 }
 
-/// What the library says, in the same words.
+/// The library's result, in the same form.
 fn ours(args: &[Vec<u8>]) -> Says {
     let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
     let mut bytes = vec![0; encoded_len(&args)];
@@ -342,8 +342,8 @@ fn ask(server: &Server, samples: &[Vec<Vec<u8>>]) -> Vec<Says> {
     server.client().pipeline(&asked).iter().map(Says::from).collect()
 }
 
-/// Every command of every server with plain numbers as its arguments, so that counts among them are small: as many as it takes, and
-/// some more.
+/// Every command of every server with plain numbers as its arguments, to keep counts among them small: with the
+/// necessary number of arguments, and some more.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn every_command_has_the_keys_that_its_server_finds() {
@@ -462,7 +462,7 @@ fn keys_behind_words_and_counts_are_those_that_the_server_finds() {
             let shown = String::from_utf8_lossy(&args.join(&b' ')).into_owned();
             match says {
                 Says::Nothing(_) => unknown += 1,
-                // Older ones take the name of the user for the word.
+                // Older servers take the name of the user for the keyword.
                 Says::Keys(keys) if keys.contains(&b"KEYS".to_vec()) => {
                     assert_eq!(ours(args), Says::Keys(command(&["a", "b"])), "{kind:?}: {shown}");
                 }
