@@ -155,6 +155,8 @@ typedef enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT = -21,
     /** The library does not fit the header that the program was compiled with. See redtail_check_version. */
     REDTAIL_ERROR_VERSION = -22,
+    /** A recording that cannot be read or written. */
+    REDTAIL_ERROR_RECORDING = -23,
 } redtail_status;
 
 /** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
@@ -615,6 +617,23 @@ REDTAIL_API int redtail_encode_command(const redtail_slice *args,
                                        char *out,
                                        size_t size,
                                        size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Names of commands: comparison in any letter case
+ */
+
+/**
+ * Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may be
+ * "SET", "set" or "Set".
+ *
+ * args and argc: the arguments of an event or item. name: ends with NUL.
+ *
+ * Returns 1 if args[0] is the name; 0 if not, if a pointer is NULL, or if argc is 0. Any thread.
+ */
+REDTAIL_API int redtail_command_is(const redtail_slice *args,
+                                   size_t argc,
+                                   const char *name);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1104,8 +1123,11 @@ typedef struct redtail_options {
     int control;
     /** The port the primary shows for us; 0: none. */
     uint16_t listening_port;
-    /** For REDTAIL_START_AT. */
-    const redtail_position *position;
+    /**
+     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
+     * struct, so a binding needs no memory of its own for it.
+     */
+    redtail_position position;
     /** How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid. */
     const char *label;
     /** The ACL user. NULL: the default user. */
@@ -1119,7 +1141,11 @@ typedef struct redtail_options {
      * parts; 0: every command comes whole.
      */
     uint64_t parts;
-    /** How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever. */
+    /**
+     * How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
+     * REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
+     * repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
+     */
     uint64_t silence_ms;
     /** The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100. */
     uint64_t backoff_first_ms;
@@ -1382,17 +1408,34 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
 /*--------------------------------------------------------------------------------------------------------------------
  * Sessions: the replication protocol over your own socket and event loop
  *
- * A session owns its receive buffer, and neither socket, clock nor thread. Its loop:
+ * A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
+ * that never runs backwards. The loop of a program that polls its sockets:
  *
- *   1. redtail_session_next. REDTAIL_OK is an event; handle it and ask again. REDTAIL_RECONNECT: close the socket, connect when
- *      redtail_session_deadline_ms says, then redtail_session_connected. REDTAIL_NEED_MORE: go on with 2.
- *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable (or writable, while something is
- *      left to send), at the latest until redtail_session_deadline_ms.
- *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error: redtail_session_disconnected. Asked
- *      and nothing there: redtail_session_silent. Then go on with 1.
+ *   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
+ *      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
+ *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
+ *      bytes are left to send, at most until redtail_session_deadline_ms.
+ *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
+ *      redtail_session_disconnected. A read without data (EAGAIN): redtail_session_silent. Continue with 1.
  *
- * While your own queue is full, do not read; at the deadline call redtail_session_keep_alive (or redtail_session_next, if you have room for
- * one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
+ * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
+ * redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
+ *
+ * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
+ * redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
+ * redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
+ * 1 and 2.
+ *
+ * A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions. Between
+ * redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive, _timer,
+ * _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the events
+ * that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and _free end
+ * the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the read, and do
+ * not report its bytes.
+ *
+ * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
+ * Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
+ * waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
  */
 
 /** One follower's conversation with its primary, over one link after another. One thread at a time. */
@@ -1455,7 +1498,8 @@ REDTAIL_API int redtail_session_disconnected(redtail_session *session,
                                              uint64_t now_ms);
 
 /**
- * Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
+ * Where to read to: data is set to room for *len bytes, at least 1. The room stays valid until the next call of this,
+ * _received, _connected, _disconnected or _free. Ends the life of the last event.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
  * called for long; REDTAIL_ERROR_MEMORY.
@@ -1465,7 +1509,8 @@ REDTAIL_API int redtail_session_space(redtail_session *session,
                                       size_t *len);
 
 /**
- * So many bytes were read to redtail_session_space, which was the last call on the session before this one.
+ * count bytes were read to the front of the last redtail_session_space. Other calls may lie between the two: see "a read
+ * in the background" above. Each redtail_session_space allows one call of this.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
  * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
@@ -1474,11 +1519,23 @@ REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
+ * A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the connection as
+ * lost. Only a program that tries to read may call this; others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
 REDTAIL_API int redtail_session_silent(redtail_session *session);
+
+/**
+ * For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
+ * acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
+ * silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at most,
+ * because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+ *
+ * Returns REDTAIL_OK.
+ */
+REDTAIL_API int redtail_session_timer(redtail_session *session,
+                                      uint64_t now_ms);
 
 /**
  * The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
@@ -1527,7 +1584,7 @@ REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
-REDTAIL_API int redtail_session_deadline_ms(const redtail_session *session,
+REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 
 /**
@@ -1544,7 +1601,7 @@ REDTAIL_API int redtail_session_commit(redtail_session *session,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_session_position(const redtail_session *session, redtail_position *position);
+REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1578,17 +1635,74 @@ typedef struct redtail_sentinel {
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Followers: one blocking call per event; sockets, reconnection and waiting included
+ * Handles of followers: what other threads may do
  */
-
-/** Follows a primary in your own thread. One thread at a time. */
-typedef struct redtail_follower redtail_follower;
 
 /**
  * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
  * its follower.
  */
 typedef struct redtail_handle redtail_handle;
+
+/**
+ * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
+ * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+ *
+ * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
+ * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
+
+/**
+ * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
+ * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+ * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
+
+/**
+ * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
+ * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+ *
+ * Any thread, also several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
+                                      const redtail_position *position);
+
+/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
+REDTAIL_API void redtail_handle_free(redtail_handle *handle);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Followers: one blocking call per event; sockets, reconnection and waiting included
+ *
+ * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
+ * at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+ *
+ *   for (;;) {
+ *       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+ *           handle(event);
+ *       if (status != REDTAIL_IDLE)
+ *           break;
+ *       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
+ *           fd = -1;                     no connection now: poll ignores -1
+ *       wait_until_readable(fd, 1000);
+ *   }
+ *
+ * The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
+ * socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
+ * its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
+ * redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
+ * uses a session.
+ */
+
+/** Follows a primary in your own thread. One thread at a time. */
+typedef struct redtail_follower redtail_follower;
 
 /**
  * A new follower, not connected. options: what you choose; NULL: the defaults.
@@ -1640,6 +1754,33 @@ REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
 
 /**
+ * Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
+ * "redtail replay" serve the file, for tests without a server.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
+ * redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
+ */
+REDTAIL_API int redtail_follower_record(redtail_follower *follower,
+                                        const char *path);
+
+/**
+ * Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
+ * a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+ */
+REDTAIL_API int redtail_follower_finish_recording(redtail_follower *follower);
+
+/**
+ * The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
+ * belongs to the follower and lives until the next call on the follower.
+ *
+ * Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
+ */
+REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
+                                    int64_t *fd);
+
+/**
  * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
  *
  * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
@@ -1684,7 +1825,7 @@ REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
  * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
@@ -1692,39 +1833,6 @@ REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redt
  * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
-
-/**
- * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
- * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
- *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
- * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
-
-/**
- * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
- * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
-
-/**
- * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
- * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
- */
-REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
-                                      const redtail_position *position);
-
-/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
-REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1780,7 +1888,7 @@ REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
  *
  * Returns NULL if the shard is NULL.
  */
-REDTAIL_API const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+REDTAIL_API redtail_handle *redtail_shard_handle(redtail_shard *shard);
 
 /**
  * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
@@ -1793,7 +1901,7 @@ REDTAIL_API const char *redtail_shard_message(const redtail_shard *shard);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
  */
-REDTAIL_API int redtail_shard_set_context(const redtail_shard *shard,
+REDTAIL_API int redtail_shard_set_context(redtail_shard *shard,
                                           void *context);
 
 /** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
@@ -1849,7 +1957,7 @@ typedef struct redtail_notice {
     /** What happened, in words that end with NUL. Never NULL. */
     const char *words;
     /** The shard; NULL for LOST and UNREACHABLE. */
-    const redtail_shard *shard;
+    redtail_shard *shard;
     /** ADDED: where it starts, one of redtail_start. */
     int start;
     /** ENDED: the error; REDTAIL_CLOSED if its own handle stopped it. */
@@ -1870,6 +1978,31 @@ typedef struct redtail_notice {
 
 /** The name of a redtail_notice_kind, for example "failed_over"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_notice_name(int kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * What stands between the threads of a cluster and the callbacks of C.
+ */
+
+/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
+typedef struct redtail_cluster_callbacks {
+    /** sizeof(redtail_cluster_callbacks) */
+    size_t struct_size;
+    /** Handed through to each of them. */
+    void *context;
+    /**
+     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
+     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+     */
+    int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
+    /**
+     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
+     * before its first one. NULL: nobody is told.
+     */
+    void (*notice)(void *context, const redtail_notice *notice);
+    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
+    int (*idle)(void *context, redtail_shard *shard);
+} redtail_cluster_callbacks;
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1934,26 +2067,6 @@ typedef struct redtail_cluster_options {
     int prefer_replica;
 } redtail_cluster_options;
 
-/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
-typedef struct redtail_cluster_callbacks {
-    /** sizeof(redtail_cluster_callbacks) */
-    size_t struct_size;
-    /** Handed through to each of them. */
-    void *context;
-    /**
-     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
-     */
-    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
-    /**
-     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-     * before its first one. NULL: nobody is told.
-     */
-    void (*notice)(void *context, const redtail_notice *notice);
-    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
-    int (*idle)(void *context, const redtail_shard *shard);
-} redtail_cluster_callbacks;
-
 /**
  * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
  * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
@@ -1983,7 +2096,7 @@ REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
@@ -1995,7 +2108,7 @@ REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
  * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
  * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
  */
-REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
 
 /**
@@ -2005,7 +2118,7 @@ REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
  * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
  * is why it has ended.
  */
-REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
 
 /**
@@ -2014,7 +2127,7 @@ REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
-REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
+REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
 /**
  * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
@@ -2023,7 +2136,7 @@ REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
  * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
  */
-REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -2034,7 +2147,7 @@ REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
  *
  * Returns as redtail_cluster_positions.
  */
-REDTAIL_API int redtail_cluster_committed(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -2083,6 +2196,135 @@ REDTAIL_API int redtail_command_migration(const redtail_slice *args,
  * Any thread.
  */
 REDTAIL_API const char *redtail_migration_name(int migration);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Discovery: addresses of primaries, for programs that connect on their own
+ *
+ * Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
+ * first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2 s
+ * to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection the
+ * program asks again.
+ */
+
+/** The shards and nodes of a cluster, as the cluster reports them. One thread at a time. */
+typedef struct redtail_topology redtail_topology;
+
+/** A node of a cluster. It and its texts live until the next redtail_topology_ask or redtail_topology_free. */
+typedef struct redtail_node {
+    /** The number of its shard, from 0. Shards are in the order of their slots; those without slots are last. */
+    size_t shard;
+    /** Not 0: the primary of the shard. It is the first node of the shard. */
+    int is_primary;
+    /** Not 0: the cluster has not reported the node as failed. */
+    int is_up;
+    /** Its id: 40 hexadecimal digits and a NUL. */
+    const char *id;
+    /** Its address: host:port and a NUL. */
+    const char *address;
+    /** The slots of its shard, for example 0-5460,7365, and a NUL. "" for a shard without slots. */
+    const char *slots;
+} redtail_node;
+
+/**
+ * Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
+ *
+ * text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to size.
+ * A NUL ends both. 512 bytes are enough for every address.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
+ * name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
+ */
+REDTAIL_API int redtail_sentinel_find(const redtail_sentinel *sentinel,
+                                      char *text,
+                                      size_t size);
+
+/**
+ * A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user, password,
+ * TLS and connect_timeout_ms; NULL: the defaults.
+ *
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
+ * REDTAIL_ERROR_ADDRESS, and the message names the option.
+ */
+REDTAIL_API redtail_topology *redtail_topology_new(const redtail_options *options,
+                                                   const redtail_cluster_options *cluster);
+
+/** Frees a topology and its nodes. NULL does nothing. */
+REDTAIL_API void redtail_topology_free(redtail_topology *topology);
+
+/**
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
+ * topology.
+ */
+REDTAIL_API const char *redtail_topology_message(const redtail_topology *topology);
+
+/**
+ * Asks the given nodes, one after another, for the shards of the cluster. Replaces the nodes of the last answer.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer are kept.
+ */
+REDTAIL_API int redtail_topology_ask(redtail_topology *topology);
+
+/**
+ * The node with this index, from 0, in the last answer.
+ *
+ * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
+ */
+REDTAIL_API int redtail_topology_node(redtail_topology *topology,
+                                      size_t index,
+                                      const redtail_node **node);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Embedded primaries: a recording served as a primary would serve it, for tests of programs
+ *
+ * A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent after
+ * PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is needed, and
+ * every run is the same.
+ */
+
+/** A primary inside the process, on threads of its own. One thread at a time. */
+typedef struct redtail_primary redtail_primary;
+
+/**
+ * A new primary that does not listen yet.
+ *
+ * Returns NULL only if there is no memory.
+ */
+REDTAIL_API redtail_primary *redtail_primary_new(void);
+
+/** Closes all connections, stops to listen, and ends the threads. NULL does nothing. */
+REDTAIL_API void redtail_primary_free(redtail_primary *primary);
+
+/**
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
+ * primary.
+ */
+REDTAIL_API const char *redtail_primary_message(const redtail_primary *primary);
+
+/**
+ * Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT if
+ * there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+ */
+REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
+                                           const char *path);
+
+/**
+ * Serves a recording of these bytes on a free port of 127.0.0.1. The bytes are copied.
+ *
+ * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len is more than memory has.
+ */
+REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary,
+                                            const char *data,
+                                            size_t len);
+
+/**
+ * The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL. Lives
+ * until redtail_primary_free.
+ */
+REDTAIL_API const char *redtail_primary_address(const redtail_primary *primary);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -85,6 +85,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT = -21,
     /// The library does not fit the header that the program was compiled with. See redtail_check_version.
     REDTAIL_ERROR_VERSION = -22,
+    /// A recording that cannot be read or written.
+    REDTAIL_ERROR_RECORDING = -23,
 }
 
 pub(super) use redtail_status::*;
@@ -170,6 +172,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
         REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION
+        REDTAIL_ERROR_RECORDING
     )
     .as_ptr()
     .cast()

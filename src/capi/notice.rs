@@ -1,14 +1,15 @@
 //! Notices: what happens to a cluster, besides what its shards tell themselves
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use crate::capi::basics::*;
-use crate::capi::convert::follower_status;
+use crate::capi::convert::status::follower_status;
 use crate::capi::names::name_of;
 use crate::capi::options::*;
 use crate::capi::position::redtail_position;
-use crate::capi::shard::{redtail_shard, words};
+use crate::capi::shard::redtail_shard;
+use crate::capi::text::c_text;
 use crate::replication::{Position, Start};
 use crate::topology::{Notice, Shard};
 
@@ -45,7 +46,7 @@ pub struct redtail_notice {
     /// What happened, in words that end with NUL. Never NULL.
     pub words: *const c_char,
     /// The shard; NULL for LOST and UNREACHABLE.
-    pub shard: *const redtail_shard,
+    pub shard: *mut redtail_shard,
     /// ADDED: where it starts, one of redtail_start.
     pub start: c_int,
     /// ENDED: the error; REDTAIL_CLOSED if its own handle stopped it.
@@ -83,7 +84,7 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
 /// What a notice speaks of.
 struct Told {
     kind: redtail_notice_kind,
-    shard: *const redtail_shard,
+    shard: *mut redtail_shard,
     start: redtail_start,
     status: redtail_status,
     position: Option<Position>,
@@ -94,13 +95,13 @@ struct Told {
     node: Option<CString>,
 }
 
-/// Shows a notice in the header's form. `find` finds the header's shard for one of the library's.
-pub(super) fn show(
+/// Converts a notice. `find` finds the header's shard for one of the library's.
+pub(super) fn convert(
     notice: &Notice,
-    find: impl FnOnce(&Shard) -> *const redtail_shard,
+    find: impl FnOnce(&Shard) -> *mut redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
-    let (told, summary) = (told(notice, find), words(notice));
+    let (told, summary) = (told(notice, find), c_text(notice));
     let position = told.position.map(redtail_position::from);
     let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
@@ -118,18 +119,18 @@ pub(super) fn show(
     });
 }
 
-fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> Told {
+fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> Told {
     match notice {
         Notice::Added { shard, start } => {
             let (start, position) = began(*start);
             Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
         }
         Notice::FailedOver { shard, from, to } => {
-            let (from, to) = (Some(words(from)), Some(words(to)));
+            let (from, to) = (Some(c_text(from)), Some(c_text(to)));
             Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
-            let (gained, lost) = (Some(words(gained)), Some(words(lost)));
+            let (gained, lost) = (Some(c_text(gained)), Some(c_text(lost)));
             Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
         }
         Notice::Removed { shard, position } => {
@@ -140,7 +141,7 @@ fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> T
             Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
         }
         Notice::Lost(saved) => {
-            let (lost, node) = (Some(words(&saved.slots)), Some(words(&saved.node)));
+            let (lost, node) = (Some(c_text(&saved.slots)), Some(c_text(&saved.node)));
             Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
         }
         Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),
@@ -151,7 +152,7 @@ impl Told {
     const fn of(kind: redtail_notice_kind) -> Self {
         Self {
             kind,
-            shard: null(),
+            shard: null_mut(),
             start: REDTAIL_START_NOW,
             status: REDTAIL_OK,
             position: None,

@@ -10,15 +10,14 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
 
 use crate::base::error::ProtocolError;
-use crate::base::limits::Limits;
 use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
-use crate::capi::convert::protocol_status;
+use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
 use crate::capi::view::{Rest, View};
-use crate::capi::{boundary, options};
+use crate::capi::{boundary, limits};
 use crate::resp::{
     Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
 };
@@ -28,7 +27,7 @@ pub struct redtail_parser {
     guard: Guard,
     machine: Machine,
     /// Memory of the caller's, which is not ours to free.
-    lodger: bool,
+    caller_owned: bool,
     error: Option<ProtocolError>,
     view: View,
 }
@@ -116,7 +115,7 @@ pub unsafe extern "C" fn redtail_parser_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     // SAFETY: NULL, or a parser that lives.
-    if unsafe { there(parser) }.is_some_and(|parser| !parser.lodger) {
+    if unsafe { there(parser) }.is_some_and(|parser| !parser.caller_owned) {
         // SAFETY: from _new, as just seen, and not used again.
         unsafe { release(parser) }
     }
@@ -354,7 +353,7 @@ fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
 /// `limits` is as the header asks.
 unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine, String> {
     // SAFETY: as promised.
-    let limits: Limits = unsafe { options::limits(limits)? };
+    let limits = unsafe { limits::read(limits)? };
     Ok(match mode {
         x if x == REDTAIL_MODE_FRAMES as c_int => Machine::Frames(FrameParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
@@ -365,8 +364,8 @@ unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine,
 }
 
 impl redtail_parser {
-    fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
-        Self { guard, machine, lodger, error: None, view: View::new() }
+    fn over(machine: Machine, guard: Guard, caller_owned: bool) -> Self {
+        Self { guard, machine, caller_owned, error: None, view: View::new() }
     }
 
     /// What the caller shows, checked: its bytes, and the array for arguments.
@@ -380,6 +379,7 @@ impl redtail_parser {
         args: *mut redtail_slice,
         capacity: usize,
     ) -> Option<(&'a [u8], Array)> {
+        self.guard.clear();
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.

@@ -80,7 +80,7 @@ impl Out<c_char> {
 
 /// # Safety
 /// `position` is NULL or points to one.
-pub(super) unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
+unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
     let there = !position.is_null() && position.is_aligned();
     // SAFETY: not NULL and aligned; a position, as the caller promises, and any bytes are one.
     there.then(|| unsafe { *position })
@@ -108,6 +108,8 @@ impl From<Position> for redtail_position {
 }
 
 impl redtail_position {
+    pub(super) const NONE: Self = Self { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+
     /// `None` where the ids are no ids, or a number can't be.
     pub(super) fn to_position(self) -> Option<Position> {
         let replid = id(&self.replid)?;

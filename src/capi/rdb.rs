@@ -100,6 +100,7 @@ pub unsafe extern "C" fn redtail_rdb_next(
     // What C holds of the item is not to end with a borrow of the handle.
     let shows = rdb.wrapping_byte_add(offset_of!(redtail_rdb, item)).cast::<redtail_rdb_item>();
     call!(rdb, out input, out item; {
+        rdb.guard.clear();
         // SAFETY: not NULL, as `Out` has seen, and a slice, as the header asks.
         let shown = unsafe { *input.pointer() };
         // SAFETY: as the header asks.

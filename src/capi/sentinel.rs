@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::text;
-use crate::capi::cluster::addresses;
-use crate::capi::options::{credentials, sized};
-use crate::capi::tls;
+use crate::capi::structs::sized;
+use crate::capi::text::addresses;
 use crate::capi::tls::{OverTls, redtail_tls};
+use crate::capi::{login, tls};
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 use crate::topology::{Sentinel, SentinelError};
@@ -63,7 +63,7 @@ pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (r
         let given = sized(given, redtail_sentinel::DEFAULT, "redtail_sentinel").map_err(wrong)?;
         let name = text(given.name).map_err(|what| wrong(format!("name {what}")))?;
         let addresses = addresses(given.addresses, given.address_count).map_err(wrong)?;
-        let login = credentials(given.user, given.password, given.password_len).map_err(wrong)?;
+        let login = login::read(given.user, given.password, given.password_len).map_err(wrong)?;
         (given, name, addresses, login, tls::read(given.tls).map_err(wrong)?)
     };
     let sentinel = Sentinel::new(addresses, name).map_err(|error| {

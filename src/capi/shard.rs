@@ -1,14 +1,14 @@
 //! Shards: what a cluster consists of, each a primary and whoever takes its place
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::fmt::Display;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Out, bytes, call, there, without_handle};
-use crate::capi::follower::redtail_handle;
+use crate::capi::boundary::{Guard, bytes, call, there, without_handle};
+use crate::capi::handle::redtail_handle;
 use crate::capi::position::redtail_position;
+use crate::capi::text::{c_text, write_text};
 use crate::topology::{Shard, slot};
 
 /// A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also
@@ -24,32 +24,9 @@ pub struct redtail_shard {
 
 impl redtail_shard {
     pub(super) fn new(shard: Shard) -> Self {
-        let (id, handle) = (words(shard.id()), redtail_handle::of(shard.handle().clone()));
+        let (id, handle) = (c_text(shard.id()), redtail_handle::new(shard.handle().clone()));
         Self { shard, id, handle, context: AtomicPtr::default(), guard: Mutex::new(Guard::new()) }
     }
-}
-
-/// Text as C wants it.
-pub(super) fn words(text: impl Display) -> CString {
-    let bytes: Vec<u8> = text.to_string().bytes().map(|byte| if byte == 0 { b'?' } else { byte }).collect();
-    CString::new(bytes).unwrap_or_default()
-}
-
-/// Writes text with a NUL behind it to where there is room, and how much room it needs.
-pub(super) fn hand_over(words: &str, text: *mut c_char, size: usize, needed: Out<usize>) -> redtail_status {
-    if text.is_null() && size > 0 {
-        return REDTAIL_ERROR_ARGUMENT;
-    }
-    needed.set(words.len() + 1);
-    if words.len() >= size {
-        return REDTAIL_NEED_MORE;
-    }
-    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't overlap the caller's.
-    unsafe {
-        std::ptr::copy_nonoverlapping(words.as_ptr(), text.cast(), words.len());
-        text.add(words.len()).write(0);
-    }
-    REDTAIL_OK
 }
 
 /// The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
@@ -102,7 +79,7 @@ unsafe fn tell(
     call!(; out needed; {
         // SAFETY: as promised.
         let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
-        hand_over(&which(&shard.shard), text, size, needed)
+        write_text(&which(&shard.shard), text, size, needed)
     })
 }
 
@@ -126,9 +103,9 @@ pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, pos
 ///
 /// Returns NULL if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_handle(shard: *const redtail_shard) -> *const redtail_handle {
+pub unsafe extern "C" fn redtail_shard_handle(shard: *mut redtail_shard) -> *mut redtail_handle {
     // SAFETY: NULL, or a shard that lives.
-    unsafe { there(shard) }.map_or(std::ptr::null(), |shard| &raw const shard.handle)
+    unsafe { there(shard) }.map_or(std::ptr::null_mut(), |shard| (&raw const shard.handle).cast_mut())
 }
 
 /// What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
@@ -145,7 +122,7 @@ pub unsafe extern "C" fn redtail_shard_message(shard: *const redtail_shard) -> *
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_set_context(shard: *const redtail_shard, context: *mut c_void) -> c_int {
+pub unsafe extern "C" fn redtail_shard_set_context(shard: *mut redtail_shard, context: *mut c_void) -> c_int {
     // SAFETY: NULL, or a shard that lives.
     let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     shard.context.store(context, Ordering::Release);

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 #[cfg(feature = "tls")]
 use crate::capi::boundary::text;
-use crate::capi::options::sized;
+use crate::capi::structs::sized;
 use crate::net::Builder;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
@@ -59,7 +59,7 @@ impl redtail_tls {
 
 /// What a [`redtail_tls`] comes to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chosen {
+pub(super) struct ChosenTls {
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -91,7 +91,7 @@ impl OverTls for Cluster {
     }
 }
 
-impl Chosen {
+impl ChosenTls {
     #[cfg(feature = "tls")]
     pub(super) fn on<T: OverTls>(&self, it: T) -> T {
         match &self.tls {
@@ -109,21 +109,21 @@ impl Chosen {
 
 /// # Safety
 /// `tls` and what it points to are as the header asks; NULL: no TLS.
-pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<Chosen, String> {
+pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<ChosenTls, String> {
     if tls.is_null() {
-        return Ok(Chosen::default());
+        return Ok(ChosenTls::default());
     }
     // SAFETY: as promised.
     unsafe { chosen(&sized(tls, redtail_tls::DEFAULT, "redtail_tls")?) }
 }
 
 #[cfg(not(feature = "tls"))]
-unsafe fn chosen(_: &redtail_tls) -> Result<Chosen, String> {
+unsafe fn chosen(_: &redtail_tls) -> Result<ChosenTls, String> {
     Err("tls is set, and this library was built without: build it with the feature tls (make FEATURES=capi,tls)".into())
 }
 
 #[cfg(feature = "tls")]
-unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
+unsafe fn chosen(given: &redtail_tls) -> Result<ChosenTls, String> {
     let word = |pointer: *const c_char, name: &str| -> Result<Option<&str>, String> {
         if pointer.is_null() {
             return Ok(None);
@@ -151,5 +151,5 @@ unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
     if let Some(name) = word(given.server_name, "server_name")? {
         tls = tls.server_name(name);
     }
-    Ok(Chosen { tls: Some(tls) })
+    Ok(ChosenTls { tls: Some(tls) })
 }

@@ -141,7 +141,7 @@ impl Talk {
     fn hear(&mut self, asked: &str) -> Result<Answer, TalkError> {
         let closed = || TalkError::Closed { asked: asked.to_owned() };
         self.reader.source_mut().until = Instant::now() + ANSWER;
-        match self.reader.next() {
+        match self.reader.next_frame() {
             Ok(Some(frame)) => Ok(Answer::of(frame.item)),
             Ok(None) => Err(closed()),
             Err(ReadError::Io(error)) => Err(match error.kind() {

@@ -4,7 +4,11 @@ use std::io;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
+use std::os::fd::{AsRawFd, RawFd};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
+#[cfg(windows)]
+use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -95,6 +99,29 @@ impl Socket {
             Self::Unix(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => &**stream,
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.as_tcp().as_raw_fd(),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl AsRawSocket for Socket {
+    fn as_raw_socket(&self) -> RawSocket {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_socket(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.as_tcp().as_raw_socket(),
         }
     }
 }

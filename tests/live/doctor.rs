@@ -157,7 +157,7 @@ fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
                 assert_eq!(*examined.possible(start), really, "{kind:?} {user}, {start}: {:#}", examined.report);
             }
             // The printed rule fixes it.
-            let mend = |finding: &Json| finding["mend"][0].as_str().map(str::to_owned);
+            let mend = |finding: &Json| finding["fix"][0].as_str().map(str::to_owned);
             let all = examined.report["findings"].as_array().expect("findings").iter();
             let starts = examined.report["starts"].as_array().expect("starts").iter();
             let rule = all.chain(starts).filter_map(mend).find(|command| command.starts_with("ACL SETUSER"));
@@ -258,10 +258,10 @@ fn the_backlog_is_measured() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--repl-backlog-size", "16kb", "--save", "3600 1"]);
         let examined = examine(&server);
-        examined.says("unknown", &["none yet; the first replica makes one of 16 KiB"]);
+        examined.says("unknown", &["none yet; the first replica makes one of 16.00 KiB"]);
         server.make_backlog();
         eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
-        examine(&server).says("good", &["16 KiB; nothing was written"]);
+        examine(&server).says("good", &["16.00 KiB; nothing was written"]);
         let stop = AtomicBool::new(false);
         let examined = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -277,7 +277,7 @@ fn the_backlog_is_measured() {
         examined.says("warn", &["backlog", "it covers an outage of ", "CONFIG SET repl-backlog-size "]);
         let findings = examined.report["findings"].as_array().expect("findings");
         let finding = findings.iter().find(|finding| finding["about"] == "backlog").expect("one");
-        let mend = finding["mend"][0].as_str().expect("a command").split_once(" #").expect("a reason").0;
+        let mend = finding["fix"][0].as_str().expect("a command").split_once(" #").expect("a reason").0;
         server.call(&mend.split_whitespace().collect::<Vec<_>>());
         let size = server.info("replication")["repl_backlog_size"].parse::<u64>().expect("a number");
         assert!(size > 16 << 10, "{mend}");

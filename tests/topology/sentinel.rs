@@ -65,7 +65,7 @@ impl Inner {
     fn serve(&self, link: Link<'_>) -> io::Result<()> {
         let mut socket = link.socket;
         let mut reader = CommandReader::stream(link);
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<_> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let answer = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "M"] => {

@@ -32,6 +32,7 @@ const WAYS: &[(&str, Way)] = &[
     ("session_batch", session_batch),
     ("follower", follower),
     ("follower_batch", follower_batch),
+    ("follower_try", follower_try),
 ];
 
 const SIZE: usize = 2 << 20;
@@ -212,6 +213,19 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut follower = follow(corpus, piece);
     while let Some(event) = follower.next().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
+    }
+    (commands, sum)
+}
+
+/// A blocking follower; between two reads it takes only received events, like the batches of the C interface.
+fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut commands, mut sum) = (0, 0);
+    let mut follower = follow(corpus, piece);
+    while let Some(event) = follower.next().expect("a stream without errors") {
+        count(event, &mut commands, &mut sum);
+        while let Some(event) = follower.try_next() {
+            count(event, &mut commands, &mut sum);
+        }
     }
     (commands, sum)
 }

@@ -9,7 +9,7 @@
 /* The state of one shard; or of a saved position that no shard continues, which has no shard. */
 typedef struct part {
     struct part *next;
-    const redtail_shard *shard;
+    redtail_shard *shard;
     publisher *publisher;
     redtail_position committed;
     int has_committed;
@@ -28,7 +28,7 @@ static struct {
     int is_settled;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static part *part_add(const redtail_shard *shard, const char *node, const char *slots, int resumes) {
+static part *part_add(redtail_shard *shard, const char *node, const char *slots, int resumes) {
     part *part = memory(NULL, sizeof *part);
     size_t size = strlen(node) + strlen(slots) + 2;
     memset(part, 0, sizeof *part);
@@ -76,7 +76,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
 }
 
 /* Runs on the shard's thread, like the next. */
-static int on_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int on_event(void *context, redtail_shard *shard, const redtail_event *event) {
     part *part = redtail_shard_context(shard);
     (void)context;
     if (event->kind == REDTAIL_EVENT_GAP || event->kind == REDTAIL_EVENT_DISCONNECTED || event->kind == REDTAIL_EVENT_FORKING)
@@ -85,7 +85,7 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
 }
 
 /* Without writes, the server's PINGs advance the position. */
-static int on_idle(void *context, const redtail_shard *shard) {
+static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
     progress *progress = publisher_progress(((part *)redtail_shard_context(shard))->publisher);
     (void)context;

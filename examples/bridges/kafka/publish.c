@@ -28,7 +28,7 @@ struct publisher {
     const topic *topic;
     const char *name;
     int resumes;
-    const redtail_handle *handle;
+    redtail_handle *handle;
     progress *progress;
     route route;
     /* The messages to publish at the next end of a transaction. */
@@ -41,7 +41,7 @@ struct publisher {
     uint32_t *parts, *part;
 };
 
-publisher *publisher_new(const topic *topic, const char *name, int resumes, const redtail_handle *handle) {
+publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle) {
     publisher *publisher = memory(NULL, sizeof *publisher);
     memset(publisher, 0, sizeof *publisher);
     publisher->topic = topic;

@@ -41,6 +41,11 @@ const RECEIVED: usize = 64 << 10;
 const FAREWELL: Duration = Duration::from_millis(100);
 
 impl TlsStream {
+    /// The socket below, to wait for.
+    pub(crate) fn as_tcp(&self) -> &TcpStream {
+        &self.shared.socket
+    }
+
     pub(super) fn connect(
         config: ClientConfig,
         verifier: Arc<dyn ServerCertVerifier>,

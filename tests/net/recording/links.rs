@@ -62,11 +62,11 @@ fn a_recording_is_a_few_lines_of_text_around_what_came() {
 
     let mut reader = RecordingReader::new(bytes.as_slice());
     assert!(reader.link().is_none());
-    let event = reader.next().unwrap().unwrap().to_owned_event();
+    let event = reader.next_event().unwrap().unwrap().to_owned_event();
     let OwnedEvent::Attached(attached) = event else { panic!("{event:?}") };
     assert_eq!((attached.server, attached.role, attached.db), (opening.server, opening.role, Some(5)));
     assert_eq!(reader.link(), Some(&Link::new("a server", 0, opening)));
-    assert!(reader.next().unwrap().is_none());
+    assert!(reader.next_event().unwrap().is_none());
     assert_eq!(reader.position(), Some(position(ID, 141, "5")));
 }
 

@@ -105,7 +105,7 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<OwnedEvent>, Option<ReadError>) {
     let mut reader = RecordingReader::with(bytes, options, None);
     let mut events = Vec::new();
     loop {
-        match reader.next() {
+        match reader.next_event() {
             Ok(Some(event)) => events.push(event.to_owned_event()),
             Ok(None) => return (events, None),
             Err(error) => return (events, Some(error)),

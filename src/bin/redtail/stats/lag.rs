@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use redtail::net::{Answer, Talk, TalkError, Timeouts};
 
-use super::{Counters, INTERVAL};
-use crate::ask::PATIENCE;
-use crate::target::Address;
+use crate::stats::tally::Counters;
+use crate::stats::ticker::INTERVAL;
+use crate::target::address::Address;
+use crate::target::probe_error::TIMEOUT;
 
 /// After a failure the next try is so far away.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -72,7 +73,7 @@ fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Resul
 
 fn connect(address: &Address) -> Result<Talk, Trouble> {
     let target = address.find().map_err(|_| Trouble::Other)?.target;
-    let timeouts = Timeouts { connect: PATIENCE, read: Some(PATIENCE), write: Some(PATIENCE) };
+    let timeouts = Timeouts { connect: TIMEOUT, read: Some(TIMEOUT), write: Some(TIMEOUT) };
     let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
     Ok(Talk::begin(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }

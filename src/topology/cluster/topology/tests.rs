@@ -10,7 +10,7 @@ macro_rules! recorded {
 }
 
 fn answer(text: &str) -> Answer {
-    Answer::of(FrameReader::new(text.as_bytes()).next().unwrap().unwrap().item)
+    Answer::of(FrameReader::new(text.as_bytes()).next_frame().unwrap().unwrap().item)
 }
 
 fn from_shards(text: &str) -> Topology {
