@@ -183,7 +183,7 @@ void topic_close(topic *topic);
 typedef struct source {
     /* Follows on threads of its own. state: the saved state, or NULL. Returns 0; -1 after printing the error. */
     int (*start)(const topic *topic, const char *state);
-    /* Acknowledges the confirmed position to the primaries, and saves a new one. Returns 0; -1 after printing the error. */
+    /* Acknowledges the confirmed position to the primaries, and saves it if new. 0, or -1 after printing the error. */
     int (*save)(void);
     /* Ends the threads. Their published messages may still be confirmed, and saved. */
     void (*stop)(void);
