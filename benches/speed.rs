@@ -21,7 +21,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use redtail::net::Builder;
 use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status};
+use redtail::resp::{CommandParser, FrameParser, Part, PartsItem, PartsParser, Status};
 use redtail::{Event, Options, Start};
 
 /// Smaller than the corpora of the peers, to keep a full run within minutes. The branch predictor may learn some of
@@ -110,7 +110,7 @@ fn parts(corpus: &[u8], piece: usize) -> usize {
     feed(corpus, piece, |bytes| {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).unwrap() {
-            if let Item::Part(Part::Piece(piece)) = item {
+            if let PartsItem::Part(Part::Piece(piece)) = item {
                 sum += piece.len();
             }
         }

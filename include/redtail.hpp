@@ -946,7 +946,7 @@ public:
     explicit notice(const redtail_notice *from) noexcept : notice_(from) {}
     /** One of redtail_notice_kind. */
     int kind() const noexcept { return notice_->kind; }
-    std::string_view words() const noexcept { return notice_->words; }
+    std::string_view message() const noexcept { return notice_->message; }
     /** The shard that it is about; false if it is about none. */
     redtail::shard shard() const noexcept { return redtail::shard(notice_->shard); }
     /** The position that it is about; nothing if it is about none. */

@@ -154,8 +154,7 @@ const char *redtail_rdb_error_name(int kind);
 static const int REDTAIL_PARSER_SIZE = 6144;
 static const int REDTAIL_PARSER_ALIGNMENT = 8;
 typedef struct redtail_parser redtail_parser;
-redtail_parser *redtail_parser_new(int mode,
-                                               const redtail_limits *limits);
+redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);
 size_t redtail_parser_size(void);
 size_t redtail_parser_alignment(void);
 int redtail_parser_init(void *memory,
@@ -180,11 +179,9 @@ int redtail_parser_batch(redtail_parser *parser,
                                      void *context);
 int redtail_parser_next_arg(redtail_parser *parser,
                                         redtail_slice *arg);
-int redtail_parser_next_token(redtail_parser *parser,
-                                          const redtail_token **token);
+int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
 int redtail_parser_rewind_tokens(redtail_parser *parser);
-int redtail_parser_needed(redtail_parser *parser,
-                                      size_t *needed);
+int redtail_parser_needed(redtail_parser *parser, size_t *needed);
 int redtail_parser_offset(redtail_parser *parser, uint64_t *offset);
 int redtail_parser_error_offset(redtail_parser *parser, uint64_t *offset);
 int redtail_parser_error_kind(redtail_parser *parser,
@@ -583,12 +580,8 @@ int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
                                      size_t size,
                                      size_t *needed);
-int redtail_shard_slots(const redtail_shard *shard,
-                                    char *text,
-                                    size_t size,
-                                    size_t *needed);
-int redtail_shard_position(const redtail_shard *shard,
-                                       redtail_position *position);
+int redtail_shard_slots(const redtail_shard *shard, char *text, size_t size, size_t *needed);
+int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 redtail_handle *redtail_shard_handle(redtail_shard *shard);
 const char *redtail_shard_message(const redtail_shard *shard);
 int redtail_shard_set_context(redtail_shard *shard,
@@ -607,7 +600,7 @@ typedef enum redtail_notice_kind {
 } redtail_notice_kind;
 typedef struct redtail_notice {
     int kind;
-    const char *words;
+    const char *message;
     redtail_shard *shard;
     int start;
     int status;

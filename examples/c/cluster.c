@@ -41,7 +41,7 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
 /* On a thread of its own. */
 static void on_notice(void *context, const redtail_notice *notice) {
     (void)context;
-    fprintf(stderr, "%s\n", notice->words);
+    fprintf(stderr, "%s\n", notice->message);
 }
 
 /* Everything that the positions cover is printed. The file is whole at every moment. */

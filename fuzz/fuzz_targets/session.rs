@@ -37,7 +37,8 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn options(first: u8, second: u8) -> Options {
-    let small = Limits { bulk: 3000, command: 4096, arguments: 64, line: 256, ..Limits::DEFAULT };
+    let mut small = Limits::DEFAULT;
+    (small.bulk, small.command, small.arguments, small.line) = (3000, 4096, 64, 256);
     let mut options = Options::default();
     options.start = match first & 7 {
         1 => Start::NowWithoutFork,

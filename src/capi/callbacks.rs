@@ -1,4 +1,4 @@
-//! What stands between the threads of a cluster and the callbacks of C.
+//! Callbacks of a cluster
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -16,23 +16,26 @@ use crate::capi::shard::redtail_shard;
 use crate::replication::Event;
 use crate::topology::{Cluster, ClusterError, Following, Notice, Shard, Stopper};
 
-/// What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++.
+/// Callbacks. Filled by the caller, copied by the library. Callbacks must return normally: no longjmp, no C++
+/// exception.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_cluster_callbacks {
     /// sizeof(redtail_cluster_callbacks)
     pub struct_size: usize,
-    /// Handed through to each of them.
+    /// A pointer of the caller, passed to each callback.
     pub context: *mut c_void,
-    /// An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-    /// for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
+    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
+    /// all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
+    /// meanwhile. Required.
     pub event: Option<
         unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard, event: *const redtail_event) -> c_int,
     >,
-    /// Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-    /// before its first one. NULL: nobody is told.
+    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
+    /// precedes the first event of its shard. May be NULL.
     pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
-    /// Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL.
+    /// Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
+    /// shards. May be NULL.
     pub idle: Option<unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard) -> c_int>,
 }
 
@@ -41,12 +44,12 @@ impl redtail_cluster_callbacks {
         Self { struct_size: size_of::<Self>(), context: std::ptr::null_mut(), event: None, notice: None, idle: None };
 }
 
-/// What the handle and all threads share.
+/// The state that the handle and all threads share.
 #[derive(Default)]
 pub(super) struct ClusterState {
     stopped: AtomicBool,
     stopper: OnceLock<Stopper>,
-    /// All there ever were: C may hold on to them.
+    /// All shards that ever existed: C may hold pointers to them.
     shards: Mutex<Vec<Arc<redtail_shard>>>,
     end: Mutex<End>,
     ended: Condvar,
@@ -72,7 +75,7 @@ impl ClusterState {
         }
     }
 
-    /// What was stopped meanwhile ends now.
+    /// Stores the stopper. Stops at once if the cluster was stopped meanwhile.
     pub(super) fn began(&self, stopper: Stopper) {
         let stopper = self.stopper.get_or_init(|| stopper);
         if self.is_stopped() {
@@ -89,7 +92,7 @@ impl ClusterState {
         CALLING.get() == std::ptr::from_ref(self)
     }
 
-    /// How it has ended; `None` if it has not within that time.
+    /// The result of following; `None` if it has not ended within the limit.
     pub(super) fn wait(&self, limit: Option<Duration>) -> Option<redtail_status> {
         let goes_on = |end: &mut End| !end.is_over;
         let end = self.end();
@@ -120,7 +123,7 @@ impl ClusterState {
     }
 }
 
-/// The callbacks, and whose they are.
+/// The callbacks and the state of their cluster.
 #[derive(Clone)]
 pub(super) struct Callbacks {
     context: *mut c_void,
@@ -204,10 +207,10 @@ impl One {
 /// `None` without memory.
 fn convert(buffer: &mut EventBuffer, event: &Event<'_>, shard: &redtail_shard) -> Option<*const redtail_event> {
     let mut guard = shard.guard.lock().unwrap_or_else(PoisonError::into_inner);
-    (buffer.show(event, &mut guard) == REDTAIL_OK).then(|| buffer.event())
+    (buffer.convert(event, &mut guard) == REDTAIL_OK).then(|| buffer.event())
 }
 
-/// Says so when it is dropped.
+/// Reports the end of following when it is dropped.
 struct EndGuard(Arc<ClusterState>);
 
 impl Drop for EndGuard {

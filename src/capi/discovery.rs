@@ -34,9 +34,8 @@ pub unsafe extern "C" fn redtail_sentinel_find(
             return REDTAIL_ERROR_ARGUMENT;
         }
         // SAFETY: as the header asks.
-        let found = unsafe { sentinel::read(sentinel) }.and_then(|mut sentinel| {
-            sentinel.find().map_err(|error| (REDTAIL_ERROR_CONNECT, error.to_string()))
-        });
+        let found = unsafe { sentinel::read(sentinel) }
+            .and_then(|mut sentinel| sentinel.find().map_err(|error| (REDTAIL_ERROR_CONNECT, error.to_string())));
         let (status, found) = match found {
             Ok(found) => (REDTAIL_OK, found.target.to_string()),
             Err(failed) => failed,

@@ -54,7 +54,7 @@ pub struct redtail_follower {
     follower: Option<Follower>,
     /// The file of a recording, until the connect that begins it.
     record_to: Option<File>,
-    screen: EventBuffer,
+    events: EventBuffer,
 }
 
 impl Guarded for redtail_follower {
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
             handle: Handle::new(),
             follower: None,
             record_to: None,
-            screen: EventBuffer::new()?,
+            events: EventBuffer::new()?,
         })
     })
 }
@@ -248,7 +248,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     call!(follower, out event; {
         let status = follower.advance(Follower::next);
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -266,7 +266,7 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     call!(follower, out event; {
         let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -293,7 +293,7 @@ pub unsafe extern "C" fn redtail_follower_batch(
         let mut status = unsafe { (*follower).advance(Follower::next) };
         while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
-            if unsafe { each(context, (*follower).screen.event()) } != 0 {
+            if unsafe { each(context, (*follower).events.event()) } != 0 {
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
@@ -393,9 +393,10 @@ impl redtail_follower {
 
     #[inline]
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
+        self.guard.clear();
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
-            Ok(Some(event)) => self.screen.show(&event, &mut self.guard),
+            Ok(Some(event)) => self.events.convert(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),
         }

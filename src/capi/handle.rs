@@ -1,4 +1,4 @@
-//! Handles of followers: what other threads may do
+//! Handles: control of a follower from other threads
 
 use std::ffi::c_int;
 
@@ -8,8 +8,8 @@ use crate::capi::position;
 use crate::capi::position::redtail_position;
 use crate::net::Handle;
 
-/// Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
-/// its follower.
+/// Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
+/// handle at once. It may outlive its follower.
 pub struct redtail_handle {
     handle: Handle,
 }
@@ -20,11 +20,13 @@ impl redtail_handle {
     }
 }
 
-/// Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
-/// before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
+/// Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
+/// once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
+/// connect_timeout_ms).
 ///
-/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
-/// signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
+/// Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
+/// errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
+/// called.
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_int {
@@ -34,11 +36,11 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_i
     REDTAIL_OK as c_int
 }
 
-/// Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
-/// one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
+/// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
+/// the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
 ///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
+/// Any thread, several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
 /// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -> c_int {
@@ -47,11 +49,12 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
 }
 
-/// As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
-/// The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
+/// As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
+/// thread in redtail_follower_next reports it to the primary, within a second or on request.
 ///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
+/// Any thread, several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
+/// is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_commit(
     handle: *mut redtail_handle,
@@ -69,7 +72,7 @@ pub unsafe extern "C" fn redtail_handle_commit(
     })
 }
 
-/// Gives a handle back; the follower goes on. The last use of it. NULL does nothing.
+/// Frees a handle. The follower continues. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
     // SAFETY: NULL, or from redtail_follower_handle and not used again.

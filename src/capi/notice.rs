@@ -1,4 +1,4 @@
-//! Notices: what happens to a cluster, besides what its shards tell themselves
+//! Notices: changes of a cluster
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr::{null, null_mut};
@@ -13,55 +13,57 @@ use crate::capi::text::c_text;
 use crate::replication::{Position, Start};
 use crate::topology::{Notice, Shard};
 
-/// What a notice tells. Ignore kinds that you do not know: later versions add some.
+/// The kinds of notices. Ignore unknown kinds: later versions add some.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_notice_kind {
-    /// A shard is followed from now on: see start and position. Comes before its first event.
+    /// The cluster follows a new shard: see start and position. Precedes its first event.
     REDTAIL_NOTICE_ADDED = 1,
-    /// Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
-    /// the shard's events.
+    /// The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
+    /// primary.
     REDTAIL_NOTICE_FAILED_OVER = 2,
-    /// Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one.
+    /// Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
+    /// order relative to this one.
     REDTAIL_NOTICE_SLOTS_MOVED = 3,
-    /// A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
-    /// called again.
+    /// A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again.
     REDTAIL_NOTICE_REMOVED = 4,
-    /// Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
-    /// callbacks are not called again.
+    /// A shard has failed permanently: see status. The other shards continue. Its last position remains among the
+    /// positions. Its callbacks are not called again.
     REDTAIL_NOTICE_ENDED = 5,
-    /// A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
-    /// known. The others go on; with REDTAIL_ON_GAP_STOP the place stays among the positions, so that the next start tells it again.
+    /// A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
+    /// are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
+    /// the next start reports it again.
     REDTAIL_NOTICE_LOST = 6,
-    /// No node tells what the cluster consists of; told once until one does. Shards that have their links go on.
+    /// No node reports the topology. Only one notice until a node does. Connected shards continue.
     REDTAIL_NOTICE_UNREACHABLE = 7,
 }
 
-/// One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on.
+/// A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_notice {
-    /// One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL.
+    /// One of redtail_notice_kind. Fields without a meaning for the kind are 0 or NULL.
     pub kind: c_int,
-    /// What happened, in words that end with NUL. Never NULL.
-    pub words: *const c_char,
+    /// The message: a description of the change. Never NULL.
+    pub message: *const c_char,
     /// The shard; NULL for LOST and UNREACHABLE.
     pub shard: *mut redtail_shard,
-    /// ADDED: where it starts, one of redtail_start.
+    /// ADDED: one of redtail_start.
     pub start: c_int,
-    /// ENDED: the error; REDTAIL_CLOSED if its own handle stopped it.
+    /// ENDED: the error; REDTAIL_CLOSED after redtail_handle_stop.
     pub status: c_int,
-    /// ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place.
+    /// ADDED: the position to resume from, or NULL. REMOVED, ENDED: the last position, or NULL. LOST: the saved
+    /// position.
     pub position: *const redtail_position,
-    /// FAILED_OVER: where the primary was, as host:port and NUL.
+    /// FAILED_OVER: the old address of the primary, host:port.
     pub from: *const c_char,
-    /// FAILED_OVER: where it is.
+    /// FAILED_OVER: the new address.
     pub to: *const c_char,
-    /// SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none.
+    /// SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none.
     pub gained: *const c_char,
-    /// SLOTS_MOVED: those it had. LOST: those that were saved with the place.
+    /// SLOTS_MOVED: the slots that it lost. LOST: the slots that were saved with the position.
     pub lost: *const c_char,
-    /// LOST: the id of the node that was saved with the place.
+    /// LOST: the node id that was saved with the position.
     pub node: *const c_char,
 }
 
@@ -81,7 +83,7 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
     )
 }
 
-/// What a notice speaks of.
+/// The fields of a notice.
 struct Told {
     kind: redtail_notice_kind,
     shard: *mut redtail_shard,
@@ -106,7 +108,7 @@ pub(super) fn convert(
     let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
         kind: told.kind as c_int,
-        words: summary.as_ptr(),
+        message: summary.as_ptr(),
         shard: told.shard,
         start: told.start as c_int,
         status: told.status as c_int,

@@ -1,4 +1,4 @@
-//! Sentinels: for followers of a primary that is found by its name
+//! Sentinel: followers of a primary that is found by its name
 
 use std::ffi::{c_char, c_int};
 
@@ -12,28 +12,28 @@ use crate::capi::{login, tls};
 use crate::net::Tls;
 use crate::topology::{Sentinel, SentinelError};
 
-/// Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults.
+/// A primary and its Sentinels. Filled by the caller, copied by the library; 0 and NULL select the defaults.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_sentinel {
     /// sizeof(redtail_sentinel)
     pub struct_size: usize,
-    /// What the Sentinels call the primary. Required.
+    /// The name of the primary in the configuration of the Sentinels. Required.
     pub name: *const c_char,
-    /// Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down.
+    /// Addresses of Sentinels, each host:port. From one reachable Sentinel the library learns all others.
     pub addresses: *const *const c_char,
-    /// Their number, at least 1.
+    /// Number of addresses, at least 1.
     pub address_count: usize,
-    /// Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
-    /// can't be seen there, and it is sent later.
+    /// 1: follow a healthy replica, or the primary if there is none. A replica delivers writes only after it has
+    /// received them.
     pub prefer_replica: c_int,
-    /// The ACL user at the Sentinels, which have their own. NULL: the default user.
+    /// The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.)
     pub user: *const c_char,
-    /// The password there. NULL: none is sent.
+    /// The password at the Sentinels. NULL: none.
     pub password: *const c_char,
     /// Its length in bytes; 0: it ends with NUL.
     pub password_len: usize,
-    /// Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
+    /// TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
     pub tls: *const redtail_tls,
 }
 
@@ -75,7 +75,7 @@ pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (r
     Ok(tls.on(Asked(sentinel)).0)
 }
 
-/// The Sentinels themselves, not the servers.
+/// The connections to Sentinels, not to servers.
 struct Asked(Sentinel);
 
 impl OverTls for Asked {

@@ -49,7 +49,7 @@ pub struct redtail_session {
     guard: Guard,
     engine: BufferedSession,
     login: Login,
-    screen: EventBuffer,
+    events: EventBuffer,
     /// A read was tried and brought nothing.
     silent: bool,
     timer: SilenceTimer,
@@ -103,7 +103,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
             guard,
             engine: BufferedSession::with_capacity(session(chosen.options), chosen.buffer).ok()?,
             login: chosen.login,
-            screen: EventBuffer::new()?,
+            events: EventBuffer::new()?,
             silent: false,
             timer: SilenceTimer { limit_ms: silence_ms, at_ms: None, silent_ms: 0 },
         })
@@ -291,14 +291,15 @@ pub unsafe extern "C" fn redtail_session_next(
     event: *mut *const redtail_event,
 ) -> c_int {
     call!(session, out event; {
+        session.guard.clear();
         if std::mem::take(&mut session.silent) {
             session.engine.silent(now_ms);
         }
         match session.engine.next(now_ms) {
             Step::Event(found) => {
-                let status = session.screen.show(&found, &mut session.guard);
+                let status = session.events.convert(&found, &mut session.guard);
                 if status == REDTAIL_OK {
-                    event.set(session.screen.event());
+                    event.set(session.events.event());
                 }
                 status
             }

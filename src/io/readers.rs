@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::base::limits::Limits;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::resp::{
-    Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, PartsPoll, Poll, Request, RequestParser,
+    Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, PartsPoll, Poll, Request, RequestParser,
 };
 
 /// Gives the frames of any [`Read`]: a socket, a file, a slice.
@@ -227,14 +227,14 @@ impl<R: Read> PartsReader<R> {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn next_item(&mut self) -> Result<Option<Spanned<Item<'_>>>, ReadError> {
+    pub fn next_item(&mut self) -> Result<Option<Spanned<PartsItem<'_>>>, ReadError> {
         let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
         let Some(length) = found else { return Ok(None) };
         let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
         let placed = Spanned::ending_at(self.parser.offset(), length, item);
         match item {
-            Item::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
-            Item::Part(Part::End) => self.begun = None,
+            PartsItem::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
+            PartsItem::Part(Part::End) => self.begun = None,
             _ => {}
         }
         Ok(Some(placed))

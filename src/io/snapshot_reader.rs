@@ -154,7 +154,7 @@ impl<R: Read> SnapshotReader<R> {
             }
             Poll::Incomplete { used, needed } => {
                 self.feed.consume(used);
-                if self.decoder.is_over() { Look::Over } else { Look::Need(needed) }
+                if self.decoder.is_finished() { Look::Over } else { Look::Need(needed) }
             }
         })
     }
@@ -172,7 +172,7 @@ impl<R: Read> SnapshotReader<R> {
             let status = self.decoder.batch(&mut rest, |_| ControlFlow::Continue(()))?;
             used = self.feed.unread().len() - rest.len();
             if let (0, Status::Incomplete { needed }) = (used, status) {
-                return Ok(if self.decoder.is_over() { Look::Over } else { Look::Need(needed) });
+                return Ok(if self.decoder.is_finished() { Look::Over } else { Look::Need(needed) });
             }
         }
         self.feed.set_pending(used);

@@ -92,7 +92,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     static const char *const NAMES[] = {"?", "added", "failed_over", "slots_moved", "removed", "ended", "lost", "unreachable"};
     char words[2 * ROOM] = "";
     mine *my;
-    CHECK(context == &all && notice->words != NULL && strlen(notice->words) > 0);
+    CHECK(context == &all && notice->message != NULL && strlen(notice->message) > 0);
     in_callbacks();
     switch (notice->kind) {
     case REDTAIL_NOTICE_ADDED:

@@ -10,8 +10,8 @@ use redtail::io::CommandReader;
 use redtail::replay::{Primary, Recording};
 
 use crate::build::{How, program, root, stdout, valgrind};
-use crate::live::Example;
 use crate::listening::{Link, Listening};
+use crate::live::Example;
 use crate::scripted_nodes::{Node, Plan};
 
 fn temporary(name: &str) -> PathBuf {
@@ -42,7 +42,7 @@ fn embedded_primaries_under_valgrind_and_asan() {
 fn sentinel(link: Link<'_>) -> std::io::Result<()> {
     let mut socket = link.socket;
     let mut reader = CommandReader::stream(link);
-    while let Ok(Some(command)) = reader.next() {
+    while let Ok(Some(command)) = reader.next_command() {
         let args: Vec<String> = command.args().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
         let answer: &[u8] = match args[1].as_str() {
             "GET-MASTER-ADDR-BY-NAME" if args[2] == "watched" => b"*2\r\n$8\r\n10.0.0.7\r\n$4\r\n6379\r\n",

@@ -58,12 +58,17 @@ fn the_header_is_what_the_sources_make() {
 
 #[test]
 fn the_header_for_bindings_has_the_same_declarations() {
-    let [header, cdef] = ["redtail.h", "redtail_cdef.h"].map(|name| fs::read_to_string(root().join("include").join(name)).unwrap());
+    let [header, cdef] =
+        ["redtail.h", "redtail_cdef.h"].map(|name| fs::read_to_string(root().join("include").join(name)).unwrap());
     assert!(!cdef.contains('#') && !cdef.contains("/*") && !cdef.contains("REDTAIL_API"));
     for name in fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
         assert!(cdef.contains(&format!("{name}(")), "{name}");
     }
-    let lines = header.lines().filter(|line| line.starts_with("typedef ") || line.starts_with("} redtail_") || line.starts_with("    ") && line.ends_with(';'));
+    let lines = header.lines().filter(|line| {
+        line.starts_with("typedef ")
+            || line.starts_with("} redtail_")
+            || line.starts_with("    ") && line.ends_with(';')
+    });
     for line in lines {
         assert!(cdef.lines().any(|declared| declared == line), "{line}");
     }

@@ -45,7 +45,7 @@ fn structs() -> String {
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
         redtail_node: shard is_primary is_up id address slots;
-        redtail_notice: kind words shard start status position from to gained lost node;
+        redtail_notice: kind message shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us;

@@ -529,7 +529,8 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
         talk.listen();
         false
     });
-    let limits = Limits { command: 1000, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 1000;
     let options = options! { limits };
     let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));

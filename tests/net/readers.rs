@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError};
-use redtail::resp::{Item, Part};
+use redtail::resp::{Part, PartsItem};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 
 /// Gives at most `piece` bytes at once and, before each piece, what `hiccup` says.
@@ -170,7 +170,8 @@ fn a_declared_length_is_no_reason_to_grow() {
 fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     const LIMIT: usize = 1 << 20;
     const BOUND: usize = LIMIT + (64 << 10) + 3;
-    let limits = Limits { command: LIMIT as u64, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = LIMIT as u64;
     let value = vec![b'x'; LIMIT - "$1048565\r\n".len() - 2];
     let frame = [format!("${}\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat();
     assert_eq!(frame.len(), LIMIT);
@@ -206,11 +207,11 @@ fn large_values_pass_in_parts_through_a_small_buffer() {
         assert!(item.start >= last && item.end > item.start);
         last = item.end;
         match *item {
-            Item::Command(_) => whole += 1,
-            Item::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
-            Item::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
-            Item::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
-            Item::Part(Part::End) => {
+            PartsItem::Command(_) => whole += 1,
+            PartsItem::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
+            PartsItem::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
+            PartsItem::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
+            PartsItem::Part(Part::End) => {
                 ends += 1;
                 assert_eq!(item.end, (COMMANDS.len() + command.len()) as u64);
             }

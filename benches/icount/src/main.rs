@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use redtail::net::Transport;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token};
 use redtail::{Builder, Event, Follower, Options, Start};
 
 /// A method of parsing a corpus.
@@ -117,13 +117,13 @@ fn parts(corpus: &[u8], piece: usize) -> (u64, u64) {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).expect("valid") {
             match item {
-                Item::Command(command) => {
+                PartsItem::Command(command) => {
                     commands += 1;
                     sum += measure(command);
                 }
-                Item::Part(Part::Piece(piece)) => sum += piece.len() as u64,
-                Item::Part(Part::End) => commands += 1,
-                Item::Part(_) => {}
+                PartsItem::Part(Part::Piece(piece)) => sum += piece.len() as u64,
+                PartsItem::Part(Part::End) => commands += 1,
+                PartsItem::Part(_) => {}
             }
         }
         bytes.len() - rest.len()

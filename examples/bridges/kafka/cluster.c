@@ -52,7 +52,7 @@ static void on_lost(const redtail_notice *notice) {
         publish_lost(part->publisher, notice->position);
     } else {
         progress_add(progress, notice->position, 1); /* never confirmed: the state keeps the position until somebody decides */
-        end_with(HISTORY_LOST, "%s", notice->words);
+        end_with(HISTORY_LOST, "%s", notice->message);
     }
 }
 
@@ -60,7 +60,7 @@ static void on_lost(const redtail_notice *notice) {
 static void on_notice(void *context, const redtail_notice *notice) {
     (void)context;
     if (notice->kind != REDTAIL_NOTICE_ENDED)
-        say("%s", notice->words);
+        say("%s", notice->message);
     switch (notice->kind) {
     case REDTAIL_NOTICE_ADDED:
         redtail_shard_set_context(
@@ -69,7 +69,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     case REDTAIL_NOTICE_LOST: on_lost(notice); break;
     case REDTAIL_NOTICE_ENDED: /* the other shards would continue, and the failure might go unnoticed */
         if (notice->status != REDTAIL_CLOSED)
-            end_with(code_of(notice->status), "%s", notice->words);
+            end_with(code_of(notice->status), "%s", notice->message);
         break;
     default: break;
     }

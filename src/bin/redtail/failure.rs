@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
-use redtail::{Byte, DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
+use redtail::resp::Byte;
+use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
 
 use crate::terminal::log;
 

@@ -73,7 +73,8 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
 /// Snapshots pass as bytes, whatever is in them, and large values in parts.
 fn recording_options() -> redtail::Options {
     let parts = 64 << 10;
-    let limits = redtail::Limits { command: 4 << 20, bulk: 1 << 40, ..redtail::Limits::default() };
+    let mut limits = redtail::Limits::default();
+    (limits.command, limits.bulk) = (4 << 20, 1 << 40);
     let mut options = redtail::Options::default();
     (options.parts, options.limits) = (Some(parts), limits);
     options

@@ -30,7 +30,7 @@ impl EventBuffer {
 
     /// Converts an event. Sets or removes the message of the guard.
     #[inline]
-    pub(in crate::capi) fn show(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+    pub(in crate::capi) fn convert(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
         guard.clear();
         // SAFETY: ours, from `new`, and what C holds of it ends with this call.
         unsafe { self.0.as_mut() }.convert(event, guard)

@@ -9,7 +9,7 @@ mod source;
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::io::append_only::folder::{Opened, Origin};
 use crate::io::append_only::reading::{Reading, Step};

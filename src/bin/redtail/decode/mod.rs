@@ -162,7 +162,7 @@ enum InputKind {
     Commands,
     Snapshot,
     Nothing,
-    Unknown(redtail::Byte),
+    Unknown(redtail::resp::Byte),
 }
 
 fn kind(head: &[u8]) -> InputKind {
@@ -173,7 +173,7 @@ fn kind(head: &[u8]) -> InputKind {
         rest if rest.starts_with(b"redtai") => InputKind::Recording,
         [b'*' | b'#', ..] => InputKind::Commands,
         rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => InputKind::Snapshot,
-        [byte, ..] => InputKind::Unknown(redtail::Byte(*byte)),
+        [byte, ..] => InputKind::Unknown(redtail::resp::Byte(*byte)),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Resp {
     /// The database of commands whose own is unknown.
     assumed: Option<u32>,
     /// The database that the output has selected.
-    selected: Option<u64>,
+    selected: Option<u32>,
     /// A MULTI not yet written: a SELECT may have to stand before it.
     multi: Vec<u8>,
     /// The output stands inside a transaction.
@@ -146,7 +146,7 @@ impl Resp {
     fn select(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
         self.write_multi(out)?;
         if self.again == 0 {
-            self.selected = command.db.map(u64::from);
+            self.selected = command.db;
         }
         self.forward(command.raw(), out)?;
         self.at_end(command.tx.is_some());
@@ -182,7 +182,7 @@ impl Resp {
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
-            if self.selected.replace(db.into()) != Some(db.into()) {
+            if self.selected.replace(db) != Some(db) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
             }
         }

@@ -274,7 +274,7 @@ impl Address {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Place {
+    fn tcp(host: &str, port: u16) -> Endpoint {
         Endpoint::Server(Target::Tcp { host: host.into(), port })
     }
 

@@ -15,7 +15,7 @@ pub(super) struct NonKeys {
     raw: Raw,
     /// Classes of the metadata of the key to come, and their bytes.
     metadata: Vec<(String, u64)>,
-    database: u64,
+    database: u32,
     /// Arguments to come of a command.
     arguments: u64,
 }
