@@ -225,7 +225,7 @@ impl Shape {
     fn of(kind: Kind, name: &str, found: &Value) -> Shape {
         let found = found.items();
         let words = |place: usize| found[place].items().iter().map(Value::text).collect::<Vec<_>>();
-        let (flags, categories) = (list(2), list(6));
+        let (flags, categories) = (words(2), words(6));
         let specs = match found.get(8) {
             Some(specs) => specs.items().iter().filter_map(|spec| specification(name, spec)).collect(),
             None if flags.iter().any(|flag| flag == "movablekeys") => return Shape::Untold,
