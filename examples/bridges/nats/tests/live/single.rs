@@ -119,7 +119,7 @@ fn what_would_lose_or_repeat_is_refused() {
     let mut other = bridge.copy();
     other.start(&[]);
     assert_eq!(other.wait(), Some(1));
-    assert!(other.words().contains("another bridge is at work"), "{}", other.words());
+    assert!(other.words().contains("another bridge is running"), "{}", other.words());
     bridge.end();
     bridge.start(&["--window", "2m"]);
     assert_eq!(bridge.wait(), Some(2));
