@@ -263,7 +263,8 @@ fn buffered_session__the_buffer_grows_only_for_what_is_not_whole() {
 fn buffered_session__the_limit_has_room_for_the_longest_command() {
     const LONGEST: u64 = 3 << 20;
     for (over, kind) in [(0, "Command"), (1, "Failed")] {
-        let limits = Limits { command: LONGEST, ..Limits::default() };
+        let mut limits = Limits::default();
+        limits.command = LONGEST;
         let session = Session::commands(options! { limits }, 0);
         let mut session = BufferedSession::with_capacity(session, 1024).unwrap();
         let around = b"*2\r\n$3\r\nSET\r\n$3145695\r\n\r\n".len();
@@ -326,7 +327,7 @@ fn buffered_session__a_recording_ends_with_the_last_delivered_event() {
         let bytes = tape.0.lock().unwrap().clone();
         let mut reader = RecordingReader::new(&bytes[..]);
         let mut commands = 0;
-        while let Some(event) = reader.next().unwrap() {
+        while let Some(event) = reader.next_event().unwrap() {
             if let Event::Command(command) = event {
                 assert_eq!((command.offset, command.received_ms), (121, Some(1_000)));
                 commands += 1;
