@@ -15,19 +15,21 @@ use redtail::{Event, Options};
 
 /// The maximum ratio of instructions.
 const GOAL: f64 = 1.3;
-const WAYS: [(&str, &str); 3] =
+const VARIANTS: [(&str, &str); 3] =
     [("next", "parser, one at a time"), ("batch", "parser, batch"), ("session", "session, one at a time")];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match &args[..] {
-        [way, rounds, file] => println!("{}", work(way, rounds.parse().unwrap(), &std::fs::read(file).unwrap())),
+        [variant, rounds, file] => {
+            println!("{}", work(variant, rounds.parse().unwrap(), &std::fs::read(file).unwrap()))
+        }
         // Cargo itself adds these.
         _ => compare(),
     }
 }
 
-fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
+fn work(variant: &str, rounds: u32, bytes: &[u8]) -> usize {
     let mut sum = 0;
     let mut parser = CommandParser::stream();
     let mut session = Session::recorded(Options::default(), Some(0));
@@ -38,7 +40,7 @@ fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
     }
     for _ in 0..rounds {
         let mut input = bytes;
-        match way {
+        match variant {
             "next" => {
                 while let Ok(Status::Complete(command)) = parser.next(&mut input) {
                     sum += command.args().map(<[u8]>::len).sum::<usize>();
@@ -90,9 +92,9 @@ fn compare() {
         let file = target.join("workload");
         std::fs::write(&file, &bytes).unwrap();
         println!("{name}: {} bytes a command", bytes.len() / commands);
-        for (way, title) in WAYS {
-            let rust = per_command(&std::env::current_exe().unwrap(), way, &file, commands);
-            let c = per_command(&program, way, &file, commands);
+        for (variant, title) in VARIANTS {
+            let rust = per_command(&std::env::current_exe().unwrap(), variant, &file, commands);
+            let c = per_command(&program, variant, &file, commands);
             let times = c / rust;
             let verdict = if times > GOAL { format!(" (the goal is {GOAL})") } else { String::new() };
             println!(
@@ -122,13 +124,13 @@ fn workloads() -> [(&'static str, usize, Vec<u8>); 2] {
     [("SET", 2000, sets), ("mixed", 2000, mixed)]
 }
 
-fn per_command(program: &Path, way: &str, file: &Path, commands: usize) -> f64 {
+fn per_command(program: &Path, variant: &str, file: &Path, commands: usize) -> f64 {
     let count = |rounds: u32| {
         let mut command = Command::new("valgrind");
         command
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(program)
-            .args([way, &rounds.to_string()]);
+            .args([variant, &rounds.to_string()]);
         let (sum, counted) = run(command.arg(file));
         assert!(sum.trim().parse::<u64>().unwrap() > 0);
         let collected = counted.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind counts");

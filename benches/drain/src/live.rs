@@ -26,13 +26,13 @@ pub fn compare(tool: &Path, bytes: u64) -> io::Result<()> {
         "{:<22}{:>8}{:>10}{:>12}{:>12}{:>13}{:>12}{:>10}",
         "live", "load s", "K cmd/s", "most MiB", "behind MiB", "caught up s", "ns CPU/cmd", "peak KiB"
     );
-    let ways: [(&str, &[&str]); 4] = [
+    let readers: [(&str, &[&str]); 4] = [
         ("tail --format resp", &["tail", "ADDRESS", "--format", "resp"]),
         ("tail --format json", &["tail", "ADDRESS", "--format", "json"]),
         ("tail --format text", &["tail", "ADDRESS", "--format", "text"]),
         ("redis-cli --replica", &["-p", "PORT", "--replica"]),
     ];
-    for (name, args) in ways {
+    for (name, args) in readers {
         // A server for each: one reader's backlog must not burden the next.
         let Some(server) = Server::start(64 << 20)? else { return Err(io::Error::other("no redis-server")) };
         let address = format!("127.0.0.1:{}", server.port);

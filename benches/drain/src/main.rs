@@ -7,7 +7,7 @@
 
 mod live;
 mod process;
-mod ways;
+mod readers;
 
 #[path = "../../corpora/mod.rs"]
 mod corpora;
@@ -53,10 +53,10 @@ struct Cost {
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [way, port, id, offset, end] = args.as_slice() {
+    if let [reader, port, id, offset, end] = args.as_slice() {
         let number = |text: &String| text.parse::<u64>().map_err(io::Error::other);
         let job = Job { port: number(port)? as u16, id: id.clone(), offset: number(offset)?, end: number(end)? };
-        return one(way, &job);
+        return one(reader, &job);
     }
     let option = |name: &str, default: usize| {
         let value = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)?.parse().ok());
@@ -70,9 +70,9 @@ fn main() -> io::Result<()> {
 }
 
 /// Runs in a process of its own.
-fn one(way: &str, job: &Job) -> io::Result<()> {
-    let run = ways::WAYS.iter().find(|(name, _)| *name == way).map(|(_, run)| run);
-    let run = run.ok_or_else(|| io::Error::other(format!("there is no way {way}")))?;
+fn one(reader: &str, job: &Job) -> io::Result<()> {
+    let run = readers::READERS.iter().find(|(name, _)| *name == reader).map(|(_, run)| run);
+    let run = run.ok_or_else(|| io::Error::other(format!("there is no reader {reader}")))?;
     let began = Instant::now();
     let commands = run(job)?;
     let seconds = began.elapsed().as_secs_f64();
@@ -97,8 +97,8 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     let mut results: Vec<(String, Vec<Cost>)> = Vec::new();
     let tool = tool();
     for _ in 0..rounds {
-        for (way, _) in ways::WAYS {
-            note(&mut results, way, child(way, &job)?);
+        for (reader, _) in readers::READERS {
+            note(&mut results, reader, child(reader, &job)?);
         }
         for format in ["resp", "json", "text"] {
             if tool.exists() {
@@ -138,15 +138,15 @@ fn note(results: &mut Vec<(String, Vec<Cost>)>, name: &str, cost: Cost) {
     }
 }
 
-fn child(way: &str, job: &Job) -> io::Result<Cost> {
+fn child(reader: &str, job: &Job) -> io::Result<Cost> {
     let output = Command::new(std::env::current_exe()?)
-        .args([way, &job.port.to_string(), &job.id, &job.offset.to_string(), &job.end.to_string()])
+        .args([reader, &job.port.to_string(), &job.id, &job.offset.to_string(), &job.end.to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [commands, seconds, cpu, peak] = numbers[..] else {
-        return Err(io::Error::other(format!("{way} failed: {}", output.status)));
+        return Err(io::Error::other(format!("{reader} failed: {}", output.status)));
     };
     Ok(Cost { commands: commands as u64, seconds, cpu, peak_kib: peak as u64 })
 }

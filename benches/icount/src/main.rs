@@ -18,9 +18,9 @@ use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem,
 use redtail::{Builder, Event, Follower, Options, Start};
 
 /// A method of parsing a corpus.
-type Way = fn(&[u8], usize) -> (u64, u64);
+type Method = fn(&[u8], usize) -> (u64, u64);
 
-const WAYS: &[(&str, Way)] = &[
+const METHODS: &[(&str, Method)] = &[
     ("batch", batch),
     ("visit", visit),
     ("tape", tape),
@@ -39,20 +39,20 @@ const SIZE: usize = 2 << 20;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [way, corpus, piece] = args.as_slice() else {
-        eprintln!("usage: redtail-icount WAY CORPUS PIECE");
+    let [method, corpus, piece] = args.as_slice() else {
+        eprintln!("usage: redtail-icount METHOD CORPUS PIECE");
         std::process::exit(2);
     };
-    let way = WAYS.iter().find(|(name, _)| name == way).expect("a way").1;
+    let method = METHODS.iter().find(|(name, _)| name == method).expect("a method").1;
     let bytes = corpora::make(corpus, SIZE);
     let piece = piece.parse().expect("bytes");
-    let (commands, sum) = measured(way, &bytes, piece);
+    let (commands, sum) = measured(method, &bytes, piece);
     println!("{commands} {sum}");
 }
 
 #[inline(never)]
-fn measured(way: Way, corpus: &[u8], piece: usize) -> (u64, u64) {
-    way(std::hint::black_box(corpus), piece)
+fn measured(method: Method, corpus: &[u8], piece: usize) -> (u64, u64) {
+    method(std::hint::black_box(corpus), piece)
 }
 
 /// Passes `corpus` in pieces. `parse` gets all unread bytes and returns the number it consumed.

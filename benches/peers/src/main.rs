@@ -26,7 +26,7 @@ pub struct Outcome {
 }
 
 /// One method of parsing, and the same with a visit of each string.
-struct Way {
+struct Method {
     name: &'static str,
     run: Run,
     visit: Run,
@@ -34,46 +34,46 @@ struct Way {
 
 type Run = fn(&[u8]) -> Outcome;
 
-macro_rules! way {
+macro_rules! method {
     ($name:literal, $($run:ident)::+) => {
-        Way { name: $name, run: $($run)::+::<false>, visit: $($run)::+::<true> }
+        Method { name: $name, run: $($run)::+::<false>, visit: $($run)::+::<true> }
     };
 }
 
 /// The first is redtail's own figure, the base of all ratios.
-fn ways(kind: Kind) -> Vec<Way> {
-    let mut ways = match kind {
+fn methods(kind: Kind) -> Vec<Method> {
+    let mut methods = match kind {
         Kind::Commands => vec![
-            way!("redtail", ours::batch),
+            method!("redtail", ours::batch),
             // The cost for a caller that visits each argument.
-            Way { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
-            way!("redtail_next", ours::next),
-            way!("redtail_c", ours::c_callback),
-            way!("redtail_parts", ours::parts),
-            way!("redtail_tape", ours::tape),
+            Method { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
+            method!("redtail_next", ours::next),
+            method!("redtail_c", ours::c_callback),
+            method!("redtail_parts", ours::parts),
+            method!("redtail_tape", ours::tape),
         ],
-        Kind::Large => vec![way!("redtail", ours::parts), way!("redtail_whole", ours::batch)],
+        Kind::Large => vec![method!("redtail", ours::parts), method!("redtail_whole", ours::batch)],
         Kind::Replies2 | Kind::Replies3 => vec![
-            way!("redtail", ours::frames),
-            Way { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
+            method!("redtail", ours::frames),
+            Method { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
         ],
     };
-    ways.extend([
-        Way { name: MEMCPY, run: ours::copy, visit: ours::copy },
-        way!("hiredis_noop", hiredis::noop),
-        way!("hiredis_default", hiredis::default_replies),
+    methods.extend([
+        Method { name: MEMCPY, run: ours::copy, visit: ours::copy },
+        method!("hiredis_noop", hiredis::noop),
+        method!("hiredis_default", hiredis::default_replies),
     ]);
     if kind != Kind::Replies3 {
-        ways.push(way!("redis_protocol_resp2", theirs::redis_protocol_resp2));
+        methods.push(method!("redis_protocol_resp2", theirs::redis_protocol_resp2));
     }
     if kind != Kind::Replies2 {
-        ways.push(way!("redis_protocol_resp3", theirs::redis_protocol_resp3));
+        methods.push(method!("redis_protocol_resp3", theirs::redis_protocol_resp3));
     }
-    ways.push(way!("redis_rs", theirs::redis_rs));
+    methods.push(method!("redis_rs", theirs::redis_rs));
     if matches!(kind, Kind::Commands | Kind::Large) {
-        ways.push(way!("redis_event", theirs::redis_event));
+        methods.push(method!("redis_event", theirs::redis_event));
     }
-    ways
+    methods
 }
 
 /// The first is redtail.
@@ -115,25 +115,27 @@ pub struct Measured {
 }
 
 fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
-    let mut ways = ways(kind);
-    ways.retain(|way| wish.peers.is_empty() || way.name == OURS || wish.peers.iter().any(|wanted| wanted == way.name));
-    let expected = (ways[0].visit)(corpus);
-    for way in ways.iter().filter(|way| way.name != MEMCPY) {
-        let peer = way.name;
-        assert_eq!((way.visit)(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
-        assert_eq!((way.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
+    let mut methods = methods(kind);
+    methods.retain(|method| {
+        wish.peers.is_empty() || method.name == OURS || wish.peers.iter().any(|wanted| wanted == method.name)
+    });
+    let expected = (methods[0].visit)(corpus);
+    for method in methods.iter().filter(|method| method.name != MEMCPY) {
+        let peer = method.name;
+        assert_eq!((method.visit)(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
+        assert_eq!((method.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
     }
     eprintln!("{name}: all agree on {} frames and {} bytes of strings", expected.frames, expected.bytes);
     // The harness's buffer is the only allocation outside the parser.
     let harness = allocations::during(|| _ = ours::copy(corpus));
-    let allocations = allocations::during(|| _ = (ways[0].visit)(corpus)) - harness;
+    let allocations = allocations::during(|| _ = (methods[0].visit)(corpus)) - harness;
     assert_eq!(allocations, 0, "{name}: redtail allocates");
 
-    let mut seconds: Vec<(&str, Vec<f64>)> = ways.iter().map(|way| (way.name, Vec::new())).collect();
+    let mut seconds: Vec<(&str, Vec<f64>)> = methods.iter().map(|method| (method.name, Vec::new())).collect();
     for _ in 0..if wish.check { 0 } else { wish.rounds } {
-        for (way, (_, times)) in ways.iter().zip(&mut seconds) {
+        for (method, (_, times)) in methods.iter().zip(&mut seconds) {
             let began = hiredis::cpu();
-            std::hint::black_box((way.run)(std::hint::black_box(corpus)));
+            std::hint::black_box((method.run)(std::hint::black_box(corpus)));
             times.push(hiredis::cpu() - began);
         }
     }

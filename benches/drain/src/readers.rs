@@ -13,9 +13,9 @@ use redtail::{Builder, Event, Follower, Position, Start};
 
 use crate::Job;
 
-pub type Way = fn(&Job) -> io::Result<u64>;
+pub type Reader = fn(&Job) -> io::Result<u64>;
 
-pub const WAYS: &[(&str, Way)] = &[
+pub const READERS: &[(&str, Reader)] = &[
     ("read", bare_read),
     ("redtail_batch", batch),
     ("redtail_next", next),

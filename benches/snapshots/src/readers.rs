@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use redtail::rdb::{Decoder, Item, Role};
-use redtail::resp::Status;
 use redtail::owned::Collector;
 use redtail::owned::Value;
 use redtail::owned::Whole;
+use redtail::rdb::{Decoder, Item, Role};
+use redtail::resp::Status;
 
-pub struct Way {
+pub struct Reader {
     pub name: &'static str,
     pub run: fn(&Path) -> io::Result<Option<Found>>,
 }
@@ -25,13 +25,13 @@ pub struct Found {
     pub bytes: u64,
 }
 
-pub const WAYS: [Way; 6] = [
-    Way { name: "redtail items", run: |file| items(file, Decoder::new()).map(Some) },
-    Way { name: "without checksum", run: |file| items(file, Decoder::new().without_checksum()).map(Some) },
-    Way { name: "one item a call", run: |file| single_items(file).map(Some) },
-    Way { name: "redtail whole keys", run: |file| whole(file).map(Some) },
-    Way { name: "rdb 0.4", run: |file| rdb_crate(file).map(Some) },
-    Way { name: "redis-check-rdb", run: |file| check_rdb(file).map(|()| None) },
+pub const READERS: [Reader; 6] = [
+    Reader { name: "redtail items", run: |file| items(file, Decoder::new()).map(Some) },
+    Reader { name: "without checksum", run: |file| items(file, Decoder::new().without_checksum()).map(Some) },
+    Reader { name: "one item a call", run: |file| single_items(file).map(Some) },
+    Reader { name: "redtail whole keys", run: |file| whole(file).map(Some) },
+    Reader { name: "rdb 0.4", run: |file| rdb_crate(file).map(Some) },
+    Reader { name: "redis-check-rdb", run: |file| check_rdb(file).map(|()| None) },
 ];
 
 /// The buffer of each reader.
