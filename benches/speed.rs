@@ -18,7 +18,6 @@ use std::time::Duration;
 use corpora::{CORPORA, Kind};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use redtail::net::Builder;
 use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, FrameParser, Part, PartsItem, PartsParser, Status};
@@ -188,7 +187,7 @@ fn follower(criterion: &mut Criterion) {
 
 fn follow(address: &str, end: u64) -> u64 {
     let position = format!("{}:0:0", "a".repeat(40)).parse().unwrap();
-    let mut follower = Builder::new(address).start(Start::At(position)).connect().unwrap();
+    let mut follower = redtail::Follower::builder(address).start(Start::At(position)).connect().unwrap();
     let (mut commands, mut over) = (0, false);
     while !over {
         let each = |event: Event<'_>| {
