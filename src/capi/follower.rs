@@ -38,9 +38,8 @@ use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{chosen_options, login, position, sentinel};
 use crate::io::recording::Recorder;
-use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Source};
 use crate::replication::{Backoff, Event, Options};
-use crate::topology::ASKING;
 
 /// Follows a primary in the caller's thread. One thread at a time.
 pub struct redtail_follower {
@@ -139,11 +138,10 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        let builder = Builder::new(address)
-            .timeouts(follower.timeouts.over(Timeouts::default()))
+        let builder = Follower::builder(address)
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder), address)
+        follower.connect(follower.tls.on(follower.timeouts.on(builder)), address)
     })
 }
 
@@ -166,10 +164,9 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             Err((status, words)) => return refuse(follower, status, words),
         };
         let sentinel = sentinel
-            .timeouts(follower.timeouts.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
+        follower.connect(follower.tls.on(follower.timeouts.on(sentinel)), "a primary found by Sentinels")
     })
 }
 
@@ -372,7 +369,7 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder, name: &str) -> redtail_status {
+    fn connect<S: Source<Transport = Socket>>(&mut self, builder: Builder<S>, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }
