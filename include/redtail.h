@@ -285,6 +285,14 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /** A frame. redtail_parser_next_token walks through it. */
     REDTAIL_ITEM_FRAME = 3,
+    /** A command that comes in parts begins: see argc. Only after redtail_parser_set_parts. */
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    /** An argument of it begins: see index and length. */
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    /** The next bytes of the argument: see raw. An empty argument has none. */
+    REDTAIL_ITEM_PART_PIECE = 6,
+    /** The command is complete. */
+    REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 
 /** The steps of a walk through a frame. */
@@ -349,15 +357,19 @@ typedef struct redtail_item {
      * redtail_parser_start_at set another number.
      */
     uint64_t offset;
-    /** Its exact bytes. */
+    /** Its exact bytes. Those of all parts, one after another, are the command. */
     redtail_slice raw;
     /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
     const redtail_slice *args;
     /**
-     * Number of arguments, including the name. Arguments beyond the capacity of the array:
-     * redtail_parser_next_arg.
+     * COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
+     * beyond the capacity of the array: redtail_parser_next_arg.
      */
     size_t argc;
+    /** PART_ARGUMENT: the index of the argument; the name is 0. */
+    size_t index;
+    /** PART_ARGUMENT: its length in bytes, the sum of its pieces. */
+    uint64_t length;
 } redtail_item;
 
 /** A step of a walk through a frame. Owned by the parser; valid until the next step. */
@@ -530,6 +542,18 @@ REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
  */
 REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
+
+/**
+ * Commands with a bulk string of at least threshold bytes (less than 1024 is read as 1024), and those longer than
+ * limits.command, come in parts from now on: items of the kinds PART_BEGIN, for each argument PART_ARGUMENT and its
+ * PART_PIECEs, PART_END. Without this call each command comes whole, and a value of 512 MB must be in memory whole.
+ * To be called once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
+ * REDTAIL_MODE_AOF.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+ */
+REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
+                                         uint64_t threshold);
 
 /**
  * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
@@ -1490,7 +1514,7 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  * yours that never runs backwards. The loop of a program that polls its sockets:
  *
  *   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
- *      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: go to 2.
+ *      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
  *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
  *      bytes are left to send, at most until redtail_session_deadline_ms.
  *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
@@ -1516,29 +1540,29 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  * then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
  */
 
-/** The replication protocol for one primary, over consecutive connections. One thread at a time. */
+/** The replication protocol with one primary, over one connection after another. One thread at a time. */
 typedef struct redtail_session redtail_session;
 
 /**
- * Creates a session without a connection. options: NULL for the defaults.
+ * A new session without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
- * REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+ * and the message names the option.
  */
 REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
- * Creates a session over the recorded bytes of one connection, from the reply to PSYNC or SYNC on. It sends
- * nothing, and rejects redtail_session_connected. It ends at the first event that would lose a connection. offset:
- * the replication offset before the first byte of the stream, if the recording begins with +CONTINUE; otherwise
- * REDTAIL_UNKNOWN.
+ * A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
+ * one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
+ * offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
+ * after +CONTINUE; else REDTAIL_UNKNOWN.
  *
  * Returns as redtail_session_new.
  */
 REDTAIL_API redtail_session *redtail_session_new_recorded(const redtail_options *options,
                                                           uint64_t offset);
 
-/** Frees a session. It sends nothing. NULL does nothing. */
+/** Frees a session. Sends nothing. NULL does nothing. */
 REDTAIL_API void redtail_session_free(redtail_session *session);
 
 /**
@@ -1548,7 +1572,8 @@ REDTAIL_API void redtail_session_free(redtail_session *session);
 REDTAIL_API const char *redtail_session_message(const redtail_session *session);
 
 /**
- * Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
+ * User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
+ * password_len 0: a NUL ends the password. The parameters are copied.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
@@ -1558,18 +1583,19 @@ REDTAIL_API int redtail_session_login(redtail_session *session,
                                       size_t password_len);
 
 /**
- * Reports that your socket is connected: the handshake begins. Unread bytes of the previous connection are dropped.
+ * The socket is connected, or its connect is under way: the handshake begins. Unread bytes of the last connection
+ * are dropped.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session is over.
  */
 REDTAIL_API int redtail_session_connected(redtail_session *session,
                                           uint64_t now_ms);
 
 /**
- * Reports a closed connection (reason NULL), or a failed connection or connection attempt (reason: the error text
- * of the system). Call it once for each, but not if redtail_session_next gave the connection up with
- * REDTAIL_RECONNECT: each call counts as a failed attempt. First pass all read bytes through redtail_session_next.
- * Its next calls deliver the consequences.
+ * The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
+ * the system, which ends with NUL). Call it once for each failed connection or connect, and not after
+ * REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
+ * delivered by redtail_session_next, which then returns what follows.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
@@ -1578,10 +1604,10 @@ REDTAIL_API int redtail_session_disconnected(redtail_session *session,
                                              uint64_t now_ms);
 
 /**
- * Sets data to the room for the next read: *len bytes, at least 1. The room is valid until the next call of this
- * function, _received, _connected, _disconnected or _free. Invalidates the last event.
+ * Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
+ * _received, _connected, _disconnected or _free. Ends the life of the last event.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full at its limit, which happens only without calls of
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
  * redtail_session_next; REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_session_space(redtail_session *session,
@@ -1589,11 +1615,11 @@ REDTAIL_API int redtail_session_space(redtail_session *session,
                                       size_t *len);
 
 /**
- * Reports that count bytes were read to the front of the last redtail_session_space. Other calls may happen between
- * the two: see "a read in the background" above. Each redtail_session_space allows one call of this function.
+ * count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
+ * "a read in the background" above. Each redtail_session_space allows one call of this.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or exceeds the room (a read of 0 bytes is the end of the
- * connection: see redtail_session_disconnected); REDTAIL_ERROR_STATE if there is no connection.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
+ * the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
  */
 REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
@@ -1618,25 +1644,27 @@ REDTAIL_API int redtail_session_timer(redtail_session *session,
                                       uint64_t now_ms);
 
 /**
- * Sets received_ms of later events, for example to the milliseconds since 1970 at the last read.
+ * Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
  *
  * Returns REDTAIL_OK.
  */
 REDTAIL_API int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
 
 /**
- * The next event. Valid until the next call of this function, _space, _connected, _disconnected or _free.
+ * The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
+ * _space, _connected, _disconnected or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE and REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error
- * after the end of the session, which is final.
+ * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
+ * and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session is over, and every later call
+ * returns the same.
  */
 REDTAIL_API int redtail_session_next(redtail_session *session,
                                      uint64_t now_ms,
                                      const redtail_event **event);
 
 /**
- * Prepares a due acknowledgement, as redtail_session_next does, but delivers no event. The last event remains
- * valid.
+ * Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
+ * lives on.
  *
  * Returns REDTAIL_OK.
  */
@@ -1644,8 +1672,8 @@ REDTAIL_API int redtail_session_keep_alive(redtail_session *session,
                                            uint64_t now_ms);
 
 /**
- * The bytes to write to the socket: *len bytes at data, valid until the next call on the session. len is 0 if there
- * are none.
+ * The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
+ * nothing to send.
  *
  * Returns REDTAIL_OK.
  */
@@ -1654,33 +1682,35 @@ REDTAIL_API int redtail_session_to_send(redtail_session *session,
                                         size_t *len);
 
 /**
- * Reports that count bytes of redtail_session_to_send were written.
+ * The first count bytes of redtail_session_to_send were written.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count exceeds the bytes to send.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
  */
 REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
 
 /**
- * The latest time to act without input, in milliseconds of your clock. With a connection: the time to call
- * redtail_session_next. Without one: the time to connect. REDTAIL_FOREVER after the end of the session.
+ * When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
+ * redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session is
+ * over.
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
-REDTAIL_API int redtail_session_deadline_ms(redtail_session *session, uint64_t *deadline_ms);
+REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
+                                            uint64_t *deadline_ms);
 
 /**
- * For REDTAIL_ACK_APPLIED: commits everything up to this position as stored. A position of a history that a gap has
+ * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
  * ended is ignored.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
 REDTAIL_API int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
 
 /**
- * The last resumable position.
+ * The last position to resume from.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
  */
 REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
@@ -1786,18 +1816,18 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  * that must never block uses a session.
  */
 
-/** Follows a primary in your own thread. One thread at a time. */
+/** Follows a primary in the caller's thread. One thread at a time. */
 typedef struct redtail_follower redtail_follower;
 
 /**
- * Creates a follower without a connection. options: NULL for the defaults.
+ * A new follower without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
- * REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+ * and the message names the option.
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
-/** Frees a follower and closes its connection. Its handles remain valid. NULL does nothing. */
+/** Frees a follower and closes its connection. Its handles stay valid. NULL does nothing. */
 REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
@@ -1807,7 +1837,8 @@ REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 REDTAIL_API const char *redtail_follower_message(const redtail_follower *follower);
 
 /**
- * Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
+ * User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
+ * ends the password. The parameters are copied.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
@@ -1817,23 +1848,24 @@ REDTAIL_API int redtail_follower_login(redtail_follower *follower,
                                        size_t password_len);
 
 /**
- * Connects to host:port, [address]:port or unix:PATH, and so reports an invalid address at once. The handshake
- * follows in the first redtail_follower_next.
+ * Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
+ * redtail_follower_next does the handshake.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it
- * is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
+ * if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
+ * REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
                                          const char *address);
 
 /**
- * Connects to the primary that the Sentinels know by its name, and so reports an invalid address or name at once.
- * After each lost connection the follower asks the Sentinels again. After a failover it resumes from the same
- * position on the new primary. Default timeouts are 2 s for a connection attempt and 5 s for a reply. A thread
- * listens for failovers until at most a second after the follower is freed.
+ * Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
+ * After each lost connection the follower asks them again: after a failover it resumes at the same position on the
+ * new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
+ * meanwhile. It ends at most a second after the follower.
  *
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
- * no Sentinel knows the primary.
+ * no Sentinel knows the name.
  */
 REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
@@ -1866,57 +1898,58 @@ REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
 
 /**
- * Waits for the next event. It is valid until the next call of this function, _next_timeout, _batch or _free.
+ * Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server closed the
- * connection and reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect. All other errors are
- * final.
+ * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
+ * connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
+ * following has ended, and every later call returns the same.
  */
 REDTAIL_API int redtail_follower_next(redtail_follower *follower,
                                       const redtail_event **event);
 
 /**
- * Waits for the next event, at most limit_ms milliseconds.
+ * Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
+ * waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
  *
- * Returns as redtail_follower_next; REDTAIL_IDLE if no event arrived in time.
+ * Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
  */
 REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
                                               uint64_t limit_ms,
                                               const redtail_event **event);
 
 /**
- * Waits for the next event and calls each for it and for all events that are already buffered. context is passed to
- * each. If each returns another value than 0, the batch ends. each may call _position, _message, _commit and _login
- * of this follower. It must return normally: no longjmp, no C++ exception.
+ * Waits for the next event and passes it to each, then every further event that was received already. context is
+ * passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
+ * _login of this follower. It must return: no longjmp, no exception of C++.
  *
- * Returns REDTAIL_OK if no further event is buffered: a good moment to flush output; REDTAIL_STOPPED if each ended
- * the batch; otherwise as redtail_follower_next.
+ * Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
+ * each has ended the batch; else as redtail_follower_next.
  */
 REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
                                        int (*each)(void *context, const redtail_event *event),
                                        void *context);
 
 /**
- * For REDTAIL_ACK_APPLIED: commits everything up to this position as stored. A position of a history that a gap has
+ * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
  * ended is ignored. Other threads use redtail_handle_commit.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
  */
 REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
                                         const redtail_position *position);
 
 /**
- * The last resumable position.
+ * The last position to resume from.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
  */
 REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
- * Creates a handle of the follower, also before it is connected. Free it with redtail_handle_free.
+ * A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
  *
- * Returns NULL if the follower is NULL or unusable, or memory is exhausted.
+ * Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 

@@ -77,6 +77,10 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_COMMAND = 1,
     REDTAIL_ITEM_INLINE = 2,
     REDTAIL_ITEM_FRAME = 3,
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    REDTAIL_ITEM_PART_PIECE = 6,
+    REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 typedef enum redtail_token_step {
     REDTAIL_TOKEN_VALUE = 1,
@@ -109,6 +113,8 @@ typedef struct redtail_item {
     redtail_slice raw;
     const redtail_slice *args;
     size_t argc;
+    size_t index;
+    uint64_t length;
 } redtail_item;
 typedef struct redtail_token {
     int step;
@@ -166,6 +172,8 @@ void redtail_parser_free(redtail_parser *parser);
 const char *redtail_parser_message(const redtail_parser *parser);
 int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
+int redtail_parser_set_parts(redtail_parser *parser,
+                                         uint64_t threshold);
 int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
                                     redtail_slice *args,
@@ -524,7 +532,8 @@ int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
 int redtail_session_sent(redtail_session *session, size_t count);
-int redtail_session_deadline_ms(redtail_session *session, uint64_t *deadline_ms);
+int redtail_session_deadline_ms(redtail_session *session,
+                                            uint64_t *deadline_ms);
 int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
 int redtail_session_position(redtail_session *session, redtail_position *position);

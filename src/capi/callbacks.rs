@@ -13,8 +13,9 @@ use crate::capi::event::redtail_event;
 use crate::capi::notice;
 use crate::capi::notice::redtail_notice;
 use crate::capi::shard::redtail_shard;
+use crate::net::Builder;
 use crate::replication::Event;
-use crate::topology::{Cluster, ClusterError, Following, Notice, Shard, Stopper};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Notice, Shard, Stopper};
 
 /// Callbacks. Filled by the caller, copied by the library. Callbacks must return normally: no longjmp, no C++
 /// exception.
@@ -143,7 +144,7 @@ impl Callbacks {
         Ok(Self { context, event, notice, idle, state: Arc::clone(state) })
     }
 
-    pub(super) fn follow(self, cluster: Cluster) -> Result<Following, ClusterError> {
+    pub(super) fn follow(self, cluster: Builder<Cluster>) -> Result<ClusterHandle, ClusterError> {
         let guard = EndGuard(Arc::clone(&self.state));
         let begun = guard.0.clone();
         let callbacks = self.clone();

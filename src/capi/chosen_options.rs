@@ -10,7 +10,7 @@ use crate::capi::options::*;
 use crate::capi::structs::sized;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{limits, login, tls};
-use crate::net::{Login, Timeouts};
+use crate::net::{Builder, Dial, Login};
 use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// The options of a session or follower.
@@ -43,9 +43,14 @@ pub(super) struct ChosenTimeouts {
 }
 
 impl ChosenTimeouts {
-    pub(super) fn over(self, default: Timeouts) -> Timeouts {
-        let (connect, write) = (self.connect.unwrap_or(default.connect), self.write.unwrap_or(default.write));
-        Timeouts { connect, write, ..default }
+    pub(super) fn on<S: Dial>(self, mut builder: Builder<S>) -> Builder<S> {
+        if let Some(limit) = self.connect {
+            builder = builder.connect_timeout(limit);
+        }
+        match self.write {
+            Some(limit) => builder.write_timeout(limit),
+            None => builder,
+        }
     }
 }
 

@@ -36,9 +36,9 @@ use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
 use crate::capi::structs::sized;
 use crate::capi::text::{addresses, write_text};
 use crate::capi::{chosen_options, login};
-use crate::net::Login;
+use crate::net::{Builder, Login};
 use crate::replication::Start;
-use crate::topology::{ASKING, Cluster, ClusterError, Following, Positions, backoff};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Positions};
 
 /// Follows all primaries of a cluster.
 pub struct redtail_cluster {
@@ -89,7 +89,7 @@ struct State {
     guard: Guard,
     plan: Option<Plan>,
     login: Arc<Mutex<Login>>,
-    following: Option<Following>,
+    following: Option<ClusterHandle>,
 }
 
 /// What was chosen.
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn redtail_cluster_positions(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::positions, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
 }
 
 /// Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
@@ -304,14 +304,14 @@ pub unsafe extern "C" fn redtail_cluster_committed(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::committed, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::committed, text, size, needed) }
 }
 
 /// # Safety
 /// `cluster` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
 unsafe fn tell(
     cluster: *mut redtail_cluster,
-    which: impl FnOnce(&Following) -> Positions,
+    which: impl FnOnce(&ClusterHandle) -> Positions,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -346,7 +346,7 @@ pub(super) unsafe fn plan(
     let wrong = |message: String| (REDTAIL_ERROR_ARGUMENT, message);
     // SAFETY: as promised.
     let (chosen, given) = unsafe {
-        let chosen = chosen_options::read(options, backoff()).map_err(wrong)?;
+        let chosen = chosen_options::read(options, Cluster::BACKOFF).map_err(wrong)?;
         let given = sized(cluster, redtail_cluster_options::DEFAULT, "redtail_cluster_options").map_err(wrong)?;
         (chosen, given)
     };
@@ -365,7 +365,7 @@ pub(super) unsafe fn plan(
     };
     // SAFETY: as promised.
     let nodes = unsafe { addresses(given.nodes, given.node_count) }.map_err(wrong)?;
-    Cluster::new(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
+    Cluster::builder(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
     let added = match given.added {
         x if x == REDTAIL_ADDED_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_ADDED_NOW as c_int => Start::Now,
@@ -381,7 +381,7 @@ const LONGEST_REFRESH_MS: u64 = 31_536_000_000;
 
 pub(super) const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
-        ClusterError::NoNode => REDTAIL_ERROR_ARGUMENT,
+        ClusterError::NoNode | ClusterError::SingleLink => REDTAIL_ERROR_ARGUMENT,
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
         ClusterError::Silent { .. } => REDTAIL_ERROR_CONNECT,
         ClusterError::Thread(_) => REDTAIL_ERROR_MEMORY,
@@ -394,17 +394,16 @@ impl Plan {
         Arc::new(Mutex::new(self.chosen.login.clone()))
     }
 
-    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
+    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Builder<Cluster>, ClusterError> {
         let login = Arc::clone(login);
-        let cluster = Cluster::new(&self.nodes)?
+        let cluster = Cluster::builder(&self.nodes)?
             .options(self.chosen.options)
-            .timeouts(self.chosen.timeouts.over(ASKING))
             .buffer(self.chosen.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .positions(self.positions.clone())
             .added(self.added)
             .prefer_replica(self.prefer_replica);
-        let cluster = self.chosen.tls.on(cluster);
+        let cluster = self.chosen.tls.on(self.chosen.timeouts.on(cluster));
         Ok(match self.refresh {
             Some(interval) => cluster.refresh(interval),
             None => cluster,

@@ -38,11 +38,10 @@ use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{chosen_options, login, position, sentinel};
 use crate::io::recording::Recorder;
-use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Source};
 use crate::replication::{Backoff, Event, Options};
-use crate::topology::ASKING;
 
-/// Follows a primary in your own thread. One thread at a time.
+/// Follows a primary in the caller's thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
@@ -63,10 +62,10 @@ impl Guarded for redtail_follower {
     }
 }
 
-/// Creates a follower without a connection. options: NULL for the defaults.
+/// A new follower without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
-/// REDTAIL_ERROR_ARGUMENT, and the message explains it.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
@@ -90,7 +89,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
     })
 }
 
-/// Frees a follower and closes its connection. Its handles remain valid. NULL does nothing.
+/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) {
     // SAFETY: NULL, or from _new and not used again.
@@ -105,7 +104,8 @@ pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follo
     unsafe { there(follower) }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
 }
 
-/// Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
+/// User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
+/// ends the password. The parameters are copied.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
@@ -125,11 +125,12 @@ pub unsafe extern "C" fn redtail_follower_login(
     })
 }
 
-/// Connects to host:port, [address]:port or unix:PATH, and so reports an invalid address at once. The handshake
-/// follows in the first redtail_follower_next.
+/// Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
+/// redtail_follower_next does the handshake.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it
-/// is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
+/// if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
+/// REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_follower, address: *const c_char) -> c_int {
     call!(follower; {
@@ -138,21 +139,20 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        let builder = Builder::new(address)
-            .timeouts(follower.timeouts.over(Timeouts::default()))
+        let builder = Follower::builder(address)
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder), address)
+        follower.connect(follower.tls.on(follower.timeouts.on(builder)), address)
     })
 }
 
-/// Connects to the primary that the Sentinels know by its name, and so reports an invalid address or name at once.
-/// After each lost connection the follower asks the Sentinels again. After a failover it resumes from the same
-/// position on the new primary. Default timeouts are 2 s for a connection attempt and 5 s for a reply. A thread
-/// listens for failovers until at most a second after the follower is freed.
+/// Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
+/// After each lost connection the follower asks them again: after a failover it resumes at the same position on the
+/// new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
+/// meanwhile. It ends at most a second after the follower.
 ///
 /// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
-/// no Sentinel knows the primary.
+/// no Sentinel knows the name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect_sentinel(
     follower: *mut redtail_follower,
@@ -165,10 +165,9 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             Err((status, message)) => return refuse(follower, status, message),
         };
         let sentinel = sentinel
-            .timeouts(follower.timeouts.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
+        follower.connect(follower.tls.on(follower.timeouts.on(sentinel)), "a primary found by Sentinels")
     })
 }
 
@@ -236,11 +235,11 @@ fn number_of(socket: &Socket) -> i64 {
     socket.as_raw_socket() as i64
 }
 
-/// Waits for the next event. It is valid until the next call of this function, _next_timeout, _batch or _free.
+/// Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server closed the
-/// connection and reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect. All other errors are
-/// final.
+/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
+/// connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
+/// following has ended, and every later call returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next(
     follower: *mut redtail_follower,
@@ -255,9 +254,10 @@ pub unsafe extern "C" fn redtail_follower_next(
     })
 }
 
-/// Waits for the next event, at most limit_ms milliseconds.
+/// Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
+/// waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
 ///
-/// Returns as redtail_follower_next; REDTAIL_IDLE if no event arrived in time.
+/// Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next_timeout(
     follower: *mut redtail_follower,
@@ -273,12 +273,12 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     })
 }
 
-/// Waits for the next event and calls each for it and for all events that are already buffered. context is passed to
-/// each. If each returns another value than 0, the batch ends. each may call _position, _message, _commit and _login
-/// of this follower. It must return normally: no longjmp, no C++ exception.
+/// Waits for the next event and passes it to each, then every further event that was received already. context is
+/// passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
+/// _login of this follower. It must return: no longjmp, no exception of C++.
 ///
-/// Returns REDTAIL_OK if no further event is buffered: a good moment to flush output; REDTAIL_STOPPED if each ended
-/// the batch; otherwise as redtail_follower_next.
+/// Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
+/// each has ended the batch; else as redtail_follower_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_batch(
     follower: *mut redtail_follower,
@@ -309,10 +309,10 @@ pub unsafe extern "C" fn redtail_follower_batch(
     unsafe { enter_shared(follower, work) }
 }
 
-/// For REDTAIL_ACK_APPLIED: commits everything up to this position as stored. A position of a history that a gap has
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
 /// ended is ignored. Other threads use redtail_handle_commit.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_commit(
@@ -333,9 +333,9 @@ pub unsafe extern "C" fn redtail_follower_commit(
     })
 }
 
-/// The last resumable position.
+/// The last position to resume from.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
     follower: *mut redtail_follower,
@@ -348,9 +348,9 @@ pub unsafe extern "C" fn redtail_follower_position(
     })
 }
 
-/// Creates a handle of the follower, also before it is connected. Free it with redtail_handle_free.
+/// A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
 ///
-/// Returns NULL if the follower is NULL or unusable, or memory is exhausted.
+/// Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower) -> *mut redtail_handle {
     // SAFETY: NULL, or a follower that lives, used by this thread.
@@ -370,7 +370,7 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder, name: &str) -> redtail_status {
+    fn connect<S: Source<Transport = Socket>>(&mut self, builder: Builder<S>, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }

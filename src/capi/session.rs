@@ -4,7 +4,7 @@
 //! yours that never runs backwards. The loop of a program that polls its sockets:
 //!
 //!   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
-//!      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: go to 2.
+//!      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
 //!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
 //!      bytes are left to send, at most until redtail_session_deadline_ms.
 //!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
@@ -44,7 +44,7 @@ use crate::io::{BufferedSession, SpaceError, Step};
 use crate::net::Login;
 use crate::replication::{Backoff, Closed, Credentials, Options, Session};
 
-/// The replication protocol for one primary, over consecutive connections. One thread at a time.
+/// The replication protocol with one primary, over one connection after another. One thread at a time.
 pub struct redtail_session {
     guard: Guard,
     engine: BufferedSession,
@@ -61,20 +61,20 @@ impl Guarded for redtail_session {
     }
 }
 
-/// Creates a session without a connection. options: NULL for the defaults.
+/// A new session without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
-/// REDTAIL_ERROR_ARGUMENT, and the message explains it.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
     unsafe { over(options, Session::new) }
 }
 
-/// Creates a session over the recorded bytes of one connection, from the reply to PSYNC or SYNC on. It sends
-/// nothing, and rejects redtail_session_connected. It ends at the first event that would lose a connection. offset:
-/// the replication offset before the first byte of the stream, if the recording begins with +CONTINUE; otherwise
-/// REDTAIL_UNKNOWN.
+/// A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
+/// one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
+/// offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
+/// after +CONTINUE; else REDTAIL_UNKNOWN.
 ///
 /// Returns as redtail_session_new.
 #[unsafe(no_mangle)]
@@ -112,7 +112,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     })
 }
 
-/// Frees a session. It sends nothing. NULL does nothing.
+/// Frees a session. Sends nothing. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
     // SAFETY: NULL, or from _new and not used again.
@@ -127,7 +127,8 @@ pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session
     unsafe { there(session) }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
 }
 
-/// Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
+/// User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
+/// password_len 0: a NUL ends the password. The parameters are copied.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
@@ -147,7 +148,8 @@ pub unsafe extern "C" fn redtail_session_login(
     })
 }
 
-/// Reports that your socket is connected: the handshake begins. Unread bytes of the previous connection are dropped.
+/// The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
+/// are dropped.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
 #[unsafe(no_mangle)]
@@ -165,10 +167,10 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
     })
 }
 
-/// Reports a closed connection (reason NULL), or a failed connection or connection attempt (reason: the error text
-/// of the system). Call it once for each, but not if redtail_session_next gave the connection up with
-/// REDTAIL_RECONNECT: each call counts as a failed attempt. First pass all read bytes through redtail_session_next.
-/// Its next calls deliver the consequences.
+/// The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
+/// the system, which ends with NUL). Call it once for each failed connection or connect, and not after
+/// REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
+/// delivered by redtail_session_next, which then returns what follows.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -195,10 +197,10 @@ pub unsafe extern "C" fn redtail_session_disconnected(
     })
 }
 
-/// Sets data to the room for the next read: *len bytes, at least 1. The room is valid until the next call of this
-/// function, _received, _connected, _disconnected or _free. Invalidates the last event.
+/// Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
+/// _received, _connected, _disconnected or _free. Ends the life of the last event.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full at its limit, which happens only without calls of
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
 /// redtail_session_next; REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_space(
@@ -220,11 +222,11 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// Reports that count bytes were read to the front of the last redtail_session_space. Other calls may happen between
-/// the two: see "a read in the background" above. Each redtail_session_space allows one call of this function.
+/// count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
+/// "a read in the background" above. Each redtail_session_space allows one call of this.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or exceeds the room (a read of 0 bytes is the end of the
-/// connection: see redtail_session_disconnected); REDTAIL_ERROR_STATE if there is no connection.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
+/// the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -270,7 +272,7 @@ pub unsafe extern "C" fn redtail_session_timer(session: *mut redtail_session, no
     })
 }
 
-/// Sets received_ms of later events, for example to the milliseconds since 1970 at the last read.
+/// Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -281,10 +283,12 @@ pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, re
     })
 }
 
-/// The next event. Valid until the next call of this function, _space, _connected, _disconnected or _free.
+/// The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
+/// _space, _connected, _disconnected or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE and REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error
-/// after the end of the session, which is final.
+/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
+/// and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
+/// returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_next(
     session: *mut redtail_session,
@@ -312,8 +316,8 @@ pub unsafe extern "C" fn redtail_session_next(
     })
 }
 
-/// Prepares a due acknowledgement, as redtail_session_next does, but delivers no event. The last event remains
-/// valid.
+/// Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
+/// lives on.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -324,8 +328,8 @@ pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_sessio
     })
 }
 
-/// The bytes to write to the socket: *len bytes at data, valid until the next call on the session. len is 0 if there
-/// are none.
+/// The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
+/// nothing to send.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -342,9 +346,9 @@ pub unsafe extern "C" fn redtail_session_to_send(
     })
 }
 
-/// Reports that count bytes of redtail_session_to_send were written.
+/// The first count bytes of redtail_session_to_send were written.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count exceeds the bytes to send.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -357,8 +361,9 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
     })
 }
 
-/// The latest time to act without input, in milliseconds of your clock. With a connection: the time to call
-/// redtail_session_next. Without one: the time to connect. REDTAIL_FOREVER after the end of the session.
+/// When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
+/// redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
+/// ended.
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
@@ -369,10 +374,10 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
     })
 }
 
-/// For REDTAIL_ACK_APPLIED: commits everything up to this position as stored. A position of a history that a gap has
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
 /// ended is ignored.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_commit(
     session: *mut redtail_session,
@@ -388,9 +393,9 @@ pub unsafe extern "C" fn redtail_session_commit(
     })
 }
 
-/// The last resumable position.
+/// The last position to resume from.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
     session: *mut redtail_session,

@@ -7,7 +7,7 @@ use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
 use crate::resp::internals::{ArgCursor, WalkStack};
-use crate::resp::{Frame, Inline, Token};
+use crate::resp::{Frame, Inline, Part, Token};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -47,7 +47,16 @@ impl View {
     pub(super) fn new() -> Self {
         let nothing = redtail_slice::NONE;
         Self {
-            item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+            item: redtail_item {
+                kind: 0,
+                frame: 0,
+                offset: 0,
+                raw: nothing,
+                args: std::ptr::null(),
+                argc: 0,
+                index: 0,
+                length: 0,
+            },
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
@@ -84,6 +93,21 @@ impl View {
         item.raw = redtail_slice::of(raw);
         item.argc = argc;
         self.rest = Rest::None;
+    }
+
+    /// A part of a command, which used these bytes.
+    pub(super) fn part(&mut self, part: Part<'_>, raw: &[u8], offset: u64) -> redtail_status {
+        let (kind, argc, index, length) = match part {
+            Part::Begin { argc } => (REDTAIL_ITEM_PART_BEGIN, argc, 0, 0),
+            Part::Argument { index, length } => (REDTAIL_ITEM_PART_ARGUMENT, 0, index, length),
+            Part::Piece(_) => (REDTAIL_ITEM_PART_PIECE, 0, 0, 0),
+            Part::End => (REDTAIL_ITEM_PART_END, 0, 0, 0),
+        };
+        let frame = REDTAIL_KIND_NONE as c_int;
+        let (raw, args) = (redtail_slice::of(raw), std::ptr::null());
+        self.item = redtail_item { kind: kind as c_int, frame, offset, raw, args, argc, index, length };
+        self.rest = Rest::None;
+        REDTAIL_OK
     }
 
     pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {

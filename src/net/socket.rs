@@ -36,6 +36,7 @@ pub enum Socket {
 
 /// How long a socket may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// For each address tried in connecting. Default 5 s.
     pub connect: Duration,
@@ -43,6 +44,14 @@ pub struct Timeouts {
     pub read: Option<Duration>,
     /// For a write; `None`: for ever. Default 10 s.
     pub write: Option<Duration>,
+}
+
+impl Timeouts {
+    /// The same limit for all three.
+    #[must_use]
+    pub const fn all(limit: Duration) -> Self {
+        Self { connect: limit, read: Some(limit), write: Some(limit) }
+    }
 }
 
 impl Default for Timeouts {

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
+use redtail::replication::SessionStage;
 use redtail::resp::Byte;
-use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
+use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
 use crate::terminal::log;
 
@@ -82,9 +83,7 @@ impl Failure {
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
                 #[cfg(feature = "tls")]
-                _ if source.get_ref().is_some_and(|source| source.is::<TlsError>()) => {
-                    failed(format_args!("{error}{}", tls_hint(source)))
-                }
+                _ if TlsError::find(source).is_some() => failed(format_args!("{error}{}", tls_hint(source))),
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
@@ -150,7 +149,7 @@ fn is_hung_up(reason: DisconnectReason) -> bool {
 /// The options of this tool that the advice about TLS comes down to.
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
-    match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+    match TlsError::find(error) {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
         Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",

@@ -60,7 +60,7 @@ impl TlsStream {
         let received = vec![0; RECEIVED].into();
         let mut stream = Self { shared, verifier, name, received, start: 0, end: 0 };
         stream.handshake(limit).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit.as_millis()).into(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit).into(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => TlsError::Closed.into(),
             _ => error,
         })?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 use redtail::topology::SentinelError;
 
 /// How long a server may think about an answer.
@@ -17,15 +17,15 @@ pub(crate) enum ProbeError {
     /// Nobody is reached.
     Connect(io::Error),
     /// There are no answers.
-    Talk(TalkError),
+    Talk(ClientError),
     /// The server refuses to talk to us: its words.
     Refused(String),
 }
 
-impl From<TalkError> for ProbeError {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for ProbeError {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(words) => Self::Refused(words),
+            ClientError::Refused(words) => Self::Refused(words),
             error => Self::Talk(error),
         }
     }

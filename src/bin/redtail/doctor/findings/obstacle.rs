@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 
 use crate::doctor::findings::finding::CONNECTION;
 use crate::doctor::findings::finding::Finding;
@@ -39,23 +39,23 @@ fn wants_tls(target: &str) -> Finding {
     }
 }
 
-fn talk(error: &TalkError, target: &str) -> Finding {
+fn talk(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        TalkError::Broken(error) if tls::is_tls(error) => tls::finding(error, target, None),
-        TalkError::Foreign { heard } => foreign(heard),
-        TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+        ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
+        ClientError::Protocol { heard } => foreign(heard),
+        ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
                 .why("a proxy that lets but few commands through does so; reach the server itself")
         }
-        TalkError::Closed { .. } => {
+        ClientError::Closed { .. } => {
             let finding = Finding::bad(CONNECTION, "the connection was closed without a word");
             match target.starts_with("rediss://") {
                 true => finding.why("a server that wants a certificate of ours does so (--cert FILE --cert-key FILE), and one with too many clients"),
                 false => finding.why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", TIMEOUT.as_secs()))
+        ClientError::TimedOut => Finding::bad(CONNECTION, format!("nothing came for {} seconds", TIMEOUT.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
         error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
     }

@@ -1,7 +1,7 @@
 //! Sentinels, and what they do not agree about.
 
 use redtail::net::Target;
-use redtail::topology::Found;
+use redtail::topology::FoundServer;
 
 use crate::doctor::findings::finding::Finding;
 use crate::doctor::findings::finding::some_of;
@@ -10,7 +10,7 @@ use crate::doctor::sentinels::{SentinelReport, SentinelView};
 const ABOUT: &str = "sentinel";
 
 /// `found`: where they lead.
-pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[SentinelReport]) -> Vec<Finding> {
+pub(super) fn findings(name: &str, found: Option<&FoundServer>, watchers: &[SentinelReport]) -> Vec<Finding> {
     let those: Vec<(&Target, &SentinelView)> =
         watchers.iter().filter_map(|watcher| Some((&watcher.target, watcher.says.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn known_names(watchers: &[SentinelReport], sentinels: &str) -> Vec<S
     names.into_iter().map(|name| format!("redtail doctor {sentinels}/{name}")).collect()
 }
 
-fn leads(name: &str, found: &Found, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
+fn leads(name: &str, found: &FoundServer, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
     let what = if found.is_replica { "a replica of" } else { "the primary" };
     let who = match all {
         0 | 1 => format!("{} says", found.told_by),
@@ -64,7 +64,7 @@ fn silent(watchers: &[SentinelReport]) -> Option<Finding> {
     let finding = Finding::warn(ABOUT, what).why(why);
     Some(match target {
         Target::Tcp { host, port } => finding.fix(format!("redis-cli -h {host} -p {port} PING")),
-        Target::Unix(_) => finding,
+        _ => finding,
     })
 }
 
