@@ -544,10 +544,10 @@ REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
 
 /**
- * Commands with a bulk string of at least threshold bytes (less than 1024 is read as 1024), and those longer than
- * limits.command, come in parts from now on: items of the kinds PART_BEGIN, for each argument PART_ARGUMENT and its
- * PART_PIECEs, PART_END. Without this call each command comes whole, and a value of 512 MB must be in memory whole.
- * To be called once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
+ * Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
+ * commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
+ * PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
+ * memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
  * REDTAIL_MODE_AOF.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
@@ -1583,10 +1583,10 @@ REDTAIL_API int redtail_session_login(redtail_session *session,
                                       size_t password_len);
 
 /**
- * The socket is connected, or its connect is under way: the handshake begins. Unread bytes of the last connection
+ * The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
  * are dropped.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session is over.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
  */
 REDTAIL_API int redtail_session_connected(redtail_session *session,
                                           uint64_t now_ms);
@@ -1655,7 +1655,7 @@ REDTAIL_API int redtail_session_stamp(redtail_session *session, uint64_t receive
  * _space, _connected, _disconnected or _free.
  *
  * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
- * and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session is over, and every later call
+ * and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
  * returns the same.
  */
 REDTAIL_API int redtail_session_next(redtail_session *session,
@@ -1690,8 +1690,8 @@ REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
 
 /**
  * When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
- * redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session is
- * over.
+ * redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
+ * ended.
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
