@@ -5,8 +5,7 @@ use std::ffi::c_int;
 use crate::capi::basics::*;
 use crate::capi::boundary::call;
 use crate::capi::given_args::GivenArgs;
-use crate::resp::Reach;
-use crate::resp::internals::find_keys;
+use crate::resp::{Reach, find_keys};
 
 /// Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
 /// the number of all: where it is above capacity, call again with more room.
