@@ -1,5 +1,6 @@
 //! The room `net`: buffer, links, readers.
 #![cfg(feature = "std")]
+#![allow(non_snake_case, reason = "names of tests read area__behaviour")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 #[macro_use]
@@ -12,6 +13,8 @@ mod options;
 
 #[path = "net/append_only.rs"]
 mod append_only;
+#[path = "net/buffered_session.rs"]
+mod buffered_session;
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
 #[path = "net/databases.rs"]

@@ -1,20 +1,19 @@
 #![no_main]
-//! A session and a hostile primary: whatever bytes come, in whatever pieces, at whatever times.
+//! A session and a hostile primary: any bytes, in any pieces, at any times.
 //!
-//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one link, small limits. Byte 1: what to do at a gap (3: snapshots as
-//! items too), what to acknowledge (3: lenient too), probe, snapshot again, credentials, byte by byte. The rest is what arrives; `~!` and a letter in it is something that
-//! happens: a cut, time that passes, a link that ends.
+//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one connection, small limits. Byte 1: the policy
+//! for a gap (3: snapshots as items too), the acknowledgement (3: lenient too), probe, second snapshot, credentials,
+//! byte by byte. The rest arrives from the primary. In it `~!` and a letter is an incident: a cut, passing time, a
+//! lost connection.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
 use redtail::rdb::Item;
-use redtail::replication::{Closed, Progress, Session};
+use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
-use redtail::{
-    Ack, AttachMethod, Credentials, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
-};
+use redtail::{Ack, AttachMethod, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
 
-/// Where a recorded stream begins.
+/// The start of a recorded stream.
 const BEGIN: u64 = 1000;
 
 fuzz_target!(|data: &[u8]| {
@@ -95,7 +94,7 @@ fn read(mut script: &[u8]) -> Vec<Action<'_>> {
     actions
 }
 
-/// Nobody is asked anything, so that it does not matter where the bytes are cut.
+/// Nothing is requested: cuts have no effect.
 fn recording(session: impl Fn() -> Session, options: Options, is_bare: bool, actions: &[Action<'_>]) {
     let bytes: Vec<u8> = actions
         .iter()
@@ -132,7 +131,7 @@ struct Run {
 impl Run {
     fn is_as(&self, other: &Self) {
         if self.end.as_ref().is_some_and(|end| end.starts_with("Snapshot(")) {
-            // How much of what is broken had gone through before it showed hangs on what has come.
+            // The amount delivered before the damage appeared depends on the bytes that had arrived.
             assert!(self.open.starts_with(&other.open) || other.open.starts_with(&self.open));
             assert_eq!((&self.seen, &self.end), (&other.seen, &other.end));
         } else {
@@ -149,26 +148,26 @@ struct Shell {
     password: Option<&'static [u8]>,
     now_ms: u64,
     unread: Vec<u8>,
-    /// Events, of which snapshot bytes and pieces are put together.
+    /// Events, with the bytes and pieces of snapshots joined.
     seen: Vec<String>,
-    /// What may still grow.
+    /// The unfinished event.
     open: Vec<u8>,
     end: Option<String>,
     link: Link,
-    /// The last place from which to resume, as the events told it.
+    /// The last resumable position, according to the events.
     resumable: Option<Position>,
-    /// Used up on all links.
+    /// Bytes consumed on all connections.
     consumed: i128,
     sent: Vec<u8>,
 }
 
-/// What is known of the present link.
+/// The state of the present connection.
 #[derive(Default)]
 struct Link {
     asked: bool,
     attached: bool,
     acknowledged: bool,
-    /// A gap was told on it.
+    /// A gap was delivered on it.
     gap: bool,
     /// Replication offset of the byte before the first of all.
     base: Option<i128>,
@@ -201,7 +200,10 @@ impl Shell {
         self.link = Link::default();
         self.unread.clear();
         self.sent.clear();
-        self.session.connected(Credentials { user: None, password: self.password }, self.now_ms);
+        self.session.connected(
+            self.password.map_or(Credentials::default(), |password| Credentials::new(None, password)),
+            self.now_ms,
+        );
         self.run();
     }
 
@@ -271,7 +273,7 @@ impl Shell {
                 self.check(facts);
             }
             self.unread.drain(..used);
-            // Who answers what was not asked yet makes it ask faster.
+            // A primary that answers early makes the session send sooner.
             let answers = shown[..used].iter().filter(|byte| **byte == b'\n').count();
             self.send(answers);
             match progress {
@@ -297,7 +299,7 @@ impl Shell {
         assert!(at_least > 0);
         let deadline = self.session.deadline_ms();
         assert!(deadline > self.now_ms, "it wants to be asked again at once: {deadline} at {}", self.now_ms);
-        // The longest command, a line of the greatest length, or a reply of the handshake.
+        // The longest command, a line of the maximum length, or a reply of the handshake.
         let limit = self.options.limits.command.max(2048) + (1 << 20) + (128 << 10);
         assert!(self.unread.len() as u64 + at_least as u64 <= limit, "{at_least} more than {}", self.unread.len());
         if self.link.base.is_some() {
@@ -318,10 +320,10 @@ impl Shell {
         }));
     }
 
-    /// Takes what is to be sent, and holds it against what may be sent now.
+    /// Takes the bytes to send, and checks them against the ones permitted now.
     fn send(&mut self, answers: usize) {
         assert!(self.session.to_send().len() <= 17 << 10);
-        // In two pieces: what is left stays as it is.
+        // In two pieces: the rest stays unchanged.
         let bytes = self.session.to_send().to_vec();
         self.session.sent(bytes.len() / 2);
         assert_eq!(self.session.to_send(), &bytes[bytes.len() / 2..]);
@@ -350,7 +352,7 @@ impl Shell {
         match words {
             ["REPLCONF", "ACK", offset] => {
                 let offset: u64 = offset.parse().unwrap();
-                // The end of a snapshot that measured a gap is told twice, and the stream begins with it.
+                // The end of a snapshot that measured a gap is delivered twice, and the stream begins with it.
                 let measured = self.link.asked && self.link.gap;
                 assert!(self.link.attached || measured, "an acknowledgement before the attach");
                 match self.options.ack {
@@ -389,11 +391,11 @@ impl Shell {
 
     fn check(&mut self, facts: Facts) {
         match facts.what {
-            UnfinishedKind::Bytes(bytes) => {
+            What::Bytes(bytes) => {
                 assert!(!bytes.is_empty());
                 return self.open.extend_from_slice(&bytes);
             }
-            UnfinishedKind::Item { text, bytes } => {
+            What::Item { text, bytes } => {
                 // A few compressed bytes can be many items.
                 self.link.idle_polls = 0;
                 if let Some(text) = text {
@@ -401,14 +403,14 @@ impl Shell {
                 }
                 return self.open.extend_from_slice(&bytes);
             }
-            UnfinishedKind::Attached { method, position } => {
+            What::Attached { method, position } => {
                 self.link.attached = true;
                 if !matches!(method, AttachMethod::Full | AttachMethod::Sync) {
                     self.streams_from(facts.offset, facts.db, position);
                 }
             }
-            UnfinishedKind::SnapshotEnd { position } => self.streams_from(facts.offset, facts.db, position),
-            UnfinishedKind::Command { kind, tx, position, has_history, selects } => {
+            What::SnapshotEnd { position } => self.streams_from(facts.offset, facts.db, position),
+            What::Command { kind, tx, position, has_history, selects } => {
                 let base = self.link.base.expect("attached");
                 assert_eq!(i128::from(facts.offset), base + self.consumed, "every byte counts once");
                 match kind {
@@ -416,7 +418,7 @@ impl Shell {
                     "control" if selects => self.link.db = Some(facts.db),
                     _ => {}
                 }
-                // Of a part only the end has an offset.
+                // Only the end of a part has an offset.
                 assert_eq!(tx, self.link.tx);
                 if self.options.control {
                     assert_eq!(Some(facts.db), self.link.db);
@@ -430,7 +432,7 @@ impl Shell {
                     self.resumable = Some(position);
                 }
             }
-            UnfinishedKind::Disconnected { resume } => {
+            What::Disconnected { resume } => {
                 if let (Some(resume), Some(told)) = (resume, self.resumable) {
                     assert_eq!(resume.history, told.history);
                     assert!(resume.offset >= told.offset, "{resume} is before {told}");
@@ -441,14 +443,14 @@ impl Shell {
                 }
                 self.resumable = resume;
             }
-            UnfinishedKind::Gap { from, to } => {
+            What::Gap { from, to } => {
                 if let Some(told) = self.resumable {
                     assert!(from.offset >= told.offset);
                 }
                 self.resumable = Some(to);
                 self.link.gap = true;
             }
-            UnfinishedKind::Other => {}
+            What::Other => {}
         }
         self.note(facts.text);
     }
@@ -473,7 +475,7 @@ struct Facts {
 
 enum What {
     Bytes(Vec<u8>),
-    /// Without its bytes, unless it goes on with the one before.
+    /// Without its bytes, unless it continues the previous event.
     Item {
         text: Option<String>,
         bytes: Vec<u8>,
@@ -506,17 +508,17 @@ impl Facts {
     fn of(event: &Event<'_>) -> Self {
         let text = format!("{event:?}");
         let (offset, db, what) = match event {
-            Event::SnapshotBytes(bytes) => (0, None, UnfinishedKind::Bytes(bytes.to_vec())),
+            Event::SnapshotBytes(bytes) => (0, None, What::Bytes(bytes.to_vec())),
             Event::SnapshotItem(item) => {
                 let goes_on = matches!(item, Item::Text(text) if !text.is_first()) || matches!(item, Item::Raw { .. });
                 let text = (!goes_on).then(|| format!("{:?}", item.with_bytes(b"")));
-                (0, None, UnfinishedKind::Item { text, bytes: item.bytes().to_vec() })
+                (0, None, What::Item { text, bytes: item.bytes().to_vec() })
             }
             Event::Attached(attached) => {
                 let (method, position) = (attached.method, attached.position);
-                (attached.offset, attached.db, UnfinishedKind::Attached { method, position })
+                (attached.offset, attached.db, What::Attached { method, position })
             }
-            Event::SnapshotEnd(end) => (end.offset, end.db, UnfinishedKind::SnapshotEnd { position: end.position }),
+            Event::SnapshotEnd(end) => (end.offset, end.db, What::SnapshotEnd { position: end.position }),
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) | Event::Control(command) => {
                 let kind = match event {
                     Event::Multi(_) => "multi",
@@ -524,7 +526,7 @@ impl Facts {
                     Event::Control(_) => "control",
                     _ => "command",
                 };
-                let what = UnfinishedKind::Command {
+                let what = What::Command {
                     kind,
                     tx: command.tx,
                     position: command.position(),
@@ -534,9 +536,9 @@ impl Facts {
                 (command.offset, command.db, what)
             }
             Event::Part(part) => match (part.part, part.offset) {
-                (Part::Piece(bytes), _) => (0, None, UnfinishedKind::Bytes(bytes.to_vec())),
+                (Part::Piece(bytes), _) => (0, None, What::Bytes(bytes.to_vec())),
                 (Part::End, Some(offset)) => {
-                    let what = UnfinishedKind::Command {
+                    let what = What::Command {
                         kind: "part",
                         tx: part.tx,
                         position: part.position(),
@@ -545,11 +547,11 @@ impl Facts {
                     };
                     (offset, part.db, what)
                 }
-                _ => (0, None, UnfinishedKind::Other),
+                _ => (0, None, What::Other),
             },
-            Event::Gap(gap) => (0, None, UnfinishedKind::Gap { from: gap.from, to: gap.to }),
-            Event::Disconnected(lost) => (0, None, UnfinishedKind::Disconnected { resume: lost.resume }),
-            _ => (0, None, UnfinishedKind::Other),
+            Event::Gap(gap) => (0, None, What::Gap { from: gap.from, to: gap.to }),
+            Event::Disconnected(lost) => (0, None, What::Disconnected { resume: lost.resume }),
+            _ => (0, None, What::Other),
         };
         Self { offset, db, what, text }
     }

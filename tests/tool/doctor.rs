@@ -146,7 +146,7 @@ impl Script {
         let mut writer = link.try_clone().unwrap();
         let mut reader = CommandReader::stream(link);
         let mut infos = 0;
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             let question = words.join(" ");
             let reply = self.reply(&question, infos);
@@ -283,7 +283,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     let no = "+User cdc has no permissions to run the 'psync' command\r\n";
     let examined = Script::healthy().answer("ACL DRYRUN cdc PSYNC", no).examine();
     examined.only("bad", &["+psync is missing", "ACL SETUSER cdc +psync\""]);
-    assert_eq!(examined.start("snapshot")["mend"][0], "ACL SETUSER cdc +psync");
+    assert_eq!(examined.start("snapshot")["fix"][0], "ACL SETUSER cdc +psync");
     assert_eq!(examined.start("sync")["possible"], true);
 
     let examined = Script::healthy().denied("REPLCONF").examine();
@@ -296,7 +296,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     examined.only("unknown", &["INFO is not allowed", "ACL SETUSER cdc +info\""]);
     assert_eq!(examined.start("now")["possible"], true);
     assert_eq!(examined.start("now-without-fork")["possible"], false);
-    assert_eq!(examined.start("now-without-fork")["mend"][0], "ACL SETUSER cdc +info");
+    assert_eq!(examined.start("now-without-fork")["fix"][0], "ACL SETUSER cdc +info");
 
     let examined = Script::healthy().denied("CONFIG").examine();
     examined.only("unknown", &["CONFIG GET is not allowed", "ACL SETUSER cdc +config|get\""]);
@@ -306,7 +306,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     let examined = Script::healthy().answer("ACL DRYRUN cdc SYNC", no).examine();
     assert_eq!(examined.code, 0, "few need the old SYNC: {:#}", examined.report);
     assert_eq!(
-        (&examined.start("sync")["possible"], &examined.start("sync")["mend"][0]),
+        (&examined.start("sync")["possible"], &examined.start("sync")["fix"][0]),
         (&false.into(), &"ACL SETUSER cdc +sync".into())
     );
 
@@ -409,17 +409,17 @@ fn a_sentinel_says_whom_it_watches() {
 #[test]
 fn the_backlog_is_measured_against_the_write_rate() {
     let tiny = Script { grows: 100_000_000, ..Script::healthy() }.examine();
-    tiny.says("warn", &["1 MiB; at ", "/s, as now, it covers an outage of", "CONFIG SET repl-backlog-size "]);
+    tiny.says("warn", &["1.00 MiB; at ", "/s, as now, it covers an outage of", "CONFIG SET repl-backlog-size "]);
     // So much is cut off in its snapshot too.
     tiny.says("warn", &["output buffer", "at the present rate"]);
     assert!(tiny.report["facts"]["backlog_covers_s"].as_f64().unwrap() < 60.0);
 
     let quiet = Script { grows: 0, ..Script::healthy() }.examine();
     assert_eq!(quiet.code, 0);
-    quiet.says("good", &["1 MiB; nothing was written in", "--sample 60"]);
+    quiet.says("good", &["1.00 MiB; nothing was written in", "--sample 60"]);
 
     let none = Script::healthy().info(&[("repl_backlog_active", "0"), ("master_repl_offset", "0")]).examine();
-    none.only("unknown", &["none yet; the first replica makes one of 1 MiB", "redtail doctor 127.0.0.1:"]);
+    none.only("unknown", &["none yet; the first replica makes one of 1.00 MiB", "redtail doctor 127.0.0.1:"]);
     assert_eq!(none.start("now")["possible"], true);
     assert_eq!(none.start("POSITION")["possible"], false);
     assert_eq!(none.start("now-without-fork")["possible"], false);
@@ -463,7 +463,7 @@ fn settings_that_hurt_a_follower_are_warnings() {
         .only("warn", &["last save in the background failed"]);
     healthy().info(&[("rdb_bgsave_in_progress", "1")]).examine().says("good", &["a save or rewrite is under way"]);
     let full = healthy().info(&[("used_memory_rss", "9000000000")]);
-    full.examine().only("warn", &["it uses 8.3 GiB of 15.6 GiB", "redtail tail 10.0.0.5:6379 --from snapshot"]);
+    full.examine().only("warn", &["it uses 8.38 GiB of 15.62 GiB", "redtail tail 10.0.0.5:6379 --from snapshot"]);
     let old = healthy().info(&[("redis_version", "6.2.14")]);
     let small = "normal 0 0 0 slave 65536 0 0 pubsub 0 0 0";
     old.config("client-output-buffer-limit", small)
@@ -569,10 +569,11 @@ fn says(words: &'static [u8]) -> Examined {
 
 #[test]
 fn what_is_no_server_of_ours_is_named() {
-    says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").only("bad", &["speaks HTTP"]);
+    says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        .only("bad", &["does not speak the protocol", "HTTP/1.1 400 Bad Request"]);
     says(b"\x15\x03\x01\x00\x02\x02\x46").only("bad", &["wants TLS"]);
-    says(b"SSH-2.0-OpenSSH_9.2p1\r\n").only("bad", &["SSH"]);
-    says(b"ERROR\r\nERROR\r\n").only("bad", &["memcached"]);
+    says(b"SSH-2.0-OpenSSH_9.2p1\r\n").only("bad", &["does not speak the protocol", "SSH-2.0-OpenSSH_9.2p1"]);
+    says(b"ERROR\r\nERROR\r\n").only("bad", &["does not speak the protocol", "ERROR"]);
     says(b"220 mail.example.org ESMTP\r\n").only("bad", &["does not speak the protocol", "220 mail.example.org"]);
     says(b"").only("bad", &["closed without a word", "TLS"]);
     says(b"-DENIED Redis is running in protected mode because\r\n").only("bad", &["protected mode"]);

@@ -1,4 +1,4 @@
-/* The follower as a C program uses it. */
+/* The follower in a C program. */
 #include <redtail.h>
 #include <stdio.h>
 

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use redtail::replay::{Playback, Primary, Recording};
-use redtail::{Database, Event, Follower, StreamCommand};
+use redtail::replication::Database;
+use redtail::{Event, Follower, StreamCommand};
 
 use crate::failure::Failure;
-use crate::paint::Paint;
+use crate::terminal::color::Colors;
 
 /// What a Redis 7.0 sent while a small bookshop opened, sold two books, and closed.
 const RECORDING: &[u8] = include_bytes!("demo.bin");
@@ -53,28 +54,28 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 fn serve() -> Result<Primary, Failure> {
-    let recording = Recording::parse(RECORDING).map_err(|error| Failure::Words(error.to_string()))?;
+    let recording = Recording::parse(RECORDING).map_err(|error| Failure::Message(error.to_string()))?;
     let mut playback = Playback::default();
     playback.commands_per_second = Some(COMMANDS_PER_SECOND);
     Primary::serve_as(recording, playback)
-        .map_err(|error| Failure::Words(format!("the demonstration needs a port on 127.0.0.1: {error}")))
+        .map_err(|error| Failure::Message(format!("the demonstration needs a port on 127.0.0.1: {error}")))
 }
 
 /// Standard output, with colours where a person looks at it.
 struct Screen {
     out: io::StdoutLock<'static>,
-    paint: Paint,
+    colors: Colors,
 }
 
 impl Screen {
     fn new() -> Self {
         let out = io::stdout().lock();
-        let paint = Paint::on(&out);
-        Self { out, paint }
+        let colors = Colors::on(&out);
+        Self { out, colors }
     }
 
     fn opening(&mut self, primary: &Primary) -> io::Result<()> {
-        let Paint { bold, end, .. } = self.paint;
+        let Colors { bold, end, .. } = self.colors;
         writeln!(
             self.out,
             "{bold}redtail{end} follows a Redis or Valkey server like a replica and shows every write.\n\n\
@@ -85,7 +86,7 @@ impl Screen {
     }
 
     fn command(&mut self, command: &StreamCommand<'_>) -> io::Result<()> {
-        let Paint { faint, number, bold, end, .. } = self.paint;
+        let Colors { faint, number, bold, end, .. } = self.colors;
         if let Some((_, remark)) = REMARKS.iter().find(|(offset, _)| *offset == command.offset) {
             writeln!(self.out, "{faint}         # {remark}{end}")?;
         }
@@ -98,7 +99,7 @@ impl Screen {
     }
 
     fn closing(&mut self, writes: u32, position: Option<String>) -> io::Result<()> {
-        let Paint { faint, bold, end, .. } = self.paint;
+        let Colors { faint, bold, end, .. } = self.colors;
         let position = position.unwrap_or_default();
         write!(
             self.out,

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
+use redtail::replication::SessionStage;
 use redtail::resp::Byte;
-use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
+use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
-use crate::notes;
+use crate::terminal::log;
 
 /// Why the tool stops.
 #[derive(Debug)]
@@ -22,11 +23,11 @@ pub(crate) enum Failure {
     /// The follower or a reader gave up.
     Follower(Error),
     /// Everything has been said; the exit code.
-    Said(u8),
+    Reported(u8),
     /// What is gone can't be had any more, in words.
     HistoryLost(String),
     /// Anything else, in words.
-    Words(String),
+    Message(String),
 }
 
 impl From<io::Error> for Failure {
@@ -40,7 +41,7 @@ impl From<io::Error> for Failure {
 
 impl From<String> for Failure {
     fn from(words: String) -> Self {
-        Self::Words(words)
+        Self::Message(words)
     }
 }
 
@@ -60,16 +61,16 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
-            Self::Said(code) => ExitCode::from(*code),
+            Self::Reported(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
-            Self::Words(words) => failed(words),
+            Self::Message(words) => failed(words),
             Self::HistoryLost(words) => {
-                notes::say(words);
+                log::say(words);
                 ExitCode::from(4)
             }
             // What was lost has been said when the gap came.
             Self::Follower(_) if self.is_history_lost() => {
-                notes::say(
+                log::say(
                     "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on. \
                      Bytes that are missing: a larger repl-backlog-size on the server bridges longer outages. Another history: the \
                      server was restarted without saving, or is another one",
@@ -82,9 +83,7 @@ impl Failure {
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
                 #[cfg(feature = "tls")]
-                _ if source.get_ref().is_some_and(|source| source.is::<TlsError>()) => {
-                    failed(format_args!("{error}{}", tls_hint(source)))
-                }
+                _ if TlsError::find(source).is_some() => failed(format_args!("{error}{}", tls_hint(source))),
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
@@ -129,9 +128,9 @@ impl Failure {
             SessionError::Protocol {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
-            } => Self::Words(format!("what listens there wants TLS: {OURS}")),
+            } => Self::Message(format!("what listens there wants TLS: {OURS}")),
             SessionError::Lost { reason, .. } if is_hung_up(reason) => {
-                Self::Words(format!("{error}; if it wants TLS: {OURS}"))
+                Self::Message(format!("{error}; if it wants TLS: {OURS}"))
             }
             _ => self,
         }
@@ -150,7 +149,7 @@ fn is_hung_up(reason: DisconnectReason) -> bool {
 /// The options of this tool that the advice about TLS comes down to.
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
-    match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+    match TlsError::find(error) {
         Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
         Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",
@@ -188,14 +187,14 @@ pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
 }
 
 fn failed(words: impl Display) -> ExitCode {
-    notes::fail(words);
+    log::fail(words);
     ExitCode::FAILURE
 }
 
 /// The first of two failures, and words about the second.
 pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
-    if let (Err(Failure::Follower(_) | Failure::Words(_)), Err(Failure::Words(words))) = (&outcome, &finished) {
-        notes::say(words);
+    if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(words))) = (&outcome, &finished) {
+        log::say(words);
     }
     outcome.and(finished)
 }

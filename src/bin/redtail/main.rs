@@ -1,45 +1,33 @@
 //! The command-line tool.
 
-mod alive;
-mod append_only;
 mod args;
-mod ask;
-mod checkpoint;
-mod cluster;
 mod decode;
 mod demo;
 mod doctor;
-mod end;
 mod failure;
 mod filter;
-mod heartbeat;
+mod follow;
+mod keepalive;
 mod manual;
-mod notes;
 mod output;
-mod paint;
-mod place;
-mod progress;
 mod record;
 mod replay;
-mod save;
-mod snapshot_to;
+mod signals;
+mod snapshot_file;
 mod stats;
-mod status;
-mod stop;
-mod tail;
+mod stop_condition;
 mod target;
 mod terminal;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Verb};
+use crate::args::{Arguments, Verb};
 
 fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
-        Some(Verb::Tail(options)) if options.cluster => cluster::run(&options),
-        Some(Verb::Tail(options)) => tail::run(&options),
-        Some(Verb::Snapshot(options)) => tail::run(&options.as_tail()),
+        Some(Verb::Tail(options)) => follow::run(&options.follow()),
+        Some(Verb::Snapshot(options)) => follow::run(&options.follow()),
         Some(Verb::Decode(options)) => decode::run(&options),
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),

@@ -7,7 +7,8 @@ use clap::builder::Resettable;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::args::{self, Arguments, Completions};
+use crate::args;
+use crate::args::{Arguments, Completions};
 use crate::failure::Failure;
 
 pub(crate) fn completions(options: &Completions) -> Result<(), Failure> {
@@ -28,7 +29,7 @@ pub(crate) fn man(options: &args::Man) -> Result<(), Failure> {
         let (name, page) = page(command)?;
         let file = folder.join(name);
         let written = fs::write(&file, page);
-        written.map_err(|error| Failure::Words(format!("can't write {}: {error}", file.display())))?;
+        written.map_err(|error| Failure::Message(format!("can't write {}: {error}", file.display())))?;
     }
     Ok(())
 }

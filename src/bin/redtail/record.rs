@@ -10,43 +10,43 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::alive::{self, while_printing};
+use crate::args::wrong_usage;
 use crate::args::{Format, Record};
-use crate::end::End;
 use crate::failure::Failure;
-use crate::status::Status;
-use crate::tail::{HANDLE, stop_on_signals};
-use crate::target::Address;
-use crate::{notes, stop};
+use crate::keepalive::Keepalive;
+use crate::signals;
+use crate::stop_condition::StopCondition;
+use crate::target::address::Address;
+use crate::terminal::log;
+use crate::terminal::status::Status;
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| options.wrong_usage(words));
+    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage("record", words));
     let handle = Handle::new();
-    let _ = HANDLE.set(handle.clone());
-    stop_on_signals()?;
-    let target = address.place.to_string();
+    signals::listen(|| {})?;
+    let stopper = handle.clone();
+    signals::on_stop(move || stopper.stop());
+    let target = address.endpoint.to_string();
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
-    let mut builder = address
-        .builder(handle.clone())
-        .map_err(Failure::Words)?
-        .options(recording_options())
-        .start(destination.start)
-        .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe)
-        .record(destination.recorder);
+    let mut settings = recording_options();
+    settings.start = destination.start;
+    settings.on_gap = options.on_gap.into();
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    let followed = builder.connect().map_err(Failure::from).and_then(|mut follower| {
-        alive::watch(handle);
-        let mut tally = Tally::default();
-        let outcome = follow(&mut follower, &mut tally, options, &target);
-        let written = follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), Kept::sync));
+    let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
+        let keepalive = Keepalive::watch(&handle);
+        let mut tally = Recorded::default();
+        let outcome = follow(&mut follower, &keepalive, &mut tally, options, &target);
+        let written =
+            follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), RecordingFile::sync));
         if tally.attached {
             let bytes = HumanBytes(follower.recorded_bytes());
             let place = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
-            notes::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
+            log::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
         }
         outcome.and(written.map_err(|error| Error::Recording(error).into()))
     });
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         {
             Ok(())
         }
-        Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Words(format!(
+        Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Message(format!(
             "can't write {name}: {error}; what is in it stays readable, up to the last whole command"
         ))),
         followed => followed,
@@ -78,13 +78,19 @@ fn recording_options() -> redtail::Options {
 }
 
 #[derive(Default)]
-struct Tally {
+struct Recorded {
     attached: bool,
     commands: u64,
 }
 
-fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: &str) -> Result<(), Failure> {
-    let mut end = End::at(options.count, options.until);
+fn follow(
+    follower: &mut Follower,
+    keepalive: &Keepalive,
+    tally: &mut Recorded,
+    options: &Record,
+    target: &str,
+) -> Result<(), Failure> {
+    let mut end = StopCondition::at(options.count, options.until);
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut status = Status::new();
     loop {
@@ -94,15 +100,15 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
         }
         let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
         // Where the recording goes into a pipe, its reader may make us wait.
-        let next = while_printing(|| match patience {
+        let next = keepalive.while_printing(|| match patience {
             Some(patience) => follower.next_timeout(patience),
             None => follower.next(),
         })?;
         let Some(event) = next else {
-            return match stop::is_wanted() {
+            return match signals::is_stopped() {
                 true => Ok(()),
                 false => {
-                    Err(Failure::Words("the server closed the connection, and --reconnect never was chosen".into()))
+                    Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into()))
                 }
             };
         };
@@ -114,7 +120,7 @@ fn follow(follower: &mut Follower, tally: &mut Tally, options: &Record, target: 
         }
         let enough = end.after(&event, true);
         if !matches!(event, Event::Idle(_) | Event::Command(_) | Event::SnapshotBytes(_)) {
-            notes::event(&event, Format::Text, target);
+            log::event(&event, Format::Text, target);
         }
         if enough {
             return Ok(());
@@ -132,10 +138,10 @@ struct Destination {
     recorder: Recorder,
     start: Start,
     /// The file, where it is one.
-    kept: Option<Kept>,
+    kept: Option<RecordingFile>,
 }
 
-struct Kept {
+struct RecordingFile {
     file: File,
     /// It was not there before.
     created: bool,
@@ -146,14 +152,15 @@ impl Destination {
         let start = options.from.unwrap_or_default();
         if options.is_standard_output() {
             if io::stdout().is_terminal() {
-                options.wrong_usage(
+                wrong_usage(
+                    "record",
                     "standard output is a terminal, and a recording is nothing to look at: use -o FILE, or a pipe",
                 );
             }
             return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
         }
         let path = &options.output;
-        let unwritable = |error: io::Error| Failure::Words(format!("can't write {}: {error}", path.display()));
+        let unwritable = |error: io::Error| Failure::Message(format!("can't write {}: {error}", path.display()));
         let there = match fs::metadata(path) {
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -166,20 +173,20 @@ impl Destination {
         }
         let created = there.is_none();
         if there.is_some_and(|there| there.is_file()) && !options.append && !options.force {
-            return Err(Failure::Words(format!(
+            return Err(Failure::Message(format!(
                 "{} exists already; --append goes on where it ends, --force writes over it",
                 path.display()
             )));
         }
         let mut how = OpenOptions::new();
         let file = how.read(true).write(true).create(true).create_new(created).open(path).map_err(unwritable)?;
-        let kept = Kept { file: file.try_clone().map_err(unwritable)?, created };
+        let kept = RecordingFile { file: file.try_clone().map_err(unwritable)?, created };
         if !options.append {
             let file = Fresh { file, begun: false };
             return Ok(Self { recorder: Recorder::new(file, target), start, kept: Some(kept) });
         }
         let (recorder, position) = recording::append(file, target)
-            .map_err(|error| Failure::Words(format!("can't append to {}: {error}", path.display())))?;
+            .map_err(|error| Failure::Message(format!("can't append to {}: {error}", path.display())))?;
         let start = Self::go_on(options, position);
         Ok(Self { recorder, start, kept: Some(kept) })
     }
@@ -188,11 +195,14 @@ impl Destination {
     fn go_on(options: &Record, position: Option<Position>) -> Start {
         let path = options.output.display();
         match (position, options.from) {
-            (Some(_), Some(_)) => options.wrong_usage(format_args!(
-                "--from can't be used with --append here: the recording in {path} says where to go on; use another file, or --force"
-            )),
+            (Some(_), Some(_)) => wrong_usage(
+                "record",
+                format_args!(
+                    "--from can't be used with --append here: the recording in {path} says where to go on; use another file, or --force"
+                ),
+            ),
             (Some(position), None) => {
-                notes::say(format_args!("going on after {position}, where the recording in {path} ends"));
+                log::say(format_args!("going on after {position}, where the recording in {path} ends"));
                 Start::At(position)
             }
             (None, from) => from.unwrap_or_default(),
@@ -200,7 +210,7 @@ impl Destination {
     }
 }
 
-impl Kept {
+impl RecordingFile {
     fn is_empty(&self) -> bool {
         self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
     }

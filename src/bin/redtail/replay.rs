@@ -6,29 +6,32 @@ use std::time::Duration;
 
 use redtail::replay::{Playback, Primary, Recording, Segment};
 
+use crate::args::wrong_usage;
 use crate::args::{Replay, Speed};
 use crate::failure::Failure;
-use crate::notes;
-use crate::target::password_in;
+use crate::target::credentials::password_in;
+use crate::terminal::log;
 
 pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     let name = options.file.display().to_string();
     let recording =
-        Recording::open(&options.file).map_err(|error| Failure::Words(format!("can't play {name}: {error}")))?;
+        Recording::open(&options.file).map_err(|error| Failure::Message(format!("can't play {name}: {error}")))?;
     let play = play(options)?;
     // Nothing is lost by an end at any moment.
     ctrlc::set_handler(|| std::process::exit(0))
-        .map_err(|error| Failure::Words(format!("can't listen for Ctrl-C: {error}")))?;
+        .map_err(|error| Failure::Message(format!("can't listen for Ctrl-C: {error}")))?;
     let open = play.password.is_none();
     let primary = Primary::serve_on(options.listen.as_str(), recording, play).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => options
-            .wrong_usage(format_args!("--listen {}: {error}; give host:port, such as 127.0.0.1:7777", options.listen)),
-        _ => Failure::Words(format!("can't listen on {}: {error}", options.listen)),
+        io::ErrorKind::InvalidInput => wrong_usage(
+            "replay",
+            format_args!("--listen {}: {error}; give host:port, such as 127.0.0.1:7777", options.listen),
+        ),
+        _ => Failure::Message(format!("can't listen on {}: {error}", options.listen)),
     })?;
     describe(primary.recording(), &name);
     let address = primary.address();
     if open && !address.ip().is_loopback() {
-        notes::say(format_args!(
+        log::say(format_args!(
             "whoever reaches {address} gets what is in the recording; --password-file FILE asks for a password"
         ));
     }
@@ -47,7 +50,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
 
 fn play(options: &Replay) -> Result<Playback, Failure> {
     let password = options.password_file.as_deref().map(password_in).transpose();
-    let password = password.map_err(|error| Failure::Words(error.to_string()))?;
+    let password = password.map_err(|error| Failure::Message(error.to_string()))?;
     let mut playback = Playback::default();
     (playback.ping, playback.password) = (options.ping.0, password);
     match options.speed {
@@ -61,11 +64,11 @@ fn play(options: &Replay) -> Result<Playback, Failure> {
 /// Says what a follower can get.
 fn describe(recording: &Recording, name: &str) {
     if let Some(fault) = recording.cut_off() {
-        notes::say(format_args!("{name}: {fault}"));
+        log::say(format_args!("{name}: {fault}"));
     }
     for segment in recording.segments() {
         let (replid, start, end) = (segment.replid(), segment.start_offset(), segment.end_offset());
-        notes::say(format_args!("playing {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
+        log::say(format_args!("playing {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
     }
 }
 

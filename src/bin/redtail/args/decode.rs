@@ -1,12 +1,11 @@
 //! `redtail decode`.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use redtail::{Options, SnapshotForm};
 
-use super::output::{Format, Output};
+use crate::args::output::{Format, Output};
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
@@ -21,70 +20,75 @@ Examples:
   redtail decode --format json --offset 1310 recording.bin
   printf 'PING\\r\\n' | nc -q1 localhost 6379 | redtail decode --frames
 
-With --elements the lines of a key are one `key_begin`; in order an `element`
-each (`value` of a string or list; `member` of a set; `member` and `score`;
-`field`, `value` and `expire_at_ms`; of an array `index` and `value`), of a
-stream `entry` (`id`, `fields`), `stream`, `group`, `pending`, `consumer`,
-`consumer_pending`, of a module's value `module`; at last one `key_end`, without
-which it is not whole. A string of more than 16 KiB stands in `piece` lines
-(`of`, `at`, `length`, `value`) before the line it belongs to, and there as
-{\"pieces\":LENGTH}.
+With --elements a key begins with a `key_begin` line and ends with a `key_end`
+line. A key without `key_end` is incomplete. Between them is one `element` line
+per element, with these fields:
+  string, list   value
+  set            member
+  sorted set     member, score
+  hash           field, value, expire_at_ms
+  array          index, value
+A stream has `entry` (`id`, `fields`), `stream`, `group`, `pending`, `consumer`
+and `consumer_pending` lines; a value of a module has one `module` line.
+A string of more than 16 KiB is split into `piece` lines (`of`, `at`, `length`,
+`value`) before its line, which then has {\"pieces\":LENGTH}.
 
-Append-only files: of a directory (Redis 7.0 and later, Valkey) the base comes
-first, then the increments, as its manifest lists them. Offsets count bytes
-in each file. A command cut off at the very end, or a transaction without its
-EXEC there, is left behind by a crash; servers load what is before it, so this
-is said on standard error and is no failure. Anywhere else it is one.
+Of an append-only directory (Redis 7.0 and later, Valkey) the base is printed
+first, then the increments in the order of the manifest. Offsets count the bytes
+of each file. A crash may leave a cut-off command or a transaction without EXEC
+at the end. Servers ignore it on load, so redtail prints a message and exits
+with code 0. Anywhere else it is an error.
 
-Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage, 4 what a
-followed directory has lost before it was read.";
+Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage, 4 a
+followed directory lost writes before they were read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = DECODE_EXAMPLES)]
 pub(crate) struct Decode {
     /// The file or append-only directory, or - for standard input
     ///
-    /// A snapshot (dump.rdb), an append-only file (with a binary preamble or without), the directory of one in several files or its
-    /// manifest, a recording (of `redtail record`, or the bytes that came after PSYNC or SYNC was sent), or a bare stream of commands.
+    /// One of: a snapshot (dump.rdb); an append-only file, with or without a binary preamble; an append-only directory or
+    /// its manifest; a recording, from `redtail record` or as sent by a server after PSYNC or SYNC; a stream of commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
-    /// The replication offset before the first byte of the stream, where the bytes do not tell it
+    /// The replication offset before the first byte of the stream, if the input does not contain it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub(crate) offset: Option<u64>,
 
-    /// Go on when the end of an append-only file or directory is reached, as it grows, until interrupted
+    /// Follow an append-only file or directory as it grows, until interrupted
     ///
-    /// A command that is there in part is waited for. In a directory a rewrite (BGREWRITEAOF) is followed to the increment that it begins;
-    /// the new base, which holds nothing new, is not printed. A single file that is replaced by a rewrite (Redis before 7.0) ends it.
-    /// What is written while appendonly is set to no stands in no file, nor does what a replica receives as a snapshot: this is not noticed.
+    /// An incomplete command is printed once it is complete. After a rewrite (BGREWRITEAOF) of a directory the new
+    /// increment is printed, but not the new base, which repeats old data. The run ends if a rewrite replaces a single
+    /// file (Redis before 7.0). Writes made while appendonly is off, and snapshots received by a replica, are in no file
+    /// and go unnoticed.
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// Pass over the snapshot at the front of the file, or the base that is one, and print only the commands
+    /// Skip the snapshot at the start of the file or directory, and print only the commands
     #[arg(long)]
     pub(crate) commands_only: bool,
 
-    /// Write the snapshot at the front of the file, or the base that is one, into this file, and print only the commands
+    /// Write the snapshot at the start of the file or directory to FILE, and print only the commands
     ///
-    /// It gets its name only once it is whole and verified.
+    /// FILE appears once the snapshot is complete and verified.
     #[arg(long, value_name = "FILE")]
     pub(crate) snapshot_to: Option<PathBuf>,
 
-    /// Let --snapshot-to replace a file that is there already
+    /// Let --snapshot-to replace an existing file
     #[arg(long, requires = "snapshot_to")]
     pub(crate) force: bool,
 
-    /// Take the input as RESP of any kind, and print one frame a line
+    /// Read the input as any kind of RESP, and print one frame per line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
         "db", "command", "key", "keys", "stats",
     ])]
     pub(crate) frames: bool,
 
-    /// Pass over what is broken inside a value of a snapshot, and say what and where
+    /// Skip damaged values in a snapshot, with one message each
     ///
-    /// Possible where the length of the broken part is known. Without it the first broken byte is the end.
+    /// This works if the length of the damaged data is known. Without this option the run ends at the first damage.
     #[arg(long)]
     pub(crate) skip_damaged: bool,
 
@@ -97,12 +101,12 @@ impl Decode {
         self.file == Path::new("-")
     }
 
-    /// Whether a snapshot is passed over, or goes elsewhere.
+    /// Whether the keys of a snapshot are not printed.
     pub(crate) fn without_keys(&self) -> bool {
         self.commands_only || self.snapshot_to.is_some()
     }
 
-    /// What the library is told.
+    /// The options of the library.
     pub(crate) fn settings(&self) -> Options {
         let mut options = self.output.settings();
         options.snapshot = if self.without_keys() { SnapshotForm::Bytes } else { SnapshotForm::Items };
@@ -110,20 +114,17 @@ impl Decode {
         options
     }
 
-    /// Ends the process with words on what the arguments ask for and can't have.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("decode", words)
-    }
-
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if self.frames && self.output.format == Format::Resp {
             return Err("--frames prints text or json: use --format text or --format json");
         }
         if self.follow && self.is_standard_input() {
-            return Err("--follow needs a file or directory; standard input is read to its end anyway");
+            return Err(
+                "--follow needs a file or directory, and standard input is read to its end anyway; remove --follow",
+            );
         }
         if self.snapshot_to.as_deref().is_some_and(|file| file == Path::new("-")) {
-            return Err("standard output has the commands already, so the snapshot needs a file: --snapshot-to FILE");
+            return Err("standard output is for the commands: use --snapshot-to FILE");
         }
         self.output.check()
     }

@@ -1,38 +1,40 @@
 //! `redtail doctor`.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::server::Server;
-use super::tail::seconds;
+use crate::args::parse::seconds;
+use crate::args::server::Server;
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   redtail doctor localhost:6379
   redtail doctor redis://cdc@localhost --password-file pw
-  redtail doctor localhost:6379 --sample 60     # under load: a truer write rate
-  redtail doctor node:7000 --cluster            # all shards, on one page
-  redtail doctor redis+sentinel://a,b,c/mymaster   # and what the Sentinels say
-  redtail doctor localhost:6379 --json | jq -r '.findings[].mend[]'
+  redtail doctor localhost:6379 --sample 60     # a more precise write rate
+  redtail doctor node:7000 --cluster            # all shards, one report
+  redtail doctor redis+sentinel://a,b,c/mymaster   # Sentinels included
+  redtail doctor localhost:6379 --json | jq -r '.findings[].fix[]'
 
-Ask as the user that will follow: half of the answers hang on what it may do.
-Whoever has +info +config|get +command|info +acl|whoami +acl|dryrun as well can
-have everything checked (before Redis 7.0 it is +acl|getuser).
+Use the credentials of the follower, since many findings depend on its
+permissions. For all checks the user also needs
+  +info +config|get +command|info +acl|whoami +acl|dryrun
+(before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
 Nothing on the server is changed, and PSYNC is never tried. Each command that
 the user may not use leaves an entry in the server's ACL LOG.
 
-With --json: one object with `target`, `verdict` (good, warnings, impossible),
-`exit_code`, `findings` (each with `severity`: good, warn, bad or unknown;
-`about`, `what`, `why`, and `mend`: an array of commands), `starts` (`start`,
-`possible`: true, false or null, `how`, `mend`), `sentinels` (what each says),
-and `facts`, which is null where nothing was learned; with --cluster it has
-`shards`, each with `slots`, `primary`, `replicas` and its primary's `facts`.
+With --json the report is one object:
+  target, verdict (good, warnings, impossible), exit_code
+  findings   severity (good, warn, bad, unknown), about, what, why,
+             and fix, an array of commands
+  starts     start, possible (true, false, null), how, fix
+  sentinels  the answers of each Sentinel
+  facts      null if the server did not answer; with --cluster: shards, each
+             with slots, primary, replicas and the facts of its primary
 
-Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings,
-or not all could be checked.";
+Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings
+or incomplete.";
 
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR_EXAMPLES)]
@@ -40,25 +42,18 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) server: Server,
 
-    /// Examine all nodes of the cluster that TARGET is one of, and what they say of each other
+    /// Examine all nodes of the cluster that TARGET belongs to
     ///
-    /// What is wrong with several shards is said once. Besides what is asked of one server that takes +cluster|shards (before 7.0
-    /// +cluster|slots) +cluster|info +role, which `tail --cluster` asks too.
+    /// A problem of several shards is reported once. The user also needs +cluster|shards +cluster|info +role (before
+    /// Redis 7.0 +cluster|slots), as for `tail --cluster`.
     #[arg(long)]
     pub(crate) cluster: bool,
 
-    /// Print one JSON object instead of a page
+    /// Print the report as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// How long to watch the stream grow, for the write rate
+    /// Measure the write rate for N seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) sample: Duration,
-}
-
-impl Doctor {
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("doctor", words)
-    }
 }

@@ -11,7 +11,7 @@ Examples:
   zsh:   redtail completions zsh >\"${fpath[1]}/_redtail\"
   fish:  redtail completions fish >~/.config/fish/completions/redtail.fish
 
-`make install-tool` does this for everybody.";
+`make install-tool` installs them for all users.";
 
 const MAN_EXAMPLES: &str = "\
 Examples:
@@ -21,7 +21,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
 pub(crate) struct Completions {
-    /// The shell that is to complete
+    /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
 }
@@ -29,6 +29,6 @@ pub(crate) struct Completions {
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub(crate) struct Man {
-    /// Write a page for each verb into this folder: redtail.1, redtail-tail.1 and so on
+    /// Write one page per verb into this folder: redtail.1, redtail-tail.1 and so on
     pub(crate) folder: Option<PathBuf>,
 }

@@ -1,14 +1,14 @@
-//! What is printed, and how.
+//! Options for the output.
 
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, SnapshotForm};
 
-use super::filter::Filter;
+use crate::args::filter::Filter;
 
-/// What both verbs know about printing.
+/// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
-    /// text: one line a command or key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads
+    /// text: one line per command or key; json: one object per line; resp: commands for `redis-cli --pipe`
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
@@ -16,39 +16,39 @@ pub(crate) struct Output {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// End once this offset is reached, but not inside a transaction
+    /// End at this replication offset, but not inside a transaction
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print (and count) SELECT, PING and REPLCONF too, as they pass; of a snapshot what stands beside the keys
+    /// Print SELECT, PING and REPLCONF too, and the data of a snapshot that is not in keys
     #[arg(long)]
     pub(crate) all: bool,
 
     /// With --format json: print each element of a key on a line of its own, and long strings in pieces
     ///
-    /// Memory then does not depend on how much a key holds.
+    /// Memory is then independent of the size of a key.
     #[arg(long)]
     pub(crate) elements: bool,
 
-    /// With --format json: tell of each command which keys it touches
+    /// With --format json: add "keys", the keys that a command touches
     ///
-    /// In "keys", those it names; an empty list if none, with "all_keys":true if any there are (FLUSHALL, FLUSHDB, SWAPDB); null if nobody
-    /// knows, as of a module's command, or of one that was too large to hold and names more than a megabyte of keys.
+    /// An empty list means no key; with "all_keys":true it means every key (FLUSHALL, FLUSHDB, SWAPDB). null means
+    /// unknown, as for commands of modules, or for more than a megabyte of keys in a command too large to hold.
     #[arg(long)]
     pub(crate) keys: bool,
 
-    /// Leave out arguments longer than this, and say how long they are [default: 16777216]
-    #[arg(long, value_name = "BYTES")]
+    /// Replace arguments longer than N bytes by their length [default: 16777216]
+    #[arg(long, value_name = "N")]
     pub(crate) max_arg: Option<u64>,
 
-    /// With --format resp: the database of the first commands, while the stream has not told it
+    /// With --format resp: the database of commands before the first SELECT
     #[arg(long, value_name = "N")]
     pub(crate) assume_db: Option<u32>,
 
-    /// Say on standard error how much comes, and how fast
+    /// Print the number of commands and bytes, and their rates, on standard error
     ///
-    /// In a terminal a line each second, and at the end, everywhere, what all of it came to. The lag is how many bytes the server is
-    /// ahead of us; it is asked for in a terminal only, with INFO, over a connection of its own, where our user may (not with --cluster).
+    /// In a terminal once per second, and always at the end. The lag is the number of bytes that the server is ahead.
+    /// It is shown in a terminal only, needs INFO over a second connection, and is not available with --cluster.
     #[arg(long)]
     pub(crate) stats: bool,
 
@@ -66,19 +66,19 @@ pub(crate) enum Format {
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;
 
-    /// The longest argument to print.
+    /// The length of the longest argument to print, in bytes.
     pub(crate) fn max_arg(&self) -> u64 {
         self.max_arg.unwrap_or(Self::MAX_ARG)
     }
 
-    /// What the library is told: what it delivers, and how much of it at once.
+    /// The options of the library: which events it delivers, and their size.
     pub(crate) fn settings(&self) -> Options {
         let parts = match self.format {
             Format::Resp => 64 << 10,
             Format::Text | Format::Json => self.max_arg().saturating_add(1),
         };
-        // What is larger flows through in parts, so this is what bounds our memory.
-        // Nothing has to be held of a large argument, so it may be longer than servers allow by default.
+        // Larger commands arrive in parts, so this bounds the memory. A large argument is never held as a whole, so it may
+        // be longer than servers allow by default.
         let mut limits = Limits::default();
         (limits.command, limits.bulk) = (parts.saturating_mul(2).max(4 << 20), 1 << 40);
         let mut options = Options::default();
@@ -90,7 +90,7 @@ impl Output {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {
             Self { format: Format::Resp, all: true, .. } => Err(
-                "--all can't be used with --format resp: that stream always carries SELECT, and PING and REPLCONF can't be loaded; \
+                "--all can't be used with --format resp: its output always has SELECT, and servers can't load PING and REPLCONF; \
                  remove --all, or choose --format json",
             ),
             Self { format: Format::Resp, max_arg: Some(_), .. } => Err(

@@ -1,32 +1,32 @@
 //! `redtail record`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use redtail::{Backoff, Start};
 
-use super::server::Server;
-use super::tail::{GapChoice, STARTS, backoff, seconds, start};
+use crate::args::parse::{backoff, seconds, start};
+use crate::args::server::Server;
+use crate::args::tail::{GapChoice, STARTS};
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
-  Everything from now on, until Ctrl-C:
+  Every write from now on, until Ctrl-C:
     redtail record localhost:6379 -o monday.rec
-  With all data before it, for a minute:
+  All data, then the writes of one minute:
     redtail record localhost:6379 -o bug.rec --from snapshot --duration 60
-  On from where that ended:
+  Continue that recording:
     redtail record localhost:6379 -o bug.rec --append
   Compressed:
     redtail record localhost:6379 -o - | gzip > monday.rec.gz
-  What to do with it:
+  Use a recording:
     redtail decode monday.rec
     redtail replay monday.rec
 
-A recording is what the server sent, byte for byte, and when. It is only ever
-written at its end, so it can be read while it grows; one that was cut off can
-be read, played and appended to up to the last whole command.
+A recording contains the bytes that the server sent, and their times. Data is
+only appended, so a recording can be read while it grows. A recording that was
+cut off can be read, replayed and continued up to its last complete command.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
@@ -40,11 +40,11 @@ pub(crate) struct Record {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
-    /// Go on where the recording in the file ends, if there is one
+    /// Continue the recording in FILE, if there is one
     #[arg(long)]
     pub(crate) append: bool,
 
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long, conflicts_with = "append")]
     pub(crate) force: bool,
 
@@ -52,17 +52,17 @@ pub(crate) struct Record {
     #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
     pub(crate) from: Option<Start>,
 
-    /// Let a server before 7.0 that keeps no backlog dump its data set to its own disk once, to learn the position
+    /// For --from now on a server before Redis 7.0 without a backlog: let it dump its data to its own disk once
     #[arg(long)]
     pub(crate) allow_probe: bool,
 
-    /// What to do when the server no longer has what came after our position
+    /// What to do if the server no longer has the writes after the position
     #[arg(long, value_name = "CHOICE", value_enum, default_value_t = GapChoice::Stop)]
     pub(crate) on_gap: GapChoice,
 
-    /// When the link is lost: try again forever, never, or so many times in a row [default: forever]
+    /// After a lost connection: reconnect forever, never, or N times in a row [default: forever]
     ///
-    /// Without this option the very first connect is tried once, so that a wrong address or password shows at once.
+    /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     pub(crate) reconnect: Option<Backoff>,
 
@@ -70,11 +70,11 @@ pub(crate) struct Record {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// End once this offset is reached, but not inside a transaction
+    /// End at this replication offset, but not inside a transaction
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// End after so many seconds, but not inside a transaction
+    /// End after N seconds, but not inside a transaction
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) duration: Option<Duration>,
 }
@@ -82,20 +82,15 @@ pub(crate) struct Record {
 impl Record {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if self.append && self.is_standard_output() {
-            return Err("--append goes on in a file, and -o - writes to standard output; name a file");
+            return Err("--append needs a file, and -o - writes to standard output; use -o FILE");
         }
         if self.force && self.is_standard_output() {
-            return Err("--force is about a file, and -o - writes to standard output; remove it");
+            return Err("--force needs a file, and -o - writes to standard output; remove --force");
         }
         Ok(())
     }
 
     pub(crate) fn is_standard_output(&self) -> bool {
         self.output.as_os_str() == "-"
-    }
-
-    /// Ends the process with exit code 2.
-    pub(crate) fn wrong_usage(&self, words: impl Display) -> ! {
-        super::wrong_usage("record", words)
     }
 }

@@ -5,34 +5,33 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
-use redtail::{Backoff, Checkpoint, Start};
+use redtail::{Ack, Backoff, OnGap, Start};
 
-use super::filter::Filter;
-use super::output::{Format, Output};
-use super::server::Server;
-use super::tail::{AckChoice, GapChoice, Tail};
+use crate::args::filter::Filter;
+use crate::args::follow::{Follow, SnapshotTo};
+use crate::args::output::{Format, Output};
+use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
-  Every key, one a line:
+  Every key, one per line:
     redtail snapshot localhost:6379
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
     redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
-  Onto another machine:
+  To another machine:
     redtail snapshot localhost:6379 -o - | ssh backup 'cat > dump.rdb'
 
-The server forks and sends everything, as to a new replica. What is written
-meanwhile is not in it: `redtail tail --from snapshot` prints it after the keys,
-without a gap, and so does `redtail tail --from POSITION` with the position that
-is said at the end.
+The server forks and sends all data, as to a new replica. The snapshot does not
+contain writes made meanwhile. `redtail tail --from snapshot` prints them after
+the keys, without a gap. `redtail tail --from POSITION` does the same with the
+position that is printed at the end.
 
-With -o FILE the bytes go into FILE.unfinished-XXXXXXXX, and only when all are
-there, their structure, frame and checksum are verified, and they are safe on
-the disk, does that become FILE, readable by its owner alone. What fails or is
-interrupted leaves nothing behind (after kill -9 the unfinished file stays).
+With -o FILE the data is first written to FILE.unfinished-XXXXXXXX. That file is
+renamed to FILE once it is complete, verified and synced. Only its owner can
+read it. A failed or interrupted run removes it; kill -9 leaves it behind.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -40,17 +39,17 @@ Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 #[command(after_help = SNAPSHOT_EXAMPLES)]
 pub(crate) struct Snapshot {
     #[command(flatten)]
-    pub(crate) server: Server,
+    server: Server,
 
-    /// Write the snapshot itself, a dump.rdb, to this file, or with - to standard output, and print no keys
+    /// Write the snapshot, a dump.rdb, to FILE (- is standard output) instead of printing keys
     #[arg(short = 'o', long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Let -o replace a file that is there already
+    /// Let -o replace an existing file
     #[arg(long, requires = "output")]
     force: bool,
 
-    /// text: one line a key; json: one object a line, for programs; resp: commands that `redis-cli --pipe` loads [default: text]
+    /// text: one line per key; json: one object per line; resp: commands for `redis-cli --pipe` [default: text]
     #[arg(long, value_enum, hide_default_value = true)]
     format: Option<Format>,
 
@@ -62,96 +61,89 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "N", value_delimiter = ',')]
     db: Vec<u32>,
 
-    /// Print only keys like this: 'user:*', h?llo, [a-c]*; the patterns of KEYS and SCAN
+    /// Print only keys that match the pattern, as for KEYS and SCAN: 'user:*', h?llo, [a-c]*
     #[arg(long, value_name = "GLOB")]
     key: Vec<OsString>,
 
-    /// Print what stands beside the keys too
+    /// Print the data of the snapshot that is not in keys too
     #[arg(long)]
     all: bool,
 
     /// With --format json: print each element of a key on a line of its own, and long strings in pieces
     ///
-    /// Memory then does not depend on how much a key holds. `redtail help decode` tells which lines there are.
+    /// Memory is then independent of the size of a key. `redtail help decode` lists the kinds of lines.
     #[arg(long)]
     elements: bool,
 
-    /// Leave out strings longer than this, and say how long they are [default: 16777216]
-    #[arg(long, value_name = "BYTES")]
+    /// Replace strings longer than N bytes by their length [default: 16777216]
+    #[arg(long, value_name = "N")]
     max_arg: Option<u64>,
 }
 
 impl Snapshot {
-    /// Following a server, but not beyond its snapshot.
-    pub(crate) fn as_tail(&self) -> Tail {
-        let Self { server, output, force, format, count, db, key, all, elements, max_arg } = self;
-        let (count, all, elements, max_arg) = (*count, *all, *elements, *max_arg);
-        let format = format.unwrap_or(Format::Text);
-        Tail {
-            server: server.clone(),
+    /// Follows a server until its snapshot is complete.
+    pub(crate) fn follow(self) -> Follow {
+        let force = self.force;
+        Follow {
+            verb: "snapshot",
+            output: self.printing(),
+            server: self.server,
             cluster: false,
-            from: Some(Start::Snapshot),
+            start: Some(Start::Snapshot),
+            only_snapshot: true,
             checkpoint: None,
-            checkpoint_commands: Checkpoint::COMMANDS,
-            checkpoint_interval: Checkpoint::INTERVAL,
-            snapshot_to: output.clone(),
-            force: *force,
+            snapshot_to: self.output.map(|path| SnapshotTo { path, force }),
             allow_probe: false,
-            on_gap: GapChoice::Stop,
-            ack: AckChoice::Observe,
+            on_gap: OnGap::Stop,
+            ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
-            output: Output {
-                format,
-                count,
-                until: None,
-                all,
-                elements,
-                max_arg,
-                assume_db: None,
-                keys: false,
-                stats: false,
-                filter: Filter { db: db.clone(), command: Vec::new(), key: key.clone() },
-            },
-            only_snapshot: true,
+        }
+    }
+
+    fn printing(&self) -> Output {
+        let Self { format, count, all, elements, max_arg, .. } = *self;
+        Output {
+            format: format.unwrap_or(Format::Text),
+            count,
+            until: None,
+            all,
+            elements,
+            max_arg,
+            assume_db: None,
+            keys: false,
+            stats: false,
+            filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },
         }
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let Some(file) = &self.output else { return self.as_tail().check() };
+        let Some(file) = &self.output else { return self.printing().check() };
         let about_keys = [
             (
                 self.format.is_some(),
-                "-o writes the snapshot itself, as the server sends it, and --format is for printing its keys; remove one of them",
+                "-o writes the snapshot as the server sends it, and --format is for printed keys; remove one of them",
             ),
-            (
-                self.count.is_some(),
-                "-o writes the whole snapshot, and --count is for printing its keys; remove one of them",
-            ),
+            (self.count.is_some(), "-o writes the whole snapshot, and --count is for printed keys; remove one of them"),
             (
                 !self.db.is_empty() || !self.key.is_empty(),
-                "-o writes the whole snapshot, and --db and --key are for printing its keys; remove one of them",
+                "-o writes the whole snapshot, and --db and --key are for printed keys; remove one of them",
             ),
-            (self.all, "-o writes the whole snapshot, and --all is for printing its keys; remove one of them"),
-            (
-                self.elements,
-                "-o writes the snapshot itself, and --elements is for printing its keys; remove one of them",
-            ),
+            (self.all, "-o writes the whole snapshot, and --all is for printed keys; remove one of them"),
+            (self.elements, "-o writes the whole snapshot, and --elements is for printed keys; remove one of them"),
             (
                 self.max_arg.is_some(),
-                "-o writes the whole snapshot, and --max-arg is for printing its keys; remove one of them",
+                "-o writes the whole snapshot, and --max-arg is for printed keys; remove one of them",
             ),
         ];
         if let Some((_, words)) = about_keys.into_iter().find(|(given, _)| *given) {
             return Err(words);
         }
         if file.as_os_str() == "-" && io::stdout().is_terminal() {
-            return Err(
-                "a snapshot is not for a terminal: send standard output to a program or a file, or use -o FILE",
-            );
+            return Err("-o - can't write a snapshot to a terminal: redirect standard output, or use -o FILE");
         }
         if file.as_os_str() == "-" && self.force {
-            return Err("--force is about a file, and -o - writes to standard output; remove it");
+            return Err("--force needs a file, and -o - writes to standard output; remove --force");
         }
         Ok(())
     }

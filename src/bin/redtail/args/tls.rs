@@ -1,4 +1,4 @@
-//! TLS, by the names that redis-cli has for it.
+//! TLS options, named as in redis-cli.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,46 +6,46 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use redtail::net::{self, Verify};
 
-/// On each option: for all of a struct, it would go on to those of the verb that come after it.
+/// Set on each option. Set on the struct, it would also apply to the options of the verb that follow.
 const HEADING: &str = "TLS";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Tls {
-    /// Speak TLS, as a target that begins with rediss:// does too
+    /// Connect with TLS; the same as a target with rediss://
     #[arg(long, help_heading = HEADING)]
     tls: bool,
 
-    /// Trust the authorities in this PEM file, instead of those of the system
+    /// Trust the CA certificates in this PEM file instead of those of the system
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     cacert: Option<PathBuf>,
 
-    /// Trust the authorities in the PEM files of this folder, instead of those of the system
+    /// Trust the CA certificates in the PEM files of this folder instead of those of the system
     #[arg(long, value_name = "FOLDER", help_heading = HEADING)]
     cacertdir: Option<PathBuf>,
 
-    /// Our certificate, a PEM file, for servers that ask for one
+    /// The client certificate, a PEM file, for servers that require one
     #[arg(long, value_name = "FILE", requires = "cert_key", help_heading = HEADING)]
     cert: Option<PathBuf>,
 
-    /// The private key of our certificate, a PEM file; --cert FILE --key FILE, as redis-cli has it, is understood too
+    /// The private key of the client certificate, a PEM file; --cert FILE --key FILE also works, as in redis-cli
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = HEADING)]
     cert_key: Option<PathBuf>,
 
-    /// The name to ask the server for, and to expect in its certificate [default: the host]
+    /// The server name to request and to expect in the certificate [default: the host]
     #[arg(long, value_name = "NAME", help_heading = HEADING)]
     sni: Option<String>,
 
-    /// How much of the server's certificate to verify
+    /// What to verify in the server's certificate
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full, help_heading = HEADING)]
     verify: VerifyChoice,
 
-    /// Verify nothing: whoever is in between can read and change everything, the password included
+    /// Verify nothing: an attacker on the network can then read and change everything, including the password
     #[arg(long, conflicts_with = "verify", help_heading = HEADING)]
     insecure: bool,
 }
 
-/// What was typed, with redis-cli's name for the private key of our certificate replaced by our own: here --key is a filter. Where
-/// there is a --cert, the first --key behind it is meant, or the first before it.
+/// Renames redis-cli's --key to --cert-key, since --key is a filter here. With --cert, this is the first --key after it,
+/// or else the first before it.
 pub(super) fn without_redis_cli_key(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = typed.collect();
     let is = |word: &OsString, name: &str| {
@@ -56,9 +56,9 @@ pub(super) fn without_redis_cli_key(typed: impl Iterator<Item = OsString>) -> Ve
     if words.iter().any(|word| is(word, "--cert-key")) {
         return words;
     }
-    let behind = words.iter().skip(cert).position(|word| is(word, "--key")).map(|place| place + cert);
-    let place = behind.or_else(|| words.iter().position(|word| is(word, "--key")));
-    if let Some(word) = place.and_then(|place| words.get_mut(place)) {
+    let behind = words.iter().skip(cert).position(|word| is(word, "--key")).map(|at| at + cert);
+    let index = behind.or_else(|| words.iter().position(|word| is(word, "--key")));
+    if let Some(word) = index.and_then(|index| words.get_mut(index)) {
         let value = word.to_str().and_then(|word| word.strip_prefix("--key")).unwrap_or_default();
         *word = format!("--cert-key{value}").into();
     }
@@ -67,14 +67,14 @@ pub(super) fn without_redis_cli_key(typed: impl Iterator<Item = OsString>) -> Ve
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum VerifyChoice {
-    /// Chain, dates, and the name
+    /// Chain, dates and name
     Full,
-    /// Chain and dates, but not the name; a certificate that --cacert holds itself is taken as it is
+    /// Chain and dates, but not the name; a certificate contained in --cacert is accepted
     Ca,
 }
 
 impl Tls {
-    /// What was chosen, if TLS was; `wanted`: by the target.
+    /// The TLS settings, or `None` without TLS. `wanted`: the target asks for TLS.
     pub(crate) fn chosen(&self, wanted: bool) -> Result<Option<net::Tls>, String> {
         let Self { tls, cacert, cacertdir, cert, cert_key, sni, verify, insecure } = self;
         if !tls && !wanted {

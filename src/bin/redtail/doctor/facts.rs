@@ -21,7 +21,7 @@ pub(super) struct Facts {
     pub(super) settings: Settings,
     /// What a Sentinel watches: name and address.
     pub(super) watched: Vec<(String, String)>,
-    pub(super) cluster: Option<Cluster>,
+    pub(super) cluster: Option<ClusterNode>,
     /// How long the server's certificate is still valid, if that is not long.
     #[cfg(feature = "tls")]
     pub(super) certificate: Option<Duration>,
@@ -185,7 +185,7 @@ pub(super) struct OutputLimit {
 
 /// The place of a server in its cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Cluster {
+pub(super) struct ClusterNode {
     /// Slots that it, or the primary it follows, serves.
     pub(super) slots: u64,
     /// The primaries of the other shards.

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Asked, Cluster};
-use super::facts::{Facts, Known};
-use super::findings::Severity;
-use super::kind::Kind;
-use super::watchers::Watcher;
-use super::{Learned, Report, Verdict};
+use crate::doctor::cluster::{Asked, ClusterFacts};
+use crate::doctor::facts::{Facts, Known};
+use crate::doctor::findings::finding::Severity;
+use crate::doctor::kind::ServerKind;
+use crate::doctor::report::{Learned, Report, Verdict};
+use crate::doctor::sentinels::SentinelReport;
 
 pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let findings = report.findings.iter().map(|finding| {
@@ -18,11 +18,11 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "about": finding.about,
             "what": finding.what,
             "why": finding.why,
-            "mend": finding.mend,
+            "fix": finding.fix,
         })
     });
     let starts = report.starts.iter().map(
-        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "mend": start.mend}),
+        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "fix": start.fix}),
     );
     let object = json!({
         "target": report.target,
@@ -39,7 +39,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Learned::Server(server) => facts(server),
             Learned::Cluster(cluster) => of_cluster(cluster),
         },
-        "sentinels": report.watchers.iter().map(watcher).collect::<Vec<_>>(),
+        "sentinels": report.sentinels.iter().map(watcher).collect::<Vec<_>>(),
     });
     writeln!(out, "{object}")
 }
@@ -47,7 +47,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
 /// Numbers and names for programs; null where they could not be learned.
 fn facts(facts: &Facts) -> Value {
     let info = facts.info.as_ref();
-    let kind = info.map(Kind::of);
+    let kind = info.map(ServerKind::of);
     let number = |name| info.and_then(|info| info.number(name));
     let text = |name| info.and_then(|info| info.get(name));
     let rate = facts.growth.map(|(bytes, time)| bytes as f64 / time.as_secs_f64().max(0.001));
@@ -87,7 +87,7 @@ fn facts(facts: &Facts) -> Value {
 }
 
 /// Of each shard its primary's facts, which are null where it could not be asked.
-fn of_cluster(cluster: &Cluster) -> Value {
+fn of_cluster(cluster: &ClusterFacts) -> Value {
     let of_shard = |shard: usize| cluster.nodes.iter().filter(move |node| node.shard == shard);
     let node = |asked: &Asked| json!({"id": asked.node.id, "address": asked.node.target.to_string(), "reachable": asked.seen.is_ok()});
     let shards = cluster.topology.shards.iter().enumerate().map(|(at, shard)| {
@@ -103,7 +103,7 @@ fn of_cluster(cluster: &Cluster) -> Value {
 }
 
 /// What a Sentinel says; null where it does not.
-fn watcher(watcher: &Watcher) -> Value {
+fn watcher(watcher: &SentinelReport) -> Value {
     let watch = watcher.says.as_ref().ok();
     json!({
         "address": watcher.target.to_string(),

@@ -1,10 +1,10 @@
 //! Which server it is, by the fields of INFO.
 
-use super::facts::Info;
+use crate::doctor::facts::Info;
 
 /// A server, a service, or something that only looks like one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct ServerKind {
     pub(super) family: Family,
     /// As a person names it: `Redis 7.0.15`.
     pub(super) name: String,
@@ -50,7 +50,7 @@ const FOREIGN: [(&str, &str, &str); 4] = [
     ("upstash_version", "Upstash", "the service has no replication for clients"),
 ];
 
-impl Kind {
+impl ServerKind {
     pub(super) fn of(info: &Info) -> Self {
         let service = service(info);
         let redis = info.get("redis_version");
@@ -137,7 +137,7 @@ mod tests {
             ),
             ("", "no server that is known here", None, None),
         ] {
-            let kind = Kind::of(&Info::read(info));
+            let kind = ServerKind::of(&Info::read(info));
             assert_eq!((kind.name.as_str(), kind.version, kind.service), (name, version, service));
         }
     }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::facts::Known;
-use super::findings::Severity;
-use super::{Learned, Report, Verdict};
+use crate::doctor::facts::Known;
+use crate::doctor::findings::finding::Severity;
+use crate::doctor::report::{Learned, Report, Verdict};
 
 const WIDTH: usize = 80;
 /// Where the second column begins, and the third.
@@ -23,7 +23,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             if !finding.why.is_empty() {
                 writeln!(out, "{:ABOUT$}{}", "", wrapped(&finding.why, ABOUT))?;
             }
-            mend(&finding.mend, out)?;
+            fix(&finding.fix, out)?;
         }
     }
     if !report.starts.is_empty() {
@@ -42,7 +42,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n {}", wrapped(&verdict(report), 1))
 }
 
-fn mend(commands: &[String], out: &mut impl Write) -> io::Result<()> {
+fn fix(commands: &[String], out: &mut impl Write) -> io::Result<()> {
     let style = Style::new().bold();
     for command in commands {
         // Never broken into lines: it is to be copied.

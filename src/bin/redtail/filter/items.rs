@@ -3,36 +3,37 @@
 use redtail::owned::OwnedItem;
 use redtail::rdb::{Item, Role, Text};
 
-use super::{Filter, MOST_HELD, Verdict};
+use crate::filter::decision::{Decision, MOST_HELD};
+use crate::filter::event_filter::EventFilter;
 
 #[derive(Debug, Default)]
-pub(crate) struct Items {
+pub(crate) struct ItemFilter {
     /// What was decided of the key that is open.
-    open: Option<Verdict>,
+    open: Option<Decision>,
     /// The beginning of a key whose name has not come whole.
     held: Vec<OwnedItem>,
     name: Vec<u8>,
 }
 
-impl Items {
-    /// What becomes of this item. With [`Verdict::Print`], what is held comes before it.
-    pub(crate) fn item(&mut self, filter: &mut Filter, item: &Item<'_>) -> Verdict {
+impl ItemFilter {
+    /// What becomes of this item. With [`Decision::Print`], what is held comes before it.
+    pub(crate) fn item(&mut self, filter: &mut EventFilter, item: &Item<'_>) -> Decision {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.forget();
                 let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.database);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
-                        filter.said.no_keys();
-                        Verdict::Drop
+                        filter.warn_once.no_keys();
+                        Decision::Drop
                     }
-                    () if is_left_out => Verdict::Drop,
-                    () if filter.keys.is_empty() => Verdict::Print,
+                    () if is_left_out => Decision::Drop,
+                    () if filter.keys.is_empty() => Decision::Print,
                     () => self.name(filter, &key.name),
                 };
                 self.decide(verdict, item)
             }
-            (Item::Text(text), Some(Verdict::Hold)) if text.role == Role::KeyName => {
+            (Item::Text(text), Some(Decision::Hold)) if text.role == Role::KeyName => {
                 let verdict = self.name(filter, text);
                 self.decide(verdict, item)
             }
@@ -43,10 +44,10 @@ impl Items {
             (_, Some(verdict)) => verdict,
             (Item::Text(text), None) => match text.role {
                 // They belong to no database, and are no keys.
-                Role::Function | Role::AuxName | Role::AuxValue if is_narrow(filter) => Verdict::Drop,
-                _ => Verdict::Print,
+                Role::Function | Role::AuxName | Role::AuxValue if is_narrow(filter) => Decision::Drop,
+                _ => Decision::Print,
             },
-            _ => Verdict::Print,
+            _ => Decision::Print,
         }
     }
 
@@ -62,20 +63,20 @@ impl Items {
         self.name.clear();
     }
 
-    fn name(&mut self, filter: &mut Filter, text: &Text<'_>) -> Verdict {
+    fn name(&mut self, filter: &mut EventFilter, text: &Text<'_>) -> Decision {
         if text.length > MOST_HELD {
-            return Verdict::Print;
+            return Decision::Print;
         }
         self.name.extend_from_slice(text.bytes);
         match text.is_last() {
-            false => Verdict::Hold,
-            true if filter.passes_key(&self.name) => Verdict::Print,
-            true => Verdict::Drop,
+            false => Decision::Hold,
+            true if filter.passes_key(&self.name) => Decision::Print,
+            true => Decision::Drop,
         }
     }
 
-    fn decide(&mut self, verdict: Verdict, item: &Item<'_>) -> Verdict {
-        if verdict == Verdict::Hold {
+    fn decide(&mut self, verdict: Decision, item: &Item<'_>) -> Decision {
+        if verdict == Decision::Hold {
             self.held.push(item.into());
         }
         self.open = Some(verdict);
@@ -84,6 +85,6 @@ impl Items {
 }
 
 /// Commands or keys were chosen.
-fn is_narrow(filter: &Filter) -> bool {
+fn is_narrow(filter: &EventFilter) -> bool {
     !filter.commands.is_empty() || !filter.keys.is_empty()
 }

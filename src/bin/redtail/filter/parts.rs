@@ -3,14 +3,16 @@
 use redtail::resp::{KeyFinder, Part, Reach};
 use redtail::{StreamPart, TAPE_LENGTH};
 
-use super::{Filter, MOST_HELD, Verdict};
+use crate::filter::decision::{Decision, MOST_HELD};
+use crate::filter::event_filter::EventFilter;
+use crate::filter::event_filter::Name;
 
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct PartFilter {
     /// What was decided of the command that is open.
-    verdict: Verdict,
+    verdict: Decision,
     finder: KeyFinder,
-    held: Held,
+    held: HeldParts,
     /// Bytes that are held once the open argument is whole, with those that tell of arguments.
     size: u64,
     name: Vec<u8>,
@@ -31,13 +33,13 @@ struct Passed {
 
 /// The parts of the beginning of a command.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
-    parts: Vec<Kept>,
+pub(crate) struct HeldParts {
+    parts: Vec<HeldPart>,
     bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum HeldPart {
     Begin {
         argc: usize,
     },
@@ -49,13 +51,13 @@ enum Kept {
     Piece(usize),
 }
 
-impl Held {
+impl HeldParts {
     pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let mut rest = self.bytes.as_slice();
         self.parts.iter().map(move |kept| match *kept {
-            Kept::Begin { argc } => Part::Begin { argc },
-            Kept::Argument { index, length } => Part::Argument { index, length },
-            Kept::Piece(length) => {
+            HeldPart::Begin { argc } => Part::Begin { argc },
+            HeldPart::Argument { index, length } => Part::Argument { index, length },
+            HeldPart::Piece(length) => {
                 let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
                 rest = after;
                 Part::Piece(piece)
@@ -65,11 +67,11 @@ impl Held {
 
     fn keep(&mut self, part: &Part<'_>) {
         self.parts.push(match *part {
-            Part::Begin { argc } => Kept::Begin { argc },
-            Part::Argument { index, length } => Kept::Argument { index, length },
+            Part::Begin { argc } => HeldPart::Begin { argc },
+            Part::Argument { index, length } => HeldPart::Argument { index, length },
             Part::Piece(bytes) => {
                 self.bytes.extend_from_slice(bytes);
-                Kept::Piece(bytes.len())
+                HeldPart::Piece(bytes.len())
             }
             Part::End => return,
         });
@@ -83,12 +85,12 @@ impl Held {
     }
 }
 
-impl Parts {
+impl PartFilter {
     pub(crate) fn new() -> Self {
         Self {
-            verdict: Verdict::Drop,
+            verdict: Decision::Drop,
             finder: KeyFinder::new(),
-            held: Held::default(),
+            held: HeldParts::default(),
             size: 0,
             name: Vec::new(),
             argument: Vec::new(),
@@ -98,14 +100,14 @@ impl Parts {
         }
     }
 
-    /// What becomes of this part. With [`Verdict::Print`], what is held comes before it.
+    /// What becomes of this part. With [`Decision::Print`], what is held comes before it.
     ///
     /// That is a function of the command's bytes, never of how they are cut into pieces: after a broken link it comes out the same.
-    pub(crate) fn part(&mut self, filter: &mut Filter, part: &StreamPart<'_>) -> Verdict {
+    pub(crate) fn part(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
         if let Part::Begin { .. } = part.part {
             self.begin();
         }
-        if self.verdict != Verdict::Hold {
+        if self.verdict != Decision::Hold {
             return self.verdict;
         }
         self.finder.part(&part.part);
@@ -114,7 +116,7 @@ impl Parts {
             Part::Argument { index, length } => {
                 self.argument.clear();
                 (self.index, self.missing) = (index, length);
-                self.size = self.size.saturating_add(length).saturating_add(size_of::<Kept>() as u64);
+                self.size = self.size.saturating_add(length).saturating_add(size_of::<HeldPart>() as u64);
                 if self.size > MOST_HELD {
                     self.verdict = self.forced(filter, part);
                 } else if length == 0 {
@@ -130,32 +132,32 @@ impl Parts {
             }
             Part::End => self.verdict = self.last(filter),
         }
-        if self.verdict == Verdict::Hold {
+        if self.verdict == Decision::Hold {
             self.held.keep(&part.part);
         }
         self.verdict
     }
 
     /// What is held of the command that passes now.
-    pub(crate) fn take(&mut self) -> Held {
+    pub(crate) fn take(&mut self) -> HeldParts {
         std::mem::take(&mut self.held)
     }
 
     /// Gives the room back.
-    pub(crate) fn put_back(&mut self, mut held: Held) {
+    pub(crate) fn put_back(&mut self, mut held: HeldParts) {
         held.clear();
         self.held = held;
     }
 
     fn begin(&mut self) {
         self.held.clear();
-        self.verdict = Verdict::Hold;
+        self.verdict = Decision::Hold;
         self.size = 0;
         self.passed = Passed::default();
     }
 
     /// Looks at an argument that is whole.
-    fn look(&mut self, filter: &mut Filter, part: &StreamPart<'_>) {
+    fn look(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) {
         let Self { argument, passed, finder, .. } = self;
         let argument = argument.as_slice();
         match self.index {
@@ -164,81 +166,81 @@ impl Parts {
                 self.name.extend_from_slice(argument);
                 passed.db = passes_db(filter, argument, part.db);
                 if !passed.db {
-                    return self.verdict = Verdict::Drop;
+                    return self.verdict = Decision::Drop;
                 }
                 let mut named =
                     filter.commands.iter().filter(|name| name.command.eq_ignore_ascii_case(argument)).peekable();
                 if !filter.commands.is_empty() && named.peek().is_none() {
-                    return self.verdict = Verdict::Drop;
+                    return self.verdict = Decision::Drop;
                 }
                 passed.name = filter.commands.is_empty() || named.any(|name| name.subcommand.is_none());
                 passed.key = filter.keys.is_empty();
             }
             1 if !passed.name => {
-                let is = |name: &super::Name| {
+                let is = |name: &Name| {
                     self.name.eq_ignore_ascii_case(&name.command)
                         && name.subcommand.as_ref().is_some_and(|name| argument.eq_ignore_ascii_case(name))
                 };
                 passed.name = filter.commands.iter().any(is);
                 if !passed.name {
-                    return self.verdict = Verdict::Drop;
+                    return self.verdict = Decision::Drop;
                 }
             }
             _ => {}
         }
         match finder.reach() {
             _ if passed.key => {}
-            Some(Reach::None) => self.verdict = Verdict::Drop,
+            Some(Reach::None) => self.verdict = Decision::Drop,
             Some(Reach::All) => passed.key = true,
             Some(Reach::Unknown) => {
-                filter.said.unknown(&self.name);
+                filter.warn_once.unknown(&self.name);
                 passed.key = true;
             }
             _ if finder.is_key() && filter.passes_key(argument) => passed.key = true,
-            _ if finder.is_done() => self.verdict = Verdict::Drop,
+            _ if finder.is_done() => self.verdict = Decision::Drop,
             _ => {}
         }
-        if self.verdict == Verdict::Hold && passed.name && passed.key {
-            self.verdict = Verdict::Print;
+        if self.verdict == Decision::Hold && passed.name && passed.key {
+            self.verdict = Decision::Print;
         }
     }
 
     /// No more can be held.
-    fn forced(&mut self, filter: &mut Filter, part: &StreamPart<'_>) -> Verdict {
+    fn forced(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
         // No command has such a name, and none such a subcommand.
         if self.index == 0 {
             self.passed.db = passes_db(filter, b"", part.db);
             self.passed.name = filter.commands.is_empty();
         }
         if !self.passed.db || !self.passed.name {
-            return Verdict::Drop;
+            return Decision::Drop;
         }
         if self.finder.is_done() && !self.finder.is_key() {
             return self.last(filter);
         }
-        filter.said.large();
-        Verdict::Print
+        filter.warn_once.large();
+        Decision::Print
     }
 
     /// No more comes that could tell.
-    fn last(&mut self, filter: &mut Filter) -> Verdict {
+    fn last(&mut self, filter: &mut EventFilter) -> Decision {
         match self.finder.reach() {
             Some(Reach::Unknown) if self.passed.name => {
-                filter.said.unknown(&self.name);
-                Verdict::Print
+                filter.warn_once.unknown(&self.name);
+                Decision::Print
             }
-            _ => Verdict::Drop,
+            _ => Decision::Drop,
         }
     }
 }
 
 /// As for a whole command, but what could name a database is not there yet.
-fn passes_db(filter: &mut Filter, name: &[u8], db: Option<u32>) -> bool {
+fn passes_db(filter: &mut EventFilter, name: &[u8], db: Option<u32>) -> bool {
     if filter.dbs.is_empty() {
         return true;
     }
     let Some(db) = db else {
-        filter.said.no_db();
+        filter.warn_once.no_db();
         return true;
     };
     let elsewhere: [&[u8]; 4] = [b"COPY", b"MOVE", b"FUNCTION", b"SCRIPT"];

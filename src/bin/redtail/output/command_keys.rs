@@ -5,8 +5,8 @@ use std::io;
 use redtail::Command;
 use redtail::resp::{self, KeyFinder, Part, Reach};
 
-use super::Argument;
-use super::json_argument::push_argument;
+use crate::output::argument::Argument;
+use crate::output::json_argument::push_argument;
 
 const NONE: &[u8] = b",\"keys\":[]";
 const ALL: &[u8] = b",\"keys\":[],\"all_keys\":true";
@@ -34,7 +34,7 @@ pub(super) fn push(line: &mut Vec<u8>, command: &Command<'_>, max_arg: u64) -> i
 
 /// The keys of a command that comes in parts stand behind its arguments, so that they are held until then.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct CommandKeys {
     finder: KeyFinder,
     /// They are held no more.
     is_long: bool,
@@ -44,7 +44,7 @@ pub(super) struct Keys {
 /// What is held of them, as JSON.
 const MOST: usize = 1 << 20;
 
-impl Keys {
+impl CommandKeys {
     /// Takes note of the next part.
     pub(super) fn part(&mut self, part: &Part<'_>) {
         self.finder.part(part);

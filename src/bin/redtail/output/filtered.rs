@@ -4,15 +4,19 @@ use std::io::Write;
 
 use redtail::{Event, StreamPart};
 
-use super::{Format, PartPlace};
 use crate::args;
 use crate::failure::Failure;
-use crate::filter::{Filter, Items, Parts, Verdict};
+use crate::filter::Decision;
+use crate::filter::EventFilter;
+use crate::filter::ItemFilter;
+use crate::filter::PartFilter;
+use crate::output::format_writer::FormatWriter;
+use crate::output::stream_context::StreamContext;
 
 pub(super) struct Filtered {
-    pub(super) filter: Filter,
-    pub(super) items: Items,
-    parts: Parts,
+    pub(super) filter: EventFilter,
+    pub(super) items: ItemFilter,
+    parts: PartFilter,
     /// MULTI as the format has it, while nothing of its transaction has passed.
     multi: Vec<u8>,
     is_waiting: bool,
@@ -21,8 +25,8 @@ pub(super) struct Filtered {
 
 impl Filtered {
     pub(super) fn new(options: &args::Filter, all: bool) -> Option<Self> {
-        let filter = Filter::new(options)?;
-        let (items, parts) = (Items::default(), Parts::new());
+        let filter = EventFilter::new(options)?;
+        let (items, parts) = (ItemFilter::default(), PartFilter::new());
         Some(Self { filter, items, parts, multi: Vec::new(), is_waiting: false, all })
     }
 
@@ -30,7 +34,7 @@ impl Filtered {
     pub(super) fn event(
         &mut self,
         event: &Event<'_>,
-        format: &mut Format,
+        format: &mut FormatWriter,
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
         let passes = match event {
@@ -63,21 +67,26 @@ impl Filtered {
         Ok(passes)
     }
 
-    fn part(&mut self, part: &StreamPart<'_>, format: &mut Format, out: &mut impl Write) -> Result<bool, Failure> {
-        if self.parts.part(&mut self.filter, part) != Verdict::Print {
+    fn part(
+        &mut self,
+        part: &StreamPart<'_>,
+        format: &mut FormatWriter,
+        out: &mut impl Write,
+    ) -> Result<bool, Failure> {
+        if self.parts.part(&mut self.filter, part) != Decision::Print {
             return Ok(false);
         }
         self.before(format, out)?;
         let held = self.parts.take();
-        let place = PartPlace { offset: None, ..part.into() };
-        held.parts().try_for_each(|part| format.part(&part, &place, out))?;
+        let context = StreamContext { offset: None, ..part.into() };
+        held.parts().try_for_each(|part| format.part(&part, &context, out))?;
         self.parts.put_back(held);
         format.part(&part.part, &part.into(), out)?;
         Ok(true)
     }
 
     /// What belongs before something that passes.
-    fn before(&mut self, format: &mut Format, out: &mut impl Write) -> Result<(), Failure> {
+    fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
         format.tell_time(out)?;
         if std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;

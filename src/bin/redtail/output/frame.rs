@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use redtail::resp::{Frame, Kind, Quoted, Token};
 
-use super::Argument;
-use super::json_argument::push_argument;
+use crate::output::argument::Argument;
+use crate::output::json_argument::push_argument;
 
 /// Appends the frame that begins at byte `at`, as one line. Values longer than `max_arg` are left out.
 pub(crate) fn push(line: &mut Vec<u8>, frame: Frame<'_>, at: u64, json: bool, max_arg: u64) -> io::Result<()> {

@@ -6,15 +6,20 @@ use std::io::{self, Write};
 use redtail::io::AppendOnlyFile;
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{Attached, Event, ReplicationId, Role, StreamCommand};
+use redtail::{Attached, Event, Role, StreamCommand};
 use serde_json::Value;
 
-use super::command_keys::{self, Keys};
-use super::json_argument::push_argument;
-use super::keys::{Elements, JsonKeys};
-use super::migrations::{self, Beginnings};
-use super::{Argument, Gather, PartPlace};
 use crate::args;
+use crate::output::argument::Argument;
+use crate::output::command_keys;
+use crate::output::command_keys::CommandKeys;
+use crate::output::gather::Gather;
+use crate::output::json_argument::push_argument;
+use crate::output::keys::elements::Elements;
+use crate::output::keys::json::JsonKeys;
+use crate::output::migrations;
+use crate::output::migrations::Beginnings;
+use crate::output::stream_context::StreamContext;
 
 pub(super) struct Json {
     all: bool,
@@ -24,11 +29,11 @@ pub(super) struct Json {
     gather: Gather,
     /// Arguments already written of a command that comes in parts; `None`: no such line is open.
     open: Option<u64>,
-    items: Items,
+    items: KeyLines,
     /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
     count: Option<u64>,
     /// With `--keys`.
-    keys: Option<Keys>,
+    keys: Option<CommandKeys>,
     /// Of a cluster.
     migrations: Option<Beginnings>,
     stands: Stands,
@@ -43,28 +48,19 @@ struct Stands {
     fields: String,
 }
 
-enum Items {
+enum KeyLines {
     Lines(JsonKeys),
     Elements(Elements),
-}
-
-/// Where a command stands.
-struct Place {
-    offset: u64,
-    db: Option<u32>,
-    tx: Option<u64>,
-    received_ms: Option<u64>,
-    history: Option<ReplicationId>,
 }
 
 impl Json {
     pub(super) fn new(options: &args::Output, target: String) -> Self {
         let (all, max_arg) = (options.all, options.max_arg());
         let items = match options.elements {
-            true => Items::Elements(Elements::new(all, options.max_arg)),
-            false => Items::Lines(JsonKeys::new(all, max_arg)),
+            true => KeyLines::Elements(Elements::new(all, options.max_arg)),
+            false => KeyLines::Lines(JsonKeys::new(all, max_arg)),
         };
-        let (gather, keys) = (Gather::new(max_arg), options.keys.then(Keys::default));
+        let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
         let (line, open, count, stands) = (Vec::new(), None, Some(0), Stands::default());
         Self { all, max_arg, target, line, gather, open, items, count, keys, migrations: None, stands }
     }
@@ -105,8 +101,8 @@ impl Json {
             _ => {}
         }
         match &mut self.items {
-            Items::Lines(keys) => keys.item(item, out),
-            Items::Elements(keys) => keys.item(item, out),
+            KeyLines::Lines(keys) => keys.item(item, out),
+            KeyLines::Elements(keys) => keys.item(item, out),
         }
     }
 
@@ -119,8 +115,8 @@ impl Json {
     /// Ends the line that is open, and says that all of the snapshot before it is void too.
     pub(super) fn snapshot_broken(&mut self, out: &mut impl Write) -> io::Result<()> {
         match &mut self.items {
-            Items::Lines(keys) => keys.abandon(out)?,
-            Items::Elements(keys) => keys.abandon(out)?,
+            KeyLines::Lines(keys) => keys.abandon(out)?,
+            KeyLines::Elements(keys) => keys.abandon(out)?,
         }
         object("void", &[("of", "snapshot".into()), ("keys", self.count.into())], out)
     }
@@ -176,14 +172,7 @@ impl Json {
         let line = &mut self.line;
         line.clear();
         line.push(b'{');
-        let place = Place {
-            offset: command.offset,
-            db: command.db,
-            tx: command.tx,
-            received_ms: command.received_ms,
-            history: command.history(),
-        };
-        push_place(line, &place)?;
+        push_context(line, command.offset, &command.into())?;
         if self.migrations.is_some() {
             push_migration(line, migrations::word(command))?;
         }
@@ -204,7 +193,7 @@ impl Json {
     }
 
     /// Such a line flows out as it comes, so its offset, and whether it ever became a command, stand at its end.
-    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.part(part);
         }
@@ -226,13 +215,11 @@ impl Json {
             }
             self.open = self.open.map(|count| count + 1);
         }
-        let PartPlace { db, tx, received_ms, history, offset: Some(offset) } = *place else {
-            return Ok(());
-        };
+        let Some(offset) = context.offset else { return Ok(()) };
         self.open = None;
         self.line.clear();
         self.line.extend_from_slice(b"],");
-        push_place(&mut self.line, &Place { offset, db, tx, received_ms, history })?;
+        push_context(&mut self.line, offset, context)?;
         if let Some(migrations) = &self.migrations {
             push_migration(&mut self.line, migrations.word())?;
         }
@@ -290,20 +277,19 @@ fn text(value: Option<impl Display>) -> Value {
     value.map(|value| value.to_string()).into()
 }
 
-fn push_place(line: &mut Vec<u8>, place: &Place) -> io::Result<()> {
-    let offset = place.offset;
-    match place.history {
+fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io::Result<()> {
+    match context.history {
         Some(history) => {
             write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?
         }
         None => write!(line, "\"event\":\"command\",\"id\":null,\"offset\":{offset},\"db\":")?,
     }
-    push_number(line, place.db.map(u64::from))?;
-    match place.tx {
+    push_number(line, context.db.map(u64::from))?;
+    match context.tx {
         Some(tx) => write!(line, ",\"tx\":true,\"tx_id\":{tx}")?,
         None => line.extend_from_slice(b",\"tx\":false"),
     }
-    match place.received_ms {
+    match context.received_ms {
         Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
         None => Ok(()),
     }

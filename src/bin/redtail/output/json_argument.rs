@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
-use super::Argument;
+use crate::output::argument::Argument;
 
 pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io::Result<()> {
     match argument {

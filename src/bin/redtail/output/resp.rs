@@ -9,9 +9,9 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
-use super::PartPlace;
-use super::keys::RespKeys;
 use crate::failure::Failure;
+use crate::output::keys::resp::RespKeys;
+use crate::output::stream_context::StreamContext;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 
@@ -130,7 +130,7 @@ impl Resp {
             return Ok(());
         }
         if self.torn {
-            return Err(Failure::Words(
+            return Err(Failure::Message(
                 "the stream broke off inside a large command of which a part is already written, and it does not come again: \
                  the output ends inside that command and can't be loaded as it is"
                     .into(),
@@ -153,10 +153,15 @@ impl Resp {
         Ok(())
     }
 
-    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> Result<(), Failure> {
+    pub(super) fn part(
+        &mut self,
+        part: &Part<'_>,
+        context: &StreamContext,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
         match *part {
             Part::Begin { argc, .. } => {
-                self.before_command(place.db, out)?;
+                self.before_command(context.db, out)?;
                 self.in_command = true;
                 self.in_argument = false;
                 self.forward(format!("*{argc}").as_bytes(), out)?;
@@ -165,10 +170,10 @@ impl Resp {
             Part::Piece(bytes) => self.forward(bytes, out)?,
             _ => {}
         }
-        if place.offset.is_some() {
+        if context.offset.is_some() {
             self.forward(b"\r\n", out)?;
             self.in_command = false;
-            self.at_end(place.tx.is_some());
+            self.at_end(context.tx.is_some());
         }
         Ok(())
     }
@@ -213,7 +218,7 @@ impl Resp {
 }
 
 fn unknown_database() -> Failure {
-    Failure::Words(
+    Failure::Message(
         "the database of the next command is unknown, so a server could not load it into the right one: say which it is with \
          --assume-db N, or start with --from now, which asks the server"
             .into(),

@@ -6,14 +6,18 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use redtail::io::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
+use redtail::replication::Database;
 use redtail::resp::{Part, Quoted};
-use redtail::{Database, Event, StreamCommand};
+use redtail::{Event, StreamCommand};
 
-use super::keys::TextKeys;
-use super::migrations::{self, Beginnings};
-use super::{Argument, Gather, PartPlace};
 use crate::args;
-use crate::paint::Paint;
+use crate::output::argument::Argument;
+use crate::output::gather::Gather;
+use crate::output::keys::text::TextKeys;
+use crate::output::migrations;
+use crate::output::migrations::Beginnings;
+use crate::output::stream_context::StreamContext;
+use crate::terminal::color::Colors;
 
 /// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
 /// counted instead.
@@ -26,7 +30,7 @@ pub(super) struct Text {
     gather: Gather,
     left_out: u64,
     keys: TextKeys,
-    paint: Paint,
+    colors: Colors,
     /// Of a cluster.
     migrations: Option<Beginnings>,
     /// Kind and number of the file that the lines stand in.
@@ -41,7 +45,7 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // Of a long string in a snapshot no more than the beginning is shown anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        let (gather, paint) = (Gather::new(max_arg), Paint::on(&io::stdout()));
+        let (gather, colors) = (Gather::new(max_arg), Colors::on(&io::stdout()));
         Self {
             all,
             max_arg,
@@ -49,7 +53,7 @@ impl Text {
             gather,
             left_out: 0,
             keys,
-            paint,
+            colors,
             migrations: None,
             file: None,
             time: None,
@@ -108,19 +112,19 @@ impl Text {
 
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
-        push_place(&mut self.line, self.paint, command.offset, command.db)?;
+        push_place(&mut self.line, self.colors, command.offset, command.db)?;
         if self.migrations.is_some() {
-            push_migration(&mut self.line, self.paint, migrations::word(command))?;
+            push_migration(&mut self.line, self.colors, migrations::word(command))?;
         }
         for (index, arg) in command.args().enumerate() {
-            let paint = (index == 0).then_some(self.paint);
-            push(&mut self.line, Argument::of(arg, self.max_arg), paint)?;
+            let colors = (index == 0).then_some(self.colors);
+            push(&mut self.line, Argument::of(arg, self.max_arg), colors)?;
         }
         self.line.push(b'\n');
         out.write_all(&self.line)
     }
 
-    pub(super) fn part(&mut self, part: &Part<'_>, place: &PartPlace, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Part::Begin { .. } = part {
             self.line.clear();
             self.left_out = 0;
@@ -130,18 +134,18 @@ impl Text {
         }
         if let Some(argument) = self.gather.part(part) {
             if self.line.len() < LONGEST_LINE {
-                let paint = self.line.is_empty().then_some(self.paint);
-                push(&mut self.line, argument, paint)?;
+                let colors = self.line.is_empty().then_some(self.colors);
+                push(&mut self.line, argument, colors)?;
             } else {
                 self.left_out += 1;
             }
         }
-        let Some(offset) = place.offset else {
+        let Some(offset) = context.offset else {
             return Ok(());
         };
-        push_place(out, self.paint, offset, place.db)?;
+        push_place(out, self.colors, offset, context.db)?;
         if let Some(migrations) = &self.migrations {
-            push_migration(out, self.paint, migrations.word())?;
+            push_migration(out, self.colors, migrations.word())?;
         }
         out.write_all(&self.line)?;
         if self.left_out > 0 {
@@ -164,32 +168,32 @@ impl fmt::Display for Date {
     }
 }
 
-fn push_place(line: &mut impl Write, paint: Paint, offset: u64, db: Option<u32>) -> io::Result<()> {
-    let Paint { faint, number, end, .. } = paint;
+fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
+    let Colors { faint, number, end, .. } = colors;
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
 }
 
 /// In front of the command: its value may be long.
-fn push_migration(line: &mut impl Write, paint: Paint, word: Option<&str>) -> io::Result<()> {
-    let Paint { faint, end, .. } = paint;
+fn push_migration(line: &mut impl Write, colors: Colors, word: Option<&str>) -> io::Result<()> {
+    let Colors { faint, end, .. } = colors;
     match word {
         Some(word) => write!(line, " {faint}(migration {word}){end}"),
         None => Ok(()),
     }
 }
 
-/// `paint`: of the name, which stands out.
-fn push(line: &mut Vec<u8>, argument: Argument<'_>, paint: Option<Paint>) -> io::Result<()> {
+/// `colors`: of the name, which stands out.
+fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> io::Result<()> {
     line.push(b' ');
-    if let Some(paint) = paint {
-        line.extend_from_slice(paint.bold.as_bytes());
+    if let Some(colors) = colors {
+        line.extend_from_slice(colors.bold.as_bytes());
     }
     match argument {
         Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
         Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
     }
-    if let Some(paint) = paint {
-        line.extend_from_slice(paint.end.as_bytes());
+    if let Some(colors) = colors {
+        line.extend_from_slice(colors.end.as_bytes());
     }
     Ok(())
 }

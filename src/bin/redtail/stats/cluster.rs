@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::line::{Sample, Summary};
-use super::{Counters, Tally, show};
-use crate::status::Status;
-use crate::{args, notes};
+use crate::args;
+use crate::stats::line::{Sample, Summary};
+use crate::stats::tally::{Counters, Tally};
+use crate::stats::ticker::show;
+use crate::terminal::log;
+use crate::terminal::status::Status;
 
 /// Of each shard there was, what it brought.
 #[derive(Default)]
@@ -50,7 +52,7 @@ impl ClusterStats {
         let Self { shards, begun, is_filtered, status } = self;
         shards.is_over.store(true, Ordering::Relaxed);
         drop(status);
-        notes::say(Summary { sample: shards.sample(), elapsed: begun.elapsed(), is_filtered });
+        log::say(Summary { sample: shards.sample(), elapsed: begun.elapsed(), is_filtered });
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use indicatif::{DecimalBytes, HumanCount};
-use redtail::{Database, ReplicationId};
+use redtail::ReplicationId;
+use redtail::replication::Database;
 
-use super::Counters;
+use crate::stats::tally::Counters;
 
 /// The counters at one moment.
 #[derive(Debug, Clone)]
@@ -92,13 +93,13 @@ fn rate(count: u64, elapsed: Duration) -> u64 {
 }
 
 /// What the last second brought.
-pub(super) struct Line<'a> {
+pub(super) struct RateLine<'a> {
     pub(super) sample: &'a Sample,
     pub(super) before: &'a Sample,
     pub(super) elapsed: Duration,
 }
 
-impl Display for Line<'_> {
+impl Display for RateLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sample, before, elapsed } = self;
         if sample.lag != Lag::None && !sample.is_attached {
@@ -199,7 +200,7 @@ mod tests {
     fn a_line_tells_what_the_last_second_brought() {
         let before = Sample { commands: 1_100_000, bytes: 73_000_000, keys: 0, ..sample() };
         let elapsed = Duration::from_millis(2000);
-        let line = |sample: &Sample| Line { sample, before: &before, elapsed }.to_string();
+        let line = |sample: &Sample| RateLine { sample, before: &before, elapsed }.to_string();
         assert_eq!(line(&sample()), "52,057 commands/s, 4.13 MB/s, lag 12.40 MB, at 26e9aa58..:83719371:0");
         assert!(line(&sample()).len() < 80);
         let unknown = Sample { lag: Lag::Unknown, db: None, ..sample() };
@@ -210,7 +211,7 @@ mod tests {
         assert_eq!(line(&of_file), "52,057 commands/s, 4.13 MB/s, at 83719371");
         let cluster = Sample::of_shards([sample(), sample(), lost].into_iter(), 3);
         let before_it = Sample::of_shards([before.clone(), before.clone(), before.clone()].into_iter(), 3);
-        let line_of_all = Line { sample: &cluster, before: &before_it, elapsed }.to_string();
+        let line_of_all = RateLine { sample: &cluster, before: &before_it, elapsed }.to_string();
         assert_eq!(line_of_all, "156,170 commands/s, 12.39 MB/s, 2 of 3 shards attached");
         let snapshot = Sample { in_snapshot: true, keys: 5000, ..sample() };
         assert_eq!(line(&snapshot), "2,500 keys/s, 4.13 MB/s; 5,000 keys of the snapshot");

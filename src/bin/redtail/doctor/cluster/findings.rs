@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use redtail::topology::Slots;
 
-use super::super::facts::{Facts, Known};
-use super::super::findings::starts::Start;
-use super::super::findings::{self, Finding, Severity, some_of};
-use super::super::kind::Kind;
-use super::{Asked, Cluster, Denied, Seen};
+use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
+use crate::doctor::facts::{Facts, Known};
+use crate::doctor::findings;
+use crate::doctor::findings::finding::{Finding, Severity, some_of};
+use crate::doctor::findings::starts::StartChoice;
+use crate::doctor::kind::ServerKind;
 
 const ABOUT: &str = "cluster";
 const NODES: &str = "nodes";
@@ -19,7 +20,7 @@ const SHOWN: usize = 8;
 /// As many findings of one kind are told one by one.
 const MOST_ALIKE: usize = 3;
 
-pub(in super::super) fn all(cluster: &Cluster, target: &str, scheme: &str) -> Vec<Finding> {
+pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) -> Vec<Finding> {
     let mut all = vec![whole(cluster)];
     all.extend(coverage(cluster, target));
     all.extend(order(cluster, target));
@@ -36,16 +37,16 @@ pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denie
         let rules = "+cluster|shards +cluster|slots +cluster|info +role";
         return Finding::bad(ABOUT, format!("the user {} may not ask what the cluster consists of", facts.user))
             .why("without CLUSTER SHARDS (before 7.0 CLUSTER SLOTS) its shards can't be found; each node has rules of its own")
-            .mend(format!("ACL SETUSER {} {rules}", facts.user));
+            .fix(format!("ACL SETUSER {} {rules}", facts.user));
     }
     Finding::bad(ABOUT, format!("this is no node of a cluster: {words}"))
         .why("--cluster is for servers that were started with cluster-enabled yes")
-        .mend(format!("redtail doctor {target}"))
+        .fix(format!("redtail doctor {target}"))
 }
 
 /// From where all shards can be followed.
-pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
-    let mut merged: Vec<Start> = Vec::new();
+pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<StartChoice> {
+    let mut merged: Vec<StartChoice> = Vec::new();
     for (at, node) in primaries(cluster).enumerate() {
         let starts = match &node.seen {
             Ok(seen) => findings::starts(&seen.facts, target),
@@ -63,7 +64,7 @@ pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
             let Some(one) = starts.iter().find(|one| one.name == start.name).cloned() else { continue };
             let both = Known::all(&[start.possible, one.possible]);
             if both != start.possible {
-                *start = Start { how: format!("{}: {}", node.node.target, one.how), ..one };
+                *start = StartChoice { how: format!("{}: {}", node.node.target, one.how), ..one };
             }
         }
     }
@@ -77,17 +78,17 @@ pub(in super::super) fn starts(cluster: &Cluster, target: &str) -> Vec<Start> {
     merged
 }
 
-fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Asked> {
+fn primaries(cluster: &ClusterFacts) -> impl Iterator<Item = &Asked> {
     cluster.nodes.iter().filter(|node| node.is_primary)
 }
 
-fn seen(cluster: &Cluster) -> impl Iterator<Item = (&Asked, &Seen)> {
+fn seen(cluster: &ClusterFacts) -> impl Iterator<Item = (&Asked, &Seen)> {
     cluster.nodes.iter().filter_map(|node| Some((node, node.seen.as_ref().ok()?)))
 }
 
-fn whole(cluster: &Cluster) -> Finding {
+fn whole(cluster: &ClusterFacts) -> Finding {
     let kinds: BTreeSet<String> =
-        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| Kind::of(info).name).collect();
+        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| ServerKind::of(info).name).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", some_of(kinds.into_iter())) };
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (shards, nodes) = (plural(cluster.topology.shards.len(), "shard"), plural(cluster.nodes.len(), "node"));
@@ -97,7 +98,7 @@ fn whole(cluster: &Cluster) -> Finding {
     }
 }
 
-fn coverage(cluster: &Cluster, target: &str) -> Option<Finding> {
+fn coverage(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     let open = Slots::from_ranges([(0, 16_383)]).without(&cluster.topology.slots());
     if open.is_empty() || cluster.topology.shards.is_empty() {
         return None;
@@ -109,7 +110,7 @@ fn coverage(cluster: &Cluster, target: &str) -> Option<Finding> {
     Some(
         Finding::warn("slots", format!("{} of 16384 slots are served by nobody: {ranges}", open.len()))
             .why("nothing can be written to them, and unless cluster-require-full-coverage is no, nothing to the others either")
-            .mend(check(target, "fix")),
+            .fix(check(target, "fix")),
     )
 }
 
@@ -121,7 +122,7 @@ fn check(target: &str, what: &str) -> String {
     }
 }
 
-fn order(cluster: &Cluster, target: &str) -> Option<Finding> {
+fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     let fails: Vec<_> = seen(cluster).filter(|(_, seen)| seen.is_in_order == Some(false)).collect();
     let all = seen(cluster).filter(|(_, seen)| seen.is_in_order.is_some()).count();
     if fails.is_empty() {
@@ -130,14 +131,14 @@ fn order(cluster: &Cluster, target: &str) -> Option<Finding> {
     let names = || some_of(fails.iter().map(|(node, _)| node.node.target.to_string()));
     let why = "redtail follows no primary that says so: it may have been replaced without having heard of it";
     Some(match fails.len() == all {
-        true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).mend(check(target, "check")),
+        true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).fix(check(target, "check")),
         false => Finding::warn(ABOUT, format!("it is down for {}", names()))
             .why(format!("{why}; they can't reach most of the others"))
-            .mend(check(target, "check")),
+            .fix(check(target, "check")),
     })
 }
 
-fn permission(cluster: &Cluster) -> Option<Finding> {
+fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let Denied { shards, slots, info, role } = cluster.denied;
     // CLUSTER SLOTS is asked where CLUSTER SHARDS is refused or not known.
     let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
@@ -160,16 +161,16 @@ fn permission(cluster: &Cluster) -> Option<Finding> {
             format!("the user {user} may not ask all, on some node or each: {} is missing", missing.join(" ")),
         )
         .why(why)
-        .mend(format!("ACL SETUSER {user} {}", missing.join(" "))),
+        .fix(format!("ACL SETUSER {user} {}", missing.join(" "))),
     )
 }
 
-fn unreachable(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for asked in &cluster.nodes {
         let Err(obstacle) = &asked.seen else { continue };
         let target = format!("{scheme}{}", asked.node.target);
-        let Finding { what, why, mend, .. } = findings::no_talk(obstacle, &target, None);
+        let Finding { what, why, fix, .. } = findings::no_talk(obstacle, &target, None);
         let says_up = if asked.node.is_up { "" } else { "; the others say so too" };
         let mut finding = match asked.is_primary {
             true => {
@@ -179,7 +180,7 @@ fn unreachable(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
             }
             false => Finding::warn(NODES, format!("the replica {}: {what}{says_up}", asked.node.target)),
         };
-        finding.mend = mend;
+        finding.fix = fix;
         found.push(if asked.is_primary || why.is_empty() {
             finding.why(why)
         } else {
@@ -198,7 +199,7 @@ fn view(seen: &Seen) -> Option<Vec<(String, String)>> {
     Some(shards)
 }
 
-fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
+fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let views: Vec<_> = seen(cluster).filter_map(|(node, seen)| Some((node, view(seen)?))).collect();
     let votes = |one: &Vec<(String, String)>| views.iter().filter(|(_, other)| other == one).count();
@@ -210,7 +211,7 @@ fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
                 let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
                 Finding::warn(NODES, format!("{count} of {} see other primaries or slots than the rest: {names}", views.len()))
                     .why("while slots move or a shard fails over that passes within seconds; if it stays, they have lost touch, and redtail believes whoever it asks first")
-                    .mend(check(target, "check"))
+                    .fix(check(target, "check"))
             }
         });
     }
@@ -221,14 +222,14 @@ fn agreement(cluster: &Cluster, target: &str) -> Vec<Finding> {
         found.push(
             Finding::warn(NODES, format!("named as a primary, and says that it is a replica: {names}"))
                 .why("a failover that not all have heard of; redtail waits until they have")
-                .mend(check(target, "check")),
+                .fix(check(target, "check")),
         );
     }
     found
 }
 
 /// A line for each shard that is as it should be, and what is not with those that are not.
-fn shards(cluster: &Cluster, scheme: &str) -> Vec<Finding> {
+fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
     let mut troubles = Vec::new();
     for asked in primaries(cluster) {
@@ -299,7 +300,7 @@ fn alike(findings: Vec<Finding>) -> Vec<Finding> {
             about,
             what: format!("and {count} more of the kind"),
             why: "redtail doctor with the address of one node tells all of it".into(),
-            mend: Vec::new(),
+            fix: Vec::new(),
         });
     }
     kept

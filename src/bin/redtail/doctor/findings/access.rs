@@ -1,29 +1,30 @@
 //! Whether we may replicate.
 
-use super::super::facts::Known;
-use super::{Finding, Look};
+use crate::doctor::facts::Known;
+use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::subject::Subject;
 
 const ABOUT: &str = "permission";
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
-    let mut findings = renamed(look);
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
+    let mut findings = renamed(subject);
     if findings.is_empty() {
-        findings.push(permission(look));
+        findings.push(permission(subject));
     }
-    if look.facts.may.ping == Known::No {
+    if subject.facts.may.ping == Known::No {
         findings.push(
             Finding::warn(ABOUT, "PING is not allowed")
                 .why("a follower does without, but each connect leaves an entry in the server's ACL LOG")
-                .mend(look.allow(&["+ping"])),
+                .fix(subject.allow(&["+ping"])),
         );
     }
     findings
 }
 
 /// Commands that are not there by their names.
-fn renamed(look: Look<'_>) -> Vec<Finding> {
-    let has = look.facts.has;
-    let service = look.kind.and_then(|kind| kind.service);
+fn renamed(subject: Subject<'_>) -> Vec<Finding> {
+    let has = subject.facts.has;
+    let service = subject.kind.and_then(|kind| kind.service);
     [("PSYNC", has.psync), ("REPLCONF", has.replconf)]
         .into_iter()
         .filter(|(_, has)| *has == Known::No)
@@ -35,14 +36,14 @@ fn renamed(look: Look<'_>) -> Vec<Finding> {
                 )),
                 None => finding
                     .why("without it there is no replication; services often block it, others rename it in redis.conf")
-                    .mend(format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server")),
+                    .fix(format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server")),
             }
         })
         .collect()
 }
 
-fn permission(look: Look<'_>) -> Finding {
-    let (may, user) = (look.facts.may, &look.facts.user);
+fn permission(subject: Subject<'_>) -> Finding {
+    let (may, user) = (subject.facts.may, &subject.facts.user);
     let needed = [("+psync", may.psync), ("+replconf", may.replconf)];
     let missing = |known| needed.iter().filter(|(_, it)| *it == known).map(|(rule, _)| *rule).collect::<Vec<_>>();
     let (denied, unsure) = (missing(Known::No), missing(Known::Unknown));
@@ -50,7 +51,7 @@ fn permission(look: Look<'_>) -> Finding {
         let rules = [&denied[..], &unsure[..]].concat();
         return Finding::bad(ABOUT, format!("the user {user} may not replicate: {} is missing", denied.join(" and ")))
             .why("no key patterns are needed: the stream carries every key, whatever the user may read")
-            .mend(look.allow(&rules));
+            .fix(subject.allow(&rules));
     }
     if !unsure.is_empty() {
         return Finding::unknown(
@@ -58,8 +59,8 @@ fn permission(look: Look<'_>) -> Finding {
             format!("could not check whether the user {user} may replicate ({})", unsure.join(" and ")),
         )
         .why("that is told by ACL WHOAMI and ACL DRYRUN (before 7.0 GETUSER), which the user may not ask; somebody who may can, or allow it all")
-        .mend(format!("ACL DRYRUN {user} PSYNC ? -1"))
-        .mend(look.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
+        .fix(format!("ACL DRYRUN {user} PSYNC ? -1"))
+        .fix(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
     }
     Finding::good(ABOUT, format!("the user {user} may replicate"))
 }

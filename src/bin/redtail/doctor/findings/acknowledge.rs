@@ -1,14 +1,15 @@
 //! Who else replicates, and what the server would make of us.
 
-use super::super::facts::Replica;
-use super::{Finding, Look, time};
+use crate::doctor::facts::Replica;
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(info) = look.info {
+    if let Some(info) = subject.info {
         findings.push(others(&info.replicas()));
     }
-    findings.push(ours(look));
+    findings.push(ours(subject));
     findings
 }
 
@@ -28,16 +29,16 @@ fn others(replicas: &[Replica]) -> Finding {
 }
 
 /// The policy is `observe` unless --ack says otherwise.
-fn ours(look: Look<'_>) -> Finding {
+fn ours(subject: Subject<'_>) -> Finding {
     const ABOUT: &str = "our presence";
-    let settings = &look.facts.settings;
+    let settings = &subject.facts.settings;
     // INFO has this line where both settings are more than 0.
-    if look.number("min_slaves_good_slaves").is_some() && !look.is_replica() {
+    if subject.number("min_slaves_good_slaves").is_some() && !subject.is_replica() {
         return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica that has the data")
         .why("it counts whoever answers, and redtail stores nothing: with it attached, writes go on with one replica less than meant")
-        .mend(format!("redtail tail {}   # same stream, and not counted", look.replica()));
+        .fix(format!("redtail tail {}   # same stream, and not counted", subject.replica()));
     }
-    let shutdown = match (look.is_replica(), settings.number("shutdown-timeout")) {
+    let shutdown = match (subject.is_replica(), settings.number("shutdown-timeout")) {
         (false, Some(seconds @ 1..)) => format!("; SHUTDOWN waits up to {} for us", time(seconds as f64)),
         _ => String::new(),
     };

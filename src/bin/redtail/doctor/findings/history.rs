@@ -1,7 +1,9 @@
 //! How long we may be away.
 
-use super::{Finding, Look, time};
-use crate::notes::Size;
+use indicatif::HumanBytes;
+
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
 
 /// What a backlog should cover, in seconds: less than it takes to restart a machine is a warning.
 const ENOUGH: f64 = 300.0;
@@ -10,27 +12,27 @@ const PLENTY: f64 = 3600.0;
 /// More memory than this is not advised: some servers take all of it at once.
 const MOST: u64 = 1 << 30;
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
-    let Some(info) = look.info else { return Vec::new() };
-    let mut findings = vec![backlog(look)];
-    findings.extend(freed(look, info.replicas().is_empty()));
-    findings.extend(restart(look));
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
+    let Some(info) = subject.info else { return Vec::new() };
+    let mut findings = vec![backlog(subject)];
+    findings.extend(freed(subject, info.replicas().is_empty()));
+    findings.extend(restart(subject));
     findings
 }
 
-fn backlog(look: Look<'_>) -> Finding {
+fn backlog(subject: Subject<'_>) -> Finding {
     const ABOUT: &str = "backlog";
-    let Some(bytes) = look.number("repl_backlog_size") else {
+    let Some(bytes) = subject.number("repl_backlog_size") else {
         return Finding::unknown(ABOUT, "could not check its size: INFO does not tell it")
             .why("it decides how long an outage can be resumed from");
     };
-    let size = Size(bytes);
-    if !look.info.is_some_and(|info| info.has_backlog()) {
+    let size = HumanBytes(bytes);
+    if !subject.info.is_some_and(|info| info.has_backlog()) {
         return Finding::unknown(ABOUT, format!("none yet; the first replica makes one of {size}"))
             .why("until then the offset stands still, so how long an outage it will cover could not be measured")
-            .mend(format!("redtail doctor {}   # again, while redtail tail runs", look.target));
+            .fix(format!("redtail doctor {}   # again, while redtail tail runs", subject.target));
     }
-    let (Some(rate), Some((grown, measured))) = (look.rate(), look.facts.growth) else {
+    let (Some(rate), Some((grown, measured))) = (subject.rate(), subject.facts.growth) else {
         return Finding::unknown(ABOUT, format!("{size}; the write rate could not be measured"))
             .why("it decides how long an outage can be resumed from");
     };
@@ -39,31 +41,32 @@ fn backlog(look: Look<'_>) -> Finding {
             .why("how long an outage that covers shows when it is measured under load: --sample 60");
     }
     let covers = bytes as f64 / rate;
-    let what = format!("{size}; at {}/s, as now, it covers an outage of {}", Size(rate as u64), time(covers));
+    let what = format!("{size}; at {}/s, as now, it covers an outage of {}", HumanBytes(rate as u64), time(covers));
     if covers >= ENOUGH {
         return Finding::good(ABOUT, what);
     }
     let finding = Finding::warn(ABOUT, what).why("whoever is away longer has a gap: the writes between are lost to it");
-    let most = look.number("total_system_memory").filter(|total| *total > 0).map_or(MOST, |total| MOST.min(total / 8));
+    let most =
+        subject.number("total_system_memory").filter(|total| *total > 0).map_or(MOST, |total| MOST.min(total / 8));
     let megabytes = (((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20).max(1);
     if megabytes << 20 <= bytes {
         return finding;
     }
     let covers = time((megabytes << 20) as f64 / rate);
-    finding.mend(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
+    finding.fix(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
 }
 
 /// What becomes of the backlog when nobody replicates.
-fn freed(look: Look<'_>, alone: bool) -> Option<Finding> {
+fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
     const ABOUT: &str = "alone";
-    if look.is_replica() || !alone {
+    if subject.is_replica() || !alone {
         return None;
     }
-    if look.facts.settings.denied {
+    if subject.facts.settings.denied {
         // Said with the other settings.
         return None;
     }
-    let seconds = look.facts.settings.number("repl-backlog-ttl")?;
+    let seconds = subject.facts.settings.number("repl-backlog-ttl")?;
     Some(match seconds {
         0 => Finding::good(ABOUT, "redtail would be the only replica; the backlog is never freed (repl-backlog-ttl 0)"),
         1..600 => Finding::warn(
@@ -71,7 +74,7 @@ fn freed(look: Look<'_>, alone: bool) -> Option<Finding> {
             format!("redtail would be the only replica, and away for {} it loses all history", time(seconds as f64)),
         )
         .why("repl-backlog-ttl: so long after the last replica has left, the backlog is freed, and the next start is a gap")
-        .mend("CONFIG SET repl-backlog-ttl 3600"),
+        .fix("CONFIG SET repl-backlog-ttl 3600"),
         seconds => Finding::good(
             ABOUT,
             format!("redtail would be the only replica: away for {}, it has a gap (repl-backlog-ttl)", time(seconds as f64)),
@@ -80,14 +83,14 @@ fn freed(look: Look<'_>, alone: bool) -> Option<Finding> {
 }
 
 /// What becomes of the history when the server is restarted.
-fn restart(look: Look<'_>) -> Option<Finding> {
+fn restart(subject: Subject<'_>) -> Option<Finding> {
     const ABOUT: &str = "restart";
-    if look.is_replica() {
+    if subject.is_replica() {
         return None;
     }
-    let settings = &look.facts.settings;
+    let settings = &subject.facts.settings;
     let why = "whoever follows then has a gap, or takes a snapshot (--on-gap snapshot)";
-    if !look.is_since_7() {
+    if !subject.is_since_7() {
         return Some(
             Finding::warn(ABOUT, "a restart of the server ends its history")
                 .why(format!("before 7.0 it always does; {why}")),
@@ -100,7 +103,7 @@ fn restart(look: Look<'_>) -> Option<Finding> {
     } else if save.is_empty() {
         Finding::warn(ABOUT, "a restart of the server ends its history")
             .why(format!("it saves no snapshot when it is shut down; {why}"))
-            .mend("CONFIG SET save \"3600 1\"   # a snapshot at SHUTDOWN keeps the history")
+            .fix("CONFIG SET save \"3600 1\"   # a snapshot at SHUTDOWN keeps the history")
     } else {
         Finding::good(ABOUT, "a graceful restart of the server keeps its history, a crash ends it")
     })

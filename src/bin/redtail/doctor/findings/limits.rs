@@ -1,45 +1,52 @@
 //! When the server cuts a follower off.
 
-use super::super::facts::OutputLimit;
-use super::{Finding, Look, time};
-use crate::notes::Size;
+use indicatif::HumanBytes;
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+use crate::doctor::facts::OutputLimit;
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
+
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if look.facts.settings.denied {
+    if subject.facts.settings.denied {
         findings.push(
             Finding::unknown("limits", "could not check output buffer, time-outs, persistence: CONFIG GET is not allowed")
                 .why("they decide when a slow follower is cut off, and what a restart does to the history; the defaults are well")
-                .mend(look.allow(&["+config|get"])),
+                .fix(subject.allow(&["+config|get"])),
         );
     }
-    findings.extend(output(look));
-    findings.extend(timeouts(look));
+    findings.extend(output(subject));
+    findings.extend(timeouts(subject));
     findings
 }
 
-fn output(look: Look<'_>) -> Option<Finding> {
+fn output(subject: Subject<'_>) -> Option<Finding> {
     const ABOUT: &str = "output buffer";
-    let limit = look.facts.settings.output_limit()?;
-    let backlog = look.number("repl_backlog_size").unwrap_or(0);
+    let limit = subject.facts.settings.output_limit()?;
+    let backlog = subject.number("repl_backlog_size").unwrap_or(0);
     let OutputLimit { hard, soft, soft_seconds } = limit;
     if hard == 0 && soft == 0 {
         return Some(
             Finding::warn(ABOUT, "no limit: a follower that stalls makes the server keep everything in memory")
                 .why("until its memory is full, or repl-timeout ends the link of a follower that says nothing")
-                .mend(DEFAULT),
+                .fix(DEFAULT),
         );
     }
     let words = match (hard, soft) {
-        (_, 0) => format!("a follower may be {} behind", Size(hard)),
-        (0, _) => format!("a follower may be {} behind for {}", Size(soft), time(soft_seconds as f64)),
-        _ => format!("a follower may be {} behind, or {} for {}", Size(hard), Size(soft), time(soft_seconds as f64)),
+        (_, 0) => format!("a follower may be {} behind", HumanBytes(hard)),
+        (0, _) => format!("a follower may be {} behind for {}", HumanBytes(soft), time(soft_seconds as f64)),
+        _ => format!(
+            "a follower may be {} behind, or {} for {}",
+            HumanBytes(hard),
+            HumanBytes(soft),
+            time(soft_seconds as f64)
+        ),
     };
-    if !look.is_since_7() && hard > 0 && hard < backlog {
+    if !subject.is_since_7() && hard > 0 && hard < backlog {
         return Some(
-            Finding::warn(ABOUT, format!("{words}; that is less than the backlog of {}", Size(backlog)))
+            Finding::warn(ABOUT, format!("{words}; that is less than the backlog of {}", HumanBytes(backlog)))
                 .why("before 7.0 a resume that has more to catch up with than the hard limit is closed again and again")
-                .mend(format!(
+                .fix(format!(
                     "CONFIG SET client-output-buffer-limit \"replica {} {soft} {soft_seconds}\"",
                     backlog.saturating_mul(2)
                 )),
@@ -47,7 +54,7 @@ fn output(look: Look<'_>) -> Option<Finding> {
     }
     // Since 7.0 a hard limit below the backlog's size counts as that size.
     let hard = if hard > 0 { hard.max(backlog) } else { 0 };
-    let Some(rate) = look.rate().filter(|rate| *rate > 0.0) else { return Some(Finding::good(ABOUT, words)) };
+    let Some(rate) = subject.rate().filter(|rate| *rate > 0.0) else { return Some(Finding::good(ABOUT, words)) };
     let until_hard = if hard > 0 { hard as f64 / rate } else { f64::INFINITY };
     let until_soft = if soft > 0 { soft as f64 / rate + soft_seconds as f64 } else { f64::INFINITY };
     let stall = until_hard.min(until_soft);
@@ -56,16 +63,16 @@ fn output(look: Look<'_>) -> Option<Finding> {
     }
     let finding = Finding::warn(ABOUT, format!("{words}; at the present rate it is cut off after {}", time(stall)))
         .why("so long a follower may stall; a snapshot that takes longer to send never arrives");
-    let total = look.number("total_system_memory").filter(|total| *total > 0);
+    let total = subject.number("total_system_memory").filter(|total| *total > 0);
     let most = total.map_or(MOST, |total| MOST.min(total / 8));
     let megabytes = ((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20;
     Some(match (hard, megabytes << 20) {
         (0, wanted) if wanted > soft => {
-            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica 0 {megabytes}mb 60\""))
+            finding.fix(format!("CONFIG SET client-output-buffer-limit \"replica 0 {megabytes}mb 60\""))
         }
         (1.., wanted) if wanted > hard => {
             let soft = megabytes / 2;
-            finding.mend(format!("CONFIG SET client-output-buffer-limit \"replica {megabytes}mb {soft}mb 60\""))
+            finding.fix(format!("CONFIG SET client-output-buffer-limit \"replica {megabytes}mb {soft}mb 60\""))
         }
         _ => finding,
     })
@@ -78,9 +85,9 @@ const MOST: u64 = 4 << 30;
 
 const DEFAULT: &str = "CONFIG SET client-output-buffer-limit \"replica 256mb 64mb 60\"";
 
-fn timeouts(look: Look<'_>) -> Vec<Finding> {
+fn timeouts(subject: Subject<'_>) -> Vec<Finding> {
     const ABOUT: &str = "time-outs";
-    let settings = &look.facts.settings;
+    let settings = &subject.facts.settings;
     let mut findings = Vec::new();
     match settings.number("repl-timeout") {
         Some(seconds @ 0..10) => findings.push(
@@ -89,7 +96,7 @@ fn timeouts(look: Look<'_>) -> Vec<Finding> {
                 format!("a follower that is silent for {} is dropped (repl-timeout)", time(seconds as f64)),
             )
             .why("we speak each second, so a short pause of network or machine is enough; each costs a reconnect")
-            .mend("CONFIG SET repl-timeout 60"),
+            .fix("CONFIG SET repl-timeout 60"),
         ),
         Some(seconds) => {
             findings.push(Finding::good(ABOUT, format!("repl-timeout {}", time(seconds as f64))));
@@ -100,7 +107,7 @@ fn timeouts(look: Look<'_>) -> Vec<Finding> {
         findings.push(
             Finding::warn(ABOUT, format!("the server pings its replicas each {} only", time(seconds as f64)))
                 .why("a link on which nothing comes for 60 seconds counts as dead: without writes we would reconnect again and again")
-                .mend("CONFIG SET repl-ping-replica-period 10"),
+                .fix("CONFIG SET repl-ping-replica-period 10"),
         );
     }
     findings

@@ -2,26 +2,28 @@
 
 use std::io;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 
-use super::super::ask::{Obstacle, PATIENCE};
-use super::super::other::Speaks;
-use super::Finding;
+use crate::doctor::findings::finding::CONNECTION;
+use crate::doctor::findings::finding::Finding;
+#[cfg(feature = "tls")]
+use crate::doctor::findings::tls;
+use crate::doctor::tls_probe::Speaks;
+use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-pub(super) const CONNECTION: &str = "connection";
 const PERMISSION: &str = "permission";
 
 /// `target`: with what stands before it; `speaks`: how what listens there wants to be spoken to, if that is known.
-pub(super) fn finding(obstacle: &Obstacle, target: &str, speaks: Option<Speaks>) -> Finding {
+pub(super) fn finding(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     if speaks == Some(Speaks::Tls) {
         return wants_tls(target);
     }
     match obstacle {
-        Obstacle::Lost(error) => Finding::bad("sentinel", error.to_string())
+        ProbeError::Lost(error) => Finding::bad("sentinel", error.to_string())
             .why("Sentinels tell where the primary is; without them it can't be found"),
-        Obstacle::Connect(error) => connect(error, target, speaks),
-        Obstacle::Talk(error) => talk(error, target),
-        Obstacle::Refused(words) => refused(words),
+        ProbeError::Connect(error) => connect(error, target, speaks),
+        ProbeError::Talk(error) => talk(error, target),
+        ProbeError::Refused(words) => refused(words),
     }
 }
 
@@ -30,30 +32,30 @@ fn wants_tls(target: &str) -> Finding {
     match cfg!(feature = "tls") {
         true => finding
             .why("it closes where it is asked without; --tls speaks it, or rediss:// before the address")
-            .mend(format!("redtail doctor rediss://{target}")),
+            .fix(format!("redtail doctor rediss://{target}")),
         false => finding.why(
             "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS",
         ),
     }
 }
 
-fn talk(error: &TalkError, target: &str) -> Finding {
+fn talk(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        TalkError::Broken(error) if super::tls::is_tls(error) => super::tls::finding(error, target, None),
-        TalkError::Foreign { heard } => foreign(heard),
-        TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+        ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
+        ClientError::Protocol { heard } => foreign(heard),
+        ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
                 .why("a proxy that lets but few commands through does so; reach the server itself")
         }
-        TalkError::Closed { .. } => {
+        ClientError::Closed { .. } => {
             let finding = Finding::bad(CONNECTION, "the connection was closed without a word");
             match target.starts_with("rediss://") {
                 true => finding.why("a server that wants a certificate of ours does so (--cert FILE --cert-key FILE), and one with too many clients"),
                 false => finding.why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", PATIENCE.as_secs()))
+        ClientError::TimedOut => Finding::bad(CONNECTION, format!("nothing came for {} seconds", TIMEOUT.as_secs()))
             .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
         error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
     }
@@ -62,8 +64,8 @@ fn talk(error: &TalkError, target: &str) -> Finding {
 #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "what only TLS is about"))]
 fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     #[cfg(feature = "tls")]
-    if super::tls::is_tls(error) {
-        return super::tls::finding(error, target, speaks);
+    if tls::is_tls(error) {
+        return tls::finding(error, target, speaks);
     }
     let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
     match error.kind() {
@@ -82,12 +84,7 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
 }
 
 fn foreign(bytes: &[u8]) -> Finding {
-    let what = match bytes {
-        [b'H', b'T', b'T', b'P', b'/', ..] => "what listens there speaks HTTP",
-        [b'S', b'S', b'H', b'-', ..] => "what listens there is an SSH server",
-        [b'E', b'R', b'R', b'O', b'R', b'\r', ..] => "what listens there may be memcached",
-        _ => "what listens there does not speak the protocol of Redis and Valkey",
-    };
+    let what = "what listens there does not speak the protocol of Redis and Valkey";
     Finding::bad(CONNECTION, what)
         .why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
 }
@@ -97,13 +94,13 @@ fn refused(words: &str) -> Finding {
     if says("DENIED") {
         return Finding::bad(PERMISSION, "the server is in protected mode")
             .why("it has no password, so it takes connections from its own host only; set a password, or run redtail on that host")
-            .mend("CONFIG SET requirepass PASSWORD")
-            .mend("CONFIG SET protected-mode no   # where a firewall keeps strangers away");
+            .fix("CONFIG SET requirepass PASSWORD")
+            .fix("CONFIG SET protected-mode no   # where a firewall keeps strangers away");
     }
     if says("ERR max number of clients") {
         return Finding::bad(CONNECTION, "the server has as many clients as it takes (maxclients)")
             .why("it turns everybody else away")
-            .mend("CONFIG SET maxclients 20000");
+            .fix("CONFIG SET maxclients 20000");
     }
     if says("NOAUTH") || says("ERR operation not permitted") {
         return Finding::bad(PERMISSION, "the server asks for a password, and none was given")
@@ -112,7 +109,7 @@ fn refused(words: &str) -> Finding {
     if says("WRONGPASS") || says("ERR invalid password") {
         return Finding::bad(PERMISSION, "wrong user or password, or the user is disabled")
             .why(format!("the server said: {words}"))
-            .mend("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
+            .fix("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
     }
     Finding::bad(CONNECTION, "the server refuses to talk to us").why(format!("it said: {words}"))
 }

@@ -1,16 +1,17 @@
 //! Sentinels, and what they do not agree about.
 
 use redtail::net::Target;
-use redtail::topology::Found;
+use redtail::topology::FoundServer;
 
-use super::super::watchers::{Watch, Watcher};
-use super::Finding;
+use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::finding::some_of;
+use crate::doctor::sentinels::{SentinelReport, SentinelView};
 
 const ABOUT: &str = "sentinel";
 
 /// `found`: where they lead.
-pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[Watcher]) -> Vec<Finding> {
-    let those: Vec<(&Target, &Watch)> =
+pub(super) fn findings(name: &str, found: Option<&FoundServer>, watchers: &[SentinelReport]) -> Vec<Finding> {
+    let those: Vec<(&Target, &SentinelView)> =
         watchers.iter().filter_map(|watcher| Some((&watcher.target, watcher.says.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
     findings.extend(found.map(|found| leads(name, found, &those, watchers.len())));
@@ -24,7 +25,7 @@ pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[Watcher]) 
 }
 
 /// What to turn to where no Sentinel knows the name.
-pub(super) fn known_names(watchers: &[Watcher], sentinels: &str) -> Vec<String> {
+pub(super) fn known_names(watchers: &[SentinelReport], sentinels: &str) -> Vec<String> {
     let names = watchers.iter().filter_map(|watcher| watcher.says.as_ref().ok()).flat_map(|watch| &watch.names);
     let mut names: Vec<_> = names.filter(|name| *name != "?").collect();
     names.sort();
@@ -32,7 +33,7 @@ pub(super) fn known_names(watchers: &[Watcher], sentinels: &str) -> Vec<String> 
     names.into_iter().map(|name| format!("redtail doctor {sentinels}/{name}")).collect()
 }
 
-fn leads(name: &str, found: &Found, those: &[(&Target, &Watch)], all: usize) -> Finding {
+fn leads(name: &str, found: &FoundServer, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
     let what = if found.is_replica { "a replica of" } else { "the primary" };
     let who = match all {
         0 | 1 => format!("{} says", found.told_by),
@@ -46,7 +47,7 @@ fn leads(name: &str, found: &Found, those: &[(&Target, &Watch)], all: usize) -> 
     Finding::good(ABOUT, format!("{who} that {what} {name} is at {}", found.target))
 }
 
-fn silent(watchers: &[Watcher]) -> Option<Finding> {
+fn silent(watchers: &[SentinelReport]) -> Option<Finding> {
     let silent: Vec<_> = watchers.iter().filter_map(|it| Some((&it.target, it.says.as_ref().err()?))).collect();
     let (target, words) = silent.first()?;
     let what = match silent.len() {
@@ -62,31 +63,31 @@ fn silent(watchers: &[Watcher]) -> Option<Finding> {
     };
     let finding = Finding::warn(ABOUT, what).why(why);
     Some(match target {
-        Target::Tcp { host, port } => finding.mend(format!("redis-cli -h {host} -p {port} PING")),
-        Target::Unix(_) => finding,
+        Target::Tcp { host, port } => finding.fix(format!("redis-cli -h {host} -p {port} PING")),
+        _ => finding,
     })
 }
 
-fn strangers(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn strangers(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let strangers: Vec<_> = those.iter().filter(|(_, watch)| watch.primary.is_none()).map(|it| it.0).collect();
     let is_all = strangers.len() == those.len();
     let know = if strangers.len() == 1 { "does" } else { "do" };
     (!strangers.is_empty() && !is_all).then(|| {
         Finding::warn(ABOUT, format!("{} {know} not know the name {name}", names(strangers.iter().copied())))
             .why("it has no say in a failover")
-            .mend(format!("SENTINEL MONITOR {name} HOST PORT QUORUM   # there"))
+            .fix(format!("SENTINEL MONITOR {name} HOST PORT QUORUM   # there"))
     })
 }
 
-fn disagreement(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let places = distinct(those, |watch| watch.primary.clone());
     if places.len() > 1 {
         let each = places.iter().map(|(place, who)| format!("{place} ({})", names(who.iter().copied())));
         return Some(
             Finding::warn(ABOUT, format!("they disagree where {name} is: {}", each.collect::<Vec<_>>().join(", ")))
                 .why("within a failover that passes. If it stays, they watch different servers: redtail believes the first that answers, and writes may go to either")
-                .mend(format!("SENTINEL MASTER {name}   # on each: the highest epoch is right"))
-                .mend(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
+                .fix(format!("SENTINEL MASTER {name}   # on each: the highest epoch is right"))
+                .fix(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
         );
     }
     let epochs = distinct(those, |watch| watch.epoch);
@@ -94,11 +95,11 @@ fn disagreement(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
         let each = epochs.iter().map(|(epoch, who)| format!("{epoch} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("their config epochs differ: {}", each.collect::<Vec<_>>().join(", ")))
             .why("those with a lower one have not heard of the last failover: the Sentinels do not reach each other, or not the servers")
-            .mend(format!("SENTINEL CKQUORUM {name}   # on each"))
+            .fix(format!("SENTINEL CKQUORUM {name}   # on each"))
     })
 }
 
-fn down(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn down(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let says = |flag: &str| {
         let who: Vec<_> =
             those.iter().filter(|(_, watch)| watch.flags.iter().any(|it| it == flag)).map(|it| it.0).collect();
@@ -114,11 +115,11 @@ fn down(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
     Some(
         Finding::warn(ABOUT, format!("{who} can't reach {name}, and takes it for down"))
             .why("if enough of them agree, another server becomes the primary; if only some can't, the network between is broken")
-            .mend(format!("SENTINEL MASTER {name}   # there: flags, last-ok-ping-reply")),
+            .fix(format!("SENTINEL MASTER {name}   # there: flags, last-ok-ping-reply")),
     )
 }
 
-fn quorum(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let without: Vec<_> =
         those.iter().filter_map(|(target, watch)| Some((*target, watch.no_quorum.as_ref()?))).collect();
     if let Some((target, words)) = without.first() {
@@ -126,7 +127,7 @@ fn quorum(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
         let finding = Finding::warn(ABOUT, format!("there could be no failover, says {target}: {words}"));
         return Some(
             finding.why("a failover needs as many Sentinels as the quorum says, and a majority of all that were ever known; if the primary dies now, it stays dead")
-                .mend(format!("SENTINEL RESET {name}   # on each in turn, if some are gone for good")),
+                .fix(format!("SENTINEL RESET {name}   # on each in turn, if some are gone for good")),
         );
     }
     let quorums = distinct(those, |watch| watch.quorum);
@@ -134,12 +135,12 @@ fn quorum(name: &str, those: &[(&Target, &Watch)]) -> Option<Finding> {
         let each = quorums.iter().map(|(quorum, who)| format!("{quorum} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("their quorums differ: {}", each.collect::<Vec<_>>().join(", ")))
             .why("which of them counts depends on who notices first that the primary is down")
-            .mend(format!("SENTINEL SET {name} quorum N   # on each"))
+            .fix(format!("SENTINEL SET {name} quorum N   # on each"))
     })
 }
 
 /// Each should know all others.
-fn acquaintance(those: &[(&Target, &Watch)]) -> Option<Finding> {
+fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let counts = distinct(those, |watch| watch.primary.as_ref().map(|_| watch.others.len()));
     (counts.len() > 1).then(|| {
         let each = counts.iter().map(|(count, who)| format!("{count} ({})", names(who.iter().copied())));
@@ -150,8 +151,8 @@ fn acquaintance(those: &[(&Target, &Watch)]) -> Option<Finding> {
 
 /// The different answers, and who gave each. Those that give none do not count.
 fn distinct<'a, T: PartialEq>(
-    those: &[(&'a Target, &Watch)],
-    answer: impl Fn(&Watch) -> Option<T>,
+    those: &[(&'a Target, &SentinelView)],
+    answer: impl Fn(&SentinelView) -> Option<T>,
 ) -> Vec<(T, Vec<&'a Target>)> {
     let mut found: Vec<(T, Vec<&Target>)> = Vec::new();
     for (target, watch) in those {
@@ -166,5 +167,5 @@ fn distinct<'a, T: PartialEq>(
 
 /// Some addresses, and how many more there are.
 fn names<'a>(targets: impl Iterator<Item = &'a Target>) -> String {
-    super::some_of(targets.map(Target::to_string))
+    some_of(targets.map(Target::to_string))
 }

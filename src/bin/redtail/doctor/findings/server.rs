@@ -1,27 +1,28 @@
 //! Which server it is, and in what state.
 
-use super::super::facts::{Info, Known, address};
-use super::super::kind::{Family, Kind};
-use super::{Finding, Look, time};
+use crate::doctor::facts::{Info, Known, address};
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
+use crate::doctor::kind::{Family, ServerKind};
 
 /// What a finding is about that no other matters beside, if it is bad.
 pub(super) const KIND: &str = "server";
 const STATE: &str = "state";
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match (look.info, look.kind) {
+    match (subject.info, subject.kind) {
         (Some(info), Some(kind)) => {
-            findings.push(who(look, info, kind));
-            findings.extend(role(look, info));
+            findings.push(who(subject, info, kind));
+            findings.extend(role(subject, info));
         }
-        _ => findings.extend(nothing(look)),
+        _ => findings.extend(nothing(subject)),
     }
-    findings.extend(refuses(look));
+    findings.extend(refuses(subject));
     findings
 }
 
-fn who(look: Look<'_>, info: &Info, kind: &Kind) -> Finding {
+fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
     let name = &kind.name;
     let service = kind.service.filter(|service| !name.starts_with(service));
     let described = match (service, info.number("uptime_in_seconds")) {
@@ -31,7 +32,7 @@ fn who(look: Look<'_>, info: &Info, kind: &Kind) -> Finding {
     };
     match kind.family {
         Family::Foreign(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
-        Family::Sentinel => sentinel(look, name),
+        Family::Sentinel => sentinel(subject, name),
         Family::Unknown => Finding::unknown(KIND, "INFO names no server that is known here")
             .why("only Redis, Valkey and what descends from them can be followed"),
         Family::Redis if info.get("rlec_version").is_some() => {
@@ -53,30 +54,30 @@ fn who(look: Look<'_>, info: &Info, kind: &Kind) -> Finding {
     }
 }
 
-fn sentinel(look: Look<'_>, name: &str) -> Finding {
-    let watched = &look.facts.watched;
+fn sentinel(subject: Subject<'_>, name: &str) -> Finding {
+    let watched = &subject.facts.watched;
     let mut finding = Finding::bad(KIND, format!("this is a {name}, which holds no data"))
         .why("a Sentinel watches servers and serves no replication; follow the primary that it watches");
     for (name, primary) in watched {
         let name = address(name, "");
-        finding = finding.mend(format!("redtail doctor {}/{name}   # now {primary}", look.as_sentinel()));
+        finding = finding.fix(format!("redtail doctor {}/{name}   # now {primary}", subject.as_sentinel()));
     }
     finding
 }
 
-fn role(look: Look<'_>, info: &Info) -> Option<Finding> {
+fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     if !info.is_replica() {
         let failing_over = info.get("master_failover_state").filter(|state| *state != "no-failover");
         return Some(match failing_over {
             Some(state) => Finding::bad(STATE, format!("a FAILOVER is under way ({state})"))
                 .why("until it is done or given up, PSYNC is refused (NOMASTERLINK)")
-                .mend("FAILOVER ABORT   # gives it up"),
+                .fix("FAILOVER ABORT   # gives it up"),
             None => Finding::good(STATE, "a primary"),
         });
     }
     let part = |name| info.get(name).unwrap_or_default();
     let primary = address(part("master_host"), part("master_port"));
-    let elsewhere = format!("redtail doctor {}{primary}   # its primary", look.scheme);
+    let elsewhere = format!("redtail doctor {}{primary}   # its primary", subject.scheme);
     if info.is("master_link_status", "up") {
         let finding = Finding::good(STATE, format!("a replica of {primary}, its link is up"));
         return Some(
@@ -95,20 +96,20 @@ fn role(look: Look<'_>, info: &Info) -> Option<Finding> {
     Some(
         Finding::bad(STATE, format!("a replica of {primary} whose link is down ({doing})"))
             .why("it refuses PSYNC (NOMASTERLINK) until its link is up again; follow its primary, or wait")
-            .mend(elsewhere),
+            .fix(elsewhere),
     )
 }
 
 /// INFO tells nothing.
-fn nothing(look: Look<'_>) -> Option<Finding> {
-    match look.facts.may.info {
+fn nothing(subject: Subject<'_>) -> Option<Finding> {
+    match subject.facts.may.info {
         Known::No => Some(
             Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
                 .why("following needs no INFO (but --from now-without-fork, and the default start before 7.0); this page does")
-                .mend(look.allow(&["+info"])),
+                .fix(subject.allow(&["+info"])),
         ),
         // What is in the way of INFO is said below.
-        _ if look.facts.refuses.is_some() => None,
+        _ if subject.facts.refuses.is_some() => None,
         _ => Some(Finding::unknown(KIND, "could not check what it is: it gives no INFO").why(
             "a proxy, a service or another program may answer here; only Redis, Valkey and what descends from them can be followed",
         )),
@@ -116,22 +117,23 @@ fn nothing(look: Look<'_>) -> Option<Finding> {
 }
 
 /// It answers PING with a reason why not now.
-fn refuses(look: Look<'_>) -> Option<Finding> {
-    let words = look.facts.refuses.as_deref()?;
+fn refuses(subject: Subject<'_>) -> Option<Finding> {
+    let words = subject.facts.refuses.as_deref()?;
     let finding = if words.starts_with("LOADING") {
-        let left = look.number("loading_eta_seconds").map(|seconds| format!(", about {} left", time(seconds as f64)));
+        let left =
+            subject.number("loading_eta_seconds").map(|seconds| format!(", about {} left", time(seconds as f64)));
         let percent =
-            look.info.and_then(|info| info.get("loading_loaded_perc")).map(|percent| format!(", {percent} % done"));
+            subject.info.and_then(|info| info.get("loading_loaded_perc")).map(|percent| format!(", {percent} % done"));
         let (left, percent) = (left.unwrap_or_default(), percent.unwrap_or_default());
         Finding::bad(STATE, format!("it is loading its data{percent}{left}"))
             .why("until that is done PSYNC is refused (LOADING); `redtail tail --reconnect forever` waits for it")
     } else if words.starts_with("BUSY") {
         Finding::bad(STATE, "a script or function keeps it busy")
             .why("until that ends PSYNC is refused (BUSY); `redtail tail --reconnect forever` waits for it")
-            .mend("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
+            .fix("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
     } else {
         // MASTERDOWN: the link that is down has been told, where INFO tells it.
-        if look.info.is_some() {
+        if subject.info.is_some() {
             return None;
         }
         Finding::bad(STATE, "a replica whose link to its primary is down")

@@ -1,35 +1,38 @@
 //! What a fork would cost, and whether it would come off.
 
-use super::{Finding, Look, time};
-use crate::notes::Size;
+use indicatif::HumanBytes;
+
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
 
 const ABOUT: &str = "fork";
 
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
-    let Some(info) = look.info else { return Vec::new() };
-    let mut findings = vec![cost(look)];
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
+    let Some(info) = subject.info else { return Vec::new() };
+    let mut findings = vec![cost(subject)];
     if info.is("rdb_last_bgsave_status", "err") {
         findings.push(
             Finding::warn(ABOUT, "its last save in the background failed")
                 .why("a fork for a follower may fail likewise; the server's log says why")
-                .mend("BGSAVE   # then INFO persistence: rdb_last_bgsave_status"),
+                .fix("BGSAVE   # then INFO persistence: rdb_last_bgsave_status"),
         );
     }
     if info.is("rdb_bgsave_in_progress", "1") || info.is("aof_rewrite_in_progress", "1") {
         findings.push(Finding::good(ABOUT, "a save or rewrite is under way: a start that forks waits for its end"));
     }
-    findings.extend(memory(look));
+    findings.extend(memory(subject));
     findings
 }
 
-fn cost(look: Look<'_>) -> Finding {
-    let memory = look.number("used_memory").map_or_else(String::new, |bytes| format!("{} in memory", Size(bytes)));
-    let last = match look.number("latest_fork_usec") {
+fn cost(subject: Subject<'_>) -> Finding {
+    let memory =
+        subject.number("used_memory").map_or_else(String::new, |bytes| format!("{} in memory", HumanBytes(bytes)));
+    let last = match subject.number("latest_fork_usec") {
         None => String::new(),
         Some(0) => ", has not forked yet".into(),
         Some(us) => format!(", its last fork took {}.{} ms", us / 1000, us / 100 % 10),
     };
-    let settings = &look.facts.settings;
+    let settings = &subject.facts.settings;
     let sent = match settings.get("repl-diskless-sync") {
         Some("no") => "; a snapshot goes by its disk".to_owned(),
         Some("yes") => match settings.number("repl-diskless-sync-delay") {
@@ -42,7 +45,7 @@ fn cost(look: Look<'_>) -> Finding {
         _ => String::new(),
     };
     let what = format!("{memory}{last}{sent}");
-    match look.number("latest_fork_usec") {
+    match subject.number("latest_fork_usec") {
         Some(500_000..) => Finding::warn(ABOUT, what).why(
             "while it forks it serves nobody; --from now-without-fork and positions within the backlog need no fork",
         ),
@@ -51,22 +54,22 @@ fn cost(look: Look<'_>) -> Finding {
 }
 
 /// A fork shares its memory until one side writes: in the worst case it is needed twice.
-fn memory(look: Look<'_>) -> Option<Finding> {
-    let used = look.number("used_memory_rss").or(look.number("used_memory"))?;
-    let total = look.number("total_system_memory").filter(|total| *total > 0);
-    if look.facts.overcommit == Some(2)
-        || (look.facts.overcommit == Some(0) && total.is_some_and(|total| used > total / 2))
+fn memory(subject: Subject<'_>) -> Option<Finding> {
+    let used = subject.number("used_memory_rss").or(subject.number("used_memory"))?;
+    let total = subject.number("total_system_memory").filter(|total| *total > 0);
+    if subject.facts.overcommit == Some(2)
+        || (subject.facts.overcommit == Some(0) && total.is_some_and(|total| used > total / 2))
     {
         return Some(
             Finding::warn(ABOUT, "the system may refuse it (vm.overcommit_memory is not 1)")
                 .why("the kernel counts a fork as if it needed all of the server's memory once more")
-                .mend("sysctl vm.overcommit_memory=1   # on the server's host"),
+                .fix("sysctl vm.overcommit_memory=1   # on the server's host"),
         );
     }
     let total = total.filter(|total| used > total / 2)?;
     Some(
-        Finding::warn(ABOUT, format!("it uses {} of {} there are", Size(used), Size(total)))
+        Finding::warn(ABOUT, format!("it uses {} of {} there are", HumanBytes(used), HumanBytes(total)))
             .why("a snapshot needs up to as much again, if everything is written to meanwhile; let a replica make it")
-            .mend(format!("redtail tail {} --from snapshot   # same stream", look.replica())),
+            .fix(format!("redtail tail {} --from snapshot   # same stream", subject.replica())),
     )
 }

@@ -1,25 +1,26 @@
-//! What is wrong with a certificate, ours or theirs, and what mends it.
+//! What is wrong with a certificate, ours or theirs, and what fixes it.
 
 use std::io;
 use std::time::Duration;
 
 use redtail::net::TlsError;
 
-use super::super::facts::address;
-use super::super::other::Speaks;
-use super::obstacle::CONNECTION;
-use super::{Finding, Look, time};
+use crate::doctor::facts::address;
+use crate::doctor::findings::finding::CONNECTION;
+use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::subject::Subject;
+use crate::doctor::tls_probe::Speaks;
 
 const ABOUT: &str = "certificate";
 
 pub(super) fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<TlsError>())
+    TlsError::find(error).is_some()
 }
 
 /// No link over TLS. `target` begins with `rediss://`.
 pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     let again = |options: &str| format!("redtail doctor {target} {options}");
-    let Some(tls) = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) else {
+    let Some(tls) = TlsError::find(error) else {
         return Finding::bad(CONNECTION, format!("no link over TLS: {error}"));
     };
     let certificate = Finding::bad(ABOUT, tls.to_string());
@@ -29,39 +30,39 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
             let finding = certificate
                 .why("the server is called otherwise than in its certificate, or somebody else answers in its place");
             let finding = match names.into_iter().find(|name| name != "?") {
-                Some(name) => finding.mend(again(&format!("--sni {name}"))),
+                Some(name) => finding.fix(again(&format!("--sni {name}"))),
                 None => finding,
             };
-            finding.mend(again("--verify ca   # whatever the name"))
+            finding.fix(again("--verify ca   # whatever the name"))
         }
         TlsError::Expired { .. } => certificate
             .why("nobody who verifies it gets in: a follower that loses its link does not come back")
-            .mend("CONFIG SET tls-cert-file FILE   # once it is renewed"),
+            .fix("CONFIG SET tls-cert-file FILE   # once it is renewed"),
         TlsError::NotYet { .. } => certificate
             .why("the clock of this machine is wrong, or was that of the one where it was made")
-            .mend("date --utc   # here and there"),
+            .fix("date --utc   # here and there"),
         TlsError::UnknownAuthority | TlsError::NobodyTrusted => certificate
             .why("--cacert takes the certificate of whoever signed the server's; on the server's side it is often the same file")
-            .mend(again("--cacert FILE"))
-            .mend("CONFIG GET tls-ca-cert-file   # on the server"),
+            .fix(again("--cacert FILE"))
+            .fix("CONFIG GET tls-ca-cert-file   # on the server"),
         TlsError::AuthorityAsServer => certificate
             .why("clients that follow the rules refuse it")
-            .mend(again("--verify ca --cacert FILE   # that one")),
+            .fix(again("--verify ca --cacert FILE   # that one")),
         TlsError::CertificateWanted => certificate
             .why("it lets in whoever has one that an authority in its tls-ca-cert-file has signed")
-            .mend(again("--cert FILE --cert-key FILE"))
-            .mend("CONFIG SET tls-auth-clients optional   # then nobody needs one"),
+            .fix(again("--cert FILE --cert-key FILE"))
+            .fix("CONFIG SET tls-auth-clients optional   # then nobody needs one"),
         TlsError::CertificateRefused(_) => certificate
             .why("it takes what an authority in its tls-ca-cert-file has signed and what has not expired")
-            .mend("openssl verify -CAfile THE-SERVERS-CA.crt OURS.crt"),
+            .fix("openssl verify -CAfile THE-SERVERS-CA.crt OURS.crt"),
         TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_) => {
             let plain = format!("redtail doctor {}", target.trim_start_matches("rediss://"));
             match speaks {
                 Some(Speaks::Plain) => Finding::bad(CONNECTION, "what listens there does not speak TLS")
                     .why("without TLS it answers: it is the plain port (the other is `tls-port` in redis.conf)")
-                    .mend(plain),
+                    .fix(plain),
                 _ => Finding::bad(CONNECTION, format!("no link over TLS: {tls}"))
-                    .mend(format!("{plain}   # without TLS")),
+                    .fix(format!("{plain}   # without TLS")),
             }
         }
         _ => certificate,
@@ -69,22 +70,23 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
 }
 
 /// One that is good today.
-pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
-    look.facts.certificate.map(expires).into_iter().collect()
+pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
+    subject.facts.certificate.map(expires).into_iter().collect()
 }
 
 fn expires(left: Duration) -> Finding {
     Finding::warn(ABOUT, format!("the server's certificate expires in {}", time(left.as_secs_f64())))
         .why("links that stand then go on, but one that is lost does not come back")
-        .mend("CONFIG SET tls-cert-file FILE   # once it is renewed")
+        .fix("CONFIG SET tls-cert-file FILE   # once it is renewed")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
-    use super::super::super::facts::Facts;
-    use super::super::{Severity, all};
     use super::*;
+    use crate::doctor::facts::Facts;
+    use crate::doctor::findings::all;
+    use crate::doctor::findings::finding::Severity;
 
     fn found(error: TlsError, speaks: Option<Speaks>) -> Finding {
         let finding = finding(&error.into(), "rediss://db:1", speaks);
@@ -95,12 +97,12 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_certificate_has_a_command_that_mends_it() {
         let name = |presented: &str| TlsError::Name { expected: "db".into(), presented: vec![presented.into()] };
-        for (error, mend) in [
+        for (error, fix) in [
             (name("db.test"), "redtail doctor rediss://db:1 --sni db.test"),
             // Nothing of it goes into a command that somebody may run.
             (name("*.test;reboot"), "redtail doctor rediss://db:1 --verify ca"),
-            (TlsError::Expired { seconds: 5 }, "CONFIG SET tls-cert-file FILE"),
-            (TlsError::NotYet { seconds: 5 }, "date --utc"),
+            (TlsError::Expired { ago: Duration::from_secs(5) }, "CONFIG SET tls-cert-file FILE"),
+            (TlsError::NotYet { valid_in: Duration::from_secs(5) }, "date --utc"),
             (TlsError::UnknownAuthority, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::NobodyTrusted, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::AuthorityAsServer, "redtail doctor rediss://db:1 --verify ca"),
@@ -110,8 +112,8 @@ mod tests {
             (TlsError::Closed, "redtail doctor db:1"),
         ] {
             let finding = found(error, None);
-            assert!(finding.mend[0].starts_with(mend), "{finding:?}");
-            assert!(!finding.mend.concat().contains("reboot"), "{finding:?}");
+            assert!(finding.fix[0].starts_with(fix), "{finding:?}");
+            assert!(!finding.fix.concat().contains("reboot"), "{finding:?}");
         }
         let plain = found(TlsError::Closed, Some(Speaks::Plain));
         assert_eq!(plain.what, "what listens there does not speak TLS");

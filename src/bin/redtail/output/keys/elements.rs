@@ -4,16 +4,16 @@ use std::io::{self, Write};
 
 use redtail::rdb::{Item, Role, Text, Type, WHOLE_TEXT};
 
-use super::Facts;
-use super::object::Object;
-use super::rare::Rare;
-use crate::output::Argument;
+use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
+use crate::output::keys::key_facts::KeyFacts;
+use crate::output::keys::non_keys::NonKeys;
+use crate::output::keys::object::Object;
 
 pub(in crate::output) struct Elements {
     pieces: Pieces,
     lines: Lines,
-    rare: Rare,
+    non_keys: NonKeys,
 }
 
 impl Elements {
@@ -30,11 +30,11 @@ impl Elements {
             raw: 0,
             damage: None,
         };
-        Self { pieces, lines, rare: Rare::new(all) }
+        Self { pieces, lines, non_keys: NonKeys::new(all) }
     }
 
     pub(in crate::output) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
-        let Self { pieces, lines, rare } = self;
+        let Self { pieces, lines, non_keys } = self;
         let text = match item {
             Item::Text(text) => *text,
             Item::Key(key) => {
@@ -42,7 +42,7 @@ impl Elements {
                 key.name
             }
             _ if lines.key.is_some() => return lines.fact(item, out),
-            item => return rare.fact(item, out),
+            item => return non_keys.fact(item, out),
         };
         if text.is_first() && lines.begins(text.role) {
             // The pieces of the next line's strings stand before it, and behind this one.
@@ -51,14 +51,14 @@ impl Elements {
         let argument = match text.role {
             // They stand in the entries too.
             Role::SharedField => None,
-            role if lines.key.is_none() && !rare.wants(role) => None,
+            role if lines.key.is_none() && !non_keys.wants(role) => None,
             _ => pieces.text(&text, out)?,
         };
         match argument {
             None => Ok(()),
-            Some(name) if text.role == Role::KeyName => lines.begin_key(name, rare, out),
+            Some(name) if text.role == Role::KeyName => lines.begin_key(name, non_keys, out),
             Some(argument) if lines.key.is_some() => lines.text(text.role, argument, out),
-            Some(argument) => rare.text(text.role, argument, out),
+            Some(argument) => non_keys.text(text.role, argument, out),
         }
     }
 
@@ -66,7 +66,7 @@ impl Elements {
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.lines.key = None;
         self.lines.object.void(out)?;
-        self.rare.abandon(out)
+        self.non_keys.abandon(out)
     }
 }
 
@@ -75,7 +75,7 @@ struct Lines {
     /// The one that is being made. It may not be at its end until the next begins.
     object: Object,
     event: &'static str,
-    key: Option<Facts>,
+    key: Option<KeyFacts>,
     elements: u64,
     /// A pair was begun and lacks its second part.
     is_half: bool,
@@ -98,13 +98,13 @@ impl Lines {
         }
     }
 
-    fn begin_key(&mut self, name: Argument<'_>, rare: &mut Rare, out: &mut impl Write) -> io::Result<()> {
+    fn begin_key(&mut self, name: Argument<'_>, non_keys: &mut NonKeys, out: &mut impl Write) -> io::Result<()> {
         let Some(key) = self.key else { return Ok(()) };
         (self.raw, self.is_half, self.damage) = (0, false, None);
         let fields = self.begin("key_begin", out)?;
         fields.name("db").number(key.database);
         fields.name("key").argument(name, out)?;
-        rare.key(&key, fields);
+        non_keys.key(&key, fields);
         self.end(out)?;
         self.elements = 0;
         Ok(())

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use redtail::rdb::{StreamId, StreamState};
 
-use super::command::write;
-use super::resp::{Loss, Losses};
+use crate::output::keys::command::write;
+use crate::output::keys::loss::{Loss, Losses};
 
 /// The group that is being read. Its pending entries come before it is told whose they are, so they are held: 32 bytes each.
 #[derive(Debug, Default)]

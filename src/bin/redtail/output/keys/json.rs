@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use redtail::rdb::{Item, Role, Type};
 
-use super::object::Object;
-use super::rare::Rare;
-use super::{Facts, Held};
-use crate::output::Argument;
+use crate::output::argument::Argument;
+use crate::output::keys::held_text::HeldText;
+use crate::output::keys::key_facts::KeyFacts;
+use crate::output::keys::non_keys::NonKeys;
+use crate::output::keys::object::Object;
 
 /// How deep things stand in the line. The elements of a value:
 const ELEMENTS: usize = 2;
@@ -23,16 +24,16 @@ const CONSUMERS: usize = 5;
 const PRODUCERS: usize = 4;
 const PRODUCER_KEYS: usize = 6;
 
-pub(in crate::output) struct Keys {
-    held: Held,
-    line: Line,
-    rare: Rare,
+pub(in crate::output) struct JsonKeys {
+    held: HeldText,
+    line: KeyLine,
+    non_keys: NonKeys,
 }
 
 /// The line of a key.
-struct Line {
+struct KeyLine {
     object: Object,
-    key: Option<Facts>,
+    key: Option<KeyFacts>,
     module: String,
     /// Bytes of a module's value.
     raw: u64,
@@ -44,9 +45,9 @@ struct Line {
     damage: Option<String>,
 }
 
-impl Keys {
+impl JsonKeys {
     pub(in crate::output) fn new(all: bool, max_arg: u64) -> Self {
-        let line = Line {
+        let line = KeyLine {
             object: Object::default(),
             key: None,
             module: String::new(),
@@ -56,11 +57,11 @@ impl Keys {
             has_value: false,
             damage: None,
         };
-        Self { held: Held::new(max_arg), line, rare: Rare::new(all) }
+        Self { held: HeldText::new(max_arg), line, non_keys: NonKeys::new(all) }
     }
 
     pub(in crate::output) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
-        let Self { held, line, rare } = self;
+        let Self { held, line, non_keys } = self;
         let text = match item {
             Item::Text(text) => *text,
             Item::Key(key) => {
@@ -71,36 +72,36 @@ impl Keys {
                 line.fact(item, out)?;
                 return line.object.part(out);
             }
-            item => return rare.fact(item, out),
+            item => return non_keys.fact(item, out),
         };
         match held.text(&text) {
             None => Ok(()),
-            Some(name) if text.role == Role::KeyName => line.begin(name, rare, out),
+            Some(name) if text.role == Role::KeyName => line.begin(name, non_keys, out),
             Some(argument) if line.key.is_some() => {
                 line.text(text.role, argument, out)?;
                 line.object.part(out)
             }
-            Some(argument) => rare.text(text.role, argument, out),
+            Some(argument) => non_keys.text(text.role, argument, out),
         }
     }
 
     /// The snapshot breaks off.
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.line.key = None;
-        self.rare.abandon(out)?;
+        self.non_keys.abandon(out)?;
         self.line.object.void(out)
     }
 }
 
-impl Line {
-    fn begin(&mut self, name: Argument<'_>, rare: &mut Rare, out: &mut impl Write) -> io::Result<()> {
+impl KeyLine {
+    fn begin(&mut self, name: Argument<'_>, non_keys: &mut NonKeys, out: &mut impl Write) -> io::Result<()> {
         let Some(key) = self.key else { return Ok(()) };
         (self.raw, self.is_half, self.has_returned, self.has_value, self.damage) = (0, false, false, false, None);
         let object = &mut self.object;
         object.begin();
         object.name("db").number(key.database);
         object.name("key").argument(name, out)?;
-        rare.key(&key, object);
+        non_keys.key(&key, object);
         match key.kind {
             Type::List | Type::Set | Type::Zset | Type::Hash => object.name("value").array(),
             Type::Stream => {

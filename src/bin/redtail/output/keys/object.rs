@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use redtail::rdb::{StreamId, StreamState};
 
-use crate::output::Argument;
+use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
 
 /// An object of one line. While it is short it is held, so that the event stands first in it; once it is long it flows, and the

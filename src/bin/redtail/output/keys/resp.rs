@@ -4,30 +4,29 @@ use std::io::{self, Write};
 
 use redtail::rdb::{Crc64, Format, Item, Magic, Role, Text, Type, WHOLE_TEXT};
 
-use super::command::{Batch, Command, GiveUp, SHORT, append, write};
-use super::groups::Groups;
-use super::object::Number;
-use super::{Facts, Held};
 use crate::failure::Failure;
-use crate::notes;
-use crate::output::Argument;
-
-/// The longest value of a module that is held: its length is not known before its end, and RESTORE wants it first.
-const MODULE: usize = 16 << 20;
+use crate::output::argument::Argument;
+use crate::output::keys::command::{Batch, Command, GiveUp, SHORT, append, write};
+use crate::output::keys::groups::Groups;
+use crate::output::keys::held_text::HeldText;
+use crate::output::keys::key_facts::KeyFacts;
+use crate::output::keys::loss::{Loss, Losses, MODULE};
+use crate::output::keys::object::Number;
+use crate::terminal::log;
 
 /// The number of a module's value in a snapshot, which RESTORE wants in front of it.
 const MODULE_TYPE: u8 = 7;
 
-pub(in crate::output) struct Keys {
+pub(in crate::output) struct RespKeys {
     format: Option<Format>,
     database: u32,
-    key: Option<Facts>,
+    key: Option<KeyFacts>,
     name: Vec<u8>,
     command: Command,
     batch: Batch,
     /// What follows the batch: expiries of its fields.
     after: Vec<u8>,
-    held: Held,
+    held: HeldText,
     /// The field or member that waits for what belongs to it.
     first: Option<Vec<u8>>,
     groups: Groups,
@@ -38,7 +37,7 @@ pub(in crate::output) struct Keys {
     losses: Losses,
 }
 
-impl Keys {
+impl RespKeys {
     pub(in crate::output) fn new() -> Self {
         Self {
             format: None,
@@ -48,7 +47,7 @@ impl Keys {
             command: Command::default(),
             batch: Batch::default(),
             after: Vec::new(),
-            held: Held::new(u64::MAX),
+            held: HeldText::new(u64::MAX),
             first: None,
             groups: Groups::default(),
             raw: None,
@@ -102,7 +101,7 @@ impl Keys {
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         let key = self.key.take();
         if self.command.is_flowing() {
-            return Err(Failure::Words(
+            return Err(Failure::Message(
                 "the snapshot broke off inside a large value of which a part is already written: the output ends inside a \
                  command and can't be loaded as it is"
                     .into(),
@@ -277,11 +276,11 @@ impl Keys {
         match self.command.give_up(out) {
             Ok(false) => Ok(()),
             Ok(true) => {
-                notes::say("what was damaged lies inside a large value: the rest of that value is filled up with zero bytes");
+                log::say("what was damaged lies inside a large value: the rest of that value is filled up with zero bytes");
                 Ok(())
             }
             Err(GiveUp::Output(error)) => Err(error.into()),
-            Err(GiveUp::TooLong) => Err(Failure::Words(
+            Err(GiveUp::TooLong) => Err(Failure::Message(
                 "what was damaged lies inside a value whose length can't be true: the output ends inside a command and can't be \
                  loaded as it is"
                     .into(),
@@ -346,70 +345,5 @@ fn empty(format: Format, out: &mut impl Write) -> io::Result<()> {
     match format {
         Format { magic: Magic::Redis, version: ..10 } => Ok(()),
         _ => write(out, &[b"FUNCTION", b"FLUSH"]),
-    }
-}
-
-/// What no command makes again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    Use,
-    Array,
-    Rate,
-    Nan,
-    Seen,
-    Returned,
-    Idempotence,
-    PendingOfDeleted,
-    PendingOfDeletedPerhaps,
-    LongModule,
-    ModuleAux,
-    Metadata,
-}
-
-/// Says each kind once.
-#[derive(Debug, Default)]
-pub(super) struct Losses {
-    said: Vec<Loss>,
-    /// The module whose value is being read.
-    module: String,
-}
-
-impl Losses {
-    pub(super) fn say(&mut self, loss: Loss) {
-        self.say_of(loss, "");
-    }
-
-    fn say_of(&mut self, loss: Loss, module: impl std::fmt::Display) {
-        if self.said.contains(&loss) {
-            return;
-        }
-        self.said.push(loss);
-        let what = match loss {
-            Loss::Use => "when or how often keys were used, by which the server evicts",
-            Loss::Array => "arrays: those keys are left out",
-            Loss::Rate => "the state of rate limiters: those keys are left out",
-            Loss::Nan => "scores that are no number: those members are left out",
-            Loss::Seen => "when consumers of streams were last seen",
-            Loss::Returned => "entries of streams that were given back to their group",
-            Loss::Idempotence => "the idempotency keys of streams",
-            Loss::PendingOfDeleted => "pending entries that are no longer in the stream: they are left out",
-            Loss::PendingOfDeletedPerhaps => {
-                "pending entries that are no longer in the stream: if entries in the middle of it were deleted while they were pending, they \
-                 are left out"
-            }
-            Loss::LongModule => {
-                return notes::say(format_args!(
-                    "no command makes again: values of more than {MODULE} bytes of the module {module}, whose length RESTORE wants before it \
-                 is known: those keys are left out"
-                ));
-            }
-            Loss::ModuleAux => {
-                return notes::say(format_args!(
-                    "no command makes again: what the module {module} keeps beside the keys"
-                ));
-            }
-            Loss::Metadata => "metadata that modules attach to keys",
-        };
-        notes::say(format_args!("no command makes again: {what}"));
     }
 }

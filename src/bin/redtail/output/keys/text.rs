@@ -6,21 +6,21 @@ use std::io::{self, Write};
 use redtail::rdb::{Item, Role, Text, Type};
 use redtail::resp::Quoted;
 
-use super::Facts;
-use super::object::Number;
+use crate::output::keys::key_facts::KeyFacts;
+use crate::output::keys::object::Number;
 
 /// Bytes that are shown of an element and of a key's name, and characters of a line after which elements are only counted.
 const SHOWN: usize = 64;
 const NAME: usize = 120;
 const LINE: usize = 200;
 
-pub(in crate::output) struct Keys {
+pub(in crate::output) struct TextKeys {
     all: bool,
     max_arg: u64,
     line: String,
     /// The beginning of a string that comes in pieces.
     beginning: Vec<u8>,
-    key: Option<Facts>,
+    key: Option<KeyFacts>,
     elements: u64,
     raw: u64,
     aux: String,
@@ -29,7 +29,7 @@ pub(in crate::output) struct Keys {
     is_damaged: bool,
 }
 
-impl Keys {
+impl TextKeys {
     pub(in crate::output) fn new(all: bool, max_arg: u64) -> Self {
         Self {
             all,

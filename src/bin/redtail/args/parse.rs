@@ -1,0 +1,35 @@
+//! Values of options.
+
+use std::time::Duration;
+
+use redtail::{Backoff, Position, Start};
+
+pub(super) fn start(text: &str) -> Result<Start, String> {
+    match text {
+        "now" => Ok(Start::Now),
+        "now-without-fork" => Ok(Start::NowWithoutFork),
+        "snapshot" => Ok(Start::Snapshot),
+        "sync" => Ok(Start::Sync),
+        text => match text.parse::<Position>() {
+            Ok(position) => Ok(Start::At(position)),
+            Err(error) if text.contains(':') => Err(error.to_string()),
+            Err(_) => Err("choose now, now-without-fork, snapshot, sync, or a position (replid:offset:db)".into()),
+        },
+    }
+}
+
+pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
+    match text {
+        "forever" => Ok(Backoff::default()),
+        "never" => Ok(Backoff::OFF),
+        number => match number.parse() {
+            Ok(attempts) => Ok(Backoff::default().give_up_after(attempts)),
+            Err(_) => Err("choose forever, never, or a number of attempts"),
+        },
+    }
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
+}

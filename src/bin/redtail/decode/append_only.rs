@@ -1,0 +1,142 @@
+//! `redtail decode` of append-only files: one or a directory of them, to their end or as they grow.
+
+use std::io::{self, StdoutLock};
+use std::time::Duration;
+
+use redtail::Event;
+use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
+
+use crate::args::Decode;
+use crate::args::wrong_usage;
+use crate::decode::snapshot_to::Save;
+use crate::failure;
+use crate::failure::{Failure, rdb_hint};
+use crate::output::Printer;
+use crate::signals;
+use crate::stop_condition::StopCondition;
+use crate::terminal::log;
+
+/// A directory, a manifest, or what is to be followed: it is read by its path.
+pub(crate) fn is_meant(options: &Decode) -> bool {
+    let is_directory = || options.file.is_dir() || options.file.extension().is_some_and(|it| it == "manifest");
+    options.follow || (!options.is_standard_input() && !options.frames && is_directory())
+}
+
+/// Reads what is at the path.
+pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
+    let files = AppendOnly::with(&options.file, options.settings()).map_err(|error| failed(error, options))?;
+    if files.file().kind != FileKind::Single {
+        if options.offset.is_some() {
+            wrong_usage(
+                "decode",
+                "--offset is for one stream of commands, and there are several files: offsets count bytes in each",
+            );
+        }
+        if options.output.until.is_some() {
+            wrong_usage(
+                "decode",
+                "--until is for one file, and there are several: offsets count bytes in each; give the one that is meant",
+            );
+        }
+    } else if options.follow && options.offset.is_some() {
+        wrong_usage("decode", "--offset can't be used with --follow: offsets count the bytes of the file");
+    }
+    print(files, options)
+}
+
+/// Prints what is in the files.
+pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failure> {
+    let mut save = Save::open(options)?;
+    if options.follow {
+        signals::listen(|| {})?;
+    }
+    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let outcome = follow(&mut files, &mut output, save.as_mut(), options);
+    let finished = output.finish();
+    let saved = save.map_or(Ok(()), Save::finish);
+    failure::first(outcome.and(saved), finished)
+}
+
+/// Between two looks at a file that does not grow: less than the time in which a server rewrites its files twice.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn follow(
+    files: &mut AppendOnly,
+    output: &mut Printer<StdoutLock<'_>>,
+    mut save: Option<&mut Save>,
+    options: &Decode,
+) -> Result<(), Failure> {
+    let mut end = StopCondition::new(&options.output);
+    while !signals::is_stopped() {
+        if files.is_drained() {
+            output.flush()?;
+        }
+        let event = match files.next_event() {
+            Ok(Some(event)) => event,
+            Ok(None) if options.follow => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Ok(None) => {
+                if let Some(unfinished) = files.unfinished() {
+                    let path = files.file().path.display();
+                    log::say(format_args!(
+                        "{path}: {unfinished}; servers load what is before it, and so much was printed"
+                    ));
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(failed(error, options)),
+        };
+        if let Some(save) = &mut save {
+            save.event(&event, &event.file.path.display())?;
+        }
+        if is_last(&event, output, &mut end)? {
+            output.enough();
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Prints an event, and tells whether it was the last one wanted.
+fn is_last(
+    event: &FileEvent<'_>,
+    output: &mut Printer<StdoutLock<'_>>,
+    end: &mut StopCondition,
+) -> Result<bool, Failure> {
+    if event.file.kind != FileKind::Single {
+        output.in_file(event.file)?;
+    }
+    output.at_time(event.time)?;
+    match &event.event {
+        Event::SnapshotBegin(_) | Event::SnapshotBytes(_) => {}
+        // Nothing was said of one that is passed over.
+        Event::SnapshotEnd(whole) if output.is_in_snapshot() => output.snapshot_end(whole.bytes)?,
+        Event::SnapshotEnd(_) => {}
+        Event::SnapshotItem(item) => {
+            output.item(item)?;
+            log::item(item);
+            return Ok(matches!(item, redtail::rdb::Item::KeyEnd) && end.after_key(event.end, output.is_printed()));
+        }
+        other => {
+            output.event(other)?;
+            return Ok(end.after(other, output.is_printed()));
+        }
+    }
+    Ok(false)
+}
+
+fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
+    match error {
+        AppendOnlyError::Missed { .. } => Failure::HistoryLost(error.to_string()),
+        AppendOnlyError::Snapshot { ref source, .. } => Failure::Message(format!("{error}{}", rdb_hint(&source.kind))),
+        AppendOnlyError::Protocol { offset, .. } if options.offset.is_some() => {
+            Failure::Message(format!("{error} (offset {offset})"))
+        }
+        AppendOnlyError::NotAFile { .. } if options.follow => {
+            Failure::Message(format!("{error}; --follow is for files that grow"))
+        }
+        error => Failure::Message(error.to_string()),
+    }
+}

@@ -1,0 +1,222 @@
+//! `redtail decode`: the same output from a file.
+
+mod append_only;
+mod snapshot_to;
+
+use std::fmt::{self, Display};
+use std::fs::File;
+use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
+
+use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
+use redtail::replication::SessionStage;
+use redtail::{Disconnected, Event, ProtocolError, SessionError};
+
+use crate::args::{Decode, Format};
+use crate::decode::snapshot_to::Save;
+use crate::failure;
+use crate::failure::Failure;
+use crate::output;
+use crate::output::Printer;
+use crate::signals;
+use crate::stop_condition::StopCondition;
+use crate::terminal::log;
+
+pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
+    if append_only::is_meant(options) {
+        return append_only::run(options);
+    }
+    let mut input = open(options)?;
+    if options.frames {
+        return frames(input, options);
+    }
+    let head = head(&mut input, &options.file)?;
+    let whole = Cursor::new(head.clone()).chain(input);
+    match kind(&head) {
+        InputKind::Recording => recording(whole, options),
+        InputKind::Commands | InputKind::Snapshot => {
+            append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
+        }
+        InputKind::Nothing => {
+            log::say("the input is empty: there are no commands in it");
+            Ok(())
+        }
+        InputKind::Unknown(byte) => Err(Failure::Message(format!(
+            "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
+             with {byte}; --frames prints RESP of any kind"
+        ))),
+    }
+}
+
+fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
+    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    if options.without_keys() {
+        output.without_keys();
+    }
+    let mut end = StopCondition::new(&options.output);
+    let mut reader = RecordingReader::with(input, options.settings(), options.offset);
+    let mut save = Save::open(options)?;
+    let outcome = print(&mut reader, &mut output, &mut end, save.as_mut(), options);
+    let finished = output.finish();
+    let saved = save.map_or(Ok(()), Save::finish);
+    failure::first(outcome.and(saved), finished)
+}
+
+fn print<R: Read, W: Write>(
+    reader: &mut RecordingReader<R>,
+    output: &mut Printer<W>,
+    end: &mut StopCondition,
+    mut save: Option<&mut Save>,
+    options: &Decode,
+) -> Result<(), Failure> {
+    let target = options.file.display().to_string();
+    while !signals::is_stopped() {
+        if reader.is_drained() {
+            output.flush()?;
+        }
+        let event = match reader.next_event() {
+            Ok(Some(event)) => event,
+            Ok(None) => break,
+            Err(ReadError::Session(error)) => return Err(broken(&error)),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(save) = &mut save {
+            save.event(&event, &options.file.display())?;
+        }
+        output.event(&event)?;
+        match &event {
+            Event::Disconnected(lost) if options.output.format != Format::Json => log::say(EndOfLink(lost)),
+            Event::Disconnected(_) => {}
+            event => log::event(event, options.output.format, &target),
+        }
+        if end.after(&event, output.is_printed()) {
+            output.enough();
+            return Ok(());
+        }
+    }
+    match end.open_transaction() {
+        None => Ok(()),
+        Some(offset) => Err(Failure::Message(format!(
+            "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
+        ))),
+    }
+}
+
+/// A link of a recording ends, and another follows.
+struct EndOfLink<'a>(&'a Disconnected);
+
+impl Display for EndOfLink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.resume {
+            Some(place) => write!(
+                f,
+                "the connection ends; what came after {place} is void, and comes again if it was part of the history"
+            ),
+            None => f.write_str("the connection ends; what came on it is void"),
+        }
+    }
+}
+
+/// Where a recorded stream breaks the protocol is told by its offsets.
+fn broken(error: &SessionError) -> Failure {
+    Failure::Message(match error {
+        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
+            format!("in the stream of the recording: {kind}, at offset {offset}")
+        }
+        error => error.to_string(),
+    })
+}
+
+fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
+    let json = options.output.format == Format::Json;
+    let mut reader = FrameReader::new(input);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut line = Vec::new();
+    // Whoever writes to standard input may be waiting for what we say.
+    let at_once = options.is_standard_input();
+    let mut left = options.output.count.unwrap_or(u64::MAX);
+    let outcome = loop {
+        if left == 0 {
+            break Ok(());
+        }
+        match reader.next_frame() {
+            Ok(Some(frame)) => {
+                line.clear();
+                output::frame::push(&mut line, frame.item, frame.start, json, options.output.max_arg())?;
+                out.write_all(&line)?;
+                if at_once {
+                    out.flush()?;
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+        left -= 1;
+    };
+    out.flush()?;
+    outcome
+}
+
+/// What a file is, by its first byte that is no newline.
+enum InputKind {
+    Recording,
+    Commands,
+    Snapshot,
+    Nothing,
+    Unknown(redtail::resp::Byte),
+}
+
+fn kind(head: &[u8]) -> InputKind {
+    let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(head.len());
+    match head.get(start..).unwrap_or_default() {
+        [] => InputKind::Nothing,
+        [b'+' | b'-' | b'$', ..] => InputKind::Recording,
+        rest if rest.starts_with(b"redtai") => InputKind::Recording,
+        [b'*' | b'#', ..] => InputKind::Commands,
+        rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => InputKind::Snapshot,
+        [byte, ..] => InputKind::Unknown(redtail::resp::Byte(*byte)),
+    }
+}
+
+/// Reads until the kind can be told: newlines may stand before it, and six bytes tell it.
+fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
+    const LONGEST: usize = 4096;
+    let mut head = Vec::new();
+    let mut byte = [0];
+    let mut told = 0;
+    while told < 6 && head.len() < LONGEST {
+        match input.read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) => {
+                head.extend_from_slice(&byte);
+                told += usize::from(told > 0 || !matches!(byte, [b'\r' | b'\n']));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(file, &error)),
+        }
+    }
+    Ok(head)
+}
+
+fn open(options: &Decode) -> Result<Box<dyn Read + Send>, Failure> {
+    if options.is_standard_input() {
+        return Ok(Box::new(io::stdin()));
+    }
+    match File::open(&options.file) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(unreadable(&options.file, &error)),
+    }
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    Failure::Message(format!("can't read {}: {error}", file.display()))
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Snapshot(error) => Self::Message(format!("{error}{}", failure::rdb_hint(&error.kind))),
+            error => Self::Message(error.to_string()),
+        }
+    }
+}

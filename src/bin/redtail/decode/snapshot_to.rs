@@ -1,0 +1,76 @@
+//! `decode --snapshot-to`: the bytes of a snapshot, into a file of their own.
+
+use std::fmt::Display;
+
+use redtail::{Event, SnapshotFile, SnapshotFileError};
+
+use crate::args::Decode;
+use crate::failure::Failure;
+use crate::signals;
+use crate::snapshot_file;
+use crate::snapshot_file::set_unfinished;
+use crate::terminal::log;
+
+/// Takes the first snapshot out of the events.
+pub(crate) struct Save {
+    file: SnapshotFile,
+    whole: bool,
+}
+
+impl Save {
+    /// Begins the file that was asked for: what can't be written shows at once.
+    pub(crate) fn open(options: &Decode) -> Result<Option<Self>, Failure> {
+        let Some(path) = &options.snapshot_to else { return Ok(None) };
+        // Interrupted half-way, it is to leave nothing behind.
+        signals::listen(|| {})?;
+        let file = snapshot_file::begin(path, options.force).map_err(not_saved)?;
+        Ok(Some(Self { file, whole: false }))
+    }
+
+    /// Takes an event of the input that is called `name`, where the snapshot stands before all commands.
+    pub(crate) fn event(&mut self, event: &Event<'_>, name: &dyn Display) -> Result<(), Failure> {
+        match event {
+            Event::SnapshotBegin(_) if self.whole => {
+                let file = self.file.path().display();
+                return Err(Failure::Message(format!("a second snapshot, in {name}: {file} holds the first")));
+            }
+            Event::Command(_) | Event::Multi(_) | Event::Control(_) | Event::Part(_) if !self.whole => {
+                return Err(self.nothing(name));
+            }
+            event => {
+                if self.file.event(event).map_err(not_saved)? {
+                    self.whole = true;
+                    set_unfinished(&self.file);
+                    log::say(format_args!("wrote {}: {} bytes", self.file.path().display(), self.file.bytes()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of everything.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        match self.whole {
+            true => Ok(()),
+            false if signals::is_stopped() => {
+                Err(Failure::Message(format!("interrupted: there is no {}", self.file.path().display())))
+            }
+            false => Err(self.nothing(&"the input")),
+        }
+    }
+
+    fn nothing(&self, name: &dyn Display) -> Failure {
+        let file = self.file.path().display();
+        Failure::Message(format!(
+            "there is no snapshot at the front of {name}, so {file} was not written: remove --snapshot-to"
+        ))
+    }
+}
+
+fn not_saved(error: SnapshotFileError) -> Failure {
+    let hint = match error {
+        SnapshotFileError::Exists { .. } => "; --force replaces it once the new one is whole",
+        _ => "",
+    };
+    Failure::Message(format!("{error}{hint}"))
+}

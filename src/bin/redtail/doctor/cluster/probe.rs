@@ -1,0 +1,145 @@
+//! A whole cluster: each node is asked what it knows, and each primary what matters of a server that is followed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redtail::net::{Client, ClientError, Login, Reply, Target};
+use redtail::topology::{Node, Topology};
+
+use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
+use crate::doctor::cluster::findings::no_cluster;
+use crate::doctor::findings::finding::Finding;
+use crate::doctor::probe;
+use crate::target::address::Address;
+use crate::target::probe_error::ProbeError;
+
+/// Why nothing is known of the cluster.
+pub(in crate::doctor) enum Unknown {
+    ProbeError(ProbeError),
+    /// It talks, but not about that.
+    Answers(Box<Finding>),
+}
+
+impl From<ProbeError> for Unknown {
+    fn from(obstacle: ProbeError) -> Self {
+        Self::ProbeError(obstacle)
+    }
+}
+
+impl From<ClientError> for Unknown {
+    fn from(error: ClientError) -> Self {
+        Self::ProbeError(error.into())
+    }
+}
+
+/// So many nodes are asked at once.
+const AT_ONCE: usize = 32;
+
+pub(in crate::doctor) fn probe(
+    address: &Address,
+    seed: &Target,
+    login: &Login,
+    sample: Duration,
+) -> Result<ClusterFacts, Unknown> {
+    let (mut talk, facts) = probe::begin(address, seed, login)?;
+    let mut denied = Denied::default();
+    let is_tls = address.scheme() != "";
+    let topology = match topology(&mut talk, seed, is_tls, &mut denied)? {
+        Ok(topology) => topology,
+        Err(words) => {
+            return Err(Unknown::Answers(
+                no_cluster(&words, &facts, &format!("{}{seed}", address.scheme()), denied).into(),
+            ));
+        }
+    };
+    drop(talk);
+    let shards = topology.shards.iter().enumerate();
+    let all: Vec<(usize, &Node, bool)> = shards
+        .flat_map(|(at, shard)| {
+            let replicas = shard.replicas.iter().map(move |node| (at, node, false));
+            std::iter::once((at, &shard.primary, true)).chain(replicas)
+        })
+        .collect();
+    let mut nodes = Vec::new();
+    for some in all.chunks(AT_ONCE) {
+        let ask = |&(shard, node, is_primary): &(usize, &Node, bool)| {
+            let sample = is_primary.then_some(sample);
+            let node = node.clone();
+            move || {
+                let seen = see(address, &node.target, login, sample, denied);
+                Asked { node, shard, is_primary, seen }
+            }
+        };
+        nodes.extend(thread::scope(|scope| {
+            let asked: Vec<_> = some.iter().map(|one| scope.spawn(ask(one))).collect();
+            asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
+        }));
+    }
+    // Each node has its own rules.
+    Ok(ClusterFacts { denied: denied_at(&nodes, denied), nodes, topology })
+}
+
+/// Asks a node; of a primary (where there is a sample to be taken) all that matters to a follower.
+fn see(
+    address: &Address,
+    target: &Target,
+    login: &Login,
+    sample: Option<Duration>,
+    mut denied: Denied,
+) -> Result<Seen, ProbeError> {
+    let (mut talk, mut facts) = probe::begin(address, target, login)?;
+    let began = Instant::now();
+    let view = topology(&mut talk, target, address.scheme() != "", &mut denied)?.ok();
+    let info = asked(&mut talk, &["CLUSTER", "INFO"], &mut denied.info)?;
+    let is_in_order = info.as_ref().and_then(Reply::text).map(|text| !text.contains("cluster_state:fail"));
+    let role = asked(&mut talk, &["ROLE"], &mut denied.role)?;
+    let role = role.as_ref().and_then(|role| role.list().first()?.text());
+    let is_replica = role.map(|role| role == "slave");
+    if let Some(sample) = sample {
+        probe::closely(&mut talk, &mut facts, target, (began, sample))?;
+    }
+    Ok(Seen { facts, view, is_in_order, is_replica, denied })
+}
+
+/// As a follower asks: what is refused is not asked again, because each denial is an entry in the server's log.
+fn topology(
+    talk: &mut Client,
+    target: &Target,
+    is_tls: bool,
+    denied: &mut Denied,
+) -> Result<Result<Topology, String>, ClientError> {
+    let mut words = String::new();
+    if let Some(answer) = asked(talk, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
+        match answer {
+            Reply::Error(error) => words = error,
+            answer => return Ok(Ok(Topology::from_shards(&answer, target, is_tls))),
+        }
+    }
+    match asked(talk, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
+        None => Ok(Err(words)),
+        Some(Reply::Error(error)) => Ok(Err(error)),
+        Some(answer) => Ok(Ok(Topology::from_slots(&answer, target))),
+    }
+}
+
+/// `None` if it may not be asked.
+fn asked(talk: &mut Client, words: &[&str], is_denied: &mut bool) -> Result<Option<Reply>, ClientError> {
+    if *is_denied {
+        return Ok(None);
+    }
+    let answer = talk.ask(words)?;
+    *is_denied = answer.is_denied();
+    Ok(Some(answer).filter(|_| !*is_denied))
+}
+
+fn denied_at(nodes: &[Asked], seed: Denied) -> Denied {
+    nodes.iter().filter_map(|node| node.seen.as_ref().ok()).fold(seed, |all, seen| {
+        let one = seen.denied;
+        Denied {
+            shards: all.shards || one.shards,
+            slots: all.slots || one.slots,
+            info: all.info || one.info,
+            role: all.role || one.role,
+        }
+    })
+}

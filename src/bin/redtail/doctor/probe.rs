@@ -1,0 +1,261 @@
+//! What is asked, in which order. Nothing of it changes anything on the server, and PSYNC is not among it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "tls")]
+use redtail::net::Socket;
+use redtail::net::{Client, Login, Reply, Target, Timeouts};
+
+use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
+use crate::doctor::kind::{Family, ServerKind};
+use crate::doctor::rules;
+use crate::target::address::Address;
+use crate::target::probe_error::{ProbeError, TIMEOUT};
+
+/// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
+pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
+    let (mut talk, mut facts) = begin(address, target, login)?;
+    let seen = Instant::now();
+    match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
+        Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
+        Some(Family::Foreign(_)) => {}
+        _ => {
+            facts.cluster = cluster(&mut talk, &facts)?;
+            closely(&mut talk, &mut facts, target, (seen, sample))?;
+        }
+    }
+    Ok(facts)
+}
+
+/// What anybody may ask of anything.
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(TIMEOUT);
+    let mut talk = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
+    let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
+    ping(&mut talk, &mut facts)?;
+    #[cfg(feature = "tls")]
+    if let Socket::Tls(stream) = talk.socket() {
+        facts.certificate = stream.expires_within(SOON);
+    }
+    info(&mut talk, &mut facts)?;
+    Ok((talk, facts))
+}
+
+/// A certificate that ends sooner is a warning: by then somebody should have renewed it.
+#[cfg(feature = "tls")]
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// What matters of a server that is to be followed. `sample`: since when, and how long, to watch its stream grow.
+pub(super) fn closely(
+    talk: &mut Client,
+    facts: &mut Facts,
+    target: &Target,
+    (seen, sample): (Instant, Duration),
+) -> Result<(), ProbeError> {
+    replconf(talk, facts)?;
+    facts.has = commands(talk, facts.has)?;
+    permissions(talk, facts)?;
+    facts.settings = settings(talk)?;
+    facts.overcommit = overcommit(target, facts);
+    facts.growth = growth(talk, facts, seen, sample)?;
+    Ok(())
+}
+
+fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = talk.ask(&["PING"])?;
+    facts.may.ping = may(&reply);
+    let Some(words) = reply.error() else { return Ok(()) };
+    let says = |prefix: &str| words.starts_with(prefix);
+    if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
+        return Err(ProbeError::Refused(words.into()));
+    }
+    if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
+        facts.refuses = Some(words.into());
+        facts.may.ping = Known::Unknown;
+    }
+    Ok(())
+}
+
+fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = talk.ask(&["INFO"])?;
+    facts.may.info = may(&reply);
+    match &reply {
+        Reply::Text(text) => facts.info = Some(Info::read(text)),
+        Reply::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a follower says before it asks for the stream: a server remembers it for this connection alone.
+fn replconf(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
+    facts.may.replconf = may(&reply);
+    if is_unknown(&reply) {
+        facts.has.replconf = Known::No;
+    }
+    if facts.may.replconf == Known::Yes {
+        facts.has.replconf = Known::Yes;
+        facts.filters = Some(talk.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
+    }
+    Ok(())
+}
+
+fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError> {
+    let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
+    let [psync, sync, replconf] = reply.list() else { return Ok(before) };
+    let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
+    // One that has answered is there, whatever is said of it.
+    let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
+    Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
+}
+
+/// Asks what we may do of what is not to be tried.
+fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let who = talk.ask(&["ACL", "WHOAMI"])?;
+    if is_unknown(&who) {
+        // Before 6.0 whoever is let in may do everything.
+        facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
+        return Ok(());
+    }
+    if let Some(user) = who.text() {
+        facts.user = user.into();
+    }
+    let psync = talk.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
+    if let Some(known) = tried(&psync, &mut facts.has.psync) {
+        facts.may.psync = known;
+        let sync = talk.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
+        facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
+    } else {
+        let user = talk.ask(&["ACL", "GETUSER", &facts.user])?;
+        if let Some(rules) = user.field("commands").and_then(Reply::text) {
+            facts.may.psync = rules::allow(rules, "psync").into();
+            facts.may.sync = rules::allow(rules, "sync").into();
+        }
+    }
+    Ok(())
+}
+
+/// What ACL DRYRUN says; `None` if it may not be asked, or is not there.
+fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
+    match reply {
+        Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
+        // It has another name: nothing is said of the permission.
+        Reply::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+            *is_there = Known::No;
+            Some(Known::Unknown)
+        }
+        _ => None,
+    }
+}
+
+const SETTINGS: [&str; 11] = [
+    "repl-backlog-ttl",
+    "client-output-buffer-limit",
+    "repl-timeout",
+    "repl-ping-replica-period",
+    "repl-diskless-sync",
+    "repl-diskless-sync-delay",
+    "min-replicas-to-write",
+    "min-replicas-max-lag",
+    "shutdown-timeout",
+    "save",
+    "appendonly",
+];
+
+fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
+    let mut settings = Settings::default();
+    // One by one: before 7.0 it takes but one name.
+    for name in SETTINGS {
+        let reply = talk.ask(&["CONFIG", "GET", name])?;
+        if reply.error().is_some() {
+            settings.denied = true;
+            break;
+        }
+        if let Some(value) = reply.field(name).and_then(Reply::text) {
+            settings.values.insert(name, value.to_owned());
+        }
+    }
+    Ok(settings)
+}
+
+fn growth(
+    talk: &mut Client,
+    facts: &Facts,
+    seen: Instant,
+    sample: Duration,
+) -> Result<Option<(u64, Duration)>, ProbeError> {
+    // Without a backlog the offset stands still, whatever is written.
+    let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
+    thread::sleep(sample.saturating_sub(seen.elapsed()));
+    let reply = talk.ask(&["INFO", "replication"])?;
+    let elapsed = seen.elapsed();
+    let Some(after) = reply.text().map(Info::read) else { return Ok(None) };
+    let (from, to) = (before.number("master_repl_offset"), after.number("master_repl_offset"));
+    let same = before.get("master_replid") == after.get("master_replid");
+    Ok(from.zip(to).filter(|_| same).map(|(from, to)| (to.saturating_sub(from), elapsed)))
+}
+
+/// Name and address of each primary that a Sentinel watches.
+fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
+    let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
+    let one = |primary: &Reply| {
+        let text = |name| primary.field(name).and_then(Reply::text);
+        Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
+    };
+    Ok(reply.list().iter().filter_map(one).collect())
+}
+
+fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
+    if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
+        return Ok(None);
+    }
+    let me = talk.ask(&["CLUSTER", "MYID"])?;
+    let slots = talk.ask(&["CLUSTER", "SLOTS"])?;
+    let Some(me) = me.text().filter(|_| slots.error().is_none()) else { return Ok(None) };
+    let mut cluster = ClusterNode::default();
+    for range in slots.list() {
+        let [first, last, nodes @ ..] = range.list() else { continue };
+        let number = |reply: &Reply| reply.text().and_then(|text| text.parse::<u64>().ok());
+        let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
+        if nodes.iter().any(|node| part(node, 2) == me) {
+            let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
+            cluster.slots = cluster.slots.saturating_add(last.saturating_add(1).saturating_sub(first));
+        } else if let Some(primary) = nodes.first() {
+            let address = address(&part(primary, 0), &part(primary, 1));
+            if !cluster.others.contains(&address) {
+                cluster.others.push(address);
+            }
+        }
+    }
+    Ok(Some(cluster))
+}
+
+/// The kernel's setting counts only if the server runs on the kernel we are on.
+fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
+    let is_near = match target {
+        Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
+        _ => true,
+    };
+    let process = facts.info.as_ref()?.number("process_id").filter(|_| is_near)?;
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    let is_it = ["redis", "valkey", "keydb"].iter().any(|start| name.starts_with(start));
+    let setting = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").ok().filter(|_| is_it)?;
+    setting.trim().parse().ok()
+}
+
+/// Whether an answer shows that we may ask this.
+pub(super) fn may(reply: &Reply) -> Known {
+    match reply {
+        _ if reply.is_denied() => Known::No,
+        Reply::Error(_) => Known::Unknown,
+        _ => Known::Yes,
+    }
+}
+
+fn is_unknown(reply: &Reply) -> bool {
+    let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
+    reply.error().is_some_and(says)
+}

@@ -1,0 +1,137 @@
+//! The report: facts, findings, verdict.
+
+use std::time::Duration;
+
+use redtail::net::{Login, Target};
+
+use crate::doctor::cluster::{self, ClusterFacts};
+use crate::doctor::facts::Facts;
+use crate::doctor::findings;
+use crate::doctor::findings::finding::{Finding, Severity};
+use crate::doctor::findings::starts::StartChoice;
+use crate::doctor::sentinels::SentinelReport;
+use crate::doctor::{probe, tls_probe};
+use crate::target::address::Address;
+
+/// All that is printed.
+pub(super) struct Report {
+    pub(super) target: String,
+    pub(super) learned: Learned,
+    pub(super) sentinels: Vec<SentinelReport>,
+    pub(super) findings: Vec<Finding>,
+    /// Empty where nothing could be followed from anywhere.
+    pub(super) starts: Vec<StartChoice>,
+}
+
+/// What was found out.
+pub(super) enum Learned {
+    /// There was no talking.
+    Nothing,
+    Server(Box<Facts>),
+    Cluster(ClusterFacts),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Good,
+    /// Possible, as far as could be found out, and something may go wrong.
+    Warnings,
+    Impossible,
+}
+
+impl Report {
+    pub(super) fn server(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
+        let probed = probe::probe(address, target, login, sample);
+        let name = format!("{}{target}", address.scheme());
+        match probed {
+            Ok(facts) => Self {
+                findings: findings::all(&facts, &name, address.scheme()),
+                starts: findings::starts(&facts, &name),
+                learned: Learned::Server(facts.into()),
+                sentinels: Vec::new(),
+                target: name,
+            },
+            Err(obstacle) => {
+                let speaks = tls_probe::speaks(address, target, &obstacle);
+                let finding = findings::no_talk(&obstacle, &name, speaks);
+                Self::nothing(name, finding)
+            }
+        }
+    }
+
+    pub(super) fn watched(
+        address: &Address,
+        (sentinels, name): (&[Target], &str),
+        reports: Vec<SentinelReport>,
+        login: &Login,
+        sample: Duration,
+    ) -> Self {
+        let found = address.find(sentinels, name);
+        let about = findings::watched(name, found.as_ref().ok(), &reports);
+        let mut report = match found {
+            Ok(found) => Self::server(address, &found.target, login, sample),
+            Err(error) => {
+                let all = sentinels.iter().map(Target::to_string).collect::<Vec<_>>().join(",");
+                let all = format!("{}{all}", address.sentinel_scheme());
+                Self::nothing(address.endpoint.to_string(), findings::not_watched(error, &reports, &all))
+            }
+        };
+        report.findings.splice(0..0, about);
+        report.sentinels = reports;
+        report
+    }
+
+    pub(super) fn cluster(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
+        let name = format!("{}{target}", address.scheme());
+        match cluster::probe(address, target, login, sample) {
+            Ok(cluster) => Self {
+                findings: cluster::findings(&cluster, &name, address.scheme()),
+                starts: cluster::starts(&cluster, &name),
+                learned: Learned::Cluster(cluster),
+                sentinels: Vec::new(),
+                target: name,
+            },
+            Err(cluster::Unknown::ProbeError(obstacle)) => {
+                let speaks = tls_probe::speaks(address, target, &obstacle);
+                let finding = findings::no_talk(&obstacle, &name, speaks);
+                Self::nothing(name, finding)
+            }
+            Err(cluster::Unknown::Answers(finding)) => Self::nothing(name, *finding),
+        }
+    }
+
+    pub(super) fn nothing(target: String, finding: Finding) -> Self {
+        let (starts, sentinels) = (Vec::new(), Vec::new());
+        Self { findings: vec![finding], starts, sentinels, learned: Learned::Nothing, target }
+    }
+
+    /// What follows it.
+    pub(super) fn tail(&self) -> String {
+        let cluster = if matches!(self.learned, Learned::Cluster(_)) { " --cluster" } else { "" };
+        format!("redtail tail {}{cluster}", self.target)
+    }
+
+    pub(super) fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        if self.count(Severity::Bad) > 0 {
+            Verdict::Impossible
+        } else if self.count(Severity::Warn) + self.count(Severity::Unknown) > 0 {
+            Verdict::Warnings
+        } else {
+            Verdict::Good
+        }
+    }
+}
+
+impl Verdict {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Warnings => 3,
+            Self::Impossible => 1,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which commands and keys pass.
+
+use std::sync::Once;
+
+use redtail::resp::{KeyFinder, Keys, Part, Reach};
+use redtail::{Command, StreamCommand};
+
+use crate::args;
+use crate::filter::glob::Glob;
+use crate::filter::warn_once::WarnOnce;
+use crate::terminal::log;
+
+/// What passes.
+#[derive(Debug)]
+pub(crate) struct EventFilter {
+    pub(super) dbs: Vec<u32>,
+    pub(super) commands: Vec<Name>,
+    pub(super) keys: Vec<Glob>,
+    pub(super) warn_once: WarnOnce,
+}
+
+/// A command by name, or one subcommand of it.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) command: Vec<u8>,
+    pub(super) subcommand: Option<Vec<u8>>,
+}
+
+impl EventFilter {
+    /// `None`: everything passes.
+    pub(crate) fn new(options: &args::Filter) -> Option<Self> {
+        if !options.is_any() {
+            return None;
+        }
+        let args::Filter { db, command, key } = options;
+        let commands: Vec<Name> = command.iter().map(|text| Name::read(text)).collect();
+        // Each shard of a cluster has a filter of its own.
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| {
+            for (_, text) in commands.iter().zip(command).filter(|(name, _)| !name.is_known()) {
+                log::say(format_args!("--command {text}: no server that is known here has such a command"));
+            }
+        });
+        let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
+        Some(Self { dbs: db.clone(), commands, keys, warn_once: WarnOnce::default() })
+    }
+
+    /// Whether a command passes.
+    pub(crate) fn passes(&mut self, command: &StreamCommand<'_>) -> bool {
+        self.passes_db(command) && self.passes_name(command) && self.passes_keys(command)
+    }
+
+    pub(super) fn passes_db(&mut self, command: &StreamCommand<'_>) -> bool {
+        if self.dbs.is_empty() {
+            return true;
+        }
+        if command.db.is_none() {
+            self.warn_once.no_db();
+        }
+        self.dbs.iter().any(|&db| command.reaches_db(db))
+    }
+
+    pub(super) fn passes_name(&self, command: &Command<'_>) -> bool {
+        let is = |name: &Name| {
+            let subcommand = name.subcommand.as_ref();
+            command.is(&name.command)
+                && subcommand.is_none_or(|name| command.arg(1).is_some_and(|it| it.eq_ignore_ascii_case(name)))
+        };
+        self.commands.is_empty() || self.commands.iter().any(is)
+    }
+
+    pub(super) fn passes_keys(&mut self, command: &Command<'_>) -> bool {
+        if self.keys.is_empty() {
+            return true;
+        }
+        match command.keys() {
+            Keys::None => false,
+            Keys::Some(mut keys) => keys.any(|(_, key)| self.passes_key(key)),
+            Keys::All => true,
+            Keys::Unknown => {
+                self.warn_once.unknown(command.name());
+                true
+            }
+        }
+    }
+
+    pub(super) fn passes_key(&self, key: &[u8]) -> bool {
+        self.keys.is_empty() || self.keys.iter().any(|glob| glob.matches(key))
+    }
+}
+
+impl Name {
+    fn read(text: &str) -> Self {
+        let mut words = text.split(['|', ' ']).filter(|word| !word.is_empty()).map(|word| word.as_bytes().to_vec());
+        Self { command: words.next().unwrap_or_default(), subcommand: words.next() }
+    }
+
+    /// Some server has it.
+    fn is_known(&self) -> bool {
+        let mut finder = KeyFinder::new();
+        // Two arguments to come, so that nothing but the name can be wrong.
+        finder.part(&Part::Begin { argc: 4 });
+        for (index, word) in std::iter::once(&self.command).chain(&self.subcommand).enumerate() {
+            finder.part(&Part::Argument { index, length: word.len() as u64 });
+            finder.part(&Part::Piece(word));
+        }
+        finder.reach() != Some(Reach::Unknown)
+    }
+}

@@ -1,0 +1,51 @@
+//! What is said once.
+
+use std::collections::HashSet;
+
+use redtail::resp::Quoted;
+
+use crate::terminal::log;
+
+/// So many names are remembered; a stream of nothing but new ones would fill memory.
+const MOST_NAMES: usize = 1000;
+
+#[derive(Debug, Default)]
+pub(super) struct WarnOnce {
+    unknown: HashSet<Vec<u8>>,
+    no_db: bool,
+    large: bool,
+    no_keys: bool,
+}
+
+impl WarnOnce {
+    pub(super) fn unknown(&mut self, name: &[u8]) {
+        if self.unknown.contains(name) || self.unknown.len() >= MOST_NAMES {
+            return;
+        }
+        let name = name.to_ascii_uppercase();
+        if self.unknown.contains(&name) {
+            return;
+        }
+        let shown = name.get(..64).unwrap_or(&name);
+        log::say(format_args!("{}: which keys it touches is not known here, so --key lets it pass", Quoted(shown)));
+        self.unknown.insert(name);
+    }
+
+    pub(super) fn no_db(&mut self) {
+        if !std::mem::replace(&mut self.no_db, true) {
+            log::say("no SELECT has passed, so the database is not known: until then --db lets everything pass");
+        }
+    }
+
+    pub(super) fn large(&mut self) {
+        if !std::mem::replace(&mut self.large, true) {
+            log::say("a command is so large that --key can't tell before it has to be printed: it passes");
+        }
+    }
+
+    pub(super) fn no_keys(&mut self) {
+        if !std::mem::replace(&mut self.no_keys, true) {
+            log::say("keys of a snapshot are no commands, so --command leaves them out");
+        }
+    }
+}

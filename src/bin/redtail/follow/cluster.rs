@@ -1,0 +1,180 @@
+//! Follows every primary of a cluster. Each shard is followed and printed on a thread of its own.
+
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
+use redtail::{Ack, Builder, Event};
+
+use crate::args;
+use crate::args::wrong_usage;
+use crate::args::{Follow, Server};
+use crate::failure::Failure;
+use crate::follow::event_sink::{EventSink, Source};
+use crate::follow::keeper::Keeper;
+use crate::follow::shared_stdout::{ShardWriter, SharedStdout};
+use crate::keepalive::Keepalive;
+use crate::output::Printer;
+use crate::signals;
+use crate::stats::ClusterStats;
+use crate::stop_condition::StopCondition;
+use crate::target::address::{Address, Security};
+use crate::target::endpoint::Endpoint;
+
+pub(super) fn run(options: &Follow) -> Result<(), Failure> {
+    let (cluster, target) = cluster(options)?;
+    let keeper = Keeper::open(options, &target)?;
+    let saved = keeper.as_ref().and_then(Keeper::saved);
+    let cluster = saved.into_iter().fold(cluster, Builder::positions);
+    signals::listen(|| std::process::exit(130))?;
+    let stdout = Arc::new(SharedStdout::new(options));
+    let stats = ClusterStats::start(&options.output).map(Arc::new);
+    let sinks =
+        Sinks { options: options.clone(), stdout: Arc::clone(&stdout), stats: stats.clone(), printed: Arc::default() };
+    let notices = Arc::clone(&stdout);
+    let following = cluster.follow(move |notice| notices.notice(notice), move |shard: &Shard| sinks.handler(shard));
+    let following = following.map_err(message)?;
+    stdout.stop_with(following.stopper());
+    let stopper = following.stopper();
+    signals::on_stop(move || stopper.stop());
+    let outcome = keep(&stdout, following, keeper, options);
+    if let Some(stats) = stats.and_then(Arc::into_inner) {
+        stats.finish();
+    }
+    match stdout.failure().take().map_or(outcome, Err) {
+        Err(Failure::ClosedPipe) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Makes the output of each shard.
+struct Sinks {
+    options: Follow,
+    stdout: Arc<SharedStdout>,
+    stats: Option<Arc<ClusterStats>>,
+    /// Commands and keys that all shards have printed.
+    printed: Arc<AtomicU64>,
+}
+
+impl Sinks {
+    fn handler(&self, shard: &Shard) -> impl FnMut(&Shard, Event<'_>) -> ControlFlow<()> + Send + use<> {
+        let (options, stdout) = (&self.options, Arc::clone(&self.stdout));
+        let settings = args::Output { stats: false, ..options.output.clone() };
+        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
+        let output = output.of_cluster().counting(self.stats.as_ref().map(|stats| stats.tally()));
+        let stop = StopCondition::shared(&settings, &self.printed);
+        let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
+        let keepalive = Keepalive::watch(shard.handle());
+        move |shard, event| {
+            let outcome = keepalive.while_printing(|| {
+                let is_last = sink.event(&event)?;
+                stdout.note(&event);
+                sink.beat(shard.position())?;
+                sink.flush()?;
+                Ok(is_last)
+            });
+            match outcome {
+                Ok(false) => ControlFlow::Continue(()),
+                Ok(true) => ControlFlow::Break(()),
+                Err(failure) => {
+                    stdout.fail(failure);
+                    ControlFlow::Break(())
+                }
+            }
+        }
+    }
+}
+
+/// The longest time that a printed line waits in the buffer.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Flushes the output and saves the positions until the cluster is no longer followed.
+fn keep(
+    stdout: &SharedStdout,
+    mut following: ClusterHandle,
+    mut keeper: Option<Keeper<Positions>>,
+    options: &Follow,
+) -> Result<(), Failure> {
+    let stopper = following.stopper();
+    let mut had_begun = false;
+    while !stopper.is_stopped() {
+        sleep(TICK);
+        let mut is_due = false;
+        if let Some(keeper) = &mut keeper {
+            keeper.count(stdout.uncounted.swap(0, Ordering::AcqRel));
+            // A shard has its position only once its handler has returned, which may be after this tick.
+            let has_begun = stdout.has_begun.swap(false, Ordering::AcqRel);
+            is_due = std::mem::replace(&mut had_begun, has_begun) || has_begun || keeper.is_due();
+        }
+        let outcome = match &mut keeper {
+            Some(keeper) if is_due => save(keeper, stdout, &following, options),
+            _ => stdout.flush(),
+        };
+        if outcome.is_err() {
+            following.stop();
+            return outcome;
+        }
+    }
+    following.stop();
+    match &mut keeper {
+        Some(keeper) => save(keeper, stdout, &following, options),
+        None => stdout.flush(),
+    }
+}
+
+/// Flushes the output, and saves the positions before it.
+fn save(
+    keeper: &mut Keeper<Positions>,
+    stdout: &SharedStdout,
+    following: &ClusterHandle,
+    options: &Follow,
+) -> Result<(), Failure> {
+    let shards = following.shards();
+    let places: Vec<_> = shards.iter().filter_map(|shard| Some((shard, shard.saved()?))).collect();
+    stdout.flush()?;
+    // The position of a shard also counts events that it failed to print.
+    if matches!(*stdout.failure(), Some(Failure::Output(_) | Failure::ClosedPipe)) {
+        return Ok(());
+    }
+    let saved = places.iter().map(|(_, place)| place.clone()).chain(following.lost());
+    keeper.save(saved.collect())?;
+    if options.ack == Ack::Applied {
+        places.iter().for_each(|(shard, place)| shard.handle().commit(place.position));
+    }
+    Ok(())
+}
+
+/// The cluster to follow, and its address for messages.
+fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
+    // For a single address the option needs Sentinels.
+    let server = Server { prefer_replica: false, ..options.server.clone() };
+    let address = Address::of(&server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let Address { endpoint, login, security, .. } = address;
+    let Endpoint::Server(target) = endpoint else {
+        wrong_usage(
+            options.verb,
+            "--cluster finds its nodes by itself: give the address of one of them, not of Sentinels",
+        );
+    };
+    let target = target.to_string();
+    let cluster = Cluster::builder([&target]).map_err(message)?.login(move || login.read());
+    let cluster = match security {
+        Security::Plain => cluster,
+        #[cfg(feature = "tls")]
+        Security::Tls(tls) => cluster.tls(tls),
+    };
+    let backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
+    let mut settings = options.output.settings();
+    (settings.allow_probe, settings.backoff) = (options.allow_probe, backoff);
+    let cluster = cluster.options(settings).on_gap(options.on_gap).ack(options.ack);
+    let cluster = cluster.prefer_replica(options.server.prefer_replica);
+    Ok((cluster.start(options.start.unwrap_or_default()), target))
+}
+
+fn message(error: impl Display) -> Failure {
+    Failure::Message(error.to_string())
+}

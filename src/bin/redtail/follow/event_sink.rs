@@ -1,0 +1,118 @@
+//! Prints the events of one stream. A server has one stream, a cluster has one per shard.
+
+use std::io::Write;
+use std::time::Duration;
+
+use redtail::replication::Idle;
+use redtail::topology::Shard;
+use redtail::{Event, Position};
+
+use crate::args::{Follow, Format};
+use crate::failure::Failure;
+use crate::follow::heartbeat::Heartbeat;
+use crate::output::Printer;
+use crate::snapshot_file::Saver;
+use crate::stop_condition::StopCondition;
+use crate::terminal::log;
+
+/// The output of one stream: lines, the snapshot file, messages and heartbeats.
+pub(super) struct EventSink<W: Write> {
+    source: Source,
+    output: Printer<W>,
+    saver: Option<Saver>,
+    stop: StopCondition,
+    heartbeat: Option<Heartbeat>,
+    format: Format,
+    all: bool,
+}
+
+/// The server whose events are printed.
+pub(super) enum Source {
+    /// The address or URL as given.
+    Server(String),
+    Shard(Shard),
+}
+
+impl<W: Write> EventSink<W> {
+    pub(super) fn new(source: Source, output: Printer<W>, stop: StopCondition, options: &Follow) -> Self {
+        let (heartbeat, args) = (options.heartbeat.map(Heartbeat::new), &options.output);
+        Self { source, output, saver: None, stop, heartbeat, format: args.format, all: args.all }
+    }
+
+    /// Writes snapshots with `saver` instead of printing their keys.
+    pub(super) fn saving(mut self, saver: Option<Saver>) -> Self {
+        if saver.is_some() {
+            self.output.without_keys();
+        }
+        Self { saver, ..self }
+    }
+
+    /// Prints an event. Returns whether it is the last one wanted.
+    pub(super) fn event(&mut self, event: &Event<'_>) -> Result<bool, Failure> {
+        if matches!(event, Event::Idle(_)) {
+            return Ok(false);
+        }
+        if let (Event::Attached(_), Source::Shard(shard)) = (event, &self.source) {
+            self.output.come_from(shard.target().to_string());
+        }
+        self.print(event)?;
+        // A control command prints nothing without --all.
+        let is_line = self.output.is_printed() && (self.all || !matches!(event, Event::Control(_)));
+        if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| is_line) {
+            heartbeat.restart();
+        }
+        Ok(self.stop.after(event, self.output.is_printed()))
+    }
+
+    /// Prints the position if nothing was printed during the interval of `--heartbeat`.
+    pub(super) fn beat(&mut self, position: Option<Position>) -> Result<(), Failure> {
+        let Some(heartbeat) = self.heartbeat.as_mut().filter(|heartbeat| heartbeat.left().is_zero()) else {
+            return Ok(());
+        };
+        heartbeat.restart();
+        self.print(&Event::Idle(Idle::at(position)))
+    }
+
+    /// The time until the next heartbeat. `None` without `--heartbeat`.
+    pub(super) fn until_beat(&self) -> Option<Duration> {
+        self.heartbeat.as_ref().map(Heartbeat::left)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.output.flush()?)
+    }
+
+    /// Everything wanted has been printed, even if a snapshot is incomplete.
+    pub(super) fn enough(&mut self) {
+        self.output.enough();
+    }
+
+    /// Completes the output. Returns the result of the run, and of the output.
+    pub(super) fn finish(&mut self, outcome: Result<(), Failure>) -> (Result<(), Failure>, Result<(), Failure>) {
+        let outcome = match self.saver.take() {
+            Some(saver) => saver.finish(outcome),
+            None => outcome,
+        };
+        (outcome, self.output.finish())
+    }
+
+    fn print(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        if let Some(saver) = &mut self.saver {
+            saver.event(event)?;
+        }
+        self.output.event(event)?;
+        self.log(event);
+        Ok(())
+    }
+
+    fn log(&self, event: &Event<'_>) {
+        match (&self.source, event) {
+            // The saver reports the snapshot.
+            (_, Event::SnapshotBegin(_) | Event::SnapshotEnd(_)) if self.saver.is_some() => {}
+            (Source::Server(target), event) => log::event(event, self.format, target),
+            // A notice has named the shard.
+            (Source::Shard(_), Event::Attached(_) | Event::SnapshotEnd(_)) => {}
+            (Source::Shard(shard), event) => log::event_of(&shard.target(), event, self.format),
+        }
+    }
+}

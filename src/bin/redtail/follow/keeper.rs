@@ -1,0 +1,115 @@
+//! `--checkpoint`: a file with the position of the output, or the positions of all shards.
+
+use std::fs::File;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redtail::io::{CheckpointFile, CheckpointPosition};
+use redtail::topology::Positions;
+use redtail::{CheckpointError, Position};
+
+use crate::args::Follow;
+use crate::args::wrong_usage;
+use crate::failure::Failure;
+use crate::terminal::log;
+
+/// Saves positions. Each is saved only after the output before it has been written.
+pub(super) struct Keeper<P> {
+    checkpoint: CheckpointFile<P>,
+    /// Standard output if it is a regular file, which has to be synced.
+    file: Option<File>,
+}
+
+/// What a checkpoint holds, for a message.
+pub(super) trait Describe {
+    fn describe(&self) -> String;
+}
+
+impl Describe for Position {
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Describe for Positions {
+    fn describe(&self) -> String {
+        format!("{} shards", self.shards.len())
+    }
+}
+
+impl<P: CheckpointPosition + Describe> Keeper<P> {
+    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts the file.
+    pub(super) fn open(options: &Follow, target: &str) -> Result<Option<Self>, Failure> {
+        let Some(wanted) = &options.checkpoint else { return Ok(None) };
+        let path = wanted.path.display();
+        let checkpoint = CheckpointFile::<P>::open(&wanted.path, target)?.every(wanted.commands, wanted.interval);
+        if let Some(saved) = checkpoint.saved() {
+            if options.start.is_some() {
+                wrong_usage(
+                    options.verb,
+                    format_args!(
+                        "--from can't be used with the checkpoint {path}, which says where to start; to start elsewhere, remove that file"
+                    ),
+                );
+            }
+            let (position, age) = (saved.position.describe(), age(saved.saved_ms));
+            log::say(format_args!("the checkpoint {path} says where to start: {position}, saved {age} s ago"));
+            if saved.target != target {
+                log::say(format_args!("it was saved while {} was followed", saved.target));
+            }
+        }
+        Ok(Some(Self { checkpoint, file: regular_output() }))
+    }
+
+    /// The saved position.
+    pub(super) fn saved(&self) -> Option<P> {
+        self.checkpoint.position()
+    }
+
+    /// Counts commands that were printed or filtered out.
+    pub(super) fn count(&mut self, commands: u64) {
+        self.checkpoint.count(commands);
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.checkpoint.is_due()
+    }
+
+    /// The time until `position` has to be saved. `None` if it is saved already.
+    pub(super) fn due_in(&self, position: &P) -> Option<Duration> {
+        let is_saved = self.checkpoint.saved().is_some_and(|saved| saved.position == *position);
+        (!is_saved).then(|| self.checkpoint.due_in())
+    }
+
+    /// Saves the position after the output, which the caller has flushed.
+    pub(super) fn save(&mut self, position: P) -> Result<(), Failure> {
+        let is_saved = self.checkpoint.saved().is_some_and(|saved| saved.position == position);
+        if let Some(file) = self.file.as_ref().filter(|_| !is_saved) {
+            file.sync_data()?;
+        }
+        Ok(self.checkpoint.save(position)?)
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+fn regular_output() -> Option<File> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let file = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
+        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Seconds since `saved_ms`, a Unix time in milliseconds.
+fn age(saved_ms: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_millis(saved_ms)).as_secs()
+}

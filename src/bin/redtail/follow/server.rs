@@ -1,0 +1,189 @@
+//! Follows one server.
+
+use std::io::{self, StdoutLock};
+
+use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
+
+use crate::args::wrong_usage;
+use crate::args::{Follow, Format};
+use crate::failure;
+use crate::failure::Failure;
+use crate::follow::event_sink::{EventSink, Source};
+use crate::follow::keeper::Keeper;
+use crate::keepalive::Keepalive;
+use crate::output::Printer;
+use crate::signals;
+use crate::snapshot_file;
+use crate::snapshot_file::Saver;
+use crate::stop_condition::StopCondition;
+use crate::target::address::{Address, Security};
+use crate::terminal::log;
+
+pub(super) fn run(options: &Follow) -> Result<(), Failure> {
+    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let target = address.endpoint.to_string();
+    signals::listen(|| std::process::exit(i32::from(snapshot_file::abandon())))?;
+    let keeper = Keeper::open(options, &target)?;
+    let saver = Saver::open(options)?;
+    let start = keeper.as_ref().and_then(Keeper::saved).map_or(options.start.unwrap_or_default(), Start::At);
+    let is_plain = address.security == Security::Plain;
+    let follower = connect(options, start, address.clone())?;
+    let handle = follower.handle();
+    let output = Printer::new(io::stdout().lock(), &options.output, target.clone());
+    if let Some(stats) = output.stats() {
+        stats.watch_lag(address);
+    }
+    let stop = StopCondition::new(&options.output);
+    let mut run = Run {
+        options,
+        follower,
+        sink: EventSink::new(Source::Server(target), output, stop, options).saving(saver),
+        keeper,
+        keepalive: Keepalive::watch(&handle),
+        printed: None,
+        written: None,
+    };
+    signals::on_stop(move || handle.stop());
+    let outcome = run.follow();
+    let is_new = run.follower.position().is_none();
+    run.finish(outcome.map_err(|failure| if is_plain && is_new { failure.without_tls() } else { failure }))
+}
+
+fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower, Failure> {
+    let mut settings = options.output.settings();
+    if options.snapshot_to.is_some() {
+        settings.snapshot = SnapshotForm::Bytes;
+    }
+    settings.ack = options.ack;
+    settings.start = start;
+    settings.on_gap = options.on_gap;
+    settings.allow_probe = options.allow_probe;
+    if let Some(backoff) = options.reconnect {
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
+    }
+    address.follow(Handle::new(), settings, None)
+}
+
+struct Run<'a> {
+    options: &'a Follow,
+    follower: Follower,
+    sink: EventSink<StdoutLock<'static>>,
+    keeper: Option<Keeper<Position>>,
+    keepalive: Keepalive,
+    /// The position after the last printed event.
+    printed: Option<Position>,
+    /// The position after the last event that has left the buffer.
+    written: Option<Position>,
+}
+
+impl Run<'_> {
+    fn follow(&mut self) -> Result<(), Failure> {
+        loop {
+            self.printed = self.follower.position();
+            self.write()?;
+            let save_in =
+                self.keeper.as_ref().zip(self.printed).and_then(|(keeper, position)| keeper.due_in(&position));
+            let timeout = save_in.into_iter().chain(self.sink.until_beat()).min();
+            let Self { follower, sink, keeper, keepalive, .. } = self;
+            let next = match timeout {
+                Some(timeout) => follower.next_timeout(timeout)?,
+                None => follower.next()?,
+            };
+            let Some(event) = next else { return ended() };
+            let is_last = keepalive.while_printing(|| {
+                if let Some(keeper) = keeper {
+                    before(&event, keeper, sink)?;
+                    keeper.count(commands(&event));
+                }
+                sink.event(&event)
+            })?;
+            if is_last || (self.options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+                sink.enough();
+                self.printed = follower.position();
+                return Ok(());
+            }
+            keepalive.while_printing(|| sink.beat(follower.position()))?;
+        }
+    }
+
+    /// Flushes once no further event is buffered, and saves the position if that is due.
+    fn write(&mut self) -> Result<(), Failure> {
+        let Self { options, follower, sink, keeper, keepalive, .. } = self;
+        let position = self.printed;
+        let due = keeper.as_mut().filter(|keeper| position.is_some() && keeper.is_due());
+        if follower.is_drained() || due.is_some() {
+            keepalive.while_printing(|| sink.flush())?;
+            self.written = self.printed;
+        }
+        if let (Some(keeper), Some(position)) = (due, position) {
+            keepalive.while_printing(|| keeper.save(position))?;
+            if options.ack == Ack::Applied {
+                follower.commit(position);
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the output, saves the position, and says how to resume.
+    fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
+        if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
+            return Ok(());
+        }
+        let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
+        let is_unwritten = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
+        if let (Some(keeper), Some(position)) = (&mut self.keeper, self.printed)
+            && finished.is_ok()
+            && !is_lost
+            && !is_unwritten(&outcome)
+        {
+            finished = keeper.save(position);
+        }
+        let position = if is_unwritten(&outcome) || is_unwritten(&finished) { self.written } else { self.printed };
+        if let Some(position) = position.filter(|_| !is_lost) {
+            self.say_resume(position, finished.is_ok());
+        }
+        failure::first(outcome, finished)
+    }
+
+    fn say_resume(&self, position: Position, is_finished: bool) {
+        if self.keeper.is_some() && is_finished {
+            log::say(format_args!("the checkpoint says where to go on: {position}"));
+        } else if self.options.only_snapshot {
+            log::say(format_args!("redtail tail goes on from there with --from {position}"));
+        } else {
+            if self.options.output.format == Format::Resp {
+                log::say("if the reader of this output was cut off, it has loaded less than what this counts:");
+            }
+            log::say(format_args!("resume with --from {position}"));
+        }
+    }
+}
+
+/// Saves the position of a new connection before it is printed. A gap before it is then part of the written output.
+fn before(
+    event: &Event<'_>,
+    keeper: &mut Keeper<Position>,
+    sink: &mut EventSink<StdoutLock<'static>>,
+) -> Result<(), Failure> {
+    let Event::Attached(Attached { position: Some(position), .. }) = event else { return Ok(()) };
+    sink.flush()?;
+    keeper.save(*position)
+}
+
+/// What an event counts for --checkpoint-commands. The end of a snapshot is saved at once, so that no run repeats the snapshot.
+fn commands(event: &Event<'_>) -> u64 {
+    match event {
+        Event::Command(_) | Event::Part(_) => 1,
+        Event::SnapshotEnd(_) => u64::MAX,
+        _ => 0,
+    }
+}
+
+fn ended() -> Result<(), Failure> {
+    match signals::is_stopped() {
+        true => Ok(()),
+        false => Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into())),
+    }
+}

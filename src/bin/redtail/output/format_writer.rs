@@ -1,0 +1,64 @@
+//! The three formats.
+
+use std::io::{self, Write};
+
+use redtail::Event;
+use redtail::rdb::Item;
+use redtail::resp::Part;
+
+use crate::failure::Failure;
+use crate::output::json::Json;
+use crate::output::resp::Resp;
+use crate::output::stream_context::StreamContext;
+use crate::output::text::Text;
+
+pub(super) enum FormatWriter {
+    Text(Text),
+    Json(Json),
+    Resp(Resp),
+}
+
+impl FormatWriter {
+    pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.event(event, out)?),
+            Self::Json(json) => Ok(json.event(event, out)?),
+            Self::Resp(resp) => resp.event(event, out),
+        }
+    }
+
+    pub(super) fn part(
+        &mut self,
+        part: &Part<'_>,
+        context: &StreamContext,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.part(part, context, out)?),
+            Self::Json(json) => Ok(json.part(part, context, out)?),
+            Self::Resp(resp) => resp.part(part, context, out),
+        }
+    }
+
+    /// Before something is printed that a filter could have kept back.
+    pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Text(text) => text.tell_time(out),
+            Self::Json(_) | Self::Resp(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn forget_multi(&mut self) {
+        if let Self::Resp(resp) = self {
+            resp.forget_multi();
+        }
+    }
+
+    pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self {
+            Self::Text(text) => Ok(text.item(item, out)?),
+            Self::Json(json) => Ok(json.item(item, out)?),
+            Self::Resp(resp) => resp.item(item, out),
+        }
+    }
+}

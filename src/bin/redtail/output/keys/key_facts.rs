@@ -1,0 +1,20 @@
+//! What a snapshot says of a key before its value.
+
+use redtail::rdb::{Key, Type};
+
+/// A key without its name, which may not have come yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyFacts {
+    pub(super) database: u32,
+    pub(super) kind: Type,
+    pub(super) expire_at_ms: Option<i64>,
+    pub(super) idle_s: Option<u64>,
+    pub(super) frequency: Option<u8>,
+}
+
+impl From<&Key<'_>> for KeyFacts {
+    fn from(key: &Key<'_>) -> Self {
+        let Key { database, kind, expire_at_ms, idle_s, frequency, .. } = *key;
+        Self { database, kind, expire_at_ms, idle_s, frequency }
+    }
+}

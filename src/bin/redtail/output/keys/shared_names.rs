@@ -1,0 +1,46 @@
+//! Field names of stream entries.
+
+use redtail::rdb::{Item, Role};
+
+/// The field names that entries of a stream share, for those entries that come without them because the names are long.
+#[derive(Debug, Default)]
+pub(in crate::output) struct SharedNames {
+    names: Vec<Vec<u8>>,
+    /// More names of the same node may come.
+    gathering: bool,
+    /// The entry being read comes without names; the number of the next.
+    unnamed: Option<usize>,
+}
+
+impl SharedNames {
+    /// The field name that belongs in front of this item.
+    pub(in crate::output) fn before(&mut self, item: &Item<'_>) -> Option<&[u8]> {
+        match item {
+            Item::Text(text) if text.role == Role::SharedField => {
+                if !std::mem::replace(&mut self.gathering, true) {
+                    self.names.clear();
+                }
+                if text.is_first() {
+                    self.names.push(Vec::new());
+                }
+                self.names.last_mut()?.extend_from_slice(text.bytes);
+                None
+            }
+            Item::Text(text) if text.role == Role::EntryValue && text.is_first() => {
+                let next = self.unnamed.as_mut()?;
+                *next += 1;
+                self.names.get(*next - 1).map(Vec::as_slice)
+            }
+            Item::Text(_) => None,
+            Item::Entry(entry) => {
+                self.gathering = false;
+                self.unnamed = (!entry.named).then_some(0);
+                None
+            }
+            _ => {
+                self.gathering = false;
+                None
+            }
+        }
+    }
+}

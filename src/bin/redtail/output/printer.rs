@@ -1,0 +1,224 @@
+//! Prints events to standard output, in one of the three formats.
+
+use std::io::{self, BufWriter, Write};
+
+use redtail::Event;
+use redtail::io::AppendOnlyFile;
+use redtail::rdb::{Item, Role, Text as RdbText};
+
+use crate::args;
+use crate::failure::Failure;
+use crate::filter::Decision;
+use crate::output::filtered::Filtered;
+use crate::output::format_writer::FormatWriter;
+use crate::output::json::Json;
+use crate::output::keys::shared_names::SharedNames;
+use crate::output::resp::Resp;
+use crate::output::text::Text;
+use crate::stats::{Stats, StatusWriter, Tally};
+
+/// Large enough that system calls do not matter, small enough to be nothing.
+const BUFFER: usize = 64 << 10;
+
+/// Prints events.
+pub(crate) struct Printer<W: Write> {
+    out: BufWriter<StatusWriter<W>>,
+    format: FormatWriter,
+    names: SharedNames,
+    /// A snapshot has begun and is not at its end.
+    in_snapshot: bool,
+    filter: Option<Filtered>,
+    is_printed: bool,
+    stats: Option<Stats>,
+    tally: Option<Tally>,
+}
+
+impl<W: Write> Printer<W> {
+    /// `target`: where the events come from, for JSON.
+    pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
+        let format = match options.format {
+            args::Format::Text => FormatWriter::Text(Text::new(options)),
+            args::Format::Json => FormatWriter::Json(Json::new(options, target)),
+            args::Format::Resp => FormatWriter::Resp(Resp::new(options.assume_db)),
+        };
+        let filter = Filtered::new(&options.filter, options.all);
+        let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
+        let (names, stats) = (SharedNames::default(), Stats::start(options));
+        let tally = stats.as_ref().map(Stats::tally);
+        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+    }
+
+    /// The events come from elsewhere from now on.
+    pub(crate) fn come_from(&mut self, target: String) {
+        if let FormatWriter::Json(json) = &mut self.format {
+            json.come_from(target);
+        }
+    }
+
+    /// The events are those of a cluster: says of commands that move slots that they do.
+    pub(crate) fn of_cluster(mut self) -> Self {
+        match &mut self.format {
+            FormatWriter::Text(text) => text.tell_migrations(),
+            FormatWriter::Json(json) => json.tell_migrations(),
+            FormatWriter::Resp(_) => {}
+        }
+        self
+    }
+
+    /// Counts with others, for a line that is theirs together.
+    pub(crate) fn counting(self, tally: Option<Tally>) -> Self {
+        Self { tally, ..self }
+    }
+
+    /// The snapshot goes elsewhere as it is.
+    pub(crate) fn without_keys(&mut self) {
+        if let FormatWriter::Json(json) = &mut self.format {
+            json.without_keys();
+        }
+    }
+
+    /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        match event {
+            Event::SnapshotBegin(_) => self.in_snapshot = true,
+            Event::SnapshotItem(item) => return self.item(item),
+            Event::SnapshotEnd(_) => self.in_snapshot = false,
+            Event::Disconnected(_) => self.snapshot_broken()?,
+            _ => {}
+        }
+        self.is_printed = match &mut self.filter {
+            None => self.format.event(event, &mut self.out).and(Ok(true)),
+            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
+        }?;
+        if let Some(tally) = &self.tally {
+            tally.event(event, self.is_printed);
+        }
+        Ok(())
+    }
+
+    /// What counts for `--stats`.
+    pub(crate) fn stats(&self) -> Option<&Stats> {
+        self.stats.as_ref()
+    }
+
+    /// No filter kept the last event or item back.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.is_printed
+    }
+
+    /// Prints what stands in a snapshot.
+    pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
+        self.in_snapshot = true;
+        self.is_printed = self.filtered_item(item)?;
+        if let Some(tally) = &self.tally {
+            tally.item(item, self.is_printed);
+        }
+        Ok(())
+    }
+
+    fn filtered_item(&mut self, item: &Item<'_>) -> Result<bool, Failure> {
+        let Some(filter) = &mut self.filter else { return self.print_item(item).and(Ok(true)) };
+        if filter.items.item(&mut filter.filter, item) != Decision::Print {
+            return Ok(false);
+        }
+        for held in filter.items.take() {
+            self.print_item(&held.item())?;
+        }
+        self.print_item(item).and(Ok(true))
+    }
+
+    fn print_item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
+        if let Some(name) = self.names.before(item) {
+            let name = RdbText { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
+            self.format.item(&Item::Text(name), &mut self.out)?;
+        }
+        self.format.item(item, &mut self.out)
+    }
+
+    /// What follows stands in this of several append-only files. Its offsets count from its first byte.
+    pub(crate) fn in_file(&mut self, file: &AppendOnlyFile) -> io::Result<()> {
+        match &mut self.format {
+            FormatWriter::Text(text) => text.in_file(file, &mut self.out),
+            FormatWriter::Json(json) => json.in_file(file, &mut self.out),
+            FormatWriter::Resp(_) => Ok(()),
+        }
+    }
+
+    /// What follows was taken by its server at this time, in Unix seconds, where its file tells.
+    pub(crate) fn at_time(&mut self, time: Option<u64>) -> io::Result<()> {
+        match &mut self.format {
+            FormatWriter::Text(text) if self.filter.is_some() => {
+                text.next_at_time(time);
+                Ok(())
+            }
+            FormatWriter::Text(text) => text.at_time(time, &mut self.out),
+            FormatWriter::Json(json) => {
+                json.at_time(time);
+                Ok(())
+            }
+            FormatWriter::Resp(_) => Ok(()),
+        }
+    }
+
+    /// The snapshot of a file is whole; it took so many bytes.
+    pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
+        self.in_snapshot = false;
+        if let Some(tally) = &self.tally {
+            tally.snapshot_end();
+        }
+        match &mut self.format {
+            FormatWriter::Json(json) => json.snapshot_end(bytes, &mut self.out),
+            FormatWriter::Text(_) | FormatWriter::Resp(_) => Ok(()),
+        }
+    }
+
+    /// Whether something of a snapshot was printed whose end has not come.
+    pub(crate) fn is_in_snapshot(&self) -> bool {
+        self.in_snapshot
+    }
+
+    /// All was printed that was asked for, be it in the middle of a snapshot.
+    pub(crate) fn enough(&mut self) {
+        self.in_snapshot = false;
+    }
+
+    /// A snapshot breaks off: what was printed of it is void.
+    fn snapshot_broken(&mut self) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.in_snapshot) {
+            return Ok(());
+        }
+        if let Some(filter) = &mut self.filter {
+            filter.items.forget();
+        }
+        match &mut self.format {
+            FormatWriter::Text(_) => Ok(()),
+            FormatWriter::Json(json) => Ok(json.snapshot_broken(&mut self.out)?),
+            FormatWriter::Resp(resp) => resp.snapshot_broken(&mut self.out),
+        }
+    }
+
+    /// Hands over what is still in the buffer.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Closes what was left open, and flushes.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        let broken = self.snapshot_broken();
+        let finished = self.finish_stream();
+        let flushed = self.out.flush();
+        if let Some(stats) = self.stats.take() {
+            stats.finish();
+        }
+        broken.and(finished).and(Ok(flushed?))
+    }
+
+    fn finish_stream(&mut self) -> Result<(), Failure> {
+        match &mut self.format {
+            FormatWriter::Text(_) => {}
+            FormatWriter::Json(json) => json.finish(&mut self.out)?,
+            FormatWriter::Resp(resp) => resp.finish(&mut self.out)?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! `snapshot -o` and `tail --snapshot-to`: the snapshot itself, into a file or to standard output.
+
+use std::fmt::{self, Display};
+use std::fs;
+use std::io::{self, Stdout, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use indicatif::HumanBytes;
+use redtail::{Event, SnapshotFile, SnapshotFileError};
+
+use crate::args::{Follow, SnapshotTo};
+use crate::failure::Failure;
+use crate::terminal::log;
+use crate::terminal::progress::Progress;
+
+/// Takes a snapshot out of the events.
+pub(crate) struct Saver {
+    to: To,
+    received: u64,
+    begun: Instant,
+    progress: Option<Progress>,
+    is_whole: bool,
+}
+
+enum To {
+    File(SnapshotFile),
+    Output(Stdout),
+}
+
+impl Saver {
+    /// Begins the file that was asked for, before anybody is asked for a snapshot: what can't be written shows at once.
+    pub(crate) fn open(options: &Follow) -> Result<Option<Self>, Failure> {
+        let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
+        let to = match path.as_os_str() == "-" {
+            true => To::Output(io::stdout()),
+            false => To::File(begin(path, *force)?),
+        };
+        Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: false }))
+    }
+
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        if let To::File(file) = &mut self.to {
+            let was = file.temporary().is_some();
+            file.event(event)?;
+            if was != file.temporary().is_some() {
+                set_unfinished(file);
+            }
+        }
+        match event {
+            Event::SnapshotBegin(begin) => {
+                (self.received, self.begun, self.is_whole) = (0, Instant::now(), false);
+                self.progress = Some(Progress::new(begin.length));
+            }
+            Event::SnapshotBytes(bytes) => {
+                if let To::Output(out) = &mut self.to {
+                    out.write_all(bytes).map_err(not_taken)?;
+                }
+                self.received += bytes.len() as u64;
+                if let Some(progress) = &self.progress {
+                    progress.at(self.received);
+                }
+            }
+            Event::SnapshotEnd(_) => self.whole()?,
+            // What is said of it should not meet the bar.
+            _ => self.progress = None,
+        }
+        Ok(())
+    }
+
+    /// At the end of everything: nothing whole is a failure, however it came to be.
+    pub(crate) fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        self.progress = None;
+        match (outcome, &self.to) {
+            // What was still in its buffer may be written by others.
+            (Err(Failure::ClosedPipe), To::Output(_)) if !self.is_whole => {
+                Err(not_taken(io::ErrorKind::BrokenPipe.into()))
+            }
+            (Err(Failure::Output(error)), To::Output(_)) if !self.is_whole => Err(not_taken(error)),
+            (Ok(()), To::File(file)) if !self.is_whole => Err(Failure::Message(format!(
+                "ended before the snapshot was whole, so there is no {}",
+                file.path().display()
+            ))),
+            (Ok(()), To::Output(_)) if !self.is_whole => Err(Failure::Message(
+                "ended before the snapshot was whole: what stands on standard output is void".into(),
+            )),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn whole(&mut self) -> Result<(), Failure> {
+        self.progress = None;
+        let name = match &mut self.to {
+            To::File(file) => file.path().display().to_string(),
+            To::Output(out) => {
+                out.flush().map_err(not_taken)?;
+                "the snapshot to standard output".into()
+            }
+        };
+        self.is_whole = true;
+        let (bytes, seconds) = (self.received, self.begun.elapsed().as_secs_f64());
+        log::say(format_args!("wrote {name}: {bytes} bytes{} in {seconds:.1} s", InParentheses(bytes)));
+        Ok(())
+    }
+}
+
+impl From<SnapshotFileError> for Failure {
+    fn from(error: SnapshotFileError) -> Self {
+        let hint = match &error {
+            SnapshotFileError::NotAFile { path } if path.is_dir() => "; it is a folder: name a file in it",
+            SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is whole",
+            SnapshotFileError::NotAFile { .. } => "; -o - writes to standard output, which can be sent anywhere",
+            _ => "",
+        };
+        Self::Message(format!("{error}{hint}"))
+    }
+}
+
+/// A size that is more than a few bytes.
+struct InParentheses(u64);
+
+impl Display for InParentheses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ..1024 => Ok(()),
+            bytes => write!(f, " ({})", HumanBytes(bytes)),
+        }
+    }
+}
+
+/// Half a snapshot is none: whoever stopped reading it must not take this for a quiet end.
+fn not_taken(error: io::Error) -> Failure {
+    Failure::Message(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
+}
+
+/// Begins the file that a snapshot goes into; with `force` it may replace one.
+pub(crate) fn begin(path: &Path, force: bool) -> Result<SnapshotFile, SnapshotFileError> {
+    let file = if force { SnapshotFile::create(path) } else { SnapshotFile::create_new(path) }?;
+    set_unfinished(&file);
+    Ok(file)
+}
+
+/// The file to be removed where the process ends at once.
+static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+pub(crate) fn set_unfinished(file: &SnapshotFile) {
+    if let Ok(mut unfinished) = UNFINISHED.lock() {
+        *unfinished = file.temporary().map(Into::into);
+    }
+}
+
+/// Before the process ends without further ado. Tells whether a snapshot was under way.
+pub(crate) fn abandon() -> bool {
+    let unfinished = UNFINISHED.lock().ok().and_then(|mut unfinished| unfinished.take());
+    unfinished.is_some_and(|path| fs::remove_file(path).is_ok())
+}

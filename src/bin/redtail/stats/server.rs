@@ -1,0 +1,60 @@
+//! The statistics of one server or file.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
+
+use crate::args;
+use crate::stats::lag;
+use crate::stats::line::{Sample, Summary};
+use crate::stats::tally::{Counters, Tally};
+use crate::stats::ticker::show;
+use crate::target::address::Address;
+use crate::terminal::log;
+use crate::terminal::status::Status;
+
+pub(crate) struct Stats {
+    counters: Arc<Counters>,
+    begun: Instant,
+    is_filtered: bool,
+    /// Where standard error is a terminal.
+    status: Status,
+}
+
+impl Stats {
+    /// `None` where nobody asked for it. Shows the line where standard error is a terminal.
+    pub(crate) fn start(options: &args::Output) -> Option<Self> {
+        if !options.stats {
+            return None;
+        }
+        let (status, counters) = (Status::new(), Arc::<Counters>::default());
+        if status.patience().is_some() {
+            let (bar, counters) = (status.bar(), counters.clone());
+            thread::spawn(move || show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters)));
+        }
+        Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
+    }
+
+    /// What counts for it.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally(self.counters.clone())
+    }
+
+    /// Asks the server each second, over a connection of its own, where it stands.
+    pub(crate) fn watch_lag(&self, address: Address) {
+        if self.status.patience().is_some() {
+            self.counters.is_asked.store(true, Ordering::Relaxed);
+            let counters = self.counters.clone();
+            thread::spawn(move || lag::watch(&address, &counters));
+        }
+    }
+
+    /// Takes the line away, and says what it came to.
+    pub(crate) fn finish(self) {
+        let Self { counters, begun, is_filtered, status } = self;
+        counters.is_over.store(true, Ordering::Relaxed);
+        drop(status);
+        log::say(Summary { sample: Sample::of(&counters), elapsed: begun.elapsed(), is_filtered });
+    }
+}

@@ -1,0 +1,365 @@
+//! Which server, and who we are to it.
+
+use std::io;
+use std::path::Path;
+
+use redtail::io::recording::Recorder;
+use redtail::net::{Login, Socket, Source, Target, Timeouts};
+use redtail::topology::{FoundServer, Sentinel, SentinelError};
+use redtail::{Builder, Error, Follower, Handle, Options};
+use url::Url;
+
+use crate::args::Server;
+use crate::failure::Failure;
+use crate::target::credentials::{Credentials, Password, from_environment, percent_decoded};
+use crate::target::endpoint::Endpoint;
+#[cfg(feature = "tls")]
+use crate::terminal::log;
+
+/// A server as given on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) login: Credentials,
+    pub(crate) security: Security,
+    sentinels: SentinelOptions,
+}
+
+/// How to ask Sentinels, and for what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct SentinelOptions {
+    login: Credentials,
+    prefer_replica: bool,
+}
+
+/// Whether anybody on the way can listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(redtail::net::Tls),
+}
+
+/// The configuration of a follower of any endpoint.
+struct FollowerConfig {
+    login: Credentials,
+    handle: Handle,
+    options: Options,
+    recorder: Option<Recorder>,
+}
+
+impl FollowerConfig {
+    fn connect<S: Source<Transport = Socket>>(self, builder: Builder<S>) -> Result<Follower, Error> {
+        let Self { login, handle, options, recorder } = self;
+        let builder = builder.options(options).handle(handle).login(move || login.read());
+        match recorder {
+            Some(recorder) => builder.record(recorder).connect(),
+            None => builder.connect(),
+        }
+    }
+}
+
+impl Address {
+    /// What the arguments and the environment say.
+    pub(crate) fn of(server: &Server) -> Result<Self, String> {
+        let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
+        let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
+        #[cfg(feature = "tls")]
+        let address = address.with_tls(&server.tls)?;
+        address.with_sentinels(server)
+    }
+
+    /// Follows this server. Each connection reads the login again.
+    pub(crate) fn follow(
+        self,
+        handle: Handle,
+        options: Options,
+        recorder: Option<Recorder>,
+    ) -> Result<Follower, Failure> {
+        let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
+            self;
+        let config = FollowerConfig { login, handle, options, recorder };
+        match endpoint {
+            Endpoint::Server(target) => {
+                let builder = Follower::builder(target.to_string());
+                let builder = match security {
+                    Security::Plain => builder,
+                    #[cfg(feature = "tls")]
+                    Security::Tls(tls) => builder.tls(tls),
+                };
+                Ok(config.connect(builder)?)
+            }
+            Endpoint::Watched { sentinels, name } => {
+                let sentinels = sentinels.iter().map(Target::to_string);
+                let builder =
+                    Sentinel::builder(sentinels, name).map_err(|error| Failure::Message(error.to_string()))?;
+                let builder = builder.sentinel_login(move || to_sentinels.read()).prefer_replica(prefer_replica);
+                let builder = match security {
+                    Security::Plain => builder,
+                    #[cfg(feature = "tls")]
+                    Security::Tls(tls) => builder.tls(tls.clone()).sentinel_tls(tls),
+                };
+                Ok(config.connect(builder)?)
+            }
+        }
+    }
+
+    /// The address of the server. Sentinels are asked for it.
+    pub(crate) fn server(&self) -> Result<Target, SentinelError> {
+        match &self.endpoint {
+            Endpoint::Server(target) => Ok(target.clone()),
+            Endpoint::Watched { sentinels, name } => Ok(self.find(sentinels, name)?.target),
+        }
+    }
+
+    /// The server that these Sentinels name.
+    pub(crate) fn find(&self, sentinels: &[Target], name: &str) -> Result<FoundServer, SentinelError> {
+        let sentinels = sentinels.iter().map(Target::to_string);
+        let SentinelOptions { login, prefer_replica } = &self.sentinels;
+        let login = login.clone();
+        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = sentinel.sentinel_login(move || login.read());
+        let mut sentinel = match &self.security {
+            Security::Plain => sentinel,
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => sentinel.sentinel_tls(tls.clone()),
+        };
+        sentinel.find()
+    }
+
+    /// What to log in to the Sentinels with now.
+    pub(crate) fn sentinel_login(&self) -> io::Result<Login> {
+        self.sentinels.login.read()
+    }
+
+    /// A link to a server, for talk of another kind than a follower's.
+    pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        match &self.security {
+            Security::Plain => Socket::connect(target, timeouts),
+            #[cfg(feature = "tls")]
+            Security::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
+        }
+    }
+
+    /// What stands before an address that is to be reached in the same way.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self.security {
+            Security::Plain => "",
+            #[cfg(feature = "tls")]
+            Security::Tls(_) => "rediss://",
+        }
+    }
+
+    /// The same before the addresses of Sentinels.
+    pub(crate) fn sentinel_scheme(&self) -> &'static str {
+        match self.scheme() {
+            "" => "redis+sentinel://",
+            _ => "rediss+sentinel://",
+        }
+    }
+
+    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("redis", _)) => Self::from_url(text),
+            Some(("redis+sentinel", rest)) => Self::from_sentinels(rest),
+            #[cfg(feature = "tls")]
+            Some((scheme @ ("rediss" | "rediss+sentinel"), rest)) => {
+                let plain = if scheme == "rediss" { Self::from_url(text) } else { Self::from_sentinels(rest) };
+                Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..plain? })
+            }
+            #[cfg(not(feature = "tls"))]
+            Some(("rediss" | "rediss+sentinel", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
+                                        at its port without TLS"
+                .into()),
+            Some((scheme, _)) if scheme != "unix" => {
+                Err(format!("{scheme}:// is not known here: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"))
+            }
+            _ if text.contains('@') && !text.starts_with("unix:") => {
+                Err("user and password belong in a URL, redis://user:password@host:port, or better in --user and --password-file"
+                    .into())
+            }
+            _ => match text.parse() {
+                Ok(target) => Ok(Self::at(Endpoint::Server(target), Credentials::default())),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
+        let wanted = self.security != Security::Plain;
+        if let Some(tls) = options.chosen(wanted)? {
+            if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
+                return Err("there is no TLS over a Unix socket: remove --tls".into());
+            }
+            if options.is_insecure() {
+                log::say(
+                    "the server's certificate is not verified: whoever is in between can read and change everything",
+                );
+            }
+            self.security = Security::Tls(tls);
+        }
+        Ok(self)
+    }
+
+    fn at(endpoint: Endpoint, login: Credentials) -> Self {
+        Self { endpoint, login, security: Security::Plain, sentinels: SentinelOptions::default() }
+    }
+
+    fn with_sentinels(mut self, server: &Server) -> Result<Self, String> {
+        let Server { sentinel_user, sentinel_password_file, prefer_replica, .. } = server;
+        if let Endpoint::Server(_) = self.endpoint {
+            let given = [
+                ("--sentinel-user", sentinel_user.is_some()),
+                ("--sentinel-password-file", sentinel_password_file.is_some()),
+                ("--prefer-replica", *prefer_replica),
+            ];
+            return match given.iter().find(|(_, given)| *given) {
+                Some((option @ "--prefer-replica", _)) => {
+                    Err(format!("{option} is for targets that begin with redis+sentinel://, and for tail --cluster"))
+                }
+                Some((option, _)) => Err(format!("{option} is for targets that begin with redis+sentinel://")),
+                None => Ok(self),
+            };
+        }
+        let file = sentinel_password_file.as_ref().map(|file| Password::File(file.clone()));
+        let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Given));
+        if let (Some(user), None) = (sentinel_user, &password) {
+            return Err(format!(
+                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the environment as \
+                 REDTAIL_SENTINEL_PASSWORD"
+            ));
+        }
+        let login = Credentials { user: sentinel_user.clone(), password };
+        self.sentinels = SentinelOptions { login, prefer_replica: *prefer_replica };
+        Ok(self)
+    }
+
+    /// What stands behind `redis+sentinel://`. The credentials are those of the servers.
+    fn from_sentinels(text: &str) -> Result<Self, String> {
+        let (login, place) = match text.rsplit_once('@') {
+            Some((login, place)) => (login, place),
+            None => ("", text),
+        };
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (user, Some(Password::Given(percent_decoded(password)?))),
+            None => (login, None),
+        };
+        let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
+        let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
+        Ok(Self::at(Endpoint::watched(place)?, Credentials { user, password }))
+    }
+
+    fn from_url(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
+        if !matches!(url.path(), "" | "/") {
+            return Err(
+                "a replication stream carries all databases: remove what stands behind the port in the URL".into()
+            );
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("there are no options in the URL of a server: remove what stands behind the port".into());
+        }
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let target = Target::Tcp { host: host.into(), port: url.port().unwrap_or(6379) };
+        let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
+        let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
+        let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
+        Ok(Self::at(Endpoint::Server(target), Credentials { user, password }))
+    }
+
+    /// Adds what `--user`, `--password-file` and the environment say.
+    pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, String> {
+        let login = &mut self.login;
+        match (user, &login.user) {
+            (Some(_), Some(_)) => return Err("there is a user in the URL and one in --user: keep one of them".into()),
+            (Some(user), None) => login.user = Some(user.into()),
+            (None, _) => {}
+        }
+        match (file, &login.password) {
+            (Some(_), Some(_)) => {
+                return Err("there is a password in the URL and one in --password-file: keep the file".into());
+            }
+            (Some(file), None) => login.password = Some(Password::File(file.into())),
+            (None, Some(_)) => {}
+            (None, None) => {
+                let password = from_environment("REDTAIL_PASSWORD").or_else(|| from_environment("REDISCLI_AUTH"));
+                login.password = password.map(Password::Given);
+            }
+        }
+        if let (Some(user), None) = (&login.user, &login.password) {
+            return Err(format!(
+                "the user {user} has no password: give it with --password-file, or in the environment as REDTAIL_PASSWORD or \
+                 REDISCLI_AUTH"
+            ));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Endpoint {
+        Endpoint::Server(Target::Tcp { host: host.into(), port })
+    }
+
+    #[test]
+    fn a_name_among_sentinels() {
+        let address = Address::read("redis+sentinel://cdc:p%40@a:1,b/mymaster").unwrap();
+        assert_eq!(address.endpoint.to_string(), "redis+sentinel://a:1,b:26379/mymaster");
+        let login = address.login.read().unwrap();
+        assert_eq!((login.user.as_deref(), login.password.as_deref()), (Some("cdc"), Some(b"p@".as_slice())));
+    }
+
+    #[test]
+    fn a_url_may_hold_credentials() {
+        let address = Address::read("redis://c%40c:p%25w%2F%00@db.internal:7000").unwrap();
+        assert_eq!(address.endpoint, tcp("db.internal", 7000));
+        let login = address.login.read().unwrap();
+        assert_eq!(login.user.as_deref(), Some("c@c"));
+        assert_eq!(login.password.as_deref(), Some(b"p%w/\0".as_slice()));
+        let address = Address::read("redis://:secret@[::1]").unwrap();
+        let login = address.login.read().unwrap();
+        assert_eq!((address.endpoint, login.user), (tcp("::1", 6379), None));
+        assert_eq!(login.password.as_deref(), Some(b"secret".as_slice()));
+    }
+
+    #[test]
+    fn plain_targets() {
+        assert_eq!(Address::read("localhost:6379").unwrap().endpoint, tcp("localhost", 6379));
+        assert_eq!(
+            Address::read("unix:/run/a@b.sock").unwrap().endpoint,
+            Endpoint::Server(Target::Unix("/run/a@b.sock".into()))
+        );
+        assert_eq!(Address::read("redis://localhost/").unwrap().endpoint, tcp("localhost", 6379));
+    }
+
+    #[test]
+    fn errors_say_what_to_do_and_keep_passwords() {
+        for (text, word) in [
+            #[cfg(not(feature = "tls"))]
+            ("rediss://u:hunter2@h", "TLS"),
+            #[cfg(feature = "tls")]
+            ("rediss://u:hunter2@h/3", "all databases"),
+            ("redis://u:hunter2@h:6379/3", "all databases"),
+            ("redis://u:hunter2@h:6379?x=1", "no options"),
+            ("redis://u:hunter2%@h:6379", "%25"),
+            ("redis://u:hunter2@", "redis://host:port"),
+            ("redis://u:hunter2@h:99999", "redis://host:port"),
+            ("redis+sentinel://u:hunter2@h:1", "there is no name"),
+            ("redis+sentinel://u:hunter2@h:x/m", "is not a port"),
+            ("u:hunter2@h:6379", "--password-file"),
+            ("http://u:hunter2@h", "host:port"),
+            ("localhost", "localhost:6379"),
+        ] {
+            let error = Address::read(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+            assert!(!error.contains("hunter2"), "{text}: {error}");
+        }
+    }
+}

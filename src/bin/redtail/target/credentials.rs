@@ -1,0 +1,79 @@
+//! User and password.
+
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs, io};
+
+use redtail::net::Login;
+
+/// Who we are to the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Password>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Password {
+    Given(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Credentials {
+    /// What to log in with now. A file is read anew at every connect: a password may change in a long life.
+    pub(crate) fn read(&self) -> io::Result<Login> {
+        let password = match &self.password {
+            None => None,
+            Some(Password::Given(password)) => Some(password.clone()),
+            Some(Password::File(file)) => Some(password_in(file)?),
+        };
+        let mut login = Login::default();
+        (login.user, login.password) = (self.user.clone(), password);
+        Ok(login)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a password")
+    }
+}
+
+pub(super) fn from_environment(name: &str) -> Option<Vec<u8>> {
+    let value = env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value.into_encoded_bytes())
+}
+
+pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
+    let mut password = fs::read(file).map_err(|error| {
+        let words = format!(
+            "can't read {}: {error}; --password-file takes a file that holds the password alone",
+            file.display()
+        );
+        io::Error::new(error.kind(), words)
+    })?;
+    if password.last() == Some(&b'\n') {
+        password.pop();
+        if password.last() == Some(&b'\r') {
+            password.pop();
+        }
+    }
+    Ok(password)
+}
+
+/// Strict: a stray `%` in a password would otherwise be a wrong password that nobody understands.
+pub(super) fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
+        let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        decoded.push(
+            value.ok_or("a % in the user or password of a URL is written %25 (and @ is %40, : is %3A, / is %2F)")?,
+        );
+    }
+    Ok(decoded)
+}

@@ -1,0 +1,6 @@
+//! The server to follow: address, credentials, TLS, Sentinels.
+
+pub(crate) mod address;
+pub(crate) mod credentials;
+pub(crate) mod endpoint;
+pub(crate) mod probe_error;

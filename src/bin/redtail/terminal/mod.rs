@@ -1,0 +1,7 @@
+//! Standard error, and the capabilities of the terminal.
+
+mod capability;
+pub(crate) mod color;
+pub(crate) mod log;
+pub(crate) mod progress;
+pub(crate) mod status;

@@ -1,0 +1,72 @@
+//! A line on standard error that tells how it goes, where that is a terminal.
+
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::terminal::capability::draw_target;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The line in the terminal, while there is one: whoever else writes there has it stand aside.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what writes to the terminal beside the line.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let line = shown().clone();
+    match line {
+        Some(line) => line.suspend(work),
+        None => work(),
+    }
+}
+
+/// There is a line already.
+pub(crate) fn is_shown() -> bool {
+    shown().as_ref().is_some_and(|line| !line.is_hidden())
+}
+
+/// Gone again when dropped. There is one at a time.
+pub(crate) struct Status {
+    bar: ProgressBar,
+    next: Instant,
+}
+
+const INTERVAL: Duration = Duration::from_millis(250);
+
+impl Status {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, draw_target());
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+            bar.set_style(style);
+        }
+        *shown() = Some(bar.clone());
+        Self { bar, next: Instant::now() }
+    }
+
+    /// For a thread of its own that fills it.
+    pub(crate) fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
+    /// How long until something is to be shown; `None`: nobody looks.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        (!self.bar.is_hidden()).then(|| self.next.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn show(&mut self, words: impl Display) {
+        self.bar.set_message(words.to_string());
+        self.bar.tick();
+        self.next = Instant::now() + INTERVAL;
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        *shown() = None;
+        self.bar.finish_and_clear();
+    }
+}
