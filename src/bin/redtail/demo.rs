@@ -1,4 +1,4 @@
-//! `redtail` alone: a demonstration that needs no server and ends by itself.
+//! `redtail` without a verb: a demonstration that needs no server.
 
 use std::io::{self, Write};
 
@@ -8,13 +8,13 @@ use redtail::{Database, Event, Follower, StreamCommand};
 use crate::failure::Failure;
 use crate::terminal::color::Colors;
 
-/// What a Redis 7.0 sent while a small bookshop opened, sold two books, and closed.
+/// The stream of a Redis 7.0 while a small bookshop opened, sold two books, and closed.
 const RECORDING: &[u8] = include_bytes!("demo.bin");
 
-/// Slow enough to be followed by eye.
+/// Slow enough to read.
 const COMMANDS_PER_SECOND: u32 = 14;
 
-/// Said before the command that ends at this offset.
+/// A remark before the command that ends at this offset.
 const REMARKS: &[(u64, &str)] = &[
     (72, "each line: offset, [database], command"),
     (400, "GEOADD, as what it comes down to"),
@@ -60,7 +60,7 @@ fn serve() -> Result<Primary, Failure> {
         .map_err(|error| Failure::Message(format!("the demonstration needs a port on 127.0.0.1: {error}")))
 }
 
-/// Standard output, with colours where a person looks at it.
+/// Standard output, with colors in a terminal.
 struct Screen {
     out: io::StdoutLock<'static>,
     colors: Colors,

@@ -1,4 +1,4 @@
-//! How a run can end other than well.
+//! Failures, their messages and exit codes.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -11,20 +11,20 @@ use redtail::{Byte, DisconnectReason, Error, ProtocolError, ProtocolErrorKind, S
 
 use crate::terminal::log;
 
-/// Why the tool stops.
+/// Why a run fails.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nobody reads our output any more: a quiet end.
+    /// The reader of standard output has closed it: the run ends with exit code 0.
     ClosedPipe,
     /// Standard output can't be written.
     Output(io::Error),
-    /// The follower or a reader gave up.
+    /// The follower or a reader failed.
     Follower(Error),
-    /// Everything has been said; the exit code.
+    /// The report has been printed; the exit code.
     Reported(u8),
-    /// What is gone can't be had any more, in words.
+    /// Data was lost for good: exit code 4.
     HistoryLost(String),
-    /// Anything else, in words.
+    /// Any other failure, as a message.
     Message(String),
 }
 
@@ -50,12 +50,12 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// There is nothing to resume from any more.
+    /// Whether the position can't be resumed from any longer.
     pub(crate) fn is_history_lost(&self) -> bool {
         matches!(self, Self::Follower(Error::Session(error)) if matches!(**error, SessionError::HistoryLost(_)))
     }
 
-    /// Says it on standard error, and gives the exit code: 1, or 4 where history was lost.
+    /// Prints the failure on standard error. Returns the exit code: 1, or 4 if history was lost.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
@@ -66,7 +66,7 @@ impl Failure {
                 log::say(words);
                 ExitCode::from(4)
             }
-            // What was lost has been said when the gap came.
+            // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
                 log::say(
                     "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on. \
@@ -92,7 +92,7 @@ impl Failure {
     }
 }
 
-/// An error of the session, and the options of this tool that its advice comes down to.
+/// A session error, with the options of this tool that solve it.
 struct Hinted<'a>(&'a SessionError);
 
 impl Display for Hinted<'_> {
@@ -115,7 +115,8 @@ impl Display for Hinted<'_> {
 }
 
 impl Failure {
-    /// Of a link without TLS on which nothing was ever attached: what looks as if the server wants it says so.
+    /// Adds advice about TLS to a failure that looks like a server that requires it. For a connection without TLS that
+    /// never attached.
     pub(crate) fn without_tls(self) -> Self {
         let Self::Follower(Error::Session(error)) = &self else { return self };
         const OURS: &str = if cfg!(feature = "tls") {
@@ -124,7 +125,7 @@ impl Failure {
             "it is not in this build (--features cli,tls)"
         };
         match **error {
-            // An alert of TLS: its answer to what is none.
+            // A TLS alert: the server's answer to input that is not TLS.
             SessionError::Protocol {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
@@ -137,7 +138,7 @@ impl Failure {
     }
 }
 
-/// The server has ended the link by itself: servers that want TLS close, or reset.
+/// Whether the server has closed or reset the connection, as servers that require TLS do.
 fn is_hung_up(reason: DisconnectReason) -> bool {
     match reason {
         DisconnectReason::Closed => true,
@@ -146,7 +147,7 @@ fn is_hung_up(reason: DisconnectReason) -> bool {
     }
 }
 
-/// The options of this tool that the advice about TLS comes down to.
+/// The options of this tool that solve a TLS error.
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
@@ -161,7 +162,7 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// What to do about a snapshot in a file that can't be read.
+/// Advice for an unreadable snapshot in a file.
 pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
@@ -176,7 +177,7 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     }
 }
 
-/// What to do about what is not known in a snapshot.
+/// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
@@ -191,7 +192,7 @@ fn failed(words: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The first of two failures, and words about the second.
+/// Returns the first of two failures, and prints the second.
 pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
     if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(words))) = (&outcome, &finished) {
         log::say(words);

@@ -1,4 +1,4 @@
-//! `redtail record`: what a server sends, into a file.
+//! `redtail record`: saves the stream of a server to a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         kept.remove_if_empty(&options.output);
     }
     match followed {
-        // Whoever reads our output has had enough.
+        // The reader of standard output has closed it.
         Err(Failure::Follower(Error::Recording(error)))
             if options.is_standard_output() && error.kind() == io::ErrorKind::BrokenPipe =>
         {
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     }
 }
 
-/// Snapshots pass as bytes, whatever is in them, and large values in parts.
+/// Snapshots are recorded as bytes, and large values in parts.
 fn recording_options() -> redtail::Options {
     let parts = 64 << 10;
     let limits = redtail::Limits { command: 4 << 20, bulk: 1 << 40, ..redtail::Limits::default() };
@@ -101,7 +101,7 @@ fn follow(
             return Ok(());
         }
         let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
-        // Where the recording goes into a pipe, its reader may make us wait.
+        // The reader of a pipe may block the recording.
         let next = keepalive.while_printing(|| match patience {
             Some(patience) => follower.next_timeout(patience),
             None => follower.next(),
@@ -135,17 +135,17 @@ fn follow(
     }
 }
 
-/// Where the recording goes, and where it begins.
+/// The output of the recording, and its start.
 struct Destination {
     recorder: Recorder,
     start: Start,
-    /// The file, where it is one.
+    /// The file, unless the output is a pipe or a device.
     kept: Option<RecordingFile>,
 }
 
 struct RecordingFile {
     file: File,
-    /// It was not there before.
+    /// This run has created it.
     created: bool,
 }
 
@@ -168,7 +168,7 @@ impl Destination {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(unwritable(error)),
         };
-        // A device or a pipe has nothing that could be written over.
+        // A device or a pipe has no contents to overwrite.
         if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
             let file = OpenOptions::new().write(true).open(path).map_err(unwritable)?;
             return Ok(Self { recorder: Recorder::new(file, target), start, kept: None });
@@ -193,7 +193,7 @@ impl Destination {
         Ok(Self { recorder, start, kept: Some(kept) })
     }
 
-    /// Where to go on from, or where to start if nothing has been recorded yet.
+    /// The end of the existing recording, or the chosen start if it is empty.
     fn go_on(options: &Record, position: Option<Position>) -> Start {
         let path = options.output.display();
         match (position, options.from) {
@@ -217,20 +217,20 @@ impl RecordingFile {
         self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
     }
 
-    /// Some systems tell only then that there was no room.
+    /// Some systems report a full disk only here.
     fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
     fn remove_if_empty(&self, path: &Path) {
         if self.created && self.is_empty() {
-            // It is of no harm where it can't be removed.
+            // An empty file does no harm.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// A file whose old contents go only when there are new ones.
+/// A file that keeps its old contents until the first write.
 struct Fresh {
     file: File,
     begun: bool,

@@ -1,4 +1,4 @@
-//! `redtail replay`: a primary that plays a recording.
+//! `redtail replay`: serves a recording as a primary.
 
 use std::io::{self, Write};
 use std::thread;
@@ -17,7 +17,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     let recording =
         Recording::open(&options.file).map_err(|error| Failure::Message(format!("can't play {name}: {error}")))?;
     let play = play(options)?;
-    // Nothing is lost by an end at any moment.
+    // The process may end at any moment without losing data.
     ctrlc::set_handler(|| std::process::exit(0))
         .map_err(|error| Failure::Message(format!("can't listen for Ctrl-C: {error}")))?;
     let open = play.password.is_none();
@@ -61,7 +61,7 @@ fn play(options: &Replay) -> Result<Playback, Failure> {
     Ok(playback)
 }
 
-/// Says what a follower can get.
+/// Prints the positions that a follower can ask for.
 fn describe(recording: &Recording, name: &str) {
     if let Some(fault) = recording.cut_off() {
         log::say(format_args!("{name}: {fault}"));

@@ -1,4 +1,4 @@
-//! `redtail decode` of append-only files: one or a directory of them, to their end or as they grow.
+//! `redtail decode` of append-only files: a single file or a directory, with or without `--follow`.
 
 use std::io::{self, StdoutLock};
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
-/// A directory, a manifest, or what is to be followed: it is read by its path.
+/// Whether the input is read by path: a directory, a manifest, or a file to follow.
 pub(crate) fn is_meant(options: &Decode) -> bool {
     let is_directory = || options.file.is_dir() || options.file.extension().is_some_and(|it| it == "manifest");
     options.follow || (!options.is_standard_input() && !options.frames && is_directory())
 }
 
-/// Reads what is at the path.
+/// Prints the file or directory at the path.
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let files = AppendOnly::with(&options.file, options.settings()).map_err(|error| failed(error, options))?;
     if files.file().kind != FileKind::Single {
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     print(files, options)
 }
 
-/// Prints what is in the files.
+/// Prints the contents of the files.
 pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failure> {
     let mut save = Save::open(options)?;
     if options.follow {
@@ -57,7 +57,7 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     failure::first(outcome.and(saved), finished)
 }
 
-/// Between two looks at a file that does not grow: less than the time in which a server rewrites its files twice.
+/// The time between two reads at the end of a file. A server takes longer to rewrite its files twice.
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn follow(
@@ -99,7 +99,7 @@ fn follow(
     Ok(())
 }
 
-/// Prints an event, and tells whether it was the last one wanted.
+/// Prints an event. Returns whether it was the last one wanted.
 fn is_last(
     event: &FileEvent<'_>,
     output: &mut Printer<StdoutLock<'_>>,
@@ -111,7 +111,7 @@ fn is_last(
     output.at_time(event.time)?;
     match &event.event {
         Event::SnapshotBegin(_) | Event::SnapshotBytes(_) => {}
-        // Nothing was said of one that is passed over.
+        // A skipped snapshot has printed nothing.
         Event::SnapshotEnd(whole) if output.is_in_snapshot() => output.snapshot_end(whole.bytes)?,
         Event::SnapshotEnd(_) => {}
         Event::SnapshotItem(item) => {

@@ -1,4 +1,4 @@
-//! `redtail decode`: the same output from a file.
+//! `redtail decode`: prints the contents of a file.
 
 mod append_only;
 mod snapshot_to;
@@ -101,7 +101,7 @@ fn print<R: Read, W: Write>(
     }
 }
 
-/// A link of a recording ends, and another follows.
+/// A connection of a recording ends, and another follows.
 struct EndOfLink<'a>(&'a Disconnected);
 
 impl Display for EndOfLink<'_> {
@@ -116,7 +116,7 @@ impl Display for EndOfLink<'_> {
     }
 }
 
-/// Where a recorded stream breaks the protocol is told by its offsets.
+/// Adds the replication offset to a protocol error in a recorded stream.
 fn broken(error: &SessionError) -> Failure {
     Failure::Message(match error {
         SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
@@ -131,7 +131,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     let mut reader = FrameReader::new(input);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
-    // Whoever writes to standard input may be waiting for what we say.
+    // The program that writes to standard input may wait for the output.
     let at_once = options.is_standard_input();
     let mut left = options.output.count.unwrap_or(u64::MAX);
     let outcome = loop {
@@ -156,7 +156,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     outcome
 }
 
-/// What a file is, by its first byte that is no newline.
+/// The kind of a file, by its first byte that is not a newline.
 enum InputKind {
     Recording,
     Commands,
@@ -177,7 +177,7 @@ fn kind(head: &[u8]) -> InputKind {
     }
 }
 
-/// Reads until the kind can be told: newlines may stand before it, and six bytes tell it.
+/// Reads until the kind is known: after leading newlines, six bytes are enough.
 fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
     const LONGEST: usize = 4096;
     let mut head = Vec::new();

@@ -44,7 +44,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{object}")
 }
 
-/// Numbers and names for programs; null where they could not be learned.
+/// The facts, for programs. Unknown facts are null.
 fn facts(facts: &Facts) -> Value {
     let info = facts.info.as_ref();
     let kind = info.map(ServerKind::of);
@@ -86,7 +86,7 @@ fn facts(facts: &Facts) -> Value {
     })
 }
 
-/// Of each shard its primary's facts, which are null where it could not be asked.
+/// The facts of each primary. null if it could not be asked.
 fn of_cluster(cluster: &ClusterFacts) -> Value {
     let of_shard = |shard: usize| cluster.nodes.iter().filter(move |node| node.shard == shard);
     let node = |asked: &Asked| json!({"id": asked.node.id, "address": asked.node.target.to_string(), "reachable": asked.seen.is_ok()});
@@ -102,7 +102,7 @@ fn of_cluster(cluster: &ClusterFacts) -> Value {
     json!({"shards": shards.collect::<Vec<_>>()})
 }
 
-/// What a Sentinel says; null where it does not.
+/// The answers of a Sentinel. null if it did not answer.
 fn watcher(watcher: &SentinelReport) -> Value {
     let watch = watcher.says.as_ref().ok();
     json!({
@@ -125,7 +125,7 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// True, false, or null where it could not be found out.
+/// true, false, or null if unknown.
 fn known(known: Known) -> Value {
     match known {
         Known::Yes => true.into(),

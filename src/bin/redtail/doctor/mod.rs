@@ -1,4 +1,4 @@
-//! `redtail doctor`: whether a server, or all shards of a cluster, can be followed, and how well.
+//! `redtail doctor`: checks whether a server or cluster can be followed.
 
 mod cluster;
 mod facts;
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
     if options.json {
         json::print(&report, &mut io::stdout().lock())?;
     } else {
-        // Leaves the colours out where nobody sees them, and where nobody wants them (NO_COLOR).
+        // Drops the colors outside of a terminal, and with NO_COLOR.
         let mut out = anstream::AutoStream::auto(io::stdout().lock());
         text::print(&report, &mut out)?;
         out.flush()?;

@@ -1,4 +1,4 @@
-//! What is said once.
+//! Warnings that are printed once.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use redtail::resp::Quoted;
 
 use crate::terminal::log;
 
-/// So many names are remembered; a stream of nothing but new ones would fill memory.
+/// The number of names remembered. A stream of ever new names would otherwise fill the memory.
 const MOST_NAMES: usize = 1000;
 
 #[derive(Debug, Default)]

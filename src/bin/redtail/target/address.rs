@@ -1,4 +1,4 @@
-//! Which server, and who we are to it.
+//! The address of a server, with credentials and TLS.
 
 use std::io;
 use std::path::Path;
@@ -23,14 +23,14 @@ pub(crate) struct Address {
     sentinels: SentinelOptions,
 }
 
-/// How to ask Sentinels, and for what.
+/// The credentials for Sentinels, and the choice between primary and replica.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct SentinelOptions {
     login: Credentials,
     prefer_replica: bool,
 }
 
-/// Whether anybody on the way can listen.
+/// The security of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     Plain,
@@ -39,7 +39,7 @@ pub(crate) enum Security {
 }
 
 impl Address {
-    /// What the arguments and the environment say.
+    /// Reads the address from arguments and environment.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
         let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
@@ -48,7 +48,8 @@ impl Address {
         address.with_sentinels(server)
     }
 
-    /// The way to this server, with a login that is asked for anew at every connect. Sentinels that tell of a switch need the handle too.
+    /// A builder for followers of this server. The credentials are read before each connect. Sentinels use the handle
+    /// to report a failover.
     pub(crate) fn builder(self, handle: Handle) -> Result<Builder, String> {
         let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
             self;
@@ -76,7 +77,7 @@ impl Address {
         }
     }
 
-    /// Where the server is now: Sentinels are asked.
+    /// The current address of the server. Asks the Sentinels.
     pub(crate) fn find(&self) -> Result<Found, SentinelError> {
         let (sentinels, name) = match &self.endpoint {
             Endpoint::Server(target) => {
@@ -97,12 +98,12 @@ impl Address {
         .find()
     }
 
-    /// What to log in to the Sentinels with now.
+    /// Reads the credentials for the Sentinels.
     pub(crate) fn sentinel_login(&self) -> io::Result<Login> {
         self.sentinels.login.read()
     }
 
-    /// A link to a server, for talk of another kind than a follower's.
+    /// Opens a connection to a server for commands.
     pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
         match &self.security {
             Security::Plain => Socket::connect(target, timeouts),
@@ -111,7 +112,7 @@ impl Address {
         }
     }
 
-    /// What stands before an address that is to be reached in the same way.
+    /// The URL scheme for other addresses with the same security.
     pub(crate) fn scheme(&self) -> &'static str {
         match self.security {
             Security::Plain => "",
@@ -120,7 +121,7 @@ impl Address {
         }
     }
 
-    /// The same before the addresses of Sentinels.
+    /// The URL scheme for Sentinels with the same security.
     pub(crate) fn sentinel_scheme(&self) -> &'static str {
         match self.scheme() {
             "" => "redis+sentinel://",
@@ -128,7 +129,7 @@ impl Address {
         }
     }
 
-    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
+    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. An error never repeats a text that may contain a password.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("redis", _)) => Self::from_url(text),
@@ -206,7 +207,7 @@ impl Address {
         Ok(self)
     }
 
-    /// What stands behind `redis+sentinel://`. The credentials are those of the servers.
+    /// Reads the text after `redis+sentinel://`. The credentials are those of the servers.
     fn from_sentinels(text: &str) -> Result<Self, String> {
         let (login, place) = match text.rsplit_once('@') {
             Some((login, place)) => (login, place),
@@ -241,7 +242,7 @@ impl Address {
         Ok(Self::at(Endpoint::Server(target), Credentials { user, password }))
     }
 
-    /// Adds what `--user`, `--password-file` and the environment say.
+    /// Adds `--user`, `--password-file` and the environment.
     pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, String> {
         let login = &mut self.login;
         match (user, &login.user) {

@@ -1,14 +1,14 @@
-//! Where the server is: at an address, or wherever the Sentinels say.
+//! The server to connect to: an address, or a name known to Sentinels.
 
 use std::fmt;
 
 use redtail::net::Target;
 
-/// Where to connect.
+/// An address, or a name known to Sentinels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Server(Target),
-    /// The primary of this name.
+    /// The primary with this name.
     Watched {
         sentinels: Vec<Target>,
         name: String,
@@ -19,7 +19,7 @@ const EXAMPLE: &str =
     "write redis+sentinel://host:port,host:port/name, with the name that the Sentinels have for the primary";
 
 impl Endpoint {
-    /// Reads what stands behind `redis+sentinel://`, without credentials: `host[:port],host[:port]/name`.
+    /// Reads the text after `redis+sentinel://`, without credentials: `host[:port],host[:port]/name`.
     pub(crate) fn watched(text: &str) -> Result<Self, String> {
         let (hosts, name) = text.split_once('/').unwrap_or((text, ""));
         if name.is_empty() || name.contains(['/', '?', '#']) {

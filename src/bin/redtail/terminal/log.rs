@@ -1,4 +1,4 @@
-//! What goes to standard error: words for the person who watches.
+//! Messages on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,13 +10,13 @@ use crate::args::Format;
 use crate::terminal::color::Colors;
 use crate::terminal::status;
 
-/// One line on standard error. Nobody reading it is no reason to stop.
+/// Prints a line on standard error. A closed standard error is ignored.
 pub(crate) fn say(words: impl Display) {
     let Colors { bold, end, .. } = Colors::on(&io::stderr());
     write(bold, end, words);
 }
 
-/// The same of what is wrong.
+/// Prints a failure likewise.
 pub(crate) fn fail(words: impl Display) {
     let Colors { wrong, end, .. } = Colors::on(&io::stderr());
     write(wrong, end, words);
@@ -28,14 +28,14 @@ fn write(mark: &str, end: &str, words: impl Display) {
     });
 }
 
-/// Says what a person should know of an event. In JSON most of it is on standard output already.
+/// Prints the message of an event, if it has one. In JSON most events are on standard output already.
 pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
     if let Some(words) = words(event, format, target) {
         say(words);
     }
 }
 
-/// The same of one of several shards.
+/// Prints the message of an event of one shard.
 pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format) {
     if let Some(words) = words(event, format, "") {
         say(format_args!("{shard}: {words}"));
@@ -51,7 +51,7 @@ fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
         Event::Forking(forking) => forking.to_string(),
         Event::SnapshotItem(item) => return passed_over(item),
         Event::Gap(gap) => format!("history lost: {gap}"),
-        // Without another try it is the end, which has words of its own.
+        // Without a reconnect it is the end of the run, which has a message of its own.
         Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
         Event::Attached(attached) if !json => AttachMessage { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
@@ -69,7 +69,7 @@ fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
     })
 }
 
-/// Says what was passed over in a snapshot.
+/// Prints a message for a skipped value of a snapshot.
 pub(crate) fn item(item: &Item<'_>) {
     if let Some(words) = passed_over(item) {
         say(words);

@@ -1,4 +1,4 @@
-//! What is to be said of a cluster.
+//! Findings about a cluster.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ const ABOUT: &str = "cluster";
 const NODES: &str = "nodes";
 const SHARD: &str = "shard";
 
-/// As many shards have a line of their own.
+/// The maximum number of shards with a line each.
 const SHOWN: usize = 8;
-/// As many findings of one kind are told one by one.
+/// The maximum number of similar findings.
 const MOST_ALIKE: usize = 3;
 
 pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) -> Vec<Finding> {
@@ -31,7 +31,7 @@ pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) 
     all
 }
 
-/// It talks, but tells of no cluster.
+/// The server answers, but not as a node of a cluster.
 pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denied) -> Finding {
     if denied.shards || denied.slots {
         let rules = "+cluster|shards +cluster|slots +cluster|info +role";
@@ -44,7 +44,7 @@ pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denie
         .fix(format!("redtail doctor {target}"))
 }
 
-/// From where all shards can be followed.
+/// The starts that are possible for all shards.
 pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<StartChoice> {
     let mut merged: Vec<StartChoice> = Vec::new();
     for (at, node) in primaries(cluster).enumerate() {
@@ -58,7 +58,7 @@ pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<Star
             merged = starts;
             continue;
         }
-        // What one of them can't do can't be done.
+        // A start must be possible for every shard.
         merged.retain(|start| starts.iter().any(|one| one.name == start.name));
         for start in &mut merged {
             let Some(one) = starts.iter().find(|one| one.name == start.name).cloned() else { continue };
@@ -114,7 +114,7 @@ fn coverage(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
     )
 }
 
-/// `redis-cli --cluster check`, or another of its words.
+/// The `redis-cli --cluster` command `what`.
 fn check(target: &str, what: &str) -> String {
     match target.strip_prefix("rediss://") {
         Some(address) => format!("redis-cli --tls --cluster {what} {address}"),
@@ -140,7 +140,7 @@ fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
 
 fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let Denied { shards, slots, info, role } = cluster.denied;
-    // CLUSTER SLOTS is asked where CLUSTER SHARDS is refused or not known.
+    // CLUSTER SLOTS is asked if CLUSTER SHARDS is denied or unknown.
     let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
     let missing: Vec<_> = needs.into_iter().filter_map(|(rule, is_denied)| is_denied.then_some(rule)).collect();
     if missing.is_empty() {
@@ -190,7 +190,7 @@ fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     alike(found)
 }
 
-/// A cluster in one word: which node is a primary, and for which slots.
+/// The primaries and their slots, as a node sees them.
 fn view(seen: &Seen) -> Option<Vec<(String, String)>> {
     let shards = seen.view.as_ref()?.shards.iter();
     let shards = shards.filter(|shard| !shard.slots.is_empty());
@@ -228,7 +228,7 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     found
 }
 
-/// A line for each shard that is as it should be, and what is not with those that are not.
+/// A line per shard, and the findings about its primary.
 fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
     let mut troubles = Vec::new();
@@ -245,7 +245,7 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         };
         let (target, slots) = (&asked.node.target, shard.slots.len());
         lines.push(Finding::good(SHARD, format!("{target}: {slots} slots, {replicas}{backlog}")));
-        // That it is one of several is no news here.
+        // The finding that it is a node of a cluster is left out.
         let trouble = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
         troubles.extend(trouble.map(|finding| (asked.node.target.to_string(), finding)));
     }
@@ -256,7 +256,7 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     lines
 }
 
-/// Says once what holds for several shards.
+/// Merges equal findings of several shards.
 fn grouped(findings: Vec<(String, Finding)>, shards: usize) -> Vec<Finding> {
     let mut groups: Vec<(Vec<String>, Finding)> = Vec::new();
     for (target, finding) in findings {
@@ -279,7 +279,7 @@ fn grouped(findings: Vec<(String, Finding)>, shards: usize) -> Vec<Finding> {
     groups.into_iter().map(named).collect()
 }
 
-/// A page has no room for a hundred shards that all have the same trouble with other numbers.
+/// Limits similar findings that differ in numbers only.
 fn alike(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     let mut left: Vec<(Severity, &'static str, usize)> = Vec::new();

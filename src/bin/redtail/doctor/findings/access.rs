@@ -1,4 +1,4 @@
-//! Whether we may replicate.
+//! Findings about permissions.
 
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Finding;
@@ -21,7 +21,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Commands that are not there by their names.
+/// Commands that are renamed or blocked.
 fn renamed(subject: Subject<'_>) -> Vec<Finding> {
     let has = subject.facts.has;
     let service = subject.kind.and_then(|kind| kind.service);

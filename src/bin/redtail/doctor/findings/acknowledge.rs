@@ -1,4 +1,4 @@
-//! Who else replicates, and what the server would make of us.
+//! Findings about other replicas, and about redtail as a replica.
 
 use crate::doctor::facts::Replica;
 use crate::doctor::findings::finding::{Finding, time};
@@ -32,7 +32,7 @@ fn others(replicas: &[Replica]) -> Finding {
 fn ours(subject: Subject<'_>) -> Finding {
     const ABOUT: &str = "our presence";
     let settings = &subject.facts.settings;
-    // INFO has this line where both settings are more than 0.
+    // INFO has this field if both settings are greater than 0.
     if subject.number("min_slaves_good_slaves").is_some() && !subject.is_replica() {
         return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica that has the data")
         .why("it counts whoever answers, and redtail stores nothing: with it attached, writes go on with one replica less than meant")

@@ -1,4 +1,4 @@
-//! A server that is a part of something larger.
+//! Findings about a node of a cluster.
 
 use crate::doctor::findings::finding::Finding;
 use crate::doctor::findings::subject::Subject;

@@ -1,15 +1,15 @@
-//! How long we may be away.
+//! Findings about the backlog: the outage that can be resumed.
 
 use indicatif::HumanBytes;
 
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
 
-/// What a backlog should cover, in seconds: less than it takes to restart a machine is a warning.
+/// A backlog that covers fewer seconds is a warning. A restart of a machine takes about as long.
 const ENOUGH: f64 = 300.0;
-/// What is advised.
+/// The advised coverage in seconds.
 const PLENTY: f64 = 3600.0;
-/// More memory than this is not advised: some servers take all of it at once.
+/// The largest advised size in bytes. Some servers allocate all of it at once.
 const MOST: u64 = 1 << 30;
 
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
@@ -56,14 +56,14 @@ fn backlog(subject: Subject<'_>) -> Finding {
     finding.fix(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
 }
 
-/// What becomes of the backlog when nobody replicates.
+/// Whether the backlog is freed without a replica.
 fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
     const ABOUT: &str = "alone";
     if subject.is_replica() || !alone {
         return None;
     }
     if subject.facts.settings.denied {
-        // Said with the other settings.
+        // Reported with the other settings.
         return None;
     }
     let seconds = subject.facts.settings.number("repl-backlog-ttl")?;
@@ -82,7 +82,7 @@ fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
     })
 }
 
-/// What becomes of the history when the server is restarted.
+/// Whether a restart of the server ends the history.
 fn restart(subject: Subject<'_>) -> Option<Finding> {
     const ABOUT: &str = "restart";
     if subject.is_replica() {

@@ -1,4 +1,4 @@
-//! When the server cuts a follower off.
+//! Findings about limits for which the server disconnects a follower.
 
 use indicatif::HumanBytes;
 
@@ -52,7 +52,7 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
                 )),
         );
     }
-    // Since 7.0 a hard limit below the backlog's size counts as that size.
+    // Since 7.0 a hard limit below the size of the backlog counts as that size.
     let hard = if hard > 0 { hard.max(backlog) } else { 0 };
     let Some(rate) = subject.rate().filter(|rate| *rate > 0.0) else { return Some(Finding::good(ABOUT, words)) };
     let until_hard = if hard > 0 { hard as f64 / rate } else { f64::INFINITY };
@@ -78,9 +78,9 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
     })
 }
 
-/// Seconds that a limit should allow, where memory allows it.
+/// The advised stall that a limit allows, in seconds.
 const PLENTY: f64 = 600.0;
-/// More memory than this is not advised.
+/// The largest advised limit in bytes.
 const MOST: u64 = 4 << 30;
 
 const DEFAULT: &str = "CONFIG SET client-output-buffer-limit \"replica 256mb 64mb 60\"";

@@ -1,4 +1,4 @@
-//! No talk at all: what stands in the way.
+//! The finding about a server that does not answer.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::target::probe_error::{ProbeError, TIMEOUT};
 
 const PERMISSION: &str = "permission";
 
-/// `target`: with what stands before it; `speaks`: how what listens there wants to be spoken to, if that is known.
+/// `target`: with its scheme. `speaks`: the protocol that the server expects, if it is known.
 pub(super) fn finding(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     if speaks == Some(Speaks::Tls) {
         return wants_tls(target);

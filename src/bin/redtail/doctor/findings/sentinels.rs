@@ -1,4 +1,4 @@
-//! Sentinels, and what they do not agree about.
+//! Findings about Sentinels.
 
 use redtail::net::Target;
 use redtail::topology::Found;
@@ -9,7 +9,7 @@ use crate::doctor::sentinels::{SentinelReport, SentinelView};
 
 const ABOUT: &str = "sentinel";
 
-/// `found`: where they lead.
+/// `found`: the server that they report.
 pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[SentinelReport]) -> Vec<Finding> {
     let those: Vec<(&Target, &SentinelView)> =
         watchers.iter().filter_map(|watcher| Some((&watcher.target, watcher.says.as_ref().ok()?))).collect();
@@ -24,7 +24,7 @@ pub(super) fn findings(name: &str, found: Option<&Found>, watchers: &[SentinelRe
     findings
 }
 
-/// What to turn to where no Sentinel knows the name.
+/// Commands with the names that the Sentinels know.
 pub(super) fn known_names(watchers: &[SentinelReport], sentinels: &str) -> Vec<String> {
     let names = watchers.iter().filter_map(|watcher| watcher.says.as_ref().ok()).flat_map(|watch| &watch.names);
     let mut names: Vec<_> = names.filter(|name| *name != "?").collect();
@@ -139,7 +139,7 @@ fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     })
 }
 
-/// Each should know all others.
+/// Each Sentinel should know all others.
 fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let counts = distinct(those, |watch| watch.primary.as_ref().map(|_| watch.others.len()));
     (counts.len() > 1).then(|| {
@@ -149,7 +149,7 @@ fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     })
 }
 
-/// The different answers, and who gave each. Those that give none do not count.
+/// The different answers, and the Sentinels that gave them.
 fn distinct<'a, T: PartialEq>(
     those: &[(&'a Target, &SentinelView)],
     answer: impl Fn(&SentinelView) -> Option<T>,
@@ -165,7 +165,7 @@ fn distinct<'a, T: PartialEq>(
     found
 }
 
-/// Some addresses, and how many more there are.
+/// The first few addresses, and the number of further ones.
 fn names<'a>(targets: impl Iterator<Item = &'a Target>) -> String {
     some_of(targets.map(Target::to_string))
 }

@@ -1,11 +1,11 @@
-//! Which server it is, and in what state.
+//! Findings about the kind and state of a server.
 
 use crate::doctor::facts::{Info, Known, address};
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
 use crate::doctor::kind::{Family, ServerKind};
 
-/// What a finding is about that no other matters beside, if it is bad.
+/// The subject of the finding about the kind of server. If that is bad, no other finding matters.
 pub(super) const KIND: &str = "server";
 const STATE: &str = "state";
 
@@ -100,7 +100,7 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     )
 }
 
-/// INFO tells nothing.
+/// INFO is missing.
 fn nothing(subject: Subject<'_>) -> Option<Finding> {
     match subject.facts.may.info {
         Known::No => Some(
@@ -108,7 +108,7 @@ fn nothing(subject: Subject<'_>) -> Option<Finding> {
                 .why("following needs no INFO (but --from now-without-fork, and the default start before 7.0); this page does")
                 .fix(subject.allow(&["+info"])),
         ),
-        // What is in the way of INFO is said below.
+        // [`refuses`] reports the reason.
         _ if subject.facts.refuses.is_some() => None,
         _ => Some(Finding::unknown(KIND, "could not check what it is: it gives no INFO").why(
             "a proxy, a service or another program may answer here; only Redis, Valkey and what descends from them can be followed",
@@ -116,7 +116,7 @@ fn nothing(subject: Subject<'_>) -> Option<Finding> {
     }
 }
 
-/// It answers PING with a reason why not now.
+/// A temporary refusal in the answer to PING.
 fn refuses(subject: Subject<'_>) -> Option<Finding> {
     let words = subject.facts.refuses.as_deref()?;
     let finding = if words.starts_with("LOADING") {
@@ -132,7 +132,7 @@ fn refuses(subject: Subject<'_>) -> Option<Finding> {
             .why("until that ends PSYNC is refused (BUSY); `redtail tail --reconnect forever` waits for it")
             .fix("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
     } else {
-        // MASTERDOWN: the link that is down has been told, where INFO tells it.
+        // For MASTERDOWN, [`role`] reports the lost connection if INFO shows it.
         if subject.info.is_some() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! What a fork would cost, and whether it would come off.
+//! Findings about the cost of a fork.
 
 use indicatif::HumanBytes;
 
@@ -53,7 +53,7 @@ fn cost(subject: Subject<'_>) -> Finding {
     }
 }
 
-/// A fork shares its memory until one side writes: in the worst case it is needed twice.
+/// A fork shares memory until one side writes. In the worst case it needs the memory twice.
 fn memory(subject: Subject<'_>) -> Option<Finding> {
     let used = subject.number("used_memory_rss").or(subject.number("used_memory"))?;
     let total = subject.number("total_system_memory").filter(|total| *total > 0);

@@ -1,4 +1,4 @@
-//! From where the server can be followed.
+//! Findings about the possible starts.
 
 use indicatif::HumanBytes;
 
@@ -11,7 +11,7 @@ use crate::doctor::findings::subject::Subject;
 pub(in super::super) struct StartChoice {
     pub(in super::super) name: &'static str,
     pub(in super::super) possible: Known,
-    /// What it does, or what is missing.
+    /// Its effect, or the missing permission.
     pub(in super::super) how: String,
     pub(in super::super) fix: Vec<String>,
 }
@@ -39,7 +39,7 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         ),
     };
     let now = if subject.facts.filters == Some(false) {
-        // As the library does it on such servers.
+        // The library does the same on such servers.
         let mut now = without_fork(subject);
         now.name = "now";
         if backlog == Some(false) {
@@ -61,7 +61,7 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
     ]
 }
 
-/// The default start is what people try first.
+/// Findings about the default start.
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let needs_info = subject.facts.filters == Some(false);
     let base = Known::all(&[subject.facts.may.psync, subject.facts.may.replconf]);

@@ -1,4 +1,4 @@
-//! What is wrong with a certificate, ours or theirs, and what fixes it.
+//! Findings about certificates, of the server or the client.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<TlsError>())
 }
 
-/// No link over TLS. `target` begins with `rediss://`.
+/// The finding about a failed TLS connection. `target` begins with `rediss://`.
 pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     let again = |options: &str| format!("redtail doctor {target} {options}");
     let Some(tls) = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) else {
@@ -69,7 +69,7 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
     }
 }
 
-/// One that is good today.
+/// The finding about a valid certificate that expires soon.
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     subject.facts.certificate.map(expires).into_iter().collect()
 }
@@ -99,7 +99,7 @@ mod tests {
         let name = |presented: &str| TlsError::Name { expected: "db".into(), presented: vec![presented.into()] };
         for (error, fix) in [
             (name("db.test"), "redtail doctor rediss://db:1 --sni db.test"),
-            // Nothing of it goes into a command that somebody may run.
+            // Text of a certificate never becomes part of a command.
             (name("*.test;reboot"), "redtail doctor rediss://db:1 --verify ca"),
             (TlsError::Expired { seconds: 5 }, "CONFIG SET tls-cert-file FILE"),
             (TlsError::NotYet { seconds: 5 }, "date --utc"),

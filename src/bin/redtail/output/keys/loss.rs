@@ -2,10 +2,10 @@
 
 use crate::terminal::log;
 
-/// The longest value of a module that is held: its length is not known before its end, and RESTORE wants it first.
+/// The longest module value that is held, in bytes. RESTORE needs its length first, which is known only at its end.
 pub(super) const MODULE: usize = 16 << 20;
 
-/// What no command makes again.
+/// Data that no command can recreate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
     Use,
@@ -22,11 +22,11 @@ pub(super) enum Loss {
     Metadata,
 }
 
-/// Says each kind once.
+/// Warns once per kind.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     warned: Vec<Loss>,
-    /// The module whose value is being read.
+    /// The module of the current value.
     pub(super) module: String,
 }
 

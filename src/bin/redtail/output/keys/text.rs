@@ -152,7 +152,7 @@ impl TextKeys {
 
     fn begin(&mut self, words: std::fmt::Arguments<'_>) {
         self.line.clear();
-        // A String takes everything.
+        // Writing to a String never fails.
         let _ = self.line.write_fmt(words);
     }
 
