@@ -17,8 +17,8 @@ const COMMANDS_PER_SECOND: u32 = 14;
 /// A remark before the command that ends at this offset.
 const REMARKS: &[(u64, &str)] = &[
     (72, "each line: offset, [database], command"),
-    (400, "GEOADD, as what it comes down to"),
-    (449, "any bytes"),
+    (400, "GEOADD, as the ZADD that it executes"),
+    (449, "binary data"),
     (547, "another database; \"expires in 1 s\" became a point in time"),
     (728, "INCRBYFLOAT, as its result"),
     (743, "an order: one transaction, over two databases"),
@@ -102,12 +102,12 @@ impl Screen {
         let position = position.unwrap_or_default();
         write!(
             self.out,
-            "\n{writes} writes, and the place after the last one, which a later run resumes from:\n\
+            "\n{writes} writes. A later run resumes from the position after the last one:\n\
              \x20 {faint}{position}{end}\n\n\
              Next:\n\
              \x20 {bold}redtail tail HOST:PORT{end}                 your own server\n\
-             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object a line\n\
-             \x20 {bold}redtail help tail{end}                      where to start, resuming, the costs\n"
+             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object per line\n\
+             \x20 {bold}redtail help tail{end}                      starts, resuming, permissions\n"
         )?;
         self.out.flush()
     }

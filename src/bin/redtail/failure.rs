@@ -38,8 +38,8 @@ impl From<io::Error> for Failure {
 }
 
 impl From<String> for Failure {
-    fn from(words: String) -> Self {
-        Self::Message(words)
+    fn from(message: String) -> Self {
+        Self::Message(message)
     }
 }
 
@@ -61,23 +61,23 @@ impl Failure {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Reported(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
-            Self::Message(words) => failed(words),
-            Self::HistoryLost(words) => {
-                log::say(words);
+            Self::Message(message) => failed(message),
+            Self::HistoryLost(message) => {
+                log::say(message);
                 ExitCode::from(4)
             }
             // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
                 log::say(
-                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on. \
-                     Bytes that are missing: a larger repl-backlog-size on the server bridges longer outages. Another history: the \
-                     server was restarted without saving, or is another one",
+                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are missing, a \
+                     larger repl-backlog-size on the server covers longer outages. If the history is another one, the server \
+                     was restarted without saving, or it is a different server",
                 );
                 ExitCode::from(4)
             }
             Self::Follower(error @ Error::Connect { source, .. }) => match source.kind() {
                 io::ErrorKind::ConnectionRefused => failed(format_args!(
-                    "{error}; check host and port: either nothing listens there, or on another address"
+                    "{error}; check host and port: nothing listens there, or the server listens on another address"
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
                 #[cfg(feature = "tls")]
@@ -100,15 +100,15 @@ impl Display for Hinted<'_> {
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
-                ": what answers there does not speak the protocol of Redis and Valkey; check host and port"
+                ": the server does not speak the protocol of Redis and Valkey; check host and port"
             }
             SessionError::Lost { reason: DisconnectReason::Silence(_), .. } => {
                 "; check that a Redis or Valkey server listens there"
             }
             SessionError::Snapshot(error) => unknown(&error.kind),
-            SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
-            SessionError::InfoNeeded => ": that is --from now",
-            SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
+            SessionError::NoBacklog => ": use --from snapshot or --allow-probe",
+            SessionError::InfoNeeded => ": use --from now",
+            SessionError::NotResumable(_) => "; use --from now or --from snapshot",
             _ => "",
         })
     }
@@ -120,18 +120,18 @@ impl Failure {
     pub(crate) fn without_tls(self) -> Self {
         let Self::Follower(Error::Session(error)) = &self else { return self };
         const OURS: &str = if cfg!(feature = "tls") {
-            "--tls, or rediss:// before the address"
+            "use --tls, or rediss:// before the address"
         } else {
-            "it is not in this build (--features cli,tls)"
+            "this build has no TLS; build with --features cli,tls"
         };
         match **error {
             // A TLS alert: the server's answer to input that is not TLS.
             SessionError::Protocol {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
-            } => Self::Message(format!("what listens there wants TLS: {OURS}")),
+            } => Self::Message(format!("the server requires TLS: {OURS}")),
             SessionError::Lost { reason, .. } if is_hung_up(reason) => {
-                Self::Message(format!("{error}; if it wants TLS: {OURS}"))
+                Self::Message(format!("{error}; if the server requires TLS, {OURS}"))
             }
             _ => self,
         }
@@ -142,7 +142,7 @@ impl Failure {
 fn is_hung_up(reason: DisconnectReason) -> bool {
     match reason {
         DisconnectReason::Closed => true,
-        DisconnectReason::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
+        DisconnectReason::Io(message) => message.to_string().to_ascii_lowercase().contains("reset"),
         _ => false,
     }
 }
@@ -151,12 +151,12 @@ fn is_hung_up(reason: DisconnectReason) -> bool {
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
-        Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
-        Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
-        Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",
-        Some(TlsError::CertificateWanted) => ": --cert FILE --cert-key FILE",
+        Some(TlsError::Name { .. }) => "; connect to that name, or use --sni NAME or --verify ca",
+        Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": use --cacert FILE",
+        Some(TlsError::AuthorityAsServer) => ": use --verify ca --cacert FILE with that certificate",
+        Some(TlsError::CertificateWanted) => ": use --cert FILE --cert-key FILE",
         Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
-            " That would be without --tls, or redis://"
+            "; if it has no TLS, remove --tls, or use redis://"
         }
         _ => "",
     }
@@ -167,13 +167,11 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
         RdbErrorKind::Checksum { .. } => {
-            "; what was printed may be wrong: the file was damaged after the server wrote it"
+            "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
-        RdbErrorKind::Truncated(_) => {
-            "; what was printed is not all: the copy of the file, or the writing of it, did not come to its end"
-        }
+        RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
         RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
-        _ => "; --skip-damaged passes over broken values where it can",
+        _ => "; --skip-damaged skips damaged values where possible",
     }
 }
 
@@ -181,21 +179,21 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
-            "; it may come from a server that is newer than this version of redtail"
+            "; the server may be newer than this version of redtail"
         }
         _ => "",
     }
 }
 
-fn failed(words: impl Display) -> ExitCode {
-    log::fail(words);
+fn failed(message: impl Display) -> ExitCode {
+    log::fail(message);
     ExitCode::FAILURE
 }
 
 /// Returns the first of two failures, and prints the second.
 pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
-    if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(words))) = (&outcome, &finished) {
-        log::say(words);
+    if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(message))) = (&outcome, &finished) {
+        log::say(message);
     }
     outcome.and(finished)
 }

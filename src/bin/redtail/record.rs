@@ -21,7 +21,7 @@ use crate::terminal::log;
 use crate::terminal::status::Status;
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage("record", words));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("record", message));
     let handle = Handle::new();
     signals::listen(|| {})?;
     let stopper = handle.clone();
@@ -48,8 +48,8 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
             follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), RecordingFile::sync));
         if tally.attached {
             let bytes = HumanBytes(follower.recorded_bytes());
-            let place = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
-            log::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
+            let position = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
+            log::say(format_args!("recorded {} commands ({bytes}) in {name}{position}", tally.commands));
         }
         outcome.and(written.map_err(|error| Error::Recording(error).into()))
     });
@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
             Ok(())
         }
         Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Message(format!(
-            "can't write {name}: {error}; what is in it stays readable, up to the last whole command"
+            "can't write {name}: {error}; it stays readable up to its last complete command"
         ))),
         followed => followed,
     }
@@ -109,9 +109,7 @@ fn follow(
         let Some(event) = next else {
             return match signals::is_stopped() {
                 true => Ok(()),
-                false => {
-                    Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into()))
-                }
+                false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
             };
         };
         match &event {
@@ -130,7 +128,7 @@ fn follow(
         if status.patience().is_some_and(|patience| patience.is_zero()) {
             let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
-            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends it)", tally.commands));
+            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", tally.commands));
         }
     }
 }
@@ -156,7 +154,7 @@ impl Destination {
             if io::stdout().is_terminal() {
                 wrong_usage(
                     "record",
-                    "standard output is a terminal, and a recording is nothing to look at: use -o FILE, or a pipe",
+                    "-o - can't write a recording to a terminal: redirect standard output, or use -o FILE",
                 );
             }
             return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
@@ -176,7 +174,7 @@ impl Destination {
         let created = there.is_none();
         if there.is_some_and(|there| there.is_file()) && !options.append && !options.force {
             return Err(Failure::Message(format!(
-                "{} exists already; --append goes on where it ends, --force writes over it",
+                "{} exists already; --append continues it, --force overwrites it",
                 path.display()
             )));
         }
@@ -200,11 +198,11 @@ impl Destination {
             (Some(_), Some(_)) => wrong_usage(
                 "record",
                 format_args!(
-                    "--from can't be used with --append here: the recording in {path} says where to go on; use another file, or --force"
+                    "--from can't be used with --append here: the recording in {path} contains the position to resume from; use another file, or --force"
                 ),
             ),
             (Some(position), None) => {
-                log::say(format_args!("going on after {position}, where the recording in {path} ends"));
+                log::say(format_args!("resuming after {position}, the end of the recording in {path}"));
                 Start::At(position)
             }
             (None, from) => from.unwrap_or_default(),

@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     let address = primary.address();
     if open && !address.ip().is_loopback() {
         log::say(format_args!(
-            "whoever reaches {address} gets what is in the recording; --password-file FILE asks for a password"
+            "everyone who can reach {address} can read the recording; --password-file FILE requires a password"
         ));
     }
     let mut out = io::stdout().lock();
@@ -68,7 +68,7 @@ fn describe(recording: &Recording, name: &str) {
     }
     for segment in recording.segments() {
         let (replid, start, end) = (segment.replid(), segment.start_offset(), segment.end_offset());
-        log::say(format_args!("playing {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
+        log::say(format_args!("serving {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
     }
 }
 
@@ -77,8 +77,8 @@ struct Data<'a>(&'a Segment);
 impl std::fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0.has_snapshot() {
-            true => "with the data before it",
-            false => "without the data before it: who asks for a snapshot gets an empty one",
+            true => "with its snapshot",
+            false => "without its snapshot: followers that ask for one get an empty one",
         })
     }
 }

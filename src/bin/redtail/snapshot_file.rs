@@ -79,11 +79,11 @@ impl Saver {
             }
             (Err(Failure::Output(error)), To::Output(_)) if !self.is_whole => Err(not_taken(error)),
             (Ok(()), To::File(file)) if !self.is_whole => Err(Failure::Message(format!(
-                "ended before the snapshot was whole, so there is no {}",
+                "the run ended before the snapshot was complete; {} was not written",
                 file.path().display()
             ))),
             (Ok(()), To::Output(_)) if !self.is_whole => Err(Failure::Message(
-                "ended before the snapshot was whole: what stands on standard output is void".into(),
+                "the run ended before the snapshot was complete: discard the data on standard output".into(),
             )),
             (outcome, _) => outcome,
         }
@@ -108,9 +108,9 @@ impl Saver {
 impl From<SnapshotFileError> for Failure {
     fn from(error: SnapshotFileError) -> Self {
         let hint = match &error {
-            SnapshotFileError::NotAFile { path } if path.is_dir() => "; it is a folder: name a file in it",
-            SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is whole",
-            SnapshotFileError::NotAFile { .. } => "; -o - writes to standard output, which can be sent anywhere",
+            SnapshotFileError::NotAFile { path } if path.is_dir() => "; it is a folder: give the path of a file",
+            SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is complete",
+            SnapshotFileError::NotAFile { .. } => "; use -o - and redirect standard output",
             _ => "",
         };
         Self::Message(format!("{error}{hint}"))
@@ -131,7 +131,9 @@ impl Display for InParentheses {
 
 /// A failure even for a closed pipe, since half a snapshot is useless.
 fn not_taken(error: io::Error) -> Failure {
-    Failure::Message(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
+    Failure::Message(format!(
+        "can't write the snapshot to standard output: {error}; the data written there is incomplete"
+    ))
 }
 
 /// Creates the file for a snapshot. With `force` it may replace an existing file.

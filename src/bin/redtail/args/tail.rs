@@ -213,7 +213,7 @@ impl Tail {
                 "with --cluster, --from takes now, now-without-fork or snapshot; use --checkpoint FILE for positions of all shards",
             ),
         ];
-        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, words)| Err(words))
+        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
     }
 
     pub(crate) fn follow(self) -> Follow {

@@ -29,13 +29,13 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
         if options.offset.is_some() {
             wrong_usage(
                 "decode",
-                "--offset is for one stream of commands, and there are several files: offsets count bytes in each",
+                "--offset is for one stream of commands, and this is a directory: its offsets count the bytes of each file",
             );
         }
         if options.output.until.is_some() {
             wrong_usage(
                 "decode",
-                "--until is for one file, and there are several: offsets count bytes in each; give the one that is meant",
+                "--until is for one file, and this is a directory: its offsets count the bytes of each file; give the path of one file",
             );
         }
     } else if options.follow && options.offset.is_some() {
@@ -81,7 +81,7 @@ fn follow(
                 if let Some(unfinished) = files.unfinished() {
                     let path = files.file().path.display();
                     log::say(format_args!(
-                        "{path}: {unfinished}; servers load what is before it, and so much was printed"
+                        "{path}: {unfinished}; servers ignore it, so everything before it was printed"
                     ));
                 }
                 return Ok(());
@@ -135,7 +135,7 @@ fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
             Failure::Message(format!("{error} (offset {offset})"))
         }
         AppendOnlyError::NotAFile { .. } if options.follow => {
-            Failure::Message(format!("{error}; --follow is for files that grow"))
+            Failure::Message(format!("{error}; --follow needs a file that grows"))
         }
         error => Failure::Message(error.to_string()),
     }

@@ -37,12 +37,12 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
             append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
         }
         InputKind::Nothing => {
-            log::say("the input is empty: there are no commands in it");
+            log::say("the input is empty");
             Ok(())
         }
         InputKind::Unknown(byte) => Err(Failure::Message(format!(
-            "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
-             with {byte}; --frames prints RESP of any kind"
+            "the input begins with {byte}; a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\", '+', '-' or '$', \
+             a stream of commands with '*' or '#'; --frames prints any kind of RESP"
         ))),
     }
 }
@@ -96,7 +96,7 @@ fn print<R: Read, W: Write>(
     match end.open_transaction() {
         None => Ok(()),
         Some(offset) => Err(Failure::Message(format!(
-            "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
+            "the input ends inside a transaction: the MULTI at offset {offset} has no EXEC, so its commands are void"
         ))),
     }
 }
@@ -107,11 +107,11 @@ struct EndOfLink<'a>(&'a Disconnected);
 impl Display for EndOfLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.resume {
-            Some(place) => write!(
+            Some(position) => write!(
                 f,
-                "the connection ends; what came after {place} is void, and comes again if it was part of the history"
+                "the connection ended; commands after {position} are void, and follow again if they were executed"
             ),
-            None => f.write_str("the connection ends; what came on it is void"),
+            None => f.write_str("the connection ended; its commands are void"),
         }
     }
 }
@@ -120,7 +120,7 @@ impl Display for EndOfLink<'_> {
 fn broken(error: &SessionError) -> Failure {
     Failure::Message(match error {
         SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
-            format!("in the stream of the recording: {kind}, at offset {offset}")
+            format!("protocol error in the recording at offset {offset}: {kind}")
         }
         error => error.to_string(),
     })

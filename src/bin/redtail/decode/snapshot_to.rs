@@ -32,7 +32,9 @@ impl Save {
         match event {
             Event::SnapshotBegin(_) if self.whole => {
                 let file = self.file.path().display();
-                return Err(Failure::Message(format!("a second snapshot, in {name}: {file} holds the first")));
+                return Err(Failure::Message(format!(
+                    "there is a second snapshot in {name}; {file} contains the first"
+                )));
             }
             Event::Command(_) | Event::Multi(_) | Event::Control(_) | Event::Part(_) if !self.whole => {
                 return Err(self.nothing(name));
@@ -53,7 +55,7 @@ impl Save {
         match self.whole {
             true => Ok(()),
             false if signals::is_stopped() => {
-                Err(Failure::Message(format!("interrupted: there is no {}", self.file.path().display())))
+                Err(Failure::Message(format!("interrupted; {} was not written", self.file.path().display())))
             }
             false => Err(self.nothing(&"the input")),
         }
@@ -61,15 +63,13 @@ impl Save {
 
     fn nothing(&self, name: &dyn Display) -> Failure {
         let file = self.file.path().display();
-        Failure::Message(format!(
-            "there is no snapshot at the front of {name}, so {file} was not written: remove --snapshot-to"
-        ))
+        Failure::Message(format!("{name} does not begin with a snapshot; {file} was not written: remove --snapshot-to"))
     }
 }
 
 fn not_saved(error: SnapshotFileError) -> Failure {
     let hint = match error {
-        SnapshotFileError::Exists { .. } => "; --force replaces it once the new one is whole",
+        SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is complete",
         _ => "",
     };
     Failure::Message(format!("{error}{hint}"))

@@ -44,8 +44,8 @@ impl Family {
 
 /// Servers that can't be followed: their field in INFO, their name, and the reason.
 const FOREIGN: [(&str, &str, &str); 4] = [
-    ("dragonfly_version", "Dragonfly", "it replicates by a protocol of its own (DFLY) and knows no PSYNC"),
-    ("kvrocks_version", "Kvrocks", "its PSYNC is another protocol: it sends batches of its storage engine"),
+    ("dragonfly_version", "Dragonfly", "it replicates with a protocol of its own (DFLY), and has no PSYNC"),
+    ("kvrocks_version", "Kvrocks", "its PSYNC is a different protocol, which sends batches of its storage engine"),
     ("garnet_version", "Garnet", "it replicates to other Garnet servers only"),
     ("upstash_version", "Upstash", "the service has no replication for clients"),
 ];
@@ -78,7 +78,7 @@ impl ServerKind {
         match redis {
             Some(version) if is_keydb(info) => new(Family::KeyDb, "KeyDB", Some(version)),
             Some(version) => new(Family::Redis, "Redis", Some(version)),
-            None => new(Family::Unknown, "no server that is known here", None),
+            None => new(Family::Unknown, "unknown server", None),
         }
     }
 }
@@ -135,7 +135,7 @@ mod tests {
                 Some((6, 0)),
                 Some("Amazon ElastiCache"),
             ),
-            ("", "no server that is known here", None, None),
+            ("", "unknown server", None, None),
         ] {
             let kind = ServerKind::of(&Info::read(info));
             assert_eq!((kind.name.as_str(), kind.version, kind.service), (name, version, service));

@@ -24,11 +24,11 @@ use crate::target::endpoint::Endpoint;
 use crate::terminal::log;
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage("doctor", words));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("doctor", message));
     let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
     if options.sample > Duration::from_secs(2) {
-        let (place, seconds) = (&address.endpoint, options.sample.as_secs_f64());
-        log::say(format_args!("watching the stream of {place} grow for {seconds} s"));
+        let (endpoint, seconds) = (&address.endpoint, options.sample.as_secs_f64());
+        log::say(format_args!("measuring the write rate of {endpoint} for {seconds} s"));
     }
     let report = match &address.endpoint {
         Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options.sample),

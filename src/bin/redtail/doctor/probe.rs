@@ -65,13 +65,13 @@ pub(super) fn closely(
 fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
-    let Some(words) = reply.error() else { return Ok(()) };
-    let says = |prefix: &str| words.starts_with(prefix);
+    let Some(message) = reply.error() else { return Ok(()) };
+    let says = |prefix: &str| message.starts_with(prefix);
     if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
-        return Err(ProbeError::Refused(words.into()));
+        return Err(ProbeError::Refused(message.into()));
     }
     if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
-        facts.refuses = Some(words.into());
+        facts.refuses = Some(message.into());
         facts.may.ping = Known::Unknown;
     }
     Ok(())
@@ -82,7 +82,7 @@ fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     facts.may.info = may(&reply);
     match &reply {
         Answer::Text(text) => facts.info = Some(Info::read(text)),
-        Answer::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        Answer::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
     Ok(())
@@ -142,7 +142,7 @@ fn tried(reply: &Answer, is_there: &mut Known) -> Option<Known> {
     match reply {
         Answer::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
         // The command is renamed, so its permission is unknown.
-        Answer::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+        Answer::Error(message) if message.starts_with("ERR Command ") && message.contains("not found") => {
             *is_there = Known::No;
             Some(Known::Unknown)
         }
@@ -256,6 +256,6 @@ pub(super) fn may(reply: &Answer) -> Known {
 }
 
 fn is_unknown(reply: &Answer) -> bool {
-    let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
+    let says = |message: &str| message.to_ascii_lowercase().starts_with("err unknown command");
     reply.error().is_some_and(says)
 }

@@ -48,7 +48,7 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
         let each = |target: Target| {
             let login = &login;
             move || {
-                let says = watch(address, &target, login, name).map_err(|error| error.to_string());
+                let says = view(address, &target, login, name).map_err(|error| error.to_string());
                 SentinelReport { target, says }
             }
         };
@@ -57,10 +57,10 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
             let asked: Vec<_> = round.drain(..).map(|target| scope.spawn(each(target))).collect();
             asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
         }));
-        let said = || reports.iter().filter_map(|watcher| watcher.says.as_ref().ok());
-        for (id, target) in said().flat_map(|watch| &watch.others) {
+        let said = || reports.iter().filter_map(|report| report.says.as_ref().ok());
+        for (id, target) in said().flat_map(|view| &view.others) {
             // The same Sentinel may have been given by another name.
-            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|watch| watch.id == *id);
+            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|view| view.id == *id);
             if !is_known && !round.contains(target) && reports.len() + round.len() < MOST {
                 round.push(target.clone());
             }
@@ -69,12 +69,12 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
     Ok(reports)
 }
 
-fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, TalkError> {
+fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, TalkError> {
     let short = Duration::from_secs(2);
     let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
     let mut talk = Talk::begin(address.connect(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match talk.ask(&[&["SENTINEL"], what].concat())? {
-        Answer::Error(words) => Err(TalkError::Refused(words)),
+        Answer::Error(message) => Err(TalkError::Refused(message)),
         answer => Ok(answer),
     };
     let place = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
@@ -92,7 +92,7 @@ fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Resul
     let (quorum, epoch) = (number("quorum"), number("config-epoch"));
     let others = ask(&["SENTINELS", name])?.list().iter().filter_map(other).collect();
     let no_quorum = match ask(&["CKQUORUM", name]) {
-        Err(TalkError::Refused(words)) if words.starts_with("NOQUORUM") => Some(words),
+        Err(TalkError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
         _ => None,
     };
     Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })

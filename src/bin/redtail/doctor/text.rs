@@ -77,8 +77,8 @@ fn verdict(report: &Report) -> String {
         Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
             format!("It can be followed; {parts}.")
         }
-        Verdict::Warnings => format!("Whether it can be followed could not be found out; {parts}."),
-        Verdict::Impossible => "It can't be followed as things are.".into(),
+        Verdict::Warnings => format!("Could not check whether it can be followed; {parts}."),
+        Verdict::Impossible => "It can't be followed.".into(),
     }
 }
 

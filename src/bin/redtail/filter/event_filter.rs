@@ -38,7 +38,7 @@ impl EventFilter {
         static WARNED: Once = Once::new();
         WARNED.call_once(|| {
             for (_, text) in commands.iter().zip(command).filter(|(name, _)| !name.is_known()) {
-                log::say(format_args!("--command {text}: no server that is known here has such a command"));
+                log::say(format_args!("--command {text}: no known server has this command"));
             }
         });
         let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();

@@ -76,7 +76,7 @@ impl SharedStdout {
         match notice {
             Notice::Ended { error: Some(error), .. } => self.end(Failure::Follower(error)),
             Notice::Lost(_) if self.on_gap == OnGap::Stop => self.end(Failure::HistoryLost(
-                "somebody has to decide whether to go on without it: --on-gap continue does. Until then the checkpoint keeps the place".into(),
+                "a saved shard is gone: --on-gap continue continues without it; until then the checkpoint keeps its position".into(),
             )),
             _ => {}
         }

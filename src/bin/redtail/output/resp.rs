@@ -132,8 +132,8 @@ impl Resp {
         }
         if self.torn {
             return Err(Failure::Message(
-                "the stream broke off inside a large command of which a part is already written, and it does not come again: \
-                 the output ends inside that command and can't be loaded as it is"
+                "the stream was cut off inside a large command that is partly written, and the server does not send it again: the \
+                 output ends inside that command and can't be loaded"
                     .into(),
             ));
         }
@@ -220,8 +220,6 @@ impl Resp {
 
 fn unknown_database() -> Failure {
     Failure::Message(
-        "the database of the next command is unknown, so a server could not load it into the right one: say which it is with \
-         --assume-db N, or start with --from now, which asks the server"
-            .into(),
+        "the database of the next command is unknown: use --assume-db N, or --from now, which asks the server".into(),
     )
 }

@@ -41,7 +41,7 @@ pub(crate) enum Security {
 impl Address {
     /// Reads the address from arguments and environment.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
-        let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
+        let address = Self::read(&server.target).map_err(|message| format!("TARGET: {message}"))?;
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
         let address = address.with_tls(&server.tls)?;
@@ -140,16 +140,17 @@ impl Address {
                 Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..plain? })
             }
             #[cfg(not(feature = "tls"))]
-            Some(("rediss" | "rediss+sentinel", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
-                                        at its port without TLS"
-                .into()),
-            Some((scheme, _)) if scheme != "unix" => {
-                Err(format!("{scheme}:// is not known here: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"))
-            }
-            _ if text.contains('@') && !text.starts_with("unix:") => {
-                Err("user and password belong in a URL, redis://user:password@host:port, or better in --user and --password-file"
+            Some(("rediss" | "rediss+sentinel", _)) => {
+                Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server without TLS"
                     .into())
             }
+            Some((scheme, _)) if scheme != "unix" => Err(format!(
+                "{scheme}:// is not supported: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"
+            )),
+            _ if text.contains('@') && !text.starts_with("unix:") => Err(
+                "user and password need a URL, redis://user:password@host:port, or better --user and --password-file"
+                    .into(),
+            ),
             _ => match text.parse() {
                 Ok(target) => Ok(Self::at(Endpoint::Server(target), Credentials::default())),
                 Err(error) => Err(error.to_string()),
@@ -162,11 +163,11 @@ impl Address {
         let wanted = self.security != Security::Plain;
         if let Some(tls) = options.chosen(wanted)? {
             if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
-                return Err("there is no TLS over a Unix socket: remove --tls".into());
+                return Err("TLS is not supported over a Unix socket: remove --tls".into());
             }
             if options.is_insecure() {
                 log::say(
-                    "the server's certificate is not verified: whoever is in between can read and change everything",
+                    "the server's certificate is not verified: an attacker on the network can read and change everything",
                 );
             }
             self.security = Security::Tls(tls);
@@ -225,12 +226,10 @@ impl Address {
     fn from_url(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
         if !matches!(url.path(), "" | "/") {
-            return Err(
-                "a replication stream carries all databases: remove what stands behind the port in the URL".into()
-            );
+            return Err("a replication stream contains all databases: remove the database from the URL".into());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("there are no options in the URL of a server: remove what stands behind the port".into());
+            return Err("the URL of a server has no options: remove the text after the port".into());
         }
         let host =
             url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
@@ -246,13 +245,13 @@ impl Address {
     pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, String> {
         let login = &mut self.login;
         match (user, &login.user) {
-            (Some(_), Some(_)) => return Err("there is a user in the URL and one in --user: keep one of them".into()),
+            (Some(_), Some(_)) => return Err("the URL and --user both give a user: remove one of them".into()),
             (Some(user), None) => login.user = Some(user.into()),
             (None, _) => {}
         }
         match (file, &login.password) {
             (Some(_), Some(_)) => {
-                return Err("there is a password in the URL and one in --password-file: keep the file".into());
+                return Err("the URL and --password-file both give a password: remove it from the URL".into());
             }
             (Some(file), None) => login.password = Some(Password::File(file.into())),
             (None, Some(_)) => {}

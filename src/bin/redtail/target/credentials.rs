@@ -43,11 +43,11 @@ pub(super) fn from_environment(name: &str) -> Option<Vec<u8>> {
 
 pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
-        let words = format!(
-            "can't read {}: {error}; --password-file takes a file that holds the password alone",
+        let message = format!(
+            "can't read {}: {error}; --password-file takes a file that contains only the password",
             file.display()
         );
-        io::Error::new(error.kind(), words)
+        io::Error::new(error.kind(), message)
     })?;
     if password.last() == Some(&b'\n') {
         password.pop();

@@ -25,7 +25,7 @@ pub(crate) enum ProbeError {
 impl From<TalkError> for ProbeError {
     fn from(error: TalkError) -> Self {
         match error {
-            TalkError::Refused(words) => Self::Refused(words),
+            TalkError::Refused(message) => Self::Refused(message),
             error => Self::Talk(error),
         }
     }

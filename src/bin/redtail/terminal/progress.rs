@@ -15,7 +15,7 @@ impl Progress {
     pub(crate) fn new(length: Option<u64>) -> Self {
         let template = match length {
             Some(_) => "{bytes} of {total_bytes} [{wide_bar}] {percent}% {bytes_per_sec}, {eta} left",
-            None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (how much will come is not known)",
+            None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (total size unknown)",
         };
         // Two changing lines would overwrite each other.
         let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { draw_target() };

@@ -57,8 +57,8 @@ impl Status {
         (!self.bar.is_hidden()).then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
-    pub(crate) fn show(&mut self, words: impl Display) {
-        self.bar.set_message(words.to_string());
+    pub(crate) fn show(&mut self, message: impl Display) {
+        self.bar.set_message(message.to_string());
         self.bar.tick();
         self.next = Instant::now() + INTERVAL;
     }

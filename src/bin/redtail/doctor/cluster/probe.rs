@@ -46,9 +46,9 @@ pub(in crate::doctor) fn probe(
     let is_tls = address.scheme() != "";
     let topology = match topology(&mut talk, seed, is_tls, &mut denied)? {
         Ok(topology) => topology,
-        Err(words) => {
+        Err(message) => {
             return Err(Unknown::Answers(
-                no_cluster(&words, &facts, &format!("{}{seed}", address.scheme()), denied).into(),
+                no_cluster(&message, &facts, &format!("{}{seed}", address.scheme()), denied).into(),
             ));
         }
     };
@@ -108,26 +108,26 @@ fn topology(
     is_tls: bool,
     denied: &mut Denied,
 ) -> Result<Result<Topology, String>, TalkError> {
-    let mut words = String::new();
+    let mut message = String::new();
     if let Some(answer) = asked(talk, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
         match answer {
-            Answer::Error(error) => words = error,
+            Answer::Error(error) => message = error,
             answer => return Ok(Ok(Topology::from_shards(&answer, target, is_tls))),
         }
     }
     match asked(talk, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
-        None => Ok(Err(words)),
+        None => Ok(Err(message)),
         Some(Answer::Error(error)) => Ok(Err(error)),
         Some(answer) => Ok(Ok(Topology::from_slots(&answer, target))),
     }
 }
 
 /// Returns `None` if the command is denied.
-fn asked(talk: &mut Talk, words: &[&str], is_denied: &mut bool) -> Result<Option<Answer>, TalkError> {
+fn asked(talk: &mut Talk, message: &[&str], is_denied: &mut bool) -> Result<Option<Answer>, TalkError> {
     if *is_denied {
         return Ok(None);
     }
-    let answer = talk.ask(words)?;
+    let answer = talk.ask(message)?;
     *is_denied = answer.is_denied();
     Ok(Some(answer).filter(|_| !*is_denied))
 }

@@ -102,8 +102,8 @@ impl RespKeys {
         let key = self.key.take();
         if self.command.is_flowing() {
             return Err(Failure::Message(
-                "the snapshot broke off inside a large value of which a part is already written: the output ends inside a \
-                 command and can't be loaded as it is"
+                "the snapshot was cut off inside a large value that is partly written: the output ends inside a command and can't be \
+                 loaded"
                     .into(),
             ));
         }
@@ -276,13 +276,12 @@ impl RespKeys {
         match self.command.give_up(out) {
             Ok(false) => Ok(()),
             Ok(true) => {
-                log::say("what was damaged lies inside a large value: the rest of that value is filled up with zero bytes");
+                log::say("a large value is damaged: its rest is filled up with zero bytes");
                 Ok(())
             }
             Err(GiveUp::Output(error)) => Err(error.into()),
             Err(GiveUp::TooLong) => Err(Failure::Message(
-                "what was damaged lies inside a value whose length can't be true: the output ends inside a command and can't be \
-                 loaded as it is"
+                "a damaged value has an implausible length: the output ends inside a command and can't be loaded"
                     .into(),
             )),
         }
