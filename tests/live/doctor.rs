@@ -224,7 +224,7 @@ fn protected_mode_and_passwords() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--requirepass", "secret", "--save", "3600 1"]);
         server.make_backlog();
-        examine(&server).says("bad", &["asks for a password", "--password-file"]);
+        examine(&server).says("bad", &["requires a password", "--password-file"]);
         examine_as(&server.address(), &[("", "wrong")], &[]).says("bad", &["wrong user or password"]);
         examine_as(&server.address(), &[("nobody", "secret")], &[]).says("bad", &["wrong user or password"]);
         assert_ne!(examine_as(&server.address(), &[("", "secret")], &[]).code, 1);
@@ -258,10 +258,10 @@ fn the_backlog_is_measured() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--repl-backlog-size", "16kb", "--save", "3600 1"]);
         let examined = examine(&server);
-        examined.says("unknown", &["none yet; the first replica makes one of 16.00 KiB"]);
+        examined.says("unknown", &["none yet; the first replica creates one of 16.00 KiB"]);
         server.make_backlog();
         eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
-        examine(&server).says("good", &["16.00 KiB; nothing was written"]);
+        examine(&server).says("good", &["16.00 KiB; no writes within"]);
         let stop = AtomicBool::new(false);
         let examined = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -292,7 +292,7 @@ fn a_replica_and_those_who_replicate() {
         let replica = Server::start_with(kind, &GOOD);
         replica.replica_of(&primary);
         let examined = examine(&replica);
-        examined.says("good", &["a replica of 127.0.0.1", "its link is up"]);
+        examined.says("good", &["a replica of 127.0.0.1", "connected"]);
         assert_eq!(examined.code, 0, "{:#}", examined.report);
         let watch = Watch::attached(follow(&primary));
         eventually("both are online", || {
@@ -309,9 +309,9 @@ fn a_replica_and_those_who_replicate() {
         watch.stop();
         primary.kill();
         eventually("the replica notices", || replica.info("replication")["master_link_status"] == "down");
-        examine(&replica).says("bad", &["whose link is down", &format!("redtail doctor {}", primary.address())]);
+        examine(&replica).says("bad", &["disconnected", &format!("redtail doctor {}", primary.address())]);
         replica.config_set("replica-serve-stale-data", "no");
-        examine(&replica).says("bad", &["whose link is down"]);
+        examine(&replica).says("bad", &["disconnected"]);
     }
 }
 

@@ -208,7 +208,7 @@ fn the_snapshot_goes_into_a_file_of_its_own() {
         assert!(ran.err.contains(word), "{word}: {}", ran.err);
         assert_eq!(folder.names(), names);
     };
-    none(run_on(&["decode", "--snapshot-to", &other], &commands(&["SET k v"])), "no snapshot at the front");
+    none(run_on(&["decode", "--snapshot-to", &other], &commands(&["SET k v"])), "does not begin with a snapshot");
     none(run_on(&["decode", "--snapshot-to", &other], &small()[..50]), "cut short");
     let mut broken = small();
     let end = broken.len();

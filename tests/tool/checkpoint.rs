@@ -23,12 +23,16 @@ fn one_run_goes_on_where_another_ended() {
     let args = ["tail", &address, "--checkpoint", &folder.path("position")];
     let first = run(&[&args[..], &["--count", "1"]].concat()).ok();
     assert_eq!(first.text(), "1050 [2] \"SET\" \"k\" \"v\"\n");
-    assert!(first.err.contains(&format!("the checkpoint says where to go on: {REPLID}:1050:2")), "{}", first.err);
+    assert!(
+        first.err.contains(&format!("saved the position to resume from in the checkpoint: {REPLID}:1050:2")),
+        "{}",
+        first.err
+    );
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:1050:2"));
 
     let second = run(&[&args[..], &["--until", &end(&stream), "--max-arg", "10"]].concat()).ok();
     assert!(!second.text().contains("\"SET\"") && second.text().contains("\"DEL\" \"k\""), "{}", second.text());
-    assert!(second.err.contains(&format!("says where to start: {REPLID}:1050:2, saved")), "{}", second.err);
+    assert!(second.err.contains(&format!(": {REPLID}:1050:2, saved")), "{}", second.err);
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:2", end(&stream)));
 }
 

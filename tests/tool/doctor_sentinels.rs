@@ -115,7 +115,7 @@ fn sentinels_that_disagree_are_warnings_with_what_each_says() {
 
 #[test]
 fn sentinels_that_are_away_are_counted() {
-    examine(|at, _| at != 2).only("warn", &["can't be asked: Connection refused", "the others tell where"]);
+    examine(|at, _| at != 2).only("warn", &["does not answer: Connection refused", "the others know the primary"]);
     examine(|at, _| at == 0).only("warn", &["2 of 3 can't be asked", "no majority"]);
     let nobody = examine(|_, _| false);
     assert_eq!(nobody.code, 1);
@@ -131,7 +131,7 @@ fn no_failover_and_a_primary_that_is_down_are_said() {
         }
         true
     });
-    without.only("warn", &["there could be no failover", "1 usable Sentinels", "SENTINEL RESET m"]);
+    without.only("warn", &["a failover is impossible", "1 usable Sentinels", "SENTINEL RESET m"]);
     let down = examine(|at, says| {
         if at < 2 {
             says.flags = "master,s_down";
@@ -143,7 +143,7 @@ fn no_failover_and_a_primary_that_is_down_are_said() {
         says.flags = "master,s_down,o_down,failover_in_progress";
         true
     });
-    under_way.only("warn", &["a failover is under way"]);
+    under_way.only("warn", &["a failover is in progress"]);
 }
 
 #[test]

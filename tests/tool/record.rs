@@ -89,7 +89,7 @@ fn runs_are_appended_to_one_another() {
     // There is none yet, so it is begun.
     run(&["record", &address, "-o", &file, "--append", "--from", "snapshot", "--count", "1"]).ok();
     let ran = run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream)]).ok();
-    assert!(ran.err.contains(&format!("going on after {REPLID}:1050:2")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resuming after {REPLID}:1050:2")), "{}", ran.err);
     let ran = run(&["decode", &file, "--format", "json"]).ok();
     let names: Vec<_> = ran.json().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
     assert_eq!(
@@ -102,7 +102,7 @@ fn runs_are_appended_to_one_another() {
 
     let ran = run(&["record", &address, "-o", &file, "--append", "--from", "now"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
-    assert!(ran.err.contains("says where to go on"), "{}", ran.err);
+    assert!(ran.err.contains("contains the position to resume from"), "{}", ran.err);
     let other = folder.path("sync");
     run(&["record", &address, "-o", &other, "--from", "sync", "--until", "50"]).ok();
     let ran = run(&["record", &address, "-o", &other, "--append"]);
@@ -249,7 +249,7 @@ fn an_interrupt_ends_it_well() {
             redtail(&["record", &address, "-o", &file, "--from", "snapshot"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        while !line.contains("the snapshot is whole") {
+        while !line.contains("the snapshot is complete") {
             line.clear();
             assert!(words.read_line(&mut line).unwrap() > 0);
         }
@@ -293,7 +293,7 @@ fn in_a_terminal_it_tells_how_it_goes() {
     let (code, screen) = run_in_terminal(&arguments);
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("4 commands, ") && screen.contains(&format!("offset {}", end(&stream()))), "{screen}");
-    assert!(screen.contains("Ctrl-C ends it"), "{screen}");
+    assert!(screen.contains("Ctrl-C ends the recording"), "{screen}");
     let last = screen.rsplit('\r').next().unwrap();
     assert!(!last.contains("Ctrl-C"), "{screen}");
     // A recording is nothing to look at.

@@ -65,7 +65,7 @@ fn a_replay_is_followed_as_the_server_was() {
         assert_eq!(lines(&tail(&replay.address)), lines(&tail(&server.address().to_string())), "{from}");
         let words = replay.end();
         assert!(words.contains(&format!("{REPLID}, offsets 1000 to {}", end(&stream))), "{words}");
-        assert!(words.contains(if from == "now" { "gets an empty one" } else { "with the data" }), "{words}");
+        assert!(words.contains(if from == "now" { "get an empty one" } else { "with its snapshot" }), "{words}");
     }
 }
 

@@ -24,7 +24,7 @@ fn a_snapshot_is_a_file_in_both_framings() {
         assert_eq!(fs::read(folder.path("x.rdb")).unwrap(), small());
         assert_eq!(folder.names(), ["x.rdb"]);
         assert!(ran.err.contains(&format!("x.rdb: {} bytes in ", small().len())), "{}", ran.err);
-        let last = format!("redtail tail goes on from there with --from {REPLID}:1000:?\n");
+        let last = format!("to print the writes after it: redtail tail --from {REPLID}:1000:?\n");
         assert!(ran.err.ends_with(&last), "{}", ran.err);
         assert!(!ran.err.contains('\r') && !ran.err.contains('\x1b'), "a bar is for terminals: {:?}", ran.err);
         assert_eq!(run(&["decode", &folder.path("x.rdb")]).ok().out, run_on(&["decode"], &small()).ok().out);
@@ -82,7 +82,7 @@ fn a_place_that_can_not_be_is_one_line() {
     let folder = Folder::new("save-place");
     fs::write(folder.path("file"), "").unwrap();
     for (place, words) in [
-        (folder.path(""), "name a file in it"),
+        (folder.path(""), "give the path of a file"),
         (folder.path("nowhere/x.rdb"), "nowhere/x.rdb"),
         (folder.path("file/x.rdb"), "file/x.rdb"),
         (folder.path(&"x".repeat(300)), "too long"),
@@ -117,7 +117,7 @@ fn standard_output_that_is_not_taken_is_a_failure() {
     let ran: Ran =
         redtail(&["snapshot", &scripted(vec![link.clone()]), "-o", "-"]).stdout(full).output().unwrap().into();
     assert_eq!(ran.code, 1, "{}", ran.err);
-    assert!(ran.err.contains("No space left") && ran.err.contains("not whole"), "{}", ran.err);
+    assert!(ran.err.contains("No space left") && ran.err.contains("incomplete"), "{}", ran.err);
     let mut child = redtail(&["snapshot", &slow_half().0, "-o", "-"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -193,7 +193,7 @@ fn a_signal_leaves_nothing_behind_and_a_kill_no_file_of_that_name() {
                 fs::remove_file(folder.path(&folder.names()[0])).unwrap();
             } else {
                 assert_eq!(output.status.code(), Some(1), "{err}");
-                assert!(err.contains("ended before the snapshot was whole, so there is no "), "{err}");
+                assert!(err.contains("the run ended before the snapshot was complete; "), "{err}");
             }
             assert!(folder.names().is_empty(), "{:?}", folder.names());
         }
@@ -340,7 +340,7 @@ fn a_terminal_shows_how_far_it_is() {
 fn a_snapshot_is_not_for_a_terminal() {
     let (code, screen) = crate::run::run_in_terminal(&["snapshot", "127.0.0.1:1", "-o", "-"]);
     assert_eq!(code, 2, "{screen}");
-    assert!(screen.contains("not for a terminal") && screen.contains("-o FILE"), "{screen}");
+    assert!(screen.contains("can't write a snapshot to a terminal") && screen.contains("-o FILE"), "{screen}");
 }
 
 #[test]

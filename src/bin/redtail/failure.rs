@@ -69,9 +69,9 @@ impl Failure {
             // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
                 log::say(
-                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are missing, a \
-                     larger repl-backlog-size on the server covers longer outages. If the history is another one, the server \
-                     was restarted without saving, or it is a different server",
+                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
+                     missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
+                     another one, the server was restarted without saving, or it is a different server",
                 );
                 ExitCode::from(4)
             }
@@ -115,8 +115,7 @@ impl Display for Hinted<'_> {
 }
 
 impl Failure {
-    /// Adds advice about TLS to a failure that looks like a server that requires it. For a connection without TLS that
-    /// never attached.
+    /// Adds advice about TLS to a failure that suggests it. For a connection without TLS that never attached.
     pub(crate) fn without_tls(self) -> Self {
         let Self::Follower(Error::Session(error)) = &self else { return self };
         const OURS: &str = if cfg!(feature = "tls") {

@@ -198,7 +198,8 @@ impl Destination {
             (Some(_), Some(_)) => wrong_usage(
                 "record",
                 format_args!(
-                    "--from can't be used with --append here: the recording in {path} contains the position to resume from; use another file, or --force"
+                    "--from can't be used with --append here: the recording in {path} contains the position to resume \
+                     from; use another file, or --force"
                 ),
             ),
             (Some(position), None) => {

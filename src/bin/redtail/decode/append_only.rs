@@ -29,13 +29,15 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
         if options.offset.is_some() {
             wrong_usage(
                 "decode",
-                "--offset is for one stream of commands, and this is a directory: its offsets count the bytes of each file",
+                "--offset is for one stream of commands, and this is a directory: its offsets count the bytes of each \
+                 file",
             );
         }
         if options.output.until.is_some() {
             wrong_usage(
                 "decode",
-                "--until is for one file, and this is a directory: its offsets count the bytes of each file; give the path of one file",
+                "--until is for one file, and this is a directory: its offsets count the bytes of each file; give the \
+                 path of one file",
             );
         }
     } else if options.follow && options.offset.is_some() {

@@ -41,8 +41,8 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
             Ok(())
         }
         InputKind::Unknown(byte) => Err(Failure::Message(format!(
-            "the input begins with {byte}; a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\", '+', '-' or '$', \
-             a stream of commands with '*' or '#'; --frames prints any kind of RESP"
+            "the input begins with {byte}; a snapshot begins with REDIS or VALKEY, a recording with \"redtail \
+             recording\", '+', '-' or '$', a stream of commands with '*' or '#'; --frames prints any kind of RESP"
         ))),
     }
 }

@@ -38,7 +38,8 @@ impl Describe for Positions {
 }
 
 impl<P: CheckpointPosition + Describe> Keeper<P> {
-    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts the file.
+    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts
+    /// the file.
     pub(super) fn open(options: &Follow, target: &str) -> Result<Option<Self>, Failure> {
         let Some(wanted) = &options.checkpoint else { return Ok(None) };
         let path = wanted.path.display();
@@ -48,7 +49,8 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
                 wrong_usage(
                     options.verb,
                     format_args!(
-                        "--from can't be used with the checkpoint {path}, which contains a position; to start elsewhere, remove that file"
+                        "--from can't be used with the checkpoint {path}, which contains a position; to start \
+                         elsewhere, remove that file"
                     ),
                 );
             }

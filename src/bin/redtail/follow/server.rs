@@ -174,7 +174,8 @@ fn before(
     keeper.save(*position)
 }
 
-/// What an event counts for --checkpoint-commands. The end of a snapshot is saved at once, so that no run repeats the snapshot.
+/// What an event counts for --checkpoint-commands. The end of a snapshot is saved at once, so that no run repeats the
+/// snapshot.
 fn commands(event: &Event<'_>) -> u64 {
     match event {
         Event::Command(_) | Event::Part(_) => 1,

@@ -132,8 +132,8 @@ impl Resp {
         }
         if self.torn {
             return Err(Failure::Message(
-                "the stream was cut off inside a large command that is partly written, and the server does not send it again: the \
-                 output ends inside that command and can't be loaded"
+                "the stream was cut off inside a large command that is partly written, and the server does not send \
+                 it again: the output ends inside that command and can't be loaded"
                     .into(),
             ));
         }

@@ -141,11 +141,13 @@ impl Address {
             }
             #[cfg(not(feature = "tls"))]
             Some(("rediss" | "rediss+sentinel", _)) => {
-                Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server without TLS"
+                Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server \
+                    without TLS"
                     .into())
             }
             Some((scheme, _)) if scheme != "unix" => Err(format!(
-                "{scheme}:// is not supported: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"
+                "{scheme}:// is not supported: write host:port, redis://host:port, redis+sentinel://host:port/name or \
+                 unix:PATH"
             )),
             _ if text.contains('@') && !text.starts_with("unix:") => Err(
                 "user and password need a URL, redis://user:password@host:port, or better --user and --password-file"
@@ -167,7 +169,8 @@ impl Address {
             }
             if options.is_insecure() {
                 log::say(
-                    "the server's certificate is not verified: an attacker on the network can read and change everything",
+                    "the server's certificate is not verified: an attacker on the network can read and change \
+                     everything",
                 );
             }
             self.security = Security::Tls(tls);
@@ -199,8 +202,8 @@ impl Address {
         let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Given));
         if let (Some(user), None) = (sentinel_user, &password) {
             return Err(format!(
-                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the environment as \
-                 REDTAIL_SENTINEL_PASSWORD"
+                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the \
+                 environment as REDTAIL_SENTINEL_PASSWORD"
             ));
         }
         let login = Credentials { user: sentinel_user.clone(), password };
@@ -262,8 +265,8 @@ impl Address {
         }
         if let (Some(user), None) = (&login.user, &login.password) {
             return Err(format!(
-                "the user {user} has no password: give it with --password-file, or in the environment as REDTAIL_PASSWORD or \
-                 REDISCLI_AUTH"
+                "the user {user} has no password: give it with --password-file, or in the environment as \
+                 REDTAIL_PASSWORD or REDISCLI_AUTH"
             ));
         }
         Ok(self)

@@ -149,10 +149,12 @@ fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let user = seen(cluster).map(|(_, seen)| seen.facts.user.as_str()).next().unwrap_or("default");
     let why = match info || role {
         true => {
-            "without CLUSTER INFO and ROLE redtail may follow a node that was replaced; and each denial is an entry in the ACL LOG"
+            "without CLUSTER INFO and ROLE redtail may follow a node that was replaced; and each denial is an entry \
+             in the ACL LOG"
         }
         false => {
-            "without CLUSTER SHARDS primaries without slots and nodes that are down are unknown; and each denial is an entry in the ACL LOG"
+            "without CLUSTER SHARDS primaries without slots and nodes that are down are unknown; and each denial is \
+             an entry in the ACL LOG"
         }
     };
     Some(
@@ -206,9 +208,15 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
             0 => Finding::good(NODES, format!("all {} that answer agree on primaries and slots", views.len())),
             count => {
                 let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
-                Finding::warn(NODES, format!("{count} of {} report other primaries or slots than the rest: {names}", views.len()))
-                    .why("this lasts seconds while slots move or a shard fails over; if it stays, the nodes are disconnected, and redtail follows the first answer")
-                    .fix(check(target, "check"))
+                Finding::warn(
+                    NODES,
+                    format!("{count} of {} report other primaries or slots than the rest: {names}", views.len()),
+                )
+                .why(
+                    "this lasts seconds while slots move or a shard fails over; if it stays, the nodes are \
+                     disconnected, and redtail follows the first answer",
+                )
+                .fix(check(target, "check"))
             }
         });
     }

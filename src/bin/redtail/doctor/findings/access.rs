@@ -60,7 +60,10 @@ fn permission(subject: Subject<'_>) -> Finding {
             ABOUT,
             format!("could not check whether the user {user} may replicate ({})", unsure.join(" and ")),
         )
-        .why("the user may not use ACL WHOAMI and ACL DRYRUN (before 7.0 ACL GETUSER); check as an administrator, or permit them")
+        .why(
+            "the user may not use ACL WHOAMI and ACL DRYRUN (before 7.0 ACL GETUSER); check as an administrator, or \
+             permit them",
+        )
         .fix(format!("ACL DRYRUN {user} PSYNC ? -1"))
         .fix(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
     }

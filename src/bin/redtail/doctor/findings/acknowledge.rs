@@ -35,15 +35,18 @@ fn ours(subject: Subject<'_>) -> Finding {
     // INFO has this field if both settings are greater than 0.
     if subject.number("min_slaves_good_slaves").is_some() && !subject.is_replica() {
         return Finding::warn(ABOUT, "min-replicas-to-write would count redtail as a replica with the data")
-        .why("it counts every connected replica, and redtail stores nothing: writes would be accepted with one replica too few")
-        .fix(format!("redtail tail {}   # same stream, not counted", subject.replica()));
+            .why(
+                "it counts every connected replica, and redtail stores nothing: writes would be accepted with one \
+                 replica too few",
+            )
+            .fix(format!("redtail tail {}   # same stream, not counted", subject.replica()));
     }
     let shutdown = match (subject.is_replica(), settings.number("shutdown-timeout")) {
         (false, Some(seconds @ 1..)) => format!("; SHUTDOWN waits up to {} for redtail", time(seconds as f64)),
         _ => String::new(),
     };
     Finding::good(ABOUT, format!("WAIT and FAILOVER do not count redtail{shutdown}")).why(
-        "with --ack applied they do: WAIT then waits for the checkpoint, and a plain FAILOVER may choose redtail, which leaves the \
-         server read-only until FAILOVER ABORT",
+        "with --ack applied they do: WAIT then waits for the checkpoint, and a plain FAILOVER may choose redtail, \
+         which leaves the server read-only until FAILOVER ABORT",
     )
 }

@@ -10,9 +10,15 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if subject.facts.settings.denied {
         findings.push(
-            Finding::unknown("limits", "could not check output buffer, timeouts and persistence: CONFIG GET is not allowed")
-                .why("they decide when a slow follower is disconnected, and whether a restart keeps the history; the defaults are fine")
-                .fix(subject.allow(&["+config|get"])),
+            Finding::unknown(
+                "limits",
+                "could not check output buffer, timeouts and persistence: CONFIG GET is not allowed",
+            )
+            .why(
+                "they decide when a slow follower is disconnected, and whether a restart keeps the history; the \
+                 defaults are fine",
+            )
+            .fix(subject.allow(&["+config|get"])),
         );
     }
     findings.extend(output(subject));
@@ -45,7 +51,10 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
     if !subject.is_since_7() && hard > 0 && hard < backlog {
         return Some(
             Finding::warn(ABOUT, format!("{message}; this is less than the backlog of {}", HumanBytes(backlog)))
-                .why("before 7.0 the server disconnects a follower that has to catch up with more than the hard limit, again and again")
+                .why(
+                    "before 7.0 the server disconnects a follower that has to catch up with more than the hard limit, \
+                     again and again",
+                )
                 .fix(format!(
                     "CONFIG SET client-output-buffer-limit \"replica {} {soft} {soft_seconds}\"",
                     backlog.saturating_mul(2)
@@ -64,8 +73,11 @@ fn output(subject: Subject<'_>) -> Option<Finding> {
             format!("{message}; at the current rate this is a stall of {}", time(stall)),
         ));
     }
-    let finding = Finding::warn(ABOUT, format!("{message}; at the current rate this is a stall of only {}", time(stall)))
-        .why("the server disconnects a follower that stalls longer, and a snapshot that takes longer to send never completes");
+    let finding =
+        Finding::warn(ABOUT, format!("{message}; at the current rate this is a stall of only {}", time(stall))).why(
+            "the server disconnects a follower that stalls longer, and a snapshot that takes longer to send never \
+             completes",
+        );
     let total = subject.number("total_system_memory").filter(|total| *total > 0);
     let most = total.map_or(MOST, |total| MOST.min(total / 8));
     let megabytes = ((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20;
@@ -109,7 +121,10 @@ fn timeouts(subject: Subject<'_>) -> Vec<Finding> {
     if let Some(seconds @ 60..) = settings.number("repl-ping-replica-period") {
         findings.push(
             Finding::warn(ABOUT, format!("the server pings its replicas only every {}", time(seconds as f64)))
-                .why("redtail reconnects after 60 seconds of silence, so without writes it would reconnect again and again")
+                .why(
+                    "redtail reconnects after 60 seconds of silence, so without writes it would reconnect again and \
+                     again",
+                )
                 .fix("CONFIG SET repl-ping-replica-period 10"),
         );
     }

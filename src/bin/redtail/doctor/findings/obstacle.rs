@@ -51,12 +51,19 @@ fn talk(error: &TalkError, target: &str) -> Finding {
         TalkError::Closed { .. } => {
             let finding = Finding::bad(CONNECTION, "the connection was closed without an answer");
             match target.starts_with("rediss://") {
-                true => finding.why("the server may require a client certificate (--cert FILE --cert-key FILE), or have too many clients"),
-                false => finding.why("the server may require TLS (--tls) or have too many clients; or this is a proxy without a server"),
+                true => finding.why(
+                    "the server may require a client certificate (--cert FILE --cert-key FILE), or have too many \
+                     clients",
+                ),
+                false => finding.why(
+                    "the server may require TLS (--tls) or have too many clients; or this is a proxy without a server",
+                ),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs()))
-            .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
+        TalkError::Silent => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
+            "another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow \
+             disk",
+        ),
         error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
     }
 }
@@ -92,7 +99,10 @@ fn refused(message: &str) -> Finding {
     let says = |prefix: &str| message.starts_with(prefix);
     if says("DENIED") {
         return Finding::bad(PERMISSION, "the server is in protected mode")
-            .why("it has no password, so it accepts connections from its own host only; set a password, or run redtail there")
+            .why(
+                "it has no password, so it accepts connections from its own host only; set a password, or run redtail \
+                 there",
+            )
             .fix("CONFIG SET requirepass PASSWORD")
             .fix("CONFIG SET protected-mode no   # behind a firewall");
     }

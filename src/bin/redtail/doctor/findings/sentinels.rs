@@ -82,17 +82,26 @@ fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Findin
     if places.len() > 1 {
         let each = places.iter().map(|(place, who)| format!("{place} ({})", names(who.iter().copied())));
         return Some(
-            Finding::warn(ABOUT, format!("they disagree on the address of {name}: {}", each.collect::<Vec<_>>().join(", ")))
-                .why("this is temporary during a failover. If it stays, they view different servers: redtail follows the first answer, and clients may write to either server")
-                .fix(format!("SENTINEL MASTER {name}   # on each; the highest epoch is right"))
-                .fix(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
+            Finding::warn(
+                ABOUT,
+                format!("they disagree on the address of {name}: {}", each.collect::<Vec<_>>().join(", ")),
+            )
+            .why(
+                "this is temporary during a failover. If it stays, they watch different servers: redtail follows the \
+                 first answer, and clients may write to either server",
+            )
+            .fix(format!("SENTINEL MASTER {name}   # on each; the highest epoch is right"))
+            .fix(format!("SENTINEL REMOVE {name}   # where it is wrong; then MONITOR")),
         );
     }
     let epochs = distinct(those, |view| view.epoch);
     (epochs.len() > 1).then(|| {
         let each = epochs.iter().map(|(epoch, who)| format!("{epoch} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("their config epochs differ: {}", each.collect::<Vec<_>>().join(", ")))
-            .why("those with a lower epoch missed the last failover: they can't reach the other Sentinels or the servers")
+            .why(
+                "those with a lower epoch missed the last failover: they can't reach the other Sentinels or the \
+                 servers",
+            )
             .fix(format!("SENTINEL CKQUORUM {name}   # on each"))
     })
 }
@@ -112,7 +121,10 @@ fn down(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     let who = says("o_down").or_else(|| says("s_down"))?;
     Some(
         Finding::warn(ABOUT, format!("{who} can't reach {name} and regards it as down"))
-            .why("if enough of them agree, another server becomes the primary; if only some of them can't, check the network between")
+            .why(
+                "if enough of them agree, another server becomes the primary; if only some of them can't, check the \
+                 network between",
+            )
             .fix(format!("SENTINEL MASTER {name}   # there: flags, last-ok-ping-reply")),
     )
 }
@@ -123,7 +135,11 @@ fn quorum(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
         let message = message.strip_prefix("NOQUORUM ").unwrap_or(message);
         let finding = Finding::warn(ABOUT, format!("a failover is impossible according to {target}: {message}"));
         return Some(
-            finding.why("a failover needs the quorum, and a majority of all Sentinels ever known; if the primary fails now, it is not replaced")
+            finding
+                .why(
+                    "a failover needs the quorum, and a majority of all Sentinels ever known; if the primary fails \
+                     now, it is not replaced",
+                )
                 .fix(format!("SENTINEL RESET {name}   # on each in turn, if some are gone for good")),
         );
     }
@@ -142,7 +158,10 @@ fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
     (counts.len() > 1).then(|| {
         let each = counts.iter().map(|(count, who)| format!("{count} ({})", names(who.iter().copied())));
         Finding::warn(ABOUT, format!("they know different numbers of others: {}", each.collect::<Vec<_>>().join(", ")))
-            .why("Sentinels discover each other through the primary within seconds; one that is unknown counts for no majority")
+            .why(
+                "Sentinels discover each other through the primary within seconds; one that is unknown counts for no \
+                 majority",
+            )
     })
 }
 

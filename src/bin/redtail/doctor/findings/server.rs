@@ -33,22 +33,22 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
     match kind.family {
         Family::Foreign(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
         Family::Sentinel => sentinel(subject, name),
-        Family::Unknown => Finding::unknown(KIND, "INFO has no known server")
-            .why("only Redis, Valkey and their forks can be followed"),
-        Family::Redis if info.get("rlec_version").is_some() => {
-            Finding::bad(KIND, format!("{name} can't be followed"))
-                .why("its proxy has no PSYNC; Redis Cloud and Redis Enterprise replicate with a protocol of their own")
+        Family::Unknown => {
+            Finding::unknown(KIND, "INFO has no known server").why("only Redis, Valkey and their forks can be followed")
         }
+        Family::Redis if info.get("rlec_version").is_some() => Finding::bad(KIND, format!("{name} can't be followed"))
+            .why("its proxy has no PSYNC; Redis Cloud and Redis Enterprise replicate with a protocol of their own"),
         _ if kind.version.is_some_and(|version| kind.family == Family::Redis && version < (2, 8)) => {
             Finding::warn(KIND, described)
                 .why("PSYNC exists since 2.8: --from sync is the only start, and it can't be resumed")
         }
         Family::Redis | Family::KeyDb if kind.version.is_some_and(|version| version < (6, 2)) => {
-            Finding::warn(KIND, described).why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ")
+            Finding::warn(KIND, described)
+                .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ")
         }
         Family::KeyDb => Finding::warn(KIND, described).why(
-            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the command, without it \
-             as from Redis 6",
+            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the \
+             command, without it as from Redis 6",
         ),
         _ => Finding::good(KIND, described),
     }
@@ -69,7 +69,7 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     if !info.is_replica() {
         let failing_over = info.get("master_failover_state").filter(|state| *state != "no-failover");
         return Some(match failing_over {
-            Some(state) => Finding::bad(STATE, format!("a FAILOVER is under way ({state})"))
+            Some(state) => Finding::bad(STATE, format!("a FAILOVER is in progress ({state})"))
                 .why("PSYNC is refused (NOMASTERLINK) until it completes or is aborted")
                 .fix("FAILOVER ABORT"),
             None => Finding::good(STATE, "a primary"),
@@ -103,7 +103,10 @@ fn nothing(subject: Subject<'_>) -> Option<Finding> {
     match subject.facts.may.info {
         Known::No => Some(
             Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
-                .why("this report needs INFO; following needs it for --from now-without-fork, and before 7.0 for the default start")
+                .why(
+                    "this report needs INFO; following needs it for --from now-without-fork, and before 7.0 for the \
+                     default start",
+                )
                 .fix(subject.allow(&["+info"])),
         ),
         // [`refuses`] reports the reason.

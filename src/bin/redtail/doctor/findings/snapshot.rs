@@ -47,7 +47,8 @@ fn cost(subject: Subject<'_>) -> Finding {
     let what = format!("{memory}{last}{sent}");
     match subject.number("latest_fork_usec") {
         Some(500_000..) => Finding::warn(ABOUT, what).why(
-            "the server is blocked during a fork; --from now-without-fork and positions within the backlog need no fork",
+            "the server is blocked during a fork; --from now-without-fork and positions within the backlog need no \
+             fork",
         ),
         _ => Finding::good(ABOUT, what),
     }

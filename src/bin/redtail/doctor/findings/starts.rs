@@ -66,7 +66,8 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     if !needs_info || base == Known::No {
         return Vec::new();
     }
-    let why = "this server has no snapshots without data (added in Redis 7.0), so the default start, now, asks INFO for the position";
+    let why = "this server has no snapshots without data (added in Redis 7.0), so the default start, now, asks INFO \
+        for the position";
     if subject.facts.may.info == Known::No {
         return vec![
             Finding::warn("start", "the default start needs INFO, which is not allowed")

@@ -27,8 +27,8 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
     match tls {
         TlsError::Name { presented, .. } => {
             let names = presented.iter().map(|name| address(name, ""));
-            let finding = certificate
-                .why("the name of the server differs from its certificate, or another server answers");
+            let finding =
+                certificate.why("the name of the server differs from its certificate, or another server answers");
             let finding = match names.into_iter().find(|name| name != "?") {
                 Some(name) => finding.fix(again(&format!("--sni {name}"))),
                 None => finding,
@@ -42,7 +42,10 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
             .why("the clock of this machine is wrong, or the clock of the machine that issued it was")
             .fix("date --utc   # on both machines"),
         TlsError::UnknownAuthority | TlsError::NobodyTrusted => certificate
-            .why("--cacert takes the CA certificate that signed the server's; it is often the server's own tls-ca-cert-file")
+            .why(
+                "--cacert takes the CA certificate that signed the server's; it is often the server's own \
+                 tls-ca-cert-file",
+            )
             .fix(again("--cacert FILE"))
             .fix("CONFIG GET tls-ca-cert-file   # on the server"),
         TlsError::AuthorityAsServer => certificate

@@ -40,7 +40,7 @@ impl Groups {
     pub(super) fn state(&mut self, key: &[u8], state: StreamState, out: &mut impl Write) -> io::Result<()> {
         self.state = Some(state);
         if self.entries.is_none() {
-            // Servers create an empty stream in the same way.
+            // Servers create an empty stream likewise.
             write(out, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"])?;
         }
         let last = state.last.to_string();

@@ -54,7 +54,8 @@ impl Losses {
             }
             Loss::LongModule => {
                 return log::say(format_args!(
-                    "no command recreates values of more than {MODULE} bytes of the module {module}: those keys are omitted"
+                    "no command recreates values of more than {MODULE} bytes of the module {module}: those keys are \
+                     omitted"
                 ));
             }
             Loss::ModuleAux => {

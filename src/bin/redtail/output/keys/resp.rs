@@ -102,8 +102,8 @@ impl RespKeys {
         let key = self.key.take();
         if self.command.is_flowing() {
             return Err(Failure::Message(
-                "the snapshot was cut off inside a large value that is partly written: the output ends inside a command and can't be \
-                 loaded"
+                "the snapshot was cut off inside a large value that is partly written: the output ends inside a \
+                 command and can't be loaded"
                     .into(),
             ));
         }
