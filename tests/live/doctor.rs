@@ -344,7 +344,7 @@ fn a_sentinel_and_the_nodes_of_a_cluster() {
     let advice = format!("redtail doctor {watched}   # now {}", primary.address());
     examine(&sentinel).says("bad", &["this is a Sentinel", &advice]);
     let examined = examine_as(&watched, &[], &[]);
-    examined.says("good", &["sentinel", &format!("the primary watched is at {}", primary.address())]);
+    examined.says("good", &["sentinel", &format!("the primary watched is {}", primary.address())]);
     assert_eq!(examined.report["target"], primary.address());
     let unknown = format!("redis+sentinel://{}/nobody", sentinel.address());
     examine_as(&unknown, &[], &[]).says("bad", &["the Sentinels know no primary called", "nobody", "/watched"]);
@@ -353,9 +353,9 @@ fn a_sentinel_and_the_nodes_of_a_cluster() {
     let another = Server::start(Kind::Redis70);
     let strange = Server::start_sentinel(&another);
     let both = format!("redis+sentinel://{},{}/watched", sentinel.address(), strange.address());
-    examine_as(&both, &[], &[]).says("warn", &["they disagree where watched is", &another.address()]);
+    examine_as(&both, &[], &[]).says("warn", &["they disagree on the address of watched", &another.address()]);
     let dead = format!("redis+sentinel://{},127.0.0.1:{}/watched", sentinel.address(), crate::help::free_port());
-    examine_as(&dead, &[], &[]).says("warn", &["can't be asked: Connection refused"]);
+    examine_as(&dead, &[], &[]).says("warn", &["does not answer: Connection refused"]);
 
     for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
         let args = ["--cluster-enabled", "yes", "--save", "3600 1", "--cluster-config-file", "nodes.conf"];

@@ -87,7 +87,7 @@ fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
     let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position")]);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.out.is_empty(), "{}", ran.text());
-    assert!(ran.err.contains("saved while elsewhere:6379 was followed"), "{}", ran.err);
+    assert!(ran.err.contains("saved for another target: elsewhere:6379"), "{}", ran.err);
     assert!(ran.err.contains("another history"), "{}", ran.err);
     assert_eq!(folder.position(), Some(position));
 }

@@ -64,7 +64,7 @@ fn commands_are_chosen_by_name() {
     check(&["--command", "XGROUP DESTROY"], &[]);
     let (lines, err) = passing(&["--command", "HSTE", "--command", "JSON.SET"]);
     assert_eq!(lines, ["JSON.SET d $ 1", "json.set e $ 1"]);
-    assert!(err.lines().count() == 2 && err.contains("--command HSTE: no server"), "{err}");
+    assert!(err.lines().count() == 2 && err.contains("--command HSTE: no known server"), "{err}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn keys_are_chosen_by_pattern() {
     let (lines, err) = passing(&["--key", "user:[19]", "--key", "*\\:3"]);
     let expected = ["SET user:1 v", "DEL a b user:9", "JSON.SET d $ 1", "json.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
     assert_eq!(lines, expected);
-    assert_eq!(err, "redtail: \"JSON.SET\": which keys it touches is not known here, so --key lets it pass\n");
+    assert_eq!(err, "redtail: \"JSON.SET\": the keys of this command are unknown, so --key lets it pass\n");
     check(&["--key", "user:*", "--db", "1", "--command", "set"], &["MULTI", "SET user:2 x", "EXEC"]);
 }
 

@@ -299,5 +299,5 @@ fn in_a_terminal_it_tells_how_it_goes() {
     // A recording is nothing to look at.
     let (code, screen) = run_in_terminal(&["record", &primary.address().to_string(), "-o", "-"]);
     assert_eq!(code, 2, "{screen}");
-    assert!(screen.contains("is a terminal"), "{screen}");
+    assert!(screen.contains("can't write a recording to a terminal"), "{screen}");
 }

@@ -87,7 +87,7 @@ fn a_place_that_can_not_be_is_one_line() {
         (folder.path("file/x.rdb"), "file/x.rdb"),
         (folder.path(&"x".repeat(300)), "too long"),
         #[cfg(unix)]
-        ("/dev/null".into(), "-o - writes to standard output"),
+        ("/dev/null".into(), "use -o - and redirect standard output"),
     ] {
         for force in [&[][..], &["--force"]] {
             let ran = run(&[&["snapshot", "127.0.0.1:1", "-o", &place], force].concat());

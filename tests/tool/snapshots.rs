@@ -122,7 +122,7 @@ fn resp_makes_the_keys_again() {
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: no command makes again: when or how often keys were used, by which the server evicts\n"
+        "redtail: no command recreates the times and frequencies of access, which the server uses for eviction\n"
     );
 }
 

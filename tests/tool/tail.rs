@@ -200,7 +200,7 @@ fn a_snapshot_cut_at_any_byte_is_void() {
             let address = scripted(vec![link[..cut].to_vec()]);
             let ran = run(&["snapshot", &address, "--format", "json"]);
             assert_eq!(ran.code, 1, "{cut}: {}", ran.err);
-            assert!(ran.err.contains("was cut off"), "{cut}: {}", ran.err);
+            assert!(ran.err.contains("broke off"), "{cut}: {}", ran.err);
             let lines = ran.json();
             let keys = lines.iter().filter(|line| line["event"] == "key").count();
             assert_eq!(lines.last(), Some(&json!({"event": "void", "of": "snapshot", "keys": keys})), "{cut}");
@@ -566,7 +566,7 @@ impl Drop for Running {
 fn a_port_that_wants_tls_is_said_to() {
     for (answer, words) in [
         (&b"\x15\x03\x01\x00\x02\x02\x46"[..], "the server requires TLS: "),
-        (b"", "the server closed the connection; if it wants TLS: "),
+        (b"", "the server closed the connection; if the server requires TLS, "),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
