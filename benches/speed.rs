@@ -18,10 +18,9 @@ use std::time::Duration;
 use corpora::{CORPORA, Kind};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use redtail::net::Builder;
 use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{CommandParser, FrameParser, Item, Part, PartsParser, Status};
+use redtail::resp::{CommandParser, FrameParser, Part, PartsItem, PartsParser, Status};
 use redtail::{Event, Options, Start};
 
 /// Smaller than what the peers are compared on, so that a run of all takes minutes: the branch predictor may learn some of it.
@@ -109,7 +108,7 @@ fn parts(corpus: &[u8], piece: usize) -> usize {
     feed(corpus, piece, |bytes| {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).unwrap() {
-            if let Item::Part(Part::Piece(piece)) = item {
+            if let PartsItem::Part(Part::Piece(piece)) = item {
                 sum += piece.len();
             }
         }
@@ -187,7 +186,7 @@ fn follower(criterion: &mut Criterion) {
 
 fn follow(address: &str, end: u64) -> u64 {
     let position = format!("{}:0:0", "a".repeat(40)).parse().unwrap();
-    let mut follower = Builder::new(address).start(Start::At(position)).connect().unwrap();
+    let mut follower = redtail::Follower::builder(address).start(Start::At(position)).connect().unwrap();
     let (mut commands, mut over) = (0, false);
     while !over {
         let each = |event: Event<'_>| {

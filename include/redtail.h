@@ -1,42 +1,50 @@
 /**
  * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
  *
- * Four things, from the bottom up; take the one that fits:
+ * There are four interfaces. Choose one:
  *
- *   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
+ *   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
  *   session    the replication protocol over your own socket and event loop
- *   follower   sockets, reconnection and waiting included: one blocking call per event
- *   cluster    a follower for each shard of a cluster, on threads of ours, which call you
+ *   follower   with sockets, reconnection and waiting: one blocking call per event
+ *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
  *
- * What holds for every function, unless its comment says otherwise:
+ * These rules hold for every function, unless its comment says otherwise.
  *
- * STATUS. Functions return an int: 0 (REDTAIL_OK) success; above 0 not an error but a different outcome, such as "needs more
- * bytes"; below 0 an error, of which redtail_..._message() gives the words. The numbers never change.
+ * STATUS. Functions return an int. 0 (REDTAIL_OK) is success. Numbers above 0 are other outcomes, such as "more
+ * bytes are needed". Numbers below 0 are errors; redtail_..._message() describes them. The numbers never change.
  *
- * HANDLES are opaque, made by _new and given back with _free. _new gives NULL only if there is no memory: a handle exists before
- * anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
+ * HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted. If
+ * the options are invalid, every later call on the handle returns that error, and the handle has its message.
  *
- * POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
- * nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+ * POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
+ * _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are written
+ * only together with a status of 0 or above that the comment names.
  *
- * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
- * What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
- * behind it. A slice that is there has a data pointer that is not NULL, even if it is empty.
+ * CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
  *
- * LIFETIMES. What you receive belongs to the handle. It lives until the next call on this handle that asks for the next thing
- * (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
- * live until the next call on the handle.
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+ * and a length. The library reads arguments during the call and does not keep them, except for the input of a
+ * parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
+ * absent, never for an empty slice.
  *
- * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
- * add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
- * REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
- * which you should ignore. redtail_slice and redtail_position stay as they are.
+ * LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
+ * next item or event, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
+ * _connected, _disconnected. Exceptions are documented.
  *
- * THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
- * used by several at once. Handles share nothing.
+ * MESSAGES. A failure sets the message of the handle. Some events and items also set it; their comments say so. The
+ * next call that requests an item or event removes it: the message is then "". It is valid until the next call on
+ * the handle.
  *
- * FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
- * and the handle gives that status from then on. Free it.
+ * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
+ * Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
+ * headers with REDTAIL_ERROR_ARGUMENT. Structs of the library are pointers to const. Later versions add fields at
+ * their end, and new kinds of events, which you should ignore. redtail_slice and redtail_position never change.
+ *
+ * THREADS. Only one thread at a time may use a handle. Any thread may be that one. Exceptions are redtail_handle,
+ * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
+ *
+ * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
+ * message contains the file and line. From then on the handle always returns that status. Free it.
  */
 
 #ifndef REDTAIL_H
@@ -72,174 +80,181 @@ extern "C" {
  * Versions, statuses, slices
  */
 
-/** The version of this header. Above 0, versions with the same major number fit together. */
+/** The major version of this header. From 1.0 on, versions with the same major number are compatible. */
 #define REDTAIL_VERSION_MAJOR 0
 
-/** The minor number of this header. */
+/** The minor version of this header. Before 1.0, versions with the same minor number are compatible. */
 #define REDTAIL_VERSION_MINOR 1
 
-/** The patch number of this header. */
+/** The patch version of this header. */
 #define REDTAIL_VERSION_PATCH 0
 
-/** All three as one number that grows: major * 1000000 + minor * 1000 + patch. */
+/** The version of this header as one number: major * 1000000 + minor * 1000 + patch. */
 #define REDTAIL_VERSION_NUMBER 1000
 
-/** No value: a size, a time or a database that is not known. */
+/** An unknown size, time or number. */
 #define REDTAIL_UNKNOWN UINT64_MAX
 
-/** What a function returns. */
+/** The result of a function. */
 typedef enum redtail_status {
-    /** Done. */
+    /** Success. */
     REDTAIL_OK = 0,
-    /** Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room. */
+    /** The input contains no further complete item: append more bytes. For output: the room is too small. */
     REDTAIL_NEED_MORE = 1,
-    /** A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg. */
+    /** A complete command. The array holds only its first arguments; redtail_parser_next_arg delivers the others. */
     REDTAIL_MORE_ARGS = 2,
-    /** A walk is at its end. */
+    /** A walk or a snapshot has ended. */
     REDTAIL_END = 3,
-    /** There is no such thing, for example no position yet. */
+    /** The requested value does not exist, for example no position yet. */
     REDTAIL_NONE = 4,
-    /** The callback has ended the batch, or the cluster. */
+    /** A callback ended the batch or the cluster. */
     REDTAIL_STOPPED = 5,
-    /** Nothing came within the time limit. */
+    /** Nothing arrived within the time limit. */
     REDTAIL_IDLE = 6,
-    /** There is no link: connect when redtail_session_deadline_ms says so, then redtail_session_connected. */
+    /**
+     * There is no connection. Connect at the time of redtail_session_deadline_ms, then call
+     * redtail_session_connected.
+     */
     REDTAIL_RECONNECT = 7,
-    /** Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off. */
+    /** The regular end: after redtail_handle_stop, or the server closed the connection and reconnection is off. */
     REDTAIL_CLOSED = 8,
-    /** The command touches keys that it does not name: any there are. */
+    /** The command can touch any key, and does not name them. */
     REDTAIL_ALL_KEYS = 9,
-    /** Which keys the command touches is not known. */
+    /** The keys of the command are unknown. */
     REDTAIL_UNKNOWN_KEYS = 10,
-    /** A pointer, length, number or option that can't be. */
+    /** An invalid pointer, length, number or option. */
     REDTAIL_ERROR_ARGUMENT = -1,
-    /** A call that does not fit what was called before. */
+    /** A call in the wrong order. */
     REDTAIL_ERROR_STATE = -2,
-    /** A bug in this library. The handle is of no more use. */
+    /** A bug in the library. Free the handle. */
     REDTAIL_ERROR_PANIC = -3,
-    /** No memory; for a cluster, also no thread. */
+    /** Memory is exhausted. For a cluster also: the system cannot start a thread. */
     REDTAIL_ERROR_MEMORY = -4,
-    /** A text that is no position. */
+    /** An invalid position. */
     REDTAIL_ERROR_POSITION = -5,
-    /** Bytes that break the protocol. Final. */
+    /** Bytes that violate the protocol. Final. */
     REDTAIL_ERROR_PROTOCOL = -6,
-    /** Bytes that pass one of the limits. Final. */
+    /** Bytes that exceed one of the limits. Final. */
     REDTAIL_ERROR_LIMIT = -7,
-    /** An address that can't be read. */
+    /** An invalid address. */
     REDTAIL_ERROR_ADDRESS = -8,
-    /** The first connection could not be made. redtail_follower_connect may be called again. */
+    /** The first connection failed. redtail_follower_connect may be called again. */
     REDTAIL_ERROR_CONNECT = -9,
-    /** The link was lost, and no attempt is left or none was wanted. */
+    /** The connection was lost, and no attempt to reconnect is left. */
     REDTAIL_ERROR_LOST = -10,
-    /** The server refuses, and will until somebody changes something: a password, a permission, a setting. */
+    /** The server refuses until its configuration changes: a password, a permission, a setting. */
     REDTAIL_ERROR_REFUSED = -11,
-    /** An answer that no primary gives at this point. */
+    /** A reply that no primary sends at this point. */
     REDTAIL_ERROR_UNEXPECTED = -12,
-    /** The primary no longer has the history after the position asked for. */
+    /** The primary no longer has the history after the requested position. */
     REDTAIL_ERROR_HISTORY_LOST = -13,
-    /** The server keeps no backlog, so there is no position to start from without a fork. */
+    /** The server has no backlog. Without a fork there is no position to start from. */
     REDTAIL_ERROR_NO_BACKLOG = -14,
-    /** The start needs INFO, which the server does not allow. */
+    /** The start requires INFO, which the server does not permit. */
     REDTAIL_ERROR_INFO_NEEDED = -15,
-    /** The start needs a second connection, and single_link was chosen. */
+    /** The start requires a second connection, which single_link excludes. */
     REDTAIL_ERROR_SECOND_LINK = -16,
-    /** The link was lost, and what was started with SYNC can't be resumed. */
+    /** The connection was lost. A stream that was started with SYNC cannot resume. */
     REDTAIL_ERROR_NOT_RESUMABLE = -17,
-    /** A snapshot broke off. */
+    /** A snapshot ended before it was complete. */
     REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
-    /** A snapshot that should be empty is not. */
+    /** A snapshot that must be empty contains data. */
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /** User and password are longer than a server accepts. */
     REDTAIL_ERROR_CREDENTIALS = -20,
-    /** Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final. */
+    /** Bytes that are not a valid snapshot, or a format that this version does not know. Final. */
     REDTAIL_ERROR_SNAPSHOT = -21,
     /** The library does not fit the header that the program was compiled with. See redtail_check_version. */
     REDTAIL_ERROR_VERSION = -22,
+    /** A recording that cannot be read or written. */
+    REDTAIL_ERROR_RECORDING = -23,
 } redtail_status;
 
-/** Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is. */
+/** A borrowed byte range. It is not NUL-terminated. This struct never changes. */
 typedef struct redtail_slice {
-    /** The first byte; NULL where there is no slice at all. */
+    /** The first byte. NULL if there is no slice. */
     const char *data;
-    /** Their number. */
+    /** Number of bytes. */
     size_t len;
 } redtail_slice;
 
-/** What bytes may be before they count as hostile or broken. You fill it; 0 is the default. */
+/** Limits for input, against hostile or corrupt bytes. Filled by the caller; 0 selects the default. */
 typedef struct redtail_limits {
     /** sizeof(redtail_limits) */
     size_t struct_size;
-    /** Longest bulk string in bytes. Default 512 MiB. */
+    /** Maximum length of a bulk string in bytes. Default 512 MiB. */
     uint64_t bulk;
-    /** Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that. */
+    /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
     uint64_t command;
-    /** Most arguments of a command, or elements of an aggregate. Default 2^24. */
+    /** Maximum number of arguments of a command, or elements of an aggregate. Default 2^24. */
     uint64_t arguments;
-    /** Deepest nesting of aggregates. Default 128; more is read as that. */
+    /** Maximum nesting depth of aggregates. Default and maximum 128. */
     size_t depth;
-    /** Longest line in bytes. Default 64 KiB. */
+    /** Maximum length of a line in bytes. Default 64 KiB. */
     size_t line;
 } redtail_limits;
 
-/** The version of the library that is running, for example "0.1.0". Never NULL; lives for ever. Any thread. */
+/** The version of the running library, for example "0.1.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
 
-/** The version of the library that is running, as REDTAIL_VERSION_NUMBER counts. Any thread. */
+/** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
 REDTAIL_API unsigned int redtail_version_number(void);
 
 /**
- * Checks the library that is running against the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
+ * Compares the running library with the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
  *
- * Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version, before 1.0 also the
- * same minor version. Returns REDTAIL_ERROR_VERSION otherwise. Any thread.
+ * Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version (before
+ * 1.0 also the same minor version). Otherwise REDTAIL_ERROR_VERSION. Any thread.
  */
 REDTAIL_API int redtail_check_version(unsigned int header);
 
-/**
- * The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
- * Any thread.
- */
+/** The name of a status, for example "REDTAIL_ERROR_LOST"; "unknown status" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_status_name(int status);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Positions: where in which history a stream stands
+ * Positions in a replication stream
  */
 
-/** Room enough for any position as text, the NUL included. */
+/** Size in bytes that suffices for any position as text, including the NUL. */
 #define REDTAIL_POSITION_TEXT_SIZE 128
 
 /**
- * A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
- * A value of yours; it borrows nothing. This struct stays as it is.
+ * A position in the stream of a primary. It contains everything that is needed to resume there, on that server or on
+ * any other with the same history. It borrows nothing. This struct never changes.
  */
 typedef struct redtail_position {
-    /** The replication id under which the primary knows this place: 40 hexadecimal digits and a NUL. */
+    /** The replication id of the primary at this position: 40 hexadecimal digits and a NUL. */
     char replid[41];
     /**
-     * The replication id at the attach, or at the last gap; a promotion leaves it as it is. With an offset it names a command
-     * once and for all. Empty: the same as replid.
+     * The replication id when the history began: at the first connection or at the last gap. A promotion does not
+     * change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
      */
     char history[41];
-    /** The last byte processed, counted as INFO's master_repl_offset counts: the stream's first byte is number 1. */
+    /**
+     * The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a stream is
+     * number 1.
+     */
     uint64_t offset;
-    /** The database selected at this place; -1 while it is not known. */
+    /** The selected database at this position; -1 if unknown. */
     int64_t db;
 } redtail_position;
 
 /**
- * Reads a position from text: replid:offset:db, with ? for an unknown database, and :history behind it where that is another id.
+ * Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
+ * replid.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
+ * Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL. Any thread.
  */
 REDTAIL_API int redtail_position_parse(const char *text,
                                        redtail_position *position);
 
 /**
- * Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
+ * Writes a position as text with a NUL. size: room in bytes; REDTAIL_POSITION_TEXT_SIZE always suffices.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
- * too small, and then writes nothing. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is NULL
+ * or the room is too small. After an error nothing was written. Any thread.
  */
 REDTAIL_API int redtail_position_format(const redtail_position *position,
                                         char *text,
@@ -247,32 +262,32 @@ REDTAIL_API int redtail_position_format(const redtail_position *position,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Items: what a parser finds
+ * Items: the results of a parser
  */
 
-/** Which bytes a parser reads: four grammars that contradict each other. */
+/** The grammar of the input. */
 typedef enum redtail_mode {
-    /** What a server answers: every type of RESP2 and RESP3. Items are frames. */
+    /** Replies of a server: every type of RESP2 and RESP3. Items are frames. */
     REDTAIL_MODE_FRAMES = 0,
-    /** What a client sends: commands, or inline commands. Empty ones are skipped. */
+    /** Requests of a client: commands and inline commands. Empty ones are skipped. */
     REDTAIL_MODE_REQUESTS = 1,
-    /** A replication stream: commands. Lone newlines and empty commands are skipped. */
+    /** A replication stream: commands. Single newlines and empty commands are skipped. */
     REDTAIL_MODE_STREAM = 2,
-    /** An append-only file: as a stream, and lines that begin with # are skipped. */
+    /** An append-only file: as a stream; lines that begin with # are skipped. */
     REDTAIL_MODE_AOF = 3,
 } redtail_mode;
 
-/** What an item is. */
+/** The kinds of items. */
 typedef enum redtail_item_kind {
-    /** An array of bulk strings; args[0] is its name. */
+    /** An array of bulk strings; args[0] is the command's name. */
     REDTAIL_ITEM_COMMAND = 1,
-    /** A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean. */
+    /** An inline command. Its arguments are raw, with quotes and escapes: redtail_unquote removes them. */
     REDTAIL_ITEM_INLINE = 2,
-    /** A frame: walk it with redtail_parser_next_token. */
+    /** A frame. redtail_parser_next_token walks through it. */
     REDTAIL_ITEM_FRAME = 3,
 } redtail_item_kind;
 
-/** What a step of a walk through a frame is. */
+/** The steps of a walk through a frame. */
 typedef enum redtail_token_step {
     /** A value. */
     REDTAIL_TOKEN_VALUE = 1,
@@ -280,13 +295,13 @@ typedef enum redtail_token_step {
     REDTAIL_TOKEN_BEGIN = 2,
     /** The next bytes of a streamed string. */
     REDTAIL_TOKEN_CHUNK = 3,
-    /** The last begun is at its end. */
+    /** The end of the innermost open aggregate. */
     REDTAIL_TOKEN_END = 4,
 } redtail_token_step;
 
 /** The types of RESP2 and RESP3. */
 typedef enum redtail_kind {
-    /** None: of a chunk or an end. */
+    /** No type: a chunk or an end. */
     REDTAIL_KIND_NONE = 0,
     /** + a line of text */
     REDTAIL_KIND_SIMPLE_STRING = 1,
@@ -308,54 +323,54 @@ typedef enum redtail_kind {
     REDTAIL_KIND_BIG_NUMBER = 9,
     /** ! an error, as bytes */
     REDTAIL_KIND_BULK_ERROR = 10,
-    /** = bytes with three letters that tell their format */
+    /** = bytes with a format of three letters */
     REDTAIL_KIND_VERBATIM_STRING = 11,
     /** % pairs of key and value */
     REDTAIL_KIND_MAP = 12,
     /** ~ a set */
     REDTAIL_KIND_SET = 13,
-    /** > data that answers no command */
+    /** > data that is not the reply to a command */
     REDTAIL_KIND_PUSH = 14,
-    /** | pairs that stand before a value and tell something about it */
+    /** | pairs of metadata before a value */
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
-/** A whole command or frame. Ours; what it points to is yours. */
+/** A complete command or frame. Owned by the parser; its slices point into the input. */
 typedef struct redtail_item {
     /** One of redtail_item_kind. */
     int kind;
-    /** FRAME: one of redtail_kind; else REDTAIL_KIND_NONE. */
+    /** FRAME: one of redtail_kind. Otherwise REDTAIL_KIND_NONE. */
     int frame;
     /**
-     * The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
-     * redtail_parser_start_at said otherwise.
+     * The offset of the byte after the item. Offsets count from the first byte of input, which is number 0 unless
+     * redtail_parser_start_at set another number.
      */
     uint64_t offset;
     /** Its exact bytes. */
     redtail_slice raw;
-    /** COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room. */
+    /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
     const redtail_slice *args;
-    /** The number of all arguments, the name included. */
+    /** Number of arguments, including the name. Arguments beyond the capacity of the array: redtail_parser_next_arg. */
     size_t argc;
 } redtail_item;
 
-/** A step of a walk through a frame. Ours; it lives until the next step. */
+/** A step of a walk through a frame. Owned by the parser; valid until the next step. */
 typedef struct redtail_token {
     /** One of redtail_token_step. */
     int step;
     /** VALUE, BEGIN: one of redtail_kind. */
     int kind;
-    /** How many aggregates are open around it. A BEGIN and its END have the same depth. */
+    /** Number of open aggregates around the step. A BEGIN and its END have the same depth. */
     size_t depth;
-    /** BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells. */
+    /** BEGIN: number of elements, keys and values of a map counted separately; SIZE_MAX if streamed. */
     size_t count;
-    /** VALUE: text and bytes; of a number its text. CHUNK: the bytes. */
+    /** VALUE: text or bytes; for a number its text. CHUNK: the bytes. */
     redtail_slice bytes;
-    /** VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0. */
+    /** VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0. */
     int64_t integer;
     /** VALUE of kind DOUBLE: the number. */
     double number;
-    /** VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt". */
+    /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
     char format[4];
     /**
      * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
@@ -438,48 +453,50 @@ REDTAIL_API const char *redtail_rdb_error_name(int kind);
 /*--------------------------------------------------------------------------------------------------------------------
  * Parsers: RESP2 and RESP3 over bytes that you hold
  *
- * A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
- * used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
- * first byte, at whatever address it is now. What was seen is not read again.
+ * A parser owns no input. You keep a buffer and pass its unread part as a redtail_slice, which redtail_parser_next
+ * advances past the bytes it used. The bytes of an incomplete item stay in the buffer. Append at least
+ * redtail_parser_needed bytes and pass the incomplete item again, from its first byte, at any address. The parser
+ * does not read the bytes twice.
  *
- * Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+ * Items point into your buffer. They are valid until you change it, and at most until the next redtail_parser_next
+ * or _batch.
  */
 
 /**
- * Memory in bytes that suffices for redtail_parser_init: an upper bound of redtail_parser_size, known at compile time. A parser on
- * the stack needs `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
+ * parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
  */
 #define REDTAIL_PARSER_SIZE 6144
 
-/** The alignment that suffices for redtail_parser_init: an upper bound of redtail_parser_alignment. */
+/** Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment. */
 #define REDTAIL_PARSER_ALIGNMENT 8
 
-/** Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made. */
+/** Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation. */
 typedef struct redtail_parser redtail_parser;
 
 /**
- * A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+ * Creates a parser. mode: one of redtail_mode. limits: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ * Returns NULL only if memory is exhausted. If mode or limits are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
-REDTAIL_API redtail_parser *redtail_parser_new(int mode,
-                                               const redtail_limits *limits);
+REDTAIL_API redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);
 
-/** Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread. */
+/** Size in bytes that redtail_parser_init requires. It may differ between versions of the library. Any thread. */
 REDTAIL_API size_t redtail_parser_size(void);
 
-/** The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread. */
+/** Alignment that redtail_parser_init requires, a power of 2. Memory of malloc is always aligned. Any thread. */
 REDTAIL_API size_t redtail_parser_alignment(void);
 
 /**
- * A parser in memory of the caller, of size bytes. The memory belongs to the caller again after redtail_parser_free, or as soon as
- * the parser is no longer used.
+ * Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
+ * redtail_parser_free, or as soon as the parser is no longer used.
  *
- * Between two calls the parser may be moved, with memcpy to memory of the same size and alignment. Then only the copy may be used,
- * as a redtail_parser pointer to its memory. Items and tokens received before the move are invalid.
+ * A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
+ * the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
  *
- * Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
- * can't be.
+ * Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
+ * or mode or limits are invalid.
  */
 REDTAIL_API int redtail_parser_init(void *memory,
                                     size_t size,
@@ -487,29 +504,34 @@ REDTAIL_API int redtail_parser_init(void *memory,
                                     const redtail_limits *limits,
                                     redtail_parser **parser);
 
-/** Ends a parser, in your memory or its own. NULL does nothing. */
+/** Frees a parser, also one in memory of the caller. NULL does nothing. */
 REDTAIL_API void redtail_parser_free(redtail_parser *parser);
 
-/** What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser. */
+/**
+ * The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
+ * the next call on the parser.
+ */
 REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
 
 /**
- * Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
+ * Sets the offset of the first byte of input, instead of 0. Call it once, before the first byte.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
- * number than 0 already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if the parser has read
+ * bytes or has another start already.
  */
 REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
 
 /**
- * The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
- * arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
- * and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
+ * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
+ * first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
+ * REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
+ * while you use the item.
  *
- * Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
- * REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
- * redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
+ * arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+ * REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
+ * redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
@@ -518,12 +540,13 @@ REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     const redtail_item **item);
 
 /**
- * Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
- * room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
- * than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser. It must
- * return: no longjmp, no exception of C++.
+ * Calls each for every complete item in input, and advances input past it. context is passed to each. args and
+ * capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
+ * value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
+ * this parser. It must return normally: no longjmp, no C++ exception.
  *
- * Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+ * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
+ * redtail_parser_next.
  */
 REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      redtail_slice *input,
@@ -533,7 +556,7 @@ REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      void *context);
 
 /**
- * The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+ * The next argument of the last item that is not in the array. With a capacity of 0: all arguments, one by one.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
  */
@@ -541,13 +564,12 @@ REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
                                         redtail_slice *arg);
 
 /**
- * The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
- * after its attributes. It neither recurses nor allocates.
+ * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
+ * attributes. The walk neither recurses nor allocates.
  *
- * Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+ * Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
  */
-REDTAIL_API int redtail_parser_next_token(redtail_parser *parser,
-                                          const redtail_token **token);
+REDTAIL_API int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
 
 /**
  * Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
@@ -557,22 +579,21 @@ REDTAIL_API int redtail_parser_next_token(redtail_parser *parser,
 REDTAIL_API int redtail_parser_rewind_tokens(redtail_parser *parser);
 
 /**
- * After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+ * After REDTAIL_NEED_MORE: the minimum number of further bytes that could complete the item. Otherwise 0.
  *
  * Returns REDTAIL_OK and sets needed.
  */
-REDTAIL_API int redtail_parser_needed(redtail_parser *parser,
-                                      size_t *needed);
+REDTAIL_API int redtail_parser_needed(redtail_parser *parser, size_t *needed);
 
 /**
- * The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+ * The offset of the next byte of input: the bytes used, plus the start of redtail_parser_start_at.
  *
  * Returns REDTAIL_OK and sets offset.
  */
 REDTAIL_API int redtail_parser_offset(redtail_parser *parser, uint64_t *offset);
 
 /**
- * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+ * After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the offset of the invalid byte.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
@@ -587,10 +608,10 @@ REDTAIL_API int redtail_parser_error_kind(redtail_parser *parser,
                                           int *kind);
 
 /**
- * What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
- * the word has always suffice. No NUL is written.
+ * Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
+ * of word always suffices. No NUL is written.
  *
- * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+ * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
  */
 REDTAIL_API int redtail_unquote(const redtail_slice *word,
                                 char *out,
@@ -603,12 +624,12 @@ REDTAIL_API int redtail_unquote(const redtail_slice *word,
  */
 
 /**
- * Encodes a command as an array of bulk strings. Writes it to out, which has room for size bytes. args[0] is the command's
- * name. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
+ * Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size: room
+ * in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
  *
- * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small: sets
- * len to the size needed and leaves out unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
- * invalid, argc is 0 or the command is larger than memory. Any thread.
+ * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small,
+ * and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
+ * invalid, argc is 0, or the command exceeds memory. Any thread.
  */
 REDTAIL_API int redtail_encode_command(const redtail_slice *args,
                                        size_t argc,
@@ -618,19 +639,39 @@ REDTAIL_API int redtail_encode_command(const redtail_slice *args,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Keys: which arguments of a command are keys, as the servers say themselves (Redis 6.2 to 8.2, Valkey 8.1 to 9.1)
+ * Names of commands: comparison in any letter case
  */
 
 /**
- * Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
- * the number of all: where it is above capacity, call again with more room.
+ * Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may be
+ * "SET", "set" or "Set".
  *
- * args and argc: the whole command, of an event as it is; also any of yours. indices: room for capacity numbers; may be NULL if capacity is 0.
- * A key is one that is read or written: source and destination of a RENAME. A script's or function's are those it declares.
+ * args and argc: the arguments of an event or item. name: ends with NUL.
  *
- * Returns REDTAIL_OK: these keys and no others. REDTAIL_NONE: no key. REDTAIL_ALL_KEYS: keys that the command does not name, such as those of
- * FLUSHALL. REDTAIL_UNKNOWN_KEYS: nobody here knows the command: a module's, a renamed or a newer one, or one that no server would take.
- * In these three *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, or argc is 0. Any thread.
+ * Returns 1 if args[0] is the name; 0 if not, if a pointer is NULL, or if argc is 0. Any thread.
+ */
+REDTAIL_API int redtail_command_is(const redtail_slice *args,
+                                   size_t argc,
+                                   const char *name);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.2, Valkey 8.1 to
+ * 9.1)
+ */
+
+/**
+ * Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which has
+ * room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds capacity, call
+ * again with more room. indices may be NULL if capacity is 0.
+ *
+ * args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
+ * key: source and destination of a RENAME. The keys of a script or function are those that it declares.
+ *
+ * Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
+ * REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an unknown
+ * command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or argc is
+ * 0. Any thread.
  */
 REDTAIL_API int redtail_command_keys(const redtail_slice *args,
                                      size_t argc,
@@ -905,82 +946,85 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 /*--------------------------------------------------------------------------------------------------------------------
  * Snapshots: RDB files over bytes that you hold
  *
- * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and show its unread part as a redtail_slice,
- * which redtail_rdb_next moves past what is used up. What is left stays: append at least redtail_rdb_needed bytes and show it again,
- * from its first byte, at whatever address it is now.
+ * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part as
+ * a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the buffer.
+ * Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
  *
- * Memory is constant: a hash of a hundred million fields needs no more than one of ten, and a string of more than 16 KiB comes in
- * pieces. Bytes of items point into your buffer or into the handle: they live until the next call, and until you change the buffer.
+ * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16 KiB
+ * is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until the
+ * next call and until you change the buffer.
  */
 
-/** The bytes of input that you must be able to show at once. */
+/** Minimum size of the input buffer in bytes. */
 #define REDTAIL_RDB_MIN_INPUT 16896
 
 /**
- * For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
- * length is known: REDTAIL_RDB_ITEM_SKIPPED says so.
+ * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed value
+ * of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
  */
 #define REDTAIL_RDB_FLAG_LENIENT 1
 
-/** For redtail_rdb_new: do not compute the checksum. */
+/** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made. */
+/** Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
- * A new decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
- * for redtail_rdb_offset and messages; 0 for a file.
+ * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset of
+ * the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
  *
- * Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+ * Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
+ * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
 REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
                                          uint64_t offset);
 
-/** Ends a decoder. NULL does nothing. */
+/** Frees a decoder. NULL does nothing. */
 REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
 
 /**
- * What the last failure was, or what was passed over last, in words that end with NUL. "" before any; never NULL. Lives until the next
- * call on the decoder.
+ * The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the next call
+ * on the decoder.
  */
 REDTAIL_API const char *redtail_rdb_message(const redtail_rdb *rdb);
 
 /**
- * The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless
- * its length is 0, and the bytes must not change while you use the item.
+ * Decodes the next item of input, and advances input past it and past bytes used before it. input->data may be NULL
+ * only if its length is 0. Do not change the bytes while you use the item.
  *
- * Returns REDTAIL_OK and sets item; REDTAIL_NEED_MORE: see redtail_rdb_needed; REDTAIL_END: the snapshot is over, and what follows it in
- * input is not touched; REDTAIL_ERROR_SNAPSHOT: no snapshot a server would write, or what is not known here; for good, see
- * redtail_rdb_error_offset; REDTAIL_ERROR_ARGUMENT.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_NEED_MORE if the input is incomplete: see redtail_rdb_needed.
+ * Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT for
+ * an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
+ * REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_rdb_next(redtail_rdb *rdb,
                                  redtail_slice *input,
                                  const redtail_rdb_item **item);
 
 /**
- * To be asked when no more input comes.
+ * Checks for a complete snapshot. Call it at the end of the input.
  *
- * Returns REDTAIL_OK if the snapshot has come to its end; REDTAIL_ERROR_SNAPSHOT if it is cut short, or broken.
+ * Returns REDTAIL_OK if the snapshot is complete; REDTAIL_ERROR_SNAPSHOT if it is truncated or invalid.
  */
 REDTAIL_API int redtail_rdb_finish(redtail_rdb *rdb);
 
 /**
- * After REDTAIL_NEED_MORE: the least number of further bytes that take it further; else 0.
+ * After REDTAIL_NEED_MORE: the minimum number of further bytes. Otherwise 0.
  *
  * Returns REDTAIL_OK and sets needed.
  */
 REDTAIL_API int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 
 /**
- * The number of the next byte to be shown: bytes used up so far, and where redtail_rdb_new began.
+ * The offset of the next byte of input: the bytes used, plus the offset of redtail_rdb_new.
  *
  * Returns REDTAIL_OK and sets offset.
  */
 REDTAIL_API int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 
 /**
- * After REDTAIL_ERROR_SNAPSHOT: the number of the byte where the item begins that is wrong.
+ * After REDTAIL_ERROR_SNAPSHOT: the offset of the first byte of the invalid item.
  *
  * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
  */
@@ -995,37 +1039,37 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * TLS for followers (in builds with the feature tls): what is trusted, and who we are
+ * TLS for followers (in builds with the feature tls)
  */
 
-/** How much of the server's certificate is verified. */
+/** The checks of the server's certificate. */
 typedef enum redtail_verify {
     /** The chain up to a trusted authority, the dates, and the name. */
     REDTAIL_VERIFY_FULL = 0,
-    /** Chain and dates, but not the name; a certificate that ca_file or ca_folder holds itself is accepted as it is. */
+    /** The chain and the dates, but not the name. Certificates in ca_file or ca_folder are accepted as they are. */
     REDTAIL_VERIFY_AUTHORITY = 1,
-    /** Nothing: whoever sits in between can read and change everything, the password included. */
+    /** Nothing. Anyone on the network path can read and change everything, including the password. */
     REDTAIL_VERIFY_NOTHING = 2,
 } redtail_verify;
 
 /**
- * How to speak TLS. You fill it; what it points to is copied. 0 and NULL are the defaults. Files are PEM, and are read anew for every
- * link. If your own code speaks TLS, use a session instead: it does not know what carries its bytes.
+ * TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
+ * read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
  */
 typedef struct redtail_tls {
     /** sizeof(redtail_tls) */
     size_t struct_size;
     /** One of redtail_verify. */
     int verify;
-    /** A file with the authorities to trust. With neither this nor ca_folder: those the system trusts. */
+    /** A file with trusted authorities. Without ca_file and ca_folder: those of the system. */
     const char *ca_file;
-    /** A folder with files of authorities to trust. */
+    /** A folder with files of trusted authorities. */
     const char *ca_folder;
-    /** Our own certificate, for servers that ask for one; and */
+    /** The client certificate, for servers that require one. Only together with key. */
     const char *certificate;
-    /** its private key. */
+    /** The private key of the client certificate. */
     const char *key;
-    /** The name to ask the server for and to expect in its certificate. NULL: the host of the address. */
+    /** The name to request from the server and to expect in its certificate. NULL: the host of the address. */
     const char *server_name;
 } redtail_tls;
 
@@ -1104,8 +1148,11 @@ typedef struct redtail_options {
     int control;
     /** The port the primary shows for us; 0: none. */
     uint16_t listening_port;
-    /** For REDTAIL_START_AT. */
-    const redtail_position *position;
+    /**
+     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
+     * struct, so a binding needs no memory of its own for it.
+     */
+    redtail_position position;
     /** How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid. */
     const char *label;
     /** The ACL user. NULL: the default user. */
@@ -1119,7 +1166,11 @@ typedef struct redtail_options {
      * parts; 0: every command comes whole.
      */
     uint64_t parts;
-    /** How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever. */
+    /**
+     * How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
+     * REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
+     * repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
+     */
     uint64_t silence_ms;
     /** The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100. */
     uint64_t backoff_first_ms;
@@ -1160,184 +1211,191 @@ REDTAIL_API int redtail_options_init(redtail_options *options,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Events: what a session or follower tells you, in the order of the stream
+ * Events: the results of a session or follower, in the order of the stream
  */
 
-/** What an event tells. Ignore kinds that you do not know: later versions add some. */
+/** The kinds of events. Ignore unknown kinds: later versions add some. */
 typedef enum redtail_event_kind {
-    /** The primary is about to be asked for something that makes it fork: see forking, and the message. */
+    /** The next request makes the primary fork: see forking. Sets the message. */
     REDTAIL_EVENT_FORKING = 1,
-    /** The primary has accepted us; the stream goes on from here: see attached. Once on every connection. */
+    /** The primary accepted the replica, and the stream begins: see attached. Once on every connection. */
     REDTAIL_EVENT_ATTACHED = 2,
-    /** A snapshot begins: see snapshot. A second begin voids a first that never ended. */
+    /** A snapshot begins: see snapshot. It voids an earlier snapshot without an end. */
     REDTAIL_EVENT_SNAPSHOT_BEGIN = 3,
     /** The next bytes of the snapshot, an RDB file: see raw. */
     REDTAIL_EVENT_SNAPSHOT_BYTES = 4,
-    /** The snapshot is whole; the stream follows without a gap: see snapshot. */
+    /** The snapshot is complete, and the stream continues without a gap: see snapshot. */
     REDTAIL_EVENT_SNAPSHOT_END = 5,
-    /** A command as the primary replicates it: see args, argc and raw. */
+    /** A command as replicated by the primary: see args, argc and raw. */
     REDTAIL_EVENT_COMMAND = 6,
-    /** A transaction begins: what follows is provisional until its EXEC. */
+    /** A transaction begins. Its commands are provisional until EXEC. */
     REDTAIL_EVENT_MULTI = 7,
     /** The transaction is complete. */
     REDTAIL_EVENT_EXEC = 8,
-    /** SELECT, PING or REPLCONF, where they were asked for. */
+    /** SELECT, PING or REPLCONF. Only with redtail_options.control. */
     REDTAIL_EVENT_CONTROL = 9,
-    /** A command that comes in parts begins: see part->argc. Only where redtail_options.parts asks for it. */
+    /** A command in parts begins: see part->argc. Only with redtail_options.parts. */
     REDTAIL_EVENT_PART_BEGIN = 10,
-    /** An argument of it begins: see part->index and part->length. */
+    /** The next argument of the command begins: see part->index and part->length. */
     REDTAIL_EVENT_PART_ARGUMENT = 11,
-    /** The next bytes of the argument: see raw. None comes for an empty argument. */
+    /** The next bytes of the argument: see raw. An empty argument has none. */
     REDTAIL_EVENT_PART_PIECE = 12,
-    /** The command is complete. */
+    /** The command in parts is complete. */
     REDTAIL_EVENT_PART_END = 13,
-    /** Writes were lost: see gap, and the message. An open transaction is void. */
+    /** Writes may be missing: see gap. An open transaction is void. Sets the message. */
     REDTAIL_EVENT_GAP = 14,
     /**
-     * The link was lost: see disconnected, and the message. What came after its resume is void: it comes again, or, from another
-     * primary, never.
+     * The connection was lost: see disconnected. Events after its resume position are void. They are delivered again,
+     * unless the next primary never had them. Sets the message.
      */
     REDTAIL_EVENT_DISCONNECTED = 15,
-    /** What stands next in the snapshot, where redtail_options.snapshot_items asks for it: see item. Void if no SNAPSHOT_END comes. */
+    /** The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with redtail_options.snapshot_items. */
     REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 } redtail_event_kind;
 
-/** What makes a primary fork. */
+/** The reason for a fork of the primary. */
 typedef enum redtail_fork_reason {
     /** A snapshot without data. */
     REDTAIL_FORK_FILTERED = 1,
-    /** A snapshot of everything, sent to us. */
+    /** A complete snapshot for this replica. */
     REDTAIL_FORK_SNAPSHOT = 2,
-    /** A dump to the primary's own disk that nobody reads. */
+    /** An unused dump to the disk of the primary. */
     REDTAIL_FORK_PROBE = 3,
 } redtail_fork_reason;
 
-/** How the place in the stream was found. */
+/** How the position in the stream was determined. */
 typedef enum redtail_method {
-    /** A snapshot without data told it. */
+    /** By a snapshot without data. */
     REDTAIL_METHOD_FILTERED = 1,
-    /** INFO told it. */
+    /** By INFO. */
     REDTAIL_METHOD_INFO = 2,
-    /** A full snapshot begins. */
+    /** By a full snapshot, which begins now. */
     REDTAIL_METHOD_FULL = 3,
-    /** The primary had the history after the position asked for. */
+    /** The primary has the history after the requested position. */
     REDTAIL_METHOD_CONTINUED = 4,
-    /** An abandoned full resynchronisation told it. */
+    /** By a full resynchronisation that was aborted. */
     REDTAIL_METHOD_PROBED = 5,
-    /** The old SYNC, which tells nothing. */
+    /** Not at all: SYNC has no positions. */
     REDTAIL_METHOD_SYNC = 6,
 } redtail_method;
 
-/** The server's own part in replication. */
+/** The replication role of the server. */
 typedef enum redtail_role {
-    /** It may not be asked. */
+    /** The server does not permit the question. */
     REDTAIL_ROLE_UNKNOWN = 0,
     /** It accepts writes. */
     REDTAIL_ROLE_PRIMARY = 1,
-    /** It follows another. */
+    /** It follows another server. */
     REDTAIL_ROLE_REPLICA = 2,
 } redtail_role;
 
-/** Why a link was lost. */
+/** The reason for the loss of a connection. */
 typedef enum redtail_disconnect_reason {
     /** The primary closed the connection. */
     REDTAIL_DISCONNECT_CLOSED = 1,
-    /** Connecting, reading or writing failed. */
+    /** A connection attempt, read or write failed. */
     REDTAIL_DISCONNECT_IO = 2,
-    /** Nothing came for too long. */
+    /** Nothing arrived for redtail_options.silence_ms. */
     REDTAIL_DISCONNECT_SILENCE = 3,
-    /** The primary refused for now. */
+    /** The primary refused temporarily. */
     REDTAIL_DISCONNECT_REFUSED = 4,
 } redtail_disconnect_reason;
 
-/** What is about to make the primary fork. */
+/** A request that makes the primary fork. */
 typedef struct redtail_forking {
     /** One of redtail_fork_reason. */
     int reason;
-    /** The primary's memory in bytes, or REDTAIL_UNKNOWN. */
+    /** Memory of the primary in bytes, or REDTAIL_UNKNOWN. */
     uint64_t used_memory;
-    /** How long its last fork took, in microseconds (0: it never forked), or REDTAIL_UNKNOWN. */
+    /** Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN. */
     uint64_t last_fork_us;
 } redtail_forking;
 
-/** How and to what we are attached. */
+/** A connection that the primary accepted. */
 typedef struct redtail_attached {
     /** One of redtail_method. */
     int method;
     /** One of redtail_role. */
     int role;
-    /** The place to resume from. NULL after SYNC, and while a full snapshot is still to come. */
+    /** The position to resume from. NULL after SYNC, and before a full snapshot. */
     const redtail_position *position;
-    /** The server and its version, for example "redis 7.0.15", ending with NUL; NULL where it may not be asked. */
+    /** The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question. */
     const char *server;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
 typedef struct redtail_snapshot {
-    /** Its size in bytes; at its begin REDTAIL_UNKNOWN where the primary does not tell. */
+    /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
 } redtail_snapshot;
 
 /** A part of a command. */
 typedef struct redtail_part {
-    /** PART_BEGIN: number of arguments, the name included. */
+    /** PART_BEGIN: number of arguments, including the name. */
     size_t argc;
-    /** PART_ARGUMENT: its number; the name is 0. */
+    /** PART_ARGUMENT: index of the argument; the name has index 0. */
     size_t index;
-    /** PART_ARGUMENT: its length in bytes, which is what its pieces add up to. */
+    /** PART_ARGUMENT: length of the argument in bytes, the sum of its pieces. */
     uint64_t length;
 } redtail_part;
 
-/** Writes that were lost. */
+/** A gap: writes may be missing. */
 typedef struct redtail_gap {
-    /** The last place reached. */
+    /** The last position before the gap. */
     const redtail_position *from;
-    /** The place where the stream can go on. May lie below from. */
+    /** The position of the stream after the gap. Its offset may be lower than that of from. */
     const redtail_position *to;
     /**
-     * How many bytes of the stream are missing; REDTAIL_UNKNOWN where the histories differ: then the last events before the gap may
-     * also have been undone on the new primary.
+     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new primary
+     * may also lack the last events before the gap. If the replids are equal and to is lower than from, the server is
+     * a replica that lags behind from. Then nothing is missing: it sends the bytes between them again.
      */
     uint64_t missed;
 } redtail_gap;
 
-/** A link that was lost. */
+/** A lost connection. */
 typedef struct redtail_disconnected {
     /** One of redtail_disconnect_reason. */
     int reason;
-    /** The last resumable place, from which the next link goes on; NULL where there is none yet. */
+    /** The last resumable position, from which the next connection continues. NULL if there is none yet. */
     const redtail_position *resume;
-    /** The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none. */
+    /** Milliseconds until the next attempt. REDTAIL_UNKNOWN: there is none. */
     uint64_t retry_in_ms;
 } redtail_disconnected;
 
 /**
- * One thing that happened. Ours: it and what it points to live until you ask the session or follower for the next.
+ * An event. Owned by the session or follower. The event and its data are valid until the next event is requested.
  *
- * Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+ * Offsets are replication offsets of the primary, up to and including the last byte of the event.
  */
 typedef struct redtail_event {
-    /** One of redtail_event_kind. Fields that a kind does not speak of are 0, NULL or (db) -1. */
+    /** One of redtail_event_kind. Fields without a meaning for the kind are 0 or NULL; db is -1. */
     int kind;
-    /** Not 0: redtail_event_position gives a place to resume from after this event. 0 inside a transaction (its EXEC has one). */
+    /**
+     * 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction: its EXEC
+     * has one.
+     */
     int resumable;
-    /** The replication offset once this is processed; of a part only at PART_END. */
+    /** The replication offset after this event. For parts only at PART_END. */
     uint64_t offset;
-    /** The database it applies to; -1 while no SELECT has passed. A SELECT carries the database it selects. */
+    /** The database of the command; -1 before the first SELECT. A SELECT carries the database that it selects. */
     int64_t db;
-    /** The offset of the MULTI whose transaction this belongs to; 0: none. MULTI and EXEC belong to theirs. */
+    /** The offset of the MULTI of the transaction, also for MULTI and EXEC themselves; 0 outside a transaction. */
     uint64_t tx;
-    /** When its last byte was received: follower: milliseconds since 1970; session: what redtail_session_stamp said; else 0. */
+    /**
+     * The time when its last byte was received. Follower: milliseconds since 1970. Session: the time of
+     * redtail_session_stamp. Otherwise 0.
+     */
     uint64_t received_ms;
-    /** COMMAND, MULTI, EXEC, CONTROL: the arguments, all of them; args[0] is the name. */
+    /** COMMAND, MULTI, EXEC, CONTROL: all arguments; args[0] is the name, in the letter case that the server sent. */
     const redtail_slice *args;
-    /** Their number. */
+    /** Number of arguments. */
     size_t argc;
-    /** COMMAND, MULTI, EXEC, CONTROL: the command's exact bytes. SNAPSHOT_BYTES, PART_PIECE: the bytes. */
+    /** COMMAND, MULTI, EXEC, CONTROL: the exact bytes of the command. SNAPSHOT_BYTES, PART_PIECE: the bytes. */
     redtail_slice raw;
     /** The replication id: 40 digits. NULL after SYNC. */
     redtail_slice replid;
-    /** The history this belongs to: 40 digits that with the offset name a command once and for all, also across a failover. */
+    /** The history: 40 digits. History and offset identify a command permanently, also after a failover. */
     redtail_slice history;
     /** FORKING. */
     const redtail_forking *forking;
@@ -1356,9 +1414,10 @@ typedef struct redtail_event {
 } redtail_event;
 
 /**
- * The place to resume from after this event, while the event lives.
+ * The position to resume from after this event, while the event is valid.
  *
- * Returns REDTAIL_OK; REDTAIL_NONE where there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL.
  */
 REDTAIL_API int redtail_event_position(const redtail_event *event,
                                        redtail_position *position);
@@ -1382,17 +1441,34 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
 /*--------------------------------------------------------------------------------------------------------------------
  * Sessions: the replication protocol over your own socket and event loop
  *
- * A session owns its receive buffer, and neither socket, clock nor thread. Its loop:
+ * A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
+ * that never runs backwards. The loop of a program that polls its sockets:
  *
- *   1. redtail_session_next. REDTAIL_OK is an event; handle it and ask again. REDTAIL_RECONNECT: close the socket, connect when
- *      redtail_session_deadline_ms says, then redtail_session_connected. REDTAIL_NEED_MORE: go on with 2.
- *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable (or writable, while something is
- *      left to send), at the latest until redtail_session_deadline_ms.
- *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error: redtail_session_disconnected. Asked
- *      and nothing there: redtail_session_silent. Then go on with 1.
+ *   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
+ *      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
+ *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
+ *      bytes are left to send, at most until redtail_session_deadline_ms.
+ *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
+ *      redtail_session_disconnected. A read without data (EAGAIN): redtail_session_silent. Continue with 1.
  *
- * While your own queue is full, do not read; at the deadline call redtail_session_keep_alive (or redtail_session_next, if you have room for
- * one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
+ * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
+ * redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
+ *
+ * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
+ * redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
+ * redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
+ * 1 and 2.
+ *
+ * A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions. Between
+ * redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive, _timer,
+ * _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the events
+ * that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and _free end
+ * the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the read, and do
+ * not report its bytes.
+ *
+ * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
+ * Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
+ * waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
  */
 
 /** One follower's conversation with its primary, over one link after another. One thread at a time. */
@@ -1455,7 +1531,8 @@ REDTAIL_API int redtail_session_disconnected(redtail_session *session,
                                              uint64_t now_ms);
 
 /**
- * Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
+ * Where to read to: data is set to room for *len bytes, at least 1. The room stays valid until the next call of this,
+ * _received, _connected, _disconnected or _free. Ends the life of the last event.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
  * called for long; REDTAIL_ERROR_MEMORY.
@@ -1465,7 +1542,8 @@ REDTAIL_API int redtail_session_space(redtail_session *session,
                                       size_t *len);
 
 /**
- * So many bytes were read to redtail_session_space, which was the last call on the session before this one.
+ * count bytes were read to the front of the last redtail_session_space. Other calls may lie between the two: see "a read
+ * in the background" above. Each redtail_session_space allows one call of this.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
  * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
@@ -1474,11 +1552,23 @@ REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
+ * A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the connection as
+ * lost. Only a program that tries to read may call this; others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
 REDTAIL_API int redtail_session_silent(redtail_session *session);
+
+/**
+ * For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
+ * acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
+ * silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at most,
+ * because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+ *
+ * Returns REDTAIL_OK.
+ */
+REDTAIL_API int redtail_session_timer(redtail_session *session,
+                                      uint64_t now_ms);
 
 /**
  * The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
@@ -1527,7 +1617,7 @@ REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
-REDTAIL_API int redtail_session_deadline_ms(const redtail_session *session,
+REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 
 /**
@@ -1544,51 +1634,111 @@ REDTAIL_API int redtail_session_commit(redtail_session *session,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_session_position(const redtail_session *session, redtail_position *position);
+REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Sentinels: for followers of a primary that is found by its name
+ * Sentinel: followers of a primary that is found by its name
  */
 
-/** Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+/** A primary and its Sentinels. Filled by the caller, copied by the library; 0 and NULL select the defaults. */
 typedef struct redtail_sentinel {
     /** sizeof(redtail_sentinel) */
     size_t struct_size;
-    /** What the Sentinels call the primary. Required. */
+    /** The name of the primary in the configuration of the Sentinels. Required. */
     const char *name;
-    /** Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    /** Addresses of Sentinels, each host:port. From one reachable Sentinel the library learns all others. */
     const char *const *addresses;
-    /** Their number, at least 1. */
+    /** Number of addresses, at least 1. */
     size_t address_count;
     /**
-     * Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
-     * can't be seen there, and it is sent later.
+     * 1: follow a healthy replica, or the primary if there is none. A replica delivers writes only after it has
+     * received them.
      */
     int prefer_replica;
-    /** The ACL user at the Sentinels, which have their own. NULL: the default user. */
+    /** The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.) */
     const char *user;
-    /** The password there. NULL: none is sent. */
+    /** The password at the Sentinels. NULL: none. */
     const char *password;
     /** Its length in bytes; 0: it ends with NUL. */
     size_t password_len;
-    /** Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
+    /** TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
     const redtail_tls *tls;
 } redtail_sentinel;
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Handles: control of a follower from other threads
+ */
+
+/**
+ * Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
+ * handle at once. It may outlive its follower.
+ */
+typedef struct redtail_handle redtail_handle;
+
+/**
+ * Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
+ * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
+ * connect_timeout_ms).
+ *
+ * Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
+ * errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
+ * called.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
+
+/**
+ * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
+ * the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
+ *
+ * Any thread, several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
+ * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ */
+REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
+
+/**
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
+ * thread in redtail_follower_next reports it to the primary, within a second or on request.
+ *
+ * Any thread, several at once; not in signal handlers.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
+ * is NULL.
+ */
+REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
+                                      const redtail_position *position);
+
+/** Frees a handle. The follower continues. NULL does nothing. */
+REDTAIL_API void redtail_handle_free(redtail_handle *handle);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Followers: one blocking call per event; sockets, reconnection and waiting included
+ *
+ * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
+ * at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+ *
+ *   for (;;) {
+ *       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+ *           handle(event);
+ *       if (status != REDTAIL_IDLE)
+ *           break;
+ *       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
+ *           fd = -1;                     no connection now: poll ignores -1
+ *       wait_until_readable(fd, 1000);
+ *   }
+ *
+ * The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
+ * socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
+ * its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
+ * redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
+ * uses a session.
  */
 
 /** Follows a primary in your own thread. One thread at a time. */
 typedef struct redtail_follower redtail_follower;
-
-/**
- * Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
- * its follower.
- */
-typedef struct redtail_handle redtail_handle;
 
 /**
  * A new follower, not connected. options: what you choose; NULL: the defaults.
@@ -1640,6 +1790,33 @@ REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
 
 /**
+ * Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
+ * "redtail replay" serve the file, for tests without a server.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
+ * redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
+ */
+REDTAIL_API int redtail_follower_record(redtail_follower *follower,
+                                        const char *path);
+
+/**
+ * Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
+ * a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+ */
+REDTAIL_API int redtail_follower_finish_recording(redtail_follower *follower);
+
+/**
+ * The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
+ * belongs to the follower and lives until the next call on the follower.
+ *
+ * Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
+ */
+REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
+                                    int64_t *fd);
+
+/**
  * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
  *
  * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
@@ -1684,7 +1861,7 @@ REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
-REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redtail_position *position);
+REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
  * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
@@ -1693,62 +1870,29 @@ REDTAIL_API int redtail_follower_position(const redtail_follower *follower, redt
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 
-/**
- * Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
- * before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
- *
- * Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
- * signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_stop(const redtail_handle *handle);
-
-/**
- * Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
- * one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
- */
-REDTAIL_API int redtail_handle_heartbeat(const redtail_handle *handle);
-
-/**
- * As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
- * The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
- *
- * Any thread, also several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
- */
-REDTAIL_API int redtail_handle_commit(const redtail_handle *handle,
-                                      const redtail_position *position);
-
-/** Gives a handle back; the follower goes on. The last use of it. NULL does nothing. */
-REDTAIL_API void redtail_handle_free(redtail_handle *handle);
-
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Shards: what a cluster consists of, each a primary and whoever takes its place
+ * Shards: the parts of a cluster, each a primary and its successors
  */
 
 /**
- * A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also
- * several at once.
+ * A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several threads may
+ * use it at once.
  */
 typedef struct redtail_shard redtail_shard;
 
 /**
- * The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
- * Ends with NUL; lives as long as the shard; NULL if the shard is.
+ * The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard. NULL if
+ * the shard is NULL.
  */
 REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
 
 /**
- * Where its primary is now, as far as is known, as text with a NUL behind it: host:port. size: the bytes of room at text; needed: the bytes
- * it takes, the NUL included.
+ * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to the
+ * required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed; REDTAIL_ERROR_ARGUMENT if a pointer is
- * NULL (text may be while size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT if
+ * a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -1756,120 +1900,153 @@ REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      size_t *needed);
 
 /**
- * The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
- *
- * Returns as redtail_shard_target.
+ * Writes its last known slots as text with a NUL, for example 0-5460,7365. Parameters and results as
+ * redtail_shard_target.
  */
-REDTAIL_API int redtail_shard_slots(const redtail_shard *shard,
-                                    char *text,
-                                    size_t size,
-                                    size_t *needed);
+REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size_t size, size_t *needed);
 
 /**
- * The last resumable place up to which the callbacks have returned.
+ * The last resumable position that the callbacks have processed.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none: before the first, and amid a snapshot; REDTAIL_ERROR_ARGUMENT if
- * a pointer is NULL.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
+ * REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
-REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
-                                       redtail_position *position);
+REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
 /**
- * The handle of its follower: redtail_handle_commit tells what is safely kept, redtail_handle_heartbeat that we live during long work,
- * and redtail_handle_stop ends this shard alone. It is the shard's: not for redtail_handle_free, and lives as long as the shard.
+ * The handle of the shard's follower, for redtail_handle_commit and redtail_handle_heartbeat. redtail_handle_stop
+ * ends this shard alone. Owned by the shard and valid as long as it: do not pass it to redtail_handle_free.
  *
  * Returns NULL if the shard is NULL.
  */
-REDTAIL_API const redtail_handle *redtail_shard_handle(const redtail_shard *shard);
+REDTAIL_API redtail_handle *redtail_shard_handle(redtail_shard *shard);
 
 /**
- * What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
- * the callbacks event and idle of this shard; lives until the callback returns.
+ * The message of the shard's current event: a gap, a lost connection or a fork; otherwise "". Never NULL. Call it
+ * only in the callbacks event and idle of this shard. Valid until the callback returns.
  */
 REDTAIL_API const char *redtail_shard_message(const redtail_shard *shard);
 
 /**
- * Keeps a pointer of yours with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which comes before its first event.
+ * Stores a pointer of the caller with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which precedes its
+ * first event.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
  */
-REDTAIL_API int redtail_shard_set_context(const redtail_shard *shard,
+REDTAIL_API int redtail_shard_set_context(redtail_shard *shard,
                                           void *context);
 
-/** What redtail_shard_set_context was given last. NULL before, or if the shard is NULL. */
+/** The pointer that redtail_shard_set_context stored last. NULL if there is none, or if the shard is NULL. */
 REDTAIL_API void *redtail_shard_context(const redtail_shard *shard);
 
 /**
- * The hash slot of a key: of the text between its first { and the next }, where there is some, else of all of it. Any thread.
+ * The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is missing
+ * or empty. Any thread.
  *
- * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len not 0, or the length is more than memory has.
+ * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len is not 0, or the length exceeds memory.
  */
 REDTAIL_API int redtail_slot(const char *key,
                              size_t len);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Notices: what happens to a cluster, besides what its shards tell themselves
+ * Notices: changes of a cluster
  */
 
-/** What a notice tells. Ignore kinds that you do not know: later versions add some. */
+/** The kinds of notices. Ignore unknown kinds: later versions add some. */
 typedef enum redtail_notice_kind {
-    /** A shard is followed from now on: see start and position. Comes before its first event. */
+    /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
-     * the shard's events.
+     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
+     * primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
-    /** Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one. */
-    REDTAIL_NOTICE_SLOTS_MOVED = 3,
     /**
-     * A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
-     * called again.
+     * Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
+     * order relative to this one.
      */
+    REDTAIL_NOTICE_SLOTS_MOVED = 3,
+    /** A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again. */
     REDTAIL_NOTICE_REMOVED = 4,
     /**
-     * Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
-     * callbacks are not called again.
+     * A shard has failed permanently: see status. The other shards continue. Its last position remains among the
+     * positions. Its callbacks are not called again.
      */
     REDTAIL_NOTICE_ENDED = 5,
     /**
-     * A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
-     * known. The others go on; with REDTAIL_ON_GAP_STOP the place stays among the positions, so that the next start tells it again.
+     * A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
+     * are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
+     * the next start reports it again.
      */
     REDTAIL_NOTICE_LOST = 6,
-    /** No node tells what the cluster consists of; told once until one does. Shards that have their links go on. */
+    /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
     REDTAIL_NOTICE_UNREACHABLE = 7,
 } redtail_notice_kind;
 
-/** One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on. */
+/** A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid. */
 typedef struct redtail_notice {
-    /** One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL. */
+    /** One of redtail_notice_kind. Fields without a meaning for the kind are 0 or NULL. */
     int kind;
-    /** What happened, in words that end with NUL. Never NULL. */
-    const char *words;
+    /** The message: a description of the change. Never NULL. */
+    const char *message;
     /** The shard; NULL for LOST and UNREACHABLE. */
-    const redtail_shard *shard;
-    /** ADDED: where it starts, one of redtail_start. */
+    redtail_shard *shard;
+    /** ADDED: one of redtail_start. */
     int start;
-    /** ENDED: the error; REDTAIL_CLOSED if its own handle stopped it. */
+    /** ENDED: the error; REDTAIL_CLOSED after redtail_handle_stop. */
     int status;
-    /** ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place. */
+    /**
+     * ADDED: the position to resume from, or NULL. REMOVED, ENDED: the last position, or NULL. LOST: the saved
+     * position.
+     */
     const redtail_position *position;
-    /** FAILED_OVER: where the primary was, as host:port and NUL. */
+    /** FAILED_OVER: the old address of the primary, host:port. */
     const char *from;
-    /** FAILED_OVER: where it is. */
+    /** FAILED_OVER: the new address. */
     const char *to;
-    /** SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none. */
+    /** SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none. */
     const char *gained;
-    /** SLOTS_MOVED: those it had. LOST: those that were saved with the place. */
+    /** SLOTS_MOVED: the slots that it lost. LOST: the slots that were saved with the position. */
     const char *lost;
-    /** LOST: the id of the node that was saved with the place. */
+    /** LOST: the node id that was saved with the position. */
     const char *node;
 } redtail_notice;
 
 /** The name of a redtail_notice_kind, for example "failed_over"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_notice_name(int kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Callbacks of a cluster
+ */
+
+/**
+ * Callbacks. Filled by the caller, copied by the library. Callbacks must return normally: no longjmp, no C++
+ * exception.
+ */
+typedef struct redtail_cluster_callbacks {
+    /** sizeof(redtail_cluster_callbacks) */
+    size_t struct_size;
+    /** A pointer of the caller, passed to each callback. */
+    void *context;
+    /**
+     * An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
+     * all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
+     * meanwhile. Required.
+     */
+    int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
+    /**
+     * A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
+     * precedes the first event of its shard. May be NULL.
+     */
+    void (*notice)(void *context, const redtail_notice *notice);
+    /**
+     * Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
+     * shards. May be NULL.
+     */
+    int (*idle)(void *context, redtail_shard *shard);
+} redtail_cluster_callbacks;
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1934,26 +2111,6 @@ typedef struct redtail_cluster_options {
     int prefer_replica;
 } redtail_cluster_options;
 
-/** What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++. */
-typedef struct redtail_cluster_callbacks {
-    /** sizeof(redtail_cluster_callbacks) */
-    size_t struct_size;
-    /** Handed through to each of them. */
-    void *context;
-    /**
-     * An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-     * for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
-     */
-    int (*event)(void *context, const redtail_shard *shard, const redtail_event *event);
-    /**
-     * Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-     * before its first one. NULL: nobody is told.
-     */
-    void (*notice)(void *context, const redtail_notice *notice);
-    /** Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL. */
-    int (*idle)(void *context, const redtail_shard *shard);
-} redtail_cluster_callbacks;
-
 /**
  * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
  * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
@@ -1983,7 +2140,7 @@ REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
  */
-REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
@@ -1995,7 +2152,7 @@ REDTAIL_API int redtail_cluster_login(const redtail_cluster *cluster,
  * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
  * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
  */
-REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
 
 /**
@@ -2005,7 +2162,7 @@ REDTAIL_API int redtail_cluster_follow(const redtail_cluster *cluster,
  * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
  * is why it has ended.
  */
-REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
 
 /**
@@ -2014,7 +2171,7 @@ REDTAIL_API int redtail_cluster_wait(const redtail_cluster *cluster,
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
-REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
+REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
 /**
  * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
@@ -2023,7 +2180,7 @@ REDTAIL_API int redtail_cluster_stop(const redtail_cluster *cluster);
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
  * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
  */
-REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
@@ -2034,55 +2191,183 @@ REDTAIL_API int redtail_cluster_positions(const redtail_cluster *cluster,
  *
  * Returns as redtail_cluster_positions.
  */
-REDTAIL_API int redtail_cluster_committed(const redtail_cluster *cluster,
+REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Moving slots: which commands of a cluster's streams are no client's
+ * Moving slots: commands of a cluster that are not from clients
  */
 
-/** What a command has to do with moving slots. */
+/** The relation of a command to moving slots. */
 typedef enum redtail_migration {
     /**
-     * Nothing, as far as it tells: it may be a client's. (On the shard that gives slots away the keys are deleted by DEL or UNLINK as any
-     * client's would be.)
+     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their keys with
+     * an ordinary DEL or UNLINK.)
      */
     REDTAIL_MIGRATION_NONE = 0,
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * The keys of some slots begin to arrive (Valkey 9, CLUSTER SYNCSLOTS ESTABLISH; the slots stand behind SLOTSRANGE, first and last of
-     * each range). Until the job ends, what is written to their keys comes from the other shard.
+     * The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE, first
+     * and last of each range). Until the end of the job, writes to their keys are from the other shard.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
-    /** Such a job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME names the job). */
+    /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
     REDTAIL_MIGRATION_ENDS = 3,
-    /** Such a job has ended, and they have not: what came of it is void. */
+    /** The job has ended, and the slots have not moved. Its keys are void. */
     REDTAIL_MIGRATION_FAILED = 4,
-    /** All keys of some slots are gone, without a word about each (Redis 8.4, TRIMSLOTS RANGES count first last ...). */
+    /** All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last ...). */
     REDTAIL_MIGRATION_TRIMMED = 5,
-    /** Another word between the nodes: any other command that begins with CLUSTER. */
+    /** Any other message between nodes: a command that begins with CLUSTER. */
     REDTAIL_MIGRATION_WORD = 6,
 } redtail_migration;
 
 /**
- * What a command has to do with moving slots: whether it is there because they move between shards, not because a client wrote.
+ * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an event.
  *
- * args and argc: the whole command, of an event as it is.
- * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
- * to look at is no slice. Any thread.
+ * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
+ * required argument is an invalid slice. Any thread.
  */
 REDTAIL_API int redtail_command_migration(const redtail_slice *args,
                                           size_t argc);
 
 /**
- * The name of a redtail_migration, for example "begins", as in the JSON lines of the tool; "unknown" for other numbers. Static.
- * Any thread.
+ * The name of a redtail_migration, as in the JSON output of the tool, for example "begins"; "unknown" for other
+ * numbers. Static. Any thread.
  */
 REDTAIL_API const char *redtail_migration_name(int migration);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Discovery: addresses of primaries, for programs that connect on their own
+ *
+ * Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
+ * first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2 s
+ * to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection the
+ * program asks again.
+ */
+
+/** The shards and nodes of a cluster, as the cluster reports them. One thread at a time. */
+typedef struct redtail_topology redtail_topology;
+
+/** A node of a cluster. It and its texts live until the next redtail_topology_ask or redtail_topology_free. */
+typedef struct redtail_node {
+    /** The number of its shard, from 0. Shards are in the order of their slots; those without slots are last. */
+    size_t shard;
+    /** Not 0: the primary of the shard. It is the first node of the shard. */
+    int is_primary;
+    /** Not 0: the cluster has not reported the node as failed. */
+    int is_up;
+    /** Its id: 40 hexadecimal digits and a NUL. */
+    const char *id;
+    /** Its address: host:port and a NUL. */
+    const char *address;
+    /** The slots of its shard, for example 0-5460,7365, and a NUL. "" for a shard without slots. */
+    const char *slots;
+} redtail_node;
+
+/**
+ * Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
+ *
+ * text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to size.
+ * A NUL ends both. 512 bytes are enough for every address.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
+ * name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
+ */
+REDTAIL_API int redtail_sentinel_find(const redtail_sentinel *sentinel,
+                                      char *text,
+                                      size_t size);
+
+/**
+ * A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user, password,
+ * TLS and connect_timeout_ms; NULL: the defaults.
+ *
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
+ * REDTAIL_ERROR_ADDRESS, and the message names the option.
+ */
+REDTAIL_API redtail_topology *redtail_topology_new(const redtail_options *options,
+                                                   const redtail_cluster_options *cluster);
+
+/** Frees a topology and its nodes. NULL does nothing. */
+REDTAIL_API void redtail_topology_free(redtail_topology *topology);
+
+/**
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
+ * topology.
+ */
+REDTAIL_API const char *redtail_topology_message(const redtail_topology *topology);
+
+/**
+ * Asks the given nodes, one after another, for the shards of the cluster. Replaces the nodes of the last answer.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer are kept.
+ */
+REDTAIL_API int redtail_topology_ask(redtail_topology *topology);
+
+/**
+ * The node with this index, from 0, in the last answer.
+ *
+ * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
+ */
+REDTAIL_API int redtail_topology_node(redtail_topology *topology,
+                                      size_t index,
+                                      const redtail_node **node);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Embedded primaries: a recording served as a primary would serve it, for tests of programs
+ *
+ * A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent after
+ * PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is needed, and
+ * every run is the same.
+ */
+
+/** A primary inside the process, on threads of its own. One thread at a time. */
+typedef struct redtail_primary redtail_primary;
+
+/**
+ * A new primary that does not listen yet.
+ *
+ * Returns NULL only if there is no memory.
+ */
+REDTAIL_API redtail_primary *redtail_primary_new(void);
+
+/** Closes all connections, stops to listen, and ends the threads. NULL does nothing. */
+REDTAIL_API void redtail_primary_free(redtail_primary *primary);
+
+/**
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
+ * primary.
+ */
+REDTAIL_API const char *redtail_primary_message(const redtail_primary *primary);
+
+/**
+ * Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT if
+ * there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+ */
+REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
+                                           const char *path);
+
+/**
+ * Serves a recording of these bytes on a free port of 127.0.0.1. The bytes are copied.
+ *
+ * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len is more than memory has.
+ */
+REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary,
+                                            const char *data,
+                                            size_t len);
+
+/**
+ * The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL. Lives
+ * until redtail_primary_free.
+ */
+REDTAIL_API const char *redtail_primary_address(const redtail_primary *primary);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -1,23 +1,26 @@
-/* redtail for C++17 and later: owners, strings and loops over <redtail.h>, whose comments say what each thing means.
+/* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, session, follower, cluster and handle own what redtail_..._new gave. They can be moved, not copied; a moved-from one can only be
- * assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
+ * OWNERS. parser, rdb, session, follower, cluster, primary and handle own what redtail_..._new returned. They can be moved, not copied. A
+ * moved-from owner can only be assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
  *
- * ERRORS, as you choose, call by call: without a redtail::status argument a call throws redtail::error, which carries the number and the
- * words; with one as its last argument it throws nothing and leaves the number there. "Not an error" (above 0) is never thrown: calls
- * that know several such outcomes return them. Options that can't be show at the first call, as in C.
+ * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that is not an error
+ * (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are invalid, the first call throws, as in
+ * C. A program without exceptions uses <redtail.h>.
  *
- * CALLBACKS of batch may throw, in either form: what they throw ends the batch and comes out of it. One that returns bool ends the batch
- * with true. The same holds for those of a cluster: the first thing thrown ends it, and comes out of wait.
+ * CALLBACKS may throw: the exception ends the batch and leaves it. A callback that returns bool ends the batch with true. In a cluster,
+ * the first exception ends all shards, and wait throws it.
  *
- * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of what gave them.
+ * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of their owner.
  *
  *     redtail::follower follower;
  *     follower.connect("127.0.0.1:6379");
  *     for (const redtail::event &event : follower)
- *         if (event.kind() == REDTAIL_EVENT_COMMAND)
- *             for (std::string_view argument : event.args())
- *                 std::cout << argument << ' ';
+ *         if (event.is("SET"))
+ *             std::cout << event.args()[1] << std::endl;
+ *
+ * OPTIONS are structs whose fields have defaults; C++20 names fields in place:
+ *
+ *     redtail::follower follower({.start = REDTAIL_START_AT, .position = saved, .tls = redtail::tls{.ca_file = "ca.pem"}});
  */
 #ifndef REDTAIL_HPP
 #define REDTAIL_HPP
@@ -43,7 +46,7 @@
 
 namespace redtail {
 
-/** A status that a call leaves behind: one of redtail_status. */
+/** The outcome of a call: one of redtail_status. */
 class status {
 public:
     constexpr status(int number = REDTAIL_OK) noexcept : number_(number) {}
@@ -59,11 +62,11 @@ private:
     int number_;
 };
 
-/** What a call without a status argument throws. */
+/** An error: a status below 0 and its message. */
 class error : public std::runtime_error {
 public:
-    error(int number, const char *words)
-        : std::runtime_error(*words ? std::string(words) : std::string(redtail_status_name(number))), number_(number) {}
+    error(int number, const char *message)
+        : std::runtime_error(*message ? std::string(message) : std::string(redtail_status_name(number))), number_(number) {}
     redtail::status status() const noexcept { return number_; }
 
 private:
@@ -168,26 +171,30 @@ inline std::string encode_command(std::initializer_list<std::string_view> args) 
     return encode_command<std::initializer_list<std::string_view>>(args);
 }
 
-/** A place in a stream; a value. */
+/** A position in a stream; a value. A new one is empty: it holds no position. */
 class position {
 public:
+    position() noexcept : position_() {}
     explicit position(const redtail_position &from) noexcept : position_(from) {}
-    /** Reads replid:offset:db[:history]; throws error if the text is none. */
+    /** Parses replid:offset:db[:history]. Throws error if the text is not a position. */
     explicit position(const std::string &text) {
-        if (int number = redtail_position_parse(text.c_str(), &position_)) throw error(number, "this is no position");
+        if (int number = redtail_position_parse(text.c_str(), &position_)) throw error(number, "this is not a position");
     }
-    /** Nothing if the text is none. */
+    /** Nothing if the text is not a position. */
     static std::optional<position> parse(const std::string &text) noexcept {
         redtail_position parsed;
         if (redtail_position_parse(text.c_str(), &parsed) != REDTAIL_OK) return std::nullopt;
         return position(parsed);
     }
+    /** As redtail_position_format writes it; "" if it is empty. */
     std::string text() const {
         char text[REDTAIL_POSITION_TEXT_SIZE];
         return redtail_position_format(&position_, text, sizeof text) == REDTAIL_OK ? text : "";
     }
+    /** True if it holds a position. */
+    explicit operator bool() const noexcept { return position_.replid[0] != 0; }
     std::uint64_t offset() const noexcept { return position_.offset; }
-    /** Nothing while it is not known. */
+    /** Nothing while it is unknown. */
     std::optional<std::uint32_t> db() const noexcept {
         if (position_.db < 0) return std::nullopt;
         return static_cast<std::uint32_t>(position_.db);
@@ -195,6 +202,11 @@ public:
     std::string_view replid() const noexcept { return position_.replid; }
     std::string_view history() const noexcept { return position_.history[0] ? position_.history : position_.replid; }
     const redtail_position &c() const noexcept { return position_; }
+    /** The same ids, offset and database. Offsets order positions only within one history. */
+    friend bool operator==(const position &a, const position &b) noexcept {
+        return a.replid() == b.replid() && a.history() == b.history() && a.offset() == b.offset() && a.position_.db == b.position_.db;
+    }
+    friend bool operator!=(const position &a, const position &b) noexcept { return !(a == b); }
 
 private:
     redtail_position position_;
@@ -233,19 +245,21 @@ public:
     int kind() const noexcept { return event_->kind; }
     /** Its name, for example "command". */
     std::string_view kind_name() const noexcept { return redtail_event_name(event_->kind); }
+    /** Whether it is a command with this name, in any letter case. */
+    bool is(const char *name) const noexcept { return redtail_command_is(event_->args, event_->argc, name) == 1; }
     std::uint64_t offset() const noexcept { return event_->offset; }
-    /** Nothing while it is not known. */
+    /** Nothing while it is unknown. */
     std::optional<std::uint32_t> db() const noexcept {
         if (event_->db < 0) return std::nullopt;
         return static_cast<std::uint32_t>(event_->db);
     }
-    /** All arguments of a command; of other events none. */
+    /** All arguments of a command; none for other events. */
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
-    /** Which arguments of a command are keys; throws error if this is no command. */
+    /** Which arguments of a command are keys. Throws error if the event is not a command. */
     redtail::keys keys() const { return keys_of(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }
-    /** The place to resume from after it; nothing where there is none. */
+    /** The position to resume from after the event; nothing if there is none. */
     std::optional<redtail::position> position() const noexcept {
         redtail_position found;
         if (redtail_event_position(event_, &found) != REDTAIL_OK) return std::nullopt;
@@ -260,19 +274,177 @@ private:
     const redtail_event *event_ = nullptr;
 };
 
-/** How to speak TLS, with its defaults; what its fields point to is to live until it is used. */
-struct tls : redtail_tls {
-    tls() noexcept : redtail_tls() { struct_size = sizeof(redtail_tls); } /* 0 and NULL are the defaults */
+namespace detail {
+
+/** NULL for an empty text: a length of 0 would mean that a NUL ends it. */
+inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
+
+/** Pointers to the texts, which must outlive them. */
+inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
+    std::vector<const char *> made;
+    for (const std::string &text : texts) made.push_back(text.c_str());
+    return made;
+}
+
+} // namespace detail
+
+/** The limits of a parser; 0 means the default. The fields are those of redtail_limits. */
+struct limits {
+    std::uint64_t bulk = 0;
+    std::uint64_t command = 0;
+    std::uint64_t arguments = 0;
+    std::size_t depth = 0;
+    std::size_t line = 0;
+
+    redtail_limits c() const noexcept {
+        redtail_limits made = {};
+        made.struct_size = sizeof made;
+        made.bulk = bulk;
+        made.command = command;
+        made.arguments = arguments;
+        made.depth = depth;
+        made.line = line;
+        return made;
+    }
 };
 
-/** Options with their defaults; what its fields point to is to live until it is used. */
-struct options : redtail_options {
-    options() noexcept : redtail_options() { struct_size = sizeof(redtail_options); } /* 0 and NULL are the defaults */
+/** How to speak TLS. The fields are those of redtail_tls; the texts must live until the options are used. */
+struct tls {
+    int verify = REDTAIL_VERIFY_FULL;
+    const char *ca_file = nullptr;
+    const char *ca_folder = nullptr;
+    const char *certificate = nullptr;
+    const char *key = nullptr;
+    const char *server_name = nullptr;
+
+    redtail_tls c() const noexcept {
+        redtail_tls made = {};
+        made.struct_size = sizeof made;
+        made.verify = verify;
+        made.ca_file = ca_file;
+        made.ca_folder = ca_folder;
+        made.certificate = certificate;
+        made.key = key;
+        made.server_name = server_name;
+        return made;
+    }
 };
 
-/** Whom to ask for a primary by its name; what the fields point to is to live until it is used. */
-struct sentinel : redtail_sentinel {
-    sentinel() noexcept : redtail_sentinel() { struct_size = sizeof(redtail_sentinel); } /* 0 and NULL are the defaults */
+/** What a session or follower does. The fields are those of redtail_options; 0 and nullptr mean the default. The texts must live until
+ * the options are used. */
+struct options {
+    int start = REDTAIL_START_NOW;
+    int on_gap = REDTAIL_ON_GAP_STOP;
+    int ack = REDTAIL_ACK_OBSERVE;
+    bool allow_probe = false;
+    bool retry_first = false;
+    bool retry_snapshot = false;
+    bool no_reconnect = false;
+    bool single_link = false;
+    bool control = false;
+    std::uint16_t listening_port = 0;
+    redtail::position position = {};
+    const char *label = nullptr;
+    const char *user = nullptr;
+    std::string_view password = {};
+    std::uint64_t parts = 0;
+    std::uint64_t silence_ms = 0;
+    std::uint64_t backoff_first_ms = 0;
+    std::uint64_t backoff_longest_ms = 0;
+    std::uint32_t backoff_attempts = 0;
+    std::size_t buffer_size = 0;
+    std::uint64_t connect_timeout_ms = 0;
+    std::uint64_t write_timeout_ms = 0;
+    std::optional<redtail::limits> limits = {};
+    bool snapshot_items = false;
+    bool lenient = false;
+    std::optional<redtail::tls> tls = {};
+
+    /** Calls with the options as C has them, which live until the call returns. */
+    template <class Call> auto pass(Call call) const {
+        redtail_limits c_limits = limits ? limits->c() : redtail_limits();
+        redtail_tls c_tls = tls ? tls->c() : redtail_tls();
+        redtail_options made = {};
+        made.struct_size = sizeof made;
+        made.start = start;
+        made.on_gap = on_gap;
+        made.ack = ack;
+        made.allow_probe = allow_probe;
+        made.retry_first = retry_first;
+        made.retry_snapshot = retry_snapshot;
+        made.no_reconnect = no_reconnect;
+        made.single_link = single_link;
+        made.control = control;
+        made.listening_port = listening_port;
+        made.position = position.c();
+        made.label = label;
+        made.user = user;
+        made.password = detail::or_null(password);
+        made.password_len = password.size();
+        made.parts = parts;
+        made.silence_ms = silence_ms;
+        made.backoff_first_ms = backoff_first_ms;
+        made.backoff_longest_ms = backoff_longest_ms;
+        made.backoff_attempts = backoff_attempts;
+        made.buffer_size = buffer_size;
+        made.connect_timeout_ms = connect_timeout_ms;
+        made.write_timeout_ms = write_timeout_ms;
+        made.limits = limits ? &c_limits : nullptr;
+        made.snapshot_items = snapshot_items;
+        made.lenient = lenient;
+        made.tls = tls ? &c_tls : nullptr;
+        return call(made);
+    }
+};
+
+/** Which Sentinels to ask for which primary. The fields are those of redtail_sentinel. */
+struct sentinel {
+    std::string name = {};
+    std::vector<std::string> addresses = {};
+    bool prefer_replica = false;
+    const char *user = nullptr;
+    std::string_view password = {};
+    std::optional<redtail::tls> tls = {};
+
+    /** Calls with the struct as C has it, which lives until the call returns. */
+    template <class Call> auto pass(Call call) const {
+        const std::vector<const char *> list = detail::pointers(addresses);
+        redtail_tls c_tls = tls ? tls->c() : redtail_tls();
+        redtail_sentinel made = {};
+        made.struct_size = sizeof made;
+        made.name = name.c_str();
+        made.addresses = list.data();
+        made.address_count = list.size();
+        made.prefer_replica = prefer_replica;
+        made.user = user;
+        made.password = detail::or_null(password);
+        made.password_len = password.size();
+        made.tls = tls ? &c_tls : nullptr;
+        return call(made);
+    }
+};
+
+/** Which cluster. The fields are those of redtail_cluster_options. */
+struct cluster_options {
+    std::vector<std::string> nodes = {};
+    std::string positions = {};
+    int added = REDTAIL_ADDED_SNAPSHOT;
+    std::uint64_t refresh_ms = 0;
+    bool prefer_replica = false;
+
+    /** Calls with the struct as C has it, which lives until the call returns. */
+    template <class Call> auto pass(Call call) const {
+        const std::vector<const char *> list = detail::pointers(nodes);
+        redtail_cluster_options made = {};
+        made.struct_size = sizeof made;
+        made.nodes = list.data();
+        made.node_count = list.size();
+        made.positions = positions.c_str();
+        made.added = added;
+        made.refresh_ms = refresh_ms;
+        made.prefer_replica = prefer_replica;
+        return call(made);
+    }
 };
 
 /** A word of an inline command without its quotes and escapes. */
@@ -288,23 +460,23 @@ inline std::string unquote(std::string_view word) {
 namespace detail {
 
 template <class T, void (*Free)(T *)> struct deleter {
-    void operator()(T *handle) const noexcept { Free(handle); }
+    void operator()(T *owned) const noexcept { Free(owned); }
 };
 template <class T, void (*Free)(T *)> using owner = std::unique_ptr<T, deleter<T, Free>>;
 
-template <class T> T *made(T *handle) {
-    if (handle == nullptr) throw std::bad_alloc();
-    return handle;
+template <class T> T *made(T *owned) {
+    if (owned == nullptr) throw std::bad_alloc();
+    return owned;
 }
 
-/** Calls a callback from C, through which nothing may be thrown. */
+/** Calls a callback from C. No exception may pass through C. */
 template <class Each, class View> class callback {
 public:
     explicit callback(Each &each) noexcept : each_(&each) {}
-    int operator()(const View &view) noexcept {
+    int operator()(const View &given) noexcept {
         try {
-            if constexpr (std::is_void_v<decltype((*each_)(view))>) return (*each_)(view), 0;
-            else return (*each_)(view) ? 1 : 0;
+            if constexpr (std::is_void_v<decltype((*each_)(given))>) return (*each_)(given), 0;
+            else return (*each_)(given) ? 1 : 0;
         } catch (...) {
             thrown_ = std::current_exception();
             return 1;
@@ -320,10 +492,7 @@ private:
     std::exception_ptr thrown_;
 };
 
-/** NULL where there is none; a length of 0 would tell C to look for a NUL. */
-inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
-
-/** The text that call writes where there is room, and needs so much room for. */
+/** The text that call writes if there is room; otherwise it sets the room that it needs. */
 template <class Call> std::string text(Call call) {
     std::string room;
     std::size_t needed = 0;
@@ -333,47 +502,39 @@ template <class Call> std::string text(Call call) {
     return room;
 }
 
-/** A loop over what next(T &, status &) of an owner gives: ends when that gives another status than REDTAIL_OK. */
-template <class Owner, class T> class range {
+/** Steps through what next(T &) of an owner gives, until it returns false. Throws what next throws. */
+template <class Owner, class T> class iterator {
 public:
-    class iterator {
-    public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = T;
-        using difference_type = std::ptrdiff_t;
-        using pointer = const T *;
-        using reference = const T &;
-        iterator() noexcept = default;
-        explicit iterator(range *in) : in_(in) { ++*this; }
-        reference operator*() const noexcept { return in_->current_; }
-        pointer operator->() const noexcept { return &in_->current_; }
-        iterator &operator++() {
-            if (!in_->step()) in_ = nullptr;
-            return *this;
-        }
-        void operator++(int) { ++*this; }
-        friend bool operator==(const iterator &a, const iterator &b) noexcept { return a.in_ == b.in_; }
-        friend bool operator!=(const iterator &a, const iterator &b) noexcept { return a.in_ != b.in_; }
-
-    private:
-        range *in_ = nullptr;
-    };
-
-    range(Owner &owner, status *left) noexcept : owner_(&owner), left_(left) {}
-    iterator begin() { return iterator(this); }
-    iterator end() noexcept { return iterator(); }
+    using iterator_category = std::input_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const T *;
+    using reference = const T &;
+    iterator() noexcept = default;
+    explicit iterator(Owner &of) : owner_(&of) { ++*this; }
+    reference operator*() const noexcept { return current_; }
+    pointer operator->() const noexcept { return &current_; }
+    iterator &operator++() {
+        if (!owner_->next(current_)) owner_ = nullptr;
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator &a, const iterator &b) noexcept { return a.owner_ == b.owner_; }
+    friend bool operator!=(const iterator &a, const iterator &b) noexcept { return a.owner_ != b.owner_; }
 
 private:
-    bool step() {
-        status now;
-        bool more = owner_->next(current_, now);
-        if (left_ != nullptr) *left_ = now;
-        else if (now.is_error()) throw error(now.number(), owner_->message());
-        return more;
-    }
-    Owner *owner_;
-    status *left_;
+    Owner *owner_ = nullptr;
     T current_;
+};
+
+template <class Owner, class T> class range {
+public:
+    explicit range(Owner &of) noexcept : owner_(&of) {}
+    iterator<Owner, T> begin() const { return iterator<Owner, T>(*owner_); }
+    iterator<Owner, T> end() const noexcept { return {}; }
+
+private:
+    Owner *owner_;
 };
 
 } // namespace detail
@@ -383,158 +544,110 @@ class handle {
 public:
     explicit handle(redtail_handle *owned) noexcept : handle_(owned) {}
     void stop() const noexcept { redtail_handle_stop(handle_.get()); }
-    /** Not in signal handlers. True if the primary was told, or there is no link. */
+    /** Not in signal handlers. False if the primary could not be told. */
     bool heartbeat() const noexcept { return redtail_handle_heartbeat(handle_.get()) == REDTAIL_OK; }
-    /** Not in signal handlers. As follower::commit, for a sink in another thread. False if this is no position. */
+    /** Not in signal handlers. As follower::commit, for a sink in another thread. False if the position is empty. */
     bool commit(const redtail::position &kept) const noexcept { return redtail_handle_commit(handle_.get(), &kept.c()) == REDTAIL_OK; }
 
 private:
     detail::owner<redtail_handle, redtail_handle_free> handle_;
 };
 
-/** A blocking follower. */
+/** A blocking follower, and the range of its events. */
 class follower {
 public:
-    explicit follower(const redtail_options &options = redtail::options())
-        : follower_(detail::made(redtail_follower_new(&options))) {}
+    explicit follower(const redtail::options &chosen = {})
+        : follower_(detail::made(chosen.pass([](const redtail_options &c_options) { return redtail_follower_new(&c_options); }))) {}
 
-    void connect(const std::string &address, status &left) noexcept {
-        left = redtail_follower_connect(follower_.get(), address.c_str());
-    }
-    void connect(const std::string &address) { check(redtail_follower_connect(follower_.get(), address.c_str())); }
+    void connect(const std::string &address) { check(redtail_follower_connect(c(), address.c_str())); }
     /** To the primary that Sentinels know by a name, now and after each failover. */
-    void connect(const redtail_sentinel &sentinel, status &left) noexcept {
-        left = redtail_follower_connect_sentinel(follower_.get(), &sentinel);
+    void connect(const redtail::sentinel &by) {
+        check(by.pass([this](const redtail_sentinel &c_sentinel) { return redtail_follower_connect_sentinel(c(), &c_sentinel); }));
     }
-    void connect(const redtail_sentinel &sentinel) { check(redtail_follower_connect_sentinel(follower_.get(), &sentinel)); }
+    /** Records into this file from the connect on. */
+    void record(const std::string &path) { check(redtail_follower_record(c(), path.c_str())); }
+    void finish_recording() { check(redtail_follower_finish_recording(c())); }
 
-    /** The next event; false when there is none: left says why. */
-    bool next(event &next, status &left) noexcept {
-        const redtail_event *found = nullptr;
-        left = redtail_follower_next(follower_.get(), &found);
-        if (found != nullptr) next = event(found);
-        return left == REDTAIL_OK;
-    }
-    /** The next event; false when following is over, and well. */
+    /** The next event; false when following has ended without an error. */
     bool next(event &next) {
-        status left;
-        return this->next(next, left) || (check(left.number()), false);
-    }
-    /** As next; left is REDTAIL_IDLE if nothing came in time. */
-    bool next(event &next, std::uint64_t limit_ms, status &left) noexcept {
         const redtail_event *found = nullptr;
-        left = redtail_follower_next_timeout(follower_.get(), limit_ms, &found);
+        int number = check(redtail_follower_next(c(), &found));
         if (found != nullptr) next = event(found);
-        return left == REDTAIL_OK;
+        return number == REDTAIL_OK;
     }
-    /** REDTAIL_OK: the next event; REDTAIL_IDLE: nothing came in time; REDTAIL_CLOSED: over, and well. */
+    /** REDTAIL_OK: the next event; REDTAIL_IDLE: none within the time; REDTAIL_CLOSED: following has ended without an error. */
     status next(event &next, std::uint64_t limit_ms) {
-        status left;
-        this->next(next, limit_ms, left);
-        return check(left.number()), left;
+        const redtail_event *found = nullptr;
+        int number = check(redtail_follower_next_timeout(c(), limit_ms, &found));
+        if (found != nullptr) next = event(found);
+        return number;
     }
-
-    /** Waits for the next event and hands it to each, then every further one that is here already: REDTAIL_OK when nothing more is here,
-     * REDTAIL_STOPPED if each has ended it, REDTAIL_CLOSED when following is over, and well. */
+    /** Waits for the next event and gives it to each, then every further event that was received. REDTAIL_OK: no received event is left;
+     * REDTAIL_STOPPED: each has ended the batch; REDTAIL_CLOSED: following has ended without an error. */
     template <class Each> status batch(Each &&each) {
-        status left;
-        batch(each, left);
-        return check(left.number()), left;
-    }
-    template <class Each> void batch(Each &&each, status &left) {
         using callback = detail::callback<std::remove_reference_t<Each>, event>;
         callback call(each);
-        left = redtail_follower_batch(
-            follower_.get(),
-            [](void *context, const redtail_event *found) noexcept { return (*static_cast<callback *>(context))(event(found)); }, &call);
+        int number = redtail_follower_batch(
+            c(), [](void *given, const redtail_event *found) noexcept { return (*static_cast<callback *>(given))(event(found)); }, &call);
         call.rethrow();
+        return check(number);
     }
 
-    /** All events until following is over. Throws; events(left) does not. */
-    detail::range<follower, event> events() noexcept { return {*this, nullptr}; }
-    detail::range<follower, event> events(status &left) noexcept { return {*this, &left}; }
-    class loop;
-    inline loop begin();
-    static event *end() noexcept { return nullptr; }
+    using iterator = detail::iterator<follower, event>;
+    iterator begin() { return iterator(*this); }
+    iterator end() noexcept { return {}; }
+    /** All events until following ends; the same as the follower itself. */
+    detail::range<follower, event> events() noexcept { return detail::range<follower, event>(*this); }
 
-    void commit(const redtail::position &kept, status &left) noexcept {
-        left = redtail_follower_commit(follower_.get(), &kept.c());
+    /** The socket of the present connection, to wait for; nothing while there is none. */
+    std::optional<std::int64_t> fd() {
+        std::int64_t found = 0;
+        if (check(redtail_follower_fd(c(), &found)) != REDTAIL_OK) return std::nullopt;
+        return found;
     }
-    void commit(const redtail::position &kept) { check(redtail_follower_commit(follower_.get(), &kept.c())); }
-
-    /** The last place to resume from, if there is one yet. */
+    void commit(const redtail::position &kept) { check(redtail_follower_commit(c(), &kept.c())); }
+    /** The last position to resume from; nothing before there is one. */
     std::optional<redtail::position> position() const {
-        status left;
-        auto found = position(left);
-        return check(left.number()), found;
-    }
-    std::optional<redtail::position> position(status &left) const noexcept {
         redtail_position found;
-        left = redtail_follower_position(follower_.get(), &found);
-        if (left != REDTAIL_OK) return std::nullopt;
+        if (check(redtail_follower_position(c(), &found)) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
-
     /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
     void login(const char *user, std::string_view password) {
-        check(redtail_follower_login(follower_.get(), user, detail::or_null(password), password.size()));
+        check(redtail_follower_login(c(), user, detail::or_null(password), password.size()));
     }
-    void login(const char *user, std::string_view password, status &left) noexcept {
-        left = redtail_follower_login(follower_.get(), user, detail::or_null(password), password.size());
-    }
-    const char *message() const noexcept { return redtail_follower_message(follower_.get()); }
-    /** Throws error where the follower is of no more use, for example after wrong options. */
+    const char *message() const noexcept { return redtail_follower_message(c()); }
+    /** Throws error if the follower cannot be used any more, for example after invalid options. */
     redtail::handle handle() {
-        redtail_handle *made = redtail_follower_handle(follower_.get());
+        redtail_handle *made = redtail_follower_handle(c());
         redtail_position unused;
-        if (made == nullptr) check(redtail_follower_position(follower_.get(), &unused)); /* NULL does not tell why */
+        if (made == nullptr) check(redtail_follower_position(c(), &unused)); /* NULL carries no error */
         return redtail::handle(detail::made(made));
     }
     redtail_follower *c() const noexcept { return follower_.get(); }
 
 private:
-    void check(int number) const {
+    int check(int number) const {
         if (number < 0) throw error(number, message());
+        return number;
     }
     detail::owner<redtail_follower, redtail_follower_free> follower_;
 };
 
-/** What makes a follower itself a range. */
-class follower::loop {
-public:
-    explicit loop(follower &in) : in_(&in) { ++*this; }
-    const event &operator*() const noexcept { return current_; }
-    loop &operator++() {
-        if (!in_->next(current_)) in_ = nullptr;
-        return *this;
-    }
-    friend bool operator!=(const loop &at, const event *) noexcept { return at.in_ != nullptr; }
-    friend bool operator==(const loop &at, const event *) noexcept { return at.in_ == nullptr; }
-
-private:
-    follower *in_;
-    event current_;
-};
-
-inline follower::loop follower::begin() { return loop(*this); }
-
-/** The protocol over your own socket; see the C header for the loop around it. */
+/** The protocol over your own socket; the C header has the loop around it. */
 class session {
 public:
-    explicit session(const redtail_options &options = redtail::options())
-        : session_(detail::made(redtail_session_new(&options))) {}
-    /** Over a recorded link; offset: REDTAIL_UNKNOWN where the recording tells it. */
-    static session recorded(std::uint64_t offset = REDTAIL_UNKNOWN, const redtail_options &options = redtail::options()) {
-        return session(detail::made(redtail_session_new_recorded(&options, offset)));
+    explicit session(const redtail::options &chosen = {})
+        : session_(detail::made(chosen.pass([](const redtail_options &c_options) { return redtail_session_new(&c_options); }))) {}
+    /** Over a recorded connection. offset: REDTAIL_UNKNOWN if the recording contains it. */
+    static session recorded(std::uint64_t offset = REDTAIL_UNKNOWN, const redtail::options &chosen = {}) {
+        return session(detail::made(
+            chosen.pass([offset](const redtail_options &c_options) { return redtail_session_new_recorded(&c_options, offset); })));
     }
 
     void connected(std::uint64_t now_ms) { check(redtail_session_connected(c(), now_ms)); }
-    void connected(std::uint64_t now_ms, status &left) noexcept { left = redtail_session_connected(c(), now_ms); }
-    /** reason: nullptr where the other side closed the link. */
+    /** reason: nullptr if the other side closed the connection. */
     void disconnected(const char *reason, std::uint64_t now_ms) { check(redtail_session_disconnected(c(), reason, now_ms)); }
-    void disconnected(const char *reason, std::uint64_t now_ms, status &left) noexcept {
-        left = redtail_session_disconnected(c(), reason, now_ms);
-    }
 
     struct room {
         char *data;
@@ -542,95 +655,55 @@ public:
     };
     /** Where to read to. */
     room space() {
-        status left;
-        room found = space(left);
-        return check(left.number()), found;
-    }
-    room space(status &left) noexcept {
         room found{nullptr, 0};
-        left = redtail_session_space(c(), &found.data, &found.size);
-        return found;
+        return check(redtail_session_space(c(), &found.data, &found.size)), found;
     }
     void received(std::size_t count) { check(redtail_session_received(c(), count)); }
-    void received(std::size_t count, status &left) noexcept { left = redtail_session_received(c(), count); }
     void silent() { check(redtail_session_silent(c())); }
-    void silent(status &left) noexcept { left = redtail_session_silent(c()); }
+    /** Once a second, for loops that read for you. */
+    void timer(std::uint64_t now_ms) { check(redtail_session_timer(c(), now_ms)); }
     void stamp(std::uint64_t received_ms) { check(redtail_session_stamp(c(), received_ms)); }
-    void stamp(std::uint64_t received_ms, status &left) noexcept { left = redtail_session_stamp(c(), received_ms); }
     /** User (nullptr: the default user) and password (empty: none is sent) from the next connected on. */
     void login(const char *user, std::string_view password) {
         check(redtail_session_login(c(), user, detail::or_null(password), password.size()));
     }
-    void login(const char *user, std::string_view password, status &left) noexcept {
-        left = redtail_session_login(c(), user, detail::or_null(password), password.size());
-    }
 
-    /** The next event; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_RECONNECT, REDTAIL_CLOSED or an error. */
-    bool next(event &next, std::uint64_t now_ms, status &left) noexcept {
-        const redtail_event *found = nullptr;
-        left = left_ = redtail_session_next(c(), now_ms, &found);
-        if (found != nullptr) next = event(found);
-        return left == REDTAIL_OK;
-    }
-    /** REDTAIL_OK: the next event; else how to go on: REDTAIL_NEED_MORE, REDTAIL_RECONNECT or REDTAIL_CLOSED. */
+    /** REDTAIL_OK: the next event; else what to do: REDTAIL_NEED_MORE, REDTAIL_RECONNECT or REDTAIL_CLOSED. */
     status next(event &next, std::uint64_t now_ms) {
-        status left;
-        this->next(next, now_ms, left);
-        return check(left.number()), left;
+        const redtail_event *found = nullptr;
+        left_ = redtail_session_next(c(), now_ms, &found);
+        if (found != nullptr) next = event(found);
+        return check(left_.number());
     }
-    /** As above, at the time that the last call of events was given. */
-    bool next(event &next, status &left) noexcept { return this->next(next, now_ms_, left); }
-    /** The events that are here; left says how to go on. Without left, errors are thrown, and left() says it after the loop. */
-    detail::range<session, event> events(std::uint64_t now_ms, status &left) noexcept {
-        now_ms_ = now_ms;
-        return {*this, &left};
-    }
+    /** As above, at the time of the last events(); false if there is no event now. */
+    bool next(event &next) { return this->next(next, now_ms_) == REDTAIL_OK; }
+    /** The events that were received; left() is then what to do. */
     detail::range<session, event> events(std::uint64_t now_ms) noexcept {
         now_ms_ = now_ms;
-        return {*this, nullptr};
+        return detail::range<session, event>(*this);
     }
-    /** What the last call of next, or step of events, has given. */
+    /** The status of the last next, or of the last step of events. */
     status left() const noexcept { return left_; }
     void keep_alive(std::uint64_t now_ms) { check(redtail_session_keep_alive(c(), now_ms)); }
-    void keep_alive(std::uint64_t now_ms, status &left) noexcept { left = redtail_session_keep_alive(c(), now_ms); }
 
-    /** What is to be written to the socket; until the next call on the session. */
+    /** The bytes to write to the socket. They live until the next call on the session. */
     std::string_view to_send() const {
-        status left;
-        std::string_view bytes = to_send(left);
-        return check(left.number()), bytes;
-    }
-    std::string_view to_send(status &left) const noexcept {
         const char *data = nullptr;
         std::size_t size = 0;
-        left = redtail_session_to_send(c(), &data, &size);
+        check(redtail_session_to_send(c(), &data, &size));
         return {data, size};
     }
     void sent(std::size_t count) { check(redtail_session_sent(c(), count)); }
-    void sent(std::size_t count, status &left) noexcept { left = redtail_session_sent(c(), count); }
     /** When to act at the latest. */
     std::uint64_t deadline_ms() const {
-        status left;
-        std::uint64_t deadline = deadline_ms(left);
-        return check(left.number()), deadline;
-    }
-    std::uint64_t deadline_ms(status &left) const noexcept {
         std::uint64_t deadline = 0;
-        left = redtail_session_deadline_ms(c(), &deadline);
-        return deadline;
+        return check(redtail_session_deadline_ms(c(), &deadline)), deadline;
     }
     void commit(const redtail::position &kept) { check(redtail_session_commit(c(), &kept.c())); }
-    void commit(const redtail::position &kept, status &left) noexcept { left = redtail_session_commit(c(), &kept.c()); }
-    /** The last place to resume from, if there is one yet. */
+    /** The last position to resume from; nothing before there is one. */
     std::optional<redtail::position> position() const {
-        status left;
-        auto found = position(left);
-        return check(left.number()), found;
-    }
-    std::optional<redtail::position> position(status &left) const noexcept {
         redtail_position found;
-        left = redtail_session_position(c(), &found);
-        if (left != REDTAIL_OK) return std::nullopt;
+        if (check(redtail_session_position(c(), &found)) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
     const char *message() const noexcept { return redtail_session_message(c()); }
@@ -638,8 +711,9 @@ public:
 
 private:
     explicit session(redtail_session *owned) noexcept : session_(owned) {}
-    void check(int number) const {
+    int check(int number) const {
         if (number < 0) throw error(number, message());
+        return number;
     }
     detail::owner<redtail_session, redtail_session_free> session_;
     std::uint64_t now_ms_ = 0;
@@ -683,113 +757,76 @@ private:
 /** Frames or commands out of your bytes. */
 class parser {
 public:
-    explicit parser(int mode, const redtail_limits *limits = nullptr)
-        : parser_(detail::made(redtail_parser_new(mode, limits))), args_(new redtail_slice[room]) {}
+    explicit parser(int mode, const redtail::limits &limits = {}) : parser_(create(mode, limits.c())), args_(new redtail_slice[room]) {}
 
-    /** The next item at the front of input, which is moved past it; false when there is none: left says why. */
-    bool next(std::string_view &input, item &next, status &left) noexcept {
+    /** The next item at the front of input, which is moved past it; false if no whole item is left. */
+    bool next(std::string_view &input, item &next) {
         redtail_slice unread{input.data(), input.size()};
         const redtail_item *found = nullptr;
-        int number = redtail_parser_next(parser_.get(), &unread, args_.get(), room, &found);
+        int number = redtail_parser_next(c(), &unread, args_.get(), room, &found);
         if (number >= 0) input = view(unread);
-        left = number == REDTAIL_MORE_ARGS ? REDTAIL_OK : number;
-        if (found != nullptr) next = item(parser_.get(), found, room);
+        check(number);
+        if (found != nullptr) next = item(c(), found, room);
         return found != nullptr;
     }
-    /** As above; false when nothing whole is left. */
-    bool next(std::string_view &input, item &next) {
-        status left;
-        bool more = this->next(input, next, left);
-        if (left.is_error()) throw error(left.number(), message());
-        return more;
-    }
-    /** As above, from the input that the last call of items was given. */
-    bool next(item &next, status &left) noexcept { return this->next(*input_, next, left); }
-    /** The whole items in input, which is moved past each. Throws; with left it does not. */
-    detail::range<parser, item> items(std::string_view &input) noexcept { return input_ = &input, detail::range<parser, item>(*this, nullptr); }
-    detail::range<parser, item> items(std::string_view &input, status &left) noexcept {
-        return input_ = &input, detail::range<parser, item>(*this, &left);
-    }
+    /** As above, from the input of the last items(). */
+    bool next(item &next) { return this->next(*input_, next); }
+    /** The whole items in input, which is moved past each. */
+    detail::range<parser, item> items(std::string_view &input) noexcept { return input_ = &input, detail::range<parser, item>(*this); }
 
-    /** Hands every whole item in input to each, and moves input past it: REDTAIL_NEED_MORE when nothing whole is left, REDTAIL_STOPPED if
-     * each has ended it. */
+    /** Gives every whole item in input to each, and moves input past it. REDTAIL_NEED_MORE: no whole item is left; REDTAIL_STOPPED: each
+     * has ended the batch. */
     template <class Each> status batch(std::string_view &input, Each &&each) {
-        status left;
-        batch(input, each, left);
-        return check(left.number()), left;
-    }
-    template <class Each> void batch(std::string_view &input, Each &&each, status &left) {
+        using callback = detail::callback<std::remove_reference_t<Each>, item>;
         struct context {
-            detail::callback<std::remove_reference_t<Each>, item> call;
-            redtail_parser *parser;
-        } context{detail::callback<std::remove_reference_t<Each>, item>(each), parser_.get()};
+            callback call;
+            redtail_parser *owner;
+        } context{callback(each), c()};
         redtail_slice unread{input.data(), input.size()};
-        left = redtail_parser_batch(
-            parser_.get(), &unread, args_.get(), room,
+        int number = redtail_parser_batch(
+            c(), &unread, args_.get(), room,
             [](void *given, const redtail_item *found) noexcept {
-                auto &context = *static_cast<struct context *>(given);
-                return context.call(item(context.parser, found, room));
+                auto &its = *static_cast<struct context *>(given);
+                return its.call(item(its.owner, found, room));
             },
             &context);
         input = view(unread);
         context.call.rethrow();
+        return check(number);
     }
 
-    /** Counts the first byte it is shown as number offset instead of 0. */
-    void start_at(std::uint64_t offset) { check(redtail_parser_start_at(parser_.get(), offset)); }
-    void start_at(std::uint64_t offset, status &left) noexcept { left = redtail_parser_start_at(parser_.get(), offset); }
+    /** The first byte gets this number, instead of 0. */
+    void start_at(std::uint64_t offset) { check(redtail_parser_start_at(c(), offset)); }
     /** The least number of further bytes that could complete the item. */
     std::size_t needed() const {
-        status left;
-        std::size_t bytes = needed(left);
-        return check(left.number()), bytes;
+        std::size_t bytes = 0;
+        return check(redtail_parser_needed(c(), &bytes)), bytes;
     }
-    std::size_t needed(status &left) const noexcept {
-        std::size_t needed = 0;
-        left = redtail_parser_needed(parser_.get(), &needed);
-        return needed;
-    }
-    /** The number of the next byte to be shown. */
+    /** The number of the next byte. */
     std::uint64_t offset() const {
-        status left;
-        std::uint64_t number = offset(left);
-        return check(left.number()), number;
+        std::uint64_t number = 0;
+        return check(redtail_parser_offset(c(), &number)), number;
     }
-    std::uint64_t offset(status &left) const noexcept {
-        std::uint64_t offset = 0;
-        left = redtail_parser_offset(parser_.get(), &offset);
-        return offset;
-    }
-    /** After an error in the bytes: the number of the byte where it shows. */
+    /** After an error in the bytes: the number of the byte where it is. */
     std::optional<std::uint64_t> error_offset() const {
-        status left;
-        auto number = error_offset(left);
-        return check(left.number()), number;
-    }
-    std::optional<std::uint64_t> error_offset(status &left) const noexcept {
-        std::uint64_t offset = 0;
-        left = redtail_parser_error_offset(parser_.get(), &offset);
-        if (left != REDTAIL_OK) return std::nullopt;
-        return offset;
+        std::uint64_t number = 0;
+        if (check(redtail_parser_error_offset(c(), &number)) != REDTAIL_OK) return std::nullopt;
+        return number;
     }
     /** After an error in the bytes: its kind, one of redtail_protocol_error. */
     std::optional<int> error_kind() const {
-        status left;
-        auto kind = error_kind(left);
-        return check(left.number()), kind;
-    }
-    std::optional<int> error_kind(status &left) const noexcept {
         int kind = 0;
-        left = redtail_parser_error_kind(parser_.get(), &kind);
-        if (left != REDTAIL_OK) return std::nullopt;
+        if (check(redtail_parser_error_kind(c(), &kind)) != REDTAIL_OK) return std::nullopt;
         return kind;
     }
-    const char *message() const noexcept { return redtail_parser_message(parser_.get()); }
+    const char *message() const noexcept { return redtail_parser_message(c()); }
     redtail_parser *c() const noexcept { return parser_.get(); }
 
 private:
-    void check(int number) const {
+    static redtail_parser *create(int mode, const redtail_limits &limits) { return detail::made(redtail_parser_new(mode, &limits)); }
+    int check(int number) const {
         if (number < 0) throw error(number, message());
+        return number;
     }
     static constexpr std::size_t room = 64;
     detail::owner<redtail_parser, redtail_parser_free> parser_;
@@ -803,87 +840,53 @@ public:
     /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM. offset: the number of the first byte. */
     explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
 
-    /** The next item at the front of input, which is moved past it; false when there is none: left is REDTAIL_NEED_MORE, REDTAIL_END or an
-     * error. */
-    bool next(std::string_view &input, snapshot_item &next, status &left) noexcept {
+    /** REDTAIL_OK: the next item at the front of input, which is moved past it; REDTAIL_NEED_MORE; REDTAIL_END. */
+    status next(std::string_view &input, snapshot_item &next) {
         redtail_slice unread{input.data(), input.size()};
         const redtail_rdb_item *found = nullptr;
-        left = redtail_rdb_next(rdb_.get(), &unread, &found);
-        if (left.number() >= 0) input = view(unread);
+        int number = redtail_rdb_next(c(), &unread, &found);
+        if (number >= 0) input = view(unread);
         if (found != nullptr) next = snapshot_item(found);
-        return found != nullptr;
+        return check(number);
     }
-    /** As above; false when more input is needed, or the snapshot is over. */
-    bool next(std::string_view &input, snapshot_item &next) {
-        status left;
-        bool more = this->next(input, next, left);
-        return check(left.number()), more;
-    }
-    /** As above, from the input that the last call of items was given. */
-    bool next(snapshot_item &next, status &left) noexcept { return this->next(*input_, next, left); }
-    /** The items in input, which is moved past each. Throws; with left it does not. */
+    /** As above, from the input of the last items(); false if there is no item now. */
+    bool next(snapshot_item &next) { return this->next(*input_, next) == REDTAIL_OK; }
+    /** The items in input, which is moved past each. */
     detail::range<rdb, snapshot_item> items(std::string_view &input) noexcept {
-        return input_ = &input, detail::range<rdb, snapshot_item>(*this, nullptr);
-    }
-    detail::range<rdb, snapshot_item> items(std::string_view &input, status &left) noexcept {
-        return input_ = &input, detail::range<rdb, snapshot_item>(*this, &left);
+        return input_ = &input, detail::range<rdb, snapshot_item>(*this);
     }
 
-    /** To be asked when no more input comes: throws if the snapshot is cut short. */
-    void finish() { check(redtail_rdb_finish(rdb_.get())); }
-    void finish(status &left) noexcept { left = redtail_rdb_finish(rdb_.get()); }
-    /** The least number of further bytes that take it further. */
+    /** After the last input: throws if the snapshot is cut short. */
+    void finish() { check(redtail_rdb_finish(c())); }
+    /** The least number of further bytes that give another item. */
     std::size_t needed() const {
-        status left;
-        std::size_t bytes = needed(left);
-        return check(left.number()), bytes;
+        std::size_t bytes = 0;
+        return check(redtail_rdb_needed(c(), &bytes)), bytes;
     }
-    std::size_t needed(status &left) const noexcept {
-        std::size_t needed = 0;
-        left = redtail_rdb_needed(rdb_.get(), &needed);
-        return needed;
-    }
-    /** The number of the next byte to be shown. */
+    /** The number of the next byte. */
     std::uint64_t offset() const {
-        status left;
-        std::uint64_t number = offset(left);
-        return check(left.number()), number;
+        std::uint64_t number = 0;
+        return check(redtail_rdb_offset(c(), &number)), number;
     }
-    std::uint64_t offset(status &left) const noexcept {
-        std::uint64_t offset = 0;
-        left = redtail_rdb_offset(rdb_.get(), &offset);
-        return offset;
-    }
-    /** After an error in the bytes: the number of the byte where the item begins that is wrong. */
+    /** After an error in the bytes: the number of the byte where the invalid item begins. */
     std::optional<std::uint64_t> error_offset() const {
-        status left;
-        auto number = error_offset(left);
-        return check(left.number()), number;
-    }
-    std::optional<std::uint64_t> error_offset(status &left) const noexcept {
-        std::uint64_t offset = 0;
-        left = redtail_rdb_error_offset(rdb_.get(), &offset);
-        if (left != REDTAIL_OK) return std::nullopt;
-        return offset;
+        std::uint64_t number = 0;
+        if (check(redtail_rdb_error_offset(c(), &number)) != REDTAIL_OK) return std::nullopt;
+        return number;
     }
     /** After an error in the bytes: its kind, one of redtail_rdb_error. */
     std::optional<int> error_kind() const {
-        status left;
-        auto kind = error_kind(left);
-        return check(left.number()), kind;
-    }
-    std::optional<int> error_kind(status &left) const noexcept {
         int kind = 0;
-        left = redtail_rdb_error_kind(rdb_.get(), &kind);
-        if (left != REDTAIL_OK) return std::nullopt;
+        if (check(redtail_rdb_error_kind(c(), &kind)) != REDTAIL_OK) return std::nullopt;
         return kind;
     }
-    const char *message() const noexcept { return redtail_rdb_message(rdb_.get()); }
+    const char *message() const noexcept { return redtail_rdb_message(c()); }
     redtail_rdb *c() const noexcept { return rdb_.get(); }
 
 private:
-    void check(int number) const {
+    int check(int number) const {
         if (number < 0) throw error(number, message());
+        return number;
     }
     detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;
@@ -892,46 +895,49 @@ private:
 /** The hash slot of a key. */
 inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(), key.size()); }
 
-/** A shard of a cluster; a view that lives as long as the cluster. Any thread may use it. */
+/** A shard of a cluster, or none; a view that lives as long as the cluster. Any thread may use it. Every call on no shard throws. */
 class shard {
 public:
     shard() noexcept = default;
-    explicit shard(const redtail_shard *from) noexcept : shard_(from) {}
+    explicit shard(redtail_shard *from) noexcept : shard_(from) {}
     /** The id of the node that was its primary when it was first seen. */
-    std::string_view id() const noexcept { return redtail_shard_id(shard_); }
-    /** Where its primary is now. */
+    std::string_view id() const { return redtail_shard_id(there()); }
+    /** The address of its primary now. */
     std::string target() const { return text(redtail_shard_target); }
     /** The slots it serves now: 0-5460,7365. */
     std::string slots() const { return text(redtail_shard_slots); }
-    /** The last place up to which the callbacks have returned, if there is one. */
-    std::optional<redtail::position> position() const noexcept {
+    /** The last position up to which the callbacks have returned; nothing before there is one. */
+    std::optional<redtail::position> position() const {
         redtail_position found;
-        if (redtail_shard_position(shard_, &found) != REDTAIL_OK) return std::nullopt;
+        if (redtail_shard_position(there(), &found) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
-    /** Says that everything up to this place is safely kept. False if this is no position. */
-    bool commit(const redtail::position &kept) const noexcept {
-        return redtail_handle_commit(redtail_shard_handle(shard_), &kept.c()) == REDTAIL_OK;
-    }
-    /** Tells the primary during long work that we live. False if it could not be told. */
-    bool heartbeat() const noexcept { return redtail_handle_heartbeat(redtail_shard_handle(shard_)) == REDTAIL_OK; }
+    /** Everything up to this position is safely kept. False if the position is empty. */
+    bool commit(const redtail::position &kept) const { return redtail_handle_commit(redtail_shard_handle(there()), &kept.c()) == REDTAIL_OK; }
+    /** Tells the primary during long work that we are alive. False if it could not be told. */
+    bool heartbeat() const { return redtail_handle_heartbeat(redtail_shard_handle(there())) == REDTAIL_OK; }
     /** Ends this shard alone. */
-    void stop() const noexcept { redtail_handle_stop(redtail_shard_handle(shard_)); }
-    /** What its last failure, gap or lost link was. Only in its own callbacks. */
-    const char *message() const noexcept { return redtail_shard_message(shard_); }
+    void stop() const { redtail_handle_stop(redtail_shard_handle(there())); }
+    /** The message of its last failure, gap or disconnect. Only in its own callbacks. */
+    const char *message() const { return redtail_shard_message(there()); }
     /** A pointer of yours. */
-    void set_context(void *context) const noexcept { redtail_shard_set_context(shard_, context); }
-    void *context() const noexcept { return redtail_shard_context(shard_); }
-    const redtail_shard *c() const noexcept { return shard_; }
+    void set_context(void *context) const { redtail_shard_set_context(there(), context); }
+    void *context() const { return redtail_shard_context(there()); }
+    redtail_shard *c() const noexcept { return shard_; }
     explicit operator bool() const noexcept { return shard_ != nullptr; }
     friend bool operator==(shard a, shard b) noexcept { return a.shard_ == b.shard_; }
     friend bool operator!=(shard a, shard b) noexcept { return a.shard_ != b.shard_; }
 
 private:
-    std::string text(int (*which)(const redtail_shard *, char *, std::size_t, std::size_t *)) const {
-        return detail::text([&](char *room, std::size_t size, std::size_t *needed) { return which(shard_, room, size, needed); });
+    redtail_shard *there() const {
+        if (shard_ == nullptr) throw error(REDTAIL_ERROR_STATE, "there is no shard: check it with if (shard) first");
+        return shard_;
     }
-    const redtail_shard *shard_ = nullptr;
+    std::string text(int (*which)(const redtail_shard *, char *, std::size_t, std::size_t *)) const {
+        const redtail_shard *of = there();
+        return detail::text([&](char *room, std::size_t size, std::size_t *needed) { return which(of, room, size, needed); });
+    }
+    redtail_shard *shard_ = nullptr;
 };
 
 /** What happened to a cluster; a view. */
@@ -940,10 +946,10 @@ public:
     explicit notice(const redtail_notice *from) noexcept : notice_(from) {}
     /** One of redtail_notice_kind. */
     int kind() const noexcept { return notice_->kind; }
-    std::string_view words() const noexcept { return notice_->words; }
-    /** Where the notice is about one; else it is false. */
+    std::string_view message() const noexcept { return notice_->message; }
+    /** The shard that it is about; false if it is about none. */
     redtail::shard shard() const noexcept { return redtail::shard(notice_->shard); }
-    /** The place it speaks of, if it does. */
+    /** The position that it is about; nothing if it is about none. */
     std::optional<redtail::position> position() const noexcept {
         if (notice_->position == nullptr) return std::nullopt;
         return redtail::position(*notice_->position);
@@ -955,82 +961,68 @@ private:
     const redtail_notice *notice_;
 };
 
-/** Which cluster; what the fields point to is to live until it is used. */
-struct cluster_options : redtail_cluster_options {
-    cluster_options() noexcept : redtail_cluster_options() { struct_size = sizeof(redtail_cluster_options); }
-};
-
 /** Follows all primaries of a cluster. Any thread may use it until it is destroyed. */
 class cluster {
 public:
-    explicit cluster(const redtail_cluster_options &of, const redtail_options &options = redtail::options())
-        : calls_(new calls()), cluster_(detail::made(redtail_cluster_new(&options, &of))) {
+    explicit cluster(const redtail::cluster_options &of, const redtail::options &chosen = {})
+        : calls_(new calls()), cluster_(detail::made(of.pass([&](const redtail_cluster_options &c_cluster) {
+              return chosen.pass([&](const redtail_options &c_options) { return redtail_cluster_new(&c_options, &c_cluster); });
+          }))) {
         calls_->cluster = cluster_.get();
     }
     cluster(cluster &&) = default;
     cluster &operator=(cluster &&other) noexcept {
-        cluster_.reset(); /* whose threads use what is behind calls_ */
+        cluster_.reset(); /* its threads use calls_ */
         calls_ = std::move(other.calls_);
         cluster_ = std::move(other.cluster_);
         return *this;
     }
 
-    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once; it returns nothing or whether to end
-     * all. told is called with each notice, and idle with a shard from which nothing came for a second; both may be left out. */
-    template <class Each> void follow(Each each, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
-        status left;
-        follow(std::move(each), left, std::move(told), std::move(idle));
-        check(left.number());
-    }
+    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once. It returns nothing, or whether to end
+     * all shards. told is called with each notice, and idle with a shard that sent nothing for a second. Both may be left out.
+     * Returns REDTAIL_OK; REDTAIL_CLOSED if the cluster was stopped. */
     template <class Each>
-    void follow(Each each, status &left, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
-        if (calls_->each) { /* in use: only for the words of it */
-            redtail_cluster_callbacks again = calls_->callbacks();
-            left = redtail_cluster_follow(c(), &again);
-            return;
+    status follow(Each each, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
+        if (!calls_->each) {
+            calls_->each = [each = std::move(each)](redtail::shard of, const event &found) mutable {
+                if constexpr (std::is_void_v<decltype(each(of, found))>) return each(of, found), false;
+                else return static_cast<bool>(each(of, found));
+            };
+            calls_->told = std::move(told);
+            calls_->idle = std::move(idle);
+            redtail_cluster_callbacks callbacks = calls_->callbacks();
+            int number = redtail_cluster_follow(c(), &callbacks);
+            if (number != REDTAIL_OK) calls_->each = nullptr;
+            return check(number);
         }
-        calls_->each = [each = std::move(each)](redtail::shard of, const event &found) mutable {
-            if constexpr (std::is_void_v<decltype(each(of, found))>) return each(of, found), false;
-            else return static_cast<bool>(each(of, found));
-        };
-        calls_->told = std::move(told);
-        calls_->idle = std::move(idle);
-        redtail_cluster_callbacks callbacks = calls_->callbacks();
-        left = redtail_cluster_follow(c(), &callbacks);
-        if (left != REDTAIL_OK) calls_->each = nullptr;
+        redtail_cluster_callbacks again = calls_->callbacks(); /* in use: only for the error */
+        return check(redtail_cluster_follow(c(), &again));
     }
 
-    /** Waits for its end, or so long: REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after stop; REDTAIL_STOPPED if a callback has ended it. What a
-     * callback has thrown comes out once, in either form. */
+    /** Waits for its end, at most this long. REDTAIL_IDLE: it has not ended; REDTAIL_CLOSED: after stop; REDTAIL_STOPPED: a callback has
+     * ended it. Throws once what a callback threw. */
     status wait(std::uint64_t limit_ms = REDTAIL_FOREVER) {
-        status left;
-        wait(limit_ms, left);
-        return check(left.number()), left;
+        int number = redtail_cluster_wait(c(), limit_ms);
+        if (number != REDTAIL_IDLE) calls_->rethrow();
+        return check(number);
     }
-    void wait(std::uint64_t limit_ms, status &left) {
-        left = redtail_cluster_wait(c(), limit_ms);
-        if (left != REDTAIL_IDLE) calls_->rethrow();
-    }
-    /** Ends all, without waiting for that. Also in callbacks; not in signal handlers. */
+    /** Ends all shards, without waiting. Also in callbacks; not in signal handlers. */
     void stop() const noexcept { redtail_cluster_stop(c()); }
 
-    /** How far the callbacks are through, for cluster_options::positions. */
+    /** The positions up to which the callbacks have returned, for cluster_options::positions. */
     std::string positions() const { return text(redtail_cluster_positions); }
-    /** How far was committed. */
+    /** The positions that were committed. */
     std::string committed() const { return text(redtail_cluster_committed); }
 
     /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
     void login(const char *user, std::string_view password) {
         check(redtail_cluster_login(c(), user, detail::or_null(password), password.size()));
     }
-    void login(const char *user, std::string_view password, status &left) noexcept {
-        left = redtail_cluster_login(c(), user, detail::or_null(password), password.size());
-    }
     const char *message() const noexcept { return redtail_cluster_message(c()); }
     redtail_cluster *c() const noexcept { return cluster_.get(); }
 
 private:
-    /** What C calls, and what came of it. */
+    /** The callbacks, and the first exception of one. */
     struct calls {
         redtail_cluster *cluster = nullptr;
         std::function<bool(redtail::shard, const event &)> each;
@@ -1043,7 +1035,7 @@ private:
             redtail_cluster_callbacks made{};
             made.struct_size = sizeof made;
             made.context = this;
-            made.event = [](void *context, const redtail_shard *of, const redtail_event *found) noexcept {
+            made.event = [](void *context, redtail_shard *of, const redtail_event *found) noexcept {
                 auto &self = *static_cast<calls *>(context);
                 return self.run([&] { return self.each(redtail::shard(of), event(found)); });
             };
@@ -1051,7 +1043,7 @@ private:
                 auto &self = *static_cast<calls *>(context);
                 if (self.run([&] { return self.told(notice(found)), false; })) redtail_cluster_stop(self.cluster);
             };
-            if (idle) made.idle = [](void *context, const redtail_shard *of) noexcept {
+            if (idle) made.idle = [](void *context, redtail_shard *of) noexcept {
                 auto &self = *static_cast<calls *>(context);
                 return self.run([&] { return self.idle(redtail::shard(of)), false; });
             };
@@ -1075,17 +1067,69 @@ private:
         }
     };
 
-    std::string text(int (*which)(const redtail_cluster *, char *, std::size_t, std::size_t *)) const {
-        return detail::text([&](char *room, std::size_t size, std::size_t *needed) {
-            int number = which(c(), room, size, needed);
-            return check(number), number;
-        });
+    std::string text(int (*which)(redtail_cluster *, char *, std::size_t, std::size_t *)) const {
+        return detail::text(
+            [&](char *room, std::size_t size, std::size_t *needed) { return check(which(c(), room, size, needed)); });
     }
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    std::unique_ptr<calls> calls_;
+    detail::owner<redtail_cluster, redtail_cluster_free> cluster_; /* the last member: it is destroyed first */
+};
+
+/** Asks Sentinels where the primary is: host:port. */
+inline std::string find_primary(const redtail::sentinel &by) {
+    std::string text(512, '\0');
+    int number = by.pass([&](const redtail_sentinel &c_sentinel) { return redtail_sentinel_find(&c_sentinel, text.data(), text.size()); });
+    text.resize(std::char_traits<char>::length(text.c_str()));
+    if (number != REDTAIL_OK) throw error(number, text.c_str());
+    return text;
+}
+
+/** A node of a cluster. The fields are those of redtail_node. */
+struct node {
+    std::size_t shard;
+    bool is_primary;
+    bool is_up;
+    std::string id;
+    std::string address;
+    std::string slots;
+};
+
+/** Asks the nodes of a cluster for its shards. The primary of each shard comes first. */
+inline std::vector<node> find_nodes(const redtail::cluster_options &of, const redtail::options &chosen = {}) {
+    const detail::owner<redtail_topology, redtail_topology_free> asked(
+        detail::made(of.pass([&](const redtail_cluster_options &c_cluster) {
+            return chosen.pass([&](const redtail_options &c_options) { return redtail_topology_new(&c_options, &c_cluster); });
+        })));
+    if (int number = redtail_topology_ask(asked.get())) throw error(number, redtail_topology_message(asked.get()));
+    std::vector<node> nodes;
+    const redtail_node *found = nullptr;
+    while (redtail_topology_node(asked.get(), nodes.size(), &found) == REDTAIL_OK)
+        nodes.push_back({found->shard, found->is_primary != 0, found->is_up != 0, found->id, found->address, found->slots});
+    return nodes;
+}
+
+/** A primary inside the process that serves a recording, for tests. */
+class primary {
+public:
+    primary() : primary_(detail::made(redtail_primary_new())) {}
+    void serve_file(const std::string &path) { check(redtail_primary_serve_file(c(), path.c_str())); }
+    void serve_bytes(std::string_view bytes) {
+        check(redtail_primary_serve_bytes(c(), bytes.data() != nullptr ? bytes.data() : "", bytes.size()));
+    }
+    /** host:port, for follower::connect; "" before a recording is served. */
+    std::string address() const { return redtail_primary_address(c()); }
+    const char *message() const noexcept { return redtail_primary_message(c()); }
+    redtail_primary *c() const noexcept { return primary_.get(); }
+
+private:
     void check(int number) const {
         if (number < 0) throw error(number, message());
     }
-    std::unique_ptr<calls> calls_;
-    detail::owner<redtail_cluster, redtail_cluster_free> cluster_; /* the last, so that it goes first */
+    detail::owner<redtail_primary, redtail_primary_free> primary_;
 };
 
 } // namespace redtail

@@ -69,7 +69,7 @@ pub mod resp;
 #[cfg(feature = "std")]
 pub mod topology;
 
-pub use base::error::{Byte, ProtocolError, ProtocolErrorKind};
+pub use base::error::{ProtocolError, ProtocolErrorKind};
 pub use base::excerpt::Excerpt;
 #[cfg(feature = "std")]
 pub use base::limits::BUFFER_CAPACITY;

@@ -15,7 +15,7 @@ use std::cell::Cell;
 
 use redtail::replay::{Primary, Recording};
 use redtail::replication::{Closed, Progress, Session};
-use redtail::resp::{Item, Keys, PartsParser, RequestParser};
+use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser};
 use redtail::{Ack, CommandParser, Credentials, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
 /// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
@@ -113,7 +113,7 @@ fn the_parsers_allocate_nothing() {
         let mut parser = PartsParser::stream(Some(1024));
         let mut input = &bytes[..];
         while let Status::Complete(item) = parser.next(&mut input).unwrap() {
-            seen += usize::from(matches!(item, Item::Part(_)));
+            seen += usize::from(matches!(item, PartsItem::Part(_)));
         }
         let mut parser = FrameParser::new();
         let mut input = &replies[..];

@@ -12,6 +12,8 @@ mod options;
 
 #[path = "net/append_only.rs"]
 mod append_only;
+#[path = "net/buffered_session.rs"]
+mod buffered_session;
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
 #[path = "net/databases.rs"]

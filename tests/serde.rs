@@ -80,7 +80,7 @@ fn parts() -> Vec<OwnedEvent> {
     let stream = [&b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2000\r\n"[..], &[0xff; 2000], b"\r\n"].concat();
     let mut reader = redtail::io::RecordingReader::commands(stream.as_slice(), options, 0);
     let mut parts = Vec::new();
-    while let Some(event) = reader.next().unwrap() {
+    while let Some(event) = reader.next_event().unwrap() {
         assert!(matches!(event, Event::Part(_)), "{event:?}");
         parts.push(event.to_owned_event());
     }

@@ -15,7 +15,7 @@ static volatile sig_atomic_t interrupted;
 static void on_signal(int number) { (void)number, interrupted = 1; }
 
 /* On the shard's thread: several shards print at once. */
-static int on_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int on_event(void *context, redtail_shard *shard, const redtail_event *event) {
     (void)context;
     switch (event->kind) {
     case REDTAIL_EVENT_COMMAND:
@@ -41,11 +41,11 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
 /* On a thread of its own. */
 static void on_notice(void *context, const redtail_notice *notice) {
     (void)context;
-    fprintf(stderr, "%s\n", notice->words);
+    fprintf(stderr, "%s\n", notice->message);
 }
 
 /* Everything that the positions cover is printed. The file is whole at every moment. */
-static int save(const redtail_cluster *cluster, const char *name) {
+static int save(redtail_cluster *cluster, const char *name) {
     size_t size = 0, needed = 0;
     char *text = NULL, fresh[4096];
     if (name == NULL)

@@ -31,16 +31,14 @@ static void print_command(const redtail_event *event) {
 
 int main(int argc, char **argv) {
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:6379";
-    redtail_position position;
     redtail_options options;
     redtail_options_init(&options, sizeof options);
     if (argc > 2) {
-        if (redtail_position_parse(argv[2], &position) != REDTAIL_OK) {
+        if (redtail_position_parse(argv[2], &options.position) != REDTAIL_OK) {
             fprintf(stderr, "tail: %s is no position\n", argv[2]);
             return 2;
         }
         options.start = REDTAIL_START_AT;
-        options.position = &position;
     }
 
     redtail_follower *follower = redtail_follower_new(&options); /* NULL only without memory */
@@ -61,6 +59,7 @@ int main(int argc, char **argv) {
         default: break; /* kinds are added in minor versions */
         }
 
+    redtail_position position;
     char text[REDTAIL_POSITION_TEXT_SIZE];
     if (redtail_follower_position(follower, &position) == REDTAIL_OK
         && redtail_position_format(&position, text, sizeof text) == REDTAIL_OK)

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
-use redtail::resp::{Command, Item, Keys, Part, PartsParser, RequestParser, Token};
+use redtail::resp::{Command, Keys, Part, PartsItem, PartsParser, RequestParser, Token};
 use redtail::{CommandParser, FrameParser, Limits, ProtocolError, Status};
 
 #[allow(dead_code, reason = "shared with the tests")]
@@ -29,8 +29,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let limits = match choice >> 2 & 3 {
         0 | 1 => Limits::DEFAULT,
-        2 => Limits { bulk: 30, command: 200, arguments: 12, depth: 4, line: 24 },
-        _ => Limits { bulk: 9, command: 40, arguments: 4, depth: 1, line: 5 },
+        2 => feed::limits!(bulk: 30, command: 200, arguments: 12, depth: 4, line: 24),
+        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5),
     };
     against_the_oracle(mode, bytes, limits);
     match mode {
@@ -131,8 +131,8 @@ fn whole(mut parser: PartsParser, bytes: &[u8]) -> Commands {
     let (mut input, mut commands, mut parts) = (bytes, Vec::new(), Vec::new());
     loop {
         match parser.next(&mut input) {
-            Ok(Status::Complete(Item::Command(command))) => commands.push(owned(&command)),
-            Ok(Status::Complete(Item::Part(part))) => match part {
+            Ok(Status::Complete(PartsItem::Command(command))) => commands.push(owned(&command)),
+            Ok(Status::Complete(PartsItem::Part(part))) => match part {
                 Part::Begin { .. } => parts = Vec::new(),
                 Part::Argument { index, .. } => {
                     assert_eq!(index, parts.len());

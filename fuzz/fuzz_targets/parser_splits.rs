@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
-use redtail::resp::{Item, Part, PartsParser, PartsPoll};
+use redtail::resp::{Part, PartsItem, PartsParser, PartsPoll};
 use redtail::{Limits, ProtocolError};
 
 #[allow(dead_code, reason = "shared with the tests")]
@@ -25,8 +25,8 @@ fuzz_target!(|data: &[u8]| {
     let mode = MODES[usize::from(choice & 3)];
     let limits = match choice >> 2 & 3 {
         0 | 1 => Limits::DEFAULT,
-        2 => Limits { bulk: 3000, command: 400, arguments: 12, depth: 4, line: 24 },
-        _ => Limits { bulk: 9, command: 40, arguments: 4, depth: 1, line: 5 },
+        2 => feed::limits!(bulk: 3000, command: 400, arguments: 12, depth: 4, line: 24),
+        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5),
     };
     let byte_by_byte: Vec<usize> = (0..bytes.len()).collect();
     let cuts = [places(lengths, bytes.len()), byte_by_byte];
@@ -98,16 +98,16 @@ fn parts(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Found
             }
             assert!(arrived >= whole_by, "whole before the bytes it was said to need");
             match parser.item(shown).unwrap() {
-                Item::Command(command) => {
+                PartsItem::Command(command) => {
                     found.push((true, command.args().map(<[u8]>::to_vec).collect(), parser.offset()));
                 }
-                Item::Part(Part::Begin { .. }) => open.clear(),
-                Item::Part(Part::Argument { .. }) => open.push(Vec::new()),
-                Item::Part(Part::Piece(piece)) => {
+                PartsItem::Part(Part::Begin { .. }) => open.clear(),
+                PartsItem::Part(Part::Argument { .. }) => open.push(Vec::new()),
+                PartsItem::Part(Part::Piece(piece)) => {
                     assert!(!piece.is_empty());
                     open.last_mut().unwrap().extend_from_slice(piece);
                 }
-                Item::Part(Part::End) => found.push((false, std::mem::take(&mut open), parser.offset())),
+                PartsItem::Part(Part::End) => found.push((false, std::mem::take(&mut open), parser.offset())),
             }
         }
     }

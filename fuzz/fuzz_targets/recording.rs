@@ -39,7 +39,7 @@ fn read(source: impl Read) -> (Vec<String>, String) {
     let mut reader = RecordingReader::with(source, options, None);
     let (mut events, mut snapshot) = (Vec::new(), 0);
     loop {
-        match reader.next() {
+        match reader.next_event() {
             Ok(Some(event)) => match event.to_owned_event() {
                 OwnedEvent::SnapshotBytes(bytes) => snapshot += bytes.len(),
                 OwnedEvent::Part(_) => {}

@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn options(first: u8, second: u8) -> Options {
-    let small = Limits { bulk: 3000, command: 4096, arguments: 64, line: 256, ..Limits::DEFAULT };
+    let mut small = Limits::DEFAULT;
+    (small.bulk, small.command, small.arguments, small.line) = (3000, 4096, 64, 256);
     let mut options = Options::default();
     options.start = match first & 7 {
         1 => Start::NowWithoutFork,
@@ -200,7 +201,10 @@ impl Shell {
         self.link = Link::default();
         self.unread.clear();
         self.sent.clear();
-        self.session.connected(Credentials { user: None, password: self.password }, self.now_ms);
+        self.session.connected(
+            self.password.map_or(Credentials::default(), |password| Credentials::new(None, password)),
+            self.now_ms,
+        );
         self.run();
     }
 
@@ -388,11 +392,11 @@ impl Shell {
 
     fn check(&mut self, facts: Facts) {
         match facts.what {
-            UnfinishedKind::Bytes(bytes) => {
+            What::Bytes(bytes) => {
                 assert!(!bytes.is_empty());
                 return self.open.extend_from_slice(&bytes);
             }
-            UnfinishedKind::Item { text, bytes } => {
+            What::Item { text, bytes } => {
                 // A few compressed bytes can be many items.
                 self.link.idle_polls = 0;
                 if let Some(text) = text {
@@ -400,14 +404,14 @@ impl Shell {
                 }
                 return self.open.extend_from_slice(&bytes);
             }
-            UnfinishedKind::Attached { method, position } => {
+            What::Attached { method, position } => {
                 self.link.attached = true;
                 if !matches!(method, AttachMethod::Full | AttachMethod::Sync) {
                     self.streams_from(facts.offset, facts.db, position);
                 }
             }
-            UnfinishedKind::SnapshotEnd { position } => self.streams_from(facts.offset, facts.db, position),
-            UnfinishedKind::Command { kind, tx, position, has_history, selects } => {
+            What::SnapshotEnd { position } => self.streams_from(facts.offset, facts.db, position),
+            What::Command { kind, tx, position, has_history, selects } => {
                 let base = self.link.base.expect("attached");
                 assert_eq!(i128::from(facts.offset), base + self.consumed, "every byte counts once");
                 match kind {
@@ -429,7 +433,7 @@ impl Shell {
                     self.resumable = Some(position);
                 }
             }
-            UnfinishedKind::Disconnected { resume } => {
+            What::Disconnected { resume } => {
                 if let (Some(resume), Some(told)) = (resume, self.resumable) {
                     assert_eq!(resume.history, told.history);
                     assert!(resume.offset >= told.offset, "{resume} is before {told}");
@@ -440,14 +444,14 @@ impl Shell {
                 }
                 self.resumable = resume;
             }
-            UnfinishedKind::Gap { from, to } => {
+            What::Gap { from, to } => {
                 if let Some(told) = self.resumable {
                     assert!(from.offset >= told.offset);
                 }
                 self.resumable = Some(to);
                 self.link.gap = true;
             }
-            UnfinishedKind::Other => {}
+            What::Other => {}
         }
         self.note(facts.text);
     }
@@ -505,17 +509,17 @@ impl Facts {
     fn of(event: &Event<'_>) -> Self {
         let text = format!("{event:?}");
         let (offset, db, what) = match event {
-            Event::SnapshotBytes(bytes) => (0, None, UnfinishedKind::Bytes(bytes.to_vec())),
+            Event::SnapshotBytes(bytes) => (0, None, What::Bytes(bytes.to_vec())),
             Event::SnapshotItem(item) => {
                 let goes_on = matches!(item, Item::Text(text) if !text.is_first()) || matches!(item, Item::Raw { .. });
                 let text = (!goes_on).then(|| format!("{:?}", item.with_bytes(b"")));
-                (0, None, UnfinishedKind::Item { text, bytes: item.bytes().to_vec() })
+                (0, None, What::Item { text, bytes: item.bytes().to_vec() })
             }
             Event::Attached(attached) => {
                 let (method, position) = (attached.method, attached.position);
-                (attached.offset, attached.db, UnfinishedKind::Attached { method, position })
+                (attached.offset, attached.db, What::Attached { method, position })
             }
-            Event::SnapshotEnd(end) => (end.offset, end.db, UnfinishedKind::SnapshotEnd { position: end.position }),
+            Event::SnapshotEnd(end) => (end.offset, end.db, What::SnapshotEnd { position: end.position }),
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) | Event::Control(command) => {
                 let kind = match event {
                     Event::Multi(_) => "multi",
@@ -523,7 +527,7 @@ impl Facts {
                     Event::Control(_) => "control",
                     _ => "command",
                 };
-                let what = UnfinishedKind::Command {
+                let what = What::Command {
                     kind,
                     tx: command.tx,
                     position: command.position(),
@@ -533,9 +537,9 @@ impl Facts {
                 (command.offset, command.db, what)
             }
             Event::Part(part) => match (part.part, part.offset) {
-                (Part::Piece(bytes), _) => (0, None, UnfinishedKind::Bytes(bytes.to_vec())),
+                (Part::Piece(bytes), _) => (0, None, What::Bytes(bytes.to_vec())),
                 (Part::End, Some(offset)) => {
-                    let what = UnfinishedKind::Command {
+                    let what = What::Command {
                         kind: "part",
                         tx: part.tx,
                         position: part.position(),
@@ -544,11 +548,11 @@ impl Facts {
                     };
                     (offset, part.db, what)
                 }
-                _ => (0, None, UnfinishedKind::Other),
+                _ => (0, None, What::Other),
             },
-            Event::Gap(gap) => (0, None, UnfinishedKind::Gap { from: gap.from, to: gap.to }),
-            Event::Disconnected(lost) => (0, None, UnfinishedKind::Disconnected { resume: lost.resume }),
-            _ => (0, None, UnfinishedKind::Other),
+            Event::Gap(gap) => (0, None, What::Gap { from: gap.from, to: gap.to }),
+            Event::Disconnected(lost) => (0, None, What::Disconnected { resume: lost.resume }),
+            _ => (0, None, What::Other),
         };
         Self { offset, db, what, text }
     }

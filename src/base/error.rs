@@ -1,66 +1,68 @@
-//! What can be wrong with bytes, and where.
+//! The errors of the RESP parsers.
 
 use core::fmt;
 
 use thiserror::Error;
 
-/// Bytes that break the protocol or pass a limit, and the offset of the byte where that shows.
+/// An error in RESP bytes: its kind, and the offset of the byte at which it shows.
 ///
-/// Final: a parser that has given one gives it again at every later call.
+/// The error is final: the parser returns it again from every later call.
+///
+/// The fields are complete: an error of a parser is a kind and an offset. New kinds go into [`ProtocolErrorKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{kind}, at byte {offset}")]
 pub struct ProtocolError {
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: ProtocolErrorKind,
-    /// Where: bytes counted from the first byte the parser was ever shown, which is number 0 unless the parser was told
-    /// another number to start at.
+    /// The offset of the byte, counted from the first byte that the parser received. That byte has offset 0, or the
+    /// offset given to `starting_at`.
     pub offset: u64,
 }
 
-/// What is wrong with the bytes.
+/// The kind of a [`ProtocolError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
-    /// A byte that can't stand here.
+    /// A byte that the grammar does not allow here.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What the grammar asks for.
+        /// The bytes that the grammar allows.
         expected: &'static str,
-        /// The byte that is there.
+        /// The byte found.
         found: Byte,
     },
-    /// A length or count that is not a decimal number as servers write it: no sign, no leading zero, nothing but digits.
+    /// A length or count that is not written as servers write it: decimal digits only, no sign, no leading zero.
     #[error("invalid length: {0}")]
     InvalidLength(&'static str),
-    /// An integer, double, boolean or big number whose text is not one.
+    /// An integer, double, boolean or big number with a malformed text.
     #[error("invalid {0}")]
     InvalidValue(&'static str),
-    /// The payload is not followed by CR LF: the length before it was wrong, or the stream is out of step.
+    /// A payload that is not followed by CR LF. Either its declared length was wrong, or the stream is out of step.
     #[error("expected CR LF after a payload of {length} bytes, found {found}")]
     MissingCrlf {
         /// The declared length of the payload.
         length: u64,
-        /// The byte that stands where CR or LF should.
+        /// The byte found instead of CR or LF.
         found: Byte,
     },
     /// A bulk string, bulk error, verbatim string or chunk longer than [`Limits::bulk`](crate::Limits::bulk).
-    #[error("a bulk string of {length} bytes is over the limit of {limit} bytes (Limits::bulk)")]
+    #[error("a bulk string of {length} bytes exceeds the limit of {limit} bytes (limit: bulk)")]
     BulkTooLong {
-        /// The declared length; `u64::MAX` if it does not fit in 64 bits.
+        /// The declared length in bytes; `u64::MAX` if it does not fit in 64 bits.
         length: u64,
-        /// The limit.
+        /// The limit in bytes.
         limit: u64,
     },
     /// A command or frame longer than [`Limits::command`](crate::Limits::command).
-    #[error("a command or frame of at least {length} bytes is over the limit of {limit} bytes (Limits::command)")]
+    #[error("a command or frame of at least {length} bytes exceeds the limit of {limit} bytes (limit: command)")]
     CommandTooLong {
-        /// What is known of the length so far.
+        /// The least length that the bytes so far imply, in bytes.
         length: u64,
-        /// The limit.
+        /// The limit in bytes.
         limit: u64,
     },
     /// More arguments or elements than [`Limits::arguments`](crate::Limits::arguments).
-    #[error("{count} arguments or elements are over the limit of {limit} (Limits::arguments)")]
+    #[error("{count} arguments or elements exceed the limit of {limit} (limit: arguments)")]
     TooManyArguments {
         /// The declared count; `u64::MAX` if it does not fit in 64 bits.
         count: u64,
@@ -68,23 +70,23 @@ pub enum ProtocolErrorKind {
         limit: u64,
     },
     /// Aggregates nested deeper than [`Limits::depth`](crate::Limits::depth).
-    #[error("nesting deeper than {limit} (Limits::depth)")]
+    #[error("aggregates nested deeper than {limit} levels (limit: depth)")]
     TooDeep {
-        /// The limit.
+        /// The limit: open aggregates.
         limit: usize,
     },
     /// A line that does not end within [`Limits::line`](crate::Limits::line).
-    #[error("a line of more than {limit} bytes (Limits::line)")]
+    #[error("a line longer than {limit} bytes (limit: line)")]
     LineTooLong {
-        /// The limit.
+        /// The limit in bytes, without CR LF.
         limit: usize,
     },
-    /// An inline command whose quotes do not close, or whose closing quote is not followed by a space.
+    /// An inline command with an unclosed quote, or with a closing quote that no space follows.
     #[error("unbalanced quotes in an inline command")]
     UnbalancedQuotes,
 }
 
-/// One byte, shown as a person would want to read it: `'a'`, `CR`, `0x00`.
+/// One byte. Prints in a readable form: `'a'`, `CR`, `0x00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Byte(pub u8);
 

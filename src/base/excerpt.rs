@@ -1,8 +1,9 @@
-//! A short text kept by value, for words of a server that outlive the buffer they came in.
+//! A short text kept by value. It keeps a message of a server beyond the buffer that held it.
 
 use core::fmt;
 
-/// The first `N` bytes of a text, owned without allocation. Bytes that are not printable ASCII or UTF-8 show as `?`.
+/// The first `N` bytes of a text, kept by value without allocation. Prints control characters and bytes that are not
+/// UTF-8 as `?`.
 ///
 /// ```
 /// # use redtail::Excerpt;
@@ -18,7 +19,7 @@ pub struct Excerpt<const N: usize> {
 }
 
 impl<const N: usize> Excerpt<N> {
-    /// Nothing.
+    /// The empty text.
     pub const EMPTY: Self = Self { bytes: [0; N], length: 0, cut: false };
 
     /// The first `N` bytes of `text`.
@@ -28,7 +29,7 @@ impl<const N: usize> Excerpt<N> {
         excerpt
     }
 
-    /// What `value` prints, cut at `N` bytes.
+    /// The text that `value` prints, cut at `N` bytes.
     pub fn of(value: impl fmt::Display) -> Self {
         let mut excerpt = Self::EMPTY;
         // Cutting is this type's purpose, not an error: `write_str` below never fails.
@@ -36,7 +37,7 @@ impl<const N: usize> Excerpt<N> {
         excerpt
     }
 
-    /// The bytes kept.
+    /// The bytes kept: at most `N`.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
@@ -68,7 +69,7 @@ impl<const N: usize> fmt::Display for Excerpt<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
-                // A server's words go to a person's terminal: no control character of theirs may reach it.
+                // The text of a server goes to a terminal: no control character may reach it.
                 fmt::Write::write_char(f, if c.is_control() { '?' } else { c })?;
             }
             if !chunk.invalid().is_empty() {

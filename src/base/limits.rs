@@ -1,27 +1,31 @@
-//! Every bound of the library, in one place.
+//! Every limit of the library.
 //!
-//! A length that comes from the wire is compared with one of these before anything is allocated or waited for.
+//! A length from the wire is compared with a limit before the library allocates or waits for that many bytes.
 
-/// What a parser accepts before it calls the input hostile or broken.
+/// The limits of a parser. Sizes are in bytes.
 ///
-/// All sizes are in bytes. Exceeding a limit is a [`ProtocolError`](crate::ProtocolError) that names the limit, the value
-/// and the byte offset. Such an error is final: the same bytes would come again.
+/// Input over a limit is a [`ProtocolError`](crate::ProtocolError) that names the limit, the value and the offset. The
+/// error is final, because the same bytes would arrive again.
 ///
 /// ```
-/// let limits = redtail::Limits { bulk: 1024, ..redtail::Limits::default() };
+/// let mut limits = redtail::Limits::default();
+/// limits.bulk = 1024;
 /// assert_eq!(limits.depth, 128);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Longest payload of one bulk string, bulk error or verbatim string. Default 512 MiB, the servers' `proto-max-bulk-len`.
+    /// The longest payload of one bulk string, bulk error or verbatim string. Default 512 MiB, the servers'
+    /// `proto-max-bulk-len`.
     pub bulk: u64,
-    /// Longest whole command or frame, from its type byte to its last CRLF. Default 1 GiB. At most [`MAX_COMMAND`]; more is read as that.
+    /// The longest whole command or frame, from its type byte to its last CR LF. Default 1 GiB. Values over
+    /// [`MAX_COMMAND`] count as [`MAX_COMMAND`].
     pub command: u64,
-    /// Most arguments of a command, or elements of one aggregate. Default 2^24.
+    /// The most arguments of a command, or elements of one aggregate. Default 2^24.
     pub arguments: u64,
-    /// Deepest nesting of aggregates in a frame. Default and most: [`MAX_DEPTH`].
+    /// The deepest nesting of aggregates in a frame. Default and maximum: [`MAX_DEPTH`].
     pub depth: usize,
-    /// Longest line (simple string, error, number, inline command, annotation) without its CRLF. Default 64 KiB.
+    /// The longest line (simple string, error, number, inline command, annotation) without its CR LF. Default 64 KiB.
     pub line: usize,
 }
 
@@ -37,35 +41,38 @@ impl Default for Limits {
     }
 }
 
-/// Deepest nesting the frame machine has room for, whatever [`Limits::depth`] says.
+/// The deepest nesting that a frame parser can hold. A larger [`Limits::depth`] counts as this value.
 pub const MAX_DEPTH: usize = 128;
 
-/// Longest whole command or frame that can be indexed, whatever [`Limits::command`] says: positions inside it are 32 bits wide.
+/// The longest whole command or frame, in bytes. Positions inside it have 32 bits. A larger [`Limits::command`] counts
+/// as this value.
 pub const MAX_COMMAND: u64 = u32::MAX as u64;
 
-/// Arguments of a command whose places the parser keeps; those beyond are found by walking on from the last of these.
+/// The number of arguments whose positions the parser keeps. [`Command::arg`](crate::Command::arg) finds a later
+/// argument by a walk from the last of these.
 pub const TAPE_LENGTH: usize = 64;
 
-/// The smallest bulk length from which a command can be asked to come in parts. Smaller thresholds are read as this one, so that
-/// commands which steer the stream (SELECT, MULTI, EXEC) always come whole.
+/// The smallest threshold for commands in parts, in bytes. Smaller thresholds count as this value. Commands that
+/// control the stream (SELECT, MULTI, EXEC) are therefore always whole.
 pub const MIN_PARTS_THRESHOLD: u64 = 1024;
 
-/// The largest number a first byte may have. No server counts further, so no sum of this and what can be read overflows.
+/// The largest offset that a first byte may have. Servers count in signed 64-bit numbers. No sum of this offset and a
+/// number of bytes overflows.
 pub(crate) const LAST_OFFSET: u64 = i64::MAX.unsigned_abs();
 
-/// Storage of the receive buffer in bytes, unless a caller says otherwise. It grows only when it is full of unread bytes.
+/// The initial capacity of the receive buffer in bytes. The buffer grows only when it is full of unread bytes.
 #[cfg(feature = "std")]
 pub const BUFFER_CAPACITY: usize = 256 << 10;
 
-/// What a session may have to send at once, in bytes. Servers take no argument over 16 KiB before authentication, so longer
-/// credentials could not be used anyway.
+/// The most bytes that a session may have to send at once. Servers refuse arguments over 16 KiB before authentication,
+/// so longer credentials could not be used.
 #[cfg(feature = "std")]
 pub(crate) const OUTBOX_LENGTH: usize = 17 << 10;
 
-/// The longest bulk string or line the handshake takes: INFO is the longest reply, a few kilobytes.
+/// The longest bulk string or line of a handshake reply, in bytes. INFO is the longest reply: a few kilobytes.
 #[cfg(feature = "std")]
 pub(crate) const HANDSHAKE_REPLY: u64 = 1 << 20;
 
-/// The largest snapshot taken for one without data. A few hundred bytes are usual.
+/// The largest snapshot that counts as one without data, in bytes. A few hundred bytes are usual.
 #[cfg(feature = "std")]
 pub(crate) const FILTERED_SNAPSHOT: u64 = 1 << 20;

@@ -1,4 +1,4 @@
-//! What every room uses: errors of the parsers, limits, short texts kept by value, the answer of a parser.
+//! The types that every room uses: parser errors, limits, short texts, the result of a parser.
 
 pub(crate) mod error;
 pub(crate) mod excerpt;

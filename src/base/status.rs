@@ -1,14 +1,16 @@
-//! What every parser answers.
+//! The result of a parser.
 
-/// What a parser made of the bytes it was shown.
+/// The result of a parser's call on the bytes it received.
+///
+/// The enum is closed: an item is complete or incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status<T> {
-    /// A whole item.
+    /// The item is complete.
     Complete(T),
-    /// Not an error: the item goes on after the bytes that are there.
+    /// The item continues beyond the buffered bytes. This is not an error.
     Incomplete {
-        /// The least number of further bytes that could complete it. Where what is there already passes a limit, the bytes
-        /// up to the end of that line, which is where the error is given.
+        /// The least number of further bytes that can complete the item. If the buffered bytes already exceed a limit,
+        /// it is the number of bytes up to the end of the current line, where the parser returns the error.
         needed: usize,
     },
 }

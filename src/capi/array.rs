@@ -2,7 +2,8 @@
 
 use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::redtail_slice;
-use crate::resp::{Command, Span};
+use crate::resp::Command;
+use crate::resp::internals::Span;
 
 /// Room for so many slices.
 #[derive(Clone, Copy)]

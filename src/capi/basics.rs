@@ -2,100 +2,103 @@
 
 use std::ffi::{c_char, c_int, c_uint};
 
-/// The version of this header. Above 0, versions with the same major number fit together.
+/// The major version of this header. From 1.0 on, versions with the same major number are compatible.
 pub const REDTAIL_VERSION_MAJOR: c_uint = 0;
-/// The minor number of this header.
+/// The minor version of this header. Before 1.0, versions with the same minor number are compatible.
 pub const REDTAIL_VERSION_MINOR: c_uint = 1;
-/// The patch number of this header.
+/// The patch version of this header.
 pub const REDTAIL_VERSION_PATCH: c_uint = 0;
-/// All three as one number that grows: major * 1000000 + minor * 1000 + patch.
+/// The version of this header as one number: major * 1000000 + minor * 1000 + patch.
 pub const REDTAIL_VERSION_NUMBER: c_uint = 1_000;
 
-/// No value: a size, a time or a database that is not known.
+/// An unknown size, time or number.
 pub const REDTAIL_UNKNOWN: u64 = u64::MAX;
 
-/// What a function returns.
+/// The result of a function.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_status {
-    /// Done.
+    /// Success.
     REDTAIL_OK = 0,
-    /// Nothing more is whole in the bytes that are there: give more. Of a text that is to be written: give more room.
+    /// The input contains no further complete item: append more bytes. For output: the room is too small.
     REDTAIL_NEED_MORE = 1,
-    /// A whole command, of which the array holds only the first arguments. The rest: redtail_parser_next_arg.
+    /// A complete command. The array holds only its first arguments; redtail_parser_next_arg delivers the others.
     REDTAIL_MORE_ARGS = 2,
-    /// A walk is at its end.
+    /// A walk or a snapshot has ended.
     REDTAIL_END = 3,
-    /// There is no such thing, for example no position yet.
+    /// The requested value does not exist, for example no position yet.
     REDTAIL_NONE = 4,
-    /// The callback has ended the batch, or the cluster.
+    /// A callback ended the batch or the cluster.
     REDTAIL_STOPPED = 5,
-    /// Nothing came within the time limit.
+    /// Nothing arrived within the time limit.
     REDTAIL_IDLE = 6,
-    /// There is no link: connect when redtail_session_deadline_ms says so, then redtail_session_connected.
+    /// There is no connection. Connect at the time of redtail_session_deadline_ms, then call
+    /// redtail_session_connected.
     REDTAIL_RECONNECT = 7,
-    /// Over, and well: redtail_handle_stop was called, or the server closed the link and reconnection is off.
+    /// The regular end: after redtail_handle_stop, or the server closed the connection and reconnection is off.
     REDTAIL_CLOSED = 8,
-    /// The command touches keys that it does not name: any there are.
+    /// The command can touch any key, and does not name them.
     REDTAIL_ALL_KEYS = 9,
-    /// Which keys the command touches is not known.
+    /// The keys of the command are unknown.
     REDTAIL_UNKNOWN_KEYS = 10,
 
-    /// A pointer, length, number or option that can't be.
+    /// An invalid pointer, length, number or option.
     REDTAIL_ERROR_ARGUMENT = -1,
-    /// A call that does not fit what was called before.
+    /// A call in the wrong order.
     REDTAIL_ERROR_STATE = -2,
-    /// A bug in this library. The handle is of no more use.
+    /// A bug in the library. Free the handle.
     REDTAIL_ERROR_PANIC = -3,
-    /// No memory; for a cluster, also no thread.
+    /// Memory is exhausted. For a cluster also: the system cannot start a thread.
     REDTAIL_ERROR_MEMORY = -4,
-    /// A text that is no position.
+    /// An invalid position.
     REDTAIL_ERROR_POSITION = -5,
-    /// Bytes that break the protocol. Final.
+    /// Bytes that violate the protocol. Final.
     REDTAIL_ERROR_PROTOCOL = -6,
-    /// Bytes that pass one of the limits. Final.
+    /// Bytes that exceed one of the limits. Final.
     REDTAIL_ERROR_LIMIT = -7,
-    /// An address that can't be read.
+    /// An invalid address.
     REDTAIL_ERROR_ADDRESS = -8,
-    /// The first connection could not be made. redtail_follower_connect may be called again.
+    /// The first connection failed. redtail_follower_connect may be called again.
     REDTAIL_ERROR_CONNECT = -9,
-    /// The link was lost, and no attempt is left or none was wanted.
+    /// The connection was lost, and no attempt to reconnect is left.
     REDTAIL_ERROR_LOST = -10,
-    /// The server refuses, and will until somebody changes something: a password, a permission, a setting.
+    /// The server refuses until its configuration changes: a password, a permission, a setting.
     REDTAIL_ERROR_REFUSED = -11,
-    /// An answer that no primary gives at this point.
+    /// A reply that no primary sends at this point.
     REDTAIL_ERROR_UNEXPECTED = -12,
-    /// The primary no longer has the history after the position asked for.
+    /// The primary no longer has the history after the requested position.
     REDTAIL_ERROR_HISTORY_LOST = -13,
-    /// The server keeps no backlog, so there is no position to start from without a fork.
+    /// The server has no backlog. Without a fork there is no position to start from.
     REDTAIL_ERROR_NO_BACKLOG = -14,
-    /// The start needs INFO, which the server does not allow.
+    /// The start requires INFO, which the server does not permit.
     REDTAIL_ERROR_INFO_NEEDED = -15,
-    /// The start needs a second connection, and single_link was chosen.
+    /// The start requires a second connection, which single_link excludes.
     REDTAIL_ERROR_SECOND_LINK = -16,
-    /// The link was lost, and what was started with SYNC can't be resumed.
+    /// The connection was lost. A stream that was started with SYNC cannot resume.
     REDTAIL_ERROR_NOT_RESUMABLE = -17,
-    /// A snapshot broke off.
+    /// A snapshot ended before it was complete.
     REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
-    /// A snapshot that should be empty is not.
+    /// A snapshot that must be empty contains data.
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
     /// User and password are longer than a server accepts.
     REDTAIL_ERROR_CREDENTIALS = -20,
-    /// Bytes that are no snapshot a server would write, or what is not known here, or a frame that does not fit. Final.
+    /// Bytes that are not a valid snapshot, or a format that this version does not know. Final.
     REDTAIL_ERROR_SNAPSHOT = -21,
     /// The library does not fit the header that the program was compiled with. See redtail_check_version.
     REDTAIL_ERROR_VERSION = -22,
+    /// A recording that cannot be read or written.
+    REDTAIL_ERROR_RECORDING = -23,
 }
 
 pub(super) use redtail_status::*;
 
-/// Bytes that belong to somebody else. No NUL stands behind them. This struct stays as it is.
+/// A borrowed byte range. It is not NUL-terminated. This struct never changes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_slice {
-    /// The first byte; NULL where there is no slice at all.
+    /// The first byte. NULL if there is no slice.
     pub data: *const c_char,
-    /// Their number.
+    /// Number of bytes.
     pub len: usize,
 }
 
@@ -108,40 +111,40 @@ impl redtail_slice {
     }
 }
 
-/// What bytes may be before they count as hostile or broken. You fill it; 0 is the default.
+/// Limits for input, against hostile or corrupt bytes. Filled by the caller; 0 selects the default.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_limits {
     /// sizeof(redtail_limits)
     pub struct_size: usize,
-    /// Longest bulk string in bytes. Default 512 MiB.
+    /// Maximum length of a bulk string in bytes. Default 512 MiB.
     pub bulk: u64,
-    /// Longest whole command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is read as that.
+    /// Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1.
     pub command: u64,
-    /// Most arguments of a command, or elements of an aggregate. Default 2^24.
+    /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24.
     pub arguments: u64,
-    /// Deepest nesting of aggregates. Default 128; more is read as that.
+    /// Maximum nesting depth of aggregates. Default and maximum 128.
     pub depth: usize,
-    /// Longest line in bytes. Default 64 KiB.
+    /// Maximum length of a line in bytes. Default 64 KiB.
     pub line: usize,
 }
 
-/// The version of the library that is running, for example "0.1.0". Never NULL; lives for ever. Any thread.
+/// The version of the running library, for example "0.1.0". Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// The version of the library that is running, as REDTAIL_VERSION_NUMBER counts. Any thread.
+/// The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_version_number() -> c_uint {
     REDTAIL_VERSION_NUMBER
 }
 
-/// Checks the library that is running against the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
+/// Compares the running library with the header that the program was compiled with. Pass REDTAIL_VERSION_NUMBER.
 ///
-/// Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version, before 1.0 also the
-/// same minor version. Returns REDTAIL_ERROR_VERSION otherwise. Any thread.
+/// Returns REDTAIL_OK if they fit: the library is not older than the header, and has the same major version (before
+/// 1.0 also the same minor version). Otherwise REDTAIL_ERROR_VERSION. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_check_version(header: c_uint) -> c_int {
     let fits = fits(header, REDTAIL_VERSION_NUMBER);
@@ -153,8 +156,7 @@ const fn fits(header: c_uint, library: c_uint) -> bool {
     header / unit == library / unit && header <= library
 }
 
-/// The name of a status, for example "REDTAIL_ERROR_LOST"; of a number that is none, "unknown status". Never NULL; lives for ever.
-/// Any thread.
+/// The name of a status, for example "REDTAIL_ERROR_LOST"; "unknown status" for other numbers. Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
     macro_rules! name_of {
@@ -170,6 +172,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
         REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION
+        REDTAIL_ERROR_RECORDING
     )
     .as_ptr()
     .cast()

@@ -56,10 +56,20 @@ impl Guard {
         guard
     }
 
-    pub(super) fn say(&mut self, words: impl fmt::Display) {
+    /// Sets the message.
+    #[cold]
+    pub(super) fn say(&mut self, message: impl fmt::Display) {
+        let mut given = Message::EMPTY;
         self.message.length = 0;
-        // A message that is too long is cut, which is no error.
-        let _ = write!(self.message, "{words}");
+        // A message that is too long is cut, which is not an error.
+        let _ = write!(given, "{message}").and_then(|()| translate(given.as_str(), &mut self.message));
+    }
+
+    /// Removes the message. For calls that ask for the next item or event.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.message.length = 0;
+        self.message.text[0] = 0;
     }
 
     pub(super) const fn message(&self) -> *const c_char {
@@ -86,12 +96,12 @@ pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, words: i
 /// # Safety
 /// `handle` is NULL, or points to a live `H` that nobody else uses while the result lives.
 #[inline]
-pub(super) unsafe fn checked<'a, H>(handle: *const H) -> Option<&'a mut H> {
+pub(super) unsafe fn checked<'a, H>(handle: *mut H) -> Option<&'a mut H> {
     if handle.addr() & (align_of::<H>() - 1) != 0 || handle.is_null() {
         return None;
     }
     // SAFETY: there and aligned, as just seen; live and ours, as the caller promises.
-    Some(unsafe { &mut *handle.cast_mut() })
+    Some(unsafe { &mut *handle })
 }
 
 /// The same for what others may read at the same time.
@@ -262,6 +272,10 @@ struct Message {
 
 impl Message {
     const EMPTY: Self = Self { text: [0; 640], length: 0 };
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(self.text.get(..self.length).unwrap_or_default()).unwrap_or_default()
+    }
 }
 
 impl Write for Message {
@@ -284,9 +298,28 @@ impl Write for Message {
     }
 }
 
+/// Rewrites a message of the library for C: the names of limits become those of the header. The number of a system error goes,
+/// because its text precedes it.
+fn translate(message: &str, translated: &mut impl Write) -> fmt::Result {
+    let mut rest = message;
+    while let Some((before, inside)) = rest.split_once(" (") {
+        translated.write_str(before)?;
+        rest = if let Some(limit) = inside.strip_prefix("Limits::") {
+            translated.write_str(" (redtail_limits.")?;
+            limit
+        } else if let Some((_, after)) = inside.strip_prefix("os error ").and_then(|number| number.split_once(')')) {
+            after
+        } else {
+            translated.write_str(" (")?;
+            inside
+        };
+    }
+    translated.write_str(rest)
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", String::from_utf8_lossy(self.text.get(..self.length).unwrap_or_default()))
+        f.write_str(self.as_str())
     }
 }
 
@@ -339,6 +372,23 @@ mod tests {
         assert_eq!(words(&thing), "é?".repeat(213));
         refuse(&mut thing, REDTAIL_ERROR_STATE, "short");
         assert_eq!(words(&thing), "short");
+    }
+
+    #[test]
+    fn a_message_speaks_c() {
+        let mut thing = Thing(Guard::new());
+        for (rust, c) in [
+            ("over the limit of 3 (Limits::depth)", "over the limit of 3 (redtail_limits.depth)"),
+            ("127.0.0.1:1: Connection refused (os error 111), again", "127.0.0.1:1: Connection refused, again"),
+            ("a (b) (os error (c", "a (b) (os error (c"),
+            ("", ""),
+        ] {
+            refuse(&mut thing, REDTAIL_ERROR_STATE, rust);
+            assert_eq!(words(&thing), c);
+        }
+        refuse(&mut thing, REDTAIL_ERROR_STATE, "short");
+        thing.0.clear();
+        assert_eq!(words(&thing), "");
     }
 
     #[test]

@@ -21,27 +21,26 @@
 //! when it is safe, and save redtail_cluster_committed. Commit the place of REDTAIL_EVENT_ATTACHED and, where nothing is under way,
 //! that of redtail_shard_position in idle too: a shard without a saved place starts as one that was added.
 
-use std::ffi::{c_char, c_int, c_void};
-use std::slice::from_raw_parts;
+use std::ffi::{c_char, c_int};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, enter, make, refuse, release, text, there};
-use crate::capi::callbacks::{Callbacks, Common};
-use crate::capi::event::redtail_event;
-use crate::capi::notice::redtail_notice;
-use crate::capi::options;
-use crate::capi::options::{Chosen, REDTAIL_FOREVER, redtail_options, sized};
-use crate::capi::shard::{hand_over, redtail_shard};
-use crate::net::Login;
+use crate::capi::callbacks::{Callbacks, ClusterState, redtail_cluster_callbacks};
+use crate::capi::chosen_options::ChosenOptions;
+use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
+use crate::capi::structs::sized;
+use crate::capi::text::{addresses, write_text};
+use crate::capi::{chosen_options, login};
+use crate::net::{Builder, Login};
 use crate::replication::Start;
-use crate::topology::{ASKING, Cluster, ClusterError, Following, Positions, backoff};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Positions};
 
 /// Follows all primaries of a cluster.
 pub struct redtail_cluster {
     state: Mutex<State>,
-    common: Arc<Common>,
+    shared: Arc<ClusterState>,
 }
 
 /// Where a shard starts that appears later, or that none of the saved positions belongs to.
@@ -80,36 +79,16 @@ pub struct redtail_cluster_options {
     pub prefer_replica: c_int,
 }
 
-/// What is called. You fill it; it is copied. No callback may be left by longjmp or an exception of C++.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct redtail_cluster_callbacks {
-    /// sizeof(redtail_cluster_callbacks)
-    pub struct_size: usize,
-    /// Handed through to each of them.
-    pub context: *mut c_void,
-    /// An event of a shard, on the shard's thread. It lives until the callback returns. A result other than 0 ends all shards. One that works
-    /// for longer than the primary's repl-timeout (60 s) calls redtail_handle_heartbeat meanwhile. Required.
-    pub event: Option<
-        unsafe extern "C" fn(context: *mut c_void, shard: *const redtail_shard, event: *const redtail_event) -> c_int,
-    >,
-    /// Something about the cluster, on a thread of its own, in no order relative to the shards' events, but that a shard is announced
-    /// before its first one. NULL: nobody is told.
-    pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
-    /// Nothing came from this shard for a second; on the shard's thread. A result other than 0 ends all shards. May be NULL.
-    pub idle: Option<unsafe extern "C" fn(context: *mut c_void, shard: *const redtail_shard) -> c_int>,
-}
-
 struct State {
     guard: Guard,
     plan: Option<Plan>,
     login: Arc<Mutex<Login>>,
-    following: Option<Following>,
+    following: Option<ClusterHandle>,
 }
 
 /// What was chosen.
-struct Plan {
-    chosen: Chosen,
+pub(super) struct Plan {
+    chosen: ChosenOptions,
     nodes: Vec<String>,
     positions: Positions,
     added: Start,
@@ -141,9 +120,9 @@ pub unsafe extern "C" fn redtail_cluster_new(
             Ok(plan) => (Guard::new(), Some(plan)),
             Err((status, words)) => (Guard::closed(status, words), None),
         };
-        let login = plan.as_ref().map(|plan| plan.chosen.login.clone()).unwrap_or_default();
-        let state = State { guard, plan, login: Arc::new(Mutex::new(login)), following: None };
-        Some(redtail_cluster { state: Mutex::new(state), common: Arc::default() })
+        let login = plan.as_ref().map(Plan::login).unwrap_or_default();
+        let state = State { guard, plan, login, following: None };
+        Some(redtail_cluster { state: Mutex::new(state), shared: Arc::default() })
     })
 }
 
@@ -154,8 +133,8 @@ pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.
     unsafe {
         if let Some(it) = there(cluster) {
-            it.common.stop();
-            if it.common.is_calling() {
+            it.shared.stop();
+            if it.shared.is_calling() {
                 return;
             }
             let following = it.state().following.take();
@@ -180,14 +159,14 @@ pub unsafe extern "C" fn redtail_cluster_message(cluster: *const redtail_cluster
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_login(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     user: *const c_char,
     password: *const c_char,
     password_len: usize,
 ) -> c_int {
     let work = |state: &mut State| {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *state.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
             Err(words) => return refuse(state, REDTAIL_ERROR_ARGUMENT, words),
         }
@@ -204,7 +183,7 @@ pub unsafe extern "C" fn redtail_cluster_login(
 /// stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_follow(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     callbacks: *const redtail_cluster_callbacks,
 ) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
@@ -215,20 +194,20 @@ pub unsafe extern "C" fn redtail_cluster_follow(
         }
         // SAFETY: as the header asks.
         let given = unsafe { sized(callbacks, redtail_cluster_callbacks::DEFAULT, "redtail_cluster_callbacks") };
-        let callbacks = match given.and_then(|given| Callbacks::new(&given, &it.common)) {
+        let callbacks = match given.and_then(|given| Callbacks::new(&given, &it.shared)) {
             Ok(callbacks) => callbacks,
             Err(words) => return refuse(state, REDTAIL_ERROR_ARGUMENT, words),
         };
         if state.following.is_some() {
             return refuse(state, REDTAIL_ERROR_STATE, "the cluster is followed already");
         }
-        if it.common.is_stopped() {
+        if it.shared.is_stopped() {
             return refuse(state, REDTAIL_CLOSED, "the cluster was stopped");
         }
         let Some(plan) = &state.plan else { return REDTAIL_ERROR_STATE };
         match plan.cluster(&state.login).and_then(|cluster| callbacks.follow(cluster)) {
             Ok(following) => {
-                it.common.began(following.stopper());
+                it.shared.began(following.stopper());
                 state.following = Some(following);
                 REDTAIL_OK
             }
@@ -245,14 +224,14 @@ pub unsafe extern "C" fn redtail_cluster_follow(
 /// REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
 /// is why it has ended.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_cluster_wait(cluster: *const redtail_cluster, limit_ms: u64) -> c_int {
+pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, limit_ms: u64) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
     let Some(it) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     let begin = |state: &mut State| {
         if state.following.is_none() {
             return refuse(state, REDTAIL_ERROR_STATE, "nothing is followed: redtail_cluster_follow comes first");
         }
-        if it.common.is_calling() {
+        if it.shared.is_calling() {
             return refuse(state, REDTAIL_ERROR_STATE, "a callback can't wait for the end of itself");
         }
         REDTAIL_OK
@@ -264,7 +243,7 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *const redtail_cluster, l
     }
     // Without the lock, which others may want meanwhile.
     let limit = (limit_ms != REDTAIL_FOREVER).then(|| Duration::from_millis(limit_ms));
-    let Some(end) = it.common.wait(limit) else { return REDTAIL_IDLE as c_int };
+    let Some(end) = it.shared.wait(limit) else { return REDTAIL_IDLE as c_int };
     let finish = |state: &mut State| match end {
         REDTAIL_ERROR_PANIC => {
             state.guard = Guard::closed(end, "a bug in redtail: standard error has its place");
@@ -282,10 +261,10 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *const redtail_cluster, l
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_cluster_stop(cluster: *const redtail_cluster) -> c_int {
+pub unsafe extern "C" fn redtail_cluster_stop(cluster: *mut redtail_cluster) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    cluster.common.stop();
+    cluster.shared.stop();
     REDTAIL_OK as c_int
 }
 
@@ -296,13 +275,13 @@ pub unsafe extern "C" fn redtail_cluster_stop(cluster: *const redtail_cluster) -
 /// REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_positions(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::positions, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
 }
 
 /// The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
@@ -311,20 +290,20 @@ pub unsafe extern "C" fn redtail_cluster_positions(
 /// Returns as redtail_cluster_positions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_committed(
-    cluster: *const redtail_cluster,
+    cluster: *mut redtail_cluster,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::committed, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::committed, text, size, needed) }
 }
 
 /// # Safety
 /// `cluster` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
 unsafe fn tell(
-    cluster: *const redtail_cluster,
-    which: impl FnOnce(&Following) -> Positions,
+    cluster: *mut redtail_cluster,
+    which: impl FnOnce(&ClusterHandle) -> Positions,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -336,7 +315,7 @@ unsafe fn tell(
         let Some(following) = &state.following else {
             return refuse(state, REDTAIL_ERROR_STATE, "nothing is followed: redtail_cluster_follow comes first");
         };
-        hand_over(&which(following).to_string(), text, size, needed)
+        write_text(&which(following).to_string(), text, size, needed)
     };
     // SAFETY: as promised.
     unsafe { with(cluster, work) }
@@ -344,7 +323,7 @@ unsafe fn tell(
 
 /// # Safety
 /// `cluster` is NULL or lives.
-unsafe fn with(cluster: *const redtail_cluster, work: impl FnOnce(&mut State) -> redtail_status) -> c_int {
+unsafe fn with(cluster: *mut redtail_cluster, work: impl FnOnce(&mut State) -> redtail_status) -> c_int {
     // SAFETY: as promised.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     enter(Some(&mut *cluster.state()), work)
@@ -352,14 +331,14 @@ unsafe fn with(cluster: *const redtail_cluster, work: impl FnOnce(&mut State) ->
 
 /// # Safety
 /// Both are NULL or as the header asks.
-unsafe fn plan(
+pub(super) unsafe fn plan(
     options: *const redtail_options,
     cluster: *const redtail_cluster_options,
 ) -> Result<Plan, (redtail_status, String)> {
     let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
     // SAFETY: as promised.
     let (chosen, given) = unsafe {
-        let chosen = options::read(options, backoff()).map_err(wrong)?;
+        let chosen = chosen_options::read(options, Cluster::BACKOFF).map_err(wrong)?;
         let given = sized(cluster, redtail_cluster_options::DEFAULT, "redtail_cluster_options").map_err(wrong)?;
         (chosen, given)
     };
@@ -378,7 +357,7 @@ unsafe fn plan(
     };
     // SAFETY: as promised.
     let nodes = unsafe { addresses(given.nodes, given.node_count) }.map_err(wrong)?;
-    Cluster::new(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
+    Cluster::builder(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
     let added = match given.added {
         x if x == REDTAIL_ADDED_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_ADDED_NOW as c_int => Start::Now,
@@ -392,27 +371,9 @@ unsafe fn plan(
 /// A year: what is added to the present time must remain one.
 const LONGEST_REFRESH_MS: u64 = 31_536_000_000;
 
-/// # Safety
-/// At `list` are `count` pointers to text that ends with NUL, or NULLs, or `list` is NULL.
-pub(super) unsafe fn addresses(list: *const *const c_char, count: usize) -> Result<Vec<String>, String> {
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    if list.is_null() || !list.is_aligned() || count > isize::MAX as usize / size_of::<*const c_char>() {
-        return Err("the addresses are NULL, or their number is beyond memory".into());
-    }
-    // SAFETY: there, aligned and not beyond memory, as just seen; readable, as promised.
-    let list = unsafe { from_raw_parts(list, count) };
-    let one = |(at, &address): (usize, &*const c_char)| {
-        // SAFETY: as promised.
-        unsafe { text(address) }.map(str::to_owned).map_err(|what| format!("address number {} {what}", at + 1))
-    };
-    list.iter().enumerate().map(one).collect()
-}
-
-const fn cluster_status(error: &ClusterError) -> redtail_status {
+pub(super) const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
-        ClusterError::NoNode => REDTAIL_ERROR_ARGUMENT,
+        ClusterError::NoNode | ClusterError::SingleLink => REDTAIL_ERROR_ARGUMENT,
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
         ClusterError::Silent { .. } => REDTAIL_ERROR_CONNECT,
         ClusterError::Thread(_) => REDTAIL_ERROR_MEMORY,
@@ -420,17 +381,21 @@ const fn cluster_status(error: &ClusterError) -> redtail_status {
 }
 
 impl Plan {
-    fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
+    /// User and password, to be changed while the cluster is followed.
+    pub(super) fn login(&self) -> Arc<Mutex<Login>> {
+        Arc::new(Mutex::new(self.chosen.login.clone()))
+    }
+
+    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Builder<Cluster>, ClusterError> {
         let login = Arc::clone(login);
-        let cluster = Cluster::new(&self.nodes)?
+        let cluster = Cluster::builder(&self.nodes)?
             .options(self.chosen.options)
-            .timeouts(self.chosen.patience.over(ASKING))
             .buffer(self.chosen.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .positions(self.positions.clone())
             .added(self.added)
             .prefer_replica(self.prefer_replica);
-        let cluster = self.chosen.tls.on(cluster);
+        let cluster = self.chosen.tls.on(self.chosen.timeouts.on(cluster));
         Ok(match self.refresh {
             Some(interval) => cluster.refresh(interval),
             None => cluster,
@@ -454,9 +419,4 @@ impl redtail_cluster_options {
         refresh_ms: 0,
         prefer_replica: 0,
     };
-}
-
-impl redtail_cluster_callbacks {
-    const DEFAULT: Self =
-        Self { struct_size: size_of::<Self>(), context: std::ptr::null_mut(), event: None, notice: None, idle: None };
 }

@@ -1,4 +1,4 @@
-//! Events: what a session or follower tells you, in the order of the stream
+//! Events: the results of a session or follower, in the order of the stream
 
 use std::ffi::{c_char, c_int};
 
@@ -8,98 +8,98 @@ use crate::capi::names::name_of;
 use crate::capi::position::redtail_position;
 use crate::capi::rdb_item::redtail_rdb_item;
 
-/// What an event tells. Ignore kinds that you do not know: later versions add some.
+/// The kinds of events. Ignore unknown kinds: later versions add some.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_event_kind {
-    /// The primary is about to be asked for something that makes it fork: see forking, and the message.
+    /// The next request makes the primary fork: see forking. Sets the message.
     REDTAIL_EVENT_FORKING = 1,
-    /// The primary has accepted us; the stream goes on from here: see attached. Once on every connection.
+    /// The primary accepted the replica, and the stream begins: see attached. Once on every connection.
     REDTAIL_EVENT_ATTACHED = 2,
-    /// A snapshot begins: see snapshot. A second begin voids a first that never ended.
+    /// A snapshot begins: see snapshot. It voids an earlier snapshot without an end.
     REDTAIL_EVENT_SNAPSHOT_BEGIN = 3,
     /// The next bytes of the snapshot, an RDB file: see raw.
     REDTAIL_EVENT_SNAPSHOT_BYTES = 4,
-    /// The snapshot is whole; the stream follows without a gap: see snapshot.
+    /// The snapshot is complete, and the stream continues without a gap: see snapshot.
     REDTAIL_EVENT_SNAPSHOT_END = 5,
-    /// A command as the primary replicates it: see args, argc and raw.
+    /// A command as replicated by the primary: see args, argc and raw.
     REDTAIL_EVENT_COMMAND = 6,
-    /// A transaction begins: what follows is provisional until its EXEC.
+    /// A transaction begins. Its commands are provisional until EXEC.
     REDTAIL_EVENT_MULTI = 7,
     /// The transaction is complete.
     REDTAIL_EVENT_EXEC = 8,
-    /// SELECT, PING or REPLCONF, where they were asked for.
+    /// SELECT, PING or REPLCONF. Only with redtail_options.control.
     REDTAIL_EVENT_CONTROL = 9,
-    /// A command that comes in parts begins: see part->argc. Only where redtail_options.parts asks for it.
+    /// A command in parts begins: see part->argc. Only with redtail_options.parts.
     REDTAIL_EVENT_PART_BEGIN = 10,
-    /// An argument of it begins: see part->index and part->length.
+    /// The next argument of the command begins: see part->index and part->length.
     REDTAIL_EVENT_PART_ARGUMENT = 11,
-    /// The next bytes of the argument: see raw. None comes for an empty argument.
+    /// The next bytes of the argument: see raw. An empty argument has none.
     REDTAIL_EVENT_PART_PIECE = 12,
-    /// The command is complete.
+    /// The command in parts is complete.
     REDTAIL_EVENT_PART_END = 13,
-    /// Writes were lost: see gap, and the message. An open transaction is void.
+    /// Writes may be missing: see gap. An open transaction is void. Sets the message.
     REDTAIL_EVENT_GAP = 14,
-    /// The link was lost: see disconnected, and the message. What came after its resume is void: it comes again, or, from another
-    /// primary, never.
+    /// The connection was lost: see disconnected. Events after its resume position are void. They are delivered again,
+    /// unless the next primary never had them. Sets the message.
     REDTAIL_EVENT_DISCONNECTED = 15,
-    /// What stands next in the snapshot, where redtail_options.snapshot_items asks for it: see item. Void if no SNAPSHOT_END comes.
+    /// The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with redtail_options.snapshot_items.
     REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 }
 
-/// What makes a primary fork.
+/// The reason for a fork of the primary.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_fork_reason {
     /// A snapshot without data.
     REDTAIL_FORK_FILTERED = 1,
-    /// A snapshot of everything, sent to us.
+    /// A complete snapshot for this replica.
     REDTAIL_FORK_SNAPSHOT = 2,
-    /// A dump to the primary's own disk that nobody reads.
+    /// An unused dump to the disk of the primary.
     REDTAIL_FORK_PROBE = 3,
 }
 
-/// How the place in the stream was found.
+/// How the position in the stream was determined.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_method {
-    /// A snapshot without data told it.
+    /// By a snapshot without data.
     REDTAIL_METHOD_FILTERED = 1,
-    /// INFO told it.
+    /// By INFO.
     REDTAIL_METHOD_INFO = 2,
-    /// A full snapshot begins.
+    /// By a full snapshot, which begins now.
     REDTAIL_METHOD_FULL = 3,
-    /// The primary had the history after the position asked for.
+    /// The primary has the history after the requested position.
     REDTAIL_METHOD_CONTINUED = 4,
-    /// An abandoned full resynchronisation told it.
+    /// By a full resynchronisation that was aborted.
     REDTAIL_METHOD_PROBED = 5,
-    /// The old SYNC, which tells nothing.
+    /// Not at all: SYNC has no positions.
     REDTAIL_METHOD_SYNC = 6,
 }
 
-/// The server's own part in replication.
+/// The replication role of the server.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_role {
-    /// It may not be asked.
+    /// The server does not permit the question.
     REDTAIL_ROLE_UNKNOWN = 0,
     /// It accepts writes.
     REDTAIL_ROLE_PRIMARY = 1,
-    /// It follows another.
+    /// It follows another server.
     REDTAIL_ROLE_REPLICA = 2,
 }
 
-/// Why a link was lost.
+/// The reason for the loss of a connection.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_disconnect_reason {
     /// The primary closed the connection.
     REDTAIL_DISCONNECT_CLOSED = 1,
-    /// Connecting, reading or writing failed.
+    /// A connection attempt, read or write failed.
     REDTAIL_DISCONNECT_IO = 2,
-    /// Nothing came for too long.
+    /// Nothing arrived for redtail_options.silence_ms.
     REDTAIL_DISCONNECT_SILENCE = 3,
-    /// The primary refused for now.
+    /// The primary refused temporarily.
     REDTAIL_DISCONNECT_REFUSED = 4,
 }
 
@@ -109,19 +109,19 @@ pub(super) use redtail_fork_reason::*;
 pub(super) use redtail_method::*;
 pub(super) use redtail_role::*;
 
-/// What is about to make the primary fork.
+/// A request that makes the primary fork.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_forking {
     /// One of redtail_fork_reason.
     pub reason: c_int,
-    /// The primary's memory in bytes, or REDTAIL_UNKNOWN.
+    /// Memory of the primary in bytes, or REDTAIL_UNKNOWN.
     pub used_memory: u64,
-    /// How long its last fork took, in microseconds (0: it never forked), or REDTAIL_UNKNOWN.
+    /// Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN.
     pub last_fork_us: u64,
 }
 
-/// How and to what we are attached.
+/// A connection that the primary accepted.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_attached {
@@ -129,9 +129,9 @@ pub struct redtail_attached {
     pub method: c_int,
     /// One of redtail_role.
     pub role: c_int,
-    /// The place to resume from. NULL after SYNC, and while a full snapshot is still to come.
+    /// The position to resume from. NULL after SYNC, and before a full snapshot.
     pub position: *const redtail_position,
-    /// The server and its version, for example "redis 7.0.15", ending with NUL; NULL where it may not be asked.
+    /// The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question.
     pub server: *const c_char,
 }
 
@@ -139,7 +139,7 @@ pub struct redtail_attached {
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_snapshot {
-    /// Its size in bytes; at its begin REDTAIL_UNKNOWN where the primary does not tell.
+    /// Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it.
     pub length: u64,
 }
 
@@ -147,66 +147,69 @@ pub struct redtail_snapshot {
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_part {
-    /// PART_BEGIN: number of arguments, the name included.
+    /// PART_BEGIN: number of arguments, including the name.
     pub argc: usize,
-    /// PART_ARGUMENT: its number; the name is 0.
+    /// PART_ARGUMENT: index of the argument; the name has index 0.
     pub index: usize,
-    /// PART_ARGUMENT: its length in bytes, which is what its pieces add up to.
+    /// PART_ARGUMENT: length of the argument in bytes, the sum of its pieces.
     pub length: u64,
 }
 
-/// Writes that were lost.
+/// A gap: writes may be missing.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_gap {
-    /// The last place reached.
+    /// The last position before the gap.
     pub from: *const redtail_position,
-    /// The place where the stream can go on. May lie below from.
+    /// The position of the stream after the gap. Its offset may be lower than that of from.
     pub to: *const redtail_position,
-    /// How many bytes of the stream are missing; REDTAIL_UNKNOWN where the histories differ: then the last events before the gap may
-    /// also have been undone on the new primary.
+    /// Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new primary
+    /// may also lack the last events before the gap. If the replids are equal and to is lower than from, the server is
+    /// a replica that lags behind from. Then nothing is missing: it sends the bytes between them again.
     pub missed: u64,
 }
 
-/// A link that was lost.
+/// A lost connection.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_disconnected {
     /// One of redtail_disconnect_reason.
     pub reason: c_int,
-    /// The last resumable place, from which the next link goes on; NULL where there is none yet.
+    /// The last resumable position, from which the next connection continues. NULL if there is none yet.
     pub resume: *const redtail_position,
-    /// The milliseconds until the next attempt; REDTAIL_UNKNOWN: there will be none.
+    /// Milliseconds until the next attempt. REDTAIL_UNKNOWN: there is none.
     pub retry_in_ms: u64,
 }
 
-/// One thing that happened. Ours: it and what it points to live until you ask the session or follower for the next.
+/// An event. Owned by the session or follower. The event and its data are valid until the next event is requested.
 ///
-/// Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+/// Offsets are replication offsets of the primary, up to and including the last byte of the event.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_event {
-    /// One of redtail_event_kind. Fields that a kind does not speak of are 0, NULL or (db) -1.
+    /// One of redtail_event_kind. Fields without a meaning for the kind are 0 or NULL; db is -1.
     pub kind: c_int,
-    /// Not 0: redtail_event_position gives a place to resume from after this event. 0 inside a transaction (its EXEC has one).
+    /// 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction: its EXEC
+    /// has one.
     pub resumable: c_int,
-    /// The replication offset once this is processed; of a part only at PART_END.
+    /// The replication offset after this event. For parts only at PART_END.
     pub offset: u64,
-    /// The database it applies to; -1 while no SELECT has passed. A SELECT carries the database it selects.
+    /// The database of the command; -1 before the first SELECT. A SELECT carries the database that it selects.
     pub db: i64,
-    /// The offset of the MULTI whose transaction this belongs to; 0: none. MULTI and EXEC belong to theirs.
+    /// The offset of the MULTI of the transaction, also for MULTI and EXEC themselves; 0 outside a transaction.
     pub tx: u64,
-    /// When its last byte was received: follower: milliseconds since 1970; session: what redtail_session_stamp said; else 0.
+    /// The time when its last byte was received. Follower: milliseconds since 1970. Session: the time of
+    /// redtail_session_stamp. Otherwise 0.
     pub received_ms: u64,
-    /// COMMAND, MULTI, EXEC, CONTROL: the arguments, all of them; args[0] is the name.
+    /// COMMAND, MULTI, EXEC, CONTROL: all arguments; args[0] is the name, in the letter case that the server sent.
     pub args: *const redtail_slice,
-    /// Their number.
+    /// Number of arguments.
     pub argc: usize,
-    /// COMMAND, MULTI, EXEC, CONTROL: the command's exact bytes. SNAPSHOT_BYTES, PART_PIECE: the bytes.
+    /// COMMAND, MULTI, EXEC, CONTROL: the exact bytes of the command. SNAPSHOT_BYTES, PART_PIECE: the bytes.
     pub raw: redtail_slice,
     /// The replication id: 40 digits. NULL after SYNC.
     pub replid: redtail_slice,
-    /// The history this belongs to: 40 digits that with the offset name a command once and for all, also across a failover.
+    /// The history: 40 digits. History and offset identify a command permanently, also after a failover.
     pub history: redtail_slice,
     /// FORKING.
     pub forking: *const redtail_forking,
@@ -247,9 +250,10 @@ impl redtail_event {
     };
 }
 
-/// The place to resume from after this event, while the event lives.
+/// The position to resume from after this event, while the event is valid.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NONE where there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none (see resumable); REDTAIL_ERROR_ARGUMENT if a
+/// pointer is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_event_position(event: *const redtail_event, position: *mut redtail_position) -> c_int {
     call!(; out position; {

@@ -1,47 +1,59 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
+//!
+//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
+//! at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//!
+//!   for (;;) {
+//!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+//!           handle(event);
+//!       if (status != REDTAIL_IDLE)
+//!           break;
+//!       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
+//!           fd = -1;                     no connection now: poll ignores -1
+//!       wait_until_readable(fd, 1000);
+//!   }
+//!
+//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
+//! socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
+//! its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
+//! redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
+//! uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{
-    Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there, without_handle,
-};
-use crate::capi::convert::{Screen, follower_status};
+use crate::capi::boundary::{Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
+use crate::capi::chosen_options::{ChosenOptions, ChosenTimeouts};
+use crate::capi::convert::event::EventBuffer;
+use crate::capi::convert::status::follower_status;
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, Patience, redtail_options};
+use crate::capi::handle::redtail_handle;
+use crate::capi::options::redtail_options;
 use crate::capi::position::redtail_position;
 use crate::capi::sentinel::redtail_sentinel;
-use crate::capi::{options, position, sentinel, tls};
-use crate::net::{Builder, Error, Follower, Handle, Login, Timeouts};
+use crate::capi::tls::ChosenTls;
+use crate::capi::{chosen_options, login, position, sentinel};
+use crate::io::recording::Recorder;
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Source};
 use crate::replication::{Backoff, Event, Options};
-use crate::topology::ASKING;
 
 /// Follows a primary in your own thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
-    patience: Patience,
-    tls: tls::Chosen,
+    timeouts: ChosenTimeouts,
+    tls: ChosenTls,
     buffer: usize,
     login: Arc<Mutex<Login>>,
     handle: Handle,
     follower: Option<Follower>,
-    screen: Screen,
-}
-
-/// Stops a follower, or tells its primary that it lives or what is kept, from any thread. Several threads may use one handle at once; it may outlive
-/// its follower.
-pub struct redtail_handle {
-    handle: Handle,
-}
-
-impl redtail_handle {
-    pub(super) const fn of(handle: Handle) -> Self {
-        Self { handle }
-    }
+    /// The file of a recording, until the connect that begins it.
+    record_to: Option<File>,
+    events: EventBuffer,
 }
 
 impl Guarded for redtail_follower {
@@ -57,20 +69,21 @@ impl Guarded for redtail_follower {
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
-        let (chosen, guard) = match unsafe { options::read(options, Backoff::default()) } {
+        let (chosen, guard) = match unsafe { chosen_options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (Chosen::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
         };
         Some(redtail_follower {
             guard,
             options: chosen.options,
-            patience: chosen.patience,
+            timeouts: chosen.timeouts,
             tls: chosen.tls,
             buffer: chosen.buffer,
             login: Arc::new(Mutex::new(chosen.login)),
             handle: Handle::new(),
             follower: None,
-            screen: Screen::new()?,
+            record_to: None,
+            events: EventBuffer::new()?,
         })
     })
 }
@@ -103,7 +116,7 @@ pub unsafe extern "C" fn redtail_follower_login(
 ) -> c_int {
     call!(follower; {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *follower.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
             Err(words) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, words),
         }
@@ -124,11 +137,10 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        let builder = Builder::new(address)
-            .timeouts(follower.patience.over(Timeouts::default()))
+        let builder = Follower::builder(address)
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder))
+        follower.connect(follower.tls.on(follower.timeouts.on(builder)), address)
     })
 }
 
@@ -151,11 +163,74 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
             Err((status, words)) => return refuse(follower, status, words),
         };
         let sentinel = sentinel
-            .timeouts(follower.patience.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder())
+        follower.connect(follower.tls.on(follower.timeouts.on(sentinel)), "a primary found by Sentinels")
     })
+}
+
+/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
+/// "redtail replay" serve the file, for tests without a server.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
+/// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_record(follower: *mut redtail_follower, path: *const c_char) -> c_int {
+    call!(follower; {
+        if follower.follower.is_some() {
+            return refuse(follower, REDTAIL_ERROR_STATE, "the follower is connected: record before the connect");
+        }
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let path = match unsafe { text(path) } {
+            Ok(path) => path,
+            Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the path {what}")),
+        };
+        match File::create(path) {
+            Ok(file) => follower.record_to = Some(file),
+            Err(error) => return refuse(follower, REDTAIL_ERROR_RECORDING, format_args!("{path}: {error}")),
+        }
+        REDTAIL_OK
+    })
+}
+
+/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
+/// a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtail_follower) -> c_int {
+    call!(follower; {
+        let finished = follower.follower.as_mut().map_or(Ok(()), Follower::finish_recording);
+        match finished {
+            Ok(()) => REDTAIL_OK,
+            Err(error) => refuse(follower, REDTAIL_ERROR_RECORDING, error),
+        }
+    })
+}
+
+/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
+/// belongs to the follower and lives until the next call on the follower.
+///
+/// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_follower_fd(follower: *mut redtail_follower, fd: *mut i64) -> c_int {
+    call!(follower, out fd; {
+        let Some(socket) = follower.follower.as_ref().and_then(Follower::transport) else { return REDTAIL_NONE };
+        fd.set(number_of(socket));
+        REDTAIL_OK
+    })
+}
+
+#[cfg(unix)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::fd::AsRawFd;
+    i64::from(socket.as_raw_fd())
+}
+
+#[cfg(windows)]
+fn number_of(socket: &Socket) -> i64 {
+    use std::os::windows::io::AsRawSocket;
+    socket.as_raw_socket() as i64
 }
 
 /// The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
@@ -170,7 +245,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     call!(follower, out event; {
         let status = follower.advance(Follower::next);
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -188,7 +263,7 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     call!(follower, out event; {
         let status = follower.advance(|follower| follower.next_timeout(Duration::from_millis(limit_ms)));
         if status == REDTAIL_OK {
-            event.set(follower.screen.event());
+            event.set(follower.events.event());
         }
         status
     })
@@ -211,21 +286,20 @@ pub unsafe extern "C" fn redtail_follower_batch(
             // SAFETY: as the header asks.
             return refuse(unsafe { &mut *follower }, REDTAIL_ERROR_ARGUMENT, "the pointer each is NULL");
         };
-        loop {
-            // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
-            let (status, event) = unsafe { ((*follower).advance(Follower::next), (*follower).screen.event()) };
-            if status != REDTAIL_OK {
-                return status;
-            }
+        // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
+        let mut status = unsafe { (*follower).advance(Follower::next) };
+        while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
-            if unsafe { each(context, event) } != 0 {
+            if unsafe { each(context, (*follower).events.event()) } != 0 {
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
-            if unsafe { (*follower).follower.as_mut() }.is_none_or(Follower::is_drained) {
-                return REDTAIL_OK;
-            }
+            status = match unsafe { (*follower).advance(|follower| Ok(follower.try_next())) } {
+                REDTAIL_CLOSED => return REDTAIL_OK,
+                status => status,
+            };
         }
+        status
     };
     // SAFETY: as the header asks.
     unsafe { enter_shared(follower, work) }
@@ -260,7 +334,7 @@ pub unsafe extern "C" fn redtail_follower_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
-    follower: *const redtail_follower,
+    follower: *mut redtail_follower,
     position: *mut redtail_position,
 ) -> c_int {
     call!(follower, out position; {
@@ -278,66 +352,10 @@ pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower
     // SAFETY: NULL, or a follower that lives, used by this thread.
     match unsafe { checked(follower) } {
         Some(follower) if follower.guard.refused().is_none() => {
-            make(|| Some(redtail_handle::of(follower.handle.clone())))
+            make(|| Some(redtail_handle::new(follower.handle.clone())))
         }
         _ => std::ptr::null_mut(),
     }
-}
-
-/// Ends the follower: redtail_follower_next gives REDTAIL_CLOSED from now on. What waits in a read or write returns at once, a pause
-/// before a reconnect within 100 ms; an attempt to connect is not cut short (see connect_timeout_ms).
-///
-/// Any thread, also several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change errno, which a
-/// signal handler is to put back; and no handler may run any more once redtail_handle_free was called.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_stop(handle: *const redtail_handle) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    handle.handle.stop();
-    REDTAIL_OK as c_int
-}
-
-/// Tells the primary at once that the link lives, as redtail_follower_next does each second: for a thread that watches while you work on
-/// one event for longer than the primary's repl-timeout (60 s). Does nothing while there is no link.
-///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if it could not be written, which redtail_follower_next will notice;
-/// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *const redtail_handle) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
-}
-
-/// As redtail_follower_commit, for a sink in another thread than the follower's. Of two that come close together only the later one counts.
-/// The primary hears of it from the thread that is in redtail_follower_next, within a second or when it asks.
-///
-/// Any thread, also several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it or the handle is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_commit(
-    handle: *const redtail_handle,
-    position: *const redtail_position,
-) -> c_int {
-    // SAFETY: NULL, or a handle that lives.
-    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
-    // SAFETY: NULL or a position, as the header asks.
-    without_handle(|| match unsafe { position::given(position) } {
-        Ok(position) => {
-            handle.handle.commit(position);
-            REDTAIL_OK
-        }
-        Err((status, _)) => status,
-    })
-}
-
-/// Gives a handle back; the follower goes on. The last use of it. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
-    // SAFETY: NULL, or from redtail_follower_handle and not used again.
-    unsafe { release(handle) }
 }
 
 const NOT_CONNECTED: &str = "the follower is not connected: redtail_follower_connect comes first";
@@ -348,25 +366,34 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder) -> redtail_status {
+    fn connect<S: Source<Transport = Socket>>(&mut self, builder: Builder<S>, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }
         if self.handle.is_stopped() {
             return refuse(self, REDTAIL_CLOSED, "the follower was stopped");
         }
-        match builder.options(self.options).buffer(self.buffer).connect() {
+        let builder = builder.options(self.options).buffer(self.buffer);
+        // A connect that fails may be repeated, and needs the file again.
+        let builder = match self.record_to.as_ref().map(File::try_clone).transpose() {
+            Ok(Some(file)) => builder.record(Recorder::new(file, name)),
+            Ok(None) => builder,
+            Err(error) => return refuse(self, REDTAIL_ERROR_RECORDING, error),
+        };
+        match builder.connect() {
             Ok(made) => self.follower = Some(made),
             Err(error) => return refuse(self, follower_status(&error), error),
         }
+        self.record_to = None;
         REDTAIL_OK
     }
 
     #[inline]
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
+        self.guard.clear();
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
-            Ok(Some(event)) => self.screen.show(&event, &mut self.guard),
+            Ok(Some(event)) => self.events.convert(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),
         }

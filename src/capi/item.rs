@@ -1,4 +1,4 @@
-//! Items: what a parser finds
+//! Items: the results of a parser
 
 use std::ffi::{c_char, c_int};
 
@@ -6,33 +6,33 @@ use crate::capi::basics::*;
 use crate::capi::names::name_of;
 use crate::resp::{Frame, Kind};
 
-/// Which bytes a parser reads: four grammars that contradict each other.
+/// The grammar of the input.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_mode {
-    /// What a server answers: every type of RESP2 and RESP3. Items are frames.
+    /// Replies of a server: every type of RESP2 and RESP3. Items are frames.
     REDTAIL_MODE_FRAMES = 0,
-    /// What a client sends: commands, or inline commands. Empty ones are skipped.
+    /// Requests of a client: commands and inline commands. Empty ones are skipped.
     REDTAIL_MODE_REQUESTS = 1,
-    /// A replication stream: commands. Lone newlines and empty commands are skipped.
+    /// A replication stream: commands. Single newlines and empty commands are skipped.
     REDTAIL_MODE_STREAM = 2,
-    /// An append-only file: as a stream, and lines that begin with # are skipped.
+    /// An append-only file: as a stream; lines that begin with # are skipped.
     REDTAIL_MODE_AOF = 3,
 }
 
-/// What an item is.
+/// The kinds of items.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_item_kind {
-    /// An array of bulk strings; args[0] is its name.
+    /// An array of bulk strings; args[0] is the command's name.
     REDTAIL_ITEM_COMMAND = 1,
-    /// A line of words. Its arguments are the words as they stand there, quotes and all: redtail_unquote gives what they mean.
+    /// An inline command. Its arguments are raw, with quotes and escapes: redtail_unquote removes them.
     REDTAIL_ITEM_INLINE = 2,
-    /// A frame: walk it with redtail_parser_next_token.
+    /// A frame. redtail_parser_next_token walks through it.
     REDTAIL_ITEM_FRAME = 3,
 }
 
-/// What a step of a walk through a frame is.
+/// The steps of a walk through a frame.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_token_step {
@@ -42,7 +42,7 @@ pub enum redtail_token_step {
     REDTAIL_TOKEN_BEGIN = 2,
     /// The next bytes of a streamed string.
     REDTAIL_TOKEN_CHUNK = 3,
-    /// The last begun is at its end.
+    /// The end of the innermost open aggregate.
     REDTAIL_TOKEN_END = 4,
 }
 
@@ -50,7 +50,7 @@ pub enum redtail_token_step {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_kind {
-    /// None: of a chunk or an end.
+    /// No type: a chunk or an end.
     REDTAIL_KIND_NONE = 0,
     /// + a line of text
     REDTAIL_KIND_SIMPLE_STRING = 1,
@@ -72,15 +72,15 @@ pub enum redtail_kind {
     REDTAIL_KIND_BIG_NUMBER = 9,
     /// ! an error, as bytes
     REDTAIL_KIND_BULK_ERROR = 10,
-    /// = bytes with three letters that tell their format
+    /// = bytes with a format of three letters
     REDTAIL_KIND_VERBATIM_STRING = 11,
     /// % pairs of key and value
     REDTAIL_KIND_MAP = 12,
     /// ~ a set
     REDTAIL_KIND_SET = 13,
-    /// > data that answers no command
+    /// > data that is not the reply to a command
     REDTAIL_KIND_PUSH = 14,
-    /// | pairs that stand before a value and tell something about it
+    /// | pairs of metadata before a value
     REDTAIL_KIND_ATTRIBUTE = 15,
 }
 
@@ -89,26 +89,26 @@ pub(super) use redtail_kind::*;
 pub(super) use redtail_mode::*;
 pub(super) use redtail_token_step::*;
 
-/// A whole command or frame. Ours; what it points to is yours.
+/// A complete command or frame. Owned by the parser; its slices point into the input.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_item {
     /// One of redtail_item_kind.
     pub kind: c_int,
-    /// FRAME: one of redtail_kind; else REDTAIL_KIND_NONE.
+    /// FRAME: one of redtail_kind. Otherwise REDTAIL_KIND_NONE.
     pub frame: c_int,
-    /// The number of the byte after it: bytes counted from the first the parser was ever shown, which is number 0 unless
-    /// redtail_parser_start_at said otherwise.
+    /// The offset of the byte after the item. Offsets count from the first byte of input, which is number 0 unless
+    /// redtail_parser_start_at set another number.
     pub offset: u64,
     /// Its exact bytes.
     pub raw: redtail_slice,
-    /// COMMAND, INLINE: your array, with the first arguments; as many as there are, or as there is room.
+    /// COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL.
     pub args: *const redtail_slice,
-    /// The number of all arguments, the name included.
+    /// Number of arguments, including the name. Arguments beyond the capacity of the array: redtail_parser_next_arg.
     pub argc: usize,
 }
 
-/// A step of a walk through a frame. Ours; it lives until the next step.
+/// A step of a walk through a frame. Owned by the parser; valid until the next step.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_token {
@@ -116,17 +116,17 @@ pub struct redtail_token {
     pub step: c_int,
     /// VALUE, BEGIN: one of redtail_kind.
     pub kind: c_int,
-    /// How many aggregates are open around it. A BEGIN and its END have the same depth.
+    /// Number of open aggregates around the step. A BEGIN and its END have the same depth.
     pub depth: usize,
-    /// BEGIN: number of elements; keys and values of a map counted each; SIZE_MAX where only the END tells.
+    /// BEGIN: number of elements, keys and values of a map counted separately; SIZE_MAX if streamed.
     pub count: usize,
-    /// VALUE: text and bytes; of a number its text. CHUNK: the bytes.
+    /// VALUE: text or bytes; for a number its text. CHUNK: the bytes.
     pub bytes: redtail_slice,
-    /// VALUE of kind INTEGER: the number; BOOLEAN: 1 or 0.
+    /// VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0.
     pub integer: i64,
     /// VALUE of kind DOUBLE: the number.
     pub number: f64,
-    /// VALUE of kind VERBATIM_STRING: its format and a NUL, for example "txt".
+    /// VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt".
     pub format: [c_char; 4],
     /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
     /// steps, one after another, are the frame.

@@ -1,21 +1,25 @@
-//! Keys: which arguments of a command are keys, as the servers say themselves (Redis 6.2 to 8.2, Valkey 8.1 to 9.1)
+//! Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.2, Valkey 8.1 to
+//! 9.1)
 
 use std::ffi::c_int;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::call;
 use crate::capi::given_args::GivenArgs;
-use crate::resp::{Reach, find_keys};
+use crate::resp::Reach;
+use crate::resp::internals::find_keys;
 
-/// Writes which arguments of a command are keys, in rising order, as far as there is room in indices: argument 0 is the name. *count is
-/// the number of all: where it is above capacity, call again with more room.
+/// Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which has
+/// room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds capacity, call
+/// again with more room. indices may be NULL if capacity is 0.
 ///
-/// args and argc: the whole command, of an event as it is; also any of yours. indices: room for capacity numbers; may be NULL if capacity is 0.
-/// A key is one that is read or written: source and destination of a RENAME. A script's or function's are those it declares.
+/// args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
+/// key: source and destination of a RENAME. The keys of a script or function are those that it declares.
 ///
-/// Returns REDTAIL_OK: these keys and no others. REDTAIL_NONE: no key. REDTAIL_ALL_KEYS: keys that the command does not name, such as those of
-/// FLUSHALL. REDTAIL_UNKNOWN_KEYS: nobody here knows the command: a module's, a renamed or a newer one, or one that no server would take.
-/// In these three *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, or argc is 0. Any thread.
+/// Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
+/// REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an unknown
+/// command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or argc is
+/// 0. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_command_keys(
     args: *const redtail_slice,

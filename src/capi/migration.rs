@@ -1,4 +1,4 @@
-//! Moving slots: which commands of a cluster's streams are no client's
+//! Moving slots: commands of a cluster that are not from clients
 
 use std::ffi::{c_char, c_int};
 
@@ -8,35 +8,34 @@ use crate::capi::given_args::GivenArgs;
 use crate::capi::names::name_of;
 use crate::topology::Migration;
 
-/// What a command has to do with moving slots.
+/// The relation of a command to moving slots.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_migration {
-    /// Nothing, as far as it tells: it may be a client's. (On the shard that gives slots away the keys are deleted by DEL or UNLINK as any
-    /// client's would be.)
+    /// None that the command shows: it may be from a client. (The shard that gives slots away deletes their keys with
+    /// an ordinary DEL or UNLINK.)
     REDTAIL_MIGRATION_NONE = 0,
     /// A key arrives: argument 1, with its value (RESTORE-ASKING).
     REDTAIL_MIGRATION_KEY = 1,
-    /// The keys of some slots begin to arrive (Valkey 9, CLUSTER SYNCSLOTS ESTABLISH; the slots stand behind SLOTSRANGE, first and last of
-    /// each range). Until the job ends, what is written to their keys comes from the other shard.
+    /// The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE, first
+    /// and last of each range). Until the end of the job, writes to their keys are from the other shard.
     REDTAIL_MIGRATION_BEGINS = 2,
-    /// Such a job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME names the job).
+    /// The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job).
     REDTAIL_MIGRATION_ENDS = 3,
-    /// Such a job has ended, and they have not: what came of it is void.
+    /// The job has ended, and the slots have not moved. Its keys are void.
     REDTAIL_MIGRATION_FAILED = 4,
-    /// All keys of some slots are gone, without a word about each (Redis 8.4, TRIMSLOTS RANGES count first last ...).
+    /// All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last ...).
     REDTAIL_MIGRATION_TRIMMED = 5,
-    /// Another word between the nodes: any other command that begins with CLUSTER.
+    /// Any other message between nodes: a command that begins with CLUSTER.
     REDTAIL_MIGRATION_WORD = 6,
 }
 
 use redtail_migration::*;
 
-/// What a command has to do with moving slots: whether it is there because they move between shards, not because a client wrote.
+/// Determines the relation of a command to moving slots. args and argc: the complete command, for example of an event.
 ///
-/// args and argc: the whole command, of an event as it is.
-/// Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or an argument that it has
-/// to look at is no slice. Any thread.
+/// Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
+/// required argument is an invalid slice. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_command_migration(args: *const redtail_slice, argc: usize) -> c_int {
     let mut told = REDTAIL_MIGRATION_NONE;
@@ -60,8 +59,8 @@ const fn kind(migration: &Migration<'_>) -> redtail_migration {
     }
 }
 
-/// The name of a redtail_migration, for example "begins", as in the JSON lines of the tool; "unknown" for other numbers. Static.
-/// Any thread.
+/// The name of a redtail_migration, as in the JSON output of the tool, for example "begins"; "unknown" for other
+/// numbers. Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_migration_name(migration: c_int) -> *const c_char {
     name_of!(migration, "REDTAIL_MIGRATION_",

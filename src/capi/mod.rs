@@ -1,41 +1,49 @@
 //! redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
 //!
-//! Four things, from the bottom up; take the one that fits:
+//! There are four interfaces. Choose one:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold; and, for snapshots, rdb
+//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
 //!   session    the replication protocol over your own socket and event loop
-//!   follower   sockets, reconnection and waiting included: one blocking call per event
-//!   cluster    a follower for each shard of a cluster, on threads of ours, which call you
+//!   follower   with sockets, reconnection and waiting: one blocking call per event
+//!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
 //!
-//! What holds for every function, unless its comment says otherwise:
+//! These rules hold for every function, unless its comment says otherwise.
 //!
-//! STATUS. Functions return an int: 0 (REDTAIL_OK) success; above 0 not an error but a different outcome, such as "needs more
-//! bytes"; below 0 an error, of which redtail_..._message() gives the words. The numbers never change.
+//! STATUS. Functions return an int. 0 (REDTAIL_OK) is success. Numbers above 0 are other outcomes, such as "more
+//! bytes are needed". Numbers below 0 are errors; redtail_..._message() describes them. The numbers never change.
 //!
-//! HANDLES are opaque, made by _new and given back with _free. _new gives NULL only if there is no memory: a handle exists before
-//! anything can fail, so that every failure has a message. After wrong options each call on the handle gives their error.
+//! HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted. If
+//! the options are invalid, every later call on the handle returns that error, and the handle has its message.
 //!
-//! POINTERS. NULL where a pointer is required gives REDTAIL_ERROR_ARGUMENT, and so do lengths no memory can have. _free(NULL) does
-//! nothing. Pointers that are not aligned as their type is are treated as NULL. Out parameters come last and are written only together with a status of 0 or above that the comment names.
+//! POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
+//! _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are written
+//! only together with a status of 0 or above that the comment names.
 //!
-//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) ends with NUL and is UTF-8; bytes are a pointer and a length.
-//! What you pass is read during the call and not kept, but for what the parser is shown. What you receive as redtail_slice has no NUL
-//! behind it. A slice that is there has a data pointer that is not NULL, even if it is empty.
+//! CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
 //!
-//! LIFETIMES. What you receive belongs to the handle. It lives until the next call on this handle that asks for the next thing
-//! (_next, _next_timeout, _batch, _free; for a session also _space, _connected, _disconnected), unless a comment says otherwise. Messages
-//! live until the next call on the handle.
+//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+//! and a length. The library reads arguments during the call and does not keep them, except for the input of a
+//! parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
+//! absent, never for an empty slice.
 //!
-//! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. In them 0 and NULL always mean the default. Later versions
-//! add fields at the end: a library accepts the structs of older headers, and refuses those of newer ones with
-//! REDTAIL_ERROR_ARGUMENT. Structs that we fill reach you as pointers to const; later versions add fields at the end and kinds of events,
-//! which you should ignore. redtail_slice and redtail_position stay as they are.
+//! LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
+//! next item or event, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
+//! _connected, _disconnected. Exceptions are documented.
 //!
-//! THREADS. A handle may be used by one thread at a time, whichever it is. Only redtail_handle, redtail_cluster and redtail_shard may be
-//! used by several at once. Handles share nothing.
+//! MESSAGES. A failure sets the message of the handle. Some events and items also set it; their comments say so. The
+//! next call that requests an item or event removes it: the message is then "". It is valid until the next call on
+//! the handle.
 //!
-//! FAULTS. A bug in this library does not unwind into your program: the call gives REDTAIL_ERROR_PANIC, the message names file and line,
-//! and the handle gives that status from then on. Free it.
+//! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
+//! Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
+//! headers with REDTAIL_ERROR_ARGUMENT. Structs of the library are pointers to const. Later versions add fields at
+//! their end, and new kinds of events, which you should ignore. redtail_slice and redtail_position never change.
+//!
+//! THREADS. Only one thread at a time may use a handle. Any thread may be that one. Exceptions are redtail_handle,
+//! redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
+//!
+//! FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
+//! message contains the file and line. From then on the handle always returns that status. Free it.
 #![allow(
     unsafe_code,
     non_camel_case_types,
@@ -49,26 +57,35 @@
 mod array;
 pub mod basics;
 mod boundary;
-mod callbacks;
+pub mod callbacks;
+mod chosen_options;
 pub mod cluster;
+pub mod command_name;
 mod convert;
+pub mod discovery;
 pub mod encode;
 pub mod error_kind;
 pub mod event;
 pub mod follower;
 mod given_args;
+pub mod handle;
 pub mod item;
 pub mod keys;
+mod limits;
+mod login;
 pub mod migration;
 mod names;
 pub mod notice;
 pub mod options;
 pub mod parser;
 pub mod position;
+pub mod primary;
 pub mod rdb;
 pub mod rdb_item;
 pub mod sentinel;
 pub mod session;
 pub mod shard;
+mod structs;
+mod text;
 pub mod tls;
 mod view;

@@ -1,66 +1,69 @@
-//! Notices: what happens to a cluster, besides what its shards tell themselves
+//! Notices: changes of a cluster
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use crate::capi::basics::*;
-use crate::capi::convert::follower_status;
+use crate::capi::convert::status::follower_status;
 use crate::capi::names::name_of;
 use crate::capi::options::*;
 use crate::capi::position::redtail_position;
-use crate::capi::shard::{redtail_shard, words};
+use crate::capi::shard::redtail_shard;
+use crate::capi::text::c_text;
 use crate::replication::{Position, Start};
 use crate::topology::{Notice, Shard};
 
-/// What a notice tells. Ignore kinds that you do not know: later versions add some.
+/// The kinds of notices. Ignore unknown kinds: later versions add some.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_notice_kind {
-    /// A shard is followed from now on: see start and position. Comes before its first event.
+    /// The cluster follows a new shard: see start and position. Precedes its first event.
     REDTAIL_NOTICE_ADDED = 1,
-    /// Another node has become the primary of a shard, or its primary has moved: see from and to. Where the stream goes on there is told by
-    /// the shard's events.
+    /// The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
+    /// primary.
     REDTAIL_NOTICE_FAILED_OVER = 2,
-    /// Slots have moved: see gained and lost. Events for their keys go on in another shard's stream, in no order relative to this one.
+    /// Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
+    /// order relative to this one.
     REDTAIL_NOTICE_SLOTS_MOVED = 3,
-    /// A shard is not part of the cluster any more, and all that its node has sent is through: see position. Its callbacks are not
-    /// called again.
+    /// A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again.
     REDTAIL_NOTICE_REMOVED = 4,
-    /// Following a shard has ended, and is not tried again: see status. The others go on; its last place stays among the positions. Its
-    /// callbacks are not called again.
+    /// A shard has failed permanently: see status. The other shards continue. Its last position remains among the
+    /// positions. Its callbacks are not called again.
     REDTAIL_NOTICE_ENDED = 5,
-    /// A gap: the cluster has no shard that continues this saved place: see node, lost and position. What was written there after it is not
-    /// known. The others go on; with REDTAIL_ON_GAP_STOP the place stays among the positions, so that the next start tells it again.
+    /// A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
+    /// are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
+    /// the next start reports it again.
     REDTAIL_NOTICE_LOST = 6,
-    /// No node tells what the cluster consists of; told once until one does. Shards that have their links go on.
+    /// No node reports the topology. Only one notice until a node does. Connected shards continue.
     REDTAIL_NOTICE_UNREACHABLE = 7,
 }
 
-/// One thing that happened. Ours: it and what it points to live until the callback returns; the shard lives on.
+/// A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_notice {
-    /// One of redtail_notice_kind. Fields that a kind does not speak of are 0 or NULL.
+    /// One of redtail_notice_kind. Fields without a meaning for the kind are 0 or NULL.
     pub kind: c_int,
-    /// What happened, in words that end with NUL. Never NULL.
-    pub words: *const c_char,
+    /// The message: a description of the change. Never NULL.
+    pub message: *const c_char,
     /// The shard; NULL for LOST and UNREACHABLE.
-    pub shard: *const redtail_shard,
-    /// ADDED: where it starts, one of redtail_start.
+    pub shard: *mut redtail_shard,
+    /// ADDED: one of redtail_start.
     pub start: c_int,
-    /// ENDED: the error; REDTAIL_CLOSED if its own handle stopped it.
+    /// ENDED: the error; REDTAIL_CLOSED after redtail_handle_stop.
     pub status: c_int,
-    /// ADDED: the place it goes on from, where it does. REMOVED, ENDED: its last one, where there is one. LOST: the place.
+    /// ADDED: the position to resume from, or NULL. REMOVED, ENDED: the last position, or NULL. LOST: the saved
+    /// position.
     pub position: *const redtail_position,
-    /// FAILED_OVER: where the primary was, as host:port and NUL.
+    /// FAILED_OVER: the old address of the primary, host:port.
     pub from: *const c_char,
-    /// FAILED_OVER: where it is.
+    /// FAILED_OVER: the new address.
     pub to: *const c_char,
-    /// SLOTS_MOVED: the slots it has now, and had not, as 0-5460,7365 and NUL; "" for none.
+    /// SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none.
     pub gained: *const c_char,
-    /// SLOTS_MOVED: those it had. LOST: those that were saved with the place.
+    /// SLOTS_MOVED: the slots that it lost. LOST: the slots that were saved with the position.
     pub lost: *const c_char,
-    /// LOST: the id of the node that was saved with the place.
+    /// LOST: the node id that was saved with the position.
     pub node: *const c_char,
 }
 
@@ -80,10 +83,10 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
     )
 }
 
-/// What a notice speaks of.
+/// The fields of a notice.
 struct Told {
     kind: redtail_notice_kind,
-    shard: *const redtail_shard,
+    shard: *mut redtail_shard,
     start: redtail_start,
     status: redtail_status,
     position: Option<Position>,
@@ -94,18 +97,18 @@ struct Told {
     node: Option<CString>,
 }
 
-/// Shows a notice in the header's form. `find` finds the header's shard for one of the library's.
-pub(super) fn show(
+/// Converts a notice. `find` finds the header's shard for one of the library's.
+pub(super) fn convert(
     notice: &Notice,
-    find: impl FnOnce(&Shard) -> *const redtail_shard,
+    find: impl FnOnce(&Shard) -> *mut redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
-    let (told, summary) = (told(notice, find), words(notice));
+    let (told, summary) = (told(notice, find), c_text(notice));
     let position = told.position.map(redtail_position::from);
     let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
         kind: told.kind as c_int,
-        words: summary.as_ptr(),
+        message: summary.as_ptr(),
         shard: told.shard,
         start: told.start as c_int,
         status: told.status as c_int,
@@ -118,18 +121,18 @@ pub(super) fn show(
     });
 }
 
-fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> Told {
+fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> Told {
     match notice {
         Notice::Added { shard, start } => {
             let (start, position) = began(*start);
             Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
         }
         Notice::FailedOver { shard, from, to } => {
-            let (from, to) = (Some(words(from)), Some(words(to)));
+            let (from, to) = (Some(c_text(from)), Some(c_text(to)));
             Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
-            let (gained, lost) = (Some(words(gained)), Some(words(lost)));
+            let (gained, lost) = (Some(c_text(gained)), Some(c_text(lost)));
             Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
         }
         Notice::Removed { shard, position } => {
@@ -140,7 +143,7 @@ fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *const redtail_shard) -> T
             Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
         }
         Notice::Lost(saved) => {
-            let (lost, node) = (Some(words(&saved.slots)), Some(words(&saved.node)));
+            let (lost, node) = (Some(c_text(&saved.slots)), Some(c_text(&saved.node)));
             Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
         }
         Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),
@@ -151,7 +154,7 @@ impl Told {
     const fn of(kind: redtail_notice_kind) -> Self {
         Self {
             kind,
-            shard: null(),
+            shard: null_mut(),
             start: REDTAIL_START_NOW,
             status: REDTAIL_OK,
             position: None,

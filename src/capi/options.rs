@@ -2,16 +2,12 @@
 
 use std::ffi::{c_char, c_int};
 use std::ptr::copy_nonoverlapping;
-use std::time::Duration;
 
-use crate::base::limits::{BUFFER_CAPACITY, Limits, MAX_DEPTH};
 use crate::capi::basics::*;
-use crate::capi::boundary::{call, text};
+use crate::capi::boundary::call;
 use crate::capi::position::redtail_position;
+use crate::capi::structs::is_prefix;
 use crate::capi::tls::redtail_tls;
-use crate::capi::{position, tls};
-use crate::net::{Login, Timeouts};
-use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
 /// For silence_ms: never. For other times: as long as it takes.
 pub const REDTAIL_FOREVER: u64 = u64::MAX;
@@ -89,8 +85,9 @@ pub struct redtail_options {
     pub control: c_int,
     /// The port the primary shows for us; 0: none.
     pub listening_port: u16,
-    /// For REDTAIL_START_AT.
-    pub position: *const redtail_position,
+    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
+    /// struct, so a binding needs no memory of its own for it.
+    pub position: redtail_position,
     /// How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid.
     pub label: *const c_char,
     /// The ACL user. NULL: the default user.
@@ -102,7 +99,9 @@ pub struct redtail_options {
     /// Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
     /// parts; 0: every command comes whole.
     pub parts: u64,
-    /// How long the primary may be silent before the link counts as dead, in milliseconds. Default 60,000; REDTAIL_FOREVER: for ever.
+    /// How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
+    /// REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
+    /// repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
     pub silence_ms: u64,
     /// The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100.
     pub backoff_first_ms: u64,
@@ -145,236 +144,8 @@ pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, siz
     })
 }
 
-/// What the options of a session or follower come to.
-#[derive(Debug)]
-pub(super) struct Chosen {
-    pub(super) options: Options,
-    pub(super) login: Login,
-    pub(super) buffer: usize,
-    pub(super) patience: Patience,
-    pub(super) tls: tls::Chosen,
-}
-
-impl Default for Chosen {
-    fn default() -> Self {
-        Self {
-            options: Options::default(),
-            login: Login::default(),
-            buffer: 1024,
-            patience: Patience::default(),
-            tls: tls::Chosen::default(),
-        }
-    }
-}
-
-/// The time limits that were chosen; the others depend on what is connected to.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Patience {
-    connect: Option<Duration>,
-    write: Option<Option<Duration>>,
-}
-
-impl Patience {
-    pub(super) fn over(self, default: Timeouts) -> Timeouts {
-        let (connect, write) = (self.connect.unwrap_or(default.connect), self.write.unwrap_or(default.write));
-        Timeouts { connect, write, ..default }
-    }
-}
-
-const LARGEST_BUFFER: usize = 1 << 30;
-
-/// # Safety
-/// `options` and what it points to are as the header asks; NULL stands for the defaults, of which `pauses` are those between attempts.
-pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<Chosen, String> {
-    // SAFETY: as promised.
-    let given = unsafe { sized(options, redtail_options::DEFAULT, "redtail_options")? };
-    let silence = match given.silence_ms {
-        0 => Options::default().silence,
-        REDTAIL_FOREVER => None,
-        ms => Some(Duration::from_millis(ms)),
-    };
-    let buffer = or(given.buffer_size, BUFFER_CAPACITY).max(1024);
-    if buffer > LARGEST_BUFFER {
-        return Err(format!("buffer_size is {buffer}: at most {LARGEST_BUFFER}"));
-    }
-    // SAFETY: as promised, for each of the pointers in it.
-    let (start, label, limits, login) =
-        unsafe { (start(&given)?, label(&given)?, limits(given.limits)?, login(&given)?) };
-    let options = Options {
-        start,
-        on_gap: on_gap(given.on_gap)?,
-        ack: ack(given.ack)?,
-        allow_probe: given.allow_probe != 0,
-        retry_first: given.retry_first != 0,
-        retry_snapshot: given.retry_snapshot != 0,
-        single_link: given.single_link != 0,
-        control: given.control != 0,
-        parts: (given.parts > 0).then_some(given.parts),
-        label,
-        listening_port: (given.listening_port > 0).then_some(given.listening_port),
-        backoff: backoff(&given, pauses),
-        silence,
-        seed: crate::io::random(),
-        limits,
-        snapshot: if given.snapshot_items == 0 { SnapshotForm::Bytes } else { SnapshotForm::Items },
-        lenient: given.lenient != 0,
-    };
-    // SAFETY: as promised.
-    let tls = unsafe { tls::read(given.tls)? };
-    Ok(Chosen { options, login, buffer, patience: patience(&given), tls })
-}
-
-/// # Safety
-/// As [`read`].
-pub(super) unsafe fn limits(limits: *const redtail_limits) -> Result<Limits, String> {
-    // SAFETY: as promised.
-    let given = unsafe { sized(limits, redtail_limits::DEFAULT, "redtail_limits")? };
-    let default = Limits::DEFAULT;
-    Ok(Limits {
-        bulk: or(given.bulk, default.bulk),
-        command: or(given.command, default.command),
-        arguments: or(given.arguments, default.arguments),
-        depth: or(given.depth, default.depth).min(MAX_DEPTH),
-        line: or(given.line, default.line),
-    })
-}
-
-/// A struct whose first field is its size, as the caller's header has it. An older header knows only the first fields; the others
-/// keep their defaults.
-///
-/// # Safety
-/// `given` is NULL or points to as many bytes as its struct_size says.
-pub(super) unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> Result<T, String> {
-    if given.is_null() {
-        return Ok(default);
-    }
-    if !given.is_aligned() {
-        return Err(format!("the pointer to {name} is not aligned"));
-    }
-    // SAFETY: the first field of all these structs is a size, and is there whatever the size says.
-    let size = unsafe { *given.cast::<usize>() };
-    if !is_prefix::<T>(size) {
-        let most = size_of::<T>();
-        return Err(if size > most {
-            format!("struct_size of {name} is {size}, and this library knows {most}: its header is older than yours")
-        } else {
-            format!("struct_size of {name} is {size}: set it to sizeof({name})")
-        });
-    }
-    let mut whole = default;
-    // SAFETY: both have so many bytes, and any bytes make a T, which is made of numbers and pointers.
-    unsafe { copy_nonoverlapping(given.cast::<u8>(), (&raw mut whole).cast(), size) };
-    Ok(whole)
-}
-
-/// A struct of this size, whose first field is its size, is all of `T` or its first fields.
-const fn is_prefix<T>(size: usize) -> bool {
-    size >= size_of::<usize>() && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
-}
-
-unsafe fn start(given: &redtail_options) -> Result<Start, String> {
-    Ok(match given.start {
-        x if x == REDTAIL_START_NOW as c_int => Start::Now,
-        x if x == REDTAIL_START_NOW_WITHOUT_FORK as c_int => Start::NowWithoutFork,
-        x if x == REDTAIL_START_SNAPSHOT as c_int => Start::Snapshot,
-        x if x == REDTAIL_START_SYNC as c_int => Start::Sync,
-        x if x == REDTAIL_START_AT as c_int => {
-            // SAFETY: NULL or a position, as promised to `read`.
-            let position = unsafe { position::read(given.position) };
-            let position = position.ok_or("REDTAIL_START_AT needs a position")?;
-            Start::At(position.to_position().ok_or("position is none: ids are 40 hexadecimal digits")?)
-        }
-        other => return Err(format!("start is {other}, which is no redtail_start")),
-    })
-}
-
-fn on_gap(number: c_int) -> Result<OnGap, String> {
-    Ok(match number {
-        x if x == REDTAIL_ON_GAP_STOP as c_int => OnGap::Stop,
-        x if x == REDTAIL_ON_GAP_CONTINUE as c_int => OnGap::Continue,
-        x if x == REDTAIL_ON_GAP_SNAPSHOT as c_int => OnGap::Snapshot,
-        other => return Err(format!("on_gap is {other}, which is no redtail_on_gap")),
-    })
-}
-
-fn ack(number: c_int) -> Result<Ack, String> {
-    Ok(match number {
-        x if x == REDTAIL_ACK_OBSERVE as c_int => Ack::Observe,
-        x if x == REDTAIL_ACK_RECEIVED as c_int => Ack::Received,
-        x if x == REDTAIL_ACK_APPLIED as c_int => Ack::Applied,
-        other => return Err(format!("ack is {other}, which is no redtail_ack")),
-    })
-}
-
-unsafe fn label(given: &redtail_options) -> Result<ReplicaLabel, String> {
-    if given.label.is_null() {
-        return Ok(ReplicaLabel::default());
-    }
-    // SAFETY: text that ends with NUL, as promised to `read`.
-    let label = unsafe { text(given.label) }.map_err(|what| format!("label {what}"))?;
-    ReplicaLabel::new(label).ok_or_else(|| "label is to be 1 to 255 bytes without blanks".into())
-}
-
-unsafe fn login(given: &redtail_options) -> Result<Login, String> {
-    // SAFETY: as promised to `read`.
-    unsafe { credentials(given.user, given.password, given.password_len) }
-}
-
-/// # Safety
-/// `user` is NULL or ends with NUL; `password` is NULL or has `len` bytes, or ends with NUL where `len` is 0.
-pub(super) unsafe fn credentials(user: *const c_char, password: *const c_char, len: usize) -> Result<Login, String> {
-    let mut login = Login::default();
-    if !user.is_null() {
-        // SAFETY: as promised.
-        login.user = Some(unsafe { text(user) }.map_err(|what| format!("user {what}"))?.to_owned());
-    }
-    if !password.is_null() {
-        // SAFETY: as promised.
-        let bytes = unsafe {
-            match len {
-                0 => Some(std::ffi::CStr::from_ptr(password).to_bytes()),
-                len => super::boundary::bytes(password, len),
-            }
-        };
-        login.password = Some(bytes.ok_or("password_len is longer than memory")?.to_vec());
-    }
-    Ok(login)
-}
-
-fn backoff(given: &redtail_options, default: Backoff) -> Backoff {
-    if given.no_reconnect != 0 {
-        return Backoff::OFF;
-    }
-    Backoff {
-        first: if given.backoff_first_ms > 0 { Duration::from_millis(given.backoff_first_ms) } else { default.first },
-        longest: if given.backoff_longest_ms > 0 {
-            Duration::from_millis(given.backoff_longest_ms)
-        } else {
-            default.longest
-        },
-        attempts: (given.backoff_attempts > 0).then_some(given.backoff_attempts),
-    }
-}
-
-fn patience(given: &redtail_options) -> Patience {
-    // A time-out beyond a year is refused by some systems.
-    let limit = |ms: u64| Duration::from_millis(ms.min(31_536_000_000));
-    Patience {
-        connect: (given.connect_timeout_ms > 0).then(|| limit(given.connect_timeout_ms)),
-        write: match given.write_timeout_ms {
-            0 => None,
-            REDTAIL_FOREVER => Some(None),
-            ms => Some(Some(limit(ms))),
-        },
-    }
-}
-
-fn or<T: Default + PartialEq>(given: T, default: T) -> T {
-    if given == T::default() { default } else { given }
-}
-
 impl redtail_options {
-    const DEFAULT: Self = Self {
+    pub(super) const DEFAULT: Self = Self {
         struct_size: size_of::<Self>(),
         start: 0,
         on_gap: 0,
@@ -386,7 +157,7 @@ impl redtail_options {
         single_link: 0,
         control: 0,
         listening_port: 0,
-        position: std::ptr::null(),
+        position: redtail_position::NONE,
         label: std::ptr::null(),
         user: std::ptr::null(),
         password: std::ptr::null(),
@@ -404,8 +175,4 @@ impl redtail_options {
         lenient: 0,
         tls: std::ptr::null(),
     };
-}
-
-impl redtail_limits {
-    const DEFAULT: Self = Self { struct_size: size_of::<Self>(), bulk: 0, command: 0, arguments: 0, depth: 0, line: 0 };
 }

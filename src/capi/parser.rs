@@ -1,34 +1,33 @@
 //! Parsers: RESP2 and RESP3 over bytes that you hold
 //!
-//! A parser owns no bytes. You keep a buffer and show its unread part as a redtail_slice, which redtail_parser_next moves past what is
-//! used up. What is not yet whole stays: append at least redtail_parser_needed bytes and show the unfinished item again, from its
-//! first byte, at whatever address it is now. What was seen is not read again.
+//! A parser owns no input. You keep a buffer and pass its unread part as a redtail_slice, which redtail_parser_next
+//! advances past the bytes it used. The bytes of an incomplete item stay in the buffer. Append at least
+//! redtail_parser_needed bytes and pass the incomplete item again, from its first byte, at any address. The parser
+//! does not read the bytes twice.
 //!
-//! Items point into your buffer: they live until you change it, and no longer than until the next redtail_parser_next or _batch.
+//! Items point into your buffer. They are valid until you change it, and at most until the next redtail_parser_next
+//! or _batch.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
 
 use crate::base::error::ProtocolError;
-use crate::base::limits::Limits;
 use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
-use crate::capi::convert::protocol_status;
+use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
 use crate::capi::view::{Rest, View};
-use crate::capi::{boundary, options};
-use crate::resp::{
-    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Known, Poll, Request, RequestParser,
-};
+use crate::capi::{boundary, limits};
+use crate::resp::{Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Poll, Request, RequestParser};
 
-/// Finds whole commands or frames in bytes. One thread at a time. Allocates nothing after it is made.
+/// Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation.
 pub struct redtail_parser {
     guard: Guard,
     machine: Machine,
-    /// Memory of the caller's, which is not ours to free.
-    lodger: bool,
+    /// The memory belongs to the caller, who frees it.
+    caller_owned: bool,
     error: Option<ProtocolError>,
     view: View,
 }
@@ -45,9 +44,10 @@ impl Guarded for redtail_parser {
     }
 }
 
-/// A new parser. mode: one of redtail_mode. limits: NULL for the defaults.
+/// Creates a parser. mode: one of redtail_mode. limits: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. A wrong mode or limits: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+/// Returns NULL only if memory is exhausted. If mode or limits are invalid, every later call returns
+/// REDTAIL_ERROR_ARGUMENT, and the message explains it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
     make(|| {
@@ -60,36 +60,36 @@ pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_
     })
 }
 
-/// Memory in bytes that suffices for redtail_parser_init: an upper bound of redtail_parser_size, known at compile time. A parser on
-/// the stack needs `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+/// Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
+/// parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
 pub const REDTAIL_PARSER_SIZE: usize = 6144;
 
-/// The alignment that suffices for redtail_parser_init: an upper bound of redtail_parser_alignment.
+/// Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment.
 pub const REDTAIL_PARSER_ALIGNMENT: usize = 8;
 
 const _: () = assert!(size_of::<redtail_parser>() <= REDTAIL_PARSER_SIZE);
 const _: () = assert!(align_of::<redtail_parser>() <= REDTAIL_PARSER_ALIGNMENT);
 
-/// Bytes of memory that redtail_parser_init needs. It may differ between versions of the library. Any thread.
+/// Size in bytes that redtail_parser_init requires. It may differ between versions of the library. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_parser_size() -> usize {
     size_of::<redtail_parser>()
 }
 
-/// The alignment of that memory, a power of 2. What malloc gives is aligned enough. Any thread.
+/// Alignment that redtail_parser_init requires, a power of 2. Memory of malloc is always aligned. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_parser_alignment() -> usize {
     align_of::<redtail_parser>()
 }
 
-/// A parser in memory of the caller, of size bytes. The memory belongs to the caller again after redtail_parser_free, or as soon as
-/// the parser is no longer used.
+/// Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
+/// redtail_parser_free, or as soon as the parser is no longer used.
 ///
-/// Between two calls the parser may be moved, with memcpy to memory of the same size and alignment. Then only the copy may be used,
-/// as a redtail_parser pointer to its memory. Items and tokens received before the move are invalid.
+/// A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
+/// the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
 ///
-/// Returns REDTAIL_OK and sets parser; REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or not aligned, or mode or limits
-/// can't be.
+/// Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
+/// or mode or limits are invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_init(
     memory: *mut c_void,
@@ -112,35 +112,36 @@ pub unsafe extern "C" fn redtail_parser_init(
     })
 }
 
-/// Ends a parser, in your memory or its own. NULL does nothing.
+/// Frees a parser, also one in memory of the caller. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     // SAFETY: NULL, or a parser that lives.
-    if unsafe { there(parser) }.is_some_and(|parser| !parser.lodger) {
+    if unsafe { there(parser) }.is_some_and(|parser| !parser.caller_owned) {
         // SAFETY: from _new, as just seen, and not used again.
         unsafe { release(parser) }
     }
 }
 
-/// What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the parser.
+/// The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
+/// the next call on the parser.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
     // SAFETY: NULL, or a parser that lives.
     unsafe { there(parser) }.map_or(c"the parser is NULL".as_ptr(), |parser| parser.guard.message())
 }
 
-/// Counts the first byte it is shown as number offset instead of 0. To be called once, before the first byte.
+/// Sets the offset of the first byte of input, instead of 0. Call it once, before the first byte.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if it was shown bytes or told another
-/// number than 0 already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if offset is 2^63 or more; REDTAIL_ERROR_STATE if the parser has read
+/// bytes or has another start already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, offset: u64) -> c_int {
     call!(parser; {
         if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
-            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes, or been told where to start, already");
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has read bytes, or has a start already");
         }
         if i64::try_from(offset).is_err() {
-            return refuse(parser, REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no stream is so long"));
+            return refuse(parser, REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: the maximum is 2^63 - 1"));
         }
         match &mut parser.machine {
             Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
@@ -151,13 +152,15 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
     })
 }
 
-/// The next whole item at the front of input, which is moved past it, and past what is skipped before it. The first capacity
-/// arguments of a command are written to args; what lies behind them in the array means nothing. In REDTAIL_MODE_FRAMES there are none,
-/// and args may be NULL. input->data must not be NULL unless its length is 0, and the bytes must not change while you use the item.
+/// Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
+/// first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
+/// REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
+/// while you use the item.
 ///
-/// Returns REDTAIL_OK and sets item; REDTAIL_MORE_ARGS and sets item: whole too, with more arguments than capacity;
-/// REDTAIL_NEED_MORE: nothing whole is left, see redtail_parser_needed; REDTAIL_ERROR_PROTOCOL, REDTAIL_ERROR_LIMIT: for good, see
-/// redtail_parser_error_offset; REDTAIL_ERROR_ARGUMENT.
+/// Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
+/// arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+/// REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
+/// redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_next(
     parser: *mut redtail_parser,
@@ -181,12 +184,13 @@ pub unsafe extern "C" fn redtail_parser_next(
     })
 }
 
-/// Hands every whole item in input to each, and moves input past it. context is handed through; item->args are in args, which has
-/// room for capacity of them, and the others, where item->argc tells of more, come from redtail_parser_next_arg. A result of each other
-/// than 0 ends the batch; input then stands after that item. each may call _next_arg, _next_token and _message of this parser. It must
-/// return: no longjmp, no exception of C++.
+/// Calls each for every complete item in input, and advances input past it. context is passed to each. args and
+/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
+/// value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
+/// this parser. It must return normally: no longjmp, no C++ exception.
 ///
-/// Returns REDTAIL_NEED_MORE when nothing whole is left; REDTAIL_STOPPED if each has ended the batch; errors as redtail_parser_next.
+/// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
+/// redtail_parser_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_batch(
     parser: *mut redtail_parser,
@@ -211,7 +215,7 @@ pub unsafe extern "C" fn redtail_parser_batch(
             if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
                 break status;
             }
-            // SAFETY: the caller's own function, and an item of a parser that lives.
+            // SAFETY: a function of the caller, and an item of a live parser.
             if unsafe { each(context, item_of(parser)) } != 0 {
                 break REDTAIL_STOPPED;
             }
@@ -223,7 +227,7 @@ pub unsafe extern "C" fn redtail_parser_batch(
     unsafe { boundary::enter_shared(parser, work) }
 }
 
-/// The next argument of the last item that is not in the array: with a capacity of 0, all of them one after another.
+/// The next argument of the last item that is not in the array. With a capacity of 0: all arguments, one by one.
 ///
 /// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
 #[unsafe(no_mangle)]
@@ -236,10 +240,10 @@ pub unsafe extern "C" fn redtail_parser_next_arg(parser: *mut redtail_parser, ar
     })
 }
 
-/// The next step of the walk through the last frame and all in it, depth first, in one pass. The first step is the frame itself,
-/// after its attributes. It neither recurses nor allocates.
+/// The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
+/// attributes. The walk neither recurses nor allocates.
 ///
-/// Returns REDTAIL_OK and sets token; REDTAIL_END after the last, and where the last item is no frame.
+/// Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_next_token(
     parser: *mut redtail_parser,
@@ -264,7 +268,7 @@ pub unsafe extern "C" fn redtail_parser_rewind_tokens(parser: *mut redtail_parse
     call!(parser; { if parser.view.rewind() { REDTAIL_OK } else { REDTAIL_NONE } })
 }
 
-/// After REDTAIL_NEED_MORE: the least number of further bytes that could complete the item; else 0. Room for as many is worth a read.
+/// After REDTAIL_NEED_MORE: the minimum number of further bytes that could complete the item. Otherwise 0.
 ///
 /// Returns REDTAIL_OK and sets needed.
 #[unsafe(no_mangle)]
@@ -275,7 +279,7 @@ pub unsafe extern "C" fn redtail_parser_needed(parser: *mut redtail_parser, need
     })
 }
 
-/// The number of the next byte to be shown: bytes used up so far, and where redtail_parser_start_at began.
+/// The offset of the next byte of input: the bytes used, plus the start of redtail_parser_start_at.
 ///
 /// Returns REDTAIL_OK and sets offset.
 #[unsafe(no_mangle)]
@@ -286,7 +290,7 @@ pub unsafe extern "C" fn redtail_parser_offset(parser: *mut redtail_parser, offs
     })
 }
 
-/// After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the number of the byte where it shows.
+/// After REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the offset of the invalid byte.
 ///
 /// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
 #[unsafe(no_mangle)]
@@ -310,10 +314,10 @@ pub unsafe extern "C" fn redtail_parser_error_kind(parser: *mut redtail_parser, 
     })
 }
 
-/// What a word of an inline command means: writes it without its quotes and escapes to out. size: the bytes of room there; as many as
-/// the word has always suffice. No NUL is written.
+/// Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
+/// of word always suffices. No NUL is written.
 ///
-/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room too small. Any thread.
+/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_unquote(
     word: *const redtail_slice,
@@ -322,10 +326,10 @@ pub unsafe extern "C" fn redtail_unquote(
     len: *mut usize,
 ) -> c_int {
     call!(; out out, out len; {
-        // SAFETY: NULL or a slice of the caller's, as the header asks.
+        // SAFETY: NULL or a slice of the caller, as the header asks.
         let word = unsafe { there(word).and_then(|word| bytes(word.data, word.len)) };
         let Some(word) = word else { return REDTAIL_ERROR_ARGUMENT };
-        let word = InlineArg::new(word);
+        let word = InlineArg { raw: word };
         if word.bytes().count() > size {
             return REDTAIL_ERROR_ARGUMENT;
         }
@@ -340,12 +344,12 @@ pub unsafe extern "C" fn redtail_unquote(
     })
 }
 
-/// The item of a parser, as a part of what C holds: no reference comes between, which the next call would end.
+/// A pointer to the item, derived from the pointer of the caller: a reference would end with the next call.
 fn item_of(parser: *mut redtail_parser) -> *const redtail_item {
     parser.wrapping_byte_add(offset_of!(redtail_parser, view.item)).cast()
 }
 
-/// Its token, likewise.
+/// A pointer to the token, derived likewise.
 fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
     parser.wrapping_byte_add(offset_of!(redtail_parser, view.token)).cast()
 }
@@ -354,25 +358,25 @@ fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
 /// `limits` is as the header asks.
 unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine, String> {
     // SAFETY: as promised.
-    let limits: Limits = unsafe { options::limits(limits)? };
+    let limits = unsafe { limits::read(limits)? };
     Ok(match mode {
         x if x == REDTAIL_MODE_FRAMES as c_int => Machine::Frames(FrameParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_STREAM as c_int => Machine::Commands(CommandParser::stream().with_limits(limits)),
         x if x == REDTAIL_MODE_AOF as c_int => Machine::Commands(CommandParser::aof().with_limits(limits)),
-        other => return Err(format!("the mode is {other}, which is no redtail_mode")),
+        other => return Err(format!("the mode is {other}, which is not a redtail_mode")),
     })
 }
 
 impl redtail_parser {
-    fn over(machine: Machine, guard: Guard, lodger: bool) -> Self {
-        Self { guard, machine, lodger, error: None, view: View::new() }
+    fn over(machine: Machine, guard: Guard, caller_owned: bool) -> Self {
+        Self { guard, machine, caller_owned, error: None, view: View::new() }
     }
 
-    /// What the caller shows, checked: its bytes, and the array for arguments.
+    /// Checks the arguments of the caller: its bytes, and the array for arguments.
     ///
     /// # Safety
-    /// `input` points to a slice of the caller's, and `args` to room for `capacity` slices.
+    /// `input` points to a slice of the caller, and `args` to room for `capacity` slices.
     #[inline(always)]
     unsafe fn shown<'a>(
         &mut self,
@@ -380,35 +384,36 @@ impl redtail_parser {
         args: *mut redtail_slice,
         capacity: usize,
     ) -> Option<(&'a [u8], Array)> {
+        self.guard.clear();
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.
         let Some(bytes) = (unsafe { bytes(input.data, input.len) }) else {
-            refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that no memory has");
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that exceeds memory");
             return None;
         };
         // SAFETY: as promised.
         let Some(array) = (unsafe { Array::new(args, capacity) }) else {
-            refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity more than memory has");
+            refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity exceeds memory");
             return None;
         };
         self.view.item.args = array.start;
         Some((bytes, array))
     }
 
-    /// One item. Gives what follows it, and the status.
+    /// Finds one item. Returns the bytes after it and the status.
     #[inline(always)]
     fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
-        // The way of almost every command.
+        // Fast path for almost every command.
         if let Machine::Commands(machine) = &mut self.machine
-            && let Some(Known { raw, rest, argc, spans, offset }) = machine.known_spans(bytes)
+            && let Some((raw, rest, argc)) = machine.fast_if(bytes, |_| true)
         {
             if argc > array.capacity {
                 machine.keep(raw.len(), argc);
                 return (rest, self.more_args(bytes, array));
             }
-            self.view.command(raw, argc, offset);
-            array.fill_known(raw, argc, spans);
+            self.view.command(raw, argc, machine.offset());
+            array.fill_known(raw, argc, machine.spans());
             return (rest, REDTAIL_OK);
         }
         match self.other(bytes, array) {
@@ -417,7 +422,7 @@ impl redtail_parser {
         }
     }
 
-    /// Whatever else there is. Gives the bytes used up and the status.
+    /// The slow path. Returns the number of bytes used and the status.
     #[inline(never)]
     fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
@@ -445,7 +450,7 @@ impl redtail_parser {
         Ok((poll.used(), REDTAIL_OK))
     }
 
-    /// For the command found last, in these bytes.
+    /// For the last command found, in these bytes.
     #[cold]
     fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
         let offset = self.offset();
@@ -454,7 +459,7 @@ impl redtail_parser {
         array.fill(&mut args);
         self.view.command(command.raw(), command.argc(), offset);
         self.view.shown = redtail_slice::of(shown);
-        self.view.rest = Rest::Command(args.place());
+        self.view.rest = Rest::Command(args.cursor);
         REDTAIL_MORE_ARGS
     }
 
@@ -466,7 +471,7 @@ impl redtail_parser {
     }
 
     /// # Safety
-    /// The bytes shown last have not changed.
+    /// The last input has not changed.
     unsafe fn next_arg(&mut self) -> Option<redtail_slice> {
         match &mut self.view.rest {
             Rest::None | Rest::Missing(_) => None,
@@ -476,14 +481,14 @@ impl redtail_parser {
                 let command = self.machine.command(shown)?;
                 let mut args: Args<'_> = command.args_at(*place);
                 let arg = args.next().map(redtail_slice::of);
-                *place = args.place();
+                *place = args.cursor;
                 arg
             }
             Rest::Inline(rest) => {
                 // SAFETY: a part of the bytes shown last, which have not changed.
-                let mut words = InlineArgs::new(unsafe { bytes(rest.data, rest.len) }?);
+                let mut words = InlineArgs { rest: unsafe { bytes(rest.data, rest.len) }? };
                 let word = words.next().map(|word| redtail_slice::of(word.raw()));
-                *rest = redtail_slice::of(words.rest());
+                *rest = redtail_slice::of(words.rest);
                 word
             }
         }
@@ -499,7 +504,7 @@ impl redtail_parser {
 }
 
 impl Machine {
-    /// The command that was found last, in the same bytes.
+    /// The last command found, in the same bytes.
     fn command<'a>(&'a self, shown: &'a [u8]) -> Option<Command<'a>> {
         match self {
             Self::Commands(machine) => Some(machine.command(shown)),

@@ -1,4 +1,4 @@
-//! Positions: where in which history a stream stands
+//! Positions in a replication stream
 
 use std::ffi::{c_char, c_int};
 use std::fmt::Write;
@@ -8,28 +8,31 @@ use crate::capi::basics::*;
 use crate::capi::boundary::{Out, call, text};
 use crate::replication::{Position, ReplicationId};
 
-/// Room enough for any position as text, the NUL included.
+/// Size in bytes that suffices for any position as text, including the NUL.
 pub const REDTAIL_POSITION_TEXT_SIZE: usize = 128;
 
-/// A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
-/// A value of yours; it borrows nothing. This struct stays as it is.
+/// A position in the stream of a primary. It contains everything that is needed to resume there, on that server or on
+/// any other with the same history. It borrows nothing. This struct never changes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct redtail_position {
-    /// The replication id under which the primary knows this place: 40 hexadecimal digits and a NUL.
+    /// The replication id of the primary at this position: 40 hexadecimal digits and a NUL.
     pub replid: [c_char; 41],
-    /// The replication id at the attach, or at the last gap; a promotion leaves it as it is. With an offset it names a command
-    /// once and for all. Empty: the same as replid.
+    /// The replication id when the history began: at the first connection or at the last gap. A promotion does not
+    /// change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
     pub history: [c_char; 41],
-    /// The last byte processed, counted as INFO's master_repl_offset counts: the stream's first byte is number 1.
+    /// The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a stream is
+    /// number 1.
     pub offset: u64,
-    /// The database selected at this place; -1 while it is not known.
+    /// The selected database at this position; -1 if unknown.
     pub db: i64,
 }
 
-/// Reads a position from text: replid:offset:db, with ? for an unknown database, and :history behind it where that is another id.
+/// Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
+/// replid.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the text is none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL. Any thread.
+/// Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
+/// pointer is NULL. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_position_parse(text: *const c_char, position: *mut redtail_position) -> c_int {
     call!(; out position; {
@@ -44,10 +47,10 @@ pub unsafe extern "C" fn redtail_position_parse(text: *const c_char, position: *
     })
 }
 
-/// Writes a position as text with a NUL behind it. size: the bytes of room at text; REDTAIL_POSITION_TEXT_SIZE always suffices.
+/// Writes a position as text with a NUL. size: room in bytes; REDTAIL_POSITION_TEXT_SIZE always suffices.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room
-/// too small, and then writes nothing. Any thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is NULL
+/// or the room is too small. After an error nothing was written. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_position_format(
     position: *const redtail_position,
@@ -80,7 +83,7 @@ impl Out<c_char> {
 
 /// # Safety
 /// `position` is NULL or points to one.
-pub(super) unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
+unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
     let there = !position.is_null() && position.is_aligned();
     // SAFETY: not NULL and aligned; a position, as the caller promises, and any bytes are one.
     there.then(|| unsafe { *position })
@@ -108,6 +111,8 @@ impl From<Position> for redtail_position {
 }
 
 impl redtail_position {
+    pub(super) const NONE: Self = Self { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+
     /// `None` where the ids are no ids, or a number can't be.
     pub(super) fn to_position(self) -> Option<Position> {
         let replid = id(&self.replid)?;

@@ -1,11 +1,12 @@
 //! Snapshots: RDB files over bytes that you hold
 //!
-//! A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and show its unread part as a redtail_slice,
-//! which redtail_rdb_next moves past what is used up. What is left stays: append at least redtail_rdb_needed bytes and show it again,
-//! from its first byte, at whatever address it is now.
+//! A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part as
+//! a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the buffer.
+//! Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
 //!
-//! Memory is constant: a hash of a hundred million fields needs no more than one of ten, and a string of more than 16 KiB comes in
-//! pieces. Bytes of items point into your buffer or into the handle: they live until the next call, and until you change the buffer.
+//! Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16 KiB
+//! is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until the
+//! next call and until you change the buffer.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;
@@ -16,19 +17,19 @@ use crate::capi::error_kind::rdb_error;
 use crate::capi::rdb_item::*;
 use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
 
-/// The bytes of input that you must be able to show at once.
+/// Minimum size of the input buffer in bytes.
 pub const REDTAIL_RDB_MIN_INPUT: usize = 16896;
 
 const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT);
 
-/// For redtail_rdb_new: go on with a version from the future, and pass over what is broken inside a packed or compressed value, whose
-/// length is known: REDTAIL_RDB_ITEM_SKIPPED says so.
+/// Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed value
+/// of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
 pub const REDTAIL_RDB_FLAG_LENIENT: c_uint = 1;
 
-/// For redtail_rdb_new: do not compute the checksum.
+/// Flag of redtail_rdb_new: do not compute the checksum.
 pub const REDTAIL_RDB_FLAG_NO_CHECKSUM: c_uint = 2;
 
-/// Reads one snapshot. One thread at a time. About 53 KiB; allocates nothing after it is made.
+/// Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation.
 pub struct redtail_rdb {
     guard: Guard,
     decoder: Decoder,
@@ -43,21 +44,20 @@ impl Guarded for redtail_rdb {
     }
 }
 
-/// A new decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the number of the first byte it will be shown,
-/// for redtail_rdb_offset and messages; 0 for a file.
+/// Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset of
+/// the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
 ///
-/// Returns NULL only if there is no memory. Unknown flags, or an offset of 2^63 or more: each call gives REDTAIL_ERROR_ARGUMENT, and the message says why.
+/// Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
+/// returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rdb {
     make(|| {
         let guard = match flags & !(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM) {
             0 if i64::try_from(offset).is_err() => {
-                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: no file is so long"))
+                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: the maximum is 2^63 - 1"))
             }
             0 => Guard::new(),
-            unknown => {
-                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has bits that mean nothing: {unknown:#x}"))
-            }
+            unknown => Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has unknown bits: {unknown:#x}")),
         };
         let mut decoder = Decoder::new().starting_at(offset);
         if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
@@ -70,41 +70,43 @@ pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rd
     })
 }
 
-/// Ends a decoder. NULL does nothing.
+/// Frees a decoder. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_free(rdb: *mut redtail_rdb) {
     // SAFETY: NULL, or from _new and not used again.
     unsafe { release(rdb) }
 }
 
-/// What the last failure was, or what was passed over last, in words that end with NUL. "" before any; never NULL. Lives until the next
-/// call on the decoder.
+/// The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the next call
+/// on the decoder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_message(rdb: *const redtail_rdb) -> *const c_char {
     // SAFETY: NULL, or a decoder that lives.
     unsafe { there(rdb) }.map_or(c"the decoder is NULL".as_ptr(), |rdb| rdb.guard.message())
 }
 
-/// The next item at the front of input, which is moved past it, and past what was used up before it. input->data must not be NULL unless
-/// its length is 0, and the bytes must not change while you use the item.
+/// Decodes the next item of input, and advances input past it and past bytes used before it. input->data may be NULL
+/// only if its length is 0. Do not change the bytes while you use the item.
 ///
-/// Returns REDTAIL_OK and sets item; REDTAIL_NEED_MORE: see redtail_rdb_needed; REDTAIL_END: the snapshot is over, and what follows it in
-/// input is not touched; REDTAIL_ERROR_SNAPSHOT: no snapshot a server would write, or what is not known here; for good, see
-/// redtail_rdb_error_offset; REDTAIL_ERROR_ARGUMENT.
+/// Returns REDTAIL_OK and sets item. Returns REDTAIL_NEED_MORE if the input is incomplete: see redtail_rdb_needed.
+/// Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT for
+/// an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
+/// REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_next(
     rdb: *mut redtail_rdb,
     input: *mut redtail_slice,
     item: *mut *const redtail_rdb_item,
 ) -> c_int {
-    // What C holds of the item is not to end with a borrow of the handle.
+    // Derived from the pointer of the caller: a reference would end with the next call.
     let shows = rdb.wrapping_byte_add(offset_of!(redtail_rdb, item)).cast::<redtail_rdb_item>();
     call!(rdb, out input, out item; {
+        rdb.guard.clear();
         // SAFETY: not NULL, as `Out` has seen, and a slice, as the header asks.
         let shown = unsafe { *input.pointer() };
         // SAFETY: as the header asks.
         let Some(shown) = (unsafe { bytes(shown.data, shown.len) }) else {
-            return refuse(rdb, REDTAIL_ERROR_ARGUMENT, "input is NULL with a length, or longer than memory");
+            return refuse(rdb, REDTAIL_ERROR_ARGUMENT, "input is NULL with a length, or exceeds memory");
         };
         match rdb.decoder.poll(shown) {
             Ok(poll) => {
@@ -132,9 +134,9 @@ pub unsafe extern "C" fn redtail_rdb_next(
     })
 }
 
-/// To be asked when no more input comes.
+/// Checks for a complete snapshot. Call it at the end of the input.
 ///
-/// Returns REDTAIL_OK if the snapshot has come to its end; REDTAIL_ERROR_SNAPSHOT if it is cut short, or broken.
+/// Returns REDTAIL_OK if the snapshot is complete; REDTAIL_ERROR_SNAPSHOT if it is truncated or invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_finish(rdb: *mut redtail_rdb) -> c_int {
     call!(rdb; {
@@ -145,7 +147,7 @@ pub unsafe extern "C" fn redtail_rdb_finish(rdb: *mut redtail_rdb) -> c_int {
     })
 }
 
-/// After REDTAIL_NEED_MORE: the least number of further bytes that take it further; else 0.
+/// After REDTAIL_NEED_MORE: the minimum number of further bytes. Otherwise 0.
 ///
 /// Returns REDTAIL_OK and sets needed.
 #[unsafe(no_mangle)]
@@ -156,7 +158,7 @@ pub unsafe extern "C" fn redtail_rdb_needed(rdb: *mut redtail_rdb, needed: *mut 
     })
 }
 
-/// The number of the next byte to be shown: bytes used up so far, and where redtail_rdb_new began.
+/// The offset of the next byte of input: the bytes used, plus the offset of redtail_rdb_new.
 ///
 /// Returns REDTAIL_OK and sets offset.
 #[unsafe(no_mangle)]
@@ -167,7 +169,7 @@ pub unsafe extern "C" fn redtail_rdb_offset(rdb: *mut redtail_rdb, offset: *mut 
     })
 }
 
-/// After REDTAIL_ERROR_SNAPSHOT: the number of the byte where the item begins that is wrong.
+/// After REDTAIL_ERROR_SNAPSHOT: the offset of the first byte of the invalid item.
 ///
 /// Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
 #[unsafe(no_mangle)]

@@ -1,39 +1,38 @@
-//! Sentinels: for followers of a primary that is found by its name
+//! Sentinel: followers of a primary that is found by its name
 
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::text;
-use crate::capi::cluster::addresses;
-use crate::capi::options::{credentials, sized};
-use crate::capi::tls;
-use crate::capi::tls::{OverTls, redtail_tls};
-#[cfg(feature = "tls")]
-use crate::net::Tls;
+use crate::capi::structs::sized;
+use crate::capi::text::addresses;
+use crate::capi::tls::redtail_tls;
+use crate::capi::{login, tls};
+use crate::net::Builder;
 use crate::topology::{Sentinel, SentinelError};
 
-/// Whom to ask where a primary is. You fill it; what it points to is copied. 0 and NULL are the defaults.
+/// A primary and its Sentinels. Filled by the caller, copied by the library; 0 and NULL select the defaults.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_sentinel {
     /// sizeof(redtail_sentinel)
     pub struct_size: usize,
-    /// What the Sentinels call the primary. Required.
+    /// The name of the primary in the configuration of the Sentinels. Required.
     pub name: *const c_char,
-    /// Their addresses, each host:port. One is enough to learn of the others from; more help while that one is down.
+    /// Addresses of Sentinels, each host:port. From one reachable Sentinel the library learns all others.
     pub addresses: *const *const c_char,
-    /// Their number, at least 1.
+    /// Number of addresses, at least 1.
     pub address_count: usize,
-    /// Not 0: follow a replica that is in good order, to spare the primary; the primary where there is none. What a replica has not received
-    /// can't be seen there, and it is sent later.
+    /// 1: follow a healthy replica, or the primary if there is none. A replica delivers writes only after it has
+    /// received them.
     pub prefer_replica: c_int,
-    /// The ACL user at the Sentinels, which have their own. NULL: the default user.
+    /// The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.)
     pub user: *const c_char,
-    /// The password there. NULL: none is sent.
+    /// The password at the Sentinels. NULL: none.
     pub password: *const c_char,
     /// Its length in bytes; 0: it ends with NUL.
     pub password_len: usize,
-    /// Speak TLS with the Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
+    /// TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
     pub tls: *const redtail_tls,
 }
 
@@ -53,7 +52,7 @@ impl redtail_sentinel {
 
 /// # Safety
 /// `given` and what it points to are as the header asks.
-pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (redtail_status, String)> {
+pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Builder<Sentinel>, (redtail_status, String)> {
     let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
     if given.is_null() {
         return Err(wrong("the pointer sentinel is NULL".into()));
@@ -63,24 +62,14 @@ pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (r
         let given = sized(given, redtail_sentinel::DEFAULT, "redtail_sentinel").map_err(wrong)?;
         let name = text(given.name).map_err(|what| wrong(format!("name {what}")))?;
         let addresses = addresses(given.addresses, given.address_count).map_err(wrong)?;
-        let login = credentials(given.user, given.password, given.password_len).map_err(wrong)?;
+        let login = login::read(given.user, given.password, given.password_len).map_err(wrong)?;
         (given, name, addresses, login, tls::read(given.tls).map_err(wrong)?)
     };
-    let sentinel = Sentinel::new(addresses, name).map_err(|error| {
+    let sentinel = Sentinel::builder(addresses, name).map_err(|error| {
         let status =
             if matches!(error, SentinelError::Target(_)) { REDTAIL_ERROR_ADDRESS } else { REDTAIL_ERROR_ARGUMENT };
         (status, error.to_string())
     })?;
     let sentinel = sentinel.prefer_replica(given.prefer_replica != 0).sentinel_login(move || Ok(login.clone()));
-    Ok(tls.on(Asked(sentinel)).0)
-}
-
-/// The Sentinels themselves, not the servers.
-struct Asked(Sentinel);
-
-impl OverTls for Asked {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        Self(self.0.sentinel_tls(tls))
-    }
+    Ok(tls.on_sentinels(sentinel))
 }

@@ -1,26 +1,45 @@
 //! Sessions: the replication protocol over your own socket and event loop
 //!
-//! A session owns its receive buffer, and neither socket, clock nor thread. Its loop:
+//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
+//! that never runs backwards. The loop of a program that polls its sockets:
 //!
-//!   1. redtail_session_next. REDTAIL_OK is an event; handle it and ask again. REDTAIL_RECONNECT: close the socket, connect when
-//!      redtail_session_deadline_ms says, then redtail_session_connected. REDTAIL_NEED_MORE: go on with 2.
-//!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable (or writable, while something is
-//!      left to send), at the latest until redtail_session_deadline_ms.
-//!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error: redtail_session_disconnected. Asked
-//!      and nothing there: redtail_session_silent. Then go on with 1.
+//!   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
+//!      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
+//!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
+//!      bytes are left to send, at most until redtail_session_deadline_ms.
+//!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
+//!      redtail_session_disconnected. A read without data (EAGAIN): redtail_session_silent. Continue with 1.
 //!
-//! While your own queue is full, do not read; at the deadline call redtail_session_keep_alive (or redtail_session_next, if you have room for
-//! one event) and go on with 2, so that the primary hears from you. Times are milliseconds of one clock of yours that never runs backwards.
+//! BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
+//! redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
+//!
+//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
+//! redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
+//! redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
+//! 1 and 2.
+//!
+//! A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions. Between
+//! redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive, _timer,
+//! _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the events
+//! that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and _free end
+//! the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the read, and do
+//! not report its bytes.
+//!
+//! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
+//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
+//! waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
 
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, call, make, refuse, release, text, there};
-use crate::capi::convert::{Screen, full_status, session_status};
+use crate::capi::chosen_options::ChosenOptions;
+use crate::capi::convert::event::EventBuffer;
+use crate::capi::convert::status::{full_status, session_status};
 use crate::capi::event::redtail_event;
-use crate::capi::options::{Chosen, redtail_options};
+use crate::capi::options::redtail_options;
 use crate::capi::position::redtail_position;
-use crate::capi::{options, position};
+use crate::capi::{chosen_options, login, position};
 use crate::io::{BufferedSession, SpaceError, Step};
 use crate::net::Login;
 use crate::replication::{Backoff, Closed, Credentials, Options, Session};
@@ -30,9 +49,10 @@ pub struct redtail_session {
     guard: Guard,
     engine: BufferedSession,
     login: Login,
-    screen: Screen,
+    events: EventBuffer,
     /// A read was tried and brought nothing.
     silent: bool,
+    timer: SilenceTimer,
 }
 
 impl Guarded for redtail_session {
@@ -70,17 +90,22 @@ pub unsafe extern "C" fn redtail_session_new_recorded(
 unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) -> Session) -> *mut redtail_session {
     make(|| {
         // SAFETY: as promised.
-        let chosen = unsafe { options::read(options, Backoff::default()) };
+        let chosen = unsafe { chosen_options::read(options, Backoff::default()) };
         let (chosen, guard) = match chosen {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(message) => (Chosen { buffer: 0, ..Chosen::default() }, Guard::closed(REDTAIL_ERROR_ARGUMENT, message)),
+            Err(message) => {
+                let none = ChosenOptions { buffer: 0, ..ChosenOptions::default() };
+                (none, Guard::closed(REDTAIL_ERROR_ARGUMENT, message))
+            }
         };
+        let silence_ms = chosen.options.silence.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         Some(redtail_session {
             guard,
             engine: BufferedSession::with_capacity(session(chosen.options), chosen.buffer).ok()?,
             login: chosen.login,
-            screen: Screen::new()?,
+            events: EventBuffer::new()?,
             silent: false,
+            timer: SilenceTimer { limit_ms: silence_ms, at_ms: None, silent_ms: 0 },
         })
     })
 }
@@ -113,7 +138,7 @@ pub unsafe extern "C" fn redtail_session_login(
 ) -> c_int {
     call!(session; {
         // SAFETY: as the header asks.
-        match unsafe { options::credentials(user, password, password_len) } {
+        match unsafe { login::read(user, password, password_len) } {
             Ok(login) => session.login = login,
             Err(words) => return refuse(session, REDTAIL_ERROR_ARGUMENT, words),
         }
@@ -134,6 +159,7 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
             return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
         }
         session.silent = false;
+        session.timer.restart(now_ms);
         REDTAIL_OK
     })
 }
@@ -168,7 +194,8 @@ pub unsafe extern "C" fn redtail_session_disconnected(
     })
 }
 
-/// Where to read to: data is set to room for *len bytes, at least 1. Ends the life of the last event.
+/// Where to read to: data is set to room for *len bytes, at least 1. The room stays valid until the next call of this,
+/// _received, _connected, _disconnected or _free. Ends the life of the last event.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
 /// called for long; REDTAIL_ERROR_MEMORY.
@@ -192,7 +219,8 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// So many bytes were read to redtail_session_space, which was the last call on the session before this one.
+/// count bytes were read to the front of the last redtail_session_space. Other calls may lie between the two: see "a read
+/// in the background" above. Each redtail_session_space allows one call of this.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
 /// redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
@@ -209,17 +237,34 @@ pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session,
         }
         session.engine.received(count);
         session.silent = false;
+        session.timer.silent_ms = 0;
         REDTAIL_OK
     })
 }
 
-/// The socket was asked and had nothing. Where that has lasted for silence_ms, the next redtail_session_next counts the link as lost.
+/// A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the connection as
+/// lost. Only a program that tries to read may call this; others call redtail_session_timer.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_silent(session: *mut redtail_session) -> c_int {
     call!(session; {
         session.silent = true;
+        REDTAIL_OK
+    })
+}
+
+/// For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
+/// acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
+/// silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at most,
+/// because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+///
+/// Returns REDTAIL_OK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_session_timer(session: *mut redtail_session, now_ms: u64) -> c_int {
+    call!(session; {
+        session.engine.keep_alive(now_ms);
+        session.silent |= session.timer.tick(now_ms);
         REDTAIL_OK
     })
 }
@@ -246,14 +291,15 @@ pub unsafe extern "C" fn redtail_session_next(
     event: *mut *const redtail_event,
 ) -> c_int {
     call!(session, out event; {
+        session.guard.clear();
         if std::mem::take(&mut session.silent) {
             session.engine.silent(now_ms);
         }
         match session.engine.next(now_ms) {
             Step::Event(found) => {
-                let status = session.screen.show(&found, &mut session.guard);
+                let status = session.events.convert(&found, &mut session.guard);
                 if status == REDTAIL_OK {
-                    event.set(session.screen.event());
+                    event.set(session.events.event());
                 }
                 status
             }
@@ -313,7 +359,7 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_deadline_ms(session: *const redtail_session, deadline_ms: *mut u64) -> c_int {
+pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_session, deadline_ms: *mut u64) -> c_int {
     call!(session, out deadline_ms; {
         deadline_ms.set(session.engine.deadline_ms());
         REDTAIL_OK
@@ -344,7 +390,7 @@ pub unsafe extern "C" fn redtail_session_commit(
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
-    session: *const redtail_session,
+    session: *mut redtail_session,
     position: *mut redtail_position,
 ) -> c_int {
     call!(session, out position; {
@@ -352,4 +398,27 @@ pub unsafe extern "C" fn redtail_session_position(
         position.set(last.into());
         REDTAIL_OK
     })
+}
+
+/// Counts the time without bytes in a program whose loop reads for it. The clock alone does not prove silence: after a
+/// pause of the program, its timers may run before the loop delivers the bytes that arrived meanwhile.
+struct SilenceTimer {
+    limit_ms: Option<u64>,
+    at_ms: Option<u64>,
+    silent_ms: u64,
+}
+
+impl SilenceTimer {
+    const LONGEST_TICK_MS: u64 = 2000;
+
+    fn restart(&mut self, now_ms: u64) {
+        (self.at_ms, self.silent_ms) = (Some(now_ms), 0);
+    }
+
+    /// Whether the limit is reached.
+    fn tick(&mut self, now_ms: u64) -> bool {
+        let since_ms = self.at_ms.replace(now_ms).map_or(0, |last| now_ms.saturating_sub(last));
+        self.silent_ms = self.silent_ms.saturating_add(since_ms.min(Self::LONGEST_TICK_MS));
+        self.limit_ms.is_some_and(|limit| self.silent_ms >= limit)
+    }
 }

@@ -1,70 +1,47 @@
-//! Shards: what a cluster consists of, each a primary and whoever takes its place
+//! Shards: the parts of a cluster, each a primary and its successors
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::fmt::Display;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Out, bytes, call, there, without_handle};
-use crate::capi::follower::redtail_handle;
+use crate::capi::boundary::{Guard, bytes, call, there, without_handle};
+use crate::capi::handle::redtail_handle;
 use crate::capi::position::redtail_position;
+use crate::capi::text::{c_text, write_text};
 use crate::topology::{Shard, slot};
 
-/// A shard of a redtail_cluster, whose it is: it lives until redtail_cluster_free, also after the shard has left. Any thread may use it, also
-/// several at once.
+/// A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several threads may
+/// use it at once.
 pub struct redtail_shard {
     pub(super) shard: Shard,
     id: CString,
     handle: redtail_handle,
     context: AtomicPtr<c_void>,
-    /// What the words of the last event are in.
+    /// The message of the last event.
     pub(super) guard: Mutex<Guard>,
 }
 
 impl redtail_shard {
     pub(super) fn new(shard: Shard) -> Self {
-        let (id, handle) = (words(shard.id()), redtail_handle::of(shard.handle().clone()));
+        let (id, handle) = (c_text(shard.id()), redtail_handle::new(shard.handle().clone()));
         Self { shard, id, handle, context: AtomicPtr::default(), guard: Mutex::new(Guard::new()) }
     }
 }
 
-/// Text as C wants it.
-pub(super) fn words(text: impl Display) -> CString {
-    let bytes: Vec<u8> = text.to_string().bytes().map(|byte| if byte == 0 { b'?' } else { byte }).collect();
-    CString::new(bytes).unwrap_or_default()
-}
-
-/// Writes text with a NUL behind it to where there is room, and how much room it needs.
-pub(super) fn hand_over(words: &str, text: *mut c_char, size: usize, needed: Out<usize>) -> redtail_status {
-    if text.is_null() && size > 0 {
-        return REDTAIL_ERROR_ARGUMENT;
-    }
-    needed.set(words.len() + 1);
-    if words.len() >= size {
-        return REDTAIL_NEED_MORE;
-    }
-    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't overlap the caller's.
-    unsafe {
-        std::ptr::copy_nonoverlapping(words.as_ptr(), text.cast(), words.len());
-        text.add(words.len()).write(0);
-    }
-    REDTAIL_OK
-}
-
-/// The name of a shard, which it keeps for as long as it is followed: the id of the node that was its primary when it was first seen.
-/// Ends with NUL; lives as long as the shard; NULL if the shard is.
+/// The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard. NULL if
+/// the shard is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_id(shard: *const redtail_shard) -> *const c_char {
     // SAFETY: NULL, or a shard that lives.
     unsafe { there(shard) }.map_or(std::ptr::null(), |shard| shard.id.as_ptr())
 }
 
-/// Where its primary is now, as far as is known, as text with a NUL behind it: host:port. size: the bytes of room at text; needed: the bytes
-/// it takes, the NUL included.
+/// Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to the
+/// required size, including the NUL.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed; REDTAIL_ERROR_ARGUMENT if a pointer is
-/// NULL (text may be while size is 0).
+/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT if
+/// a pointer is NULL (text may be NULL if size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_target(
     shard: *const redtail_shard,
@@ -76,9 +53,8 @@ pub unsafe extern "C" fn redtail_shard_target(
     unsafe { tell(shard, |shard| shard.target().to_string(), text, size, needed) }
 }
 
-/// The slots it serves now, as far as is known, as text with a NUL behind it: 0-5460,7365. size and needed: as in redtail_shard_target.
-///
-/// Returns as redtail_shard_target.
+/// Writes its last known slots as text with a NUL, for example 0-5460,7365. Parameters and results as
+/// redtail_shard_target.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_slots(
     shard: *const redtail_shard,
@@ -102,14 +78,14 @@ unsafe fn tell(
     call!(; out needed; {
         // SAFETY: as promised.
         let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
-        hand_over(&which(&shard.shard), text, size, needed)
+        write_text(&which(&shard.shard), text, size, needed)
     })
 }
 
-/// The last resumable place up to which the callbacks have returned.
+/// The last resumable position that the callbacks have processed.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none: before the first, and amid a snapshot; REDTAIL_ERROR_ARGUMENT if
-/// a pointer is NULL.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
+/// REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, position: *mut redtail_position) -> c_int {
     call!(; out position; {
@@ -121,18 +97,18 @@ pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, pos
     })
 }
 
-/// The handle of its follower: redtail_handle_commit tells what is safely kept, redtail_handle_heartbeat that we live during long work,
-/// and redtail_handle_stop ends this shard alone. It is the shard's: not for redtail_handle_free, and lives as long as the shard.
+/// The handle of the shard's follower, for redtail_handle_commit and redtail_handle_heartbeat. redtail_handle_stop
+/// ends this shard alone. Owned by the shard and valid as long as it: do not pass it to redtail_handle_free.
 ///
 /// Returns NULL if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_handle(shard: *const redtail_shard) -> *const redtail_handle {
+pub unsafe extern "C" fn redtail_shard_handle(shard: *mut redtail_shard) -> *mut redtail_handle {
     // SAFETY: NULL, or a shard that lives.
-    unsafe { there(shard) }.map_or(std::ptr::null(), |shard| &raw const shard.handle)
+    unsafe { there(shard) }.map_or(std::ptr::null_mut(), |shard| (&raw const shard.handle).cast_mut())
 }
 
-/// What the last failure, gap, lost link or coming fork of this shard was, in words that end with NUL. "" before any; never NULL. Only in
-/// the callbacks event and idle of this shard; lives until the callback returns.
+/// The message of the shard's current event: a gap, a lost connection or a fork; otherwise "". Never NULL. Call it
+/// only in the callbacks event and idle of this shard. Valid until the callback returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_message(shard: *const redtail_shard) -> *const c_char {
     // SAFETY: NULL, or a shard that lives.
@@ -141,27 +117,29 @@ pub unsafe extern "C" fn redtail_shard_message(shard: *const redtail_shard) -> *
     })
 }
 
-/// Keeps a pointer of yours with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which comes before its first event.
+/// Stores a pointer of the caller with the shard, for example in the notice REDTAIL_NOTICE_ADDED, which precedes its
+/// first event.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the shard is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_shard_set_context(shard: *const redtail_shard, context: *mut c_void) -> c_int {
+pub unsafe extern "C" fn redtail_shard_set_context(shard: *mut redtail_shard, context: *mut c_void) -> c_int {
     // SAFETY: NULL, or a shard that lives.
     let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
     shard.context.store(context, Ordering::Release);
     REDTAIL_OK as c_int
 }
 
-/// What redtail_shard_set_context was given last. NULL before, or if the shard is NULL.
+/// The pointer that redtail_shard_set_context stored last. NULL if there is none, or if the shard is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_context(shard: *const redtail_shard) -> *mut c_void {
     // SAFETY: NULL, or a shard that lives.
     unsafe { there(shard) }.map_or(std::ptr::null_mut(), |shard| shard.context.load(Ordering::Acquire))
 }
 
-/// The hash slot of a key: of the text between its first { and the next }, where there is some, else of all of it. Any thread.
+/// The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is missing
+/// or empty. Any thread.
 ///
-/// Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len not 0, or the length is more than memory has.
+/// Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len is not 0, or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_slot(key: *const c_char, len: usize) -> c_int {
     let mut found = 0;

@@ -1,31 +1,31 @@
-//! TLS for followers (in builds with the feature tls): what is trusted, and who we are
+//! TLS for followers (in builds with the feature tls)
 
 use std::ffi::{c_char, c_int};
 
 #[cfg(feature = "tls")]
 use crate::capi::boundary::text;
-use crate::capi::options::sized;
-use crate::net::Builder;
+use crate::capi::structs::sized;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 #[cfg(feature = "tls")]
 use crate::net::Verify;
-use crate::topology::{Cluster, Sentinel};
+use crate::net::{Builder, Dial};
+use crate::topology::Sentinel;
 
-/// How much of the server's certificate is verified.
+/// The checks of the server's certificate.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_verify {
     /// The chain up to a trusted authority, the dates, and the name.
     REDTAIL_VERIFY_FULL = 0,
-    /// Chain and dates, but not the name; a certificate that ca_file or ca_folder holds itself is accepted as it is.
+    /// The chain and the dates, but not the name. Certificates in ca_file or ca_folder are accepted as they are.
     REDTAIL_VERIFY_AUTHORITY = 1,
-    /// Nothing: whoever sits in between can read and change everything, the password included.
+    /// Nothing. Anyone on the network path can read and change everything, including the password.
     REDTAIL_VERIFY_NOTHING = 2,
 }
 
-/// How to speak TLS. You fill it; what it points to is copied. 0 and NULL are the defaults. Files are PEM, and are read anew for every
-/// link. If your own code speaks TLS, use a session instead: it does not know what carries its bytes.
+/// TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
+/// read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_tls {
@@ -33,15 +33,15 @@ pub struct redtail_tls {
     pub struct_size: usize,
     /// One of redtail_verify.
     pub verify: c_int,
-    /// A file with the authorities to trust. With neither this nor ca_folder: those the system trusts.
+    /// A file with trusted authorities. Without ca_file and ca_folder: those of the system.
     pub ca_file: *const c_char,
-    /// A folder with files of authorities to trust.
+    /// A folder with files of trusted authorities.
     pub ca_folder: *const c_char,
-    /// Our own certificate, for servers that ask for one; and
+    /// The client certificate, for servers that require one. Only together with key.
     pub certificate: *const c_char,
-    /// its private key.
+    /// The private key of the client certificate.
     pub key: *const c_char,
-    /// The name to ask the server for and to expect in its certificate. NULL: the host of the address.
+    /// The name to request from the server and to expect in its certificate. NULL: the host of the address.
     pub server_name: *const c_char,
 }
 
@@ -57,73 +57,51 @@ impl redtail_tls {
     };
 }
 
-/// What a [`redtail_tls`] comes to.
+/// The checked form of a [`redtail_tls`].
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chosen {
+pub(super) struct ChosenTls {
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
 
-/// What can be told to speak TLS.
-pub(super) trait OverTls: Sized {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self;
-}
-
-impl OverTls for Builder {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
-impl OverTls for Sentinel {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
-impl OverTls for Cluster {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
-impl Chosen {
-    #[cfg(feature = "tls")]
-    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
-        match &self.tls {
-            Some(tls) => it.over(tls.clone()),
-            None => it,
+impl ChosenTls {
+    /// For the servers.
+    pub(super) fn on<S: Dial>(&self, builder: Builder<S>) -> Builder<S> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return builder.tls(tls.clone());
         }
+        builder
     }
 
-    #[cfg(not(feature = "tls"))]
-    #[allow(clippy::unused_self, reason = "the same call in every build")]
-    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
-        it
+    /// For the Sentinels.
+    pub(super) fn on_sentinels(&self, builder: Builder<Sentinel>) -> Builder<Sentinel> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return builder.sentinel_tls(tls.clone());
+        }
+        builder
     }
 }
 
 /// # Safety
 /// `tls` and what it points to are as the header asks; NULL: no TLS.
-pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<Chosen, String> {
+pub(super) unsafe fn read(tls: *const redtail_tls) -> Result<ChosenTls, String> {
     if tls.is_null() {
-        return Ok(Chosen::default());
+        return Ok(ChosenTls::default());
     }
     // SAFETY: as promised.
     unsafe { chosen(&sized(tls, redtail_tls::DEFAULT, "redtail_tls")?) }
 }
 
 #[cfg(not(feature = "tls"))]
-unsafe fn chosen(_: &redtail_tls) -> Result<Chosen, String> {
-    Err("tls is set, and this library was built without: build it with the feature tls (make FEATURES=capi,tls)".into())
+unsafe fn chosen(_: &redtail_tls) -> Result<ChosenTls, String> {
+    Err("tls is set, but this library was built without TLS: build it with the feature tls (make FEATURES=capi,tls)"
+        .into())
 }
 
 #[cfg(feature = "tls")]
-unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
+unsafe fn chosen(given: &redtail_tls) -> Result<ChosenTls, String> {
     let word = |pointer: *const c_char, name: &str| -> Result<Option<&str>, String> {
         if pointer.is_null() {
             return Ok(None);
@@ -135,7 +113,7 @@ unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
         x if x == redtail_verify::REDTAIL_VERIFY_FULL as c_int => Verify::Full,
         x if x == redtail_verify::REDTAIL_VERIFY_AUTHORITY as c_int => Verify::Authority,
         x if x == redtail_verify::REDTAIL_VERIFY_NOTHING as c_int => Verify::Nothing,
-        other => return Err(format!("verify is {other}, which is no redtail_verify")),
+        other => return Err(format!("verify is {other}, which is not a redtail_verify")),
     });
     if let Some(file) = word(given.ca_file, "ca_file")? {
         tls = tls.ca_file(file);
@@ -146,10 +124,10 @@ unsafe fn chosen(given: &redtail_tls) -> Result<Chosen, String> {
     tls = match (word(given.certificate, "certificate")?, word(given.key, "key")?) {
         (Some(certificate), Some(key)) => tls.identity(certificate, key),
         (None, None) => tls,
-        _ => return Err("certificate and key are given together, or neither of them".into()),
+        _ => return Err("certificate and key: set both or neither".into()),
     };
     if let Some(name) = word(given.server_name, "server_name")? {
         tls = tls.server_name(name);
     }
-    Ok(Chosen { tls: Some(tls) })
+    Ok(ChosenTls { tls: Some(tls) })
 }

@@ -6,7 +6,8 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{Frame, Inline, Nesting, Place, Token};
+use crate::resp::internals::{ArgCursor, WalkStack};
+use crate::resp::{Frame, Inline, Token};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -22,14 +23,14 @@ pub(super) enum Rest {
     None,
     /// Nothing whole was there: the least number of bytes that are missing.
     Missing(usize),
-    Command(Place),
+    Command(ArgCursor),
     /// The words from here on; bytes of the shown.
     Inline(redtail_slice),
 }
 
 /// How far the walk through the frame is.
 struct Walk {
-    nesting: Nesting,
+    nesting: WalkStack,
     /// The bytes of the frame; none if the last item is not a frame.
     frame: redtail_slice,
     /// The bytes of the frame that are still to be walked.
@@ -38,7 +39,7 @@ struct Walk {
 
 impl Walk {
     fn of(frame: redtail_slice) -> Self {
-        Self { nesting: Nesting::new(), frame, rest: frame }
+        Self { nesting: WalkStack::new(), frame, rest: frame }
     }
 }
 
@@ -88,7 +89,7 @@ impl View {
     pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
         let mut words = line.args();
         array.fill(words.by_ref().map(|word| word.raw()));
-        self.rest = Rest::Inline(redtail_slice::of(words.rest()));
+        self.rest = Rest::Inline(redtail_slice::of(words.rest));
         self.item.kind = REDTAIL_ITEM_INLINE as c_int;
         self.item.offset = offset;
         self.item.frame = REDTAIL_KIND_NONE as c_int;
@@ -123,11 +124,11 @@ impl View {
         let Walk { nesting, rest, .. } = &mut self.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        let (before, outside) = (unread, nesting.depth());
+        let (before, outside) = (unread, nesting.depth);
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
         // An end, and what closes itself, is counted at the depth of its beginning.
-        let depth = outside.min(nesting.depth());
+        let depth = outside.min(nesting.depth);
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
         *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };

@@ -22,7 +22,7 @@ pub use buffered_session::{BufferedSession, SpaceError, Step};
 pub(crate) use checkpoint::sealed;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile, CheckpointPosition, Saved};
 pub(crate) use random::random;
-pub use readers::{CommandReader, FrameReader, PartsReader, Spanned};
+pub use readers::{CommandReader, FrameReader, PartsReader, RequestReader, Spanned};
 pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;
 pub use snapshot_file::{SnapshotFile, SnapshotFileError};

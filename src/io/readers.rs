@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use crate::base::limits::Limits;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
-use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, PartsPoll, Poll};
+use crate::resp::{
+    Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, PartsPoll, Poll, Request, RequestParser,
+};
 
 /// Gives the frames of any [`Read`]: a socket, a file, a slice.
 ///
@@ -15,7 +17,7 @@ use crate::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsP
 /// use redtail::io::FrameReader;
 ///
 /// let mut reader = FrameReader::new(b"+PONG\r\n:42\r\n".as_slice());
-/// while let Some(frame) = reader.next()? {
+/// while let Some(frame) = reader.next_frame()? {
 ///     println!("byte {}: {}", frame.start, *frame);
 /// }
 /// # Ok::<(), redtail::io::ReadError>(())
@@ -48,8 +50,7 @@ impl<R: Read> FrameReader<R> {
     ///
     /// # Errors
     /// [`ReadError`].
-    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Spanned<Frame<'_>>>, ReadError> {
+    pub fn next_frame(&mut self) -> Result<Option<Spanned<Frame<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a frame", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let frame = self.parser.frame(self.feed.unread());
         Ok(Some(Spanned::ending_at(self.parser.offset(), length, frame)))
@@ -76,7 +77,7 @@ impl<R: Read> FrameReader<R> {
 ///
 /// let bytes = b"#TS:1700000000\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
 /// let mut reader = CommandReader::aof(bytes.as_slice());
-/// let command = reader.next()?.expect("there is one");
+/// let command = reader.next_command()?.expect("there is one");
 /// assert_eq!(command.to_string(), r#""SET" "k" "v""#);
 /// assert_eq!((command.start, command.end), (16, 43));
 /// # Ok::<(), redtail::io::ReadError>(())
@@ -114,8 +115,7 @@ impl<R: Read> CommandReader<R> {
     ///
     /// # Errors
     /// [`ReadError`].
-    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Spanned<Command<'_>>>, ReadError> {
+    pub fn next_command(&mut self) -> Result<Option<Spanned<Command<'_>>>, ReadError> {
         let Some(length) = self.feed.find("a command", None, |input| self.parser.poll(input))? else { return Ok(None) };
         let command = self.parser.command(self.feed.unread());
         Ok(Some(Spanned::ending_at(self.parser.offset(), length, command)))
@@ -127,6 +127,63 @@ impl<R: Read> CommandReader<R> {
     }
 
     /// The source. What was read ahead of the last command is lost.
+    pub fn into_source(self) -> R {
+        self.feed.into_source()
+    }
+}
+
+/// Gives the requests of a client, from any [`Read`]: see [`RequestParser`]. Otherwise as [`FrameReader`].
+///
+/// ```
+/// use redtail::io::RequestReader;
+/// use redtail::resp::Request;
+///
+/// let mut reader = RequestReader::new(b"PING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".as_slice());
+/// assert!(matches!(reader.next_request()?.map(|request| request.item), Some(Request::Inline(_))));
+/// let request = reader.next_request()?.expect("there is one");
+/// assert!(matches!(request.item, Request::Command(command) if command.is(b"get")));
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct RequestReader<R> {
+    feed: BufferedReader<R>,
+    parser: RequestParser,
+}
+
+impl<R: Read> RequestReader<R> {
+    /// A reader of `source`. It reads ahead, so the source needs no buffer of its own.
+    pub fn new(source: R) -> Self {
+        Self { feed: BufferedReader::new(source), parser: RequestParser::new() }
+    }
+
+    /// With other limits than [`Limits::DEFAULT`]. To be called before the first request.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { feed: self.feed.with_limits(&limits), parser: self.parser.with_limits(limits) }
+    }
+
+    /// Counts the first byte as number `offset`. To be called before the first request.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
+    }
+
+    /// The next request, borrowed until the next call; `None` where the source ends between two requests.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn next_request(&mut self) -> Result<Option<Spanned<Request<'_>>>, ReadError> {
+        let Some(length) = self.feed.find("a request", None, |input| self.parser.poll(input))? else { return Ok(None) };
+        let request = self.parser.request(self.feed.unread());
+        Ok(Some(Spanned::ending_at(self.parser.offset(), length, request)))
+    }
+
+    /// The source, to write replies to where it is a link. Bytes that are read from it bypass this reader.
+    pub fn source_mut(&mut self) -> &mut R {
+        self.feed.source_mut()
+    }
+
+    /// The source. Bytes that were read ahead of the last request are lost.
     pub fn into_source(self) -> R {
         self.feed.into_source()
     }
@@ -170,15 +227,14 @@ impl<R: Read> PartsReader<R> {
     ///
     /// # Errors
     /// [`ReadError`].
-    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Spanned<Item<'_>>>, ReadError> {
+    pub fn next_item(&mut self) -> Result<Option<Spanned<PartsItem<'_>>>, ReadError> {
         let found = self.feed.find("a command", self.begun, |input| self.parser.poll(input).map(as_poll))?;
         let Some(length) = found else { return Ok(None) };
         let Some(item) = self.parser.item(self.feed.unread()) else { return Ok(None) };
         let placed = Spanned::ending_at(self.parser.offset(), length, item);
         match item {
-            Item::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
-            Item::Part(Part::End) => self.begun = None,
+            PartsItem::Part(Part::Begin { .. }) => self.begun = Some(placed.start),
+            PartsItem::Part(Part::End) => self.begun = None,
             _ => {}
         }
         Ok(Some(placed))

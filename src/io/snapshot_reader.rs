@@ -15,7 +15,7 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 ///
 /// let bytes = b"REDIS0011\xfe\x00\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n";
 /// let mut reader = SnapshotReader::new(bytes.as_slice());
-/// while let Some(item) = reader.next()? {
+/// while let Some(item) = reader.next_item()? {
 ///     if let Item::Key(key) = item {
 ///         assert_eq!(key.name.bytes, b"hello");
 ///     }
@@ -50,8 +50,7 @@ impl<R: Read> SnapshotReader<R> {
     /// # Errors
     /// [`ReadError::Snapshot`] for bytes that are no snapshot, and for a source that ends before the snapshot does, and
     /// [`ReadError::Io`].
-    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Item<'_>>, ReadError> {
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>, ReadError> {
         loop {
             match self.look()? {
                 Look::Found => return Ok(self.found()),
@@ -82,7 +81,7 @@ impl<R: Read> SnapshotReader<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`next`](Self::next). What was given before it is then no snapshot.
+    /// As [`next_item`](Self::next_item). What was given before it is then no snapshot.
     pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
         loop {
             match self.look_at_bytes()? {
@@ -111,7 +110,7 @@ impl<R: Read> SnapshotReader<R> {
         self.decoder.offset()
     }
 
-    /// What follows in the source behind what is used up: behind the snapshot, once [`next`](Self::next) has given `None`.
+    /// What follows in the source behind what is used up: behind the snapshot, once [`next_item`](Self::next_item) has given `None`.
     pub fn into_rest(mut self) -> impl Read {
         self.feed.drop_pending();
         if let Some(Ok(poll)) = self.ahead {
@@ -155,7 +154,7 @@ impl<R: Read> SnapshotReader<R> {
             }
             Poll::Incomplete { used, needed } => {
                 self.feed.consume(used);
-                if self.decoder.is_over() { Look::Over } else { Look::Need(needed) }
+                if self.decoder.is_finished() { Look::Over } else { Look::Need(needed) }
             }
         })
     }
@@ -173,7 +172,7 @@ impl<R: Read> SnapshotReader<R> {
             let status = self.decoder.batch(&mut rest, |_| ControlFlow::Continue(()))?;
             used = self.feed.unread().len() - rest.len();
             if let (0, Status::Incomplete { needed }) = (used, status) {
-                return Ok(if self.decoder.is_over() { Look::Over } else { Look::Need(needed) });
+                return Ok(if self.decoder.is_finished() { Look::Over } else { Look::Need(needed) });
             }
         }
         self.feed.set_pending(used);

@@ -35,9 +35,6 @@ pub enum Error {
     /// What comes can't be written down, as [`Builder::record`](crate::Builder::record) asked for.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),
-    /// The builder has an address, and is to be finished with `connect`.
-    #[error("{0} is an address: finish its builder with connect()")]
-    NotConnectable(String),
 }
 
 impl From<SpaceError> for Error {

@@ -101,6 +101,22 @@ impl<T: Transport> Follower<T> {
         })
     }
 
+    /// The next event in the bytes that were received already: never reads, never waits. `None` if they hold none, and after
+    /// [`Handle::stop`]; [`next`](Self::next) then tells what follows.
+    #[inline]
+    pub fn try_next(&mut self) -> Option<Event<'_>> {
+        if self.shared.is_stopped() {
+            return None;
+        }
+        let now = self.time_ms();
+        let step = self.engine.advance(now);
+        self.keep_in_touch();
+        match step {
+            None => Some(self.engine.event()),
+            Some(_) => None,
+        }
+    }
+
     /// Waits for the next event and hands it to `each`, then every further event that is already here, without reading again.
     /// `each` may end the batch early with [`ControlFlow::Break`]. Gives false when following is over.
     ///
@@ -156,6 +172,12 @@ impl<T: Transport> Follower<T> {
     /// has ended is ignored. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
         self.engine.commit(position);
+    }
+
+    /// The transport of the present connection, for example to wait until its socket is readable. `None` between two
+    /// connections. After a wait, call [`next_timeout`](Self::next_timeout) until it returns [`Event::Idle`].
+    pub fn transport(&self) -> Option<&T> {
+        self.link.as_ref().map(|link| &link.transport)
     }
 
     /// For other threads, and for signal handling.

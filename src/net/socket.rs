@@ -4,7 +4,11 @@ use std::io;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
+use std::os::fd::{AsRawFd, RawFd};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
+#[cfg(windows)]
+use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -32,6 +36,7 @@ pub enum Socket {
 
 /// How long a socket may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// For each address tried in connecting. Default 5 s.
     pub connect: Duration,
@@ -39,6 +44,14 @@ pub struct Timeouts {
     pub read: Option<Duration>,
     /// For a write; `None`: for ever. Default 10 s.
     pub write: Option<Duration>,
+}
+
+impl Timeouts {
+    /// The same limit for all three.
+    #[must_use]
+    pub const fn all(limit: Duration) -> Self {
+        Self { connect: limit, read: Some(limit), write: Some(limit) }
+    }
 }
 
 impl Default for Timeouts {
@@ -95,6 +108,29 @@ impl Socket {
             Self::Unix(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => &**stream,
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.as_tcp().as_raw_fd(),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl AsRawSocket for Socket {
+    fn as_raw_socket(&self) -> RawSocket {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_socket(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.as_tcp().as_raw_socket(),
         }
     }
 }

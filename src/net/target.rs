@@ -17,6 +17,7 @@ use thiserror::Error;
 /// # Ok::<(), redtail::net::TargetError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Target {
     /// A TCP port.
     Tcp {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::replication::{Database, Position, ReplicationId, StreamCommand};
-use crate::resp::{Args, Command, Keys, Span};
+use crate::resp::internals::Span;
+use crate::resp::{Args, Command, Keys};
 
 /// A [`StreamCommand`] that borrows nothing. It allocates once, for the bytes of the command.
 ///

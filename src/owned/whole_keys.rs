@@ -53,7 +53,7 @@ impl<R: Read> WholeKeys<R> {
     }
 
     fn advance(&mut self) -> Result<Option<Whole>, WholeKeysError> {
-        while let Some(item) = self.reader.next()? {
+        while let Some(item) = self.reader.next_item()? {
             if let Some(whole) = self.collector.take(item)? {
                 return Ok(Some(whole));
             }

@@ -1,30 +1,35 @@
-//! The checksum of a whole snapshot, at several times the speed of tables.
+//! The checksum of a whole snapshot, several times as fast as with tables.
 //!
-//! A polynomial over two elements has multiples of few terms. By such a multiple each byte of the message can be struck out if it
-//! is added to a few later bytes instead, which leaves the remainder as it is. A byte counts for the same bits wherever it stands,
-//! and a multiple stays one if all its exponents are multiplied by 8 (a power of two), so the distances are whole bytes. All but
-//! the last [`DEGREE`] bytes of the message vanish that way, by nothing but XOR over long runs of bytes, which compilers make
-//! vector instructions of; only those last ones are looked up in tables.
+//! The checksum is the remainder of a polynomial over two elements. Such a polynomial has multiples with few terms. By
+//! such a multiple, a byte of the message can be set to zero if it is added to a few later bytes instead; the remainder
+//! stays the same.
+//!
+//! This works at every position. If all exponents of a multiple are multiplied by 8, a power of two, the result is a
+//! multiple too, so the distances are whole bytes. All bytes of the message vanish like this except the last
+//! [`DEGREE`]. The additions are XORs over long runs of bytes, which compilers turn into vector instructions. Only the
+//! last bytes need tables.
 
 use crate::rdb::crc64::{Crc64, POLYNOMIAL};
 
-/// How far behind each byte those lie that it takes in: `x^4002 + x^(4002 - 405) + ... + 1` is a multiple of the polynomial.
+/// The distances between a byte and the earlier bytes added to it: `x^4002 + x^(4002 - 405) + ... + 1` is a multiple of
+/// the polynomial.
 const LAGS: [usize; 7] = [405, 795, 2116, 2268, 3550, 3712, DEGREE];
 const DEGREE: usize = 4002;
 
-/// Bytes taken in at once: no more than the shortest lag, since they must not depend on each other.
+/// The number of bytes added at once. It is at most the shortest distance, so that the bytes do not depend on each
+/// other.
 const BLOCK: usize = 256;
-/// Bytes gathered before any are taken in.
+/// The number of bytes gathered before any is added.
 const GATHER: usize = 8 << 10;
-/// Where they end then.
+/// The end of the gathered bytes.
 const FULL: usize = DEGREE + GATHER;
-/// How many bytes a small span may have.
+/// The length of a small update.
 const SMALL: usize = 64;
 
 /// A running checksum.
 #[derive(Debug, Clone)]
-pub(super) struct Digest {
-    /// [`DEGREE`] bytes that have taken in those before them, then those that are gathered, then room for more.
+pub(super) struct RunningChecksum {
+    /// [`DEGREE`] bytes with all earlier bytes added, then the gathered bytes, then spare room.
     bytes: [u8; FULL + SMALL],
     /// The end of the gathered bytes.
     end: usize,
@@ -32,19 +37,19 @@ pub(super) struct Digest {
     begun: bool,
 }
 
-impl Digest {
+impl RunningChecksum {
     pub(super) const fn new() -> Self {
         Self { bytes: [0; FULL + SMALL], end: DEGREE, begun: false }
     }
 
-    /// Takes in the first `count` bytes of `input`. The others may be copied too, where nobody looks before they are overwritten:
-    /// a fixed number of bytes is copied much faster.
+    /// Adds the first `count` bytes of `input`. The bytes after them may be copied too and are overwritten later: to
+    /// copy a fixed number of bytes is much faster.
     #[inline(always)]
     pub(super) fn update(&mut self, input: &[u8], count: usize) {
-        let place = self.bytes.get_mut(self.end..).and_then(|place| place.first_chunk_mut::<SMALL>());
-        match (place, input.first_chunk::<SMALL>()) {
-            (Some(place), Some(bytes)) if count <= SMALL => {
-                *place = *bytes;
+        let range = self.bytes.get_mut(self.end..).and_then(|range| range.first_chunk_mut::<SMALL>());
+        match (range, input.first_chunk::<SMALL>()) {
+            (Some(range), Some(bytes)) if count <= SMALL => {
+                *range = *bytes;
                 self.end += count;
             }
             _ => self.gather(input.get(..count).unwrap_or_default()),
@@ -57,8 +62,8 @@ impl Digest {
                 self.fold();
             }
             let (now, later) = bytes.split_at(bytes.len().min(FULL.saturating_sub(self.end)));
-            let Some(place) = self.bytes.get_mut(self.end..self.end + now.len()) else { return };
-            place.copy_from_slice(now);
+            let Some(range) = self.bytes.get_mut(self.end..self.end + now.len()) else { return };
+            range.copy_from_slice(now);
             self.end += now.len();
             bytes = later;
             if bytes.is_empty() {
@@ -67,7 +72,7 @@ impl Digest {
         }
     }
 
-    /// Lets the gathered bytes take in those before them, and keeps the last.
+    /// Adds the earlier bytes to the gathered bytes, and keeps the last ones.
     fn fold(&mut self) {
         for at in (DEGREE..FULL).step_by(BLOCK) {
             let (before, now) = self.bytes.split_at_mut(at);
@@ -92,7 +97,7 @@ impl Digest {
         let (last, gathered) = self.bytes.get(..self.end).unwrap_or_default().split_at(DEGREE);
         let mut crc = Crc64::new();
         if self.begun {
-            // These have not been struck out, so what each has taken in of the others here is given back.
+            // The last bytes were not set to zero. The sum in each one that belongs to the others is taken back.
             for (at, byte) in last.iter().enumerate() {
                 let taken = LAGS.iter().filter_map(|lag| last.get(at.checked_sub(*lag)?));
                 crc = crc.update(&[taken.fold(*byte, |byte, taken| byte ^ taken)]);
@@ -138,7 +143,7 @@ mod tests {
             })
             .collect();
         for most in [1, 7, 63, 64, 65, 200, 5000, 20_000, 100_000] {
-            let (mut digest, mut used) = (Digest::new(), 0);
+            let (mut digest, mut used) = (RunningChecksum::new(), 0);
             while used < bytes.len() {
                 let count = (1 + used * 31 % most).min(bytes.len() - used);
                 digest.update(&bytes[used..], count);

@@ -1,6 +1,6 @@
-//! The servers' checksum: CRC-64 with the Jones polynomial, reflected, from 0, nothing added at the end.
+//! The servers' checksum: CRC-64 with the Jones polynomial, reflected, initial value 0, no final XOR.
 
-/// Running checksum over the bytes of a snapshot, or of a `DUMP` payload.
+/// A running checksum over the bytes of a snapshot or of a `DUMP` payload.
 ///
 /// ```
 /// assert_eq!(redtail::rdb::Crc64::new().update(b"123456789").value(), 0xe9c6_d914_c4b8_d9ca);
@@ -9,20 +9,20 @@
 pub struct Crc64(u64);
 
 impl Crc64 {
-    /// Before the first byte.
+    /// The checksum of no bytes.
     #[must_use]
     pub const fn new() -> Self {
         Self(0)
     }
 
-    /// The checksum with these bytes after those before.
+    /// The checksum with `bytes` appended.
     #[must_use]
     pub fn update(self, bytes: &[u8]) -> Self {
         let (chunks, rest) = bytes.as_chunks::<16>();
         let mut crc = self.0;
         for chunk in chunks {
             let [a, b, c, d, e, f, g, h, tail @ ..] = *chunk;
-            // Only these eight lookups wait for the chunk before; the other eight are done meanwhile.
+            // Only these eight lookups depend on the previous chunk. The other eight run in parallel.
             let [a, b, c, d, e, f, g, h] = (crc ^ u64::from_le_bytes([a, b, c, d, e, f, g, h])).to_le_bytes();
             let [i, j, k, l, m, n, o, p] = tail;
             crc = (at(15, a) ^ at(14, b) ^ at(13, c) ^ at(12, d))
@@ -42,10 +42,10 @@ impl Crc64 {
     }
 }
 
-/// The Jones polynomial, bits reversed.
+/// The Jones polynomial, bit-reversed.
 pub(super) const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
 
-/// `TABLES[n][b]`: what byte `b` comes to once `n` further bytes have passed.
+/// `TABLES[n][b]`: the checksum of byte `b` and `n` zero bytes after it.
 static TABLES: [[u64; 256]; 16] = tables();
 
 #[inline(always)]

@@ -1,28 +1,31 @@
-//! The pull decoder: what it is asked, and what it answers.
+//! The pull decoder: its state and its public functions.
 
 use core::ops::ControlFlow;
 
 use crate::base::limits::LAST_OFFSET;
 use crate::base::status::Status;
-use crate::rdb::checksum::Digest;
+use crate::rdb::checksum::RunningChecksum;
 use crate::rdb::error::{RdbError, RdbErrorKind};
-use crate::rdb::item::{Format, Item, Key, Magic, Role, Text};
-use crate::rdb::lzf::{Flow, Place};
-use crate::rdb::packed::Walk;
-use crate::rdb::primitives::{Cursor, Digits, Halt};
-use crate::rdb::state::{Found, Pending, Stage, Upcoming};
-use crate::rdb::stream::{Names, Node};
+use crate::rdb::format::{Format, Magic};
+use crate::rdb::item::{Item, Key, Role, Text};
+use crate::rdb::lzf::Window;
+use crate::rdb::packed::PackedWalk;
+use crate::rdb::primitives::{Cursor, DecimalText, Halt};
+use crate::rdb::state::{DecoderState, FoundItem, PendingText, UpcomingKey};
+use crate::rdb::state::{SharedNames, StreamNode};
+use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::Column;
 
-/// Reads a snapshot and hands out what stands in it, item by item, in constant memory.
+/// Reads a snapshot item by item in constant memory.
 ///
-/// It owns no input. The caller shows the unread bytes; [`next`](Self::next) advances that slice past what is used up. Strings
-/// that stand as they are in the input are borrowed from it, those that are compressed from a window of the decoder's own. What
-/// is not complete yet stays: the caller appends and shows it again from its first byte. A caller's buffer of
-/// [`MIN_INPUT`](super::MIN_INPUT) bytes is always enough.
+/// The decoder owns no input. The caller passes the unread bytes, and [`next`](Self::next) advances that slice past the
+/// bytes used up. Plain strings are borrowed from the input, compressed ones from a window in the decoder.
 ///
-/// It is about 53 KiB large, all of it by value: keep it in one place.
+/// An incomplete item stays in the buffer: the caller appends bytes and passes it again from its first byte. A buffer
+/// of [`MIN_INPUT`](super::MIN_INPUT) bytes is always large enough.
+///
+/// A decoder is about 53 KiB large, all of it by value. Avoid moving it.
 ///
 /// ```
 /// use redtail::rdb::{Decoder, Item};
@@ -37,7 +40,7 @@ use crate::rdb::type_table::Column;
 ///         _ => {}
 ///     }
 /// }
-/// assert!(decoder.is_over());
+/// assert!(decoder.is_finished());
 /// assert_eq!(input, b"*1\r\n");
 /// # Ok::<(), redtail::rdb::RdbError>(())
 /// ```
@@ -48,54 +51,54 @@ pub struct Decoder {
     pub(super) skip_damaged: bool,
     pub(super) offset: u64,
     failed: Option<RdbError>,
-    pub(super) crc: Digest,
-    /// Bytes of the present input that are in `crc`.
-    digested: usize,
-    pub(super) found: Found,
-    pub(super) stage: Stage,
-    pub(super) after_skip: Stage,
+    pub(super) crc: RunningChecksum,
+    /// The number of bytes of the current input that are in `crc`.
+    checksummed: usize,
+    pub(super) found: FoundItem,
+    pub(super) state: DecoderState,
+    pub(super) after_skip: DecoderState,
     pub(super) format: Format,
-    pub(super) database: u64,
-    pub(super) key: Upcoming,
-    /// A string that comes in pieces, or whose whole is not there yet.
-    pub(super) text: Option<Pending>,
-    pub(super) flow: Flow,
-    pub(super) digits: Digits,
+    pub(super) database: u32,
+    pub(super) key: UpcomingKey,
+    /// A string that is delivered in pieces or is incomplete.
+    pub(super) text: Option<PendingText>,
+    pub(super) window: Window,
+    pub(super) decimal: DecimalText,
     pub(super) columns: &'static [Column],
     /// The column of the next element of a packed value.
     pub(super) column: u8,
-    pub(super) walk: Walk,
-    /// The earliest expiry of a hash's fields.
+    pub(super) walk: PackedWalk,
+    /// The earliest expiry of the hash's fields, in milliseconds since 1970.
     pub(super) earliest: i64,
-    /// When the field being read expires.
+    /// The expiry of the current field, in milliseconds since 1970.
     pub(super) expiry: Option<i64>,
     pub(super) tag: u64,
-    /// A list's nodes have a number before them.
+    /// The nodes of the list begin with a number.
     pub(super) marked: bool,
     pub(super) generation: u8,
-    pub(super) node: Node,
-    pub(super) names: Names,
+    pub(super) node: StreamNode,
+    pub(super) names: SharedNames,
 }
 
-/// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
+/// The length of the next item, which borrows nothing: the result of [`Decoder::poll`]. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
-    /// An item.
+    /// The item is complete.
     Complete {
-        /// Bytes at the front of the input that are used up.
+        /// The bytes at the front of the input that are used up.
         used: usize,
     },
-    /// Not an error: the next item goes on after the bytes that are there.
+    /// The item continues beyond the buffered bytes. This is not an error.
     Incomplete {
-        /// Bytes at the front that are used up all the same.
+        /// The bytes at the front of the input that are used up all the same.
         used: usize,
-        /// The least number of further bytes that take it further; 0 once the snapshot is over.
+        /// The least number of further bytes that make progress; 0 after the end of the snapshot.
         needed: usize,
     },
 }
 
 impl Poll {
-    /// Bytes at the front of the input that are used up, which the next call is not to be shown again.
+    /// The bytes at the front of the input that are used up. Remove them before the next call.
     #[must_use]
     pub fn used(&self) -> usize {
         match *self {
@@ -111,7 +114,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Before the first byte.
+    /// A decoder before the first byte of a snapshot.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -120,97 +123,98 @@ impl Decoder {
             skip_damaged: false,
             offset: 0,
             failed: None,
-            crc: Digest::new(),
-            digested: 0,
-            found: Found::Nothing,
-            stage: Stage::Magic,
-            after_skip: Stage::Opcode,
+            crc: RunningChecksum::new(),
+            checksummed: 0,
+            found: FoundItem::Nothing,
+            state: DecoderState::Magic,
+            after_skip: DecoderState::Opcode,
             format: Format { magic: Magic::Redis, version: 0 },
             database: 0,
-            key: Upcoming::NONE,
+            key: UpcomingKey::NONE,
             text: None,
-            flow: Flow::new(),
-            digits: Digits::NONE,
+            window: Window::new(),
+            decimal: DecimalText::NONE,
             columns: type_table::ELEMENT,
             column: 0,
-            walk: Walk::NONE,
+            walk: PackedWalk::NONE,
             earliest: 0,
             expiry: None,
             tag: 0,
             marked: false,
             generation: 0,
-            node: Node::NONE,
-            names: Names::NONE,
+            node: StreamNode::NONE,
+            names: SharedNames::NONE,
         }
     }
 
-    /// Goes on when the version is one that came after this decoder: what is new in it is met by its number, or not at all.
+    /// Accepts versions newer than this decoder. A number that the decoder does not know is still an error.
     #[must_use]
     pub const fn any_version(mut self) -> Self {
         self.any_version = true;
         self
     }
 
-    /// Does not compute the checksum.
+    /// Skips the computation of the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored).
     #[must_use]
     pub const fn without_checksum(mut self) -> Self {
         self.ignore_checksum = true;
         self
     }
 
-    /// Passes over what is broken inside a packed or compressed value, whose length is known, and says so with
-    /// [`Item::Skipped`]. Elements of the value that came before stand. A key's name can't be passed over.
+    /// Skips damaged data inside a packed or compressed value, whose length is known, and returns [`Item::Skipped`] for
+    /// it. Elements before the damage have been delivered. The name of a key can't be skipped.
     #[must_use]
     pub const fn skip_damaged(mut self) -> Self {
         self.skip_damaged = true;
         self
     }
 
-    /// With this number for the first byte; more than 2^63 - 1 is read as that.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1.
     #[must_use]
     pub const fn starting_at(mut self, offset: u64) -> Self {
         self.offset = if offset < LAST_OFFSET { offset } else { LAST_OFFSET };
         self
     }
 
-    /// Bytes used up so far, counted from the number of the first byte.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether the end of the snapshot has come, checksum included. What follows it in the input is not touched.
+    /// Whether the snapshot is complete, including its checksum. The decoder leaves the bytes after it in the input.
     #[must_use]
-    pub const fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over)
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.state, DecoderState::Finished)
     }
 
-    /// To be asked when no more input comes.
+    /// Checks the end of the input. Call it when no further bytes arrive.
     ///
     /// # Errors
-    /// [`RdbErrorKind::Truncated`] if the snapshot is not at its end, or the error that was given before.
+    /// [`RdbErrorKind::Truncated`] if the snapshot is incomplete, or the error of an earlier call.
     pub fn finish(&self) -> Result<(), RdbError> {
         match self.failed {
             Some(error) => Err(error),
-            None if self.is_over() => Ok(()),
+            None if self.is_finished() => Ok(()),
             None => Err(RdbError { kind: RdbErrorKind::Truncated(self.awaited()), offset: self.offset }),
         }
     }
 
-    /// The next item. `input` is moved past it, and past what was used up before it. [`Status::Incomplete`] with 0 bytes needed
-    /// says that the snapshot is over.
+    /// The next item. Moves `input` past it. [`Status::Incomplete`] with 0 bytes needed means that the snapshot is
+    /// complete.
     ///
     /// # Errors
-    /// Bytes that no server writes, or that this decoder does not know.
+    /// An [`RdbError`] for bytes that no server writes or that this decoder does not know.
     #[inline]
     pub fn next<'d, 'a: 'd>(&'d mut self, input: &mut &'a [u8]) -> Result<Status<Item<'d>>, RdbError> {
         let shown = *input;
-        if let Some((found, used)) = self.swift(shown) {
-            self.count(shown, used);
+        if let Some((found, used)) = self.fast_item(shown) {
+            self.consume(shown, used);
             *input = shown.get(used..).unwrap_or_default();
-            return Ok(self.made_of(&found, shown).map_or(Status::Incomplete { needed: 1 }, Status::Complete));
+            return Ok(self.item_from(&found, shown).map_or(Status::Incomplete { needed: 1 }, Status::Complete));
         }
-        let poll = self.walk_on(shown)?;
+        let poll = self.next_slow(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         match poll {
             Poll::Incomplete { needed, .. } => Ok(Status::Incomplete { needed }),
@@ -218,27 +222,27 @@ impl Decoder {
         }
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
-    /// are not to be shown again.
+    /// First of two steps: finds the next item. The decoder counts the [`used`](Poll::used) bytes; remove them from the
+    /// input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
-        match self.swift(input) {
+        match self.fast_item(input) {
             Some((found, used)) => {
                 self.found = found;
-                self.count(input, used);
+                self.consume(input, used);
                 Ok(Poll::Complete { used })
             }
-            None => self.walk_on(input),
+            None => self.next_slow(input),
         }
     }
 
-    /// Hands the items at the front of `input` to `each`, as many as there are or until it breaks off. What
-    /// [`next`](Self::next) gives, one after the other, in less time.
+    /// Passes items at the front of `input` to `each` until the input ends or `each` breaks. The items are those of
+    /// [`next`](Self::next), in less time.
     ///
-    /// `input` is moved past what is used up. Gives [`Status::Complete`] if `each` broke off, else [`Status::Incomplete`] as
-    /// [`next`](Self::next) does.
+    /// Moves `input` past the bytes used up. Returns [`Status::Complete`] if `each` broke, otherwise
+    /// [`Status::Incomplete`] as [`next`](Self::next) does.
     ///
     /// ```
     /// use core::ops::ControlFlow;
@@ -251,12 +255,12 @@ impl Decoder {
     ///     ControlFlow::Continue(())
     /// })?;
     /// assert_eq!(members, 2);
-    /// assert!(decoder.is_over());
+    /// assert!(decoder.is_finished());
     /// # Ok::<(), redtail::rdb::RdbError>(())
     /// ```
     ///
     /// # Errors
-    /// As [`next`](Self::next), once the items before have been handed out.
+    /// As [`next`](Self::next). `each` has received the items before the error.
     #[inline]
     pub fn batch(
         &mut self,
@@ -264,22 +268,22 @@ impl Decoder {
         mut each: impl FnMut(Item<'_>) -> ControlFlow<()>,
     ) -> Result<Status<()>, RdbError> {
         loop {
-            // What is found on the short way is counted afterwards, all at once.
-            let (all, mut swift) = (*input, ControlFlow::Continue(()));
-            while let Some((found, used)) = self.swift(input) {
+            // The bytes of the fast path are counted together afterwards.
+            let (all, mut outcome) = (*input, ControlFlow::Continue(()));
+            while let Some((found, used)) = self.fast_item(input) {
                 let shown = *input;
                 *input = shown.get(used..).unwrap_or_default();
-                swift = self.give(&found, shown, &mut each);
-                if swift.is_break() {
+                outcome = self.give(&found, shown, &mut each);
+                if outcome.is_break() {
                     break;
                 }
             }
-            self.count(all, all.len() - input.len());
-            if swift.is_break() {
-                self.found = Found::Nothing;
+            self.consume(all, all.len() - input.len());
+            if outcome.is_break() {
+                self.found = FoundItem::Nothing;
                 return Ok(Status::Complete(()));
             }
-            let (shown, poll) = (*input, self.walk_on(input)?);
+            let (shown, poll) = (*input, self.next_slow(input)?);
             *input = shown.get(poll.used()..).unwrap_or_default();
             if let Poll::Incomplete { needed, .. } = poll {
                 return Ok(Status::Incomplete { needed });
@@ -290,61 +294,67 @@ impl Decoder {
         }
     }
 
-    /// Not by way of [`item`](Self::item): an item that could be any is copied more than once.
+    /// As [`item`](Self::item), but the common items are passed one by one: a value of the whole enum would be copied
+    /// more than once.
     #[inline(always)]
-    fn give(&self, found: &Found, input: &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn give(
+        &self,
+        found: &FoundItem,
+        input: &[u8],
+        each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         match *found {
-            Found::Text { role, place, at, length } if role != Role::KeyName => {
-                each(Item::Text(Text { role, bytes: self.bytes(place, input), at, length }))
+            FoundItem::Text { role, range, at, length } if role != Role::KeyName => {
+                each(Item::Text(Text { role, bytes: self.bytes(range, input), at, length }))
             }
-            Found::Item(Item::KeyEnd) => each(Item::KeyEnd),
-            Found::Item(Item::Score(score)) => each(Item::Score(score)),
-            _ => self.made_of(found, input).map_or(ControlFlow::Continue(()), each),
+            FoundItem::Item(Item::KeyEnd) => each(Item::KeyEnd),
+            FoundItem::Item(Item::Score(score)) => each(Item::Score(score)),
+            _ => self.item_from(found, input).map_or(ControlFlow::Continue(()), each),
         }
     }
 
     #[inline(always)]
-    fn count(&mut self, input: &[u8], used: usize) {
+    fn consume(&mut self, input: &[u8], used: usize) {
         if !self.ignore_checksum {
             self.crc.update(input, used);
         }
         self.offset += used as u64;
     }
 
-    /// The long way: everything that there can be, step by step.
+    /// Slow path: every item, step by step.
     #[inline(never)]
-    fn walk_on(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
+    fn next_slow(&mut self, input: &[u8]) -> Result<Poll, RdbError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let mut cursor = Cursor { input, at: 0 };
-        self.found = Found::Nothing;
-        self.digested = 0;
+        self.found = FoundItem::Nothing;
+        self.checksummed = 0;
         let halt = loop {
             match self.step(&mut cursor) {
                 Ok(false) => {}
                 Ok(true) => break None,
-                Err(Halt::Fault(kind)) => {
+                Err(Halt::Error(kind)) => {
                     let here = self.offset + cursor.at as u64;
-                    let offset = match (kind, self.flow.compressed_from()) {
+                    let offset = match (kind, self.window.compressed_from()) {
                         (RdbErrorKind::Compression(_), _) | (_, None) => here,
-                        // How far beyond the fault it has been undone hangs on what has arrived.
+                        // The number of bytes decompressed before the error depends on the input.
                         (_, Some(start)) => start,
                     };
                     let error = RdbError { kind, offset };
-                    let Some(bytes) = self.pass_over() else {
+                    let Some(bytes) = self.skip_damage() else {
                         self.failed = Some(error);
-                        // Where no short way begins.
-                        self.stage = Stage::Failed;
+                        // In this state the fast path finds nothing.
+                        self.state = DecoderState::Failed;
                         return Err(error);
                     };
-                    self.found = Found::Item(Item::Skipped { error, bytes });
+                    self.found = FoundItem::Item(Item::Skipped { error, bytes });
                     break None;
                 }
                 Err(Halt::Need(needed)) => break Some(needed),
             }
         };
-        self.digest(&cursor);
+        self.update_checksum(&cursor);
         self.offset += cursor.at as u64;
         Ok(match halt {
             None => Poll::Complete { used: cursor.at },
@@ -352,21 +362,22 @@ impl Decoder {
         })
     }
 
-    /// The second step: the item that the last [`poll`](Self::poll) found, from the same `input`. `None` if it found none.
+    /// Second step: the item that the last [`poll`](Self::poll) found. `input` must be the same bytes. `None` if
+    /// nothing was found.
     #[must_use]
     #[inline]
     pub fn item<'d>(&'d self, input: &'d [u8]) -> Option<Item<'d>> {
-        self.made_of(&self.found, input)
+        self.item_from(&self.found, input)
     }
 
     #[inline(always)]
-    fn made_of<'d>(&'d self, found: &Found, input: &'d [u8]) -> Option<Item<'d>> {
+    fn item_from<'d>(&'d self, found: &FoundItem, input: &'d [u8]) -> Option<Item<'d>> {
         Some(match *found {
-            Found::Nothing => return None,
-            Found::Item(item) => item,
-            Found::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },
-            Found::Text { role, place, at, length } => {
-                let text = Text { role, bytes: self.bytes(place, input), at, length };
+            FoundItem::Nothing => return None,
+            FoundItem::Item(item) => item,
+            FoundItem::Raw { from, to, last } => Item::Raw { bytes: input.get(from..to).unwrap_or_default(), last },
+            FoundItem::Text { role, range, at, length } => {
+                let text = Text { role, bytes: self.bytes(range, input), at, length };
                 if role == Role::KeyName && at == 0 { Item::Key(self.key(text)) } else { Item::Text(text) }
             }
         })
@@ -384,20 +395,20 @@ impl Decoder {
         }
     }
 
-    pub(super) fn bytes<'d>(&'d self, place: Place, input: &'d [u8]) -> &'d [u8] {
-        match place {
-            Place::Input(from, to) => input.get(from..to).unwrap_or_default(),
-            Place::Window(from, to) => self.flow.undone(from, to),
-            Place::Names(from, to) => self.names.part(from, to),
-            Place::Number => self.digits.text(),
+    pub(super) fn bytes<'d>(&'d self, range: TextRange, input: &'d [u8]) -> &'d [u8] {
+        match range {
+            TextRange::Input(from, to) => input.get(from..to).unwrap_or_default(),
+            TextRange::Window(from, to) => self.window.text(from, to),
+            TextRange::Names(from, to) => self.names.part(from, to),
+            TextRange::Number => self.decimal.text(),
         }
     }
 
-    /// Takes what was used up so far into the checksum.
-    pub(super) fn digest(&mut self, cursor: &Cursor<'_>) {
-        if !self.ignore_checksum && !self.is_over() {
-            self.crc.update(cursor.input.get(self.digested..).unwrap_or_default(), cursor.at - self.digested);
+    /// Adds the bytes used up so far to the checksum.
+    pub(super) fn update_checksum(&mut self, cursor: &Cursor<'_>) {
+        if !self.ignore_checksum && !self.is_finished() {
+            self.crc.update(cursor.input.get(self.checksummed..).unwrap_or_default(), cursor.at - self.checksummed);
         }
-        self.digested = cursor.at;
+        self.checksummed = cursor.at;
     }
 }

@@ -1,103 +1,106 @@
-//! What can be wrong with a snapshot, and where.
+//! The errors of the snapshot decoder.
 
 use thiserror::Error;
 
 use crate::base::excerpt::Excerpt;
-use crate::rdb::item::Format;
+use crate::rdb::format::Format;
 
-/// Bytes that are not a snapshot a server would write, and the offset of the item where that shows.
+/// An error in a snapshot: its kind, and the offset of the item at which it shows.
 ///
-/// Final: a decoder that has given one gives it again at every later call.
+/// The error is final: the decoder returns it again from every later call.
+///
+/// The fields are complete: an error of the decoder is a kind and an offset. New kinds go into [`RdbErrorKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{kind}, at byte {offset} of the snapshot")]
 pub struct RdbError {
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: RdbErrorKind,
-    /// Where the item that is wrong begins: bytes counted from the first of the snapshot, which is number 0 unless the decoder
-    /// was told another number to start at. For what shows only once compressed data is undone: the first compressed byte.
+    /// The offset of the item, counted from the first byte of the snapshot. That byte has offset 0, or the offset given
+    /// to [`Decoder::starting_at`](super::Decoder::starting_at). For an error that shows only after decompression: the
+    /// offset of the first compressed byte.
     pub offset: u64,
 }
 
-/// What is wrong with a snapshot.
+/// The kind of an [`RdbError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RdbErrorKind {
-    /// The first nine bytes are no magic.
+    /// The first bytes are not a magic. Contains at most nine of them.
     #[error("not a snapshot: expected REDIS and four digits or VALKEY and three, found \"{0}\"")]
     NotRdb(Excerpt<9>),
-    /// A version that came after this decoder. [`Decoder::any_version`](super::Decoder::any_version) goes on.
-    #[error("{0} is a version not known here: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
+    /// A version newer than this decoder. [`Decoder::any_version`](super::Decoder::any_version) accepts it.
+    #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
     UnknownVersion(Format),
-    /// A byte where a value's type or an opcode should stand, which this format does not have.
+    /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot: expected {expected}")]
     UnknownNumber {
         /// The byte.
         number: u8,
-        /// The magic and version, on which the meaning of the number hangs.
+        /// The magic and version. They define the meaning of the number.
         format: Format,
-        /// What could stand there.
+        /// The numbers that the format allows.
         expected: &'static str,
     },
-    /// A type or opcode that is known, but whose length can't be, or that servers refuse themselves.
+    /// A known type or opcode whose data has no known length, or that servers refuse themselves.
     #[error("type or opcode {number} in a {format} snapshot can't be read: {why}")]
     Refused {
         /// The byte.
         number: u8,
         /// The magic and version.
         format: Format,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
-    /// An encoding inside a value that does not exist.
+    /// An encoding that does not exist.
     #[error("unknown {what} {number}: expected {expected}")]
     UnknownEncoding {
-        /// Encoding of what.
+        /// The thing that is encoded.
         what: &'static str,
         /// The number found.
         number: u64,
-        /// What could stand there.
+        /// The numbers that the format allows.
         expected: &'static str,
     },
-    /// A value that can't stand where it stands.
+    /// A value that the format does not allow.
     #[error("invalid {what}: expected {expected}")]
     Invalid {
-        /// What it should have been.
+        /// The name of the value.
         what: &'static str,
-        /// What is asked of it.
+        /// The values that the format allows.
         expected: &'static str,
     },
-    /// A part that reaches beyond the end of what it is a part of.
-    #[error("{what} of {length} bytes or more reaches beyond its container, which ends after {left}")]
+    /// A part that exceeds its container.
+    #[error("{what} of at least {length} bytes exceeds its container, which has {left} bytes left")]
     Overrun {
-        /// The part.
+        /// The name of the part.
         what: &'static str,
-        /// The bytes it declares.
+        /// The declared length of the part in bytes.
         length: u64,
-        /// The bytes that are left.
+        /// The number of bytes left in the container.
         left: u64,
     },
-    /// Two numbers that should agree.
+    /// Two numbers that should be equal.
     #[error("{what}: {declared} declared, {found} found")]
     Mismatch {
-        /// Of what.
+        /// The name of the number.
         what: &'static str,
-        /// What the snapshot declares.
+        /// The number that the snapshot declares.
         declared: u64,
-        /// What is there.
+        /// The number found.
         found: u64,
     },
-    /// Compressed data that can't be undone.
-    #[error("broken compression: {0}")]
+    /// A compressed (LZF) string that can't be decompressed. Contains the reason.
+    #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
-    /// The checksum at the end is not that of the bytes.
-    #[error("checksum {stored:016x} at the end, but that of the bytes is {computed:016x}")]
+    /// The checksum at the end differs from the checksum of the bytes.
+    #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]
     Checksum {
-        /// The one that is stored.
+        /// The stored checksum.
         stored: u64,
-        /// The one that was computed.
+        /// The computed checksum.
         computed: u64,
     },
-    /// The bytes end before the snapshot does.
+    /// The input ends before the snapshot does. Contains the missing part.
     #[error("the snapshot is cut short: expected {0}")]
     Truncated(&'static str),
 }

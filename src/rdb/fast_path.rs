@@ -1,36 +1,37 @@
-//! The short way: items that stand whole at the front of the input, as nearly all do, found without a step in between.
+//! Fast path for items that are fully buffered, as nearly all are.
 //!
-//! It gives what the long way (`decoder.rs` and below it) would give, or nothing: then nothing has changed, and the long way
-//! decides. So no fault is told here, and none is overlooked.
+//! It finds the same item as the slow path (`decoder.rs` and the files that it uses), or nothing. If it finds nothing,
+//! it has changed nothing, and the slow path decides. The fast path therefore reports no error and hides none.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Item, Role};
-use crate::rdb::lzf::Place;
 use crate::rdb::packed::Short;
-use crate::rdb::primitives::{Ahead, Header};
-use crate::rdb::state::{AfterPacked, Found, Stage, Upcoming};
+use crate::rdb::primitives::{Peek, StringHeader};
+use crate::rdb::sizes::WHOLE_TEXT;
+use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, UpcomingKey};
+use crate::rdb::text_range::TextRange;
+use crate::rdb::type_table;
 use crate::rdb::type_table::{Column, Layout};
 use crate::rdb::value::score;
-use crate::rdb::{WHOLE_TEXT, type_table};
 
 impl Decoder {
-    /// Finds the next item. Gives the bytes it uses up too.
+    /// Finds the next item. Returns it with the number of bytes it uses up.
     #[inline(always)]
-    pub(super) fn swift(&mut self, input: &[u8]) -> Option<(Found, usize)> {
+    pub(super) fn fast_item(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         if self.text.is_some() {
             return None;
         }
-        match self.stage {
-            Stage::Packed(AfterPacked::KeyEnd | AfterPacked::Nodes(_)) => self.swift_element(input),
-            Stage::Rows { left: left @ 1.., column } => self.swift_part(input, left, column),
-            Stage::KeyEnd | Stage::Rows { left: 0, .. } => {
-                self.stage = Stage::Opcode;
-                Some((Found::Item(Item::KeyEnd), 0))
+        match self.state {
+            DecoderState::Packed(AfterPacked::KeyEnd | AfterPacked::Nodes(_)) => self.fast_element(input),
+            DecoderState::Rows { left: left @ 1.., column } => self.fast_part(input, left, column),
+            DecoderState::KeyEnd | DecoderState::Rows { left: 0, .. } => {
+                self.state = DecoderState::Opcode;
+                Some((FoundItem::Item(Item::KeyEnd), 0))
             }
-            Stage::Opcode => self.swift_key(input),
-            Stage::Value if self.key.layout == Layout::Text => {
-                let found = self.swift_text(input, Role::Value)?;
-                self.stage = Stage::KeyEnd;
+            DecoderState::Opcode => self.fast_key(input),
+            DecoderState::Value if self.key.layout == Layout::Text => {
+                let found = self.fast_text(input, Role::Value)?;
+                self.state = DecoderState::KeyEnd;
                 Some(found)
             }
             _ => None,
@@ -38,7 +39,7 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn swift_key(&mut self, input: &[u8]) -> Option<(Found, usize)> {
+    fn fast_key(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         let (expire_at_ms, at) = match *input {
             [252, a, b, c, d, e, f, g, h, ..] => (Some(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9),
             _ => (None, 0),
@@ -46,72 +47,72 @@ impl Decoder {
         let number = *input.get(at)?;
         let (kind, layout) = type_table::layout(self.format.magic, number)?;
         let (start, end) = plain(input, at + 1)?;
-        let before = if self.key.named { Upcoming::NONE } else { self.key };
+        let before = if self.key.named { UpcomingKey::NONE } else { self.key };
         let expire_at_ms = expire_at_ms.or(before.expire_at_ms);
-        self.key = Upcoming { number, kind, layout, expire_at_ms, named: true, ..before };
-        self.stage = Stage::Value;
-        Some((text(Role::KeyName, Place::Input(start, end), end - start), end))
+        self.key = UpcomingKey { number, kind, layout, expire_at_ms, named: true, ..before };
+        self.state = DecoderState::Value;
+        Some((text(Role::KeyName, TextRange::Input(start, end), end - start), end))
     }
 
-    /// A string, and the bytes it uses up.
+    /// Finds a string. Returns it with the number of bytes it uses up.
     #[inline(always)]
-    fn swift_text(&mut self, input: &[u8], role: Role) -> Option<(Found, usize)> {
+    fn fast_text(&mut self, input: &[u8], role: Role) -> Option<(FoundItem, usize)> {
         if input.first().is_some_and(|first| *first > 127) {
             return self.coded_text(input, role);
         }
         let (start, end) = plain(input, 0)?;
-        Some((text(role, Place::Input(start, end), end - start), end))
+        Some((text(role, TextRange::Input(start, end), end - start), end))
     }
 
     /// The same for an integer or a compressed string.
     #[inline(never)]
-    fn coded_text(&mut self, input: &[u8], role: Role) -> Option<(Found, usize)> {
-        let mut ahead = Ahead { bytes: input, used: 0 };
-        match ahead.header().ok()? {
-            Header::Integer(value) => {
-                self.digits.set(value);
-                Some((text(role, Place::Number, self.digits.text().len()), ahead.used))
+    fn coded_text(&mut self, input: &[u8], role: Role) -> Option<(FoundItem, usize)> {
+        let mut peek = Peek { bytes: input, used: 0 };
+        match peek.header().ok()? {
+            StringHeader::Integer(value) => {
+                self.decimal.set(value);
+                Some((text(role, TextRange::Number, self.decimal.text().len()), peek.used))
             }
-            Header::Lzf { packed, length } if length <= WHOLE_TEXT as u64 => {
+            StringHeader::Lzf { packed, length } if length <= WHOLE_TEXT as u64 => {
                 let (packed, length) = (usize::try_from(packed).ok()?, length as usize);
-                let end = self.flow.whole_lzf(input, ahead.used, packed, length)?;
-                Some((text(role, Place::Window(0, length), length), end))
+                let end = self.window.decompress_whole(input, peek.used, packed, length)?;
+                Some((text(role, TextRange::Window(0, length), length), end))
             }
             _ => None,
         }
     }
 
-    /// A part of a row that is not packed.
+    /// Finds a column of a row that is not packed.
     #[inline(always)]
-    fn swift_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<(Found, usize)> {
+    fn fast_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<(FoundItem, usize)> {
         let found = match *self.columns.get(usize::from(column))? {
-            Column::Text(role) => self.swift_text(input, role)?,
-            Column::BinaryScore => (Found::Item(Item::Score(f64::from_le_bytes(*input.first_chunk()?))), 8),
+            Column::Text(role) => self.fast_text(input, role)?,
+            Column::BinaryScore => (FoundItem::Item(Item::Score(f64::from_le_bytes(*input.first_chunk()?))), 8),
             _ => return None,
         };
-        self.stage = self.next_part(left, column);
+        self.state = self.next_part(left, column);
         Some(found)
     }
 
-    /// An element of a packed value.
+    /// Finds an element of a packed value.
     #[inline(always)]
-    fn swift_element(&mut self, input: &[u8]) -> Option<(Found, usize)> {
+    fn fast_element(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         let column = *self.columns.get(usize::from(self.column))?;
-        let (bytes, place) = self.flow.at_hand(input);
+        let (bytes, range) = self.window.buffered(input);
         let (short, size) = self.walk.short(bytes)?;
         let found = match (column, short) {
-            (Column::Text(role), Short::Text { head, length }) => text(role, place.part(head, head + length), length),
+            (Column::Text(role), Short::Text { head, length }) => text(role, range.part(head, head + length), length),
             (Column::Text(role), Short::Integer(value)) => {
-                self.digits.set(value);
-                text(role, Place::Number, self.digits.text().len())
+                self.decimal.set(value);
+                text(role, TextRange::Number, self.decimal.text().len())
             }
             (Column::PackedScore, Short::Text { head, length }) => {
-                Found::Item(Item::Score(score(bytes.get(head..head + length)?).ok()?))
+                FoundItem::Item(Item::Score(score(bytes.get(head..head + length)?).ok()?))
             }
-            (Column::PackedScore, Short::Integer(value)) => Found::Item(Item::Score(value as f64)),
+            (Column::PackedScore, Short::Integer(value)) => FoundItem::Item(Item::Score(value as f64)),
             _ => return None,
         };
-        let used = self.flow.pass(size);
+        let used = self.window.pass(size);
         self.walk.passed(size as u64);
         self.column = self.next_column(self.column);
         Some((found, used))
@@ -119,11 +120,11 @@ impl Decoder {
 }
 
 #[inline(always)]
-fn text(role: Role, place: Place, length: usize) -> Found {
-    Found::Text { role, place, at: 0, length: length as u64 }
+fn text(role: Role, range: TextRange, length: usize) -> FoundItem {
+    FoundItem::Text { role, range, at: 0, length: length as u64 }
 }
 
-/// Where the bytes of a string lie that stands whole and as it is at this place, its length in one or two bytes.
+/// The range of a plain, fully buffered string with a length of one or two bytes. `at` is the index of the length.
 #[inline(always)]
 fn plain(input: &[u8], at: usize) -> Option<(usize, usize)> {
     let (start, length) = match *input.get(at..)? {

@@ -1,37 +1,11 @@
-//! What a decoder hands out.
+//! The items that a decoder delivers.
 
 use core::fmt;
 
 use crate::rdb::error::RdbError;
+use crate::rdb::format::Format;
 
-/// Whose numbers a snapshot uses: the same type number or opcode means different things in the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Magic {
-    /// `REDIS` and four digits: every Redis, and Valkey before 9.0.
-    Redis,
-    /// `VALKEY` and three digits: Valkey 9.0 and later.
-    Valkey,
-}
-
-/// The magic and version at the front of a snapshot. Prints as it stands there: `REDIS0011`, `VALKEY080`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Format {
-    /// Whose numbers it uses.
-    pub magic: Magic,
-    /// The version of the format.
-    pub version: u16,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.magic {
-            Magic::Redis => write!(f, "REDIS{:04}", self.version),
-            Magic::Valkey => write!(f, "VALKEY{:03}", self.version),
-        }
-    }
-}
-
-/// What a key holds.
+/// The type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Type {
@@ -41,11 +15,11 @@ pub enum Type {
     List,
     /// A set: [`Role::Member`]s.
     Set,
-    /// A sorted set: [`Role::Member`], [`Item::Score`], and so on.
+    /// A sorted set: for each member [`Role::Member`], then [`Item::Score`].
     Zset,
-    /// A hash: [`Role::Field`], [`Role::FieldValue`], and [`Item::FieldExpiry`] where the field expires.
+    /// A hash: for each field [`Role::Field`], [`Role::FieldValue`], and [`Item::FieldExpiry`] if the field expires.
     Hash,
-    /// A stream: entries, then its state, groups and so on.
+    /// A stream: its entries, then [`Item::Stream`], its groups and its producers.
     Stream,
     /// A module's value: [`Item::Module`], then [`Item::Raw`].
     Module,
@@ -56,7 +30,8 @@ pub enum Type {
 }
 
 impl Type {
-    /// The name the servers' `TYPE` gives, where there is one: `string`, `list`, `set`, `zset`, `hash`, `stream`, `module`, `array`, `gcra`.
+    /// The name that the servers' `TYPE` returns: `string`, `list`, `set`, `zset`, `hash`, `stream`, `array` or `gcra`.
+    /// For a module's value `module`, where `TYPE` returns a name of the module.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,11 +48,11 @@ impl Type {
     }
 }
 
-/// What a [`Text`] is.
+/// The role of a [`Text`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
-    /// The name of an auxiliary field. Its value follows.
+    /// The name of an auxiliary field. Its value is the next text.
     AuxName,
     /// The value of an auxiliary field.
     AuxValue,
@@ -85,9 +60,9 @@ pub enum Role {
     Function,
     /// The name of a slot import (Valkey, 40 bytes).
     SlotImport,
-    /// An argument of a command that stands in the snapshot (Valkey's forkless save).
+    /// An argument of a command inside the snapshot (Valkey's forkless save).
     Argument,
-    /// More of a key's name: only after an [`Item::Key`] whose name is not whole.
+    /// The rest of a key's name, after an [`Item::Key`] whose name is incomplete.
     KeyName,
     /// The value of a string.
     Value,
@@ -97,35 +72,37 @@ pub enum Role {
     Member,
     /// A field of a hash.
     Field,
-    /// The value of the field before.
+    /// The value of the previous field.
     FieldValue,
-    /// A field name that entries of a stream share, see [`Entry::named`].
+    /// A field name that stream entries share; see [`Entry::named`].
     SharedField,
     /// A field of a stream entry.
     EntryField,
     /// A value of a stream entry.
     EntryValue,
-    /// The name of a consumer group; [`Item::Group`] follows.
+    /// The name of a consumer group. [`Item::Group`] is the next item.
     GroupName,
-    /// The name of a consumer; [`Item::Consumer`] follows.
+    /// The name of a consumer. [`Item::Consumer`] is the next item.
     ConsumerName,
-    /// The name of an idempotent producer; [`Item::Producer`] follows.
+    /// The name of an idempotent producer. [`Item::Producer`] is the next item.
     ProducerName,
-    /// An idempotency key of the producer before; [`Item::Idempotent`] follows.
+    /// An idempotency key of the last producer. [`Item::Idempotent`] is the next item.
     IdempotencyKey,
 }
 
 /// A string, or a piece of one.
 ///
-/// One of up to [`WHOLE_TEXT`](super::WHOLE_TEXT) bytes comes whole. A longer one comes in pieces of at least one byte each, in
-/// order, with nothing in between.
+/// A string of up to [`WHOLE_TEXT`](super::WHOLE_TEXT) bytes is delivered whole. A longer one is delivered in pieces of
+/// at least one byte, in order, with no other item between them.
+///
+/// The fields are complete: a caller may build texts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
-    /// What it is.
+    /// The role of the string.
     pub role: Role,
-    /// The bytes, or the next of them. Integers stand here as the decimal text they mean.
+    /// The bytes of the string or piece. An integer is delivered as decimal text.
     pub bytes: &'a [u8],
-    /// Where the bytes stand in the string: 0 for the first piece.
+    /// The index of the bytes in the string: 0 for the first piece.
     pub at: u64,
     /// The length of the whole string in bytes.
     pub length: u64,
@@ -138,13 +115,13 @@ impl Text<'_> {
         self.bytes.len() as u64 == self.length
     }
 
-    /// Whether this is the first piece, or the whole.
+    /// Whether this is the first piece or the whole string.
     #[must_use]
     pub const fn is_first(&self) -> bool {
         self.at == 0
     }
 
-    /// Whether this is the last piece, or the whole.
+    /// Whether this is the last piece or the whole string.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.at + self.bytes.len() as u64 == self.length
@@ -160,29 +137,33 @@ impl fmt::Debug for Text<'_> {
 
 /// The beginning of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Key<'a> {
-    /// The number of its database.
-    pub database: u64,
-    /// Its name, or the beginning of it: then the rest follows as [`Role::KeyName`].
+    /// The database number.
+    pub database: u32,
+    /// The name of the key, or its beginning. The rest is delivered as [`Role::KeyName`].
     pub name: Text<'a>,
-    /// What it holds.
+    /// The type of its value.
     pub kind: Type,
-    /// The number of its type and encoding in the snapshot. What it means hangs on the magic.
+    /// The number of the type and encoding in the snapshot. Its meaning depends on the [`Magic`](super::Magic).
     pub number: u8,
-    /// When it expires, in milliseconds since 1970. It may have expired already: a replica keeps it until the primary says DEL.
+    /// The expiry in milliseconds since 1970. It may be in the past: a replica keeps the key until the primary sends
+    /// DEL.
     pub expire_at_ms: Option<i64>,
-    /// Seconds since it was last used, if the server evicts by that.
+    /// Seconds since the last access, if the server evicts by access time.
     pub idle_s: Option<u64>,
-    /// How often it is used (a logarithm, 0 to 255), if the server evicts by that.
+    /// The access frequency (a logarithm, 0 to 255), if the server evicts by frequency.
     pub frequency: Option<u8>,
 }
 
 /// The id of a stream entry. Prints as `1700000000000-0`.
+///
+/// The fields are complete: they are the two numbers of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId {
-    /// Milliseconds since 1970, where the server made it.
+    /// The first number: milliseconds since 1970, if the server generated the id.
     pub ms: u64,
-    /// Number among those of the same millisecond.
+    /// The second number, which orders ids of one millisecond.
     pub seq: u64,
 }
 
@@ -193,36 +174,42 @@ impl fmt::Display for StreamId {
 }
 
 /// The beginning of a stream entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Entry {
-    /// Its id.
+    /// The id of the entry.
     pub id: StreamId,
-    /// The number of its fields.
+    /// The number of fields.
     pub fields: u64,
-    /// Whether field names come with the values. They do, unless this entry shares its names with the first of its node and
-    /// these are longer than [`SHARED_FIELDS`](super::SHARED_FIELDS) together: then only values come, and the names are the
-    /// [`Role::SharedField`]s that came last, in order.
+    /// Whether the field names are delivered with the values.
+    ///
+    /// They are not if the entry shares its names with the first entry of its node and the names together exceed
+    /// [`SHARED_FIELDS`](super::SHARED_FIELDS). Then only values are delivered. The names are the last
+    /// [`Role::SharedField`]s, in order.
     pub named: bool,
 }
 
-/// What a stream knows of itself. It comes after the entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The counters of a stream. They are delivered after its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct StreamState {
-    /// The number of its entries.
+    /// The number of entries.
     pub length: u64,
     /// The id of the last entry ever added.
     pub last: StreamId,
-    /// The id of its first entry (Redis 7.0 and later).
+    /// The id of the first entry (Redis 7.0 and later).
     pub first: Option<StreamId>,
     /// The highest id ever deleted (Redis 7.0 and later).
     pub max_deleted: Option<StreamId>,
-    /// Entries ever added (Redis 7.0 and later).
+    /// The number of entries ever added (Redis 7.0 and later).
     pub added: Option<u64>,
-    /// The number of its consumer groups.
+    /// The number of consumer groups.
     pub groups: u64,
 }
 
-/// The id of a module's type: a name of nine characters and a version of its encoding. Prints as the name.
+/// The id of a module's type: a name of nine characters and an encoding version. Prints the name.
+///
+/// The field is the 64-bit number in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ModuleId(pub u64);
 
@@ -253,18 +240,19 @@ impl fmt::Display for ModuleId {
     }
 }
 
-/// What became of the checksum.
+/// The result of the checksum. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// It is that of the bytes.
+    /// The checksum is that of the bytes.
     Verified,
-    /// There is none: the server is configured without, or the version is below 5.
+    /// The snapshot has no checksum: the server does not compute one, or the version is below 5.
     Absent,
-    /// There is one that was not looked at, see [`Decoder::without_checksum`](super::Decoder::without_checksum).
+    /// The snapshot has a checksum that was not verified; see
+    /// [`Decoder::without_checksum`](super::Decoder::without_checksum).
     Ignored,
 }
 
-/// The next thing that stands in a snapshot.
+/// The next item of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Item<'a> {
@@ -272,158 +260,160 @@ pub enum Item<'a> {
     Start(Format),
     /// A string, or a piece of one.
     Text(Text<'a>),
-    /// The keys that follow stand in this database.
-    Database(u64),
-    /// How many keys the database has; a hint.
+    /// The keys after it belong to this database.
+    Database(u32),
+    /// The number of keys in the database. A hint.
     Sizes {
-        /// Keys.
+        /// The number of keys.
         keys: u64,
-        /// Those of them that expire.
+        /// The number of keys that expire.
         expires: u64,
     },
-    /// How many keys of a cluster slot follow; a hint.
+    /// The number of keys of a cluster slot after this item. A hint.
     Slot {
-        /// The slot.
+        /// The slot number.
         slot: u64,
-        /// Keys.
+        /// The number of keys.
         keys: u64,
-        /// Those of them that expire.
+        /// The number of keys that expire.
         expires: u64,
     },
-    /// A range of slots that are being imported, after a [`Role::SlotImport`].
+    /// A range of slots in import, after a [`Role::SlotImport`].
     SlotRange {
         /// The first slot.
         first: u64,
         /// The last slot.
         last: u64,
     },
-    /// A command of so many arguments stands in the snapshot (Valkey's forkless save); they follow.
+    /// A command inside the snapshot (Valkey's forkless save). Its arguments follow.
     Command {
-        /// Number of arguments.
+        /// The number of arguments.
         argc: u64,
     },
-    /// What a module keeps beside the keys. [`Item::Raw`] follows: everything behind the number that says when.
+    /// Data of a module beside the keys. [`Item::Raw`] follows, with all bytes after `when`.
     ModuleAux {
-        /// Whose it is.
+        /// The type that the data belongs to.
         module: ModuleId,
         /// 1 before the keys, 2 after them.
         when: u64,
     },
-    /// Metadata of the key that follows (Redis). [`Item::Raw`] follows: the class's value.
+    /// Metadata of the next key (Redis). [`Item::Raw`] follows with its value.
     KeyMetadata {
-        /// The class, as it stands.
+        /// The class, as in the snapshot.
         class: [u8; 4],
     },
-    /// A key begins. Its value follows up to [`Item::KeyEnd`].
+    /// A key begins. Its value follows, and then [`Item::KeyEnd`].
     Key(Key<'a>),
-    /// The score of the member before.
+    /// The score of the last member.
     Score(f64),
-    /// When the field before expires, in milliseconds since 1970.
+    /// The expiry of the last field.
     FieldExpiry {
-        /// Milliseconds since 1970.
+        /// The expiry in milliseconds since 1970.
         at_ms: i64,
     },
     /// A stream entry begins.
     Entry(Entry),
-    /// All entries of the stream have come.
+    /// The stream has no further entries.
     Stream(StreamState),
-    /// The consumer group whose name was before.
+    /// The consumer group with the last name.
     Group {
-        /// The id of the last entry delivered.
+        /// The id of the last delivered entry.
         last: StreamId,
-        /// Entries delivered so far, where the server knows (Redis 7.0 and later).
+        /// The number of entries read, if the server knows it (Redis 7.0 and later).
         read: Option<u64>,
-        /// The number of entries pending.
+        /// The number of pending entries.
         pending: u64,
     },
     /// A pending entry of the group.
     Pending {
         /// The id of the entry.
         id: StreamId,
-        /// When it was last delivered, in milliseconds since 1970.
+        /// The time of the last delivery, in milliseconds since 1970.
         delivered_at_ms: i64,
-        /// How often.
+        /// The number of deliveries.
         deliveries: u64,
     },
-    /// All pending entries of the group have come; its consumers follow.
+    /// The group has no further pending entries. Its consumers follow.
     Consumers {
-        /// Their number.
+        /// The number of consumers.
         count: u64,
     },
-    /// The consumer whose name was before.
+    /// The consumer with the last name.
     Consumer {
-        /// When it last asked, in milliseconds since 1970.
+        /// The time of its last request, in milliseconds since 1970.
         seen_at_ms: i64,
-        /// When it last got something, in milliseconds since 1970; -1 for never (Redis 7.2 and later).
+        /// The time of its last successful read, in milliseconds since 1970; -1 if none was successful (Redis 7.2 and
+        /// later).
         active_at_ms: Option<i64>,
-        /// The number of entries pending for it.
+        /// The number of its pending entries.
         pending: u64,
     },
-    /// An entry pending for the consumer.
+    /// A pending entry of the consumer.
     ConsumerPending(StreamId),
-    /// An entry of the group that was given back (Redis, RDB 14).
+    /// An entry of the group that a consumer returned (Redis, RDB 14).
     Returned(StreamId),
-    /// How the stream tells repeated additions (Redis, RDB 13).
+    /// The deduplication of additions to the stream (Redis, RDB 13).
     Idempotence {
-        /// How long keys are kept, in seconds.
+        /// The lifetime of keys in seconds.
         duration_s: u64,
-        /// How many keys are kept for each producer.
+        /// The most keys of one producer.
         most: u64,
         /// The number of producers.
         producers: u64,
     },
-    /// The idempotent producer whose name was before.
+    /// The idempotent producer with the last name.
     Producer {
         /// The number of its keys.
         keys: u64,
     },
-    /// The entry to which the idempotency key before belongs.
+    /// The entry of the last idempotency key.
     Idempotent(StreamId),
-    /// The last of a stream with idempotence.
+    /// The counters of idempotence: the last item of a stream that has it.
     IdempotenceCounts {
-        /// Keys ever added.
+        /// The number of keys ever added.
         added: u64,
-        /// Duplicates ever met.
+        /// The number of duplicates ever rejected.
         duplicates: u64,
     },
-    /// A module's value begins. [`Item::Raw`] follows: its bytes as they stand, id included, which is what `RESTORE` wants
-    /// between the type byte and the version.
+    /// The value of a module begins. [`Item::Raw`] follows with all its bytes, including the id. `RESTORE` expects
+    /// these bytes between the type byte and the version.
     Module(ModuleId),
-    /// Bytes of a module as they stand.
+    /// Bytes of a module, unchanged.
     Raw {
-        /// The next of them, at least one.
+        /// The next bytes: at least one.
         bytes: &'a [u8],
-        /// Whether these are the last of the value.
+        /// Whether these are the last bytes of the value.
         last: bool,
     },
     /// A sparse array begins.
     Array {
-        /// The number of its elements.
+        /// The number of elements.
         count: u64,
-        /// Where the next insertion goes, if the array has such a place.
+        /// The index of the next insertion, if the array has one.
         insert_at: Option<u64>,
     },
-    /// The place of the array element that follows.
+    /// The index of the next array element.
     Index(u64),
     /// An array element that is a floating-point number.
     Double(f64),
     /// A rate limiter's state.
     Rate(u64),
-    /// Something broken was passed over, see [`Decoder::skip_damaged`](super::Decoder::skip_damaged).
+    /// Damaged data was skipped; see [`Decoder::skip_damaged`](super::Decoder::skip_damaged).
     Skipped {
-        /// What was wrong.
+        /// The error in the data.
         error: RdbError,
-        /// The length of the broken string as it stands in the snapshot. Elements that were told before the break are part of it.
+        /// The length of the damaged string in the snapshot, in bytes. It includes elements that were delivered before
+        /// the damage.
         bytes: u64,
     },
-    /// The key is at its end.
+    /// The key ends.
     KeyEnd,
-    /// The snapshot is at its end.
+    /// The snapshot ends.
     End(Checksum),
 }
 
 impl<'a> Item<'a> {
-    /// The bytes it borrows: those of a text, a key's name, or raw ones; else none.
+    /// The bytes that the item borrows: those of a text, a key's name or raw data. Empty for other items.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         match self {
@@ -434,7 +424,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The same item, with other [`bytes`](Self::bytes): a copy, for example, that lives longer.
+    /// The same item with other [`bytes`](Self::bytes), for example with a copy that lives longer.
     #[must_use]
     pub const fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Item<'b> {
         match *self {

@@ -1,122 +1,98 @@
-//! The bytes of one string as they flow past: as they stand in the input, or undone from compression in a window.
+//! The bytes of one string: plain bytes in the input, or an LZF-compressed string decompressed into a window.
 
 use crate::rdb::error::RdbErrorKind;
-use crate::rdb::primitives::{Cursor, Halt, Step};
+use crate::rdb::primitives::{Attempt, Cursor, Halt};
+use crate::rdb::text_range::TextRange;
 
-/// Room for undone bytes: those not yet taken, and at least [`HISTORY`] of those before.
+/// The size of the window: decompressed bytes that are not taken yet, and at least [`HISTORY`] bytes before them.
 const WINDOW: usize = 32 << 10;
-/// How far back a reference of the compression can reach.
+/// The longest distance of a reference, in bytes.
 const HISTORY: usize = 8 << 10;
-/// Bytes that are copied at once, whatever the number that is needed: the longest run of literal bytes.
+/// The number of bytes copied at once on the fast path: the longest run of literal bytes.
 const SPARE: usize = 32;
-/// The most that one reference gives.
+/// The most bytes of one reference.
 const LONGEST_COPY: usize = 264;
 
 #[derive(Debug, Clone)]
-pub(super) struct Flow {
-    /// Bytes of the string that have not been taken.
+pub(super) struct Window {
+    /// The number of bytes of the string that are not taken yet.
     left: u64,
-    lzf: Option<Lzf>,
-    /// The number of the first compressed byte.
+    lzf: Option<Compressed>,
+    /// The offset of the first compressed byte.
     start: u64,
-    /// The length of the string as it stands in the input.
+    /// The length of the string in the input, in bytes.
     encoded: u64,
-    window: [u8; WINDOW],
-    /// Undone bytes not yet taken lie from here..
+    bytes: [u8; WINDOW],
+    /// The decompressed bytes not taken yet begin here...
     read: usize,
-    /// ..to here.
+    /// ...and end here.
     write: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Lzf {
-    /// Compressed bytes still in the input.
+struct Compressed {
+    /// The number of compressed bytes left in the input.
     packed: u64,
-    /// Bytes still to come of them.
+    /// The number of bytes left to decompress.
     missing: u64,
-    /// Bytes of the present literal run still in the input.
+    /// The number of bytes of the current literal run left in the input.
     literal: u64,
 }
 
-/// Where bytes of an item lie.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
-    /// In the input shown, from and to.
-    Input(usize, usize),
-    /// In the window.
-    Window(usize, usize),
-    /// In the names that stream entries share.
-    Names(usize, usize),
-    /// The decoder's number, as text.
-    Number,
-}
-
-impl Place {
-    /// A part of it.
-    pub(super) fn part(self, from: usize, to: usize) -> Self {
-        match self {
-            Self::Input(start, _) => Self::Input(start + from, start + to),
-            Self::Window(start, _) => Self::Window(start + from, start + to),
-            Self::Names(start, _) => Self::Names(start + from, start + to),
-            Self::Number => Self::Number,
-        }
-    }
-}
-
-impl Flow {
+impl Window {
     pub(super) const fn new() -> Self {
-        Self { left: 0, lzf: None, start: 0, encoded: 0, window: [0; WINDOW], read: 0, write: 0 }
+        Self { left: 0, lzf: None, start: 0, encoded: 0, bytes: [0; WINDOW], read: 0, write: 0 }
     }
 
     pub(super) fn open_plain(&mut self, length: u64) {
         (self.left, self.lzf, self.encoded) = (length, None, length);
     }
 
-    /// `start` is the number of the first compressed byte.
+    /// `start` is the offset of the first compressed byte.
     pub(super) fn open_lzf(&mut self, packed: u64, length: u64, start: u64) {
         (self.start, self.encoded) = (start, packed);
-        (self.left, self.lzf) = (length, Some(Lzf { packed, missing: length, literal: 0 }));
+        (self.left, self.lzf) = (length, Some(Compressed { packed, missing: length, literal: 0 }));
         (self.read, self.write) = (0, 0);
     }
 
-    /// Undoes a string of which everything is in `input`. Gives its end, or nothing if it does not come out whole.
-    pub(super) fn whole_lzf(&mut self, input: &[u8], at: usize, packed: usize, length: usize) -> Option<usize> {
+    /// Decompresses a fully buffered string. Returns the index after it, or `None` if the string is invalid.
+    pub(super) fn decompress_whole(&mut self, input: &[u8], at: usize, packed: usize, length: usize) -> Option<usize> {
         let end = at + packed;
         if end > input.len() {
             return None;
         }
         let mut cursor = Cursor { input, at };
         self.open_lzf(packed as u64, length as u64, 0);
-        self.undo(&mut cursor, length);
+        self.decompress(&mut cursor, length);
         let whole = cursor.at == end && self.write == length;
         self.close();
         whole.then_some(end)
     }
 
-    /// Bytes of the string that have not been taken.
+    /// The number of bytes of the string that are not taken yet.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// The length of the string as it stands in the input.
+    /// The length of the string in the input, in bytes.
     pub(super) fn encoded(&self) -> u64 {
         self.encoded
     }
 
-    /// Bytes of input that belong to the rest of the string.
+    /// The number of bytes of input that belong to the rest of the string.
     pub(super) fn input_left(&self) -> u64 {
         self.lzf.map_or(self.left, |lzf| lzf.packed)
     }
 
-    /// The number of the first compressed byte, while compressed bytes are read.
+    /// The offset of the first compressed byte, while a compressed string is read.
     pub(super) fn compressed_from(&self) -> Option<u64> {
         self.lzf.map(|_| self.start)
     }
 
-    /// All of the string has been taken: nothing of it may be left in the input.
-    pub(super) fn end(&mut self) -> Step<()> {
+    /// Ends the string, all of which was taken. Compressed bytes left in the input are an error.
+    pub(super) fn end(&mut self) -> Attempt<()> {
         if self.lzf.is_some_and(|lzf| lzf.packed != 0) {
-            return fault("bytes are left over once the declared length is reached");
+            return broken("bytes are left over once the declared length is reached");
         }
         self.close();
         Ok(())
@@ -126,36 +102,40 @@ impl Flow {
         (self.left, self.lzf) = (0, None);
     }
 
-    pub(super) fn undone(&self, from: usize, to: usize) -> &[u8] {
-        self.window.get(from..to).unwrap_or_default()
+    pub(super) fn text(&self, from: usize, to: usize) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
     }
 
-    /// The next bytes of the string: at least `want`, if the string goes on that far. `want` is at most a little more than
-    /// [`WHOLE_TEXT`](super::WHOLE_TEXT), for which the window has room beside the history.
+    /// The next bytes of the string: at least `want` bytes, or all that the string has left. `want` is at most a little
+    /// more than [`WHOLE_TEXT`](super::WHOLE_TEXT). The window has room for that beside the history.
     #[inline(always)]
-    pub(super) fn available<'b, 'i: 'b>(&'b mut self, cursor: &mut Cursor<'i>, want: usize) -> Step<(&'b [u8], Place)> {
+    pub(super) fn available<'b, 'i: 'b>(
+        &'b mut self,
+        cursor: &mut Cursor<'i>,
+        want: usize,
+    ) -> Attempt<(&'b [u8], TextRange)> {
         if self.lzf.is_some() {
-            return self.undone_bytes(cursor, want);
+            return self.decompressed(cursor, want);
         }
         let (rest, left) = (cursor.rest(), usize::try_from(self.left).unwrap_or(usize::MAX));
         let most = left.min(rest.len());
         match rest.get(..most) {
-            Some(bytes) if most >= left.min(want) => Ok((bytes, Place::Input(cursor.at, cursor.at + most))),
+            Some(bytes) if most >= left.min(want) => Ok((bytes, TextRange::Input(cursor.at, cursor.at + most))),
             _ => Err(Halt::Need(left.min(want) - most)),
         }
     }
 
-    /// What there is of the string without undoing more of it.
+    /// The bytes of the string that are available without decompression.
     #[inline(always)]
-    pub(super) fn at_hand<'b>(&'b self, input: &'b [u8]) -> (&'b [u8], Place) {
+    pub(super) fn buffered<'b>(&'b self, input: &'b [u8]) -> (&'b [u8], TextRange) {
         if self.lzf.is_some() {
-            return (self.undone(self.read, self.write), Place::Window(self.read, self.write));
+            return (self.text(self.read, self.write), TextRange::Window(self.read, self.write));
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
-        (input.get(..most).unwrap_or_default(), Place::Input(0, most))
+        (input.get(..most).unwrap_or_default(), TextRange::Input(0, most))
     }
 
-    /// Takes bytes that were [`at_hand`](Self::at_hand). Gives how many of them the input loses.
+    /// Takes bytes that were [`buffered`](Self::buffered). Returns the number of bytes that the input loses.
     #[inline(always)]
     pub(super) fn pass(&mut self, count: usize) -> usize {
         self.left = self.left.saturating_sub(count as u64);
@@ -168,28 +148,29 @@ impl Flow {
         }
     }
 
-    fn undone_bytes<'b>(&'b mut self, cursor: &mut Cursor<'_>, want: usize) -> Step<(&'b [u8], Place)> {
+    fn decompressed<'b>(&'b mut self, cursor: &mut Cursor<'_>, want: usize) -> Attempt<(&'b [u8], TextRange)> {
         let least = usize::try_from(self.left).unwrap_or(usize::MAX).min(want);
         if self.write - self.read < least {
-            let halt = self.undo(cursor, least);
-            // What is broken further on shows once it is needed, so that it does not matter how much has arrived.
+            let halt = self.decompress(cursor, least);
+            // An error beyond the needed bytes is reported when those bytes are needed, so that the result does not
+            // depend on the input.
             if self.write - self.read < least {
                 return Err(halt);
             }
         }
-        let bytes = self.window.get(self.read..self.write).unwrap_or_default();
-        Ok((bytes, Place::Window(self.read, self.write)))
+        let bytes = self.bytes.get(self.read..self.write).unwrap_or_default();
+        Ok((bytes, TextRange::Window(self.read, self.write)))
     }
 
-    /// The next `length` bytes of the string, or the fault that it ends before.
+    /// The next `length` bytes of the string, or an error if the string has fewer.
     pub(super) fn exactly<'b, 'i: 'b>(
         &'b mut self,
         cursor: &mut Cursor<'i>,
         what: &'static str,
         length: usize,
-    ) -> Step<&'b [u8]> {
+    ) -> Attempt<&'b [u8]> {
         if length as u64 > self.left {
-            return Err(Halt::Fault(RdbErrorKind::Overrun { what, length: length as u64, left: self.left }));
+            return Err(Halt::Error(RdbErrorKind::Overrun { what, length: length as u64, left: self.left }));
         }
         let (bytes, _) = self.available(cursor, length)?;
         Ok(bytes.get(..length).unwrap_or_default())
@@ -205,15 +186,15 @@ impl Flow {
         }
     }
 
-    /// Undoes as much as the input gives and the window holds, which has room for `least` untaken bytes. Tells what stands in
-    /// the way of more.
-    fn undo(&mut self, cursor: &mut Cursor<'_>, least: usize) -> Halt {
-        if self.read + least + LONGEST_COPY > self.window.len() {
+    /// Decompresses as much as the input and the window allow. The window has room for `least` bytes that are not
+    /// taken. Returns the reason why it stopped.
+    fn decompress(&mut self, cursor: &mut Cursor<'_>, least: usize) -> Halt {
+        if self.read + least + LONGEST_COPY > self.bytes.len() {
             self.slide();
         }
         let Some(mut lzf) = self.lzf else { return Halt::Need(1) };
         let halt = loop {
-            while lzf.literal == 0 && self.swift(&mut lzf, cursor).is_some() {}
+            while lzf.literal == 0 && self.fast_instruction(&mut lzf, cursor).is_some() {}
             match self.instruction(&mut lzf, cursor) {
                 Ok(true) => {}
                 Ok(false) => break Halt::Need(1),
@@ -224,14 +205,14 @@ impl Flow {
         halt
     }
 
-    /// A whole step of the usual kind, with room to spare on both sides. Copies more than needed: what is behind the undone
-    /// bytes is overwritten by what comes next.
+    /// Fast path for one instruction, if input and window have spare room. It copies more than needed; the next
+    /// instruction overwrites the excess.
     #[inline(always)]
-    fn swift(&mut self, lzf: &mut Lzf, cursor: &mut Cursor<'_>) -> Option<()> {
+    fn fast_instruction(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) -> Option<()> {
         let [control, rest @ ..] = cursor.input.get(cursor.at..)?.first_chunk::<{ 1 + SPARE }>()?;
         let (used, count) = if *control < 32 {
             let count = usize::from(*control) + 1;
-            *self.window.get_mut(self.write..)?.first_chunk_mut()? = *rest;
+            *self.bytes.get_mut(self.write..)?.first_chunk_mut()? = *rest;
             (1 + count, count)
         } else {
             let [first, second, ..] = *rest;
@@ -244,12 +225,12 @@ impl Flow {
             if distance < SPARE {
                 return None;
             }
-            // Where the reference reaches into what is being written, its beginning repeats. It is read anew each time, since
-            // processors are slow to read what has just been written in other portions.
+            // A reference that reaches into its own output repeats its beginning. The beginning is read anew each time:
+            // processors are slow to read bytes that were just written in other portions.
             let (mut lap, mut at) = (0, 0);
             while lap + at < count {
-                let chunk: [u8; SPARE] = *self.window.get(start + at..)?.first_chunk()?;
-                *self.window.get_mut(self.write + lap + at..)?.first_chunk_mut()? = chunk;
+                let chunk: [u8; SPARE] = *self.bytes.get(start + at..)?.first_chunk()?;
+                *self.bytes.get_mut(self.write + lap + at..)?.first_chunk_mut()? = chunk;
                 (lap, at) = match at + SPARE {
                     end if end >= distance => (lap + distance, 0),
                     end => (lap, end.min(distance - SPARE)),
@@ -266,17 +247,16 @@ impl Flow {
         Some(())
     }
 
-    /// One step of the compression. `false` if the window is full or all is undone.
+    /// One instruction. Returns false if the window is full or the string is complete.
     #[inline]
-    fn instruction(&mut self, lzf: &mut Lzf, cursor: &mut Cursor<'_>) -> Step<bool> {
-        if lzf.missing == 0 || self.window.len() - self.write < LONGEST_COPY {
+    fn instruction(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) -> Attempt<bool> {
+        if lzf.missing == 0 || self.bytes.len() - self.write < LONGEST_COPY {
             return Ok(false);
         }
         if lzf.literal > 0 {
             let rest = cursor.rest();
             let count = rest.len().min(lzf.literal as usize);
-            let (Some(from), Some(to)) = (rest.get(..count), self.window.get_mut(self.write..self.write + count))
-            else {
+            let (Some(from), Some(to)) = (rest.get(..count), self.bytes.get_mut(self.write..self.write + count)) else {
                 return Ok(false);
             };
             if count == 0 {
@@ -289,79 +269,79 @@ impl Flow {
             lzf.literal -= count as u64;
             return Ok(true);
         }
-        let mut ahead = cursor.ahead();
-        // Not one byte beyond the string may be read as if it were part of it.
-        let most = usize::try_from(lzf.packed).unwrap_or(usize::MAX).min(ahead.bytes.len());
+        let mut peek = cursor.peek();
+        // Bytes after the string must not be read as a part of it.
+        let most = usize::try_from(lzf.packed).unwrap_or(usize::MAX).min(peek.bytes.len());
         let whole = most as u64 == lzf.packed;
-        ahead.bytes = ahead.bytes.get(..most).unwrap_or_default();
+        peek.bytes = peek.bytes.get(..most).unwrap_or_default();
         let cut = |halt| match whole {
-            true => Halt::Fault(RdbErrorKind::Compression("it ends before the declared length is reached")),
+            true => Halt::Error(RdbErrorKind::Compression("it ends before the declared length is reached")),
             false => halt,
         };
-        let control = ahead.byte().map_err(cut)?;
+        let control = peek.byte().map_err(cut)?;
         if control < 32 {
             let run = u64::from(control) + 1;
             if run >= lzf.packed {
-                return fault("a run of literal bytes goes beyond the end");
+                return broken("a run of literal bytes exceeds the compressed bytes");
             }
             if run > lzf.missing {
-                return fault("a run of literal bytes goes beyond the declared length");
+                return broken("a run of literal bytes exceeds the declared length");
             }
-            cursor.pass(&ahead);
+            cursor.pass(&peek);
             lzf.packed -= 1;
             lzf.literal = run;
             return Ok(true);
         }
         let mut length = usize::from(control >> 5);
         if length == 7 {
-            length += usize::from(ahead.byte().map_err(cut)?);
+            length += usize::from(peek.byte().map_err(cut)?);
         }
         let length = length + 2;
-        let distance = (usize::from(control & 31) << 8 | usize::from(ahead.byte().map_err(cut)?)) + 1;
+        let distance = (usize::from(control & 31) << 8 | usize::from(peek.byte().map_err(cut)?)) + 1;
         if distance > self.write {
-            return fault("a reference points before the beginning");
+            return broken("a reference points before the beginning");
         }
         if length as u64 > lzf.missing {
-            return fault("a reference gives more than the declared length");
+            return broken("a reference exceeds the declared length");
         }
-        lzf.packed -= ahead.used as u64;
-        cursor.pass(&ahead);
+        lzf.packed -= peek.used as u64;
+        cursor.pass(&peek);
         self.copy(distance, length);
         self.gave(lzf, length);
         Ok(true)
     }
 
-    fn gave(&mut self, lzf: &mut Lzf, count: usize) {
+    fn gave(&mut self, lzf: &mut Compressed, count: usize) {
         self.write += count;
         lzf.missing -= count as u64;
     }
 
-    /// Repeats what lies `distance` back. Where that reaches into what is being written, the pattern repeats.
+    /// Copies the bytes at `distance`. If they reach into their own output, the pattern repeats.
     #[inline]
     fn copy(&mut self, distance: usize, length: usize) {
         let start = self.write - distance;
         let mut done = 0;
         while done < length {
-            // Everything from `start` on is the pattern repeated, so each round can take twice as much.
+            // The bytes from `start` are the pattern repeated, so each round can copy twice as many.
             let count = (length - done).min(distance + done);
             let to = self.write + done;
-            if to + count > self.window.len() {
+            if to + count > self.bytes.len() {
                 return;
             }
-            self.window.copy_within(start..start + count, to);
+            self.bytes.copy_within(start..start + count, to);
             done += count;
         }
     }
 
-    /// Makes room, keeping what has not been taken and what can still be referred to.
+    /// Makes room. Keeps the bytes that are not taken and those that references can reach.
     fn slide(&mut self) {
         let keep = self.read.min(self.write.saturating_sub(HISTORY));
-        self.window.copy_within(keep..self.write, 0);
+        self.bytes.copy_within(keep..self.write, 0);
         self.read -= keep;
         self.write -= keep;
     }
 }
 
-fn fault<T>(why: &'static str) -> Step<T> {
-    Err(Halt::Fault(RdbErrorKind::Compression(why)))
+fn broken<T>(why: &'static str) -> Attempt<T> {
+    Err(Halt::Error(RdbErrorKind::Compression(why)))
 }

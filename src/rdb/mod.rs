@@ -1,9 +1,10 @@
-//! The servers' snapshot format: bytes in, keys and their elements out. Usable alone, without `std` and without an allocator.
+//! The snapshot format of the servers (RDB): bytes in, keys and their elements out. Needs neither `std` nor an
+//! allocator.
 //!
-//! [`Decoder`] reads every version from 1 to Redis' 14 and Valkey's 81, every type and every encoding in them, in constant
-//! memory: a hash of a hundred million fields needs no more than one of ten.
+//! [`Decoder`] reads the versions 1 to 14 of Redis and 80 to 81 of Valkey, with all types and encodings. It needs
+//! constant memory: a hash of a hundred million fields needs no more than one of ten.
 //!
-//! A key comes as [`Item::Key`], its elements, [`Item::KeyEnd`]:
+//! A key is delivered as [`Item::Key`], its elements, and [`Item::KeyEnd`]:
 //!
 //! ```
 //! use redtail::rdb::{Decoder, Item, Role};
@@ -23,36 +24,32 @@
 //! # Ok::<(), redtail::rdb::RdbError>(())
 //! ```
 //!
-//! Sources of the layout: the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c`, `t_stream.c`.
+//! The format is taken from the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c` and `t_stream.c`.
 
 mod checksum;
 mod crc64;
 mod decoder;
 mod error;
 mod fast_path;
+mod format;
 mod item;
 mod lzf;
 mod opcode;
 mod packed;
 mod primitives;
 mod raw;
+mod sizes;
 mod state;
 mod stream;
+mod stream_node;
 mod string;
+mod text_range;
 mod type_table;
 mod value;
 
 pub use crc64::Crc64;
 pub use decoder::{Decoder, Poll};
 pub use error::{RdbError, RdbErrorKind};
-pub use item::{Checksum, Entry, Format, Item, Key, Magic, ModuleId, Role, StreamId, StreamState, Text, Type};
-
-/// The longest string in bytes that a [`Decoder`] hands out whole. Longer ones come in pieces.
-pub const WHOLE_TEXT: usize = 16 << 10;
-
-/// The bytes of input that a [`Decoder`]'s caller must be able to show at once.
-pub const MIN_INPUT: usize = WHOLE_TEXT + 512;
-
-/// Bytes for the field names that the entries of a stream's node share, two for each name's length included. Beyond it entries
-/// come without names, see [`Entry::named`]. Servers start a new node at 4 KiB unless configured otherwise.
-pub const SHARED_FIELDS: usize = 8 << 10;
+pub use format::{Format, Magic};
+pub use item::{Checksum, Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};
+pub use sizes::{MIN_INPUT, SHARED_FIELDS, WHOLE_TEXT};

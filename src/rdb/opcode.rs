@@ -1,235 +1,241 @@
-//! What stands around the values: magic, opcodes, checksum, and what comes after what.
+//! The frame of a snapshot: magic, opcodes, checksum, and the order of the steps.
 
 use crate::base::excerpt::Excerpt;
 use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
-use crate::rdb::item::{Checksum, Item, Magic, ModuleId, Role};
-use crate::rdb::primitives::{Ahead, Cursor, Halt, Step, invalid};
-use crate::rdb::raw::AfterRaw;
-use crate::rdb::state::{Stage, Upcoming};
+use crate::rdb::format::Magic;
+use crate::rdb::item::{Checksum, Item, ModuleId, Role};
+use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
+use crate::rdb::state::AfterRaw;
+use crate::rdb::state::{DecoderState, UpcomingKey};
 use crate::rdb::type_table;
 
 impl Decoder {
-    /// One step. Tells whether it found an item.
-    pub(super) fn step(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
+    /// One step. Returns whether it found an item.
+    pub(super) fn step(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         if let Some(pending) = self.text {
             return self.piece(cursor, pending);
         }
-        match self.stage {
-            Stage::Magic => self.magic(cursor),
-            Stage::Opcode => self.opcode(cursor),
-            Stage::AuxName => self.string(cursor, Role::AuxName, Stage::AuxValue),
-            Stage::AuxValue => self.string(cursor, Role::AuxValue, Stage::Opcode),
-            Stage::Function => self.string(cursor, Role::Function, Stage::Opcode),
-            Stage::SlotImport => self.string(cursor, Role::SlotImport, Stage::SlotRangeCount),
-            Stage::SlotRangeCount => {
-                let left = cursor.number(Ahead::length)?;
-                self.to(Stage::SlotRange { left })
+        match self.state {
+            DecoderState::Magic => self.magic(cursor),
+            DecoderState::Opcode => self.opcode(cursor),
+            DecoderState::AuxName => self.string(cursor, Role::AuxName, DecoderState::AuxValue),
+            DecoderState::AuxValue => self.string(cursor, Role::AuxValue, DecoderState::Opcode),
+            DecoderState::Function => self.string(cursor, Role::Function, DecoderState::Opcode),
+            DecoderState::SlotImport => self.string(cursor, Role::SlotImport, DecoderState::SlotRangeCount),
+            DecoderState::SlotRangeCount => {
+                let left = cursor.number(Peek::length)?;
+                self.advance_to(DecoderState::SlotRange { left })
             }
-            Stage::SlotRange { left: 0 } => self.to(Stage::Opcode),
-            Stage::SlotRange { left } => {
-                let (first, last) = cursor.number(|ahead| Ok((ahead.length()?, ahead.length()?)))?;
-                self.tell(Item::SlotRange { first, last }, Stage::SlotRange { left: left - 1 })
+            DecoderState::SlotRange { left: 0 } => self.advance_to(DecoderState::Opcode),
+            DecoderState::SlotRange { left } => {
+                let (first, last) = cursor.number(|peek| Ok((peek.length()?, peek.length()?)))?;
+                self.emit(Item::SlotRange { first, last }, DecoderState::SlotRange { left: left - 1 })
             }
-            Stage::Argument { left: 0 } => self.to(Stage::Opcode),
-            Stage::Argument { left } => {
-                let length = cursor.number(|ahead| line(ahead, b'$'))?;
-                self.stage = Stage::ArgumentEnd { left };
-                self.flow.open_plain(length);
+            DecoderState::Argument { left: 0 } => self.advance_to(DecoderState::Opcode),
+            DecoderState::Argument { left } => {
+                let length = cursor.number(|peek| line(peek, b'$'))?;
+                self.state = DecoderState::ArgumentEnd { left };
+                self.window.open_plain(length);
                 self.begin(cursor, Role::Argument, length)
             }
-            Stage::ArgumentEnd { left } => match cursor.number(Ahead::array)? {
-                [b'\r', b'\n'] => self.to(Stage::Argument { left: left - 1 }),
+            DecoderState::ArgumentEnd { left } => match cursor.number(Peek::array)? {
+                [b'\r', b'\n'] => self.advance_to(DecoderState::Argument { left: left - 1 }),
                 _ => Err(invalid("command", "CR LF after an argument")),
             },
-            Stage::KeyMetadata { left: 0 } => self.to(Stage::Opcode),
-            Stage::KeyMetadata { left } => {
-                let class = cursor.number(Ahead::array)?;
+            DecoderState::KeyMetadata { left: 0 } => self.advance_to(DecoderState::Opcode),
+            DecoderState::KeyMetadata { left } => {
+                let class = cursor.number(Peek::array)?;
                 let then = AfterRaw::KeyMetadata(left - 1);
-                self.tell(Item::KeyMetadata { class }, Stage::Raw { left: 0, then })
+                self.emit(Item::KeyMetadata { class }, DecoderState::Raw { left: 0, then })
             }
-            Stage::Raw { left, then } => self.raw(cursor, left, then),
-            Stage::KeyName => self.string(cursor, Role::KeyName, Stage::Value),
-            Stage::Value => self.value(cursor, self.key.layout),
-            Stage::Module => {
-                let mut ahead = cursor.ahead();
-                let id = ModuleId(ahead.length()?);
+            DecoderState::Raw { left, then } => self.raw(cursor, left, then),
+            DecoderState::KeyName => self.string(cursor, Role::KeyName, DecoderState::Value),
+            DecoderState::Value => self.value(cursor, self.key.layout),
+            DecoderState::Module => {
+                let mut peek = cursor.peek();
+                let id = ModuleId(peek.length()?);
                 let then = AfterRaw::KeyEnd;
-                // The id is told here but used up with the raw bytes, of which it is a part.
-                self.tell(Item::Module(id), Stage::Raw { left: ahead.used as u64, then })
+                // The id is delivered here, and its bytes are used up with the raw bytes, which include them.
+                self.emit(Item::Module(id), DecoderState::Raw { left: peek.used as u64, then })
             }
-            Stage::KeyEnd => self.tell(Item::KeyEnd, Stage::Opcode),
-            Stage::Skip { left: 0 } => self.to(self.after_skip),
-            Stage::Skip { left } => {
+            DecoderState::KeyEnd => self.emit(Item::KeyEnd, DecoderState::Opcode),
+            DecoderState::Skip { left: 0 } => self.advance_to(self.after_skip),
+            DecoderState::Skip { left } => {
                 let count = usize::try_from(left).unwrap_or(usize::MAX).min(cursor.rest().len());
                 if count == 0 {
                     return Err(Halt::Need(1));
                 }
                 cursor.at += count;
-                self.to(Stage::Skip { left: left - count as u64 })
+                self.advance_to(DecoderState::Skip { left: left - count as u64 })
             }
-            Stage::Checksum => self.checksum(cursor),
-            Stage::Over | Stage::Failed => Err(Halt::Need(0)),
-            Stage::Rows { left, column } => self.row(cursor, left, column),
-            Stage::Packed(after) => self.packed(cursor, after),
-            Stage::Nodes { left } => self.list_node(cursor, left),
-            Stage::PlainNode { left } => self.string(cursor, Role::Element, Stage::Nodes { left }),
+            DecoderState::Checksum => self.checksum(cursor),
+            DecoderState::Finished | DecoderState::Failed => Err(Halt::Need(0)),
+            DecoderState::Rows { left, column } => self.row(cursor, left, column),
+            DecoderState::Packed(after) => self.packed(cursor, after),
+            DecoderState::Nodes { left } => self.list_node(cursor, left),
+            DecoderState::PlainNode { left } => self.string(cursor, Role::Element, DecoderState::Nodes { left }),
             _ => self.stream(cursor),
         }
     }
 
-    fn magic(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
-        let mut ahead = cursor.ahead();
-        // Whatever is no snapshot is refused at the first byte that shows it, however few bytes there are.
-        let same = |magic: &[u8]| ahead.bytes.iter().zip(magic).take_while(|(found, wanted)| found == wanted).count();
+    fn magic(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
+        let mut peek = cursor.peek();
+        // A wrong magic is refused at its first wrong byte, however few bytes are buffered.
+        let same = |magic: &[u8]| peek.bytes.iter().zip(magic).take_while(|(found, wanted)| found == wanted).count();
         let (redis, valkey) = (same(b"REDIS"), same(b"VALKEY"));
-        let shown = ahead.bytes.get(..=redis.max(valkey)).unwrap_or(ahead.bytes);
-        let wrong = |shown| Err(Halt::Fault(RdbErrorKind::NotRdb(Excerpt::new(shown))));
+        let shown = peek.bytes.get(..=redis.max(valkey)).unwrap_or(peek.bytes);
+        let wrong = |shown| Err(Halt::Error(RdbErrorKind::NotRdb(Excerpt::new(shown))));
         if redis != shown.len().min(5) && valkey != shown.len().min(6) {
             return wrong(shown);
         }
-        let bytes = ahead.array()?;
+        let bytes = peek.array()?;
         let Some(format) = type_table::magic(&bytes) else { return wrong(&bytes) };
         if !type_table::is_known(format) && !self.any_version {
-            return Err(Halt::Fault(RdbErrorKind::UnknownVersion(format)));
+            return Err(Halt::Error(RdbErrorKind::UnknownVersion(format)));
         }
-        cursor.pass(&ahead);
+        cursor.pass(&peek);
         self.format = format;
-        self.tell(Item::Start(format), Stage::Opcode)
+        self.emit(Item::Start(format), DecoderState::Opcode)
     }
 
-    fn opcode(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
-        let mut ahead = cursor.ahead();
-        let number = ahead.byte()?;
+    fn opcode(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
+        let mut peek = cursor.peek();
+        let number = peek.byte()?;
         if self.key.named {
-            self.key = Upcoming::NONE;
+            self.key = UpcomingKey::NONE;
         }
         let result = match (number, self.format.magic) {
             (255, _) => {
-                cursor.pass(&ahead);
-                self.digest(cursor);
-                return self.to(Stage::Checksum);
+                cursor.pass(&peek);
+                self.update_checksum(cursor);
+                return self.advance_to(DecoderState::Checksum);
             }
             (254, _) => {
-                self.database = ahead.length()?;
-                self.tell(Item::Database(self.database), Stage::Opcode)
+                self.database = u32::try_from(peek.length()?)
+                    .map_err(|_| invalid("database number", "a number of at most 32 bits"))?;
+                self.emit(Item::Database(self.database), DecoderState::Opcode)
             }
             (253, _) => {
-                let seconds = i32::from_le_bytes(ahead.array()?);
+                let seconds = i32::from_le_bytes(peek.array()?);
                 self.key.expire_at_ms = Some(i64::from(seconds) * 1000);
                 Ok(false)
             }
             (252, _) => {
-                self.key.expire_at_ms = Some(ahead.i64()?);
+                self.key.expire_at_ms = Some(peek.i64()?);
                 Ok(false)
             }
             (251, _) => {
-                let (keys, expires) = (ahead.length()?, ahead.length()?);
-                self.tell(Item::Sizes { keys, expires }, Stage::Opcode)
+                let (keys, expires) = (peek.length()?, peek.length()?);
+                self.emit(Item::Sizes { keys, expires }, DecoderState::Opcode)
             }
-            (250, _) => self.to(Stage::AuxName),
+            (250, _) => self.advance_to(DecoderState::AuxName),
             (249, _) => {
-                self.key.frequency = Some(ahead.byte()?);
+                self.key.frequency = Some(peek.byte()?);
                 Ok(false)
             }
             (248, _) => {
-                self.key.idle_s = Some(ahead.length()?);
+                self.key.idle_s = Some(peek.length()?);
                 Ok(false)
             }
             (247, _) => {
-                let (module, opcode, when) = (ModuleId(ahead.length()?), ahead.length()?, ahead.length()?);
+                let (module, opcode, when) = (ModuleId(peek.length()?), peek.length()?, peek.length()?);
                 if opcode != 2 {
-                    return Err(invalid("module's data", "an unsigned number (2) that says when it is loaded"));
+                    return Err(invalid("module's data", "an unsigned number (2): the time when it is loaded"));
                 }
-                self.tell(Item::ModuleAux { module, when }, Stage::Raw { left: 0, then: AfterRaw::Opcode })
+                self.emit(Item::ModuleAux { module, when }, DecoderState::Raw { left: 0, then: AfterRaw::Opcode })
             }
-            (245, _) => self.to(Stage::Function),
+            (245, _) => self.advance_to(DecoderState::Function),
             (244, _) => {
-                let (slot, keys, expires) = (ahead.length()?, ahead.length()?, ahead.length()?);
-                self.tell(Item::Slot { slot, keys, expires }, Stage::Opcode)
+                let (slot, keys, expires) = (peek.length()?, peek.length()?, peek.length()?);
+                self.emit(Item::Slot { slot, keys, expires }, DecoderState::Opcode)
             }
             (243, Magic::Redis) => {
-                let left = ahead.length()?;
-                self.to(Stage::KeyMetadata { left })
+                let left = peek.length()?;
+                self.advance_to(DecoderState::KeyMetadata { left })
             }
-            (243, Magic::Valkey) => self.to(Stage::SlotImport),
+            (243, Magic::Valkey) => self.advance_to(DecoderState::SlotImport),
             (242, Magic::Valkey) => {
-                let argc = line(&mut ahead, b'*')?;
-                self.tell(Item::Command { argc }, Stage::Argument { left: argc })
+                let argc = line(&mut peek, b'*')?;
+                self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
-            (number, magic) => {
-                let format = self.format;
-                if let Some(why) = type_table::refused(magic, number) {
-                    return Err(Halt::Fault(RdbErrorKind::Refused { number, format, why }));
-                }
-                let Some((kind, layout)) = type_table::layout(magic, number) else {
-                    let expected = type_table::expected(format);
-                    return Err(Halt::Fault(RdbErrorKind::UnknownNumber { number, format, expected }));
-                };
-                self.key = Upcoming { number, kind, layout, named: true, ..self.key };
-                self.to(Stage::KeyName)
-            }
+            (number, _) => self.value_type(number),
         };
-        cursor.pass(&ahead);
+        cursor.pass(&peek);
         result
     }
 
-    fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Step<bool> {
-        if self.format.version < 5 {
-            return self.tell(Item::End(Checksum::Absent), Stage::Over);
+    /// Begins a key with a value of this type.
+    fn value_type(&mut self, number: u8) -> Attempt<bool> {
+        let format = self.format;
+        if let Some(why) = type_table::refused(format.magic, number) {
+            return Err(Halt::Error(RdbErrorKind::Refused { number, format, why }));
         }
-        let mut ahead = cursor.ahead();
-        let stored = u64::from_le_bytes(ahead.array()?);
+        let Some((kind, layout)) = type_table::layout(format.magic, number) else {
+            let expected = type_table::expected(format);
+            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, expected }));
+        };
+        self.key = UpcomingKey { number, kind, layout, named: true, ..self.key };
+        self.advance_to(DecoderState::KeyName)
+    }
+
+    fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
+        if self.format.version < 5 {
+            return self.emit(Item::End(Checksum::Absent), DecoderState::Finished);
+        }
+        let mut peek = cursor.peek();
+        let stored = u64::from_le_bytes(peek.array()?);
         let computed = self.crc.value();
         let checksum = match stored {
             0 => Checksum::Absent,
             _ if self.ignore_checksum => Checksum::Ignored,
             _ if stored == computed => Checksum::Verified,
-            _ => return Err(Halt::Fault(RdbErrorKind::Checksum { stored, computed })),
+            _ => return Err(Halt::Error(RdbErrorKind::Checksum { stored, computed })),
         };
-        cursor.pass(&ahead);
-        self.tell(Item::End(checksum), Stage::Over)
+        cursor.pass(&peek);
+        self.emit(Item::End(checksum), DecoderState::Finished)
     }
 
-    /// After a fault: goes on behind the string it is in, if that is allowed and its end is known. Gives the length of the string.
-    pub(super) fn pass_over(&mut self) -> Option<u64> {
-        let after = match (self.text, self.stage) {
+    /// After an error: skips the current string, if that is allowed and its end is known. Returns the length of the
+    /// string.
+    pub(super) fn skip_damage(&mut self) -> Option<u64> {
+        let after = match (self.text, self.state) {
             _ if !self.skip_damaged => return None,
-            (_, Stage::Packed(after)) => after.stage(),
-            (Some(pending), stage) if pending.role != Role::KeyName => stage,
+            (_, DecoderState::Packed(after)) => after.state(),
+            (Some(pending), state) if pending.role != Role::KeyName => state,
             _ => return None,
         };
-        let (left, bytes) = (self.flow.input_left(), self.flow.encoded());
-        self.flow.close();
+        let (left, bytes) = (self.window.input_left(), self.window.encoded());
+        self.window.close();
         self.text = None;
         self.after_skip = after;
-        self.stage = Stage::Skip { left };
+        self.state = DecoderState::Skip { left };
         Some(bytes)
     }
 
-    /// What is awaited, for a person.
+    /// The missing part, for the message of an error.
     pub(super) fn awaited(&self) -> &'static str {
-        match self.stage {
-            Stage::Magic => "REDIS or VALKEY and a version",
-            Stage::Opcode => "a key or the end",
-            Stage::AuxName | Stage::AuxValue => "an auxiliary field",
-            Stage::Function => "a function library",
-            Stage::KeyName => "a key's name",
-            Stage::Checksum => "the checksum",
-            Stage::Over | Stage::Failed => "nothing",
+        match self.state {
+            DecoderState::Magic => "REDIS or VALKEY and a version",
+            DecoderState::Opcode => "a key or the end",
+            DecoderState::AuxName | DecoderState::AuxValue => "an auxiliary field",
+            DecoderState::Function => "a function library",
+            DecoderState::KeyName => "a key's name",
+            DecoderState::Checksum => "the checksum",
+            DecoderState::Finished | DecoderState::Failed => "nothing",
             _ => "the rest of a value",
         }
     }
 }
 
-/// A count or length of RESP: the type byte, digits, CR LF.
-fn line(ahead: &mut Ahead<'_>, kind: u8) -> Step<u64> {
-    if ahead.byte()? != kind {
+/// Reads a count or length of RESP: the type byte, digits, CR LF.
+fn line(peek: &mut Peek<'_>, kind: u8) -> Attempt<u64> {
+    if peek.byte()? != kind {
         return Err(invalid("command", "an array of bulk strings"));
     }
     let mut value: Option<u64> = None;
     loop {
-        match ahead.byte()? {
+        match peek.byte()? {
             digit @ b'0'..=b'9' => {
                 let next = value.unwrap_or(0).checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0')));
                 value = Some(next.ok_or(invalid("command", "a count or length of 64 bits"))?);
@@ -238,7 +244,7 @@ fn line(ahead: &mut Ahead<'_>, kind: u8) -> Step<u64> {
             _ => return Err(invalid("command", "digits and CR LF")),
         }
     }
-    match (ahead.byte()?, value) {
+    match (peek.byte()?, value) {
         (b'\n', Some(value)) => Ok(value),
         _ => Err(invalid("command", "digits and CR LF")),
     }

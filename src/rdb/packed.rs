@@ -1,72 +1,72 @@
-//! The packed forms: many small elements in one string. Each is read forward, an element at a time.
+//! The packed forms: strings of many small elements, read forward one element at a time.
 
 use crate::rdb::error::RdbErrorKind;
-use crate::rdb::primitives::{Halt, Step, invalid};
+use crate::rdb::primitives::{Attempt, Halt, invalid};
 
-/// The layout of a packed string.
+/// The form of a packed string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PackedForm {
     Listpack,
     Ziplist,
     Intset,
     Zipmap,
 }
 
-/// How far the walk through a packed string has come.
+/// The position of a walk through a packed string.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk {
-    form: Form,
-    /// Bytes of the whole string.
+pub(super) struct PackedWalk {
+    form: PackedForm,
+    /// The length of the whole string in bytes.
     total: u64,
     begun: bool,
-    /// Elements the header declares, where it does.
+    /// The number of elements in the header, if it is known there.
     declared: Option<u64>,
     seen: u64,
-    /// Ziplist: bytes of the element before, and where the header says the last one lies.
+    /// Ziplist: the length of the previous element, and the position of the last element in the header.
     before: u64,
     last: u64,
-    /// Intset: bytes of an element.
+    /// Intset: the length of an element in bytes.
     width: u8,
     /// Zipmap: the next element is a value.
     value: bool,
-    /// What is left behind the bytes of a long element.
+    /// The tail of a long element that is not read yet.
     pub(super) tail: Tail,
 }
 
-/// What stands behind the bytes of an element.
+/// The bytes after the bytes of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
     Nothing,
-    /// Listpack: the size of an element of so many bytes, to be read backwards.
+    /// Listpack: the size of an element, written for reading backwards.
     Size(u64),
-    /// Zipmap: unused bytes.
+    /// Zipmap: this number of unused bytes.
     Unused(u8),
 }
 
-/// What lies at the front.
+/// The bytes at the front.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Parsed {
-    /// So many bytes are needed to tell.
+    /// At least this number of bytes is needed.
     Need(usize),
-    /// The end mark, of so many bytes.
+    /// The end mark. It has this number of bytes.
     End(usize),
-    /// An element that is a number: its bytes, tail included.
+    /// A number. `size` is its length in bytes, including the tail.
     Integer { size: usize, value: i64 },
-    /// An element that is a string.
+    /// A string.
     Text { head: usize, length: u64, tail: Tail },
 }
 
-/// A usual element: a string, of which the head has so many bytes, or a number.
+/// A common element: a string whose head has `head` bytes, or a number.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Short {
     Text { head: usize, length: usize },
     Integer(i64),
 }
 
-impl Walk {
-    pub(super) const NONE: Self = Self::new(Form::Listpack, 0);
+impl PackedWalk {
+    pub(super) const NONE: Self = Self::new(PackedForm::Listpack, 0);
 
-    pub(super) const fn new(form: Form, total: u64) -> Self {
+    pub(super) const fn new(form: PackedForm, total: u64) -> Self {
         Self {
             form,
             total,
@@ -81,13 +81,13 @@ impl Walk {
         }
     }
 
-    /// Bytes of the header.
+    /// The length of the header in bytes.
     pub(super) fn header_length(&self) -> usize {
         match self.form {
-            Form::Listpack => 6,
-            Form::Ziplist => 10,
-            Form::Intset => 8,
-            Form::Zipmap => 1,
+            PackedForm::Listpack => 6,
+            PackedForm::Ziplist => 10,
+            PackedForm::Intset => 8,
+            PackedForm::Zipmap => 1,
         }
     }
 
@@ -95,16 +95,16 @@ impl Walk {
         self.begun
     }
 
-    /// The element at the front of `bytes` and its size, if it is one of the usual and all there.
+    /// Fast path: the element at the front of `bytes` and its size, if it is common and fully buffered.
     #[inline(always)]
     pub(super) fn short(&self, bytes: &[u8]) -> Option<(Short, usize)> {
         if !self.begun || self.tail != Tail::Nothing {
             return None;
         }
         match self.form {
-            Form::Listpack => short_listpack(bytes),
-            Form::Ziplist => self.short_ziplist(bytes),
-            Form::Intset => match (self.width, bytes) {
+            PackedForm::Listpack => short_listpack(bytes),
+            PackedForm::Ziplist => self.short_ziplist(bytes),
+            PackedForm::Intset => match (self.width, bytes) {
                 (2, &[a, b, ..]) => Some((Short::Integer(i16::from_le_bytes([a, b]).into()), 2)),
                 (4, &[a, b, c, d, ..]) => Some((Short::Integer(i32::from_le_bytes([a, b, c, d]).into()), 4)),
                 (8, &[a, b, c, d, e, f, g, h, ..]) => {
@@ -112,7 +112,7 @@ impl Walk {
                 }
                 _ => None,
             },
-            Form::Zipmap => None,
+            PackedForm::Zipmap => None,
         }
     }
 
@@ -144,31 +144,31 @@ impl Walk {
 
     pub(super) fn name(&self) -> &'static str {
         match self.form {
-            Form::Listpack => "a listpack",
-            Form::Ziplist => "a ziplist",
-            Form::Intset => "an intset",
-            Form::Zipmap => "a zipmap",
+            PackedForm::Listpack => "a listpack",
+            PackedForm::Ziplist => "a ziplist",
+            PackedForm::Intset => "an intset",
+            PackedForm::Zipmap => "a zipmap",
         }
     }
 
-    /// Reads the header, which is all there.
-    pub(super) fn begin(&mut self, bytes: &[u8]) -> Step<()> {
+    /// Reads the header, which is fully buffered.
+    pub(super) fn begin(&mut self, bytes: &[u8]) -> Attempt<()> {
         let size = match (self.form, bytes) {
-            (Form::Listpack, &[a, b, c, d, e, f, ..]) => {
+            (PackedForm::Listpack, &[a, b, c, d, e, f, ..]) => {
                 self.declared = count16([e, f]);
                 u32::from_le_bytes([a, b, c, d]).into()
             }
-            (Form::Ziplist, &[a, b, c, d, e, f, g, h, i, j, ..]) => {
+            (PackedForm::Ziplist, &[a, b, c, d, e, f, g, h, i, j, ..]) => {
                 self.declared = count16([i, j]);
                 self.last = u32::from_le_bytes([e, f, g, h]).into();
                 u32::from_le_bytes([a, b, c, d]).into()
             }
-            (Form::Intset, &[a, b, c, d, e, f, g, h, ..]) => {
+            (PackedForm::Intset, &[a, b, c, d, e, f, g, h, ..]) => {
                 let width = u32::from_le_bytes([a, b, c, d]);
                 self.width = match width {
                     2 | 4 | 8 => width as u8,
                     _ => {
-                        return Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                        return Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                             what: "intset width",
                             number: width.into(),
                             expected: "2, 4 or 8 bytes",
@@ -179,8 +179,8 @@ impl Walk {
                 self.declared = Some(count);
                 8 + count * u64::from(width)
             }
-            (Form::Zipmap, &[count, ..]) => {
-                // A pair is two elements here.
+            (PackedForm::Zipmap, &[count, ..]) => {
+                // A pair counts as two elements.
                 self.declared = (count < 254).then_some(u64::from(count) * 2);
                 self.total
             }
@@ -193,19 +193,19 @@ impl Walk {
         Ok(())
     }
 
-    /// What lies at the front of `bytes`; the element after the one before begins there. `left` bytes of the whole are left.
+    /// Reads the front of `bytes`, where an element begins. `left` is the number of bytes left in the string.
     #[inline(always)]
-    pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Step<Parsed> {
+    pub(super) fn parse(&self, bytes: &[u8], left: u64) -> Attempt<Parsed> {
         match self.form {
-            Form::Listpack => listpack(bytes),
-            Form::Ziplist => self.ziplist(bytes),
-            Form::Intset if left == 0 => Ok(Parsed::End(0)),
-            Form::Intset => Ok(intset(bytes, self.width)),
-            Form::Zipmap => self.zipmap(bytes),
+            PackedForm::Listpack => listpack(bytes),
+            PackedForm::Ziplist => self.ziplist(bytes),
+            PackedForm::Intset if left == 0 => Ok(Parsed::End(0)),
+            PackedForm::Intset => Ok(intset(bytes, self.width)),
+            PackedForm::Zipmap => self.zipmap(bytes),
         }
     }
 
-    /// An element of so many bytes, its tail included, has been passed.
+    /// Counts an element of `size` bytes, including its tail.
     #[inline]
     pub(super) fn passed(&mut self, size: u64) {
         self.seen += 1;
@@ -213,25 +213,25 @@ impl Walk {
         self.value = !self.value;
     }
 
-    /// The end mark was met and `left` bytes come after it.
-    pub(super) fn end(&self, left: u64) -> Step<()> {
+    /// Checks the end mark. `left` bytes of the string are left after it.
+    pub(super) fn end(&self, left: u64) -> Attempt<()> {
         if left != 0 {
             return Err(mismatch("bytes up to the end mark of a packed value", self.total, self.total - left));
         }
         if let Some(declared) = self.declared.filter(|declared| *declared != self.seen) {
             return Err(mismatch("elements of a packed value", declared, self.seen));
         }
-        if self.form == Form::Zipmap && self.value {
+        if self.form == PackedForm::Zipmap && self.value {
             return Err(invalid("zipmap", "a value for each field"));
         }
         let last = self.total.saturating_sub(1 + self.before);
-        if self.form == Form::Ziplist && self.last != last {
-            return Err(mismatch("place of the last element of a ziplist", self.last, last));
+        if self.form == PackedForm::Ziplist && self.last != last {
+            return Err(mismatch("position of the last element of a ziplist", self.last, last));
         }
         Ok(())
     }
 
-    fn ziplist(&self, bytes: &[u8]) -> Step<Parsed> {
+    fn ziplist(&self, bytes: &[u8]) -> Attempt<Parsed> {
         let (before, skip) = match *bytes {
             [] => return Ok(Parsed::Need(1)),
             [255, ..] => return Ok(Parsed::End(1)),
@@ -240,7 +240,7 @@ impl Walk {
             [short, ..] => (short.into(), 1),
         };
         if before != self.before {
-            return Err(mismatch("bytes of the element before, in a ziplist", before, self.before));
+            return Err(mismatch("length of the previous element in a ziplist", before, self.before));
         }
         let rest = bytes.get(skip..).unwrap_or_default();
         let text = |head: usize, length: u64| Ok(Parsed::Text { head: skip + head, length, tail: Tail::Nothing });
@@ -264,7 +264,7 @@ impl Walk {
             (0xf0, _) => integer(3),
             (0xfe, _) => integer(1),
             (0xf1..=0xfd, _) => Ok(Parsed::Integer { size: skip + 1, value: i64::from(encoding & 15) - 1 }),
-            _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+            _ => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                 what: "ziplist encoding",
                 number: encoding.into(),
                 expected: "0 to 192, 208, 224, 240 to 254",
@@ -272,7 +272,7 @@ impl Walk {
         }
     }
 
-    fn zipmap(&self, bytes: &[u8]) -> Step<Parsed> {
+    fn zipmap(&self, bytes: &[u8]) -> Attempt<Parsed> {
         let (length, head) = match *bytes {
             [] => return Ok(Parsed::Need(1)),
             [255, ..] => return Ok(Parsed::End(1)),
@@ -300,21 +300,22 @@ impl Tail {
         }
     }
 
-    /// Whether these bytes, as many as [`length`](Self::length) says, can stand there.
+    /// Checks a tail. `bytes` has the [`length`](Self::length) of the tail.
     #[inline]
-    pub(super) fn check(self, bytes: &[u8]) -> Step<()> {
+    pub(super) fn check(self, bytes: &[u8]) -> Attempt<()> {
         let Self::Size(size) = self else { return Ok(()) };
-        // The lowest seven bits last; every byte but the first says by its highest bit that another one stands before it.
+        // The lowest seven bits are last. In every byte but the first, the highest bit says that another byte precedes
+        // it.
         let found = bytes.iter().fold(0, |found: u64, byte| found << 7 | u64::from(byte & 127));
         if found != size {
-            return Err(mismatch("size behind a listpack's element", found, size));
+            return Err(mismatch("size after a listpack's element", found, size));
         }
         Ok(())
     }
 }
 
 #[inline(always)]
-fn listpack(bytes: &[u8]) -> Step<Parsed> {
+fn listpack(bytes: &[u8]) -> Attempt<Parsed> {
     let Some(&first) = bytes.first() else { return Ok(Parsed::Need(1)) };
     let text = |head: usize, length: u64| Ok(Parsed::Text { head, length, tail: Tail::Size(head as u64 + length) });
     let integer = |width: usize| match (bytes.get(1..=width), bytes.get(1 + width)) {
@@ -346,7 +347,7 @@ fn listpack(bytes: &[u8]) -> Step<Parsed> {
         (0xf3, _) => integer(4),
         (0xf4, _) => integer(8),
         (0xff, _) => Ok(Parsed::End(1)),
-        _ => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+        _ => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
             what: "listpack encoding",
             number: first.into(),
             expected: "0 to 244 or 255 (end)",
@@ -366,7 +367,7 @@ fn short_listpack(bytes: &[u8]) -> Option<(Short, usize)> {
         }
         [value @ 0x00..=0x7f, 1, ..] => (Short::Integer(value.into()), 2),
         [high @ 0xc0..=0xdf, low, 2, ..] => {
-            // Thirteen bits, the first of which is the sign.
+            // A number of thirteen bits with its sign in the highest bit.
             let value = i16::from_be_bytes([high << 3, 0]) >> 3 | i16::from(low);
             (Short::Integer(value.into()), 3)
         }
@@ -398,18 +399,18 @@ fn intset(bytes: &[u8], width: u8) -> Parsed {
     }
 }
 
-/// A signed number of up to eight bytes.
+/// A signed number of at most eight bytes.
 #[inline]
 fn little_endian(bytes: &[u8]) -> i64 {
     let mut wide = [0; 8];
     for (to, from) in wide.iter_mut().rev().zip(bytes.iter().rev()) {
         *to = *from;
     }
-    // In the highest bytes, so that shifting back carries the sign.
+    // In the highest bytes, so that the shift extends the sign.
     i64::from_le_bytes(wide) >> (64 - 8 * bytes.len().clamp(1, 8))
 }
 
-/// A count of 16 bits, whose highest value says that nobody counted.
+/// A count of 16 bits; `None` for the highest value, which means unknown.
 fn count16(bytes: [u8; 2]) -> Option<u64> {
     match u16::from_le_bytes(bytes) {
         u16::MAX => None,
@@ -417,7 +418,7 @@ fn count16(bytes: [u8; 2]) -> Option<u64> {
     }
 }
 
-/// Bytes that the size of a listpack's element takes behind it.
+/// The length of the tail of a listpack element, in bytes.
 #[inline]
 fn size_length(size: u64) -> usize {
     match size {
@@ -430,5 +431,5 @@ fn size_length(size: u64) -> usize {
 }
 
 pub(super) fn mismatch(what: &'static str, declared: u64, found: u64) -> Halt {
-    Halt::Fault(RdbErrorKind::Mismatch { what, declared, found })
+    Halt::Error(RdbErrorKind::Mismatch { what, declared, found })
 }

@@ -1,13 +1,13 @@
-//! Where in a snapshot the decoder is.
+//! The states of the decoder.
 
-use crate::rdb::item::{Item, Role, Type};
-use crate::rdb::lzf::Place;
-use crate::rdb::raw::AfterRaw;
+use crate::rdb::item::{Item, Role, StreamId, Type};
+use crate::rdb::sizes::SHARED_FIELDS;
+use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table::Layout;
 
-/// What the decoder stands before.
+/// The part of a snapshot that the decoder expects next.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stage {
+pub(super) enum DecoderState {
     Magic,
     Opcode,
     AuxName,
@@ -46,33 +46,33 @@ pub(super) enum Stage {
     KeyEnd,
     Skip { left: u64 },
     Checksum,
-    Over,
+    Finished,
     Failed,
 }
 
-/// What comes after a packed string.
+/// The part after a packed string.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AfterPacked {
     KeyEnd,
     Nodes(u64),
-    /// This one was a node of a stream.
+    /// The packed string is a node of a stream.
     StreamNodes(u64),
 }
 
-/// The key that is being read, or what has been said of the next one.
+/// The current key, or the known attributes of the next one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Upcoming {
+pub(super) struct UpcomingKey {
     pub(super) number: u8,
     pub(super) kind: Type,
     pub(super) layout: Layout,
     pub(super) expire_at_ms: Option<i64>,
     pub(super) idle_s: Option<u64>,
     pub(super) frequency: Option<u8>,
-    /// Its name has come, so what was said belongs to the past.
+    /// The name was read, so the attributes belong to this key and not to the next.
     pub(super) named: bool,
 }
 
-impl Upcoming {
+impl UpcomingKey {
     pub(super) const NONE: Self = Self {
         number: 0,
         kind: Type::String,
@@ -84,31 +84,169 @@ impl Upcoming {
     };
 }
 
-/// A string that has begun.
+/// A string that is not complete.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pending {
+pub(super) struct PendingText {
     pub(super) role: Role,
     pub(super) length: u64,
     pub(super) done: u64,
-    /// It belongs to a deleted entry: nobody is told.
+    /// It belongs to a deleted entry and is not delivered.
     pub(super) unwanted: bool,
 }
 
-/// What the last call found, in numbers.
+/// The item that the last call found, without a borrow.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Found {
+pub(super) enum FoundItem {
     Nothing,
     Item(Item<'static>),
-    Text { role: Role, place: Place, at: u64, length: u64 },
+    Text { role: Role, range: TextRange, at: u64, length: u64 },
     Raw { from: usize, to: usize, last: bool },
 }
 
 impl AfterPacked {
-    pub(super) fn stage(self) -> Stage {
+    pub(super) fn state(self) -> DecoderState {
         match self {
-            Self::KeyEnd => Stage::KeyEnd,
-            Self::Nodes(left) => Stage::Nodes { left },
-            Self::StreamNodes(left) => Stage::StreamNodes { left },
+            Self::KeyEnd => DecoderState::KeyEnd,
+            Self::Nodes(left) => DecoderState::Nodes { left },
+            Self::StreamNodes(left) => DecoderState::StreamNodes { left },
         }
+    }
+}
+
+/// The part after the bytes of a module.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AfterRaw {
+    Opcode,
+    KeyEnd,
+    /// This number of further classes.
+    KeyMetadata(u64),
+}
+
+impl AfterRaw {
+    pub(super) fn state(self) -> DecoderState {
+        match self {
+            Self::Opcode => DecoderState::Opcode,
+            Self::KeyEnd => DecoderState::KeyEnd,
+            Self::KeyMetadata(left) => DecoderState::KeyMetadata { left },
+        }
+    }
+}
+
+/// The names that the entries of a node share, as far as they fit.
+#[derive(Debug, Clone)]
+pub(super) struct SharedNames {
+    /// Each name is two bytes of length, then its bytes.
+    bytes: [u8; SHARED_FIELDS],
+    length: usize,
+    /// All names fit.
+    pub(super) fits: bool,
+}
+
+/// The position of a walk through the listpack of a stream node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StreamNode {
+    pub(super) master: StreamId,
+    pub(super) phase: NodePhase,
+    pub(super) live: u64,
+    pub(super) deleted: u64,
+    pub(super) seen_live: u64,
+    pub(super) seen_deleted: u64,
+    pub(super) shared: u64,
+    pub(super) id: StreamId,
+    pub(super) flags: i64,
+}
+
+/// The meaning of the next element.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NodePhase {
+    Live,
+    Deleted,
+    SharedCount,
+    SharedField {
+        left: u64,
+    },
+    SharedEnd,
+    Flags,
+    Ms,
+    Seq,
+    Count,
+    /// No element is read: a shared name is delivered.
+    Name {
+        left: u64,
+        at: usize,
+    },
+    SharedValue {
+        left: u64,
+        at: usize,
+    },
+    Field {
+        left: u64,
+    },
+    Value {
+        left: u64,
+    },
+    /// An element of a deleted entry.
+    Unwanted {
+        left: u64,
+    },
+    /// The number of elements in the entry.
+    Back,
+}
+
+const FLAG_DELETED: i64 = 1;
+pub(super) const FLAG_SHARED: i64 = 2;
+
+impl SharedNames {
+    pub(super) const NONE: Self = Self { bytes: [0; SHARED_FIELDS], length: 0, fits: true };
+
+    pub(super) fn part(&self, from: usize, to: usize) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.length, self.fits) = (0, true);
+    }
+
+    pub(super) fn push(&mut self, name: &[u8]) {
+        let text = self.length + 2;
+        let end = text + name.len();
+        let Ok(length) = u16::try_from(name.len()) else { return self.fits = false };
+        match self.bytes.get_mut(self.length..end).and_then(|range| range.split_first_chunk_mut()) {
+            Some((head, range)) => {
+                *head = length.to_le_bytes();
+                range.copy_from_slice(name);
+                self.length = end;
+            }
+            None => self.fits = false,
+        }
+    }
+
+    /// The range of the name whose length is at `at`.
+    pub(super) fn name(&self, at: usize) -> (usize, usize) {
+        let length =
+            self.bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |head| u16::from_le_bytes(*head));
+        (at + 2, at + 2 + usize::from(length))
+    }
+}
+
+impl StreamNode {
+    pub(super) const NONE: Self = Self::new(StreamId { ms: 0, seq: 0 });
+
+    pub(super) const fn new(master: StreamId) -> Self {
+        Self {
+            master,
+            phase: NodePhase::Live,
+            live: 0,
+            deleted: 0,
+            seen_live: 0,
+            seen_deleted: 0,
+            shared: 0,
+            id: master,
+            flags: 0,
+        }
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.flags & FLAG_DELETED != 0
     }
 }

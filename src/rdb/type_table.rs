@@ -1,54 +1,57 @@
-//! What the numbers mean: the tables of types, one for each magic.
+//! The meaning of type numbers: one table for each magic.
 
-use crate::rdb::item::{Format, Magic, Role, Type};
-use crate::rdb::packed::Form;
+use crate::rdb::format::{Format, Magic};
+use crate::rdb::item::{Role, Type};
+use crate::rdb::packed::PackedForm;
 
-/// One column of a value that is made of rows: where the parts of an element stand, in order.
+/// A column of a value that consists of rows. The columns of a row are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Text(Role),
     /// Eight bytes of a double.
     BinaryScore,
-    /// A byte that tells the length of a decimal text, or says infinite or no number.
+    /// A byte with the length of a decimal text, or a mark for infinity or not-a-number.
     TextScore,
-    /// In a packed form: the decimal text, or an integer.
+    /// In a packed form: a decimal text or an integer.
     PackedScore,
-    /// When the field that follows expires: 0 for never, else one more than the time since the hash's earliest.
+    /// The expiry of the next field: 0 for never, otherwise one more than the difference from the earliest expiry of
+    /// the hash.
     RelativeExpiry,
-    /// The same in milliseconds since 1970, or 0.
+    /// The expiry of the next field in milliseconds since 1970; 0 for never.
     LengthExpiry,
-    /// Nothing in the bytes: the expiry that stood before the field is told here.
+    /// No bytes: the expiry read before the field is delivered here.
     ExpiryNow,
-    /// After the value: eight bytes, -1 for never.
+    /// The expiry after the value: eight bytes, -1 for never.
     BinaryExpiry,
     /// In a packed form: an integer, 0 for never.
     PackedExpiry,
-    /// An array's index.
+    /// The index of an array element.
     Index,
-    /// An array's tag, which tells how the element is encoded.
+    /// The tag of an array element, which defines its encoding.
     Tag,
-    /// An array's element.
+    /// An array element.
     Tagged,
 }
 
-/// How a value is laid out.
+/// The layout of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// One string.
     Text,
-    /// A count, then so many rows.
+    /// A count, then that number of rows.
     Rows(&'static [Column]),
-    /// The hash's earliest expiry, a count, then so many rows.
+    /// The earliest expiry of the hash, a count, then that number of rows.
     DatedRows(&'static [Column]),
     /// One packed string of rows.
-    Packed(Form, &'static [Column]),
-    /// The hash's earliest expiry, then one packed string of rows.
-    DatedPacked(Form, &'static [Column]),
-    /// A count, then so many packed strings.
-    Nodes(Form),
-    /// A count, then so many strings that are packed or one element, as the number before each says.
+    Packed(PackedForm, &'static [Column]),
+    /// The earliest expiry of the hash, then one packed string of rows.
+    DatedPacked(PackedForm, &'static [Column]),
+    /// A count, then that number of packed strings.
+    Nodes(PackedForm),
+    /// A count, then that number of nodes. A node is a number, then a string: one element or packed, as the number
+    /// says.
     MarkedNodes,
-    /// A stream of this generation: 1 to 5.
+    /// A stream of this generation, 1 to 5.
     Stream(u8),
     Module,
     Array,
@@ -64,10 +67,10 @@ const MEMBER: &[Column] = &[Text(Role::Member)];
 const PAIR: &[Column] = &[Text(Role::Field), Text(Role::FieldValue)];
 pub(super) const ARRAY: &[Column] = &[Column::Index, Column::Tag, Column::Tagged];
 
-/// What a type number means under a magic.
+/// The type and layout of a type number.
 pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
-    use Form::{Intset, Listpack, Ziplist, Zipmap};
     use Layout::{DatedPacked, DatedRows, Packed, Rows};
+    use PackedForm::{Intset, Listpack, Ziplist, Zipmap};
     Some(match (number, magic) {
         (0, _) => (Type::String, Layout::Text),
         (1, _) => (Type::List, Rows(ELEMENT)),
@@ -108,17 +111,17 @@ pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
     })
 }
 
-/// Why a number that means something can't be read all the same.
+/// The reason why a known number can't be read.
 pub(super) fn refused(magic: Magic, number: u8) -> Option<&'static str> {
     match (number, magic) {
-        (6, _) => Some("values of modules before Redis 4.0 don't tell their length"),
+        (6, _) => Some("values of modules before Redis 4.0 don't contain their length"),
         (23, Magic::Valkey) => Some("the layout of this hash of a version in development is not known"),
         (246, _) => Some("functions of a release candidate of Redis 7.0, which servers refuse too"),
         _ => None,
     }
 }
 
-/// What could stand where a type or opcode is asked for.
+/// The numbers that a format allows.
 pub(super) fn expected(format: Format) -> &'static str {
     match format.magic {
         Magic::Redis => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 245, 247 to 255",
@@ -126,7 +129,7 @@ pub(super) fn expected(format: Format) -> &'static str {
     }
 }
 
-/// Whether this is a version whose layout is known.
+/// Whether the layout of the version is known.
 pub(super) fn is_known(format: Format) -> bool {
     match format.magic {
         Magic::Redis => (1..=14).contains(&format.version),
@@ -134,7 +137,7 @@ pub(super) fn is_known(format: Format) -> bool {
     }
 }
 
-/// Reads a magic.
+/// Reads the magic and version.
 pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
     let (magic, digits) = match bytes {
         [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),

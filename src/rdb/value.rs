@@ -1,115 +1,116 @@
-//! The values that are made of rows, plain or packed.
+//! Values that consist of rows, plain or packed.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::item::{Item, Role};
-use crate::rdb::lzf::Place;
-use crate::rdb::packed::{Form, Parsed, Tail};
-use crate::rdb::primitives::{Ahead, Cursor, Halt, Step, invalid};
-use crate::rdb::state::{AfterPacked, Found, Pending, Stage};
+use crate::rdb::packed::{PackedForm, Parsed, Tail};
+use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
+use crate::rdb::sizes::WHOLE_TEXT;
+use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, PendingText};
+use crate::rdb::text_range::TextRange;
+use crate::rdb::type_table;
 use crate::rdb::type_table::{Column, Layout};
-use crate::rdb::{WHOLE_TEXT, type_table};
 
 /// An element of a packed string.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Element {
+pub(super) enum PackedElement {
     Integer(i64),
-    /// All of its bytes.
+    /// A fully buffered string.
     Text {
-        place: Place,
+        range: TextRange,
         length: u64,
     },
-    /// Its bytes are yet to be taken.
+    /// A string whose bytes are not taken yet.
     Long {
         length: u64,
     },
 }
 
 impl Decoder {
-    /// What stands between a key's name and its elements.
-    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Step<bool> {
+    /// Reads the part between the name of a key and its elements.
+    pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Attempt<bool> {
         self.expiry = None;
         match layout {
-            Layout::Text => self.string(cursor, Role::Value, Stage::KeyEnd),
+            Layout::Text => self.string(cursor, Role::Value, DecoderState::KeyEnd),
             Layout::Rows(columns) => {
-                let left = cursor.number(Ahead::length)?;
+                let left = cursor.number(Peek::length)?;
                 self.columns = columns;
-                self.to(Stage::Rows { left, column: 0 })
+                self.advance_to(DecoderState::Rows { left, column: 0 })
             }
             Layout::DatedRows(columns) => {
-                let (earliest, left) = cursor.number(|ahead| Ok((ahead.i64()?, ahead.length()?)))?;
+                let (earliest, left) = cursor.number(|peek| Ok((peek.i64()?, peek.length()?)))?;
                 self.earliest = earliest;
                 self.columns = columns;
-                self.to(Stage::Rows { left, column: 0 })
+                self.advance_to(DecoderState::Rows { left, column: 0 })
             }
             Layout::Packed(form, columns) => {
                 self.columns = columns;
                 self.open(cursor, form, AfterPacked::KeyEnd)
             }
             Layout::DatedPacked(form, columns) => {
-                let mut ahead = cursor.ahead();
-                self.earliest = ahead.i64()?;
-                ahead.header()?;
-                // The date and the header are used up together, so that nothing has to remember being between them.
+                let mut peek = cursor.peek();
+                self.earliest = peek.i64()?;
+                peek.header()?;
+                // The expiry and the header are used up together, so that no state is needed between them.
                 cursor.at += 8;
                 self.columns = columns;
                 self.open(cursor, form, AfterPacked::KeyEnd)
             }
             Layout::Nodes(_) | Layout::MarkedNodes => {
-                let left = cursor.number(Ahead::length)?;
+                let left = cursor.number(Peek::length)?;
                 self.columns = type_table::ELEMENT;
                 self.marked = matches!(layout, Layout::MarkedNodes);
-                self.to(Stage::Nodes { left })
+                self.advance_to(DecoderState::Nodes { left })
             }
             Layout::Stream(generation) => {
-                let left = cursor.number(Ahead::length)?;
+                let left = cursor.number(Peek::length)?;
                 self.generation = generation;
-                self.to(Stage::StreamNodes { left })
+                self.advance_to(DecoderState::StreamNodes { left })
             }
-            Layout::Module => self.to(Stage::Module),
+            Layout::Module => self.advance_to(DecoderState::Module),
             Layout::Array => {
-                let (count, insert_at) = cursor.number(|ahead| {
-                    let count = ahead.length()?;
-                    let insert_at = match ahead.length()? {
+                let (count, insert_at) = cursor.number(|peek| {
+                    let count = peek.length()?;
+                    let insert_at = match peek.length()? {
                         0 => None,
-                        1 => Some(ahead.length()?),
-                        _ => return Err(invalid("array", "0 or 1, whether it has a place to insert at")),
+                        1 => Some(peek.length()?),
+                        _ => return Err(invalid("array", "0 or 1: whether an insert position follows")),
                     };
                     Ok((count, insert_at))
                 })?;
                 self.columns = type_table::ARRAY;
-                self.tell(Item::Array { count, insert_at }, Stage::Rows { left: count, column: 0 })
+                self.emit(Item::Array { count, insert_at }, DecoderState::Rows { left: count, column: 0 })
             }
             Layout::Rate => {
-                let value = cursor.number(Ahead::length)?;
-                self.tell(Item::Rate(value), Stage::KeyEnd)
+                let value = cursor.number(Peek::length)?;
+                self.emit(Item::Rate(value), DecoderState::KeyEnd)
             }
         }
     }
 
-    /// A node of a list, of which so many are left.
-    pub(super) fn list_node(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Step<bool> {
+    /// Reads a node of a list. `left` nodes are left.
+    pub(super) fn list_node(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Attempt<bool> {
         if left == 0 {
-            return self.to(Stage::KeyEnd);
+            return self.advance_to(DecoderState::KeyEnd);
         }
         if !self.marked {
-            return self.open(cursor, Form::Ziplist, AfterPacked::Nodes(left - 1));
+            return self.open(cursor, PackedForm::Ziplist, AfterPacked::Nodes(left - 1));
         }
-        let mut ahead = cursor.ahead();
-        let container = ahead.length()?;
+        let mut peek = cursor.peek();
+        let container = peek.length()?;
         match container {
             1 => {
-                cursor.pass(&ahead);
-                self.to(Stage::PlainNode { left: left - 1 })
+                cursor.pass(&peek);
+                self.advance_to(DecoderState::PlainNode { left: left - 1 })
             }
             2 => {
-                let used = ahead.used;
-                // The number and the header are used up together, so that nothing has to remember being between them.
-                ahead.header()?;
+                let used = peek.used;
+                // The number and the header are used up together, so that no state is needed between them.
+                peek.header()?;
                 cursor.at += used;
-                self.open(cursor, Form::Listpack, AfterPacked::Nodes(left - 1))
+                self.open(cursor, PackedForm::Listpack, AfterPacked::Nodes(left - 1))
             }
-            number => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+            number => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                 what: "list node",
                 number,
                 expected: "1 (one element) or 2 (a listpack)",
@@ -117,89 +118,89 @@ impl Decoder {
         }
     }
 
-    /// A part of a row, of which so many are left.
-    pub(super) fn row(&mut self, cursor: &mut Cursor<'_>, left: u64, column: u8) -> Step<bool> {
+    /// Reads a column of a row. `left` rows are left.
+    pub(super) fn row(&mut self, cursor: &mut Cursor<'_>, left: u64, column: u8) -> Attempt<bool> {
         if left == 0 {
-            return self.to(Stage::KeyEnd);
+            return self.advance_to(DecoderState::KeyEnd);
         }
         let next = self.next_part(left, column);
         match self.columns.get(usize::from(column)) {
             Some(&Column::Text(role)) => self.string(cursor, role, next),
             Some(Column::BinaryScore) => {
-                let score = cursor.number(Ahead::f64)?;
-                self.tell(Item::Score(score), next)
+                let score = cursor.number(Peek::f64)?;
+                self.emit(Item::Score(score), next)
             }
             Some(Column::TextScore) => {
                 let score = cursor.number(text_score)?;
-                self.tell(Item::Score(score), next)
+                self.emit(Item::Score(score), next)
             }
             Some(Column::RelativeExpiry) => {
-                let after = cursor.number(Ahead::length)?;
+                let after = cursor.number(Peek::length)?;
                 self.expiry = (after != 0).then(|| self.earliest.wrapping_add_unsigned(after).wrapping_sub(1));
-                self.to(next)
+                self.advance_to(next)
             }
             Some(Column::LengthExpiry) => {
-                let at = cursor.number(Ahead::length)?;
+                let at = cursor.number(Peek::length)?;
                 self.expiry = (at != 0).then_some(at as i64);
-                self.to(next)
+                self.advance_to(next)
             }
             Some(Column::ExpiryNow) => {
-                self.stage = next;
+                self.state = next;
                 match self.expiry.take() {
-                    Some(at_ms) => self.tell(Item::FieldExpiry { at_ms }, next),
+                    Some(at_ms) => self.emit(Item::FieldExpiry { at_ms }, next),
                     None => Ok(false),
                 }
             }
             Some(Column::BinaryExpiry) => {
-                let at_ms = cursor.number(Ahead::i64)?;
-                self.stage = next;
-                if at_ms == -1 { Ok(false) } else { self.tell(Item::FieldExpiry { at_ms }, next) }
+                let at_ms = cursor.number(Peek::i64)?;
+                self.state = next;
+                if at_ms == -1 { Ok(false) } else { self.emit(Item::FieldExpiry { at_ms }, next) }
             }
             Some(Column::Index) => {
-                let index = cursor.number(Ahead::length)?;
-                self.tell(Item::Index(index), next)
+                let index = cursor.number(Peek::length)?;
+                self.emit(Item::Index(index), next)
             }
             Some(Column::Tag) => {
-                self.tag = cursor.number(Ahead::length)?;
-                self.to(next)
+                self.tag = cursor.number(Peek::length)?;
+                self.advance_to(next)
             }
             Some(Column::Tagged) => match self.tag {
                 0 | 3 => self.string(cursor, Role::Element, next),
                 1 => {
-                    let value = cursor.number(Ahead::i64)?;
-                    self.stage = next;
+                    let value = cursor.number(Peek::i64)?;
+                    self.state = next;
                     self.integer(Role::Element, value)
                 }
                 2 => {
-                    let value = cursor.number(Ahead::f64)?;
-                    self.tell(Item::Double(value), next)
+                    let value = cursor.number(Peek::f64)?;
+                    self.emit(Item::Double(value), next)
                 }
-                number => Err(Halt::Fault(RdbErrorKind::UnknownEncoding {
+                number => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                     what: "array element",
                     number,
                     expected: "0 to 3",
                 })),
             },
-            Some(Column::PackedScore | Column::PackedExpiry) | None => self.to(Stage::KeyEnd),
+            Some(Column::PackedScore | Column::PackedExpiry) | None => self.advance_to(DecoderState::KeyEnd),
         }
     }
 
-    /// What comes after a part of a row.
+    /// The state after a column.
     #[inline(always)]
-    pub(super) fn next_part(&self, left: u64, column: u8) -> Stage {
+    pub(super) fn next_part(&self, left: u64, column: u8) -> DecoderState {
         let column = self.next_column(column);
-        Stage::Rows { left: left - u64::from(column == 0), column }
+        DecoderState::Rows { left: left - u64::from(column == 0), column }
     }
 
-    /// Behind the last column the first comes again.
+    /// The column after `column`. After the last one it is the first.
     #[inline(always)]
     pub(super) fn next_column(&self, column: u8) -> u8 {
         let next = column + 1;
         if usize::from(next) == self.columns.len() { 0 } else { next }
     }
 
-    /// The next element of a packed string, in its column.
-    pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Step<bool> {
+    /// Reads the next element of a packed string, in its column.
+    pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
         if let AfterPacked::StreamNodes(_) = after {
             return self.stream_node(cursor, after);
         }
@@ -207,126 +208,135 @@ impl Decoder {
             if self.column != 0 {
                 return Err(invalid("packed value", "whole rows: the last one lacks a part"));
             }
-            return self.to(after.stage());
+            return self.advance_to(after.state());
         };
         let column = self.columns.get(usize::from(self.column));
         self.column = self.next_column(self.column);
         match (column, element) {
-            (Some(Column::PackedScore), Element::Integer(value)) => self.tell(Item::Score(value as f64), self.stage),
-            (Some(Column::PackedScore), Element::Text { place, .. }) => {
-                let score = score(self.bytes(place, cursor.input))?;
-                self.tell(Item::Score(score), self.stage)
+            (Some(Column::PackedScore), PackedElement::Integer(value)) => {
+                self.emit(Item::Score(value as f64), self.state)
             }
-            (Some(Column::PackedScore), Element::Long { .. }) => Err(invalid("score", "a number")),
-            (Some(Column::PackedExpiry), Element::Integer(0)) => Ok(false),
-            (Some(Column::PackedExpiry), Element::Integer(at_ms)) => self.tell(Item::FieldExpiry { at_ms }, self.stage),
+            (Some(Column::PackedScore), PackedElement::Text { range, .. }) => {
+                let score = score(self.bytes(range, cursor.input))?;
+                self.emit(Item::Score(score), self.state)
+            }
+            (Some(Column::PackedScore), PackedElement::Long { .. }) => Err(invalid("score", "a number")),
+            (Some(Column::PackedExpiry), PackedElement::Integer(0)) => Ok(false),
+            (Some(Column::PackedExpiry), PackedElement::Integer(at_ms)) => {
+                self.emit(Item::FieldExpiry { at_ms }, self.state)
+            }
             (Some(Column::PackedExpiry), _) => Err(invalid("expiry of a field", "an integer")),
-            (Some(&Column::Text(role)), element) => self.tell_element(cursor, role, element),
+            (Some(&Column::Text(role)), element) => self.emit_element(cursor, role, element),
             _ => Err(invalid("packed value", "a known column")),
         }
     }
 
     #[inline]
-    pub(super) fn tell_element(&mut self, cursor: &mut Cursor<'_>, role: Role, element: Element) -> Step<bool> {
+    pub(super) fn emit_element(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        role: Role,
+        element: PackedElement,
+    ) -> Attempt<bool> {
         match element {
-            Element::Integer(value) => self.integer(role, value),
-            Element::Text { place, length } => {
-                self.found = Found::Text { role, place, at: 0, length };
+            PackedElement::Integer(value) => self.integer(role, value),
+            PackedElement::Text { range, length } => {
+                self.found = FoundItem::Text { role, range, at: 0, length };
                 Ok(true)
             }
-            Element::Long { length } => self.begin(cursor, role, length),
+            PackedElement::Long { length } => self.begin(cursor, role, length),
         }
     }
 
-    /// Passes over an element.
-    pub(super) fn drop_element(&mut self, element: Element) {
-        if let Element::Long { length } = element {
-            self.text = Some(Pending { role: Role::EntryValue, length, done: 0, unwanted: true });
+    /// Skips an element.
+    pub(super) fn drop_element(&mut self, element: PackedElement) {
+        if let PackedElement::Long { length } = element {
+            self.text = Some(PendingText { role: Role::EntryValue, length, done: 0, unwanted: true });
         }
     }
 
-    /// The next element of the packed string; none at its end, which is checked.
+    /// The next element of the packed string. `None` at its end, which is checked.
     #[inline]
-    pub(super) fn element(&mut self, cursor: &mut Cursor<'_>) -> Step<Option<Element>> {
+    pub(super) fn element(&mut self, cursor: &mut Cursor<'_>) -> Attempt<Option<PackedElement>> {
         if !self.walk.is_begun() {
             let length = self.walk.header_length();
-            let bytes = self.flow.exactly(cursor, "header", length)?;
+            let bytes = self.window.exactly(cursor, "header", length)?;
             self.walk.begin(bytes)?;
-            self.flow.take(cursor, length);
+            self.window.take(cursor, length);
         }
         if self.walk.tail != Tail::Nothing {
             let tail = self.walk.tail;
-            let bytes = self.flow.exactly(cursor, "element", tail.length())?;
+            let bytes = self.window.exactly(cursor, "element", tail.length())?;
             tail.check(bytes)?;
-            self.flow.take(cursor, tail.length());
+            self.window.take(cursor, tail.length());
             self.walk.tail = Tail::Nothing;
         }
-        let mut want = if self.flow.left() == 0 { 0 } else { 1 };
+        let mut want = if self.window.left() == 0 { 0 } else { 1 };
         loop {
-            let left = self.flow.left();
+            let left = self.window.left();
             let name = self.walk.name();
-            let (bytes, place) = self.flow.available(cursor, want)?;
+            let (bytes, range) = self.window.available(cursor, want)?;
             match self.walk.parse(bytes, left)? {
                 Parsed::Need(more) => {
                     if more as u64 > left {
-                        return Err(Halt::Fault(RdbErrorKind::Overrun { what: name, length: more as u64, left }));
+                        return Err(Halt::Error(RdbErrorKind::Overrun { what: name, length: more as u64, left }));
                     }
                     want = more;
                 }
                 Parsed::End(length) => {
                     self.walk.end(left - length as u64)?;
-                    self.flow.take(cursor, length);
-                    self.flow.end()?;
+                    self.window.take(cursor, length);
+                    self.window.end()?;
                     return Ok(None);
                 }
                 Parsed::Integer { size, value } => {
-                    self.flow.take(cursor, size);
+                    self.window.take(cursor, size);
                     self.walk.passed(size as u64);
-                    return Ok(Some(Element::Integer(value)));
+                    return Ok(Some(PackedElement::Integer(value)));
                 }
                 Parsed::Text { head, length, tail } => {
                     let size = head as u64 + length + tail.length() as u64;
                     if size > left {
-                        return Err(Halt::Fault(RdbErrorKind::Overrun { what: "an element", length: size, left }));
+                        return Err(Halt::Error(RdbErrorKind::Overrun { what: "an element", length: size, left }));
                     }
                     if length > WHOLE_TEXT as u64 {
-                        self.flow.take(cursor, head);
+                        self.window.take(cursor, head);
                         self.walk.passed(size);
                         self.walk.tail = tail;
-                        return Ok(Some(Element::Long { length }));
+                        return Ok(Some(PackedElement::Long { length }));
                     }
-                    // Short, so it fits.
+                    // It is short, so the cast is exact.
                     let (size, end) = (size as usize, head + length as usize);
                     let Some(bytes) = bytes.get(..size) else {
                         want = size;
                         continue;
                     };
                     tail.check(bytes.get(end..).unwrap_or_default())?;
-                    self.flow.take(cursor, size);
+                    self.window.take(cursor, size);
                     self.walk.passed(size as u64);
-                    return Ok(Some(Element::Text { place: place.part(head, end), length }));
+                    return Ok(Some(PackedElement::Text { range: range.part(head, end), length }));
                 }
             }
         }
     }
 }
 
-/// A score as text.
-pub(super) fn score(text: &[u8]) -> Step<f64> {
+/// The score in a decimal text.
+pub(super) fn score(text: &[u8]) -> Attempt<f64> {
     let text = core::str::from_utf8(text).ok();
     text.and_then(|text| text.parse().ok()).ok_or(invalid("score", "a number"))
 }
 
-/// A score as the first versions wrote it.
-fn text_score(ahead: &mut Ahead<'_>) -> Step<f64> {
-    match ahead.byte()? {
+/// A score in the encoding of the first versions.
+fn text_score(peek: &mut Peek<'_>) -> Attempt<f64> {
+    match peek.byte()? {
         253 => Ok(f64::NAN),
         254 => Ok(f64::INFINITY),
         255 => Ok(f64::NEG_INFINITY),
         length => {
-            let end = ahead.used + usize::from(length);
-            let text = ahead.bytes.get(ahead.used..end).ok_or_else(|| Halt::Need(end - ahead.bytes.len()))?;
-            ahead.used = end;
+            let end = peek.used + usize::from(length);
+            let text = peek.bytes.get(peek.used..end).ok_or_else(|| Halt::Need(end - peek.bytes.len()))?;
+            peek.used = end;
             score(text)
         }
     }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::io::recording::{Mark, RecordingFault, passing_by};
 use crate::io::{ReadError, RecordingReader};
-use crate::replay::recording::RecordingError;
+use crate::replay::error::RecordingError;
 use crate::replay::segment::{ByteRange, Piece, Segment};
 use crate::replication::{AttachMethod, Attached, Event, SnapshotEnd};
 
@@ -23,7 +23,7 @@ pub(super) fn read(source: impl Read) -> Result<Index, RecordingError> {
     let mut reader = RecordingReader::marking(source, passing_by());
     let mut found = Found::default();
     let cut_off = loop {
-        let noted = match reader.next() {
+        let noted = match reader.next_event() {
             Ok(Some(event)) => Noted::of(&event),
             Ok(None) => break None,
             Err(ReadError::Recording(fault @ RecordingFault::Torn { .. })) => break Some(fault),

@@ -20,6 +20,7 @@
 
 mod client;
 mod empty_rdb;
+mod error;
 mod index;
 mod playback;
 mod player;
@@ -33,7 +34,8 @@ mod shared;
 mod source;
 mod writer;
 
+pub use error::RecordingError;
 pub use playback::{Cut, Playback};
 pub use primary::Primary;
-pub use recording::{Recording, RecordingError, SegmentReader};
+pub use recording::{Recording, SegmentReader};
 pub use segment::Segment;

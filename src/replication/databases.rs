@@ -14,7 +14,7 @@ impl StreamCommand<'_> {
     ///
     /// let stream: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$4\r\nMOVE\r\n$1\r\nk\r\n$1\r\n3\r\n";
     /// let mut reader = RecordingReader::commands(stream, Options::default(), 0);
-    /// while let Some(event) = reader.next()? {
+    /// while let Some(event) = reader.next_event()? {
     ///     if let Event::Command(command) = event {
     ///         assert!(command.reaches_db(0) && command.reaches_db(3) && !command.reaches_db(2));
     ///     }

@@ -24,8 +24,6 @@ pub use event::{
 };
 pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
-#[cfg(feature = "capi")]
-pub(crate) use position::Lineage;
-pub use position::{Position, PositionError, ReplicationId};
+pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, Opening};
 pub use session::{Closed, Heartbeat, Progress, Session};

@@ -32,9 +32,9 @@ impl ReplicationId {
         id.iter().all(u8::is_ascii_hexdigit).then_some(Self(id))
     }
 
-    #[cfg(feature = "capi")]
+    /// The 40 digits as bytes.
     #[inline]
-    pub(crate) const fn as_bytes(&self) -> &[u8; 40] {
+    pub const fn as_bytes(&self) -> &[u8; 40] {
         &self.0
     }
 
@@ -166,16 +166,17 @@ pub enum PositionError {
 
 /// The two ids under which a session knows its history; with an offset and a database they make a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lineage {
+#[non_exhaustive]
+pub struct Lineage {
     /// The id the primary answers to now.
-    pub(crate) replid: ReplicationId,
+    pub replid: ReplicationId,
     /// The id at the attach, or at the last gap.
-    pub(crate) history: ReplicationId,
+    pub history: ReplicationId,
 }
 
 impl Lineage {
     /// The place `offset` in this history.
-    pub(crate) const fn position(&self, offset: u64, db: Option<u32>) -> Position {
+    pub const fn position(&self, offset: u64, db: Option<u32>) -> Position {
         Position { replid: self.replid, offset, db, history: self.history }
     }
 }

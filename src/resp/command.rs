@@ -1,4 +1,4 @@
-//! A whole command, borrowed.
+//! A command, borrowed from the input and the parser.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -6,12 +6,12 @@ use core::iter::FusedIterator;
 use crate::resp::number;
 use crate::resp::number::Length;
 use crate::resp::quoted::Quoted;
-use crate::resp::tape::Span;
+use crate::resp::span::Span;
 
-/// A whole command: an array of bulk strings, of which the first is its name.
+/// A whole command: an array of bulk strings. The first one is its name.
 ///
-/// It borrows the bytes it was found in, and the places of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments from the
-/// parser. Its [`Display`](fmt::Display) is the arguments, quoted as redis-cli quotes them.
+/// It borrows its bytes from the input, and the positions of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments
+/// from the parser. Its [`Display`](fmt::Display) prints the arguments quoted as redis-cli quotes them.
 #[derive(Clone, Copy)]
 pub struct Command<'a> {
     raw: &'a [u8],
@@ -24,20 +24,22 @@ impl<'a> Command<'a> {
         Self { raw, spans: spans.get(..argc).unwrap_or(spans), argc }
     }
 
-    /// The exact bytes, from `*` to the last CR LF.
+    /// The bytes of the command, from `*` to the last CR LF.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// Number of arguments, the name included: at least one.
+    /// The number of arguments, including the name: at least 1.
     #[must_use]
     pub fn argc(&self) -> usize {
         self.argc
     }
 
-    /// Argument `index`, where 0 is the name. One of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) is found at once, one
-    /// beyond by walking: to see them all, use [`args`](Self::args).
+    /// Argument `index`; the name has index 0. `None` beyond the last argument.
+    ///
+    /// One of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments is found at once, a later one by a walk. To read
+    /// all arguments, use [`args`](Self::args).
     #[must_use]
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
@@ -50,21 +52,21 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The name as it was sent.
+    /// The name as the client sent it, in any letter case.
     #[must_use]
     #[inline]
     pub fn name(&self) -> &'a [u8] {
         self.arg(0).unwrap_or_default()
     }
 
-    /// The name is this one, in whatever case either is written.
+    /// Whether the command has this name. Letter case is ignored.
     #[must_use]
     #[inline]
     pub fn is(&self, name: &[u8]) -> bool {
         self.name().eq_ignore_ascii_case(name)
     }
 
-    /// All arguments, the name first.
+    /// All arguments. The first is the name.
     #[must_use]
     #[inline]
     pub fn args(&self) -> Args<'a> {
@@ -73,20 +75,19 @@ impl<'a> Command<'a> {
 
     #[inline]
     fn args_from(&self, index: usize) -> Args<'a> {
-        Args { command: *self, index, walked: None }
+        self.args_at(ArgCursor { index, walked: None })
     }
 
-    /// Where the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments lie in the bytes of the command.
-    #[cfg(feature = "std")]
+    /// The spans of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments in [`raw`](Self::raw).
     #[inline(always)]
     pub(crate) fn spans(&self) -> &'a [Span] {
         self.spans
     }
 
-    /// The arguments from a place on that a walk over the same command has reached.
-    #[cfg(feature = "capi")]
-    pub(crate) fn args_at(&self, place: Place) -> Args<'a> {
-        Args { command: *self, index: place.index, walked: place.walked }
+    /// The arguments from the position of `cursor`, which a walk over the same command has reached.
+    #[inline]
+    pub(crate) fn args_at(&self, cursor: ArgCursor) -> Args<'a> {
+        Args { command: *self, cursor }
     }
 }
 
@@ -108,7 +109,7 @@ impl fmt::Debug for Command<'_> {
     }
 }
 
-/// Commands are equal when their bytes are.
+/// Commands are equal if their bytes are equal.
 impl PartialEq for Command<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.raw == other.raw
@@ -130,8 +131,14 @@ impl<'a> IntoIterator for Command<'a> {
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,
+    pub(crate) cursor: ArgCursor,
+}
+
+/// The position of a walk over the arguments of a command. It borrows nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ArgCursor {
     index: usize,
-    /// End of the last argument that lies beyond the tape.
+    /// The end of the last argument that the walk found beyond the tape.
     walked: Option<usize>,
 }
 
@@ -140,32 +147,32 @@ impl<'a> Iterator for Args<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.index >= self.command.argc {
+        if self.cursor.index >= self.command.argc {
             return None;
         }
-        let arg = match self.command.spans.get(self.index) {
+        let arg = match self.command.spans.get(self.cursor.index) {
             Some(span) => span.of(self.command.raw),
             None => self.walk(),
         };
-        // A command that was built over other bytes than it was found in ends early, at worst.
-        self.index = if arg.is_some() { self.index + 1 } else { self.command.argc };
+        // For a command built over other bytes than its own, the walk ends early.
+        self.cursor.index = if arg.is_some() { self.cursor.index + 1 } else { self.command.argc };
         arg
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.command.argc.saturating_sub(self.index);
+        let left = self.command.argc.saturating_sub(self.cursor.index);
         (left, Some(left))
     }
 
-    /// Those on the tape in one loop: what `for_each`, `sum` and the like are made of.
+    /// The arguments on the tape in one loop. `for_each`, `sum` and similar methods use `fold`.
     #[inline(always)]
     fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, begin: B, mut each: F) -> B {
         let mut folded = begin;
-        for span in self.command.spans.get(self.index..).unwrap_or_default() {
+        for span in self.command.spans().get(self.cursor.index..).unwrap_or_default() {
             let Some(arg) = span.of(self.command.raw) else { return folded };
             folded = each(folded, arg);
         }
-        self.index = self.index.max(self.command.spans.len());
+        self.cursor.index = self.cursor.index.max(self.command.spans.len());
         for arg in self {
             folded = each(folded, arg);
         }
@@ -173,34 +180,21 @@ impl<'a> Iterator for Args<'a> {
     }
 }
 
-/// Where a walk over arguments stands, without the borrow.
-#[cfg(feature = "capi")]
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
-    index: usize,
-    walked: Option<usize>,
-}
-
 impl<'a> Args<'a> {
-    #[cfg(feature = "capi")]
-    pub(crate) fn place(&self) -> Place {
-        Place { index: self.index, walked: self.walked }
-    }
-
     fn walk(&mut self) -> Option<&'a [u8]> {
         let raw = self.command.raw;
-        let before = match self.walked {
+        let before = match self.cursor.walked {
             Some(end) => end,
             None => self.command.spans.last().map(|span| span.start as usize + span.length as usize)?,
         };
-        // CR LF and `$`
+        // The CR LF of the previous argument, and `$`.
         let line = before.checked_add(3)?;
         let Ok(Length::Whole { value, end }) = number::length(raw.get(line..)?) else {
             return None;
         };
         let start = line.checked_add(end)?;
         let stop = start.checked_add(usize::try_from(value).ok()?)?;
-        self.walked = Some(stop);
+        self.cursor.walked = Some(stop);
         raw.get(start..stop)
     }
 }

@@ -1,22 +1,21 @@
-//! Reads commands from a replication stream or an append-only file.
+//! The parser of commands in a replication stream or an append-only file.
 
 use memchr::memchr2;
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
-#[cfg(feature = "capi")]
-use crate::base::limits::TAPE_LENGTH;
-use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::limits::{LAST_OFFSET, Limits, TAPE_LENGTH};
 use crate::base::status::Status;
 use crate::resp::command::Command;
-#[cfg(feature = "capi")]
-use crate::resp::tape::Span;
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
+use crate::resp::span::Span;
 use crate::resp::tape::{Count, Progress, Tape};
-use crate::resp::{Fault, Poll};
 
-/// Finds the commands in a replication stream, or in an append-only file.
+/// Finds the commands in a replication stream or in an append-only file.
 ///
-/// Only arrays of bulk strings are commands. Between them, newlines (a primary sends them to keep the link alive) and the
-/// empty commands `*0` and `*-1` are counted and skipped, in a file annotation lines too. Anything else is an error.
+/// A command is an array of bulk strings. Between commands the parser counts and skips newlines and the empty commands
+/// `*0` and `*-1`; in a file also annotation lines. A primary sends newlines to keep the connection alive. Any other
+/// byte is an error.
 ///
 /// ```
 /// use redtail::resp::{CommandParser, Status};
@@ -34,71 +33,59 @@ use crate::resp::{Fault, Poll};
 pub struct CommandParser {
     pub(super) tape: Tape,
     pub(super) failed: Option<ProtocolError>,
-    /// Bytes used up before the input of the next call, and the number the first of all had.
+    /// The offset of the first byte of the next input.
     pub(super) offset: u64,
     annotations: bool,
     timestamp: Option<u64>,
-    /// Bytes of an unfinished annotation that are known to hold no line end.
+    /// The bytes of an unfinished annotation line in which no line end was found.
     searched: usize,
-    found: Found,
+    found: FoundCommand,
 }
 
-/// Where the last command was found in its input.
+/// The last command found: its position in the input, and its argument count.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Found {
+pub(super) struct FoundCommand {
     pub(super) skipped: usize,
     pub(super) length: usize,
     pub(super) argc: usize,
 }
 
-impl Found {
+impl FoundCommand {
     pub(super) fn command<'a>(&self, tape: &'a Tape, input: &'a [u8]) -> Command<'a> {
         let raw = input.get(self.skipped..self.skipped.saturating_add(self.length)).unwrap_or_default();
         Command::new(raw, tape.spans(), self.argc)
     }
 }
 
-/// A command of a known shape, in pieces.
-#[cfg(feature = "capi")]
-pub(crate) struct Known<'p, 'a> {
-    pub(crate) raw: &'a [u8],
-    /// What follows it.
-    pub(crate) rest: &'a [u8],
-    pub(crate) argc: usize,
-    /// Where its arguments lie: the first `argc` of these.
-    pub(crate) spans: &'p [Span; TAPE_LENGTH],
-    /// The number of the byte after it.
-    pub(crate) offset: u64,
-}
-
-/// What stands between two commands.
+/// The bytes between two commands.
 enum Between {
-    /// A command begins.
+    /// A command begins here.
     Command,
-    /// Bytes that carry none.
+    /// This number of bytes belongs to no command.
     Skip(usize),
-    /// Too little to tell.
+    /// At least this number of further bytes is needed.
     Partial(usize),
 }
 
-/// What the input begins with.
+/// The result of a step.
 pub(super) enum Advance {
     /// A whole command.
     Whole,
-    /// It goes on.
+    /// The command continues beyond the input.
     Partial { needed: usize },
-    /// A command to come in parts.
+    /// A command that is delivered in parts.
     Large,
 }
 
 impl CommandParser {
-    /// For the command stream of a replication link.
+    /// A parser of a replication stream, with [`Limits::DEFAULT`].
     #[must_use]
     pub fn stream() -> Self {
         Self::new(false, Limits::DEFAULT, None)
     }
 
-    /// For an append-only file of commands: as the stream, and lines that begin with `#` are skipped between commands.
+    /// A parser of an append-only file of commands. It also skips lines that begin with `#`, and reads the time in
+    /// `#TS:` lines.
     #[must_use]
     pub fn aof() -> Self {
         Self::new(true, Limits::DEFAULT, None)
@@ -112,61 +99,63 @@ impl CommandParser {
             annotations,
             timestamp: None,
             searched: 0,
-            found: Found::default(),
+            found: FoundCommand::default(),
         }
     }
 
-    /// Without what makes it fast on streams of similar commands: for tests that this changes no result.
+    /// The same parser without the fast path for streams of similar commands. For tests: the results are the same.
     #[doc(hidden)]
     #[must_use]
     pub fn without_templates(self) -> Self {
         Self { tape: self.tape.without_templates(), ..self }
     }
 
-    /// With other limits than [`Limits::DEFAULT`]. To be called before the first byte.
+    /// Sets the limits, instead of [`Limits::DEFAULT`]. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         let threshold = self.tape.threshold();
         Self { offset: self.offset, ..Self::new(self.annotations, limits, threshold) }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The last time annotation (`#TS:`) that was passed in a file, in Unix seconds.
+    /// The time of the last `#TS:` annotation in a file, in Unix seconds. `None` before the first one.
     #[must_use]
     pub fn timestamp(&self) -> Option<u64> {
         self.timestamp
     }
 
-    /// The next command. `input` is moved past it, and past what was skipped before it.
+    /// The next command. Moves `input` past the command and the bytes skipped before it.
+    ///
+    /// [`Status::Incomplete`] says how many further bytes are needed at least; skipped bytes are used up all the same.
     ///
     /// # Errors
-    /// Bytes that are no command, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a command or exceed a limit.
     #[inline(always)]
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let shown = *input;
-        if let Some((raw, rest, argc)) = self.known(shown) {
+        if let Some((raw, rest, argc)) = self.fast(shown) {
             *input = rest;
-            return Ok(Status::Complete(Command::new(raw, self.tape.spans(), argc)));
+            return Ok(Status::Complete(Command::new(raw, self.spans(), argc)));
         }
-        self.next_other(input)
+        self.next_slow(input)
     }
 
     #[inline(never)]
-    fn next_other<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
+    fn next_slow<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Command<'p>>, ProtocolError> {
         let (shown, mut skipped) = (*input, 0);
-        let advance = self.other(shown, &mut skipped)?;
+        let advance = self.slow(shown, &mut skipped)?;
         let poll = self.polled(&advance, skipped);
         *input = shown.get(poll.used()..).unwrap_or_default();
         Ok(match poll {
@@ -175,8 +164,8 @@ impl CommandParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
-    /// are not to be shown again.
+    /// First of two steps: finds the next command and returns its position as numbers. The parser counts the
+    /// [`used`](Poll::used) bytes; remove them from the input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -192,22 +181,22 @@ impl CommandParser {
         match *advance {
             Advance::Whole => Poll::Complete { skipped, length: self.found.length },
             Advance::Partial { needed } => Poll::Incomplete { skipped, needed },
-            // Without a threshold no command is large; with one, PartsParser calls `advance` itself.
+            // No command is large without a threshold. With one, PartsParser calls `advance` itself.
             Advance::Large => Poll::Incomplete { skipped, needed: 1 },
         }
     }
 
-    /// The second step: the command that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the command that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     #[inline]
     pub fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
         self.found.command(&self.tape, input)
     }
 
-    /// Hands every whole command in `input` to `each`, moves `input` past them, and tells how many there were.
+    /// Passes every whole command in `input` to `each` and returns their number. Moves `input` past them.
     ///
     /// # Errors
-    /// As [`next`](Self::next); the commands before the error were handed over.
+    /// As [`next`](Self::next). `each` has received the commands before the error.
     ///
     /// ```
     /// let mut parser = redtail::resp::CommandParser::stream();
@@ -222,23 +211,23 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, spans)) = self.tape.known(input, |_| true) {
+                while let Some((raw, rest, spans)) = self.tape.fast(input, |_| true) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
                     each(Command::new(raw, spans, spans.len()));
                 }
             }
-            let whole = if self.tape.is_open() { self.tape.rest(input) } else { self.tape.whole(input) };
+            let whole = if self.tape.is_open() { self.tape.resume(input) } else { self.tape.common(input) };
             if let Some((raw, rest, argc)) = whole {
                 *input = rest;
                 self.offset += raw.len() as u64;
                 commands += 1;
-                each(Command::new(raw, self.tape.spans(), argc));
+                each(Command::new(raw, self.spans(), argc));
                 continue;
             }
             let (shown, mut skipped) = (*input, 0);
-            let advance = self.any(shown, &mut skipped)?;
+            let advance = self.general(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };
             *input = shown.get(used..).unwrap_or_default();
             if !matches!(advance, Advance::Whole) {
@@ -249,60 +238,51 @@ impl CommandParser {
         }
     }
 
-    /// Skips what stands between commands, then goes on with the command.
+    /// Skips the bytes between commands, then advances through the command.
     #[inline(always)]
     pub(super) fn advance(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
-        match self.known(input) {
+        match self.fast(input) {
             Some(_) => Ok(Advance::Whole),
-            None => self.other(input, skipped),
+            None => self.slow(input, skipped),
         }
     }
 
-    /// A command of a known shape. In any other case nothing is used up, and [`poll`](Self::poll) tells what is there.
-    #[cfg(feature = "capi")]
+    /// Fast path: a whole command of a known shape. Returns its bytes, the bytes after it, and its argument count. On
+    /// `None` nothing is used up.
     #[inline(always)]
-    pub(crate) fn known_spans<'a>(&mut self, input: &'a [u8]) -> Option<Known<'_, 'a>> {
-        if self.tape.is_open() {
-            return None;
-        }
-        let (raw, rest, spans) = self.tape.known(input, |_| true)?;
-        self.offset += raw.len() as u64;
-        Some(Known { raw, rest, argc: spans.len(), spans: self.tape.spans(), offset: self.offset })
+    pub(super) fn fast<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
+        let (raw, rest, argc) = self.fast_if(input, |_| true)?;
+        self.keep(raw.len(), argc);
+        Some((raw, rest, argc))
     }
 
-    /// Makes it the one that [`command`](Self::command) gives.
-    #[cfg(feature = "capi")]
-    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
-        self.found = Found { skipped: 0, length, argc };
-    }
-
-    /// A command of a known shape, what follows it, and its argc.
+    /// As [`fast`](Self::fast), for a command whose name is `wanted`, and without [`keep`](Self::keep). Other commands
+    /// are left untouched.
     #[inline(always)]
-    pub(super) fn known<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        self.known_if(input, |_| true)
-    }
-
-    /// The same for a name that is `wanted`. Otherwise the command is left as if it had not been looked at.
-    #[inline(always)]
-    pub(super) fn known_if<'a>(
+    pub(crate) fn fast_if<'a>(
         &mut self,
         input: &'a [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<(&'a [u8], &'a [u8], usize)> {
-        // A failed parser is never between commands.
+        // A failed parser keeps its tape open.
         if self.tape.is_open() {
             return None;
         }
-        let (raw, rest, spans) = self.tape.known(input, wanted)?;
+        let (raw, rest, spans) = self.tape.fast(input, wanted)?;
         self.offset += raw.len() as u64;
-        self.found = Found { skipped: 0, length: raw.len(), argc: spans.len() };
         Some((raw, rest, spans.len()))
     }
 
-    /// The same for any whole command of the common shape.
+    /// The spans of the last command. Only the first ones, up to its argument count, have a meaning.
+    #[inline(always)]
+    pub(crate) fn spans(&self) -> &[Span; TAPE_LENGTH] {
+        self.tape.spans()
+    }
+
+    /// The same for any whole command of common form. Makes it the one that [`command`](Self::command) returns.
     #[cfg(feature = "std")]
     #[inline]
-    pub(super) fn whole_if<'a>(
+    pub(super) fn common_if<'a>(
         &mut self,
         input: &'a [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
@@ -310,8 +290,8 @@ impl CommandParser {
         if self.tape.is_open() {
             return None;
         }
-        let (raw, _, argc) = self.tape.whole(input)?;
-        let found = Found { skipped: 0, length: raw.len(), argc };
+        let (raw, _, argc) = self.tape.common(input)?;
+        let found = FoundCommand { skipped: 0, length: raw.len(), argc };
         if !wanted(found.command(&self.tape, input).name()) {
             return None;
         }
@@ -320,26 +300,32 @@ impl CommandParser {
         Some((raw, argc))
     }
 
-    /// The same for what is of no known shape.
-    pub(super) fn other(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
-        if !self.tape.is_open()
-            && let Some((raw, _, argc)) = self.tape.whole(input)
-        {
-            self.offset += raw.len() as u64;
-            self.found = Found { skipped: 0, length: raw.len(), argc };
-            return Ok(Advance::Whole);
-        }
-        self.any(input, skipped)
+    /// Makes [`command`](Self::command) return the command of `length` bytes at the front of the input.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, length: usize, argc: usize) {
+        self.found = FoundCommand { skipped: 0, length, argc };
     }
 
-    /// The same for what is not a whole command of the common shape.
-    fn any(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+    /// Slow path: any command.
+    pub(super) fn slow(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
+        if !self.tape.is_open()
+            && let Some((raw, _, argc)) = self.tape.common(input)
+        {
+            self.offset += raw.len() as u64;
+            self.found = FoundCommand { skipped: 0, length: raw.len(), argc };
+            return Ok(Advance::Whole);
+        }
+        self.general(input, skipped)
+    }
+
+    /// The part of the slow path that reads one line after another.
+    fn general(&mut self, input: &[u8], skipped: &mut usize) -> Result<Advance, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let mut rest = input;
         while !self.tape.is_open() {
-            match self.between(rest).map_err(|fault| self.fail(fault))? {
+            match self.between(rest).map_err(|error| self.fail(error))? {
                 Between::Command => {}
                 Between::Skip(bytes) => {
                     rest = rest.get(bytes..).unwrap_or_default();
@@ -353,29 +339,29 @@ impl CommandParser {
         match self.tape.arguments(rest) {
             Ok(Progress::Whole { length }) => {
                 self.offset += length as u64;
-                self.found = Found { skipped: *skipped, length, argc };
+                self.found = FoundCommand { skipped: *skipped, length, argc };
                 Ok(Advance::Whole)
             }
             Ok(Progress::Partial { needed }) => Ok(Advance::Partial { needed }),
             Ok(Progress::Large) => Ok(Advance::Large),
-            Err(fault) => Err(self.fail(fault)),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> FoundCommand {
         self.found
     }
 
     #[cold]
-    pub(super) fn fail(&mut self, fault: Fault) -> ProtocolError {
-        let error = fault.error(self.offset);
+    pub(super) fn fail(&mut self, error: ParseError) -> ProtocolError {
+        let error = error.error(self.offset);
         self.failed = Some(error);
         self.tape.stay_open();
         error
     }
 
     #[inline(always)]
-    fn between(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn between(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         if rest.first() != Some(&b'*') {
             return self.no_command(rest);
         }
@@ -386,24 +372,24 @@ impl CommandParser {
         })
     }
 
-    fn no_command(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn no_command(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         match rest {
             [] => Ok(Between::Partial(self.tape.smallest())),
             [b'\n', ..] => Ok(Between::Skip(1)),
             [b'\r', b'\n', ..] => Ok(Between::Skip(2)),
             [b'\r'] => Ok(Between::Partial(1 + self.tape.smallest())),
-            [b'\r', found, ..] => Err(Fault::unexpected("LF after CR", *found, 1)),
+            [b'\r', found, ..] => Err(ParseError::unexpected("LF after CR", *found, 1)),
             [b'#', ..] if self.annotations => self.annotation(rest),
-            [found, ..] => Err(Fault::unexpected("'*' of a command", *found, 0)),
+            [found, ..] => Err(ParseError::unexpected("'*' of a command", *found, 0)),
         }
     }
 
-    fn annotation(&mut self, rest: &[u8]) -> Result<Between, Fault> {
+    fn annotation(&mut self, rest: &[u8]) -> Result<Between, ParseError> {
         let limit = self.tape.limits().line;
         let searched = self.searched.max(1);
         let end = memchr2(b'\r', b'\n', rest.get(searched..).unwrap_or_default()).map(|at| searched + at);
         if end.unwrap_or(rest.len()) > limit.saturating_add(1) {
-            return Err(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit.saturating_add(1)));
+            return Err(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit.saturating_add(1)));
         }
         self.searched = end.unwrap_or(rest.len());
         let Some(end) = end else {
@@ -418,9 +404,9 @@ impl CommandParser {
                 }
                 Ok(Between::Skip(end + 2))
             }
-            Some([b'\r', found, ..]) => Err(Fault::unexpected("LF after CR", *found, end + 1)),
+            Some([b'\r', found, ..]) => Err(ParseError::unexpected("LF after CR", *found, end + 1)),
             Some([b'\r']) => Ok(Between::Partial(1 + self.tape.smallest())),
-            _ => Err(Fault::unexpected("CR before LF", b'\n', end)),
+            _ => Err(ParseError::unexpected("CR before LF", b'\n', end)),
         }
     }
 }

@@ -1,25 +1,26 @@
-//! Commands into the caller's buffer.
+//! The encoder of commands.
 
 use thiserror::Error;
 
-/// The buffer has no room for the encoded command. Nothing was written.
+/// The buffer is too small for the encoded command. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the command needs a buffer of {needed} bytes")]
+#[non_exhaustive]
 pub struct BufferTooSmall {
-    /// Bytes that the encoded command takes.
+    /// The length of the encoded command in bytes.
     pub needed: usize,
 }
 
-/// Bytes that [`encode_command`] writes for these arguments.
+/// The number of bytes that [`encode_command`] writes for `args`.
 #[must_use]
 pub fn encoded_len(args: &[&[u8]]) -> usize {
     length_of(args.iter().copied())
 }
 
-/// Writes a command, an array of bulk strings, to the front of `buf` and tells how many bytes that took.
+/// Writes a command to the front of `buf` and returns its length in bytes. A command is an array of bulk strings.
 ///
 /// # Errors
-/// [`BufferTooSmall`] if `buf` is shorter than [`encoded_len`]; `buf` is then as it was.
+/// [`BufferTooSmall`] if `buf` is shorter than [`encoded_len`]. `buf` is then unchanged.
 ///
 /// ```
 /// let mut buf = [0; 64];
@@ -71,7 +72,7 @@ fn head(room: &mut [u8], kind: u8, number: usize) -> &mut [u8] {
     put(room, b"\r\n")
 }
 
-/// Copies `bytes` to the front and gives the room behind them.
+/// Copies `bytes` to the front of `room` and returns the space after them.
 fn put<'r>(room: &'r mut [u8], bytes: &[u8]) -> &'r mut [u8] {
     match room.split_at_mut_checked(bytes.len()) {
         Some((front, rest)) => {

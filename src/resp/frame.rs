@@ -1,80 +1,17 @@
-//! A whole frame, borrowed.
+//! A frame, borrowed from the input.
 
 use core::fmt;
 use core::iter::FusedIterator;
 
+use crate::resp::element;
+use crate::resp::element::Element;
+use crate::resp::kind::Kind;
 use crate::resp::quoted::Quoted;
-use crate::resp::tokens;
-use crate::resp::tokens::{Element, Tokens};
 
-/// What a frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `+` a line of text.
-    SimpleString,
-    /// `-` an error, as a line of text.
-    Error,
-    /// `:` a signed 64-bit integer.
-    Integer,
-    /// `$` bytes, also streamed ones (`$?`).
-    BulkString,
-    /// `*` an array, also a streamed one (`*?`).
-    Array,
-    /// `_`, or `$-1` and `*-1` of RESP2.
-    Null,
-    /// `#`
-    Boolean,
-    /// `,`
-    Double,
-    /// `(` an integer of any size.
-    BigNumber,
-    /// `!` an error, as bytes.
-    BulkError,
-    /// `=` bytes with three letters that tell their format.
-    VerbatimString,
-    /// `%` pairs of key and value, also streamed ones (`%?`).
-    Map,
-    /// `~` a set, also a streamed one (`~?`).
-    Set,
-    /// `>` data that answers no command. Only at the top level.
-    Push,
-    /// `|` pairs that stand before a frame and tell something about it. Never the kind of a [`Frame`], only of a
-    /// [`Token`](super::Token).
-    Attribute,
-}
-
-impl Kind {
-    pub(super) fn of(byte: u8) -> Option<Self> {
-        Some(match byte {
-            b'+' => Self::SimpleString,
-            b'-' => Self::Error,
-            b':' => Self::Integer,
-            b'$' => Self::BulkString,
-            b'*' => Self::Array,
-            b'_' => Self::Null,
-            b'#' => Self::Boolean,
-            b',' => Self::Double,
-            b'(' => Self::BigNumber,
-            b'!' => Self::BulkError,
-            b'=' => Self::VerbatimString,
-            b'%' => Self::Map,
-            b'~' => Self::Set,
-            b'>' => Self::Push,
-            b'|' => Self::Attribute,
-            _ => return None,
-        })
-    }
-
-    /// Its elements come in pairs.
-    pub(super) fn is_paired(self) -> bool {
-        matches!(self, Self::Map | Self::Attribute)
-    }
-}
-
-/// A whole frame that a [`FrameParser`](super::FrameParser) found valid: its exact bytes, and what they mean.
+/// A whole frame that a [`FrameParser`](super::FrameParser) has validated.
 ///
-/// Borrows the bytes it was found in, nothing else. Accessors that don't fit the [`kind`](Self::kind) give `None`.
-/// Its [`Display`](fmt::Display) is how redis-cli shows a reply.
+/// It borrows its bytes from the input and nothing else. An accessor returns `None` if it does not fit the
+/// [`kind`](Self::kind). [`Display`](fmt::Display) prints the frame as redis-cli prints a reply.
 ///
 /// ```
 /// use redtail::{FrameParser, Status};
@@ -89,7 +26,7 @@ impl Kind {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// With the attributes before it.
+    /// The bytes, including attributes before the frame.
     raw: &'a [u8],
 }
 
@@ -98,13 +35,13 @@ impl<'a> Frame<'a> {
         Self { raw }
     }
 
-    /// The exact bytes, the attributes before the frame included.
+    /// The bytes of the frame, including the attributes before it.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// What the frame is; attributes before it don't matter.
+    /// The type of the frame. Attributes before it are ignored.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.element() {
@@ -113,8 +50,10 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The bytes of a simple string, error, bulk string, bulk error, verbatim string (what follows its format) or big number.
-    /// `None` for a streamed string, which lies in [`chunks`](Self::chunks).
+    /// The bytes of a simple string, error, bulk string, bulk error, verbatim string or big number. Of a verbatim
+    /// string: the bytes after its format.
+    ///
+    /// `None` for a streamed string: use [`chunks`](Self::chunks).
     #[must_use]
     pub fn as_bytes(&self) -> Option<&'a [u8]> {
         match self.element()? {
@@ -128,7 +67,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// [`as_bytes`](Self::as_bytes) where they are UTF-8.
+    /// As [`as_bytes`](Self::as_bytes), if the bytes are UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&'a str> {
         core::str::from_utf8(self.as_bytes()?).ok()
@@ -152,19 +91,19 @@ impl<'a> Frame<'a> {
         self.number(Kind::Boolean).map(|text| text == "t")
     }
 
-    /// A null of RESP2 or RESP3.
+    /// Whether the frame is a null of RESP2 or RESP3.
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.kind() == Kind::Null
     }
 
-    /// An error or a bulk error.
+    /// Whether the frame is an error or a bulk error.
     #[must_use]
     pub fn is_error(&self) -> bool {
         matches!(self.kind(), Kind::Error | Kind::BulkError)
     }
 
-    /// Format (such as `txt`) and text of a verbatim string.
+    /// The format (such as `txt`) and the text of a verbatim string.
     #[must_use]
     pub fn verbatim(&self) -> Option<(&'a [u8; 3], &'a [u8])> {
         match self.element()? {
@@ -175,8 +114,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Number of elements of an array, set or push, or of pairs of a map. `None` for anything else, and where it is streamed
-    /// and not known before its end.
+    /// The number of elements of an array, set or push, or of pairs of a map.
+    ///
+    /// `None` for any other frame, and for a streamed aggregate, whose length is unknown before its end.
     #[must_use]
     #[expect(
         clippy::len_without_is_empty,
@@ -191,9 +131,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The elements of an array, set or push; of a map its keys and values in turn. Nothing for anything else.
+    /// The elements of an array, set or push; the keys and values of a map in turn. Empty for any other frame.
     ///
-    /// To go through a deep tree, use [`tokens`](Self::tokens), which passes each byte once.
+    /// For a deep tree use [`tokens`](Self::tokens), which reads each byte once.
     #[must_use]
     pub fn items(&self) -> Items<'a> {
         match self.element() {
@@ -204,7 +144,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The pairs of a map. Nothing for anything else.
+    /// The pairs of a map. Empty for any other frame.
     #[must_use]
     pub fn pairs(&self) -> Pairs<'a> {
         let items = self.items();
@@ -214,14 +154,15 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The pairs of the attributes before the frame, if there are attributes.
+    /// The pairs of the attributes before the frame. `None` if the frame has no attributes.
     #[must_use]
     pub fn attributes(&self) -> Option<Pairs<'a>> {
         (self.raw.first() == Some(&b'|'))
             .then_some(Pairs { items: Items { rest: self.raw, left: Some(0), attributes: true } })
     }
 
-    /// The pieces of a bulk string: those of a streamed one, or the one piece of another. Nothing for anything else.
+    /// The chunks of a streamed bulk string. A bulk string that is not streamed is one chunk. Empty for any other
+    /// frame.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'a> {
         match self.element() {
@@ -231,22 +172,16 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The frame and all in it, depth first, in one pass.
-    #[must_use]
-    pub fn tokens(&self) -> Tokens<'a> {
-        Tokens::new(self.raw)
-    }
-
-    /// What the frame itself begins with, after its attributes.
+    /// The element of the frame itself, after its attributes.
     fn element(&self) -> Option<Element<'a>> {
         let mut rest = self.raw;
         while rest.first() == Some(&b'|') {
-            rest = tokens::skip_attribute(rest)?;
+            rest = element::skip_attribute(rest)?;
         }
-        tokens::element(rest)
+        element::element(rest)
     }
 
-    /// What a scalar holds, whatever its kind.
+    /// The payload of a scalar of any kind.
     pub(crate) fn payload(&self) -> &'a [u8] {
         match self.element() {
             Some(Element::Scalar { payload, .. }) => payload,
@@ -272,9 +207,9 @@ impl fmt::Debug for Frame<'_> {
 #[derive(Debug, Clone)]
 pub struct Items<'a> {
     rest: &'a [u8],
-    /// Elements to come; `None` until the end mark of a streamed aggregate.
+    /// The number of elements left; `None` until the end mark of a streamed aggregate.
     left: Option<u32>,
-    /// `rest` is a frame with its attributes, whose elements these are.
+    /// `rest` begins with attributes, and the iterator returns their elements.
     attributes: bool,
 }
 
@@ -283,7 +218,7 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<Frame<'a>> {
         if self.attributes && self.left == Some(0) {
-            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = tokens::element(self.rest) {
+            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = element::element(self.rest) {
                 (self.rest, self.left) = (rest, count);
                 if count != Some(0) {
                     break;
@@ -299,7 +234,7 @@ impl<'a> Iterator for Items<'a> {
             }
             None => {}
         }
-        match tokens::skip(self.rest) {
+        match element::skip(self.rest) {
             Some(rest) => {
                 let raw = self.rest.get(..self.rest.len() - rest.len())?;
                 self.rest = rest;
@@ -343,7 +278,7 @@ impl<'a> Iterator for Pairs<'a> {
 
 impl FusedIterator for Pairs<'_> {}
 
-/// The pieces of a bulk string, in order.
+/// The chunks of a bulk string, in order.
 #[derive(Debug, Clone)]
 pub struct Chunks<'a> {
     rest: &'a [u8],
@@ -357,7 +292,7 @@ impl<'a> Iterator for Chunks<'a> {
         if let Some(whole) = self.whole.take() {
             return Some(whole);
         }
-        match tokens::element(self.rest) {
+        match element::element(self.rest) {
             Some(Element::Chunk { payload, rest }) => {
                 self.rest = rest;
                 Some(payload)

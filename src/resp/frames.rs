@@ -1,23 +1,27 @@
-//! Reads frames: everything a server may answer.
+//! The parser of frames: all replies and pushes of a server.
 //!
-//! No recursion: open aggregates lie on a stack of fixed length. The machine stands at the first byte of the element it
-//! reads; what lies before is never looked at again.
+//! It does not recurse: open aggregates are on a stack of fixed depth. Its position is the first byte of the current
+//! element, and it never reads the bytes before that position again.
 
 use memchr::memchr2;
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, Limits, MAX_COMMAND, MAX_DEPTH};
 use crate::base::status::Status;
-use crate::resp::elements::{LONGEST, MOST_ELEMENTS, Quick, quick};
-use crate::resp::frame::{Frame, Kind};
-use crate::resp::number::{Digits, Length, Text};
-use crate::resp::stack::{Level, Levels};
+use crate::resp::fast_elements::{FastElement, LONGEST_FAST, MOST_FAST_ELEMENTS, fast_element};
+use crate::resp::frame::Frame;
+use crate::resp::kind::Kind;
+use crate::resp::number;
+use crate::resp::number::as_size;
+use crate::resp::number::{Length, NumberState, Scanned};
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
+use crate::resp::stack::{DepthStack, Level, SMALLEST};
 use crate::resp::tape::{Bulk, bulk_length, shift};
-use crate::resp::{Fault, Poll, as_size, number};
 
-/// Finds the frames in what a server sends: all of RESP2 and RESP3.
+/// Finds the frames in the bytes that a server sends, in RESP2 and RESP3.
 ///
-/// Attributes (`|`) belong to the frame that follows them. Pushes (`>`) are frames of their own between replies.
+/// Attributes (`|`) belong to the frame after them. Pushes (`>`) are frames of their own between replies.
 ///
 /// ```
 /// use redtail::{FrameParser, Status};
@@ -33,63 +37,60 @@ use crate::resp::{Fault, Poll, as_size, number};
 #[derive(Debug, Clone)]
 pub struct FrameParser {
     limits: Limits,
-    /// Bytes of a frame in which the usual elements fit every limit; 0 where they need not.
+    /// The length of a frame up to which common elements fit every limit; 0 if a limit is too small for them.
     window: usize,
     failed: Option<ProtocolError>,
-    /// Bytes used up before the input of the next call, and the number the first of all had.
+    /// The offset of the first byte of the next input.
     offset: u64,
-    /// Where the element that is read begins, or the payload in `Stage::Payload`, from the first byte of the frame.
+    /// The index of the current element in the frame; in `FrameState::Payload`, of the payload.
     at: usize,
-    stage: Stage,
-    levels: Levels,
-    /// Length of the last whole frame.
+    state: FrameState,
+    stack: DepthStack,
+    /// The length of the last whole frame.
     length: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
-    /// The type byte is next.
+enum FrameState {
+    /// At the type byte of an element.
     Element,
-    /// In a line of which `seen` bytes are good.
-    Line { seen: usize, digits: Digits },
+    /// In a line of which `seen` bytes are valid.
+    Line { seen: usize, digits: NumberState },
     /// In a payload.
-    Payload { length: u64, of: Payload },
-    /// At a `;`, after so many bytes of a streamed string.
+    Payload { length: u64, of: PayloadKind },
+    /// At the `;` of a chunk, after `total` bytes of a streamed string.
     Chunk { total: u64 },
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Payload {
+enum PayloadKind {
     Bulk,
-    /// Its format is not yet read.
+    /// The format is not read yet.
     Verbatim,
-    /// With it the streamed string has `total` bytes.
+    /// A chunk. With it the streamed string has `total` bytes.
     Chunk {
         total: u64,
     },
 }
 
-/// How an element stands.
-enum Step {
-    /// Something was read; there may be more.
+/// The result of a step.
+enum ElementStep {
+    /// Progress was made, and the next step may make more.
     On,
     /// The frame is whole.
     Whole,
-    /// The bytes end within an element that needs so many more.
+    /// The input ends within an element that needs at least this number of further bytes.
     Partial(u64),
-    /// The bytes end within an element that is refused at the end of its line, so many bytes on.
+    /// The input ends within an element that is an error at the end of its line, this number of bytes ahead.
     Refused(u64),
-    /// The bytes end where an element is to begin.
+    /// The input ends before an element.
     Nothing,
-    /// The bytes end within an end mark that needs so many more.
+    /// The input ends within an end mark that needs this number of further bytes.
     Mark(u64),
 }
 
-/// Bytes of the smallest element, `+` or `_`, and of the end mark of a streamed aggregate.
-pub(super) const SMALLEST: u64 = 3;
-
 impl FrameParser {
-    /// With [`Limits::DEFAULT`].
+    /// A parser with [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -98,13 +99,13 @@ impl FrameParser {
             failed: None,
             offset: 0,
             at: 0,
-            stage: Stage::Element,
-            levels: Levels::new(),
+            state: FrameState::Element,
+            stack: DepthStack::new(),
             length: 0,
         }
     }
 
-    /// With other limits. To be called before the first byte.
+    /// Sets the limits. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         let limits = Limits {
@@ -116,23 +117,25 @@ impl FrameParser {
         Self { limits, window: window(&limits), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next frame. `input` is moved past it.
+    /// The next frame. Moves `input` past it.
+    ///
+    /// [`Status::Incomplete`] says how many further bytes are needed at least.
     ///
     /// # Errors
-    /// Bytes that are no frame, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a frame or exceed a limit.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Frame<'a>>, ProtocolError> {
         Ok(match self.poll(input)? {
             Poll::Complete { length, .. } => {
@@ -144,8 +147,8 @@ impl FrameParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. The [`used`](Poll::used) bytes of a whole frame count
-    /// as used up and are not to be shown again. Nothing is ever skipped.
+    /// First of two steps: finds the next frame and returns its length. The parser counts the [`used`](Poll::used)
+    /// bytes of a whole frame; remove them from the input before the next call. Nothing is ever skipped.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -154,22 +157,22 @@ impl FrameParser {
             return Err(error);
         }
         loop {
-            let step = if self.elements(input) { Ok(Step::Whole) } else { self.step(input) };
+            let step = if self.elements(input) { Ok(ElementStep::Whole) } else { self.step(input) };
             let needed = match step {
-                Ok(Step::On) => continue,
-                Ok(Step::Whole) => {
+                Ok(ElementStep::On) => continue,
+                Ok(ElementStep::Whole) => {
                     let length = core::mem::take(&mut self.at);
                     self.length = length;
                     self.offset += length as u64;
-                    self.levels.restart();
+                    self.stack.restart();
                     return Ok(Poll::Complete { skipped: 0, length });
                 }
-                Ok(Step::Partial(more)) => more + self.levels.after_element(),
-                Ok(Step::Refused(more)) => more,
-                Ok(Step::Nothing) => self.levels.least(),
-                Ok(Step::Mark(more)) => more + self.levels.outside(),
-                Err(fault) => {
-                    let error = fault.error(self.offset);
+                Ok(ElementStep::Partial(more)) => more + self.stack.after_element(),
+                Ok(ElementStep::Refused(more)) => more,
+                Ok(ElementStep::Nothing) => self.stack.least(),
+                Ok(ElementStep::Mark(more)) => more + self.stack.outside(),
+                Err(error) => {
+                    let error = error.error(self.offset);
                     self.failed = Some(error);
                     return Err(error);
                 }
@@ -178,93 +181,95 @@ impl FrameParser {
         }
     }
 
-    /// The second step: the frame that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the frame that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     pub fn frame<'a>(&self, input: &'a [u8]) -> Frame<'a> {
         Frame::new(input.get(..self.length).unwrap_or(input))
     }
 
-    /// Goes on with elements of the usual kinds, as long as they come. True when the frame is whole.
+    /// Fast path: reads common elements while they last. Returns whether the frame is whole.
     fn elements(&mut self, input: &[u8]) -> bool {
         let window = match self.window {
             0 => return false,
             limit => input.get(..limit).unwrap_or(input),
         };
-        while matches!(self.stage, Stage::Element)
-            && self.levels.is_plain()
-            && let Some(element) = quick(window, self.at)
+        while matches!(self.state, FrameState::Element)
+            && self.stack.is_plain()
+            && let Some(element) = fast_element(window, self.at)
         {
             match element {
-                Quick::Scalar { end } => {
+                FastElement::Scalar { end } => {
                     self.at = end;
-                    if self.levels.plain() {
+                    if self.stack.plain() {
                         return true;
                     }
                 }
-                Quick::Open { .. } if self.levels.depth() >= self.limits.depth => return false,
-                Quick::Open { elements, end } => {
+                FastElement::Open { .. } if self.stack.depth() >= self.limits.depth => return false,
+                FastElement::Open { elements, end } => {
                     self.at = end;
-                    self.levels.count();
-                    self.levels.open(Level::counted(elements));
+                    self.stack.count();
+                    self.stack.open(Level::counted(elements));
                 }
             }
         }
         false
     }
 
-    fn step(&mut self, input: &[u8]) -> Result<Step, Fault> {
+    fn step(&mut self, input: &[u8]) -> Result<ElementStep, ParseError> {
         let rest = input.get(self.at..).unwrap_or_default();
-        let here = |fault: Fault| shift(self.at)(fault);
-        match self.stage {
-            Stage::Element => self.element(rest),
-            Stage::Line { seen, digits } => {
+        let here = |error: ParseError| shift(self.at)(error);
+        match self.state {
+            FrameState::Element => self.element(rest),
+            FrameState::Line { seen, digits } => {
                 let Some(&kind) = rest.first() else {
-                    return Ok(Step::Partial(SMALLEST));
+                    return Ok(ElementStep::Partial(SMALLEST));
                 };
                 self.line(kind, rest, seen, digits)
             }
-            Stage::Payload { length, of: Payload::Verbatim } => match rest.get(3) {
+            FrameState::Payload { length, of: PayloadKind::Verbatim } => match rest.get(3) {
                 Some(b':') => {
-                    self.stage = Stage::Payload { length, of: Payload::Bulk };
-                    Ok(Step::On)
+                    self.state = FrameState::Payload { length, of: PayloadKind::Bulk };
+                    Ok(ElementStep::On)
                 }
-                Some(&found) => Err(here(Fault::unexpected("':' after the format of a verbatim string", found, 3))),
-                None => Ok(Step::Partial((length + 2).saturating_sub(rest.len() as u64))),
+                Some(&found) => {
+                    Err(here(ParseError::unexpected("':' after the format of a verbatim string", found, 3)))
+                }
+                None => Ok(ElementStep::Partial((length + 2).saturating_sub(rest.len() as u64))),
             },
-            Stage::Payload { length, of } => {
-                let mark = if matches!(of, Payload::Chunk { .. }) { 4 } else { 0 };
+            FrameState::Payload { length, of } => {
+                let mark = if matches!(of, PayloadKind::Chunk { .. }) { 4 } else { 0 };
                 match number::payload_end(rest, as_size(length), length).map_err(here)? {
-                    Text::Partial { more } => Ok(Step::Partial(more as u64 + mark)),
-                    Text::Whole { end } => match of {
-                        Payload::Chunk { total } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64 + mark)),
+                    Scanned::Whole { end } => match of {
+                        PayloadKind::Chunk { total } => {
                             self.at += end;
-                            self.stage = Stage::Chunk { total };
-                            Ok(Step::On)
+                            self.state = FrameState::Chunk { total };
+                            Ok(ElementStep::On)
                         }
                         _ => Ok(self.element_ends(end)),
                     },
                 }
             }
-            Stage::Chunk { total } => self.chunk(rest, total),
+            FrameState::Chunk { total } => self.chunk(rest, total),
         }
     }
 
-    /// An element from its type byte on.
-    fn element(&mut self, rest: &[u8]) -> Result<Step, Fault> {
+    /// Reads an element from its type byte.
+    fn element(&mut self, rest: &[u8]) -> Result<ElementStep, ParseError> {
         let Some((&kind, line)) = rest.split_first() else {
-            return Ok(Step::Nothing);
+            return Ok(ElementStep::Nothing);
         };
-        let here = |fault: Fault| shift(self.at)(fault);
+        let here = |error: ParseError| shift(self.at)(error);
         let after = shift(self.at + 1);
-        let text = |kind| move |fault| after(number::value(fault, kind));
-        let level = *self.levels.last();
+        let text = |kind| move |error| after(number::value(error, kind));
+        let level = *self.stack.last();
         if level.streamed {
             if kind == b'.' && level.may_end() {
                 return match number::literal(line, b"\r\n", "CR LF after '.'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } => Ok(Step::Mark(more as u64)),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Mark(more as u64)),
+                    Scanned::Whole { end } => {
                         self.at += 1 + end;
-                        self.levels.close();
+                        self.stack.close();
                         Ok(self.unwind())
                     }
                 };
@@ -272,13 +277,13 @@ impl FrameParser {
             if level.left == 0 && Kind::of(kind).is_some() {
                 let limit = self.limits.arguments;
                 let kind = ProtocolErrorKind::TooManyArguments { count: limit.saturating_add(1), limit };
-                return Err(here(Fault::new(kind, 0)));
+                return Err(here(ParseError::new(kind, 0)));
             }
         }
         match kind {
             b'+' | b'-' | b',' | b'(' => {
-                self.stage = Stage::Line { seen: 1, digits: Digits::Start };
-                Ok(Step::On)
+                self.state = FrameState::Line { seen: 1, digits: NumberState::Start };
+                Ok(ElementStep::On)
             }
             b':' => self.text(line.len(), number::integer(line).map_err(text("integer"))?),
             b'#' => {
@@ -290,93 +295,93 @@ impl FrameParser {
             }
             b'$' | b'!' | b'=' => self.bulk(kind, line),
             b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
-            b'>' if self.levels.depth() == 0 => self.aggregate(kind, line),
-            b'>' => Err(here(Fault::unexpected("an element (a push stands only at the top)", b'>', 0))),
-            found => Err(here(Fault::unexpected("the type of a frame", found, 0))),
+            b'>' if self.stack.depth() == 0 => self.aggregate(kind, line),
+            b'>' => Err(here(ParseError::unexpected("an element (a push is allowed only at the top level)", b'>', 0))),
+            found => Err(here(ParseError::unexpected("the type of a frame", found, 0))),
         }
     }
 
-    /// A short line of which `length` bytes are there, read from the byte after its type.
-    fn text(&mut self, length: usize, text: Text) -> Result<Step, Fault> {
+    /// Ends a short line. `length` bytes of it are buffered, counted from the byte after its type.
+    fn text(&mut self, length: usize, text: Scanned) -> Result<ElementStep, ParseError> {
         Ok(match text {
-            Text::Whole { end } => {
+            Scanned::Whole { end } => {
                 self.check_line(end - 2)?;
                 self.element_ends(1 + end)
             }
-            // With one byte to come, the CR is there and no part of the text.
-            Text::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
-                Step::Refused(more as u64)
+            // With one byte missing, the last buffered byte is the CR and not part of the text.
+            Scanned::Partial { more } if self.check_line(length - usize::from(more == 1)).is_err() => {
+                ElementStep::Refused(more as u64)
             }
-            Text::Partial { more } => Step::Partial(more as u64),
+            Scanned::Partial { more } => ElementStep::Partial(more as u64),
         })
     }
 
-    /// A line that may be long, of which `seen` bytes are good.
-    fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: Digits) -> Result<Step, Fault> {
+    /// Reads a line that may be long. `seen` bytes of it are valid.
+    fn line(&mut self, kind: u8, rest: &[u8], seen: usize, digits: NumberState) -> Result<ElementStep, ParseError> {
         self.check_line(seen - 1)?;
-        // Beyond the longest line nothing is looked at, so that the first thing wrong is the same however the bytes arrive.
+        // Bytes beyond the longest line are not read. The error is then the same for any division of the input.
         let window = rest.get(..self.longest_line().saturating_add(2)).unwrap_or(rest);
         let (end, digits) = match kind {
-            b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), Digits::Whole),
-            b',' => number::scan(window, seen, digits, Digits::double).map_err(|at| self.value("double", at))?,
-            _ => number::scan(window, seen, digits, Digits::big).map_err(|at| self.value("big number", at))?,
+            b'+' | b'-' => (memchr2(b'\r', b'\n', window.get(seen..).unwrap_or_default()), NumberState::Whole),
+            b',' => number::scan(window, seen, digits, NumberState::double).map_err(|at| self.value("double", at))?,
+            _ => number::scan(window, seen, digits, NumberState::big).map_err(|at| self.value("big number", at))?,
         };
         let seen = end.map_or(window.len().max(seen), |end| seen + end);
         self.check_line(seen - 1)?;
-        self.stage = Stage::Line { seen, digits };
+        self.state = FrameState::Line { seen, digits };
         match rest.get(seen) {
-            None => Ok(Step::Partial(digits.owed() as u64 + 2)),
+            None => Ok(ElementStep::Partial(digits.owed() as u64 + 2)),
             Some(b'\r') => match number::line_end(rest, seen).map_err(shift(self.at))? {
-                Text::Partial { more } => Ok(Step::Partial(more as u64)),
-                Text::Whole { end } => Ok(self.element_ends(end)),
+                Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64)),
+                Scanned::Whole { end } => Ok(self.element_ends(end)),
             },
-            Some(&found) => Err(shift(self.at)(Fault::unexpected("CR before LF", found, seen))),
+            Some(&found) => Err(shift(self.at)(ParseError::unexpected("CR before LF", found, seen))),
         }
     }
 
-    /// A text of so many bytes fits the limits.
-    fn check_line(&self, length: usize) -> Result<(), Fault> {
+    /// Checks a text of `length` bytes against the limits.
+    fn check_line(&self, length: usize) -> Result<(), ParseError> {
         let limit = self.limits.line;
         self.check_end(length.min(limit) as u64 + 3, 0)?;
         if length > limit {
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
         }
         Ok(())
     }
 
-    /// The longest text that fits the limits.
+    /// The longest text that fits the limits, in bytes.
     fn longest_line(&self) -> usize {
         let room = self.limits.command.saturating_sub(self.at as u64 + 3);
         self.limits.line.min(as_size(room))
     }
 
-    /// An element that ends `length` bytes from here fits the limit for frames; if not, `at` tells so.
-    fn check_end(&self, length: u64, at: usize) -> Result<(), Fault> {
+    /// Checks an element that ends `length` bytes ahead against [`Limits::command`]. An error is at index `at`.
+    fn check_end(&self, length: u64, at: usize) -> Result<(), ParseError> {
         let (end, limit) = (length.saturating_add(self.at as u64), self.limits.command);
         if end > limit {
             let length = if at == 0 { limit + 1 } else { end };
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::CommandTooLong { length, limit }, at)));
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::CommandTooLong { length, limit }, at)));
         }
         Ok(())
     }
 
-    fn value(&self, what: &'static str, at: usize) -> Fault {
-        shift(self.at)(Fault::new(ProtocolErrorKind::InvalidValue(what), at))
+    fn value(&self, what: &'static str, at: usize) -> ParseError {
+        shift(self.at)(ParseError::new(ProtocolErrorKind::InvalidValue(what), at))
     }
 
-    /// The length line of a bulk string, bulk error or verbatim string.
-    fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+    /// Reads the length line of a bulk string, bulk error or verbatim string.
+    fn bulk(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         match (kind, line.first()) {
-            (b'$', None) => return Ok(Step::Partial(4)),
+            (b'$', None) => return Ok(ElementStep::Partial(4)),
             (b'$', Some(b'-')) => return self.null(line),
             (b'$', Some(b'?')) => {
                 return Ok(match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } => Step::Partial(more as u64 + 4),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => ElementStep::Partial(more as u64 + 4),
+                    Scanned::Whole { end } => {
                         self.check_end(end as u64 + 1, 0)?;
                         self.at += 1 + end;
-                        self.stage = Stage::Chunk { total: 0 };
-                        Step::On
+                        self.state = FrameState::Chunk { total: 0 };
+                        ElementStep::On
                     }
                 });
             }
@@ -390,51 +395,55 @@ impl FrameParser {
             Bulk::Whole { length, end } => {
                 self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
                 self.at += 1 + end;
-                let of = if kind == b'=' { Payload::Verbatim } else { Payload::Bulk };
-                self.stage = Stage::Payload { length, of };
-                Ok(Step::On)
+                let of = if kind == b'=' { PayloadKind::Verbatim } else { PayloadKind::Bulk };
+                self.state = FrameState::Payload { length, of };
+                Ok(ElementStep::On)
             }
-            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => Ok(Step::Refused(more as u64)),
-            Bulk::Partial { value: Some(value), .. } if value < least => Ok(Step::Partial(1 + 2 + value * 10 + 2)),
-            Bulk::Partial { value, more } => Ok(Step::Partial(more as u64 + value.unwrap_or(least) + 2)),
+            Bulk::Partial { value: Some(value), more } if value > self.limits.bulk => {
+                Ok(ElementStep::Refused(more as u64))
+            }
+            Bulk::Partial { value: Some(value), .. } if value < least => {
+                Ok(ElementStep::Partial(1 + 2 + value * 10 + 2))
+            }
+            Bulk::Partial { value, more } => Ok(ElementStep::Partial(more as u64 + value.unwrap_or(least) + 2)),
         }
     }
 
-    /// A verbatim string has room for its format: refused as soon as its length can't grow.
-    fn verbatim_length(&self, line: &[u8]) -> Result<(), Fault> {
+    /// Refuses a verbatim string without space for its format, as soon as its length is certain.
+    fn verbatim_length(&self, line: &[u8]) -> Result<(), ParseError> {
         match line {
             [b'0', ..] | [b'1'..=b'3', b'\r', ..] => {
                 let kind = ProtocolErrorKind::InvalidLength("a verbatim string has at least 4 bytes");
-                Err(shift(self.at)(Fault::new(kind, 1)))
+                Err(shift(self.at)(ParseError::new(kind, 1)))
             }
             _ => Ok(()),
         }
     }
 
-    fn null(&mut self, line: &[u8]) -> Result<Step, Fault> {
+    fn null(&mut self, line: &[u8]) -> Result<ElementStep, ParseError> {
         let text = number::literal(line, b"-1\r\n", "'-1' and CR LF").map_err(shift(self.at + 1))?;
         Ok(match text {
-            Text::Partial { more } => Step::Partial(more as u64),
-            Text::Whole { end } => {
+            Scanned::Partial { more } => ElementStep::Partial(more as u64),
+            Scanned::Whole { end } => {
                 self.check_end(end as u64 + 1, 0)?;
                 self.element_ends(1 + end)
             }
         })
     }
 
-    /// The count line of an aggregate or attribute.
-    fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<Step, Fault> {
+    /// Reads the count line of an aggregate or attribute.
+    fn aggregate(&mut self, kind: u8, line: &[u8]) -> Result<ElementStep, ParseError> {
         let paired = matches!(kind, b'%' | b'|');
         let follows = if kind == b'|' { SMALLEST } else { 0 };
         match (kind, line.first()) {
             (b'*', Some(b'-')) => return self.null(line),
             (b'*' | b'%' | b'~', Some(b'?')) => {
                 return match number::literal(line, b"?\r\n", "CR LF after '?'").map_err(shift(self.at + 1))? {
-                    Text::Partial { more } if self.levels.depth() >= self.limits.depth => {
-                        Ok(Step::Refused(more as u64))
+                    Scanned::Partial { more } if self.stack.depth() >= self.limits.depth => {
+                        Ok(ElementStep::Refused(more as u64))
                     }
-                    Text::Partial { more } => Ok(Step::Partial(more as u64 + SMALLEST)),
-                    Text::Whole { end } => {
+                    Scanned::Partial { more } => Ok(ElementStep::Partial(more as u64 + SMALLEST)),
+                    Scanned::Whole { end } => {
                         self.open(kind, Level::streamed(self.limits.arguments as u32, paired), 1 + end)
                     }
                 };
@@ -443,7 +452,8 @@ impl FrameParser {
         }
         let per = if paired { 2 } else { 1 };
         let limit = self.limits.arguments;
-        let too_many = |count| Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1)));
+        let too_many =
+            |count| Err(shift(self.at)(ParseError::new(ProtocolErrorKind::TooManyArguments { count, limit }, 1)));
         match number::length(line).map_err(shift(self.at + 1))? {
             Length::Huge => too_many(u64::MAX),
             Length::Whole { value, end } => {
@@ -455,42 +465,42 @@ impl FrameParser {
             }
             Length::Partial { value, more } => {
                 let count = value.unwrap_or(0).saturating_mul(per);
-                if count > limit || (count > 0 && self.levels.depth() >= self.limits.depth) {
-                    return Ok(Step::Refused(more as u64));
+                if count > limit || (count > 0 && self.stack.depth() >= self.limits.depth) {
+                    return Ok(ElementStep::Refused(more as u64));
                 }
-                Ok(Step::Partial(more as u64 + count * SMALLEST + follows))
+                Ok(ElementStep::Partial(more as u64 + count * SMALLEST + follows))
             }
         }
     }
 
-    /// The head of an aggregate is read: `head` bytes. One without elements opens nothing.
-    fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<Step, Fault> {
+    /// Opens an aggregate whose head has `head` bytes. An empty one opens no level.
+    fn open(&mut self, kind: u8, level: Level, head: usize) -> Result<ElementStep, ParseError> {
         let limit = self.limits.depth;
         let empty = level.is_empty();
-        if !empty && self.levels.depth() >= limit {
-            return Err(shift(self.at)(Fault::new(ProtocolErrorKind::TooDeep { limit }, 0)));
+        if !empty && self.stack.depth() >= limit {
+            return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::TooDeep { limit }, 0)));
         }
         self.check_end(head as u64, 0)?;
         if kind == b'|' {
-            self.levels.attribute();
+            self.stack.attribute();
         } else if empty {
             return Ok(self.element_ends(head));
         } else {
-            self.levels.count();
+            self.stack.count();
         }
         self.at += head;
         if !empty {
-            self.levels.open(level);
+            self.stack.open(level);
         }
-        Ok(Step::On)
+        Ok(ElementStep::On)
     }
 
-    fn chunk(&mut self, rest: &[u8], total: u64) -> Result<Step, Fault> {
+    fn chunk(&mut self, rest: &[u8], total: u64) -> Result<ElementStep, ParseError> {
         let Some((&mark, line)) = rest.split_first() else {
-            return Ok(Step::Partial(4));
+            return Ok(ElementStep::Partial(4));
         };
         if mark != b';' {
-            return Err(shift(self.at)(Fault::unexpected("';' of a chunk", mark, 0)));
+            return Err(shift(self.at)(ParseError::unexpected("';' of a chunk", mark, 0)));
         }
         let limit = self.limits.bulk;
         match bulk_length(line, self.at + 1, limit)? {
@@ -501,36 +511,40 @@ impl FrameParser {
             Bulk::Whole { length, end } => {
                 let total = total.saturating_add(length);
                 if total > limit {
-                    return Err(shift(self.at)(Fault::new(ProtocolErrorKind::BulkTooLong { length: total, limit }, 1)));
+                    return Err(shift(self.at)(ParseError::new(
+                        ProtocolErrorKind::BulkTooLong { length: total, limit },
+                        1,
+                    )));
                 }
                 self.check_end((1 + end as u64 + 2).saturating_add(length), 1)?;
                 self.at += 1 + end;
-                self.stage = Stage::Payload { length, of: Payload::Chunk { total } };
-                Ok(Step::On)
+                self.state = FrameState::Payload { length, of: PayloadKind::Chunk { total } };
+                Ok(ElementStep::On)
             }
             Bulk::Partial { value: Some(value), more } if total.saturating_add(value) > limit => {
-                Ok(Step::Refused(more as u64))
+                Ok(ElementStep::Refused(more as u64))
             }
-            Bulk::Partial { value: None | Some(0), more } => Ok(Step::Partial(more as u64)),
-            Bulk::Partial { value: Some(value), more } => Ok(Step::Partial(more as u64 + value + 2 + 4)),
+            Bulk::Partial { value: None | Some(0), more } => Ok(ElementStep::Partial(more as u64)),
+            Bulk::Partial { value: Some(value), more } => Ok(ElementStep::Partial(more as u64 + value + 2 + 4)),
         }
     }
 
-    /// The element that is read ends `length` bytes from here.
-    fn element_ends(&mut self, length: usize) -> Step {
+    /// Ends the current element `length` bytes ahead.
+    fn element_ends(&mut self, length: usize) -> ElementStep {
         self.at += length;
-        self.stage = Stage::Element;
-        self.levels.count();
+        self.state = FrameState::Element;
+        self.stack.count();
         self.unwind()
     }
 
-    fn unwind(&mut self) -> Step {
-        if self.levels.unwind() { Step::Whole } else { Step::On }
+    fn unwind(&mut self) -> ElementStep {
+        if self.stack.unwind() { ElementStep::Whole } else { ElementStep::On }
     }
 }
 
 fn window(limits: &Limits) -> usize {
-    let fits = limits.bulk >= LONGEST && limits.line as u64 >= LONGEST && limits.arguments >= MOST_ELEMENTS;
+    let fits =
+        limits.bulk >= LONGEST_FAST && limits.line as u64 >= LONGEST_FAST && limits.arguments >= MOST_FAST_ELEMENTS;
     if fits { as_size(limits.command) } else { 0 }
 }
 

@@ -1,14 +1,14 @@
-//! Inline commands: a line of words, as a person types them into a raw connection.
+//! Inline commands: arguments in one line, as a person types them into a raw connection.
 //!
-//! The words are those that Redis' `sdssplitargs` finds: blanks part them; `"…"` knows `\n \r \t \b \a \\ \" \xHH`, `'…'` only
-//! `\'`; a closing quote ends its word; a NUL ends the scan.
+//! Arguments are divided as in Redis' `sdssplitargs`. Blanks separate them. `"…"` knows the escapes `\n \r \t \b \a \\
+//! \" \xHH`, and `'…'` only `\'`. A closing quote ends its argument. A NUL byte ends the scan.
 
 use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::resp::quoted::Quoted;
 
-/// An inline command. It has at least one argument, and its quotes are known to be sound.
+/// An inline command. It has at least one argument, and its quotes are balanced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Inline<'a> {
     raw: &'a [u8],
@@ -19,13 +19,13 @@ impl<'a> Inline<'a> {
         Self { raw }
     }
 
-    /// The exact bytes of the line, its end included.
+    /// The bytes of the line, including its end.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// The arguments, the name first.
+    /// The arguments. The first is the name.
     #[must_use]
     pub fn args(&self) -> InlineArgs<'a> {
         InlineArgs { rest: self.raw }
@@ -41,38 +41,25 @@ impl fmt::Debug for Inline<'_> {
 /// The arguments of an [`Inline`], in order.
 #[derive(Debug, Clone)]
 pub struct InlineArgs<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> InlineArgs<'a> {
-    /// From the rest of a line on, as another walk has left it.
-    #[cfg(feature = "capi")]
-    pub(crate) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
-    }
-
-    #[cfg(feature = "capi")]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Iterator for InlineArgs<'a> {
     type Item = InlineArg<'a>;
 
     fn next(&mut self) -> Option<InlineArg<'a>> {
-        let begin = self.rest.iter().position(|&byte| Scan::Blank.next(byte) != Ok(Scan::Blank))?;
+        let begin = self.rest.iter().position(|&byte| QuoteState::Blank.next(byte) != Ok(QuoteState::Blank))?;
         let word = self.rest.get(begin..)?;
-        let mut scan = Scan::Blank;
+        let mut scan = QuoteState::Blank;
         let mut end = word.len();
         for (at, &byte) in word.iter().enumerate() {
-            scan = scan.next(byte).unwrap_or(Scan::Nul);
-            if matches!(scan, Scan::Blank | Scan::Nul) {
+            scan = scan.next(byte).unwrap_or(QuoteState::Nul);
+            if matches!(scan, QuoteState::Blank | QuoteState::Nul) {
                 end = at;
                 break;
             }
         }
-        let ended = scan == Scan::Nul;
+        let ended = scan == QuoteState::Nul;
         self.rest = if ended { &[] } else { word.get(end..)? };
         (end > 0).then_some(InlineArg { raw: word.get(..end)? })
     }
@@ -80,27 +67,21 @@ impl<'a> Iterator for InlineArgs<'a> {
 
 impl FusedIterator for InlineArgs<'_> {}
 
-/// An argument of an [`Inline`]: a word as it stands in the line, which may hold quotes and escapes.
+/// An argument of an [`Inline`], in the form that the line has it: with quotes and escapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineArg<'a> {
-    raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
 }
 
 impl<'a> InlineArg<'a> {
-    /// A word of a line, as [`raw`](Self::raw) gave it.
-    #[cfg(feature = "capi")]
-    pub(crate) fn new(raw: &'a [u8]) -> Self {
-        Self { raw }
-    }
-
-    /// The word as it stands in the line, with its quotes.
+    /// The bytes of the argument in the line, including its quotes.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// The argument itself, where it can be borrowed: where the word has no quotes, or stands in quotes as a whole and has no
-    /// backslash.
+    /// The unescaped argument, if it can be borrowed. `None` for quotes inside the argument, and for a backslash inside
+    /// quotes.
     #[must_use]
     pub fn as_plain(&self) -> Option<&'a [u8]> {
         let (inside, special): (_, &[u8]) = match *self.raw {
@@ -111,17 +92,17 @@ impl<'a> InlineArg<'a> {
         (!inside.iter().any(|byte| special.contains(byte))).then_some(inside)
     }
 
-    /// The bytes of the argument, unescaped.
+    /// The unescaped bytes of the argument.
     #[must_use]
     pub fn bytes(&self) -> InlineBytes<'a> {
         InlineBytes { rest: self.raw, quote: None }
     }
 
-    /// Writes the argument, unescaped, to the front of `buf` and tells its length.
+    /// Writes the unescaped argument to the front of `buf` and returns its length in bytes.
     ///
     /// # Errors
-    /// The length that is needed, if `buf` is shorter. What `buf` then holds is the beginning of the argument. A buffer as
-    /// long as [`raw`](Self::raw) always suffices.
+    /// The length needed, if `buf` is shorter. `buf` then holds the beginning of the argument. A buffer as long as
+    /// [`raw`](Self::raw) is always long enough.
     pub fn unescape_into(&self, buf: &mut [u8]) -> Result<usize, usize> {
         let mut length = 0;
         for byte in self.bytes() {
@@ -140,7 +121,7 @@ impl fmt::Debug for InlineArg<'_> {
     }
 }
 
-/// The bytes of an [`InlineArg`], unescaped.
+/// The unescaped bytes of an [`InlineArg`].
 #[derive(Debug, Clone)]
 pub struct InlineBytes<'a> {
     rest: &'a [u8],
@@ -193,12 +174,12 @@ fn hex(digits: &[u8]) -> Option<u8> {
     Some((digit(0)? << 4 | digit(1)?) as u8)
 }
 
-/// Where a scan over a line stands. It can stop after any byte and go on later.
+/// The state of a scan over a line. The scan can stop after any byte and continue later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scan {
-    /// Between words.
+pub(super) enum QuoteState {
+    /// Between arguments.
     Blank,
-    /// In a word, outside quotes.
+    /// In an argument, outside quotes.
     Word,
     /// In double quotes.
     Double,
@@ -210,7 +191,7 @@ pub(super) enum Scan {
     SingleEscape,
     /// After a closing quote.
     Closed,
-    /// After a NUL: nothing counts any more.
+    /// After a NUL byte: the rest of the line is ignored.
     Nul,
 }
 
@@ -218,14 +199,15 @@ pub(super) enum Scan {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unbalanced;
 
-impl Scan {
-    /// One more byte of the line; the LF that ends it is the last.
+impl QuoteState {
+    /// The state after one more byte. The last byte of a line is its LF.
     pub(super) fn next(self, byte: u8) -> Result<Self, Unbalanced> {
         Ok(match (self, byte) {
             (Self::Nul, _) => Self::Nul,
             (Self::Blank | Self::Word | Self::Closed, 0) => Self::Nul,
             (_, 0 | b'\n') if self.is_quoted() => return Err(Unbalanced),
-            // A vertical tab or form feed is a blank before a word and after a quote, but does not end a word.
+            // A vertical tab or form feed is a blank before an argument and after a quote, but does not end an
+            // argument.
             (Self::Blank | Self::Closed, b' ' | b'\t'..=b'\r') => Self::Blank,
             (Self::Closed, _) => return Err(Unbalanced),
             (Self::Word, b' ' | b'\t' | b'\n' | b'\r') => Self::Blank,
@@ -245,7 +227,7 @@ impl Scan {
         matches!(self, Self::Double | Self::DoubleEscape | Self::Single | Self::SingleEscape)
     }
 
-    /// The least number of bytes up to the LF of a line with a word.
+    /// The least number of bytes up to the LF of a line with an argument. `words`: the line has one already.
     pub(super) fn owed(self, words: bool) -> usize {
         match self {
             Self::Double | Self::Single => 2,
@@ -253,7 +235,7 @@ impl Scan {
             Self::Word | Self::Closed => 1,
             Self::Blank if words => 1,
             Self::Blank => 2,
-            // This line can't have a word any more; the next may.
+            // This line can't have an argument any more; the next one may.
             Self::Nul => {
                 if words {
                     1

@@ -1,6 +1,6 @@
-//! RESP2 and RESP3: bytes in, frames or commands out. Usable alone, without `std` and without an allocator.
+//! RESP2 and RESP3: bytes in, frames or commands out. Needs neither `std` nor an allocator.
 //!
-//! Four grammars that contradict each other, so each has its own entry:
+//! Each grammar has a parser of its own, because the grammars contradict each other:
 //!
 //! | bytes | parser | gives |
 //! | --- | --- | --- |
@@ -12,10 +12,11 @@
 //!
 //! # The convention
 //!
-//! Parsers own no bytes. The caller keeps a buffer and shows its unread part; `next` advances that slice past what is used
-//! up and hands out items that borrow from it. What is not yet complete stays: the caller appends at least
-//! [`needed`](Status::Incomplete) bytes and shows the unfinished item again, from its first byte. What a parser has seen is
-//! not read again.
+//! Parsers own no bytes. The caller keeps a buffer and passes its unread part. `next` advances that slice past the
+//! bytes used up and returns items that borrow from it.
+//!
+//! An incomplete item stays in the buffer. The caller appends at least [`needed`](Status::Incomplete) bytes and passes
+//! the item again from its first byte. The parser does not read bytes twice.
 //!
 //! ```
 //! use redtail::resp::{CommandParser, Status};
@@ -30,109 +31,62 @@
 //! # Ok::<(), redtail::ProtocolError>(())
 //! ```
 //!
-//! A loop that reads more in between can't hold the borrow that `next` returns. For it there are two steps: `poll` tells
-//! by numbers what lies at the front, and `command` (or `frame`, `request`, `item`) builds the borrowed item from the same
-//! slice after the loop.
+//! A loop that reads between two calls can't hold the borrow that `next` returns. It uses two steps. `poll` returns the
+//! position of the item as numbers. After the loop `command` (or `frame`, `request`, `item`) builds the borrowed item
+//! from the same slice.
 //!
 //! # Errors
 //!
-//! A [`ProtocolError`](crate::ProtocolError) is final. Its offset is the first byte that can't stand where it stands; for a
-//! length or count over a limit, its first digit; for nesting too deep, the type byte of the aggregate.
+//! A [`ProtocolError`](crate::ProtocolError) is final. Its offset is that of the first byte that the grammar does not
+//! allow. For a length or count over a limit it is the first digit; for nesting too deep, the type byte of the
+//! aggregate.
 
 mod command;
 mod commands;
-mod elements;
+mod element;
 mod encode;
+mod fast_elements;
 mod frame;
 mod frames;
 mod inline;
 mod keys;
+mod kind;
 mod number;
+mod parse_error;
 mod parts;
+mod poll;
 mod quoted;
 mod render;
 mod request;
+mod span;
 mod stack;
+mod swar;
 mod tape;
 mod templates;
-mod tokens;
+mod token_walk;
 
-#[cfg(feature = "capi")]
-pub(crate) use self::command::Place;
-#[cfg(feature = "capi")]
-pub(crate) use self::commands::Known;
-#[cfg(feature = "capi")]
-pub(crate) use self::keys::find as find_keys;
-#[cfg(feature = "std")]
-pub(crate) use self::tape::Span;
-#[cfg(feature = "capi")]
-pub(crate) use self::tokens::Nesting;
 pub use command::{Args, Command};
 pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_args, encode_command, encoded_len};
-pub use frame::{Chunks, Frame, Items, Kind, Pairs};
+pub use frame::{Chunks, Frame, Items, Pairs};
 pub use frames::FrameParser;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};
 pub use keys::{KeyArgs, KeyFinder, Keys, Reach};
-pub use parts::{Item, Part, PartsParser, PartsPoll};
+pub use kind::Kind;
+pub use parts::{Part, PartsItem, PartsParser, PartsPoll};
+pub use poll::Poll;
 pub use quoted::Quoted;
 pub use request::{Request, RequestParser};
-pub use tokens::{Token, Tokens};
+pub use token_walk::{Token, Tokens};
 
-pub use crate::Status;
+pub use crate::base::error::Byte;
+pub use crate::base::status::Status;
 
-/// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Poll {
-    /// A whole item.
-    Complete {
-        /// Bytes before the item that carry none: newlines, empty commands, annotations.
-        skipped: usize,
-        /// Bytes of the item.
-        length: usize,
-    },
-    /// Not an error: the item goes on after the bytes that are there.
-    Incomplete {
-        /// Bytes at the front that carry no item and are used up; the unfinished item, if any, begins after them.
-        skipped: usize,
-        /// As in [`Status::Incomplete`].
-        needed: usize,
-    },
-}
-
-impl Poll {
-    /// Bytes at the front of the input that are used up, which the next call is not to be shown again.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        match *self {
-            Self::Complete { skipped, length } => skipped.saturating_add(length),
-            Self::Incomplete { skipped, .. } => skipped,
-        }
-    }
-}
-
-/// What is wrong, and where from the first byte of the item being read.
-#[derive(Debug, Clone, Copy)]
-struct Fault {
-    kind: crate::ProtocolErrorKind,
-    at: u64,
-}
-
-impl Fault {
-    fn new(kind: crate::ProtocolErrorKind, at: usize) -> Self {
-        Self { kind, at: at as u64 }
-    }
-
-    fn unexpected(expected: &'static str, found: u8, at: usize) -> Self {
-        Self::new(crate::ProtocolErrorKind::Unexpected { expected, found: crate::Byte(found) }, at)
-    }
-
-    fn error(self, base: u64) -> crate::ProtocolError {
-        crate::ProtocolError { kind: self.kind, offset: base.saturating_add(self.at) }
-    }
-}
-
-/// A count of bytes as the caller's machine can hold it.
-fn as_size(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
+/// Items for the other rooms of the library. They are not part of the interface: any release may change them.
+#[doc(hidden)]
+pub mod internals {
+    pub use super::command::ArgCursor;
+    pub use super::element::WalkStack;
+    pub use super::keys::{KeyIndices, find_keys};
+    pub use super::span::Span;
 }

@@ -1,25 +1,27 @@
-//! Lengths, integers, doubles and fixed endings, as strictly as servers write them.
+//! Lengths, integers, doubles and fixed line ends, as strictly as servers write them.
 
 use crate::base::error::{Byte, ProtocolErrorKind};
-use crate::resp::Fault;
+use crate::resp::parse_error::ParseError;
 
-/// What the bytes after a type byte say about a length or count.
+/// A length or count after its type byte.
 pub(super) enum Length {
     /// Digits, CR, LF. `end` is the index after the LF.
     Whole { value: u64, end: usize },
-    /// The line goes on after the bytes. `more` is the least number of bytes that end it.
+    /// The line continues beyond the bytes. `more` is the least number of bytes that end it.
     Partial { value: Option<u64>, more: usize },
-    /// More than 64 bits hold.
+    /// A number that does not fit in 64 bits.
     Huge,
 }
 
-/// Reads a length line, from the byte after its type byte.
-pub(super) fn length(line: &[u8]) -> Result<Length, Fault> {
+/// Reads a length line from the byte after its type byte.
+pub(super) fn length(line: &[u8]) -> Result<Length, ParseError> {
     let mut value: Option<u64> = None;
     for (at, &byte) in line.iter().enumerate() {
         value = match (byte, value) {
             (b'0'..=b'9', None) => Some(u64::from(byte - b'0')),
-            (b'0'..=b'9', Some(0)) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("leading zero"), at)),
+            (b'0'..=b'9', Some(0)) => {
+                return Err(ParseError::new(ProtocolErrorKind::InvalidLength("leading zero"), at));
+            }
             (b'0'..=b'9', Some(value)) => {
                 match value.checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0'))) {
                     Some(value) => Some(value),
@@ -29,48 +31,48 @@ pub(super) fn length(line: &[u8]) -> Result<Length, Fault> {
             (b'\r', Some(value)) => {
                 return match line.get(at + 1) {
                     Some(b'\n') => Ok(Length::Whole { value, end: at + 2 }),
-                    Some(&found) => Err(Fault::unexpected("LF after CR", found, at + 1)),
+                    Some(&found) => Err(ParseError::unexpected("LF after CR", found, at + 1)),
                     None => Ok(Length::Partial { value: Some(value), more: 1 }),
                 };
             }
-            (b'-', None) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("negative"), at)),
-            (b'+', None) => return Err(Fault::new(ProtocolErrorKind::InvalidLength("plus sign"), at)),
-            (found, None) => return Err(Fault::unexpected("a digit", found, at)),
-            (found, Some(_)) => return Err(Fault::unexpected("a digit or CR LF", found, at)),
+            (b'-', None) => return Err(ParseError::new(ProtocolErrorKind::InvalidLength("negative"), at)),
+            (b'+', None) => return Err(ParseError::new(ProtocolErrorKind::InvalidLength("plus sign"), at)),
+            (found, None) => return Err(ParseError::unexpected("a digit", found, at)),
+            (found, Some(_)) => return Err(ParseError::unexpected("a digit or CR LF", found, at)),
         };
     }
     Ok(Length::Partial { value, more: if value.is_none() { 3 } else { 2 } })
 }
 
-/// How a text with a known grammar stands.
-pub(super) enum Text {
-    /// All of it, CR LF included. `end` is the index after it.
+/// The result of a scan over a text with a known grammar.
+pub(super) enum Scanned {
+    /// The text is whole, including CR LF. `end` is the index after it.
     Whole { end: usize },
-    /// It goes on after the bytes. `more` is the least number of bytes that end it.
+    /// The text continues beyond the bytes. `more` is the least number of bytes that end it.
     Partial { more: usize },
 }
 
-/// Reads exactly `literal`. `expected` says what it stands for.
-pub(super) fn literal(bytes: &[u8], literal: &[u8], expected: &'static str) -> Result<Text, Fault> {
+/// Reads exactly `literal`. `expected` describes it in the error.
+pub(super) fn literal(bytes: &[u8], literal: &[u8], expected: &'static str) -> Result<Scanned, ParseError> {
     for (at, &wanted) in literal.iter().enumerate() {
         match bytes.get(at) {
-            None => return Ok(Text::Partial { more: literal.len() - at }),
-            Some(&found) if found != wanted => return Err(Fault::unexpected(expected, found, at)),
+            None => return Ok(Scanned::Partial { more: literal.len() - at }),
+            Some(&found) if found != wanted => return Err(ParseError::unexpected(expected, found, at)),
             Some(_) => {}
         }
     }
-    Ok(Text::Whole { end: literal.len() })
+    Ok(Scanned::Whole { end: literal.len() })
 }
 
 /// Reads a signed 64-bit integer and its CR LF.
-pub(super) fn integer(line: &[u8]) -> Result<Text, Fault> {
-    let invalid = |at| Fault::new(ProtocolErrorKind::InvalidValue("integer"), at);
+pub(super) fn integer(line: &[u8]) -> Result<Scanned, ParseError> {
+    let invalid = |at| ParseError::new(ProtocolErrorKind::InvalidValue("integer"), at);
     let negative = line.first() == Some(&b'-');
     let first = usize::from(negative);
     let mut value: i64 = 0;
     for (at, &byte) in line.iter().enumerate().skip(first) {
         match byte {
-            // A zero ends the number: it can neither lead nor carry a sign.
+            // A leading zero is the whole number: no sign before it, no digit after it.
             b'0' if at == first && negative => return Err(invalid(at)),
             b'0'..=b'9' if at > first && value == 0 => return Err(invalid(at)),
             b'0'..=b'9' => {
@@ -84,57 +86,58 @@ pub(super) fn integer(line: &[u8]) -> Result<Text, Fault> {
             _ => return Err(invalid(at)),
         }
     }
-    Ok(Text::Partial { more: if line.len() > first { 2 } else { 3 } })
+    Ok(Scanned::Partial { more: if line.len() > first { 2 } else { 3 } })
 }
 
-/// CR LF, where the byte at `at` is the CR.
-pub(super) fn line_end(line: &[u8], at: usize) -> Result<Text, Fault> {
+/// Reads CR LF. The byte at `at` is the CR.
+pub(super) fn line_end(line: &[u8], at: usize) -> Result<Scanned, ParseError> {
     match line.get(at + 1) {
-        Some(b'\n') => Ok(Text::Whole { end: at + 2 }),
-        Some(&found) => Err(Fault::unexpected("LF after CR", found, at + 1)),
-        None => Ok(Text::Partial { more: 1 }),
+        Some(b'\n') => Ok(Scanned::Whole { end: at + 2 }),
+        Some(&found) => Err(ParseError::unexpected("LF after CR", found, at + 1)),
+        None => Ok(Scanned::Partial { more: 1 }),
     }
 }
 
-/// The payload that ends at `at` is followed by CR LF, as far as the bytes go.
-pub(super) fn payload_end(bytes: &[u8], at: usize, length: u64) -> Result<Text, Fault> {
-    let missing = |found: u8, at| Fault::new(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, at);
+/// Checks that CR LF follows the payload that ends at `at`, as far as the bytes reach.
+pub(super) fn payload_end(bytes: &[u8], at: usize, length: u64) -> Result<Scanned, ParseError> {
+    let missing = |found: u8, at| ParseError::new(ProtocolErrorKind::MissingCrlf { length, found: Byte(found) }, at);
     match bytes.get(at..) {
-        Some([b'\r', b'\n', ..]) => Ok(Text::Whole { end: at + 2 }),
+        Some([b'\r', b'\n', ..]) => Ok(Scanned::Whole { end: at + 2 }),
         Some([b'\r', found, ..]) => Err(missing(*found, at + 1)),
-        Some([b'\r']) => Ok(Text::Partial { more: 1 }),
+        Some([b'\r']) => Ok(Scanned::Partial { more: 1 }),
         Some([found, ..]) => Err(missing(*found, at)),
-        Some([]) | None => Ok(Text::Partial { more: (at - bytes.len()).saturating_add(2) }),
+        Some([]) | None => Ok(Scanned::Partial { more: (at - bytes.len()).saturating_add(2) }),
     }
 }
 
-/// Where a number stands that is read byte by byte, so that a long one can be resumed anywhere.
+/// The state of a number that is read byte by byte. A long number can be resumed after any byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Digits {
-    /// Nothing read.
+pub(super) enum NumberState {
+    /// Before the first byte.
     Start,
-    /// A minus sign.
+    /// After a minus sign.
     Sign,
-    /// Whole digits: may end.
+    /// In whole digits: the number may end.
     Whole,
-    /// A point: a digit must follow.
+    /// After a point: a digit must follow.
     Point,
-    /// Digits after the point: may end.
+    /// In digits after the point: the number may end.
     Fraction,
-    /// An `e`: a sign or digit must follow.
+    /// After an `e`: a sign or digit must follow.
     Exponent,
-    /// An `e` and a sign: a digit must follow.
+    /// After an `e` and a sign: a digit must follow.
     ExponentSign,
-    /// Digits of the exponent: may end.
+    /// In digits of the exponent: the number may end.
     Power,
-    /// So many letters of `inf`.
+    /// After this number of letters of `inf`.
     Inf(u8),
-    /// So many letters of `nan`.
+    /// After this number of letters of `nan`.
     Nan(u8),
 }
 
-impl Digits {
-    /// One more byte of a double: `-`, digits, fraction, exponent, or `inf` and `nan` in any case, as hiredis reads them.
+impl NumberState {
+    /// The state after one more byte of a double: `-`, digits, fraction, exponent, or `inf` and `nan` in any case, as
+    /// hiredis reads them.
     pub(super) fn double(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::Start, b'-') => Self::Sign,
@@ -154,7 +157,7 @@ impl Digits {
         })
     }
 
-    /// One more byte of a big number: an optional minus sign, then digits.
+    /// The state after one more byte of a big number: an optional minus sign, then digits.
     pub(super) fn big(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::Start, b'-') => Self::Sign,
@@ -173,13 +176,14 @@ impl Digits {
     }
 }
 
-/// Runs over a number from `seen` on. Where a CR or LF ends it, and how it then stands; or the byte that can't be.
+/// Scans a number from index `seen`. Returns where a CR ends it and the state there, or the index of the first byte
+/// that is not allowed.
 pub(super) fn scan(
     rest: &[u8],
     seen: usize,
-    mut digits: Digits,
-    next: fn(Digits, u8) -> Option<Digits>,
-) -> Result<(Option<usize>, Digits), usize> {
+    mut digits: NumberState,
+    next: fn(NumberState, u8) -> Option<NumberState>,
+) -> Result<(Option<usize>, NumberState), usize> {
     for (at, &byte) in rest.get(seen..).unwrap_or_default().iter().enumerate() {
         match next(digits, byte) {
             Some(state) => digits = state,
@@ -190,11 +194,16 @@ pub(super) fn scan(
     Ok((None, digits))
 }
 
-/// A fault in the text of a value.
-pub(super) fn value(fault: Fault, what: &'static str) -> Fault {
-    match fault.kind {
-        // In the line end, not in the value.
-        ProtocolErrorKind::Unexpected { expected: "LF after CR", .. } => fault,
-        _ => Fault { kind: ProtocolErrorKind::InvalidValue(what), ..fault },
+/// Turns an error in the text of a value into [`ProtocolErrorKind::InvalidValue`].
+pub(super) fn value(error: ParseError, what: &'static str) -> ParseError {
+    match error.kind {
+        // An error of the line end is none of the value.
+        ProtocolErrorKind::Unexpected { expected: "LF after CR", .. } => error,
+        _ => ParseError { kind: ProtocolErrorKind::InvalidValue(what), ..error },
     }
+}
+
+/// A number of bytes as `usize`; the largest `usize` if it does not fit.
+pub(super) fn as_size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }

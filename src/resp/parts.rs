@@ -1,30 +1,32 @@
-//! Commands whole, or in parts where they are too large to wait for.
+//! The parser of commands that delivers large ones in parts.
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::resp::command::Command;
 use crate::resp::commands::{Advance, CommandParser};
-use crate::resp::number::{Length, Text};
+use crate::resp::number;
+use crate::resp::number::as_size;
+use crate::resp::number::{Length, Scanned};
+use crate::resp::parse_error::ParseError;
 use crate::resp::tape::{Bulk, bulk_length, shift};
-use crate::resp::{Fault, as_size, number};
 
-/// Finds the commands in a stream as [`CommandParser`] does, and hands out the large ones in parts, so that a value of any
-/// size passes through a small buffer.
+/// Finds the commands in a stream as [`CommandParser`] does, and delivers large ones in parts. A value of any size then
+/// passes through a small buffer.
 ///
-/// A command comes in parts exactly when the declared length of an argument reaches the threshold, or when its bytes up to
-/// the end of an argument pass [`Limits::command`]. That is a function of the bytes alone, never of how they arrive; only the
-/// cut into pieces is. [`Limits::bulk`] and [`Limits::arguments`] hold for parts too.
+/// A command is delivered in parts if the declared length of an argument reaches the threshold, or if an argument ends
+/// beyond [`Limits::command`]. This depends on the bytes alone, not on how they arrive. Only the division into pieces
+/// depends on the input. [`Limits::bulk`] and [`Limits::arguments`] apply to parts too.
 ///
 /// ```
-/// use redtail::resp::{Item, Part, PartsParser, Status};
+/// use redtail::resp::{PartsItem, Part, PartsParser, Status};
 ///
 /// let bytes = [b"*2\r\n$3\r\nDEL\r\n$2000\r\n" as &[u8], &[b'k'; 2000], b"\r\n"].concat();
 /// let (mut parser, mut input, mut key) = (PartsParser::stream(Some(1024)), &bytes[..], 0);
 /// while let Status::Complete(item) = parser.next(&mut input)? {
 ///     match item {
-///         Item::Part(Part::Argument { index: 1, length }) => assert_eq!(length, 2000),
-///         Item::Part(Part::Piece(piece)) => key += piece.len(),
+///         PartsItem::Part(Part::Argument { index: 1, length }) => assert_eq!(length, 2000),
+///         PartsItem::Part(Part::Piece(piece)) => key += piece.len(),
 ///         _ => {}
 ///     }
 /// }
@@ -34,90 +36,91 @@ use crate::resp::{Fault, as_size, number};
 #[derive(Debug, Clone)]
 pub struct PartsParser {
     commands: CommandParser,
-    stage: Stage,
+    state: PartsState,
     argc: usize,
     found: PartsPoll,
 }
 
-/// A whole command, or a part of one.
+/// A whole command, or a part of one. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Item<'a> {
+pub enum PartsItem<'a> {
     /// A whole command.
     Command(Command<'a>),
-    /// A part of a command that comes in parts.
+    /// A part of a command that is delivered in parts.
     Part(Part<'a>),
 }
 
-/// A part of a command. They come in this order: `Begin`, for each argument `Argument` and its pieces, `End`.
+/// A part of a command, in this order: `Begin`; for each argument `Argument` and its pieces; `End`. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
     /// The command begins.
     Begin {
-        /// Number of its arguments, the name included.
+        /// The number of arguments, including the name.
         argc: usize,
     },
     /// An argument begins.
     Argument {
-        /// Its number; the name is 0.
+        /// Its index; the name has index 0.
         index: usize,
-        /// Its length in bytes: what its pieces add up to.
+        /// Its length in bytes: the sum of its pieces.
         length: u64,
     },
-    /// The next bytes of the argument: what was there, at least one. None comes for an empty argument.
+    /// The next buffered bytes of the argument: at least one. An empty argument has no piece.
     Piece(&'a [u8]),
-    /// The command is at its end: [`offset`](PartsParser::offset) is now that of the command.
+    /// The command ends. [`offset`](PartsParser::offset) is now the end of the command.
     End,
 }
 
-/// What lies at the front of the input, in numbers: the first of the two steps that hold no borrow.
+/// The position of the next command or part as numbers, which borrow nothing: the result of [`PartsParser::poll`]. The
+/// enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartsPoll {
     /// A whole command.
     Command {
-        /// Bytes before it that carry none.
+        /// Bytes before the command that belong to none.
         skipped: usize,
-        /// Its bytes.
+        /// The length of the command in bytes.
         length: usize,
     },
     /// [`Part::Begin`].
     Begin {
-        /// Bytes before the command that carry none.
+        /// Bytes before the command that belong to none.
         skipped: usize,
-        /// Bytes of the count line.
+        /// The length of the count line in bytes.
         length: usize,
-        /// Number of arguments.
+        /// The number of arguments.
         argc: usize,
     },
     /// [`Part::Argument`].
     Argument {
-        /// Bytes that this uses up: the line end before, and the length line.
+        /// The bytes used up: the line end of the previous argument, and the length line.
         used: usize,
-        /// Number of the argument.
+        /// The index of the argument.
         index: usize,
-        /// Length of the argument in bytes.
+        /// The length of the argument in bytes.
         length: u64,
     },
     /// [`Part::Piece`], which is the first `length` bytes of the input.
     Piece {
-        /// Its bytes: at least one.
+        /// The length of the piece in bytes: at least 1.
         length: usize,
     },
     /// [`Part::End`].
     End {
-        /// Bytes that this uses up: the last line end.
+        /// The bytes used up: the line end of the last argument.
         used: usize,
     },
-    /// Not an error: the next command or part goes on after the bytes that are there.
+    /// The next command or part continues beyond the buffered bytes. This is not an error.
     Incomplete {
-        /// Bytes at the front that carry no item and are used up.
+        /// Bytes at the front that belong to no command and are used up.
         skipped: usize,
-        /// The least number of further bytes that could give the next command or part.
+        /// The least number of further bytes that can complete a command or part.
         needed: usize,
     },
 }
 
 impl PartsPoll {
-    /// Bytes at the front of the input that are used up, which the next call is not to be shown again.
+    /// The bytes at the front of the input that are used up. Remove them before the next call.
     #[must_use]
     pub fn used(&self) -> usize {
         match *self {
@@ -130,24 +133,28 @@ impl PartsPoll {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
-    /// At a command, or in one that may come whole.
+enum PartsState {
+    /// At a command, or in one that may be whole.
     Whole,
-    /// At the length line of an argument, or at the line end before it where the argument before has this length.
+    /// At the length line of an argument. `before` is the length of the previous argument, whose line end is not read
+    /// yet.
     Argument { index: usize, before: Option<u64> },
     /// In an argument.
     Payload { index: usize, length: u64, left: u64 },
 }
 
 impl PartsParser {
-    /// For the command stream of a replication link. With `None` no command comes in parts, and one over the limit is an
-    /// error, as with [`CommandParser::stream`]. A threshold below [`MIN_PARTS_THRESHOLD`] is read as that.
+    /// A parser of a replication stream. Commands with an argument of at least `threshold` bytes are delivered in
+    /// parts; a threshold below [`MIN_PARTS_THRESHOLD`] counts as that value.
+    ///
+    /// With `None` every command is whole, and a command over the limit is an error, as for [`CommandParser::stream`].
     #[must_use]
     pub fn stream(threshold: Option<u64>) -> Self {
         Self::new(false, Limits::DEFAULT, threshold)
     }
 
-    /// For an append-only file of commands, as [`CommandParser::aof`].
+    /// A parser of an append-only file of commands, as [`CommandParser::aof`]. `threshold` as for
+    /// [`stream`](Self::stream).
     #[must_use]
     pub fn aof(threshold: Option<u64>) -> Self {
         Self::new(true, Limits::DEFAULT, threshold)
@@ -157,13 +164,13 @@ impl PartsParser {
         let threshold = threshold.map(|threshold| threshold.max(MIN_PARTS_THRESHOLD));
         Self {
             commands: CommandParser::new(annotations, limits, threshold),
-            stage: Stage::Whole,
+            state: PartsState::Whole,
             argc: 0,
             found: PartsPoll::Incomplete { skipped: 0, needed: 0 },
         }
     }
 
-    /// With other limits than [`Limits::DEFAULT`]. To be called before the first byte.
+    /// Sets the limits, instead of [`Limits::DEFAULT`]. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { commands: self.commands.with_limits(limits), ..self }
@@ -175,8 +182,8 @@ impl PartsParser {
         Self { commands: self.commands.starting_at(offset), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: inside a command that comes in parts, up to the end of
-    /// the last part.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up. Inside a command in parts it
+    /// is the end of the last part.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.commands.offset()
@@ -188,21 +195,21 @@ impl PartsParser {
         self.commands.timestamp()
     }
 
-    /// The next command or part. `input` is moved past it, and past what was skipped before it.
+    /// The next command or part. Moves `input` past it and the bytes skipped before it.
     ///
     /// # Errors
-    /// Bytes that are no command, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a command or exceed a limit.
     #[inline]
-    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Item<'p>>, ProtocolError> {
+    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<PartsItem<'p>>, ProtocolError> {
         let shown = *input;
-        if matches!(self.stage, Stage::Whole)
-            && let Some((raw, rest, argc)) = self.commands.known(shown)
+        if matches!(self.state, PartsState::Whole)
+            && let Some((raw, rest, argc)) = self.commands.fast(shown)
         {
             self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
             *input = rest;
-            return Ok(Status::Complete(Item::Command(Command::new(raw, self.commands.tape.spans(), argc))));
+            return Ok(Status::Complete(PartsItem::Command(Command::new(raw, self.commands.spans(), argc))));
         }
-        let poll = self.other(shown)?;
+        let poll = self.slow(shown)?;
         *input = shown.get(poll.used()..).unwrap_or_default();
         if let PartsPoll::Incomplete { needed, .. } = poll {
             return Ok(Status::Incomplete { needed });
@@ -210,24 +217,24 @@ impl PartsParser {
         Ok(self.item(shown).map_or(Status::Incomplete { needed: 0 }, Status::Complete))
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](PartsPoll::used) bytes count as used up
-    /// and are not to be shown again.
+    /// First of two steps: finds the next command or part and returns its position as numbers. The parser counts the
+    /// [`used`](PartsPoll::used) bytes; remove them from the input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
     #[inline]
     pub fn poll(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
-        if matches!(self.stage, Stage::Whole)
-            && let Some((raw, ..)) = self.commands.known(input)
+        if matches!(self.state, PartsState::Whole)
+            && let Some((raw, ..)) = self.commands.fast(input)
         {
             self.found = PartsPoll::Command { skipped: 0, length: raw.len() };
             return Ok(self.found);
         }
-        self.other(input)
+        self.slow(input)
     }
 
-    /// The command at the front of `input`, if it is whole, of a shape that is known and has a name that is `wanted`. In any other case
-    /// nothing is consumed, and [`poll`](Self::poll) finds what is there.
+    /// Fast path: the whole command at the front of `input`, if its shape is known and its name is `wanted`. On `None`
+    /// nothing is used up, and [`poll`](Self::poll) finds the command.
     #[cfg(feature = "std")]
     #[inline(always)]
     pub(crate) fn command_if<'p>(
@@ -235,41 +242,42 @@ impl PartsParser {
         input: &'p [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<Command<'p>> {
-        if !matches!(self.stage, Stage::Whole) {
+        if !matches!(self.state, PartsState::Whole) {
             return None;
         }
-        let (raw, _, argc) = self.commands.known_if(input, wanted)?;
-        Some(Command::new(raw, self.commands.tape.spans(), argc))
+        let (raw, _, argc) = self.commands.fast_if(input, wanted)?;
+        self.commands.keep(raw.len(), argc);
+        Some(Command::new(raw, self.commands.spans(), argc))
     }
 
-    /// The same for any whole command of the common shape.
+    /// The same for any whole command of common form.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn whole_command_if<'p>(
+    pub(crate) fn common_command_if<'p>(
         &'p mut self,
         input: &'p [u8],
         wanted: impl FnOnce(&[u8]) -> bool,
     ) -> Option<Command<'p>> {
-        if !matches!(self.stage, Stage::Whole) {
+        if !matches!(self.state, PartsState::Whole) {
             return None;
         }
-        let (raw, argc) = self.commands.whole_if(input, wanted)?;
-        Some(Command::new(raw, self.commands.tape.spans(), argc))
+        let (raw, argc) = self.commands.common_if(input, wanted)?;
+        Some(Command::new(raw, self.commands.spans(), argc))
     }
 
-    /// The command that the last [`command_if`](Self::command_if) found, from the same `input`.
+    /// The command that the last [`command_if`](Self::command_if) found. `input` must be the same bytes.
     #[cfg(feature = "std")]
     #[inline(always)]
     pub(crate) fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
         self.commands.command(input)
     }
 
-    fn other(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
-        if !matches!(self.stage, Stage::Whole) {
+    fn slow(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {
+        if !matches!(self.state, PartsState::Whole) {
             return self.part(input);
         }
         let mut skipped = 0;
-        self.found = match self.commands.other(input, &mut skipped)? {
+        self.found = match self.commands.slow(input, &mut skipped)? {
             Advance::Whole => PartsPoll::Command { skipped, length: self.commands.found().length },
             Advance::Partial { needed } => PartsPoll::Incomplete { skipped, needed },
             Advance::Large => self.begin(input, skipped),
@@ -277,17 +285,17 @@ impl PartsParser {
         Ok(self.found)
     }
 
-    /// The second step: the command or part that the last [`poll`](Self::poll) found, from the same `input`. `None` if it found
-    /// none.
+    /// Second step: the command or part that the last [`poll`](Self::poll) found. `input` must be the same bytes.
+    /// `None` if nothing was found.
     #[must_use]
     #[inline]
-    pub fn item<'p>(&'p self, input: &'p [u8]) -> Option<Item<'p>> {
+    pub fn item<'p>(&'p self, input: &'p [u8]) -> Option<PartsItem<'p>> {
         Some(match self.found {
-            PartsPoll::Command { .. } => Item::Command(self.commands.command(input)),
-            PartsPoll::Begin { argc, .. } => Item::Part(Part::Begin { argc }),
-            PartsPoll::Argument { index, length, .. } => Item::Part(Part::Argument { index, length }),
-            PartsPoll::Piece { length } => Item::Part(Part::Piece(input.get(..length).unwrap_or(input))),
-            PartsPoll::End { .. } => Item::Part(Part::End),
+            PartsPoll::Command { .. } => PartsItem::Command(self.commands.command(input)),
+            PartsPoll::Begin { argc, .. } => PartsItem::Part(Part::Begin { argc }),
+            PartsPoll::Argument { index, length, .. } => PartsItem::Part(Part::Argument { index, length }),
+            PartsPoll::Piece { length } => PartsItem::Part(Part::Piece(input.get(..length).unwrap_or(input))),
+            PartsPoll::End { .. } => PartsItem::Part(Part::End),
             PartsPoll::Incomplete { .. } => return None,
         })
     }
@@ -296,8 +304,8 @@ impl PartsParser {
     fn begin(&mut self, input: &[u8], skipped: usize) -> PartsPoll {
         self.argc = self.commands.tape.argc();
         self.commands.tape.close();
-        self.stage = Stage::Argument { index: 0, before: None };
-        // The count line was read to get here.
+        self.state = PartsState::Argument { index: 0, before: None };
+        // The count line has been read, so this is its whole length.
         let line = input.get(skipped.saturating_add(1)..).unwrap_or_default();
         let length = match number::length(line) {
             Ok(Length::Whole { end, .. }) => 1 + end,
@@ -311,56 +319,56 @@ impl PartsParser {
         if let Some(error) = self.commands.failed {
             return Err(error);
         }
-        let found = match self.stage {
-            Stage::Payload { index, length, left } => {
+        let found = match self.state {
+            PartsState::Payload { index, length, left } => {
                 let piece = input.len().min(as_size(left));
                 let left = left - piece as u64;
-                self.stage = match left {
-                    0 => Stage::Argument { index: index + 1, before: Some(length) },
-                    left => Stage::Payload { index, length, left },
+                self.state = match left {
+                    0 => PartsState::Argument { index: index + 1, before: Some(length) },
+                    left => PartsState::Payload { index, length, left },
                 };
                 match piece {
                     0 => PartsPoll::Incomplete { skipped: 0, needed: 1 },
                     length => PartsPoll::Piece { length },
                 }
             }
-            Stage::Argument { index, before } => {
-                self.argument(input, index, before).map_err(|fault| self.commands.fail(fault))?
+            PartsState::Argument { index, before } => {
+                self.argument(input, index, before).map_err(|error| self.commands.fail(error))?
             }
-            Stage::Whole => PartsPoll::Incomplete { skipped: 0, needed: 1 },
+            PartsState::Whole => PartsPoll::Incomplete { skipped: 0, needed: 1 },
         };
         self.commands.offset += found.used() as u64;
         self.found = found;
         Ok(found)
     }
 
-    /// The end of the argument before, then the next argument or the end of the command.
-    fn argument(&mut self, input: &[u8], index: usize, before: Option<u64>) -> Result<PartsPoll, Fault> {
+    /// Reads the line end of the previous argument, then the next length line or the end of the command.
+    fn argument(&mut self, input: &[u8], index: usize, before: Option<u64>) -> Result<PartsPoll, ParseError> {
         let partial = |needed| Ok(PartsPoll::Incomplete { skipped: 0, needed });
-        // The smallest next part: a length line, or nothing after the last argument.
+        // The least next part: a length line, or nothing after the last argument.
         let smallest = if index == self.argc { 0 } else { 4 };
         let at = match before {
             None => 0,
             Some(length) => match number::payload_end(input, 0, length)? {
-                Text::Whole { end } => end,
-                Text::Partial { more } => return partial(more + smallest),
+                Scanned::Whole { end } => end,
+                Scanned::Partial { more } => return partial(more + smallest),
             },
         };
         if index == self.argc {
-            self.stage = Stage::Whole;
+            self.state = PartsState::Whole;
             return Ok(PartsPoll::End { used: at });
         }
         let line = match input.get(at) {
             None => return partial(smallest),
             Some(b'$') => input.get(at + 1..).unwrap_or_default(),
-            Some(&found) => return Err(Fault::unexpected("'$' of an argument", found, at)),
+            Some(&found) => return Err(ParseError::unexpected("'$' of an argument", found, at)),
         };
         match bulk_length(line, 0, self.commands.tape.limits().bulk).map_err(shift(at + 1))? {
             Bulk::Partial { more, .. } => partial(more),
             Bulk::Whole { length, end } => {
-                self.stage = match length {
-                    0 => Stage::Argument { index: index + 1, before: Some(0) },
-                    left => Stage::Payload { index, length, left },
+                self.state = match length {
+                    0 => PartsState::Argument { index: index + 1, before: Some(0) },
+                    left => PartsState::Payload { index, length, left },
                 };
                 Ok(PartsPoll::Argument { used: at + 1 + end, index, length })
             }

@@ -1,8 +1,9 @@
-//! Bytes as redis-cli quotes them.
+//! Bytes in the quotes and escapes of redis-cli.
 
 use core::fmt;
 
-/// Shows bytes in double quotes, as redis-cli does: printable ASCII as it is, `\n \r \t \a \b \\ \"`, all else `\xHH`.
+/// Prints bytes in double quotes as redis-cli does: printable ASCII unchanged, `\n \r \t \a \b \\ \"`, all other bytes
+/// as `\xHH`.
 ///
 /// ```
 /// use redtail::resp::Quoted;
@@ -25,7 +26,7 @@ impl fmt::Debug for Quoted<'_> {
     }
 }
 
-/// The bytes as they stand between the quotes.
+/// The bytes with escapes and without quotes.
 pub(super) fn escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     for part in bytes.utf8_chunks() {
         escape(f, part.valid().as_bytes(), part.valid())?;
@@ -36,7 +37,7 @@ pub(super) fn escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// Plain runs go out in one piece: a formatter is slow per call, not per byte.
+/// Writes runs of plain bytes in one piece: a formatter is slow per call, not per byte.
 fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8], text: &str) -> fmt::Result {
     let mut plain = 0;
     for (at, &byte) in bytes.iter().enumerate() {

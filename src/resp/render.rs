@@ -1,69 +1,70 @@
-//! A frame as redis-cli shows it, without recursion.
+//! A frame as redis-cli prints it, without recursion.
 
 use core::fmt;
 use core::fmt::Write;
 
 use crate::base::limits::MAX_DEPTH;
-use crate::resp::frame::{Frame, Kind};
+use crate::resp::frame::Frame;
+use crate::resp::kind::Kind;
 use crate::resp::quoted;
-use crate::resp::tokens::Token;
+use crate::resp::token_walk::Token;
 
 impl fmt::Display for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut page = Page { levels: [Level::default(); MAX_DEPTH + 3], depth: 0, fresh: true };
+        let mut printer = ReplyPrinter { levels: [PrintLevel::default(); MAX_DEPTH + 3], depth: 0, fresh: true };
         for token in self.tokens() {
             match token {
                 Token::Scalar(frame) => {
-                    page.place(f, false)?;
+                    printer.begin_value(f, false)?;
                     scalar(f, frame)?;
                 }
                 Token::Begin { kind: Kind::BulkString, .. } => {
-                    page.place(f, false)?;
+                    printer.begin_value(f, false)?;
                     f.write_str("\"")?;
-                    page.open(Kind::BulkString, None);
+                    printer.open(Kind::BulkString, None);
                 }
                 Token::Chunk(chunk) => quoted::escaped(f, chunk)?,
-                Token::Begin { kind, count } => page.begin(f, kind, count)?,
-                Token::End => page.end(f)?,
+                Token::Begin { kind, count } => printer.begin(f, kind, count)?,
+                Token::End => printer.end(f)?,
             }
         }
         Ok(())
     }
 }
 
-/// Where on the page the next value goes.
-struct Page {
-    levels: [Level; MAX_DEPTH + 3],
+/// The position of the next value on the page.
+struct ReplyPrinter {
+    levels: [PrintLevel; MAX_DEPTH + 3],
     depth: usize,
-    /// The next value goes on the line that is begun.
+    /// The next value continues the current line.
     fresh: bool,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Level {
+struct PrintLevel {
     kind: Option<Kind>,
-    /// Values so far.
+    /// The number of values printed.
     index: usize,
-    /// Digits of the highest label.
+    /// The number of digits of the highest label.
     digits: usize,
-    /// The label of the next value is out: it stood before the attributes.
+    /// The label of the next value is printed already: it is before the attributes.
     labelled: bool,
 }
 
-impl Level {
+impl PrintLevel {
     fn is_paired(&self) -> bool {
         self.kind.is_some_and(Kind::is_paired)
     }
 
-    /// Columns of a label.
+    /// The columns of a label.
     fn width(&self) -> usize {
         if self.kind.is_some() { self.digits + 2 } else { 0 }
     }
 }
 
-impl Page {
-    /// Goes to the place of the next value. `below`: it takes lines of its own, so that it can't follow an arrow.
-    fn place(&mut self, f: &mut fmt::Formatter<'_>, below: bool) -> fmt::Result {
+impl ReplyPrinter {
+    /// Moves to the position of the next value. `below`: the value takes lines of its own and can't follow an arrow.
+    fn begin_value(&mut self, f: &mut fmt::Formatter<'_>, below: bool) -> fmt::Result {
         let Some(level) = self.levels.get(self.depth).copied() else {
             return Ok(());
         };
@@ -87,21 +88,21 @@ impl Page {
         Ok(())
     }
 
-    /// A new line, indented below the labels of the outermost `levels`.
+    /// Begins a line, indented below the labels of the outermost `levels`.
     fn line(&self, f: &mut fmt::Formatter<'_>, levels: usize) -> fmt::Result {
-        let columns: usize = self.levels.iter().take(levels).map(Level::width).sum();
+        let columns: usize = self.levels.iter().take(levels).map(PrintLevel::width).sum();
         write!(f, "\n{:columns$}", "")
     }
 
     fn begin(&mut self, f: &mut fmt::Formatter<'_>, kind: Kind, count: Option<usize>) -> fmt::Result {
         if kind != Kind::Attribute {
-            self.place(f, count != Some(0))?;
+            self.begin_value(f, count != Some(0))?;
             if count == Some(0) {
                 empty(f, kind)?;
             }
         } else if count != Some(0) {
             let labelled = self.levels.get(self.depth).is_some_and(|level| level.labelled);
-            self.place(f, true)?;
+            self.begin_value(f, true)?;
             if let Some(level) = self.levels.get_mut(self.depth) {
                 level.labelled = true;
             }
@@ -116,7 +117,7 @@ impl Page {
         let highest = count.unwrap_or(0) / if kind.is_paired() { 2 } else { 1 };
         let digits = highest.checked_ilog10().map_or(1, |power| power as usize + 1);
         if let Some(level) = self.levels.get_mut(self.depth) {
-            *level = Level { kind: Some(kind), index: 0, digits, labelled: count == Some(0) };
+            *level = PrintLevel { kind: Some(kind), index: 0, digits, labelled: count == Some(0) };
         }
     }
 
@@ -124,7 +125,7 @@ impl Page {
         if let Some(level) = self.levels.get(self.depth) {
             match level.kind {
                 Some(Kind::BulkString) => f.write_str("\"")?,
-                // A counted one without elements has said so already.
+                // A counted aggregate without elements is printed already.
                 Some(kind) if level.index == 0 && !level.labelled => empty(f, kind)?,
                 _ => {}
             }
@@ -137,7 +138,7 @@ impl Page {
     }
 }
 
-fn label(f: &mut fmt::Formatter<'_>, level: Level) -> fmt::Result {
+fn label(f: &mut fmt::Formatter<'_>, level: PrintLevel) -> fmt::Result {
     let digits = level.digits;
     let (number, mark) = match level.kind {
         None => return Ok(()),
@@ -188,7 +189,7 @@ fn scalar(f: &mut fmt::Formatter<'_>, frame: Frame<'_>) -> fmt::Result {
     }
 }
 
-/// Text as it is, but for what would steer a terminal.
+/// The text unchanged, apart from control characters, which a terminal would obey.
 fn text(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     for part in bytes.utf8_chunks() {
         for char in part.valid().chars() {

@@ -1,16 +1,17 @@
-//! Reads requests: what a client sends to a server.
+//! The parser of requests: the bytes that a client sends to a server.
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::limits::{LAST_OFFSET, Limits};
 use crate::base::status::Status;
 use crate::resp::command::Command;
-use crate::resp::commands::Found;
-use crate::resp::inline::{Inline, Scan};
+use crate::resp::commands::FoundCommand;
+use crate::resp::inline::{Inline, QuoteState};
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
 use crate::resp::tape::{Count, Progress, Tape};
-use crate::resp::{Fault, Poll};
 
-/// Finds the requests in what a client sends: commands, or inline commands. What begins with `*` is a command, anything else
-/// a line. Empty lines and empty commands are skipped.
+/// Finds the requests of a client. A request that begins with `*` is a command, any other one an inline command. Empty
+/// lines and empty commands are skipped.
 ///
 /// ```
 /// use redtail::resp::{Request, RequestParser, Status};
@@ -29,34 +30,34 @@ pub struct RequestParser {
     failed: Option<ProtocolError>,
     offset: u64,
     line: Line,
-    found: Found,
+    found: FoundCommand,
     found_line: bool,
 }
 
-/// One request of a client.
+/// A request of a client. Clients have these two forms and no others, so the enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
     /// An array of bulk strings.
     Command(Command<'a>),
-    /// A line of words.
+    /// A line.
     Inline(Inline<'a>),
 }
 
-/// How far an unfinished line was scanned.
+/// The state of the scan over an unfinished line.
 #[derive(Debug, Clone, Copy)]
 struct Line {
     seen: usize,
-    scan: Scan,
-    /// Words that have begun.
+    scan: QuoteState,
+    /// The number of arguments begun.
     words: u64,
 }
 
-const FRESH: Line = Line { seen: 0, scan: Scan::Blank, words: 0 };
+const FRESH: Line = Line { seen: 0, scan: QuoteState::Blank, words: 0 };
 
-/// Bytes of the smallest request: a letter and LF.
+/// The length of the smallest request in bytes: a letter and LF.
 const SMALLEST_REQUEST: usize = 2;
 
-/// What the input begins with.
+/// The result of a step.
 enum Front {
     Request { length: usize },
     Skip(usize),
@@ -64,7 +65,7 @@ enum Front {
 }
 
 impl RequestParser {
-    /// With [`Limits::DEFAULT`].
+    /// A parser with [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -72,34 +73,34 @@ impl RequestParser {
             failed: None,
             offset: 0,
             line: FRESH,
-            found: Found::default(),
+            found: FoundCommand::default(),
             found_line: false,
         }
     }
 
-    /// With other limits. To be called before the first byte.
+    /// Sets the limits. Call it before the first byte.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { tape: Tape::new(limits, None), ..self }
     }
 
-    /// Counts the first byte it is shown as number `offset` (more than 2^63 - 1 is read as that), for [`offset`](Self::offset) and for
-    /// errors. To be called before the first byte.
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
     #[must_use]
     pub fn starting_at(self, offset: u64) -> Self {
         Self { offset: offset.min(LAST_OFFSET), ..self }
     }
 
-    /// Bytes used up so far, counted from the number of the first byte: the number of the next byte to be shown.
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next request. `input` is moved past it, and past what was skipped before it.
+    /// The next request. Moves `input` past the request and the bytes skipped before it.
     ///
     /// # Errors
-    /// Bytes that are no request, or pass a limit.
+    /// A [`ProtocolError`] if the bytes are not a request or exceed a limit.
     pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Request<'p>>, ProtocolError> {
         let poll = self.poll(input)?;
         let shown = *input;
@@ -110,8 +111,8 @@ impl RequestParser {
         })
     }
 
-    /// The first of two steps: tells what lies at the front of `input`. Those [`used`](Poll::used) bytes count as used up and
-    /// are not to be shown again.
+    /// First of two steps: finds the next request and returns its position as numbers. The parser counts the
+    /// [`used`](Poll::used) bytes; remove them from the input before the next call.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -121,8 +122,8 @@ impl RequestParser {
         }
         let mut skipped = 0;
         loop {
-            let front = self.front(input.get(skipped..).unwrap_or_default()).map_err(|fault| {
-                let error = fault.error(self.offset);
+            let front = self.front(input.get(skipped..).unwrap_or_default()).map_err(|error| {
+                let error = error.error(self.offset);
                 self.failed = Some(error);
                 error
             })?;
@@ -141,14 +142,14 @@ impl RequestParser {
         }
     }
 
-    /// The second step: the request that the last [`poll`](Self::poll) found, from the same `input`.
+    /// Second step: the request that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
     pub fn request<'p>(&'p self, input: &'p [u8]) -> Request<'p> {
         let command = self.found.command(&self.tape, input);
         if self.found_line { Request::Inline(Inline::new(command.raw())) } else { Request::Command(command) }
     }
 
-    fn front(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+    fn front(&mut self, rest: &[u8]) -> Result<Front, ParseError> {
         if !self.tape.is_open() {
             match rest.first() {
                 None => return Ok(Front::Partial(SMALLEST_REQUEST)),
@@ -164,26 +165,26 @@ impl RequestParser {
         Ok(match self.tape.arguments(rest)? {
             Progress::Whole { length } => Front::Request { length },
             Progress::Partial { needed } => Front::Partial(needed),
-            // Not without a threshold.
+            // Impossible without a threshold.
             Progress::Large => Front::Partial(1),
         })
     }
 
-    fn line(&mut self, rest: &[u8]) -> Result<Front, Fault> {
+    fn line(&mut self, rest: &[u8]) -> Result<Front, ParseError> {
         let limit = self.tape.limits().line;
         let Line { seen, mut scan, mut words } = self.line;
         for (at, &byte) in rest.iter().enumerate().skip(seen) {
-            // One CR more than the limit may stand before the LF.
+            // A line at its limit may have one CR before its LF.
             if at >= limit && byte != b'\n' && !(at == limit && byte == b'\r') {
-                return Err(Fault::new(ProtocolErrorKind::LineTooLong { limit }, limit));
+                return Err(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit));
             }
             let before = scan;
-            scan = scan.next(byte).map_err(|_| Fault::new(ProtocolErrorKind::UnbalancedQuotes, at))?;
-            if before == Scan::Blank && !matches!(scan, Scan::Blank | Scan::Nul) {
+            scan = scan.next(byte).map_err(|_| ParseError::new(ProtocolErrorKind::UnbalancedQuotes, at))?;
+            if before == QuoteState::Blank && !matches!(scan, QuoteState::Blank | QuoteState::Nul) {
                 words += 1;
                 let limit = self.tape.limits().arguments;
                 if words > limit {
-                    return Err(Fault::new(ProtocolErrorKind::TooManyArguments { count: words, limit }, at));
+                    return Err(ParseError::new(ProtocolErrorKind::TooManyArguments { count: words, limit }, at));
                 }
             }
             if byte == b'\n' {

@@ -1,24 +1,27 @@
-//! The open aggregates of an unfinished frame: a stack of fixed length instead of recursion.
+//! The open aggregates of an unfinished frame: a stack of fixed depth instead of recursion.
 
 use crate::base::limits::MAX_DEPTH;
-use crate::resp::frames::SMALLEST;
 
-/// Level 0 holds the frame itself, as its one element.
+/// The length in bytes of the smallest element (`+` or `_`), and of the end mark of a streamed aggregate.
+pub(super) const SMALLEST: u64 = 3;
+
+/// Level 0 holds the frame itself as its one element.
 #[derive(Debug, Clone)]
-pub(super) struct Levels {
+pub(super) struct DepthStack {
     depth: usize,
     stack: [Level; MAX_DEPTH + 1],
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Level {
-    /// Elements to come, the one that is read included; of a streamed aggregate, those that the limit still allows.
+    /// The number of elements left, including the current one. For a streamed aggregate: the number that the limit
+    /// still allows.
     pub(super) left: u32,
     pub(super) streamed: bool,
     paired: bool,
-    /// A key is there, its value is next.
+    /// The key of a pair is complete; its value is next.
     odd: bool,
-    /// An attribute is there, its element is next.
+    /// An attribute is complete; its element is next.
     attributed: bool,
 }
 
@@ -31,45 +34,45 @@ impl Level {
         Self { left: at_most, streamed: true, paired, odd: false, attributed: false }
     }
 
-    /// Nothing will be in it.
+    /// Whether no element belongs to it.
     pub(super) fn is_empty(&self) -> bool {
         self.left == 0 && !self.streamed
     }
 
-    /// An end mark can stand here.
+    /// Whether an end mark is allowed here.
     pub(super) fn may_end(&self) -> bool {
         self.streamed && !self.odd && !self.attributed
     }
 
-    /// The least number of bytes it still takes when what is open inside it ends.
+    /// The least number of bytes the level needs after the levels inside it end.
     fn owed(&self) -> u64 {
         if !self.streamed {
             return u64::from(self.left) * SMALLEST;
         }
         let element = u64::from(self.attributed);
-        // After a key comes its value, whether the key is there or still to come.
+        // A key needs a value, whether the key is complete or still missing.
         let value = u64::from(self.paired && self.odd != self.attributed);
         (1 + element + value) * SMALLEST
     }
 }
 
-impl Levels {
+impl DepthStack {
     pub(super) fn new() -> Self {
         Self { depth: 0, stack: [Level::counted(1); MAX_DEPTH + 1] }
     }
 
-    /// Back to the start of a frame.
+    /// Restarts at the beginning of a frame.
     pub(super) fn restart(&mut self) {
         self.depth = 0;
         self.stack[0] = Level::counted(1);
     }
 
-    /// Number of open aggregates.
+    /// The number of open aggregates.
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The innermost.
+    /// The innermost level.
     pub(super) fn last(&self) -> &Level {
         &self.stack[self.depth.min(MAX_DEPTH)]
     }
@@ -78,7 +81,7 @@ impl Levels {
         &mut self.stack[self.depth.min(MAX_DEPTH)]
     }
 
-    /// One element more is there, at least its head.
+    /// Counts one element, of which at least the head is read.
     pub(super) fn count(&mut self) {
         let level = self.last_mut();
         level.left = level.left.saturating_sub(1);
@@ -86,19 +89,19 @@ impl Levels {
         level.attributed = false;
     }
 
-    /// The head of an attribute is there: its element is still to come.
+    /// Notes that an attribute is complete and its element is missing.
     pub(super) fn attribute(&mut self) {
         self.last_mut().attributed = true;
     }
 
-    /// The innermost is counted, and nothing special is expected there.
+    /// Whether the innermost level is counted and awaits a plain element.
     #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {
         let level = self.last();
         !level.streamed && !level.attributed
     }
 
-    /// One element more of such a level is whole. True when that ends the frame.
+    /// Counts one whole element of a plain level. Returns whether it ends the frame.
     #[inline(always)]
     pub(super) fn plain(&mut self) -> bool {
         let level = self.last_mut();
@@ -111,12 +114,12 @@ impl Levels {
         *self.last_mut() = level;
     }
 
-    /// The innermost is streamed and has its end mark.
+    /// Closes the innermost level, a streamed one, at its end mark.
     pub(super) fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Leaves the levels that have had all their elements. True when that ends the frame.
+    /// Leaves all complete levels. Returns whether that ends the frame.
     pub(super) fn unwind(&mut self) -> bool {
         while self.last().is_empty() {
             if self.depth == 0 {
@@ -127,12 +130,12 @@ impl Levels {
         false
     }
 
-    /// The least number of bytes where nothing is there of what comes next.
+    /// The least number of bytes at the beginning of an element.
     pub(super) fn least(&self) -> u64 {
         if self.last().may_end() { SMALLEST + self.outside() } else { SMALLEST + self.after_element() }
     }
 
-    /// The least number of bytes after the element that is read.
+    /// The least number of bytes after the current element.
     pub(super) fn after_element(&self) -> u64 {
         let inside = match *self.last() {
             Level { streamed: false, left, .. } => u64::from(left.saturating_sub(1)) * SMALLEST,

@@ -1,48 +1,50 @@
-//! Templates: the lengths that the last command of the same shape had are compared at once instead of read one by one.
+//! Templates: the length lines of a command are compared at once with those of the last command of the same shape.
 //!
-//! A shape is what a command begins with: count line and length line of the name. A template changes no result: it only
-//! tells the [tape](super::tape) where it would have come by itself. Take it out, and all is the same but slower.
+//! The shape of a command is its first eight bytes: the count line and the length line of the name. A template changes
+//! no result. It only tells the [tape](super::tape) a position that the tape would reach anyway, with more work.
 
-use crate::resp::tape::{Span, quick_argument, quick_count};
+use crate::resp::span::Span;
+use crate::resp::swar::{fast_argument, fast_count};
 
-/// A power of two. The usual commands have about a dozen shapes.
+/// A power of two. Common streams have about a dozen shapes.
 const TEMPLATES: usize = 16;
 
-/// Length lines that are compared at once, that of the name apart.
+/// The most length lines compared at once, without that of the name.
 const HEADERS: usize = 3;
 
-/// Of commands with a template.
+/// The most arguments of a command with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// Only the first bytes of a command are compared, so that one check of the length serves all of them. At the end of what has come a
-/// shorter command goes without, so they are not many.
+/// The number of bytes compared, from the first byte of a command. One check of the length serves all of them. A
+/// shorter rest of the input has no template, so the number is small.
 const WINDOW: usize = 128;
 
-/// So often in a row, when looked at, an argument must have had the same length to be expected to.
+/// An argument is expected to keep its length after this number of equal lengths in a row.
 const STREAK: u8 = 16;
 
-/// Lengths are looked at each so many commands: the number varies, so as not to fall in step with the stream.
+/// Lengths are checked once in this number of commands. The number varies, so that it does not fall in step with the
+/// stream.
 const REST: core::ops::Range<u8> = 29..37;
 
-/// A new shape takes the place of another each time so many commands had no template. Where there are too many shapes, replacing
-/// costs more than it brings.
-const PATIENCE: u32 = 16;
+/// A new shape replaces another one at every sixteenth command without a template. With too many shapes, replacing
+/// costs more than it saves.
+const REPLACE_EVERY: u32 = 16;
 
 #[derive(Debug, Clone)]
 pub(super) struct Templates {
     all: [Template; TEMPLATES],
-    /// Commands without a template since one was replaced; `None`: there are to be no templates.
-    strangers: Option<u32>,
-    /// Commands until lengths are looked at again.
+    /// Commands without a template since the last replacement; `None` turns templates off.
+    misses: Option<u32>,
+    /// Commands until the next check of a length.
     rest: u8,
     last_rest: u8,
-    /// Where the template of the last command is, and that of the next is to be expected.
+    /// The slot of the last command's template, and the slot expected for the next command.
     current: u8,
     expected: u8,
 }
 
-/// Where a command stands after what its template knows.
-pub(super) struct Start {
+/// The state of a command after the part that its template covers.
+pub(super) struct TemplateMatch {
     pub(super) argc: usize,
     pub(super) index: usize,
     pub(super) at: usize,
@@ -52,60 +54,60 @@ pub(super) struct Start {
 #[derive(Debug, Clone, Copy)]
 struct Template {
     head: u64,
-    /// The length that the argument after the known ones had last.
+    /// The last length of the argument after the known ones.
     length: u32,
-    /// How often it has been the same.
+    /// How often it was the same.
     streak: u8,
     argc: u8,
-    /// Arguments that are known: the name, and those of the headers.
+    /// The number of known arguments: the name, and those of the length lines.
     index: u8,
-    /// Where the template of the command is that came after one of this shape.
+    /// The slot of the template that followed this one.
     next: u8,
-    /// End of the last of them.
+    /// The end of the last known argument.
     at: u32,
-    /// What is compared, the first `checks` of them: the rest of the length line of the name, where eight bytes don't hold it, and the
-    /// length lines after it.
-    headers: [Header; HEADERS],
+    /// The bytes to compare, the first `checks` of them: the rest of the name's length line, if it is longer than eight
+    /// bytes, then the length lines after it.
+    headers: [LengthLine; HEADERS],
     checks: u8,
-    /// The name, and what the headers tell. Beyond `index` they mean nothing.
+    /// The spans of the name and of the arguments that the length lines give. Only the first `index` are valid.
     spans: [Span; 1 + HEADERS],
 }
 
 /// CR LF, `$`, a length of up to three digits, CR LF.
 #[derive(Debug, Clone, Copy)]
-struct Header {
+struct LengthLine {
     word: u64,
-    /// Without the bytes after it.
+    /// Excludes the bytes after the line.
     mask: u64,
     at: u64,
 }
 
-/// Every template is one of a shape from the start, but in the place of another shape, where it is found only if it is guessed.
-const NOBODY: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
+/// The head of templates that no shape has claimed. A template in a slot of another shape is found only by a guess.
+const UNUSED_HEAD: u64 = u64::from_le_bytes(*b"*1\r\n$1\r\n");
 
 impl Templates {
-    /// `wanted`: otherwise there are none.
+    /// `wanted` is false: no command has a template.
     pub(super) fn new(wanted: bool) -> Self {
-        // The first guess goes to a place before any template was put there.
-        let mut all = [if wanted { Template::of(NOBODY, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
-        if let Some(own) = all.get_mut(slot(NOBODY)).filter(|_| wanted) {
-            *own = Template::of(NOBODY + (1 << 40), 1, 2);
+        // The first guess reads slot 0 before any template was stored there.
+        let mut all = [if wanted { Template::of(UNUSED_HEAD, 1, 1) } else { Template::of_nothing() }; TEMPLATES];
+        if let Some(own) = all.get_mut(slot(UNUSED_HEAD)).filter(|_| wanted) {
+            *own = Template::of(UNUSED_HEAD + (1 << 40), 1, 2);
         }
-        Self { all, strangers: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
+        Self { all, misses: wanted.then_some(0), rest: REST.start, last_rest: REST.start, current: 0, expected: 0 }
     }
 
-    /// What is known of the command that begins here. The spans of the known arguments are written.
+    /// The template of the command at the front. Writes the spans of its known arguments.
     #[inline(always)]
-    pub(super) fn start(&mut self, command: &[u8], spans: &mut [Span]) -> Option<Start> {
+    pub(super) fn find(&mut self, command: &[u8], spans: &mut [Span]) -> Option<TemplateMatch> {
         let window = command.first_chunk::<WINDOW>()?;
         let head = load(window, 0);
-        // What comes after what repeats itself, and to guess it is faster than to look for it.
+        // Streams repeat themselves. To guess the next template is faster than to search for it.
         let guess = usize::from(self.expected) % TEMPLATES;
         let template = self.all.get_mut(guess)?;
         let (slot, template) = if template.head == head {
             (guess, template)
         } else {
-            let slot = self.find(head, window)?;
+            let slot = self.find_other(head, window)?;
             (slot, self.all.get_mut(slot)?)
         };
         (self.current, self.expected) = (slot as u8, template.next);
@@ -118,15 +120,15 @@ impl Templates {
         }
         *spans.first_chunk_mut()? = template.spans;
         let argc = template.argc as usize & MOST_ARGUMENTS;
-        Some(Start { argc, index: template.index as usize, at: template.at as usize, slot })
+        Some(TemplateMatch { argc, index: template.index as usize, at: template.at as usize, slot })
     }
 
-    /// Where the template of a shape is that was not expected.
+    /// The slot of a shape that was not expected.
     #[inline(always)]
-    fn find(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
+    fn find_other(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
         let slot = slot(head);
         let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, window, &mut self.strangers) {
+        if template.head != head && !template.replace(head, window, &mut self.misses) {
             return None;
         }
         if let Some(last) = self.all.get_mut(usize::from(self.current)) {
@@ -135,18 +137,18 @@ impl Templates {
         Some(slot)
     }
 
-    /// The command that began as the template in `slot` knows is whole.
+    /// Learns from a whole command that began as the template in `slot`.
     #[inline(always)]
     pub(super) fn learn(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
         self.rest = self.rest.wrapping_sub(1);
         if self.rest == 0 {
-            self.look(slot, command, spans);
+            self.observe(slot, command, spans);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn look(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
+    fn observe(&mut self, slot: usize, command: &[u8], spans: &[Span]) {
         self.last_rest = if self.last_rest + 1 < REST.end { self.last_rest + 1 } else { REST.start };
         self.rest = self.last_rest;
         let Some(template) = self.all.get_mut(slot).filter(|template| template.index < template.argc) else { return };
@@ -159,7 +161,7 @@ impl Templates {
     }
 }
 
-impl Header {
+impl LengthLine {
     #[inline(always)]
     fn differs(&self, window: &[u8; WINDOW]) -> u64 {
         (load(window, self.at as u8) ^ self.word) & self.mask
@@ -174,7 +176,7 @@ impl Header {
 }
 
 impl Template {
-    /// Of a head that holds the whole length line of the name.
+    /// A template for a head with the whole length line of the name.
     const fn of(head: u64, argc: u8, name: u32) -> Self {
         let mut spans = [Span { start: 0, length: 0 }; 1 + HEADERS];
         spans[0] = Span { start: 8, length: name };
@@ -186,27 +188,28 @@ impl Template {
             at: 8 + name,
             length: 0,
             streak: 0,
-            headers: [Header { word: 0, mask: 0, at: 0 }; HEADERS],
+            headers: [LengthLine { word: 0, mask: 0, at: 0 }; HEADERS],
             checks: 0,
             spans,
         }
     }
 
-    /// Which no command fits: one byte can't be two.
+    /// A template that fits no command: it expects one byte to have two values.
     const fn of_nothing() -> Self {
-        let mut template = Self::of(NOBODY, 1, 1);
-        template.headers[0] = Header { word: 0, mask: 0xff, at: 0 };
-        template.headers[1] = Header { word: 1, mask: 0xff, at: 0 };
+        let mut template = Self::of(UNUSED_HEAD, 1, 1);
+        template.headers[0] = LengthLine { word: 0, mask: 0xff, at: 0 };
+        template.headers[1] = LengthLine { word: 1, mask: 0xff, at: 0 };
         template.checks = 2;
         template
     }
 
-    /// Makes room for the shape of another command, if it has one and it is time. False: there is no template for it.
+    /// Replaces the template by one for the shape of another command, if it is time. Returns false if the command gets
+    /// no template.
     #[cold]
-    fn replace(&mut self, head: u64, window: &[u8; WINDOW], strangers: &mut Option<u32>) -> bool {
-        let Some(strangers) = strangers else { return false };
-        *strangers = strangers.wrapping_add(1);
-        if !strangers.is_multiple_of(PATIENCE) {
+    fn replace(&mut self, head: u64, window: &[u8; WINDOW], misses: &mut Option<u32>) -> bool {
+        let Some(misses) = misses else { return false };
+        *misses = misses.wrapping_add(1);
+        if !misses.is_multiple_of(REPLACE_EVERY) {
             return false;
         }
         let Some(new) = Self::learnt(head, window) else { return false };
@@ -215,23 +218,23 @@ impl Template {
     }
 
     fn learnt(head: u64, window: &[u8; WINDOW]) -> Option<Self> {
-        let (argc, at) = quick_count(window)?;
-        let (start, length) = quick_argument(window, at)?;
+        let (argc, at) = fast_count(window)?;
+        let (start, length) = fast_argument(window, at)?;
         let argc = u8::try_from(argc).ok().filter(|argc| usize::from(*argc) <= MOST_ARGUMENTS)?;
         let mut new = Self::of(head, argc, length as u32);
         new.spans[0].start = start as u32;
         new.at = (start + length) as u32;
         if start > 8 {
-            new.headers[0] = Header::of(window, 8, start as u32 - 8)?;
+            new.headers[0] = LengthLine::of(window, 8, start as u32 - 8)?;
             new.checks = 1;
         }
         Some(new)
     }
 
-    /// Forgets the headers from the first one on that is not there. False: it is another shape.
+    /// Forgets the length lines from the first one that differs. Returns false if the shape is another one.
     #[cold]
     fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
-        let same = |header: &&Header| header.differs(window) == 0;
+        let same = |header: &&LengthLine| header.differs(window) == 0;
         let good = self.headers.iter().take(self.checks.into()).take_while(same).count() as u8;
         let lost = self.checks - good;
         if lost >= self.index {
@@ -244,16 +247,16 @@ impl Template {
         true
     }
 
-    /// The argument after the known ones, `next`, has had the same length so often that it is known too.
+    /// Adds the argument after the known ones, `next`, whose length has been constant.
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
         self.streak = 0;
         let header = command
             .first_chunk::<WINDOW>()
-            .and_then(|window| Header::of(window, self.at, next.start.saturating_sub(self.at)));
-        let places = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
-        if let (Some(header), (Some(place), Some(span))) = (header, places) {
-            (*place, *span) = (header, next);
+            .and_then(|window| LengthLine::of(window, self.at, next.start.saturating_sub(self.at)));
+        let slots = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
+        if let (Some(header), (Some(slot), Some(span))) = (header, slots) {
+            (*slot, *span) = (header, next);
             self.checks += 1;
             self.index += 1;
             self.at = next.start + next.length;
@@ -261,7 +264,7 @@ impl Template {
     }
 }
 
-/// So that the usual shapes get places of their own.
+/// A hash that gives the common shapes different slots.
 #[inline(always)]
 fn slot(head: u64) -> usize {
     (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize

@@ -50,7 +50,7 @@ static void basics(void) {
     /* As a program does that was compiled with an older header: nothing is written beyond what it knows. */
     memset(&options, 0x5a, sizeof options);
     IS(REDTAIL_OK, redtail_options_init(&options, offsetof(redtail_options, label)));
-    CHECK(options.struct_size == offsetof(redtail_options, label) && options.start == REDTAIL_START_NOW && options.position == NULL);
+    CHECK(options.struct_size == offsetof(redtail_options, label) && options.start == REDTAIL_START_NOW && options.position.replid[0] == 0);
     CHECK(((unsigned char *)&options.label)[0] == 0x5a && ((unsigned char *)&options)[sizeof options - 1] == 0x5a);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
 }
@@ -464,8 +464,9 @@ static void session(void) {
     WRONG(buffer_size, SIZE_MAX, "buffer_size");
     memset(&position, 0, sizeof position);
     options.start = REDTAIL_START_AT;
-    WRONG(position, &position, "position");
+    WRONG(position, position, "position");
     options.start = REDTAIL_START_NOW;
+    WRONG(silence_ms, 999, "silence_ms is 999: at least 1000");
     options.password = "secret";
     WRONG(password_len, SIZE_MAX, "password_len");
 

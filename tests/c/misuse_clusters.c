@@ -7,7 +7,7 @@
 /* Nobody's. */
 static const char *const NOWHERE[] = {"127.0.0.1:1"};
 
-static int each_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int each_event(void *context, redtail_shard *shard, const redtail_event *event) {
     (void)context, (void)shard, (void)event;
     return 1;
 }
@@ -167,7 +167,7 @@ static void options_that_cannot_be(void) {
     refused(REDTAIL_ERROR_ARGUMENT, "ack is 9", &options, &of);
     options.ack = 0;
     IS(REDTAIL_OK, redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position));
-    options.position = &position;
+    options.position = position;
     options.start = REDTAIL_START_AT;
     refused(REDTAIL_ERROR_ARGUMENT, "starts at many places", &options, &of);
 }

@@ -21,7 +21,7 @@ static redtail_cluster *cluster;
 static const char *end;
 static mine *all;
 
-static void say(const redtail_shard *shard, const char *what, const char *words) {
+static void say(redtail_shard *shard, const char *what, const char *words) {
     printf("%.4s %s %s\n", shard != NULL ? redtail_shard_id(shard) : "-", what, words);
     fflush(stdout);
 }
@@ -30,7 +30,7 @@ static int equals(const redtail_slice *slice, const char *word) {
     return slice->len == strlen(word) && memcmp(slice->data, word, slice->len) == 0;
 }
 
-static int has_slot(const redtail_shard *shard, int slot) {
+static int has_slot(redtail_shard *shard, int slot) {
     char text[4096], *range, *rest = text;
     size_t needed;
     IS(REDTAIL_OK, redtail_shard_slots(shard, text, sizeof text, &needed));
@@ -46,7 +46,7 @@ static void in_callbacks(void) {
     IS(REDTAIL_ERROR_STATE, redtail_cluster_wait(cluster, 0));
 }
 
-static int on_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int on_event(void *context, redtail_shard *shard, const redtail_event *event) {
     mine *my = redtail_shard_context(shard);
     static const char *const ROLES[] = {"?", "primary", "replica"};
     char words[ROOM];
@@ -80,7 +80,7 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
     return 0;
 }
 
-static int on_idle(void *context, const redtail_shard *shard) {
+static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
     CHECK(context == &all);
     int status = redtail_shard_position(shard, &position);
@@ -92,7 +92,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     static const char *const NAMES[] = {"?", "added", "failed_over", "slots_moved", "removed", "ended", "lost", "unreachable"};
     char words[2 * ROOM] = "";
     mine *my;
-    CHECK(context == &all && notice->words != NULL && strlen(notice->words) > 0);
+    CHECK(context == &all && notice->message != NULL && strlen(notice->message) > 0);
     in_callbacks();
     switch (notice->kind) {
     case REDTAIL_NOTICE_ADDED:
@@ -118,7 +118,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     say(notice->shard, notice->kind <= 7 ? NAMES[notice->kind] : "?", words);
 }
 
-static void tell(const char *name, int (*which)(const redtail_cluster *, char *, size_t, size_t *)) {
+static void tell(const char *name, int (*which)(redtail_cluster *, char *, size_t, size_t *)) {
     size_t needed = 0, again = 0;
     char *text;
     IS(REDTAIL_NEED_MORE, which(cluster, NULL, 0, &needed));

@@ -31,7 +31,7 @@ static std::string handled(const redtail::cluster_options &of) {
             return true;
         },
         [&](const redtail::notice &notice) {
-            CHECK(notice.kind() == REDTAIL_NOTICE_ADDED && notice.words().find(notice.shard().id()) != std::string_view::npos);
+            CHECK(notice.kind() == REDTAIL_NOTICE_ADDED && notice.message().find(notice.shard().id()) != std::string_view::npos);
             CHECK(notice->start == REDTAIL_START_NOW && !notice.position());
             notice.shard().set_context(&attached);
             ++added;

@@ -196,7 +196,7 @@ int main(int argc, char **argv) {
         if (strncmp(argv[i], "position=", 9) == 0) {
             if (redtail_position_parse(value, &position) != REDTAIL_OK)
                 return 2;
-            options.position = &position;
+            options.position = position;
         }
     }
     int embedded = strcmp(argv[2], "session") == 0, status;

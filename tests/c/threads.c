@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
     redtail_follower_free(follower);
 
     options.start = REDTAIL_START_AT;
-    options.position = &position;
+    options.position = position;
     for (round_number = 1; round_number <= rounds; round_number++) {
         pthread_t thread;
         int status, attached = 0;

@@ -67,7 +67,7 @@ fn offset(positions: &str, third: usize) -> u64 {
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
-fn a_program_follows_a_cluster_through_a_failover_and_moved_slots_and_at_its_replicas() {
+fn cluster_a_program_follows_failover_slots_and_replicas() {
     let nodes = Nodes::start(Kind::Redis70, 3, 1);
     let address = nodes.servers[0].address();
     let [plain, watched, sanitized] = ways("tests/c/shards.c");
@@ -134,7 +134,7 @@ fn a_program_follows_a_cluster_through_a_failover_and_moved_slots_and_at_its_rep
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
-fn the_cluster_example_goes_on_where_it_was_and_the_wrapper_follows_a_cluster_too() {
+fn cluster_the_example_resumes_and_the_wrapper_follows() {
     let nodes = Nodes::start(Kind::Redis70, 3, 0);
     example(&nodes);
     wrapper(&nodes);
@@ -180,7 +180,7 @@ fn wrapper(nodes: &Nodes) {
 
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
-fn a_program_finds_its_primary_through_a_sentinel_and_again_after_a_failover() {
+fn sentinel_a_program_finds_its_primary_again() {
     let passwords = ["--requirepass", "secret", "--masterauth", "secret"];
     let [old, new] = [(); 2].map(|()| Server::start_with(Kind::Redis70, &passwords));
     new.replica_of(&old);

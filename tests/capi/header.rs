@@ -51,10 +51,39 @@ fn the_header_is_what_the_sources_make() {
     let made = fs::read_to_string(env!("REDTAIL_HEADER_BUILT")).unwrap();
     let kept = fs::read_to_string(root().join("include/redtail.h")).unwrap();
     assert!(made == kept, "include/redtail.h is not what src/capi makes now: make header");
+    let made = fs::read_to_string(env!("REDTAIL_CDEF_BUILT")).unwrap();
+    let kept = fs::read_to_string(root().join("include/redtail_cdef.h")).unwrap();
+    assert!(made == kept, "include/redtail_cdef.h is not what src/capi makes now: make header");
 }
 
 #[test]
-fn the_shared_library_exports_what_the_list_says_and_nothing_else() {
+fn the_header_for_bindings_has_the_same_declarations() {
+    let [header, cdef] =
+        ["redtail.h", "redtail_cdef.h"].map(|name| fs::read_to_string(root().join("include").join(name)).unwrap());
+    assert!(!cdef.contains('#') && !cdef.contains("/*") && !cdef.contains("REDTAIL_API"));
+    for name in fs::read_to_string(root().join("tests/capi/symbols.txt")).unwrap().lines() {
+        assert!(cdef.contains(&format!("{name}(")), "{name}");
+    }
+    let lines = header.lines().filter(|line| {
+        line.starts_with("typedef ")
+            || line.starts_with("} redtail_")
+            || line.starts_with("    ") && line.ends_with(';')
+    });
+    for line in lines {
+        assert!(cdef.lines().any(|declared| declared == line), "{line}");
+    }
+    for name in header.lines().filter_map(|line| line.strip_prefix("#define REDTAIL_")?.split_once(' ')) {
+        let constant = format!(" REDTAIL_{} = ", name.0);
+        assert!(name.0 == "API" || name.0.contains('(') || cdef.contains(&constant), "{constant}");
+    }
+    // A compiler takes it too, behind the types that it does not include.
+    let mut command = Command::new("cc");
+    command.args(["-std=c11", "-pedantic", "-fsyntax-only", "-x", "c", "-include", "stdint.h", "-include", "stddef.h"]);
+    run(command.arg(root().join("include/redtail_cdef.h")));
+}
+
+#[test]
+fn the_shared_library_exports_exactly_the_listed_symbols() {
     let shared = library(How::Debug).join("libredtail.so");
     let symbols = stdout(Command::new("nm").args(["--dynamic", "--defined-only", "--format=posix"]).arg(shared));
     let node = SONAME.replace("libredtail.so.", "REDTAIL_").replace('.', "_");

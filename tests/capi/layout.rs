@@ -6,7 +6,9 @@ use std::mem::offset_of;
 use std::process::Command;
 
 use redtail::capi::basics::*;
+use redtail::capi::callbacks::*;
 use redtail::capi::cluster::*;
+use redtail::capi::discovery::*;
 use redtail::capi::error_kind::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
@@ -42,7 +44,8 @@ fn structs() -> String {
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
-        redtail_notice: kind words shard start status position from to gained lost node;
+        redtail_node: shard is_primary is_up id address slots;
+        redtail_notice: kind message shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us;
@@ -74,7 +77,7 @@ fn constants() -> String {
             REDTAIL_ERROR_LOST REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST
             REDTAIL_ERROR_NO_BACKLOG REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK
             REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY
-            REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION;
+            REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION REDTAIL_ERROR_RECORDING;
         redtail_mode: REDTAIL_MODE_FRAMES REDTAIL_MODE_REQUESTS REDTAIL_MODE_STREAM REDTAIL_MODE_AOF;
         redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME;
         redtail_token_step: REDTAIL_TOKEN_VALUE REDTAIL_TOKEN_BEGIN REDTAIL_TOKEN_CHUNK REDTAIL_TOKEN_END;

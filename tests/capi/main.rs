@@ -15,6 +15,7 @@ mod options;
 
 mod build;
 mod deployments;
+mod embedded;
 mod header;
 mod install;
 mod kafka;
@@ -39,12 +40,17 @@ mod folder;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/help.rs"]
 mod help;
+#[path = "../help/listening.rs"]
+mod listening;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/load.rs"]
 mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]
 mod nodes;
+#[allow(dead_code, reason = "the tests of clusters use the rest")]
+#[path = "../help/nodes.rs"]
+mod scripted_nodes;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;

@@ -77,7 +77,7 @@ fn the_parse_example_under_valgrind_and_address_sanitizer() {
     parse(|| Command::new(&sanitized));
 }
 
-const MISUSES: [&str; 2] = ["tests/c/misuse.c", "tests/c/misuse_clusters.c"];
+const MISUSES: [&str; 3] = ["tests/c/misuse.c", "tests/c/misuse_clusters.c", "tests/c/misuse_embedded.c"];
 
 #[test]
 fn every_misuse_is_a_status() {
@@ -88,7 +88,7 @@ fn every_misuse_is_a_status() {
 
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
-fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
+fn every_misuse_is_a_status_under_valgrind_and_asan() {
     for source in MISUSES {
         assert_eq!(stdout(&mut valgrind(&program(source, How::Debug))), "every misuse is a status\n");
         let sanitized = program(source, How::Sanitized);
@@ -97,13 +97,13 @@ fn every_misuse_is_a_status_under_valgrind_and_address_sanitizer() {
 }
 
 #[test]
-fn what_parsers_do_beyond_the_examples() {
+fn parsers_beyond_the_examples() {
     assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
 }
 
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
-fn what_parsers_do_beyond_the_examples_under_valgrind_and_address_sanitizer() {
+fn parsers_beyond_the_examples_under_valgrind_and_asan() {
     assert_eq!(stdout(&mut valgrind(&program("tests/c/parsers.c", How::Debug))), "the parsers hold\n");
     assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Sanitized))), "the parsers hold\n");
 }
@@ -134,7 +134,7 @@ fn the_cpp_wrapper() {
 
 #[test]
 fn the_examples_are_short() {
-    for example in ["parse.c", "snapshot.c", "tail.c", "cluster.c", "embed.c", "tail.cpp"] {
+    for example in ["hello.c", "hello.cpp", "parse.c", "snapshot.c", "tail.c", "cluster.c", "embed.c", "tail.cpp"] {
         let text = std::fs::read_to_string(root().join("examples/c").join(example)).unwrap();
         assert!(text.lines().count() < 120, "{example}");
         assert!(text.lines().all(|line| line.len() <= 132), "{example} has lines that are too long");
@@ -142,7 +142,7 @@ fn the_examples_are_short() {
 }
 
 #[test]
-fn the_page_for_c_users_names_every_status_and_its_program_compiles() {
+fn the_page_names_every_status_and_its_program_compiles() {
     let page = std::fs::read_to_string(root().join("docs/c.md")).unwrap();
     let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
     let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();

@@ -39,7 +39,7 @@ fn record(name: &str) -> (Recording, Vec<String>, String) {
     follower.finish_recording().unwrap();
     let (mut lines, mut position) = (Vec::new(), None);
     let mut reader = RecordingReader::new(File::open(&path).unwrap());
-    while let Some(event) = reader.next().unwrap() {
+    while let Some(event) = reader.next_event().unwrap() {
         if let Event::Command(command) | Event::Multi(command) | Event::Exec(command) = event {
             let line = line(&command);
             if !lines.contains(&line) {
@@ -80,7 +80,7 @@ fn the_tail_example_follows_a_replay() {
 
 #[test]
 #[ignore = "needs valgrind: tests/tools"]
-fn the_tail_example_follows_a_replay_under_valgrind_and_address_sanitizer() {
+fn the_tail_example_follows_a_replay_under_valgrind_and_asan() {
     let (plain, sanitized) = (program("examples/c/tail.c", How::Debug), program("examples/c/tail.c", How::Sanitized));
     follows("valgrind", || valgrind(&plain));
     follows("sanitized", || Command::new(&sanitized));

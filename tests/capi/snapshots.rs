@@ -112,7 +112,7 @@ impl Lines {
             Item::Score(score) => format!("11 {:016x}", score.to_bits()),
             Item::FieldExpiry { at_ms } => format!("12 {at_ms}"),
             Item::Entry(entry) => format!("13 {} {} {}", entry.id, entry.fields, u8::from(entry.named)),
-            Item::Stream(StreamState { length, last, first, max_deleted, added, groups }) => format!(
+            Item::Stream(StreamState { length, last, first, max_deleted, added, groups, .. }) => format!(
                 "14 {last} {length} {groups} {} {} {} {}",
                 u8::from(first.is_some()),
                 unknown(added),

@@ -123,7 +123,8 @@ fn a_length_within_the_limit_makes_no_memory_before_its_bytes_come() {
 
 #[test]
 fn the_buffer_stays_within_its_limit() {
-    let limits = Limits { command: 100_000, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 100_000;
     let peer = Peer::start(|talk| {
         talk.handshake(&info(100));
         talk.say("+CONTINUE\r\n*100\r\n");
@@ -135,7 +136,7 @@ fn the_buffer_stays_within_its_limit() {
     });
     let options = options! { limits };
     let error = end(&mut peer.follower().options(options).buffer(8192).connect().unwrap()).to_string();
-    assert!(error.contains("over the limit of 100000 bytes"), "{error}");
+    assert!(error.contains("exceeds the limit of 100000 bytes"), "{error}");
 }
 
 #[test]

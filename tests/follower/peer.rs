@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-use redtail::net::Timeouts;
 use redtail::{Builder, Follower};
 
 pub(crate) const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
@@ -32,7 +31,7 @@ impl Peer {
     }
 
     pub(crate) fn follower(&self) -> Builder {
-        Follower::builder(&*self.address).timeouts(Timeouts::default())
+        Follower::builder(&*self.address)
     }
 
     /// Waits for the server's end, which shows what it has found wrong.

@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use redtail::net::Login;
 use redtail::owned::OwnedEvent;
-use redtail::{Ack, Backoff, Builder, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start};
+use redtail::{Ack, Backoff, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start};
 
 use crate::peer::{ID, Peer, info};
 
@@ -338,7 +338,7 @@ fn credentials_are_asked_for_at_every_connect() {
     let counter = Arc::clone(&asked);
     let login = move || {
         let turn = counter.fetch_add(1, Ordering::Relaxed);
-        Ok(Login { user: Some("cdc".into()), password: Some(format!("token-{turn}").into_bytes()) })
+        Ok(Login::user("cdc", format!("token-{turn}")))
     };
     let mut follower = peer.follower().login(login).connect().unwrap();
     for turn in 0..3 {
@@ -351,7 +351,7 @@ fn credentials_are_asked_for_at_every_connect() {
 fn a_callers_own_links() {
     let peer = streaming(INCR);
     let address = peer.address.clone();
-    let mut follower = Builder::from_connector(move || TcpStream::connect(&*address)).follow().unwrap();
+    let mut follower = Follower::with_connector(move || TcpStream::connect(&*address)).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
 }
@@ -365,7 +365,7 @@ fn a_single_stream_is_not_reconnected() {
         false
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
-    let mut follower = Builder::from_stream(stream).follow().unwrap();
+    let mut follower = Follower::with_stream(stream).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
     match follower.next().unwrap() {
         Some(Event::Disconnected(lost)) => {
@@ -383,7 +383,7 @@ fn a_start_that_needs_two_links_is_refused_on_one() {
         false
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
-    let mut follower = Builder::from_stream(stream).allow_probe(true).follow().unwrap();
+    let mut follower = Follower::with_stream(stream).allow_probe(true).connect().unwrap();
     match follower.next() {
         Err(Error::Session(error)) => assert_eq!(*error, SessionError::SecondLinkNeeded),
         other => panic!("{other:?}"),
@@ -529,7 +529,8 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
         talk.listen();
         false
     });
-    let limits = Limits { command: 1000, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 1000;
     let options = options! { limits };
     let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));

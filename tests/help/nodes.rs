@@ -110,7 +110,7 @@ impl Inner {
     fn serve(&self, link: Link<'_>) -> io::Result<()> {
         let mut socket = link.socket;
         let mut reader = CommandReader::stream(link);
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<String> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             match words[..] {

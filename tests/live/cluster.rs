@@ -218,11 +218,11 @@ fn a_place_that_is_lost_is_said_to_be() {
     // The shards themselves are new to it.
     assert_eq!(watched.notices(|notice| matches!(notice, Notice::Added { start: Start::Snapshot, .. })), 3);
     watched.stop();
-    let error = Cluster::new(["127.0.0.1:1"]).expect("an address").discover().expect_err("nobody is there");
+    let error = Cluster::builder(["127.0.0.1:1"]).expect("an address").discover().expect_err("nobody is there");
     assert!(error.to_string().contains("127.0.0.1:1: Connection refused"), "{error}");
     // A server that is no cluster.
     let alone = crate::server::Server::start(Kind::Redis70);
-    let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
+    let error = Cluster::builder([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
 }
 
@@ -328,7 +328,7 @@ fn a_cluster_is_followed_over_tls() {
     let (nodes, ports) = secured::start(3, 1);
     let (first, ca) = (format!("127.0.0.1:{}", ports[0]), crate::tls::file("ca.crt"));
     let tls = redtail::net::Tls::new().ca_file(&ca);
-    let mut cluster = Cluster::new([&first]).expect("an address").tls(tls);
+    let mut cluster = Cluster::builder([&first]).expect("an address").tls(tls);
     let found = cluster.discover().expect("a cluster");
     let all = found.shards.iter().flat_map(|shard| shard.replicas.iter().chain([&shard.primary]));
     let mut targets: Vec<String> = all.map(|node| node.target.to_string()).collect();
@@ -417,7 +417,7 @@ fn hundreds_of_shards_cost_little() {
     let attached = Arc::new(AtomicUsize::new(0));
     let writes = Arc::new(AtomicUsize::new(0));
     let (count_attached, count_writes) = (attached.clone(), writes.clone());
-    let cluster = Cluster::new([seed]).expect("an address").start(Start::NowWithoutFork);
+    let cluster = Cluster::builder([seed]).expect("an address").start(Start::NowWithoutFork);
     let following = cluster.follow(
         |_| {},
         move |_: &Shard| {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, OnGap, Role, Start};
+use redtail::net::{Builder, Connector};
+use redtail::{AttachMethod, Follower, OnGap, Role, Start};
 
 use crate::client::{Client, Value};
 use crate::copy::{count, replay, same_data};
@@ -33,14 +33,14 @@ fn goes_on_at(seen: &Seen, server: &Server) {
 }
 
 /// A follower that is led to this port at every connect.
-fn follow_whoever_is(port: &Arc<AtomicU16>) -> Builder<TcpStream> {
+fn follow_whoever_is(port: &Arc<AtomicU16>) -> Builder<Connector<TcpStream>> {
     let port = port.clone();
     let connect = move || TcpStream::connect(("127.0.0.1", port.load(Ordering::Acquire)));
-    Builder::from_connector(connect).control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
+    Follower::with_connector(connect).control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
 }
 
-fn attached_over(builder: Builder<TcpStream>) -> Watch {
-    let watch = Watch::over(builder.follow().expect("connect"));
+fn attached_over(builder: Builder<Connector<TcpStream>>) -> Watch {
+    let watch = Watch::over(builder.connect().expect("connect"));
     watch.wait("attached", |seen| !seen.attached().is_empty());
     watch
 }
@@ -112,7 +112,7 @@ fn sentinel_fails_over(kind: Kind) {
     let sentinels = three_sentinels(&old, replicas.len());
     let [one, ..] = sentinels.each_ref().map(|sentinel| sentinel.port);
     let follow = || {
-        let builder = Builder::from_connector(move || TcpStream::connect(("127.0.0.1", watched(one)?)));
+        let builder = Follower::with_connector(move || TcpStream::connect(("127.0.0.1", watched(one)?)));
         builder.control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
     };
     let watch = attached_over(follow());

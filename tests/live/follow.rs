@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Builder, Socket, Transport};
+use redtail::net::{Builder, Source, Transport};
 use redtail::{
     AttachMethod, Attached, Backoff, Disconnected, Error, Event, Follower, Forking, Gap, Handle, Position,
     ReplicationId, SnapshotBegin, SnapshotEnd, StreamCommand,
@@ -16,11 +16,11 @@ use crate::help::PATIENCE;
 use crate::server::Server;
 
 /// How the scenarios follow: with the control commands, so that no byte of the stream goes unseen, and with short pauses.
-pub(crate) fn follow(server: &Server) -> Builder<Socket> {
+pub(crate) fn follow(server: &Server) -> Builder {
     follow_port(server.port)
 }
 
-pub(crate) fn follow_port(port: u16) -> Builder<Socket> {
+pub(crate) fn follow_port(port: u16) -> Builder {
     Follower::builder(format!("127.0.0.1:{port}")).control(true).reconnect(BACKOFF)
 }
 
@@ -214,12 +214,18 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(builder: Builder<Socket>) -> Watch {
+    pub(crate) fn start<S>(builder: Builder<S>) -> Watch
+    where
+        S: Source<Transport: Send>,
+    {
         Watch::over(builder.connect().expect("connect"))
     }
 
     /// Follows and waits until it is attached, so that no later write can be missed.
-    pub(crate) fn attached(builder: Builder<Socket>) -> Watch {
+    pub(crate) fn attached<S>(builder: Builder<S>) -> Watch
+    where
+        S: Source<Transport: Send>,
+    {
         let watch = Watch::start(builder);
         watch.wait("attached", |seen| !seen.attached().is_empty());
         watch

@@ -5,8 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, DisconnectReason, Error, OnGap, Role, SessionError, Start};
+use redtail::{AttachMethod, DisconnectReason, Error, Follower, OnGap, Role, SessionError, Start};
 
 use crate::copy::count;
 use crate::follow::{BACKOFF, Seen, Watch, follow, follow_port};
@@ -98,8 +97,8 @@ fn a_connector_leads_to_whoever_is_the_primary() {
         let primary = Arc::new(AtomicU16::new(old.port));
         let asked = primary.clone();
         let connect = move || TcpStream::connect(("127.0.0.1", asked.load(Ordering::Acquire)));
-        let builder = Builder::from_connector(connect).control(true).reconnect(BACKOFF);
-        let watch = Watch::over(builder.follow().expect("connect"));
+        let builder = Follower::with_connector(connect).control(true).reconnect(BACKOFF);
+        let watch = Watch::over(builder.connect().expect("connect"));
         watch.wait("attached", |seen| !seen.attached().is_empty());
         let mut expected = count(&old, "before", 0..10);
         watch.reaches(old.offset());

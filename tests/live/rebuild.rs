@@ -362,14 +362,13 @@ fn whole_stream(value: &Json) -> Stream {
             group
         })
         .collect();
-    let state = StreamState {
-        length: value["length"].as_u64().expect("a length"),
-        last: id(&value["last_id"]),
-        first: value["first_id"].as_str().map(|_| id(&value["first_id"])),
-        max_deleted: value["max_deleted_id"].as_str().map(|_| id(&value["max_deleted_id"])),
-        added: value["entries_added"].as_u64(),
-        groups: groups.len() as u64,
-    };
+    let mut state = StreamState::default();
+    state.length = value["length"].as_u64().expect("a length");
+    state.last = id(&value["last_id"]);
+    state.first = value["first_id"].as_str().map(|_| id(&value["first_id"]));
+    state.max_deleted = value["max_deleted_id"].as_str().map(|_| id(&value["max_deleted_id"]));
+    state.added = value["entries_added"].as_u64();
+    state.groups = groups.len() as u64;
     let entry = |json: &Json| {
         let mut entry = StreamEntry::default();
         entry.id = id(&json[0]);

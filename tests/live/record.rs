@@ -139,7 +139,7 @@ fn a_server_under_load_is_played_as_it_was() {
         let options = options! { control: true };
         let mut reader = RecordingReader::with(bytes.as_slice(), options, None);
         let mut again = Vec::new();
-        while let Some(event) = reader.next().unwrap() {
+        while let Some(event) = reader.next_event().unwrap() {
             again.push(event.to_owned_event());
         }
         assert_eq!(reader.position(), Some(end));

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use redtail::net::{Login, Socket};
-use redtail::{AttachMethod, Builder, DisconnectReason, Disconnected, Error, Follower, SessionError, Start};
+use redtail::net::{Login, Socket, Source};
+use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Follower, SessionError, Start};
 
 use socket2::{Domain, Type};
 
@@ -16,7 +16,7 @@ use crate::help::{eventually, free_port};
 use crate::server::{Kind, Server};
 
 /// What a follower that is not patient says of a server.
-fn words(builder: redtail::Builder) -> String {
+fn words<S: Source<Transport: Send>>(builder: redtail::Builder<S>) -> String {
     let (seen, error) = Watch::start(builder).fails();
     assert!(seen.attached().is_empty());
     error.to_string()
@@ -131,7 +131,7 @@ fn user_and_password_are_asked_for_at_every_connect() {
     let known = password.clone();
     let login = move || {
         let password = known.lock().expect("nobody panicked").as_bytes().to_vec();
-        Ok(Login { user: Some("cdc".into()), password: Some(password) })
+        Ok(Login::user("cdc", password))
     };
     let watch = Watch::attached(follow(&server).login(login));
     let mut expected = count(&server, "k", 0..3);
@@ -254,7 +254,7 @@ fn a_replica_without_its_primary_passes() {
 fn protected_mode_is_explained() {
     let server = Server::start(Kind::Redis70);
     let port = server.port;
-    let builder = || Builder::from_connector(move || from_another_host(port));
+    let builder = || Follower::with_connector(move || from_another_host(port));
     assert_says(&words(builder()), &["protected mode", "DENIED", "set a password"]);
     server.config_set("protected-mode", "no");
     Watch::attached(builder()).stop();

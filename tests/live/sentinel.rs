@@ -15,12 +15,12 @@ use crate::load::Load;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 
-fn finder(sentinels: &[Server]) -> Sentinel {
-    Sentinel::new(sentinels.iter().map(Server::address), "watched").expect("addresses")
+fn finder(sentinels: &[Server]) -> Builder<Sentinel> {
+    Sentinel::builder(sentinels.iter().map(Server::address), "watched").expect("addresses")
 }
 
-fn follow(sentinel: Sentinel) -> Builder {
-    sentinel.builder().control(true).reconnect(BACKOFF)
+fn follow(sentinel: Builder<Sentinel>) -> Builder<Sentinel> {
+    sentinel.control(true).reconnect(BACKOFF)
 }
 
 /// The last snapshot, or nothing, and the stream behind it.
@@ -134,11 +134,11 @@ fn a_replica_may_be_followed_instead() {
             fields.chunks(2).any(|pair| pair == ["master-link-status", "ok"])
         })
     });
-    let login = |password: &'static str| move || Ok(Login { user: None, password: Some(password.into()) });
+    let login = |password: &'static str| move || Ok(Login::password(password));
     let finder = || {
         let dead = format!("127.0.0.1:{}", free_port());
         let sentinels = [dead, sentinel.address()];
-        let finder = Sentinel::new(sentinels, "watched").expect("addresses");
+        let finder = Sentinel::builder(sentinels, "watched").expect("addresses");
         finder.password("secret").sentinel_login(login("other"))
     };
     let mut asked = finder().prefer_replica(true);
@@ -163,21 +163,21 @@ fn a_replica_may_be_followed_instead() {
 fn what_can_not_be_found_says_why() {
     let server = Server::start(Kind::Redis70);
     let sentinel = Server::start_sentinel(&server);
-    let error = Sentinel::new([sentinel.address()], "unheard-of").expect("an address").builder().connect();
+    let error = Sentinel::builder([sentinel.address()], "unheard-of").expect("an address").connect();
     let error = error.expect_err("it is not known");
     assert!(error.to_string().contains("know no primary called \"unheard-of\""), "{error}");
     // A server that is no Sentinel, and nobody at all.
     let nobody = format!("127.0.0.1:{}", free_port());
-    let error = Sentinel::new([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
+    let error = Sentinel::builder([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
     let words = error.to_string();
     assert!(words.contains("unknown command") && words.contains("refused"), "{words}");
-    assert_eq!(Sentinel::new([""; 0], "watched").err(), Some(SentinelError::NoSentinel));
-    assert!(matches!(Sentinel::new(["nowhere"], "watched").err(), Some(SentinelError::Target(_))));
+    assert_eq!(Sentinel::builder([""; 0], "watched").err(), Some(SentinelError::NoSentinel));
+    assert!(matches!(Sentinel::builder(["nowhere"], "watched").err(), Some(SentinelError::Target(_))));
     // A Sentinel that is wrong about who is the primary.
     let replica = Server::start(Kind::Redis70);
     replica.replica_of(&server);
     let wrong = Server::start_sentinel(&replica);
-    let outcome = Sentinel::new([wrong.address()], "watched").expect("an address").builder().connect();
+    let outcome = Sentinel::builder([wrong.address()], "watched").expect("an address").connect();
     match outcome {
         Err(Error::Connect { source, .. }) => assert!(source.to_string().contains("is a replica itself"), "{source}"),
         // It has corrected itself meanwhile.

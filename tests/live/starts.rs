@@ -2,8 +2,7 @@
 
 use std::net::TcpStream;
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, Error, ForkReason, Position, Role, ServerKind, SessionError, Start};
+use redtail::{AttachMethod, Error, Follower, ForkReason, Position, Role, ServerKind, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow};
@@ -261,18 +260,18 @@ fn sync_gives_the_data_and_the_stream_without_a_position() {
 fn a_link_of_the_callers_own_is_enough() {
     let link = |server: &Server| {
         let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("connect");
-        Builder::from_stream(stream).control(true)
+        Follower::with_stream(stream).control(true)
     };
     for kind in Kind::ALL {
         let server = Server::start(kind);
         if kind == Kind::Redis62 {
-            let probing = link(&server).allow_probe(true).follow().expect("the link stands");
+            let probing = link(&server).allow_probe(true).connect().expect("the link stands");
             let (_, error) = Watch::over(probing).fails();
             assert!(matches!(&error, Error::Session(why) if **why == SessionError::SecondLinkNeeded), "{error}");
             server.make_backlog();
         }
         for start in [Start::Now, Start::NowWithoutFork, Start::Snapshot, Start::Sync] {
-            let watch = Watch::over(link(&server).start(start).follow().expect("the link stands"));
+            let watch = Watch::over(link(&server).start(start).connect().expect("the link stands"));
             watch.wait("attached", |seen| !seen.attached().is_empty());
             server.call(&["SET", "k", "v"]);
             watch.wait("the write", |seen| seen.write("SET k v").is_some());

@@ -39,7 +39,7 @@ fn commands(lines: &[&str]) -> Vec<u8> {
 /// All events until there are no more for now, one a line, each with its file.
 fn read(files: &mut AppendOnly) -> Result<Vec<String>, AppendOnlyError> {
     let mut lines = Vec::new();
-    while let Some(event) = files.next()? {
+    while let Some(event) = files.next_event()? {
         let what = match event.event {
             Event::SnapshotBegin(_) => "snapshot".to_owned(),
             Event::SnapshotBytes(bytes) => format!("{} bytes", bytes.len()),
@@ -116,7 +116,7 @@ fn what_is_looked_ahead_at_is_not_lost() {
         loop {
             let drained = files.is_drained();
             assert_eq!(files.is_drained(), drained);
-            let Some(event) = files.next().unwrap() else { break };
+            let Some(event) = files.next_event().unwrap() else { break };
             assert!(expected[count].contains(&format!("{} {} ", event.file.name(), event.end)), "{}", expected[count]);
             count += 1;
         }
@@ -131,7 +131,7 @@ fn a_snapshot_comes_as_bytes_or_as_items() {
     let file = folder.write("appendonly.aof", [DUMP, &commands(&["SET k v"])].concat());
     let mut bytes = Vec::new();
     let mut files = AppendOnly::open(&file).unwrap();
-    while let Some(event) = files.next().unwrap() {
+    while let Some(event) = files.next_event().unwrap() {
         match event.event {
             Event::SnapshotBytes(piece) => bytes.extend_from_slice(piece),
             Event::Command(command) => assert_eq!(command.to_string(), "60 [0] \"SET\" \"k\" \"v\""),
@@ -165,7 +165,7 @@ fn the_database_is_known_where_a_file_is_whole() {
     folder.manifest(&[INCR_1, INCR_2]);
     let databases = |path: &Path| -> Vec<Option<u32>> {
         let (mut files, mut found) = (AppendOnly::open(path).unwrap(), Vec::new());
-        while let Some(event) = files.next().unwrap() {
+        while let Some(event) = files.next_event().unwrap() {
             if let Event::Command(command) = event.event {
                 found.push(command.db);
             }
@@ -182,7 +182,7 @@ fn a_large_directory_of_a_real_server_is_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.0.15-appendonlydir");
     let mut files = AppendOnly::with(&folder, options! { control: true }).unwrap();
     let (mut commands, mut snapshot, mut times) = (0, 0, Vec::new());
-    while let Some(event) = files.next().unwrap() {
+    while let Some(event) = files.next_event().unwrap() {
         match event.event {
             Event::SnapshotBytes(bytes) => snapshot += bytes.len(),
             Event::SnapshotBegin(_) | Event::SnapshotEnd(_) => {}
@@ -227,7 +227,7 @@ fn a_tail_cut_anywhere_gives_what_is_before_it() {
             let expected = expected.map(|(kind, start)| (kind, start as u64, cut as u64));
             assert_eq!(files.unfinished().map(unfinished), expected, "cut at {cut}");
             // Asked again, it says so again.
-            assert!(files.next().unwrap().is_none());
+            assert!(files.next_event().unwrap().is_none());
             assert_eq!(files.unfinished().map(unfinished), expected);
         }
         // Followed by another file it is an error.
@@ -420,8 +420,8 @@ fn broken_bytes_are_named_by_file_and_byte() {
     assert!(error(&folder.0).contains("behind the snapshot, found 'h', at byte 35 of"), "{}", error(&folder.0));
     let first = AppendOnly::of(b"*1\r\n$1\r\nx\r\n\r\n?".as_slice(), "the input", Some(1000), Options::default());
     let mut first = first;
-    assert_eq!(first.next().unwrap().unwrap().end, 11);
-    let error = first.next().unwrap_err();
+    assert_eq!(first.next_event().unwrap().unwrap().end, 11);
+    let error = first.next_event().unwrap_err();
     assert!(matches!(error, AppendOnlyError::Protocol { at: 13, offset: 1013, .. }), "{error}");
     assert!(error.to_string().ends_with("at byte 13 of the input"), "{error}");
 }
@@ -532,7 +532,7 @@ fn files_that_are_not_what_they_were_end_it() {
     let mut files = AppendOnly::open(&file).unwrap();
     assert_eq!(read(&mut files).unwrap().len(), 1);
     folder.append("appendonly.aof", commands(&["SET b 1"]));
-    let last = files.next().unwrap().unwrap().end;
+    let last = files.next_event().unwrap().unwrap().end;
     folder.write("temp", [DUMP, &commands(&["SET b 1"])].concat());
     folder.append("appendonly.aof", commands(&["SET c 1"]));
     fs::rename(folder.path("temp"), &file).unwrap();

@@ -13,7 +13,7 @@ fn reached(lines: &[&str]) -> Vec<u32> {
     }
     let mut reader = RecordingReader::commands(bytes.as_slice(), Options::default(), 0);
     let mut reached = Vec::new();
-    while let Some(event) = reader.next().unwrap() {
+    while let Some(event) = reader.next_event().unwrap() {
         if let Event::Command(command) = event {
             reached = (0..5).filter(|&db| command.reaches_db(db)).collect();
         }

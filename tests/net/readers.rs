@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError};
-use redtail::resp::{Item, Part};
+use redtail::resp::{Part, PartsItem};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 
 /// Gives at most `piece` bytes at once and, before each piece, what `hiccup` says.
@@ -43,7 +43,7 @@ const COMMAND_PLACES: [(u64, u64); 3] = [(1, 24), (30, 60), (60, 74)];
 
 fn frame_ends(mut reader: FrameReader<impl Read>) -> Result<Vec<u64>, ReadError> {
     let mut ends = Vec::new();
-    while let Some(frame) = reader.next()? {
+    while let Some(frame) = reader.next_frame()? {
         assert_eq!(frame.raw().len() as u64, frame.end - frame.start);
         assert_eq!(frame.start, ends.last().copied().unwrap_or(0));
         ends.push(frame.end);
@@ -53,7 +53,7 @@ fn frame_ends(mut reader: FrameReader<impl Read>) -> Result<Vec<u64>, ReadError>
 
 fn command_places(mut reader: CommandReader<impl Read>) -> Result<Vec<(u64, u64)>, ReadError> {
     let mut places = Vec::new();
-    while let Some(command) = reader.next()? {
+    while let Some(command) = reader.next_command()? {
         assert_eq!(command.raw().len() as u64, command.end - command.start);
         places.push((command.start, command.end));
     }
@@ -73,11 +73,11 @@ fn frames_and_commands_are_the_same_in_pieces_of_any_size() {
 #[test]
 fn places_count_from_where_they_are_told_to() {
     let mut reader = CommandReader::stream(COMMANDS).starting_at(1000);
-    let command = reader.next().unwrap().unwrap();
+    let command = reader.next_command().unwrap().unwrap();
     assert_eq!((command.start, command.end), (1001, 1024));
     assert_eq!(command.item.name(), b"SELECT");
     let mut reader = FrameReader::new(b":x\r\n".as_slice()).starting_at(1000);
-    let error = reader.next().unwrap_err();
+    let error = reader.next_frame().unwrap_err();
     assert!(matches!(error, ReadError::Protocol(error) if error.offset == 1001), "{error}");
 }
 
@@ -85,12 +85,12 @@ fn places_count_from_where_they_are_told_to() {
 fn an_append_only_file_has_annotations_and_a_stream_has_none() {
     let bytes = b"#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n#TS:1700000001\r\n";
     let mut reader = CommandReader::aof(bytes.as_slice());
-    assert_eq!(reader.next().unwrap().unwrap().name(), b"PING");
+    assert_eq!(reader.next_command().unwrap().unwrap().name(), b"PING");
     assert_eq!(reader.timestamp(), Some(1_700_000_000));
-    assert!(reader.next().unwrap().is_none());
+    assert!(reader.next_command().unwrap().is_none());
     assert_eq!(reader.timestamp(), Some(1_700_000_001));
     assert!(
-        matches!(CommandReader::stream(bytes.as_slice()).next(), Err(ReadError::Protocol(error)) if error.offset == 0)
+        matches!(CommandReader::stream(bytes.as_slice()).next_command(), Err(ReadError::Protocol(error)) if error.offset == 0)
     );
 }
 
@@ -100,10 +100,10 @@ fn a_source_that_ends_early_says_where_and_how_much_is_missing() {
         let whole: Vec<u64> = FRAME_ENDS.iter().copied().filter(|end| *end <= cut as u64).collect();
         let mut reader = FrameReader::new(Source::new(&FRAMES[..cut], 7));
         for end in &whole {
-            assert_eq!(reader.next().unwrap().unwrap().end, *end);
+            assert_eq!(reader.next_frame().unwrap().unwrap().end, *end);
         }
         let begins = whole.last().copied().unwrap_or(0);
-        match reader.next() {
+        match reader.next_frame() {
             Ok(None) => assert_eq!(begins, cut as u64),
             Err(ReadError::Truncated { start, end, missing, .. }) => {
                 assert_eq!((start, end), (begins, cut as u64));
@@ -112,7 +112,7 @@ fn a_source_that_ends_early_says_where_and_how_much_is_missing() {
             other => panic!("cut at {cut}: {other:?}"),
         }
     }
-    let error = FrameReader::new(b"$10\r\nabc".as_slice()).next().unwrap_err();
+    let error = FrameReader::new(b"$10\r\nabc".as_slice()).next_frame().unwrap_err();
     let words = "the source ends at byte 8, within a frame that begins at byte 0: at least 9 bytes are missing";
     assert_eq!(error.to_string(), words);
 }
@@ -126,7 +126,7 @@ fn a_source_may_be_interrupted_or_late() {
         let mut reader = CommandReader::stream(late);
         let (mut places, mut waits) = (Vec::new(), 0);
         loop {
-            match reader.next() {
+            match reader.next_command() {
                 Ok(Some(command)) => places.push((command.start, command.end)),
                 Ok(None) => break,
                 Err(ReadError::Io(error)) if error.kind() == kind => waits += 1,
@@ -141,9 +141,9 @@ fn a_source_may_be_interrupted_or_late() {
 #[test]
 fn a_protocol_error_is_final() {
     let mut reader = FrameReader::new(b"+OK\r\n?\r\n+OK\r\n".as_slice());
-    assert!(reader.next().unwrap().is_some());
+    assert!(reader.next_frame().unwrap().is_some());
     for _ in 0..3 {
-        let Err(ReadError::Protocol(error)) = reader.next() else { panic!("no error") };
+        let Err(ReadError::Protocol(error)) = reader.next_frame() else { panic!("no error") };
         assert_eq!(error.offset, 5);
     }
 }
@@ -152,17 +152,17 @@ fn a_protocol_error_is_final() {
 fn a_declared_length_is_no_reason_to_grow() {
     let bytes = b"$524288000\r\n0123456789";
     let mut reader = FrameReader::new(Source::new(bytes, usize::MAX));
-    let Err(ReadError::Truncated { end: 22, missing, .. }) = reader.next() else { panic!("no error") };
+    let Err(ReadError::Truncated { end: 22, missing, .. }) = reader.next_frame() else { panic!("no error") };
     assert_eq!(missing, 524_288_000 - 10 + 2);
     assert!(reader.into_source().offered <= BUFFER_CAPACITY);
 
     let bytes = b"*2\r\n$3\r\nSET\r\n$524288000\r\n0123456789";
     let mut reader = CommandReader::stream(Source::new(bytes, usize::MAX));
-    assert!(matches!(reader.next(), Err(ReadError::Truncated { end: 35, .. })));
+    assert!(matches!(reader.next_command(), Err(ReadError::Truncated { end: 35, .. })));
     assert!(reader.into_source().offered <= BUFFER_CAPACITY);
 
     for hostile in [b"$1000000000000000000\r\n".as_slice(), b"*1000000000000000000\r\n", b"%9223372036854775807\r\n"] {
-        assert!(matches!(FrameReader::new(hostile).next(), Err(ReadError::Protocol(error)) if error.offset == 1));
+        assert!(matches!(FrameReader::new(hostile).next_frame(), Err(ReadError::Protocol(error)) if error.offset == 1));
     }
 }
 
@@ -170,16 +170,17 @@ fn a_declared_length_is_no_reason_to_grow() {
 fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     const LIMIT: usize = 1 << 20;
     const BOUND: usize = LIMIT + (64 << 10) + 3;
-    let limits = Limits { command: LIMIT as u64, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = LIMIT as u64;
     let value = vec![b'x'; LIMIT - "$1048565\r\n".len() - 2];
     let frame = [format!("${}\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat();
     assert_eq!(frame.len(), LIMIT);
     let twice = [frame.as_slice(), &frame].concat();
     let mut reader = FrameReader::new(Source::new(&twice, 100_000)).with_limits(limits);
     for _ in 0..2 {
-        assert_eq!(reader.next().unwrap().unwrap().raw().len(), LIMIT);
+        assert_eq!(reader.next_frame().unwrap().unwrap().raw().len(), LIMIT);
     }
-    assert!(reader.next().unwrap().is_none());
+    assert!(reader.next_frame().unwrap().is_none());
     assert!(reader.into_source().offered <= BOUND);
 
     // Without end, each element small: only the bytes that come tell that it is too long.
@@ -189,7 +190,7 @@ fn the_buffer_grows_with_what_comes_up_to_the_limit() {
         element.copy_from_slice(b":1\r\n");
     }
     let mut reader = FrameReader::new(Source::new(&endless, usize::MAX)).with_limits(limits);
-    let Err(ReadError::Protocol(error)) = reader.next() else { panic!("no error") };
+    let Err(ReadError::Protocol(error)) = reader.next_frame() else { panic!("no error") };
     assert!(matches!(error.kind, ProtocolErrorKind::CommandTooLong { .. }), "{error}");
     assert!(reader.into_source().offered <= BOUND);
 }
@@ -202,15 +203,15 @@ fn large_values_pass_in_parts_through_a_small_buffer() {
     let bytes = [COMMANDS, &command, COMMANDS].concat();
     let mut reader = PartsReader::stream(Source::new(&bytes, 70_000), Some(1 << 20));
     let (mut whole, mut ends, mut arguments, mut last) = (0, 0, Vec::new(), 0);
-    while let Some(item) = reader.next().unwrap() {
+    while let Some(item) = reader.next_item().unwrap() {
         assert!(item.start >= last && item.end > item.start);
         last = item.end;
         match *item {
-            Item::Command(_) => whole += 1,
-            Item::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
-            Item::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
-            Item::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
-            Item::Part(Part::End) => {
+            PartsItem::Command(_) => whole += 1,
+            PartsItem::Part(Part::Begin { argc }) => assert_eq!((argc, item.start), (3, COMMANDS.len() as u64)),
+            PartsItem::Part(Part::Argument { index, length }) => arguments.push((index, length, Vec::new())),
+            PartsItem::Part(Part::Piece(piece)) => arguments.last_mut().unwrap().2.extend_from_slice(piece),
+            PartsItem::Part(Part::End) => {
                 ends += 1;
                 assert_eq!(item.end, (COMMANDS.len() + command.len()) as u64);
             }
@@ -227,7 +228,7 @@ fn a_command_in_parts_that_ends_early_is_an_error_wherever_it_ends() {
     for cut in (1..30).chain([1000, command.len() - 3, command.len() - 2, command.len() - 1]) {
         let mut reader = PartsReader::aof(&command[..cut], Some(1024));
         let error = loop {
-            match reader.next() {
+            match reader.next_item() {
                 Ok(item) => assert!(item.is_some(), "cut at {cut}"),
                 Err(error) => break error,
             }

@@ -15,10 +15,10 @@ fn full() -> Vec<u8> {
 
 fn events(mut reader: RecordingReader<&[u8]>) -> Result<Vec<OwnedEvent>, ReadError> {
     let mut events = Vec::new();
-    while let Some(event) = reader.next()? {
+    while let Some(event) = reader.next_event()? {
         events.push(event.into());
     }
-    assert!(reader.next()?.is_none(), "the end is final");
+    assert!(reader.next_event()?.is_none(), "the end is final");
     Ok(events)
 }
 

@@ -25,7 +25,7 @@ fn framed(dump: &[u8]) -> [Vec<u8>; 2] {
 fn receive(file: &mut SnapshotFile, link: &[u8], form: SnapshotForm) -> Result<bool, SnapshotFileError> {
     let options = options! { snapshot: form };
     let mut reader = RecordingReader::with(link, options, None);
-    while let Ok(Some(event)) = reader.next() {
+    while let Ok(Some(event)) = reader.next_event() {
         if matches!(event, Event::SnapshotBytes(_)) {
             assert!(file.temporary().is_some_and(|path| path.exists()), "it is not whole yet");
         }

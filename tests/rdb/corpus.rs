@@ -121,7 +121,7 @@ fn what_follows_a_snapshot_is_not_touched() {
         let mut decoder = Decoder::new().starting_at(1000);
         let mut input = &bytes[..];
         while let redtail::Status::Complete(_) = decoder.next(&mut input).unwrap() {}
-        assert!(decoder.is_over());
+        assert!(decoder.is_finished());
         assert_eq!(bytes.len() - input.len(), expected.1);
         assert_eq!(decoder.offset(), 1000 + expected.1 as u64);
     }

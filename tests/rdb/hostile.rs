@@ -155,9 +155,9 @@ fn what_is_unknown_is_named() {
     says(redis().number(6), "6 in a REDIS0014 snapshot can't be read: values of modules", 9);
     says(redis().number(246), "servers refuse", 9);
     says(redis().number(242), "unknown type or opcode 242", 9);
-    says(File::new("REDIS0015"), "REDIS0015 is a version not known here", 0);
-    says(File::new("REDIS0000"), "REDIS0000 is a version not known here", 0);
-    says(File::new("VALKEY082"), "VALKEY082 is a version not known here", 0);
+    says(File::new("REDIS0015"), "unknown version REDIS0015", 0);
+    says(File::new("REDIS0000"), "unknown version REDIS0000", 0);
+    says(File::new("VALKEY082"), "unknown version VALKEY082", 0);
     says(File::new("RADISH123"), "expected REDIS and four digits or VALKEY and three, found \"RA\"", 0);
     says(File::new("REDIS00x1"), "found \"REDIS00x1\"", 0);
     says(redis().raw([0, 0xc4]), "unknown string encoding 4", 10);
@@ -177,12 +177,12 @@ fn compression_that_lies() {
         |length: u64, bytes: &[u8]| redis().key(0, "k").raw([0xc3]).len(bytes.len() as u64).len(length).raw(bytes);
     let at = 15;
     says(packed(5, b"\x00a\x40\x01"), "a reference points before the beginning", at + 2);
-    says(packed(5, b"\x00a\x20\x00\x01bc"), "a run of literal bytes goes beyond the declared length", at + 4);
-    says(packed(3, b"\x00a\x20\x00"), "a reference gives more than the declared length", at + 2);
+    says(packed(5, b"\x00a\x20\x00\x01bc"), "a run of literal bytes exceeds the declared length", at + 4);
+    says(packed(3, b"\x00a\x20\x00"), "a reference exceeds the declared length", at + 2);
     says(packed(9, b"\x00a\x20\x00"), "it ends before the declared length is reached", at + 4);
     says(packed(9, b"\x00a\x20"), "it ends before the declared length is reached", at + 2);
     says(packed(9, b"\x00a\xe0\x00"), "it ends before the declared length is reached", at + 2);
-    says(packed(9, b"\x05abc"), "a run of literal bytes goes beyond the end", at);
+    says(packed(9, b"\x05abc"), "a run of literal bytes exceeds the compressed bytes", at);
     says(packed(1, b"\x00abc"), "bytes are left over", at + 2);
     says(packed(0, b"\x00a"), "at least one byte", 12);
     says(packed(1, b""), "at least one byte", 12);
@@ -205,18 +205,14 @@ fn packed_values_that_lie() {
     };
     says(set(&with(&lp, 0, 99)), "bytes of a packed value: 99 declared, 14 found", 13);
     says(set(&with(&lp, 4, 3)), "elements of a packed value: 3 declared, 2 found", 26);
-    says(
-        set(&with(&lp, 6, 0x8a)),
-        "an element of 12 bytes or more reaches beyond its container, which ends after 8",
-        19,
-    );
-    says(set(&with(&lp, 10, 9)), "size behind a listpack's element: 9 declared, 4 found", 19);
-    says(set(&with(&lp, 13, 1)), "reaches beyond its container", 26);
+    says(set(&with(&lp, 6, 0x8a)), "an element of at least 12 bytes exceeds its container, which has 8 bytes left", 19);
+    says(set(&with(&lp, 10, 9)), "size after a listpack's element: 9 declared, 4 found", 19);
+    says(set(&with(&lp, 13, 1)), "exceeds its container", 26);
     says(set(&with(&lp, 6, 0xff)), "bytes up to the end mark of a packed value: 14 declared, 7 found", 19);
-    says(set(b"\x06\0\0\0\0"), "header of 6 bytes or more reaches beyond its container, which ends after 5", 13);
-    says(list(&with(&zl, 10, 7)), "bytes of the element before, in a ziplist: 7 declared, 0 found", 23);
-    says(list(&with(&zl, 4, 11)), "place of the last element of a ziplist: 11 declared, 15 found", 30);
-    says(list(&with(&zl, 11, 0x3f)), "reaches beyond its container", 23);
+    says(set(b"\x06\0\0\0\0"), "header of at least 6 bytes exceeds its container, which has 5 bytes left", 13);
+    says(list(&with(&zl, 10, 7)), "length of the previous element in a ziplist: 7 declared, 0 found", 23);
+    says(list(&with(&zl, 4, 11)), "position of the last element of a ziplist: 11 declared, 15 found", 30);
+    says(list(&with(&zl, 11, 0x3f)), "exceeds its container", 23);
     says(redis().key(11, "s").string(&intset(4, &[1])[..11]), "bytes of a packed value: 12 declared, 11 found", 13);
     says(redis().key(9, "h").string(b"\x01\x01f\xff"), "elements of a packed value: 2 declared, 1 found", 16);
     says(redis().key(9, "h").string(b"\xfe\x01f\xff"), "a value for each field", 16);

@@ -145,7 +145,7 @@ impl Oracle<'_> {
             match self.byte() {
                 255 => break,
                 254 => {
-                    database = self.len();
+                    database = u32::try_from(self.len()).unwrap();
                     self.tell(Item::Database(database));
                 }
                 253 => expire = Some(i64::from(i32::from_le_bytes(self.take(4).try_into().unwrap())) * 1000),
@@ -432,7 +432,10 @@ impl Oracle<'_> {
             _ => (Some(self.len_id()), Some(self.len_id()), Some(self.len())),
         };
         let groups = self.len();
-        self.tell(Item::Stream(StreamState { length, last, first, max_deleted, added, groups }));
+        let mut state = StreamState::default();
+        (state.length, state.last, state.groups) = (length, last, groups);
+        (state.first, state.max_deleted, state.added) = (first, max_deleted, added);
+        self.tell(Item::Stream(state));
         for _ in 0..groups {
             self.tell_string(Role::GroupName);
             let last = self.len_id();
@@ -499,7 +502,9 @@ impl Oracle<'_> {
             rest = &rest[if shared { 3 } else { 4 }..];
             let deleted = flags & 1 != 0;
             if !deleted {
-                self.tell(Item::Entry(Entry { id, fields: count as u64, named: !shared || named }));
+                let mut entry = Entry::default();
+                (entry.id, entry.fields, entry.named) = (id, count as u64, !shared || named);
+                self.tell(Item::Entry(entry));
             }
             for index in 0..count {
                 let (name, value) = match shared {

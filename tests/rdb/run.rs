@@ -57,8 +57,8 @@ fn singly(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Res
                 }
                 Poll::Incomplete { needed, .. } => {
                     assert!(decoder.item(shown).is_none());
-                    assert_eq!(needed == 0, decoder.is_over());
-                    assert!(arrived - used < MIN_INPUT || decoder.is_over(), "{} bytes are held", arrived - used);
+                    assert_eq!(needed == 0, decoder.is_finished());
+                    assert!(arrived - used < MIN_INPUT || decoder.is_finished(), "{} bytes are held", arrived - used);
                     whole_by = arrived + needed;
                     break;
                 }
@@ -89,7 +89,7 @@ fn batched(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Re
                 Ok(status) => {
                     assert_eq!(decoder.offset(), used as u64);
                     if let Status::Incomplete { needed } = status {
-                        assert_eq!(needed == 0, decoder.is_over());
+                        assert_eq!(needed == 0, decoder.is_finished());
                         break;
                     }
                 }
@@ -143,7 +143,7 @@ fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
 }
 
 pub(crate) fn key_facts(
-    database: u64,
+    database: u32,
     number: u8,
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,

@@ -188,7 +188,9 @@ impl Reader {
 
     fn entry(&mut self, id: &Value, fields: &Value) {
         let count = fields.as_array().unwrap().len() as u64;
-        self.tell(Item::Entry(Entry { id: stream_id(id), fields: count, named: true }));
+        let mut entry = Entry::default();
+        (entry.id, entry.fields, entry.named) = (stream_id(id), count, true);
+        self.tell(Item::Entry(entry));
         self.rows([Role::EntryField, Role::EntryValue], fields);
     }
 
@@ -270,14 +272,14 @@ impl Reader {
 
     fn state(&mut self, value: &Value, groups: u64) {
         let id = |name: &str| Some(&value[name]).filter(|id| !id.is_null()).map(stream_id);
-        self.tell(Item::Stream(StreamState {
-            length: value["length"].as_u64().unwrap(),
-            last: stream_id(&value["last_id"]),
-            first: id("first_id"),
-            max_deleted: id("max_deleted_id"),
-            added: value["entries_added"].as_u64(),
-            groups,
-        }));
+        let mut state = StreamState::default();
+        state.length = value["length"].as_u64().unwrap();
+        state.last = stream_id(&value["last_id"]);
+        state.first = id("first_id");
+        state.max_deleted = id("max_deleted_id");
+        state.added = value["entries_added"].as_u64();
+        state.groups = groups;
+        self.tell(Item::Stream(state));
     }
 
     fn group(&mut self, group: &Value, pending: u64) {

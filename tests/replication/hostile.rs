@@ -31,8 +31,8 @@ fn garbage_in_mid_stream_is_named_with_its_replication_offset() {
         (b"*1\r\n:1\r\n", 4, "':'"),
         (b"*1\r\n*1\r\n", 4, "'*'"),
         (b"*1\r\n$3\r\nabcd\r\n", 11, "'d'"),
-        (b"*1\r\n$1000000000000000000\r\n", 5, "over the limit of 536870912 bytes"),
-        (b"*1000000000000000000\r\n", 1, "over the limit of 16777216"),
+        (b"*1\r\n$1000000000000000000\r\n", 5, "exceeds the limit of 536870912 bytes"),
+        (b"*1000000000000000000\r\n", 1, "exceed the limit of 16777216"),
         (b"*1\r\n$-1\r\n", 5, ""),
         (b"*01\r\n", 2, ""),
         (b"*+1\r\n", 1, ""),
@@ -63,7 +63,8 @@ fn a_bad_database_is_an_error() {
 
 #[test]
 fn a_command_over_the_limit_is_an_error_before_it_is_there() {
-    let limits = Limits { command: 1000, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 1000;
     let mut shell = streaming(options! { limits });
     shell.arrive(b"*2\r\n$3\r\nSET\r\n$2000\r\n");
     let error = failure(&mut shell);

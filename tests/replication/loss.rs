@@ -442,7 +442,8 @@ fn there_is_always_a_pause() {
 
 #[test]
 fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
-    let limits = Limits { command: 16, ..Limits::default() };
+    let mut limits = Limits::default();
+    limits.command = 16;
     let mut shell = attached(options! { limits, parts: Some(1024) });
     shell.arrive(&[command(&["SELECT", "7"]), command(&["MULTI"]), command(&["INCR", "n"])].concat());
     assert_eq!(shell.session.position().unwrap().offset, BASE + 23);

@@ -140,15 +140,15 @@ fn inline() {
 /// With limits so small that most strings meet one.
 #[test]
 fn under_limits() {
-    let tight = Limits { bulk: 2, command: 12, arguments: 2, depth: 1, line: 2 };
+    let tight = feed::limits!(bulk: 2, command: 12, arguments: 2, depth: 1, line: 2);
     try_all_wrong(Mode::Frames, tight, b"*%|?.12\r\n_", 7);
-    try_all_wrong(Mode::Frames, Limits { line: 9, command: 6, ..tight }, b"+(,:$0123\r\n", 5);
-    try_all_wrong(Mode::Frames, Limits { command: 99, ..tight }, b"+(,:-.1\r\n", 6);
-    try_all_wrong(Mode::Frames, Limits { command: 99, depth: 9, ..tight }, b"$?;0123\r\n", 9);
+    try_all_wrong(Mode::Frames, feed::limits!(tight; line: 9, command: 6), b"+(,:$0123\r\n", 5);
+    try_all_wrong(Mode::Frames, feed::limits!(tight; command: 99), b"+(,:-.1\r\n", 6);
+    try_all_wrong(Mode::Frames, feed::limits!(tight; command: 99, depth: 9), b"$?;0123\r\n", 9);
     for mode in [Mode::Stream, Mode::Aof, Mode::Requests] {
-        try_all_wrong(mode, Limits { command: 11, ..tight }, b"*$0123\r\n#", 5);
+        try_all_wrong(mode, feed::limits!(tight; command: 11), b"*$0123\r\n#", 5);
     }
-    try_all_wrong(Mode::Requests, Limits { line: 4, ..tight }, b"a\"' \r\n", 5);
+    try_all_wrong(Mode::Requests, feed::limits!(tight; line: 4), b"a\"' \r\n", 5);
 }
 
 /// `needed` looks past the limits of commands and frames, so only the oracle is asked.

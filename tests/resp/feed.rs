@@ -5,6 +5,19 @@ use redtail::{CommandParser, FrameParser, Limits, ProtocolError};
 
 use crate::oracle::{self, Fault, Node, Seen, Value};
 
+/// [`Limits`] with some of them changed: `limits!(bulk: 10)` from the defaults, `limits!(tight; bulk: 10)` from others.
+macro_rules! limits {
+    ($base:expr; $($field:ident: $value:expr),+) => {{
+        let mut limits: redtail::Limits = $base;
+        $(limits.$field = $value;)+
+        limits
+    }};
+    ($($field:ident: $value:expr),+) => {
+        $crate::feed::limits!(redtail::Limits::DEFAULT; $($field: $value),+)
+    };
+}
+pub(crate) use limits;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Frames,

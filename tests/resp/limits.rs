@@ -1,12 +1,13 @@
 //! Each limit has its own error, which names the limit, the value and the byte; hostile input meets one before anything is waited
 //! for.
 
+use redtail::resp::Byte;
 use redtail::resp::{Part, PartsParser, PartsPoll, Poll, RequestParser};
-use redtail::{Byte, CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
+use redtail::{CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind};
 
 use crate::feed::{self, Mode};
 
-const LIMITS: Limits = Limits { bulk: 100, command: 200, arguments: 10, depth: 3, line: 20 };
+const LIMITS: Limits = feed::limits!(bulk: 100, command: 200, arguments: 10, depth: 3, line: 20);
 
 fn error(kind: ProtocolErrorKind, offset: u64) -> ProtocolError {
     ProtocolError { kind, offset }
@@ -45,7 +46,7 @@ fn bulk() {
 /// Lengths of three digits and of four are read in one look each, longer ones are not: nobody is to see that.
 #[test]
 fn lengths_where_the_digits_change() {
-    let limits = |bulk, command| Limits { bulk, command, ..Limits::DEFAULT };
+    let limits = |bulk, command| feed::limits!(bulk: bulk, command: command);
     let all = [
         Limits::DEFAULT,
         limits(999, 1 << 30),
@@ -90,12 +91,12 @@ fn whole_commands_and_frames() {
     assert_eq!(command(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
     assert_eq!(frame(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
     // Also where the limit for bulk strings leaves the short way open.
-    let limits = Limits { command: 200, ..Limits::DEFAULT };
+    let limits = feed::limits!(command: 200);
     for bytes in [&two[..], &[&two[..], &[b'y'; 500]].concat()] {
         assert_eq!(CommandParser::stream().with_limits(limits).starting_at(500).poll(bytes), over(201, 602));
     }
     // The first thing wrong is the same at once and byte by byte.
-    let limits = Limits { command: 6, ..Limits::DEFAULT };
+    let limits = feed::limits!(command: 6);
     let expected = Err(error(ProtocolErrorKind::CommandTooLong { length: 7, limit: 6 }, 4));
     assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n(x"), expected);
     assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n("), expected);
@@ -121,7 +122,7 @@ fn arguments_and_elements() {
     assert_eq!(frame(b"*18446744073709551616"), over(u64::MAX, 501));
     assert_eq!(command(b"*18446744073709551616"), over(u64::MAX, 501));
     assert_eq!(frame(&[b"*?\r\n" as &[u8], &b":1\r\n".repeat(11)].concat()), over(11, 544));
-    let limits = Limits { line: 99, ..LIMITS };
+    let limits = feed::limits!(LIMITS; line: 99);
     assert_eq!(RequestParser::new().with_limits(limits).poll(b"1 2 3 4 5 6 7 8 9 10 11\r\n"), over(11, 21));
     assert!(matches!(frame(b"%5\r\n"), Ok(Poll::Incomplete { needed: 30, .. })));
 }
@@ -139,7 +140,7 @@ fn depth() {
         let limit = MAX_DEPTH;
         let at = 4 * limit as u64;
         assert_eq!(FrameParser::new().poll(&bytes), Err(error(ProtocolErrorKind::TooDeep { limit }, at)));
-        let limits = Limits { depth: usize::MAX, ..Limits::DEFAULT };
+        let limits = feed::limits!(depth: usize::MAX);
         assert_eq!(
             FrameParser::new().with_limits(limits).poll(&bytes),
             Err(error(ProtocolErrorKind::TooDeep { limit }, at))
@@ -220,7 +221,7 @@ fn far_positions() {
 
 #[test]
 fn parts_keep_the_other_limits() {
-    let limits = Limits { bulk: 5000, arguments: 3, ..Limits::DEFAULT };
+    let limits = feed::limits!(bulk: 5000, arguments: 3);
     let parser = || PartsParser::stream(Some(2000)).with_limits(limits).starting_at(500);
     let over = error(ProtocolErrorKind::BulkTooLong { length: 5001, limit: 5000 }, 505);
     assert_eq!(parser().poll(b"*1\r\n$5001\r\n"), Err(over));
@@ -242,7 +243,7 @@ fn parts_keep_the_other_limits() {
     let small = [b"*1\r\n$1023\r\n" as &[u8], &[b'x'; 1023], b"\r\n"].concat();
     assert!(matches!(parts.poll(&small), Ok(PartsPoll::Command { length: 1036, .. })));
     assert!(matches!(parts.poll(b"*1\r\n$1024\r\n"), Ok(PartsPoll::Begin { argc: 1, .. })));
-    assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::Item::Part(Part::Begin { argc: 1 })));
+    assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::PartsItem::Part(Part::Begin { argc: 1 })));
 }
 
 /// The shortest shape there is, with so much behind it that lengths may be compared instead of read.
@@ -250,9 +251,9 @@ fn parts_keep_the_other_limits() {
 fn limits_hold_for_the_first_command_with_much_behind_it() {
     let bytes = [b"*1\r\n$1\r\nx\r\n" as &[u8], &[b'\n'; 200]].concat();
     for (limits, kind) in [
-        (Limits { arguments: 0, ..LIMITS }, ProtocolErrorKind::TooManyArguments { count: 1, limit: 0 }),
-        (Limits { bulk: 0, ..LIMITS }, ProtocolErrorKind::BulkTooLong { length: 1, limit: 0 }),
-        (Limits { command: 10, ..LIMITS }, ProtocolErrorKind::CommandTooLong { length: 11, limit: 10 }),
+        (feed::limits!(LIMITS; arguments: 0), ProtocolErrorKind::TooManyArguments { count: 1, limit: 0 }),
+        (feed::limits!(LIMITS; bulk: 0), ProtocolErrorKind::BulkTooLong { length: 1, limit: 0 }),
+        (feed::limits!(LIMITS; command: 10), ProtocolErrorKind::CommandTooLong { length: 11, limit: 10 }),
     ] {
         let polled = CommandParser::stream().with_limits(limits).poll(&bytes);
         assert_eq!(polled.map_err(|error| error.kind), Err(kind));

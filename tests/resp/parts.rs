@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use redtail::resp::{Item, Part, PartsParser, PartsPoll, Status};
+use redtail::resp::{Part, PartsItem, PartsParser, PartsPoll, Status};
 use redtail::{Limits, ProtocolError};
+
+use crate::feed;
 
 /// What came, with the pieces of an argument joined.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,19 +32,19 @@ fn feed(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> (Vec<(Event, u
             let offset = parser.offset();
             assert_eq!(offset, front as u64);
             match parser.item(input) {
-                Some(Item::Command(command)) => {
+                Some(PartsItem::Command(command)) => {
                     events.push((Event::Command(command.args().map(<[u8]>::to_vec).collect()), offset));
                 }
-                Some(Item::Part(Part::Begin { argc })) => events.push((Event::Begin(argc), offset)),
-                Some(Item::Part(Part::Argument { index, length })) => {
+                Some(PartsItem::Part(Part::Begin { argc })) => events.push((Event::Begin(argc), offset)),
+                Some(PartsItem::Part(Part::Argument { index, length })) => {
                     events.push((Event::Argument(index, length, Vec::new()), offset));
                 }
-                Some(Item::Part(Part::Piece(piece))) => {
+                Some(PartsItem::Part(Part::Piece(piece))) => {
                     assert!(!piece.is_empty());
                     let Some((Event::Argument(_, _, value), _)) = events.last_mut() else { panic!() };
                     value.extend(piece);
                 }
-                Some(Item::Part(Part::End)) => events.push((Event::End, offset)),
+                Some(PartsItem::Part(Part::End)) => events.push((Event::End, offset)),
                 None => {
                     let PartsPoll::Incomplete { needed, .. } = poll else { panic!() };
                     assert!(needed > 0);
@@ -123,7 +125,7 @@ proptest! {
         threshold in prop::sample::select(THRESHOLDS.to_vec()),
         limit in prop::sample::select(vec![60u64, 1100, 1 << 30]),
     ) {
-        let limits = Limits { command: limit, ..Limits::DEFAULT };
+        let limits = feed::limits!(command: limit);
         let bytes: Vec<u8> = stream.iter().flat_map(|(between, command)| [between.as_bytes().to_vec(), encode(command)].concat()).collect();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         cuts.sort_unstable();
@@ -164,7 +166,7 @@ proptest! {
     /// Without a threshold it is the command parser.
     #[test]
     fn no_threshold_no_parts(command in arguments(), limit in prop::sample::select(vec![60u64, 1100, 1 << 30])) {
-        let limits = Limits { command: limit, ..Limits::DEFAULT };
+        let limits = feed::limits!(command: limit);
         let bytes = encode(&command);
         let (events, error) = feed(PartsParser::stream(None).with_limits(limits), &bytes, &[]);
         let mut input = &bytes[..];
@@ -192,7 +194,7 @@ fn needed(limits: Limits, bytes: &[u8]) -> Option<(usize, usize)> {
 /// `needed` is the least that brings the next command or part: among all strings, none shorter does and one as long does.
 #[test]
 fn needed_is_what_trying_shows() {
-    let limits = Limits { command: 14, ..Limits::DEFAULT };
+    let limits = feed::limits!(command: 14);
     let (longest, alphabet) = (11, b"*$019\r\n");
     let mut seen: HashMap<Vec<u8>, (usize, usize)> = HashMap::new();
     let mut least: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -238,7 +240,7 @@ fn needed_looks_ahead_to_the_threshold() {
 #[test]
 fn a_threshold_beyond_the_limits_is_as_none() {
     for command in [2048, 10_000] {
-        let limits = Limits { bulk: 30, command, arguments: 3, ..Limits::DEFAULT };
+        let limits = feed::limits!(bulk: 30, command: command, arguments: 3);
         assert_eq!(needed(limits, b"").unwrap(), (0, 10));
         assert_eq!(needed(limits, b"*3\r\n").unwrap(), (0, 18));
     }
@@ -255,8 +257,8 @@ fn a_value_of_any_size_passes_through_a_small_buffer() {
     let payload = vec![b'v'; 4096];
     loop {
         match parser.next(&mut input).unwrap() {
-            Status::Complete(Item::Part(Part::Piece(piece))) => got += piece.len() as u64,
-            Status::Complete(Item::Part(Part::End)) => break,
+            Status::Complete(PartsItem::Part(Part::Piece(piece))) => got += piece.len() as u64,
+            Status::Complete(PartsItem::Part(Part::End)) => break,
             Status::Complete(_) => {}
             Status::Incomplete { needed } => {
                 assert!(input.is_empty() && needed <= 2);

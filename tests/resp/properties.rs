@@ -135,13 +135,7 @@ fn change(bytes: &mut Vec<u8>, changes: &[(prop::sample::Index, u8, u8)]) {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let tight = (0..30u64, 0..200u64, 0..12u64, 0..4usize, 0..24usize);
-    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| Limits {
-        bulk: bulk.max(9),
-        command,
-        arguments,
-        depth,
-        line,
-    });
+    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| feed::limits!(bulk: bulk.max(9), command: command, arguments: arguments, depth: depth, line: line));
     prop_oneof![Just(Limits::DEFAULT), tight]
 }
 
@@ -210,6 +204,6 @@ proptest! {
         let item = Item::Command(arguments.iter().map(|argument| argument.to_vec()).collect());
         prop_assert_eq!(seen, Seen::Whole { skipped: 0, length, item });
         let short = redtail::resp::encode_command(&mut buf[..length - 1], &arguments);
-        prop_assert_eq!(short, Err(redtail::resp::BufferTooSmall { needed: length }));
+        prop_assert_eq!(short.map_err(|error| error.needed), Err(length));
     }
 }

@@ -1,8 +1,10 @@
 //! Templates are invisible: with and without them a parser gives the same, on streams that make them grow, shrink and be replaced,
 //! cut anywhere and broken anywhere.
 
-use redtail::resp::{Item, PartsParser, PartsPoll, Poll};
+use redtail::resp::{PartsItem, PartsParser, PartsPoll, Poll};
 use redtail::{CommandParser, Limits, ProtocolError};
+
+use crate::feed;
 
 /// What a parser made of a stream: places, arguments and offsets, then how it ended.
 type Seen = (Vec<(usize, Vec<Vec<u8>>, u64)>, Option<ProtocolError>);
@@ -97,7 +99,7 @@ fn in_parts(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> Seen {
                 Ok(poll) => {
                     front += poll.used();
                     let PartsPoll::Command { length, .. } = poll else { break };
-                    let Some(Item::Command(command)) = parser.item(input) else { panic!("no command") };
+                    let Some(PartsItem::Command(command)) = parser.item(input) else { panic!("no command") };
                     seen.push((front - length, command.args().map(<[u8]>::to_vec).collect(), parser.offset()));
                 }
                 Err(error) => return (seen, Some(error)),
@@ -124,9 +126,9 @@ fn templates_are_invisible() {
         }
         cuts.reverse();
         let limits = match random.below(5) {
-            4 => Limits { bulk: 5000, command: 1 << 20, ..Limits::DEFAULT },
-            0 => Limits { bulk: 1000, command: 120 << 10, arguments: 99, ..Limits::DEFAULT },
-            1 => Limits { bulk: 200, command: 1000, arguments: 9, ..Limits::DEFAULT },
+            4 => feed::limits!(bulk: 5000, command: 1 << 20),
+            0 => feed::limits!(bulk: 1000, command: 120 << 10, arguments: 99),
+            1 => feed::limits!(bulk: 200, command: 1000, arguments: 9),
             _ => Limits::DEFAULT,
         };
         let parser = || CommandParser::stream().with_limits(limits);

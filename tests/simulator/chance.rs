@@ -25,6 +25,8 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         8..=12 => Backoff::new(ms(1), ms(50)).give_up_after(rng.pick(&[1, 2, 3, 5])),
         _ => Backoff::new(ms(rng.pick(&[1, 7, 1000])), ms(rng.pick(&[1000, 60_000]))),
     };
+    let mut limits = Limits::DEFAULT;
+    (limits.command, limits.bulk, limits.arguments) = (command, 1 << 20, 1000);
     options! {
         start: match rng.below(100) {
             0..50 => Start::Now,
@@ -52,7 +54,7 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         backoff,
         silence: Some(ms(rng.pick(&[0, 2500, 60_000, 60_000]))).filter(|limit| !limit.is_zero()),
         seed: rng.number(),
-        limits: Limits { command, bulk: 1 << 20, arguments: 1000, ..Limits::DEFAULT },
+        limits,
     }
 }
 

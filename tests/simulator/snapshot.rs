@@ -18,7 +18,7 @@ pub(crate) struct Content<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Fact {
     Text(Vec<u8>),
-    Database(u64),
+    Database(u32),
     Sizes(u64, u64),
     Key { name: Vec<u8>, expire_at_ms: Option<i64>, frequency: Option<u8> },
     Score(f64),
@@ -40,7 +40,7 @@ pub(crate) fn snapshot(profile: &Profile, content: &Content<'_>, rng: &mut Rng) 
     if !content.empty {
         for db in 0..rng.between(1, 3) as u64 {
             writer.file = writer.file.number(254).len(db * 3);
-            writer.facts.push(Fact::Database(db * 3));
+            writer.facts.push(Fact::Database(db as u32 * 3));
             if version >= 7 {
                 writer.file = writer.file.number(251).lens(&[10, 2]);
                 writer.facts.push(Fact::Sizes(10, 2));

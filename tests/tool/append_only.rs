@@ -114,9 +114,7 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     let ran = run(&["decode", folder.name()]).ok();
     assert_eq!(ran.text(), whole.text());
     let path = folder.path("a.2.incr.aof");
-    let words = format!(
-        "redtail: {path}: the command that begins at byte 73 is cut off at byte 91; servers ignore it"
-    );
+    let words = format!("redtail: {path}: the command that begins at byte 73 is cut off at byte 91; servers ignore it");
     assert!(ran.err.starts_with(&words) && ran.err.lines().count() == 1, "{}", ran.err);
     // A transaction that has no end: what a server is given of it, it is told to forget.
     folder.write("a.2.incr.aof", commands(&["SELECT 0", "SET k v", "MULTI", "INCR n"]));

@@ -46,7 +46,7 @@ impl Made {
 
     /// How far each shard was saved, of how much.
     fn saved(&self) -> [(u64, u64); 2] {
-        let Positions { shards } = self.checkpoint().position().unwrap();
+        let Positions { shards, .. } = self.checkpoint().position().unwrap();
         self.nodes.each_ref().map(|node| {
             let saved = shards.iter().find(|saved| saved.node == node.id).unwrap();
             (saved.position.offset, node.stream().len() as u64)

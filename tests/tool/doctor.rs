@@ -146,7 +146,7 @@ impl Script {
         let mut writer = link.try_clone().unwrap();
         let mut reader = CommandReader::stream(link);
         let mut infos = 0;
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<_> = command.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             let question = words.join(" ");
             let reply = self.reply(&question, infos);
@@ -367,7 +367,9 @@ fn what_is_renamed_or_blocked_is_named() {
     // A service, by its name.
     let commands = format!("*3\r\n*-1\r\n*-1\r\n{there}");
     let service = Script::healthy().info(&[("os", "Amazon ElastiCache")]).answer("COMMAND INFO", &commands);
-    service.examine().only("bad", &["PSYNC is renamed or blocked", "Amazon ElastiCache has no replication for clients"]);
+    service
+        .examine()
+        .only("bad", &["PSYNC is renamed or blocked", "Amazon ElastiCache has no replication for clients"]);
 }
 
 #[test]
@@ -448,7 +450,10 @@ fn settings_that_hurt_a_follower_are_warnings() {
     healthy().config("appendonly", "yes").examine().only("warn", &["restart", "append-only file"]);
     healthy().config("save", "").examine().only("warn", &["restart", "CONFIG SET save"]);
     healthy().config("repl-timeout", "5").examine().only("warn", &["repl-timeout", "CONFIG SET repl-timeout 60"]);
-    healthy().config("repl-ping-replica-period", "120").examine().only("warn", &["pings its replicas only every 2 minutes"]);
+    healthy()
+        .config("repl-ping-replica-period", "120")
+        .examine()
+        .only("warn", &["pings its replicas only every 2 minutes"]);
     let unlimited = "normal 0 0 0 slave 0 0 0 pubsub 0 0 0";
     healthy().config("client-output-buffer-limit", unlimited).examine().only("warn", &["no limit", "in memory"]);
     let counted = healthy().info(&[("min_slaves_good_slaves", "1")]).examine();

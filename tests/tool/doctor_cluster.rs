@@ -138,7 +138,9 @@ fn a_cluster_that_is_down_can_not_be_followed() {
     let one = |at: usize, script: Script, _: &Nodes| {
         Some(if at == 2 { script.answer("CLUSTER INFO", fails) } else { script })
     };
-    Nodes::new().examine(one).only("warn", &["the cluster is down according to 127.0.0.1:", "can't reach most of the others"]);
+    Nodes::new()
+        .examine(one)
+        .only("warn", &["the cluster is down according to 127.0.0.1:", "can't reach most of the others"]);
     let alone = Script::healthy();
     let alone = alone.answer("CLUSTER", "-ERR This instance has cluster support disabled\r\n");
     let alone = Nodes::new().examine(move |at, _, _| (at == 0).then(|| alone.clone()));

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redtail::owned::OwnedEvent;
-use redtail::topology::{Cluster, ClusterEvent, Following, Notice, Positions, Shard};
-use redtail::{Ack, Backoff, Event, OnGap, Position};
+use redtail::topology::{Cluster, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
+use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
 
 use crate::nodes::{Node, Plan, Planned, eventually};
 
@@ -20,11 +20,11 @@ fn two(plan: &Plan, writes: usize) -> [Node; 2] {
     nodes
 }
 
-fn cluster(nodes: &[Node]) -> Cluster {
+fn cluster(nodes: &[Node]) -> Builder<Cluster> {
     let positions: Vec<String> = nodes.iter().map(Node::beginning).collect();
     let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(50));
     let seeds = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-    let cluster = Cluster::new(seeds).unwrap().options(options! { backoff });
+    let cluster = Cluster::builder(seeds).unwrap().reconnect(backoff);
     cluster.refresh(Duration::from_millis(50)).positions(positions.join(";").parse().unwrap())
 }
 
@@ -170,7 +170,7 @@ fn what_is_committed_is_what_is_saved() {
     };
     let mut following = cluster(&nodes).ack(Ack::Applied).follow(notice, handler).unwrap();
     eventually("all writes", || told.lock().unwrap().len() == 20);
-    let committed = |following: &Following| {
+    let committed = |following: &ClusterHandle| {
         let saved = following.committed().shards;
         nodes.each_ref().map(|node| Some(saved.iter().find(|saved| saved.node == node.id)?.position.offset))
     };
@@ -314,7 +314,7 @@ fn the_last_word_of_a_shard_that_leaves_is_its_last_place() {
         eventually("all writes", || told.lock().unwrap().len() == 10);
         nodes[1].write(&["PING"]);
         let length = nodes[1].stream().len();
-        let place = |following: &Following| following.shards().iter().any(|shard| offset_of(shard) == length);
+        let place = |following: &ClusterHandle| following.shards().iter().any(|shard| offset_of(shard) == length);
         eventually("the PING", || place(&following));
         nodes[1].stop();
         {
@@ -358,6 +358,6 @@ fn a_handler_ends_them_all() {
 
 #[test]
 fn what_can_not_be_followed_is_refused() {
-    assert!(Cluster::new([""; 0]).unwrap_err().to_string().contains("at least one host:port"));
-    assert!(Cluster::new(["nowhere"]).unwrap_err().to_string().contains("has no port"));
+    assert!(Cluster::builder([""; 0]).unwrap_err().to_string().contains("at least one host:port"));
+    assert!(Cluster::builder(["nowhere"]).unwrap_err().to_string().contains("has no port"));
 }

@@ -65,7 +65,7 @@ impl Inner {
     fn serve(&self, link: Link<'_>) -> io::Result<()> {
         let mut socket = link.socket;
         let mut reader = CommandReader::stream(link);
-        while let Ok(Some(command)) = reader.next() {
+        while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<_> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let answer = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "M"] => {
@@ -88,7 +88,7 @@ impl Inner {
 #[test]
 fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
     let (mut given, gone, mut stays) = (Watcher::start(), Watcher::start(), Watcher::start());
-    let mut sentinel = Sentinel::new([given.target()], "m").unwrap();
+    let mut sentinel = Sentinel::builder([given.target()], "m").unwrap();
     let mut told_by = || sentinel.find().map(|found| found.told_by.to_string());
 
     given.names(&[&gone, &stays]);
@@ -120,7 +120,7 @@ fn a_switch_that_nobody_tells_of_is_seen() {
     new.write(&["SET", "k", "2"]);
     watcher.says(&old);
     let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
-    let builder = Sentinel::new([watcher.target()], "m").unwrap().builder();
+    let builder = Sentinel::builder([watcher.target()], "m").unwrap();
     let mut follower = builder.start(start).connect().unwrap();
     let mut values = Vec::new();
     let mut follow = |count| {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use redtail::net::Transport;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Part, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token};
 use redtail::{Builder, Event, Follower, Options, Start};
 
 /// How a corpus is parsed.
@@ -31,6 +31,7 @@ const WAYS: &[(&str, Way)] = &[
     ("session_batch", session_batch),
     ("follower", follower),
     ("follower_batch", follower_batch),
+    ("follower_try", follower_try),
 ];
 
 const SIZE: usize = 2 << 20;
@@ -115,13 +116,13 @@ fn parts(corpus: &[u8], piece: usize) -> (u64, u64) {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).expect("valid") {
             match item {
-                Item::Command(command) => {
+                PartsItem::Command(command) => {
                     commands += 1;
                     sum += measure(command);
                 }
-                Item::Part(Part::Piece(piece)) => sum += piece.len() as u64,
-                Item::Part(Part::End) => commands += 1,
-                Item::Part(_) => {}
+                PartsItem::Part(Part::Piece(piece)) => sum += piece.len() as u64,
+                PartsItem::Part(Part::End) => commands += 1,
+                PartsItem::Part(_) => {}
             }
         }
         bytes.len() - rest.len()
@@ -211,6 +212,19 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut follower = follow(corpus, piece);
     while let Some(event) = follower.next().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
+    }
+    (commands, sum)
+}
+
+/// The same, and between two reads only what was received, as the batches of the C interface do.
+fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut commands, mut sum) = (0, 0);
+    let mut follower = follow(corpus, piece);
+    while let Some(event) = follower.next().expect("a stream without errors") {
+        count(event, &mut commands, &mut sum);
+        while let Some(event) = follower.try_next() {
+            count(event, &mut commands, &mut sum);
+        }
     }
     (commands, sum)
 }

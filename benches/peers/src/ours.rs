@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Item, Kind, Part, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Kind, Part, PartsItem, PartsParser, Status, Token};
 
 use crate::Outcome;
 use crate::feed::{FEED, feed};
@@ -87,13 +87,13 @@ pub fn parts<const VISIT: bool>(corpus: &[u8]) -> Outcome {
         let mut rest = bytes;
         while let Status::Complete(item) = parser.next(&mut rest).expect("valid") {
             match item {
-                Item::Command(command) => {
+                PartsItem::Command(command) => {
                     outcome.frames += 1;
                     outcome.bytes += measure::<VISIT>(command);
                 }
-                Item::Part(Part::Piece(piece)) => outcome.bytes += piece.len() as u64,
-                Item::Part(Part::End) => outcome.frames += 1,
-                Item::Part(_) => {}
+                PartsItem::Part(Part::Piece(piece)) => outcome.bytes += piece.len() as u64,
+                PartsItem::Part(Part::End) => outcome.frames += 1,
+                PartsItem::Part(_) => {}
             }
         }
         bytes.len() - rest.len()

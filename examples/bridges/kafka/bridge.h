@@ -161,7 +161,7 @@ typedef struct publisher publisher;
 
 /* Of one shard. name: NULL where there is only one. goes_on: not 0 if it starts at a saved place; else the topic is told where it
  * begins. handle: told about each second that we live, while an event has to wait; NULL for none. */
-publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle);
+publisher *publisher_new(const topic *topic, const char *name, int goes_on, redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.
  * Returns 0; -1 if the bridge is to end. */

@@ -9,7 +9,7 @@
 /* What is published for one shard; or for a saved place that no shard continues, which has no shard. */
 typedef struct part {
     struct part *next;
-    const redtail_shard *shard;
+    redtail_shard *shard;
     publisher *publisher;
     redtail_position committed;
     int has_committed;
@@ -28,7 +28,7 @@ static struct {
     int is_settled;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static part *part_add(const redtail_shard *shard, const char *node, const char *slots, int goes_on) {
+static part *part_add(redtail_shard *shard, const char *node, const char *slots, int goes_on) {
     part *part = memory(NULL, sizeof *part);
     size_t size = strlen(node) + strlen(slots) + 2;
     memset(part, 0, sizeof *part);
@@ -52,7 +52,7 @@ static void on_lost(const redtail_notice *notice) {
         publish_lost(part->publisher, notice->position);
     } else {
         progress_add(progress, notice->position, 1); /* never confirmed, so the state keeps the place for whoever decides */
-        end_with(HISTORY_LOST, "%s", notice->words);
+        end_with(HISTORY_LOST, "%s", notice->message);
     }
 }
 
@@ -60,7 +60,7 @@ static void on_lost(const redtail_notice *notice) {
 static void on_notice(void *context, const redtail_notice *notice) {
     (void)context;
     if (notice->kind != REDTAIL_NOTICE_ENDED)
-        say("%s", notice->words);
+        say("%s", notice->message);
     switch (notice->kind) {
     case REDTAIL_NOTICE_ADDED:
         redtail_shard_set_context(
@@ -69,14 +69,14 @@ static void on_notice(void *context, const redtail_notice *notice) {
     case REDTAIL_NOTICE_LOST: on_lost(notice); break;
     case REDTAIL_NOTICE_ENDED: /* the others would go on, and nobody might notice */
         if (notice->status != REDTAIL_CLOSED)
-            end_with(code_of(notice->status), "%s", notice->words);
+            end_with(code_of(notice->status), "%s", notice->message);
         break;
     default: break;
     }
 }
 
 /* On the shard's thread, as the next. */
-static int on_event(void *context, const redtail_shard *shard, const redtail_event *event) {
+static int on_event(void *context, redtail_shard *shard, const redtail_event *event) {
     part *part = redtail_shard_context(shard);
     (void)context;
     if (event->kind == REDTAIL_EVENT_GAP || event->kind == REDTAIL_EVENT_DISCONNECTED || event->kind == REDTAIL_EVENT_FORKING)
@@ -85,7 +85,7 @@ static int on_event(void *context, const redtail_shard *shard, const redtail_eve
 }
 
 /* While nothing is written, the server's PINGs move the position on. */
-static int on_idle(void *context, const redtail_shard *shard) {
+static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
     progress *progress = publisher_progress(((part *)redtail_shard_context(shard))->publisher);
     (void)context;

@@ -28,7 +28,7 @@ struct publisher {
     const topic *topic;
     const char *name;
     int goes_on;
-    const redtail_handle *handle;
+    redtail_handle *handle;
     progress *progress;
     route route;
     /* What is to be published at the next end of a transaction. */
@@ -41,7 +41,7 @@ struct publisher {
     uint32_t *parts, *part;
 };
 
-publisher *publisher_new(const topic *topic, const char *name, int goes_on, const redtail_handle *handle) {
+publisher *publisher_new(const topic *topic, const char *name, int goes_on, redtail_handle *handle) {
     publisher *publisher = memory(NULL, sizeof *publisher);
     memset(publisher, 0, sizeof *publisher);
     publisher->topic = topic;

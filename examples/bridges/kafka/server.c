@@ -125,7 +125,7 @@ static int start(const topic *topic, const char *state) {
     }
     if (from) {
         options.start = REDTAIL_START_AT;
-        options.position = &position;
+        options.position = position;
         say("goes on after %s", from);
     }
     follow_options(&options, chosen);

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
-use redtail::{Byte, DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
+use redtail::resp::Byte;
+use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
 
 use crate::terminal::log;
 
@@ -81,9 +82,7 @@ impl Failure {
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
                 #[cfg(feature = "tls")]
-                _ if source.get_ref().is_some_and(|source| source.is::<TlsError>()) => {
-                    failed(format_args!("{error}{}", tls_hint(source)))
-                }
+                _ if TlsError::find(source).is_some() => failed(format_args!("{error}{}", tls_hint(source))),
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
@@ -149,7 +148,7 @@ fn is_hung_up(reason: DisconnectReason) -> bool {
 /// The options of this tool that solve a TLS error.
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
-    match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+    match TlsError::find(error) {
         Some(TlsError::Name { .. }) => "; connect to that name, or use --sni NAME or --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": use --cacert FILE",
         Some(TlsError::AuthorityAsServer) => ": use --verify ca --cacert FILE with that certificate",

@@ -29,18 +29,15 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let target = address.endpoint.to_string();
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
-    let mut builder = address
-        .builder(handle.clone())
-        .map_err(Failure::Message)?
-        .options(recording_options())
-        .start(destination.start)
-        .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe)
-        .record(destination.recorder);
+    let mut settings = recording_options();
+    settings.start = destination.start;
+    settings.on_gap = options.on_gap.into();
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    let followed = builder.connect().map_err(Failure::from).and_then(|mut follower| {
+    let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
         let keepalive = Keepalive::watch(&handle);
         let mut tally = Recorded::default();
         let outcome = follow(&mut follower, &keepalive, &mut tally, options, &target);
@@ -73,7 +70,8 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
 /// Snapshots are recorded as bytes, and large values in parts.
 fn recording_options() -> redtail::Options {
     let parts = 64 << 10;
-    let limits = redtail::Limits { command: 4 << 20, bulk: 1 << 40, ..redtail::Limits::default() };
+    let mut limits = redtail::Limits::default();
+    (limits.command, limits.bulk) = (4 << 20, 1 << 40);
     let mut options = redtail::Options::default();
     (options.parts, options.limits) = (Some(parts), limits);
     options

@@ -6,7 +6,7 @@ use std::{fmt, io};
 use thiserror::Error;
 
 use crate::base::error::{Byte, ProtocolErrorKind};
-use crate::io::append_only::Unfinished;
+use crate::io::append_only::file::Unfinished;
 use crate::io::append_only::manifest::ManifestError;
 use crate::rdb::RdbError;
 

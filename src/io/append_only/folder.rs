@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::io::append_only::error::AppendOnlyError;
+use crate::io::append_only::file::{AppendOnlyFile, FileKind};
 use crate::io::append_only::manifest::{Listed, Manifest};
 use crate::io::append_only::source::Source;
-use crate::io::append_only::{AppendOnlyFile, FileKind};
 
 /// A file to read, open already: a rewrite may remove it before its turn comes.
 #[derive(Debug)]

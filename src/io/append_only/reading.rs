@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::base::error::Byte;
 use crate::io::append_only::error::AppendOnlyError;
+use crate::io::append_only::file::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
 use crate::io::append_only::folder::{Opened, is_replaced};
 use crate::io::append_only::source::Source;
-use crate::io::append_only::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
-use crate::io::buffered_reader::BufferedReader;
+use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::snapshot_reader::{Look, SnapshotReader};
 use crate::rdb::Decoder;
 use crate::replication::{
@@ -161,7 +161,7 @@ impl Reading {
     pub(super) fn fill(&mut self, at_least: usize) -> Result<bool, AppendOnlyError> {
         let Some(feed) = self.feed() else { return Ok(false) };
         let filled = match feed.fill(at_least) {
-            Err(crate::io::ReadError::Io(source)) => {
+            Err(ReadError::Io(source)) => {
                 return Err(AppendOnlyError::Io { path: self.file.path.clone(), source });
             }
             filled => filled.unwrap_or(false),

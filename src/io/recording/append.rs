@@ -64,7 +64,7 @@ fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
     let mut reader = RecordingReader::with(file, passing_by(), None);
     let mut after_sync = false;
     loop {
-        let read = reader.next().map(|event| match event {
+        let read = reader.next_event().map(|event| match event {
             Some(event) => {
                 after_sync |= matches!(event, Event::Attached(Attached { method: AttachMethod::Sync, .. }));
                 true

@@ -26,7 +26,7 @@
 //! follower.finish_recording()?;
 //!
 //! let mut reader = RecordingReader::new(File::open(&path)?);
-//! while let Some(event) = reader.next()? {
+//! while let Some(event) = reader.next_event()? {
 //!     if let Event::Command(command) = event {
 //!         assert_eq!(command.to_string(), r#"21 [?] "INCR" "n""#);
 //!     }

@@ -20,7 +20,7 @@ use crate::resp::Part;
 /// use redtail::io::RecordingReader;
 ///
 /// let mut reader = RecordingReader::new(std::fs::File::open("recorded.bin")?);
-/// while let Some(event) = reader.next()? {
+/// while let Some(event) = reader.next_event()? {
 ///     if let Event::Command(command) = event {
 ///         println!("{command}");
 ///     }
@@ -64,7 +64,7 @@ impl<R: Read> RecordingReader<R> {
     ///
     /// let file = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
     /// let mut reader = RecordingReader::commands(file.as_slice(), Options::default(), 0);
-    /// let Some(Event::Command(command)) = reader.next()? else { panic!() };
+    /// let Some(Event::Command(command)) = reader.next_event()? else { panic!() };
     /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
     /// # Ok::<(), redtail::io::ReadError>(())
     /// ```
@@ -88,8 +88,7 @@ impl<R: Read> RecordingReader<R> {
     /// # Errors
     /// [`ReadError`]. Bytes in [`Truncated`](ReadError::Truncated) count from the first of the source. A recording that was cut off, or
     /// is still being written, gives all that is whole in it and then [`RecordingFault::Torn`].
-    #[allow(clippy::should_implement_trait, reason = "the items are borrowed, which Iterator has no words for")]
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, ReadError> {
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         loop {
             match self.poll() {
                 Progress::Event => break,

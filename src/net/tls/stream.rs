@@ -41,6 +41,11 @@ const RECEIVED: usize = 64 << 10;
 const FAREWELL: Duration = Duration::from_millis(100);
 
 impl TlsStream {
+    /// The socket below, to wait for.
+    pub(crate) fn as_tcp(&self) -> &TcpStream {
+        &self.shared.socket
+    }
+
     pub(super) fn connect(
         config: ClientConfig,
         verifier: Arc<dyn ServerCertVerifier>,
@@ -55,7 +60,7 @@ impl TlsStream {
         let received = vec![0; RECEIVED].into();
         let mut stream = Self { shared, verifier, name, received, start: 0, end: 0 };
         stream.handshake(limit).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit.as_millis()).into(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit).into(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => TlsError::Closed.into(),
             _ => error,
         })?;

@@ -3,6 +3,7 @@
 use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::{HANDSHAKE_REPLY, Limits};
+use crate::base::status::Status;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{Server, ServerKind};
 use crate::replication::info::Info;
@@ -109,9 +110,9 @@ impl Handshake {
             return (skipped, Heard::Part { needed: LEAST_REPLY });
         }
         let heard = match parser.next(&mut rest) {
-            Ok(crate::resp::Status::Incomplete { needed }) => return (skipped, Heard::Part { needed }),
+            Ok(Status::Incomplete { needed }) => return (skipped, Heard::Part { needed }),
             Err(source) => Heard::Broken(broken(source)),
-            Ok(crate::resp::Status::Complete(frame)) => match (frame.kind(), self.asked) {
+            Ok(Status::Complete(frame)) => match (frame.kind(), self.asked) {
                 (Kind::Error | Kind::BulkError, asked) => {
                     let words = frame.as_bytes().unwrap_or_default();
                     match judge(asked, words) {

@@ -139,7 +139,7 @@ impl Snapshot {
         let used = data.len() - rest.len();
         match needed {
             Ok(needed) => match used {
-                0 if self.decoder.is_over() => self.end(data),
+                0 if self.decoder.is_finished() => self.end(data),
                 0 if self.is_cut_off(data) => self.broken(),
                 0 => Next::Need(needed),
                 _ if self.form == SnapshotForm::Items => Next::Passed(used),

@@ -5,7 +5,7 @@ use crate::base::limits::{LAST_OFFSET, MIN_PARTS_THRESHOLD};
 use crate::replication::event::{Event, Idle, StreamCommand, StreamPart};
 use crate::replication::options::Options;
 use crate::replication::position::{Lineage, Position};
-use crate::resp::{Command, Item, Part, PartsParser, PartsPoll};
+use crate::resp::{Command, Part, PartsItem, PartsParser, PartsPoll};
 
 /// The parser of a command stream, and how far the stream was read.
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ impl Stream {
     #[inline(never)]
     pub(super) fn whole<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
         let mut kind = Kind::Write;
-        let command = self.parser.whole_command_if(unread, |name| {
+        let command = self.parser.common_command_if(unread, |name| {
             kind = Kind::of(name);
             !kind.is_control()
         })?;
@@ -172,7 +172,7 @@ impl Stream {
     /// The kind of the command that the parser found in `unread`. Selects the database if it is a SELECT.
     #[inline]
     fn kind(&mut self, unread: &[u8]) -> Result<Kind, ProtocolError> {
-        let Some(Item::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
+        let Some(PartsItem::Command(command)) = self.parser.item(unread) else { return Ok(Kind::Write) };
         let kind = Kind::of(command.name());
         match kind {
             Kind::Select => {
@@ -203,8 +203,10 @@ impl Stream {
         let shown = input.get(found.shown..).unwrap_or_default();
         let lineage = self.lineage.as_ref();
         match self.parser.item(shown) {
-            Some(Item::Command(command)) => self.reached.event(found.kind, found.tx, command, lineage, received_ms),
-            Some(Item::Part(part)) => Event::Part(self.part(found, part, received_ms)),
+            Some(PartsItem::Command(command)) => {
+                self.reached.event(found.kind, found.tx, command, lineage, received_ms)
+            }
+            Some(PartsItem::Part(part)) => Event::Part(self.part(found, part, received_ms)),
             None => Event::Idle(Idle { position: self.position() }),
         }
     }

@@ -1,27 +1,29 @@
-//! Finds the keys among arguments that are shown one after another.
+//! The search for keys among arguments that arrive one after another.
 
-use crate::resp::keys::shape;
-use crate::resp::keys::shape::{Entry, LONGEST, MOST_SPECS, Shape, Spec};
+use crate::resp::keys::lookup;
+use crate::resp::keys::shape::{LONGEST_NAME, MOST_SPECS, Shape, Spec, TableEntry};
 use crate::resp::parts::Part;
 
-/// What a command touches, as far as its arguments tell.
+/// The keys that a command touches, as its arguments tell. The enum is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// No key.
     None,
-    /// The keys that it names.
+    /// The keys that the command names.
     Some,
-    /// Keys that it does not name: any there are (FLUSHALL, FLUSHDB, SWAPDB).
+    /// Keys that the command does not name: any key may be touched (FLUSHALL, FLUSHDB, SWAPDB).
     All,
-    /// Nobody here knows: a module's command, a renamed or a newer one.
+    /// Unknown: a command of a module, a renamed command or a newer one.
     Unknown,
 }
 
-/// Finds the keys of a command that comes in [`Part`]s.
+/// Finds the keys of a command that is delivered in [`Part`]s.
 ///
-/// Whether an argument is a key is known when it begins, before its bytes are there: its place tells, or a count or word before
-/// it. (Two exceptions, of commands that say a thing twice: of several STORE in one SORT only the last counts, and with KEYS the empty
-/// third argument of MIGRATE is no key. That shows when the command is at its end.)
+/// An argument is known to be a key when it begins, before its bytes arrive. Its index says so, or a count or option
+/// before it.
+///
+/// Two commands are exceptions, known only at their end. Of several STORE options of SORT only the last one counts.
+/// With the option KEYS of MIGRATE, its empty third argument is not a key.
 ///
 /// ```
 /// use redtail::resp::{KeyFinder, Part, Reach};
@@ -44,25 +46,25 @@ pub enum Reach {
 #[derive(Debug, Clone)]
 pub struct KeyFinder {
     argc: usize,
-    /// Arguments that were shown.
+    /// The number of arguments received.
     seen: usize,
-    stage: Stage,
-    ranges: Ranges,
-    /// Specifications whose arguments are not found yet, one bit each.
+    state: FinderState,
+    ranges: KeyIndices,
+    /// The specifications whose arguments are not found yet, one bit each.
     open: u8,
-    /// A count of keys was read that is 0.
+    /// A count of keys was 0.
     counted_none: bool,
-    /// The first argument at which an option of SORT or MIGRATE may stand.
+    /// The first argument that may be an option of SORT or MIGRATE.
     option: usize,
-    /// The key of MIGRATE is empty.
+    /// The key argument of MIGRATE is empty.
     keyless: bool,
-    held: Held,
+    held: HeldArgument,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum FinderState {
     Name,
-    Subcommand(&'static [Entry]),
+    Subcommand(&'static [TableEntry]),
     Arguments(&'static [Spec]),
     Settled(Reach),
 }
@@ -74,28 +76,28 @@ impl Default for KeyFinder {
 }
 
 impl KeyFinder {
-    /// Waits for a [`Part::Begin`].
+    /// A finder that expects a [`Part::Begin`].
     #[must_use]
     pub const fn new() -> Self {
         Self::with(0)
     }
 
-    /// Waits for the first of `argc` arguments.
+    /// A finder that expects the first of `argc` arguments.
     pub(super) const fn with(argc: usize) -> Self {
         Self {
             argc,
             seen: 0,
-            stage: Stage::Name,
-            ranges: Ranges([Range::EMPTY; MOST_SPECS]),
+            state: FinderState::Name,
+            ranges: KeyIndices([KeyRange::EMPTY; MOST_SPECS]),
             open: 0,
             counted_none: false,
             option: 0,
             keyless: false,
-            held: Held { bytes: [0; LONGEST], length: 0, missing: None, is_long: false },
+            held: HeldArgument { bytes: [0; LONGEST_NAME], length: 0, missing: None, is_long: false },
         }
     }
 
-    /// Takes note of the next part. A [`Part::Begin`] begins another command.
+    /// Receives the next part. A [`Part::Begin`] begins another command.
     pub fn part(&mut self, part: &Part<'_>) {
         match *part {
             Part::Begin { argc } => *self = Self::with(argc),
@@ -114,77 +116,78 @@ impl KeyFinder {
     fn end_argument(&mut self) {
         if self.held.missing == Some(0) {
             self.held.missing = None;
-            let Held { bytes, length, is_long, .. } = self.held;
+            let HeldArgument { bytes, length, is_long, .. } = self.held;
             self.argument(bytes.get(..length).filter(|_| !is_long));
         }
     }
 
-    /// Whether the argument that began last is a key. [`reach`](Self::reach) tells whether the command has any.
+    /// Whether the argument that began last is a key. [`reach`](Self::reach) returns whether the command has keys at
+    /// all.
     #[must_use]
     pub fn is_key(&self) -> bool {
         self.ranges.holds(self.latest())
     }
 
-    /// Whether no argument behind the one that began last is a key.
+    /// Whether no argument after the one that began last is a key.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.is_settled() && self.ranges.end() <= self.latest().wrapping_add(1)
     }
 
-    /// The number of the argument that began last; `usize::MAX` before the first.
+    /// The index of the argument that began last; `usize::MAX` before the first.
     fn latest(&self) -> usize {
         if self.held.missing.is_some() { self.seen } else { self.seen.wrapping_sub(1) }
     }
 
-    /// What the command touches; `None` while that is not known.
+    /// The keys that the command touches; `None` while they are unknown.
     #[must_use]
     pub fn reach(&self) -> Option<Reach> {
-        match self.stage {
-            Stage::Settled(reach) => Some(reach),
+        match self.state {
+            FinderState::Settled(reach) => Some(reach),
             _ => self.ranges.first().map(|_| Reach::Some),
         }
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Settled(_))
+        matches!(self.state, FinderState::Settled(_))
     }
 
-    pub(super) fn ranges(&self) -> Ranges {
+    pub(super) fn ranges(&self) -> KeyIndices {
         self.ranges
     }
 
-    /// Takes note of the next argument; `None`: one too long to be a name, a number or a word.
+    /// Receives the next argument. `None`: the argument is too long for a name, a number or an option.
     pub(super) fn argument(&mut self, argument: Option<&[u8]>) {
         let index = self.seen;
         self.seen += 1;
-        match self.stage {
-            Stage::Name => self.shape(argument.and_then(shape::command)),
-            Stage::Subcommand(entries) => self.shape(argument.and_then(|name| shape::find(entries, name))),
-            Stage::Arguments(specs) => {
+        match self.state {
+            FinderState::Name => self.shape(argument.and_then(lookup::find_command)),
+            FinderState::Subcommand(entries) => self.shape(argument.and_then(|name| lookup::find_entry(entries, name))),
+            FinderState::Arguments(specs) => {
                 for (number, spec) in specs.iter().enumerate() {
                     if self.open & 1 << number != 0 {
                         self.look(number, *spec, index, argument);
                     }
                 }
             }
-            Stage::Settled(_) => {}
+            FinderState::Settled(_) => {}
         }
-        if self.seen >= self.argc || (self.open == 0 && matches!(self.stage, Stage::Arguments(_))) {
+        if self.seen >= self.argc || (self.open == 0 && matches!(self.state, FinderState::Arguments(_))) {
             self.settle();
         }
     }
 
     fn shape(&mut self, shape: Option<Shape>) {
-        self.stage = match shape {
-            None => Stage::Settled(Reach::Unknown),
-            Some(Shape::Nothing) => Stage::Settled(Reach::None),
-            Some(Shape::All) => Stage::Settled(Reach::All),
-            Some(Shape::Container(entries)) => Stage::Subcommand(entries),
+        self.state = match shape {
+            None => FinderState::Settled(Reach::Unknown),
+            Some(Shape::Nothing) => FinderState::Settled(Reach::None),
+            Some(Shape::All) => FinderState::Settled(Reach::All),
+            Some(Shape::Container(entries)) => FinderState::Subcommand(entries),
             Some(Shape::Named(specs)) => {
                 for (number, spec) in specs.iter().enumerate() {
                     match *spec {
                         Spec::At(first, last, step) => {
-                            let range = Range::new(first, self.last(first, last), step);
+                            let range = KeyRange::new(first, self.last(first, last), step);
                             self.ranges.set(number, range);
                         }
                         Spec::Store => {
@@ -198,12 +201,12 @@ impl KeyFinder {
                         Spec::Counted(..) | Spec::After(..) => self.open |= 1 << number,
                     }
                 }
-                Stage::Arguments(specs)
+                FinderState::Arguments(specs)
             }
         };
     }
 
-    /// Holds an argument against a specification that is open.
+    /// Checks an argument against an open specification.
     fn look(&mut self, number: usize, spec: Spec, index: usize, argument: Option<&[u8]>) {
         match spec {
             Spec::At(..) => {}
@@ -219,18 +222,18 @@ impl KeyFinder {
                 }
                 let last = match parts {
                     0 => self.last(first, last),
-                    // All of them end before the first part does.
+                    // All keys are in the first of the equal parts.
                     parts => first.saturating_add((self.argc - first) / parts).checked_add_signed(last),
                 };
-                self.found(number, Range::new(first, last, step));
+                self.found(number, KeyRange::new(first, last, step));
             }
             Spec::Store => match argument {
                 _ if index < self.option => {}
                 word if is(word, "limit") => self.option = index + 3,
                 word if is(word, "get") || is(word, "by") => self.option = index + 2,
-                // As on a server, the last one counts: this stays open to the end.
+                // As on a server, the last STORE counts. The specification stays open to the end.
                 word if is(word, "store") && index + 1 < self.argc => {
-                    self.ranges.set(number, Range::new(index + 1, Some(index + 1), 1));
+                    self.ranges.set(number, KeyRange::new(index + 1, Some(index + 1), 1));
                 }
                 _ => {}
             },
@@ -240,8 +243,8 @@ impl KeyFinder {
                 word if is(word, "auth") => self.option = index + 2,
                 word if is(word, "auth2") => self.option = index + 3,
                 word if is(word, "keys") && self.keyless => {
-                    self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
-                    self.found(number, Range::new(index + 1, self.argc.checked_sub(1), 1));
+                    self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
+                    self.found(number, KeyRange::new(index + 1, self.argc.checked_sub(1), 1));
                 }
                 _ => {}
             },
@@ -253,47 +256,47 @@ impl KeyFinder {
         let last = match text.and_then(|text| text.parse::<usize>().ok()) {
             Some(0) => {
                 self.counted_none = true;
-                return self.found(number, Range::EMPTY);
+                return self.found(number, KeyRange::EMPTY);
             }
             Some(count) => (count - 1).checked_mul(step).and_then(|behind| behind.checked_add(first)),
             None => None,
         };
         match last.filter(|&last| last < self.argc) {
-            Some(last) => self.found(number, Range::new(first, Some(last), step)),
-            // No server takes it, so that nobody can say what it touches.
+            Some(last) => self.found(number, KeyRange::new(first, Some(last), step)),
+            // No server accepts the command, so its keys are unknown.
             None => {
-                self.ranges = Ranges([Range::EMPTY; MOST_SPECS]);
-                self.stage = Stage::Settled(Reach::Unknown);
+                self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
+                self.state = FinderState::Settled(Reach::Unknown);
             }
         }
     }
 
-    fn found(&mut self, number: usize, range: Range) {
+    fn found(&mut self, number: usize, range: KeyRange) {
         self.ranges.set(number, range);
         self.open &= !(1 << number);
     }
 
-    /// The index of the last of the arguments from `first` on; `None`: there are none.
+    /// The index of the last argument in a range from `first`; `None` if the range is empty.
     fn last(&self, first: usize, last: isize) -> Option<usize> {
         let end = self.argc.checked_sub(1)?;
         match last {
             0.. => Some(first.checked_add_signed(last)?.min(end)),
-            // The last of all is -1.
+            // The last of all arguments is -1.
             _ => end.checked_add_signed(last + 1),
         }
     }
 
-    /// All arguments that matter were shown.
+    /// Decides the result: no further argument matters.
     fn settle(&mut self) {
         if self.is_settled() {
             return;
         }
-        self.stage = Stage::Settled(match self.ranges.first() {
+        self.state = FinderState::Settled(match self.ranges.first() {
             Some(_) => Reach::Some,
             None if self.counted_none => Reach::None,
-            // COMMAND does without.
-            None if matches!(self.stage, Stage::Subcommand(_)) => Reach::None,
-            // Less than the command needs.
+            // COMMAND needs no subcommand.
+            None if matches!(self.state, FinderState::Subcommand(_)) => Reach::None,
+            // The command lacks arguments.
             None => Reach::Unknown,
         });
     }
@@ -303,22 +306,22 @@ fn is(argument: Option<&[u8]>, word: &str) -> bool {
     argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// The beginning of an argument that comes in pieces.
+/// The beginning of an argument that arrives in pieces.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    bytes: [u8; LONGEST],
+struct HeldArgument {
+    bytes: [u8; LONGEST_NAME],
     length: usize,
-    /// Bytes still to come; `None`: between two arguments.
+    /// The number of missing bytes; `None` between two arguments.
     missing: Option<u64>,
-    /// It is longer than anything that is looked for.
+    /// The argument is longer than any name or option.
     is_long: bool,
 }
 
-impl Held {
+impl HeldArgument {
     fn begin(&mut self, length: u64) {
         self.length = 0;
         self.missing = Some(length);
-        self.is_long = length > LONGEST as u64;
+        self.is_long = length > LONGEST_NAME as u64;
     }
 
     fn push(&mut self, piece: &[u8]) {
@@ -330,15 +333,15 @@ impl Held {
     }
 }
 
-/// Numbers of arguments: from `next` to `last`, each `step`th. None if `next` lies behind `last`.
+/// Indices of arguments: from `next` to `last`, every `step`th. Empty if `next` is greater than `last`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Range {
+pub(super) struct KeyRange {
     next: usize,
     last: usize,
     step: usize,
 }
 
-impl Range {
+impl KeyRange {
     const EMPTY: Self = Self { next: 1, last: 0, step: 1 };
 
     fn new(first: usize, last: Option<usize>, step: usize) -> Self {
@@ -350,14 +353,14 @@ impl Range {
     }
 }
 
-/// The numbers of a command's keys, in order.
+/// The indices of a command's keys, in order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ranges([Range; MOST_SPECS]);
+pub struct KeyIndices([KeyRange; MOST_SPECS]);
 
-impl Ranges {
-    fn set(&mut self, number: usize, range: Range) {
-        if let Some(place) = self.0.get_mut(number) {
-            *place = range;
+impl KeyIndices {
+    fn set(&mut self, number: usize, range: KeyRange) {
+        if let Some(slot) = self.0.get_mut(number) {
+            *slot = range;
         }
     }
 
@@ -365,19 +368,19 @@ impl Ranges {
         self.0.iter().filter(|range| !range.is_empty()).map(|range| range.next).min()
     }
 
-    /// Behind the last of them.
+    /// The index after the last key.
     fn end(&self) -> usize {
         self.0.iter().filter(|range| !range.is_empty()).map(|range| range.last.saturating_add(1)).max().unwrap_or(0)
     }
 
-    /// Whether the number is among those to come.
+    /// Whether the index is one of those left.
     fn holds(&self, index: usize) -> bool {
-        let reaches = |range: &Range| (range.next..=range.last).contains(&index);
+        let reaches = |range: &KeyRange| (range.next..=range.last).contains(&index);
         self.0.iter().any(|range| reaches(range) && (index - range.next).checked_rem(range.step) == Some(0))
     }
 }
 
-impl Iterator for Ranges {
+impl Iterator for KeyIndices {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
@@ -389,7 +392,7 @@ impl Iterator for Ranges {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = |range: &Range| match range.is_empty() {
+        let count = |range: &KeyRange| match range.is_empty() {
             true => 0,
             false => (range.last - range.next).checked_div(range.step).unwrap_or(0) + 1,
         };

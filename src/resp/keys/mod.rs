@@ -1,39 +1,40 @@
-//! Which arguments of a command are keys.
+//! The arguments of a command that are keys.
 //!
-//! The servers tell of their commands where the keys lie (`COMMAND`); what they tell stands in `table.rs`, which is made from their
-//! answers. The lookup allocates nothing and does not look at values.
+//! The servers describe the keys of their commands (`COMMAND`). `table.rs` is generated from these descriptions. The
+//! search allocates nothing and ignores values.
 
 mod finder;
+mod lookup;
 mod shape;
 #[rustfmt::skip]
 mod table;
 
 use core::iter::FusedIterator;
 
-pub(crate) use finder::Ranges;
-pub use finder::{KeyFinder, Reach};
+pub use finder::{KeyFinder, KeyIndices, Reach};
 
 use crate::resp::command::{Args, Command};
 
-/// What a command touches: from [`Command::keys`].
+/// The keys that a command touches: the result of [`Command::keys`]. The enum is closed.
 #[derive(Debug, Clone)]
 pub enum Keys<'a> {
-    /// It touches no key, such as PUBLISH; or it counts its keys and counts none, such as `EVAL … 0`.
+    /// The command touches no key, such as PUBLISH or `EVAL … 0`.
     None,
-    /// It touches these.
+    /// The command touches these keys.
     Some(KeyArgs<'a>),
-    /// It touches keys that it does not name, any there are: FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT.
+    /// The command touches keys that it does not name, possibly all: FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT.
     All,
-    /// Not known: a command that none of the servers has which this version knows (a module's, a renamed or a newer one), or one that no
-    /// server would take.
+    /// Unknown: no server of the table has the command (it is a module's, renamed or newer), or no server would accept
+    /// it.
     Unknown,
 }
 
 impl<'a> Command<'a> {
-    /// The arguments that are keys, as the servers say themselves (Redis 6.2 to 8.2, Valkey 8.1 to 9.1).
+    /// The arguments that are keys. The source is `COMMAND` of Redis 6.2 to 8.2 and Valkey 8.1 to 9.1.
     ///
-    /// A key is one that is read or written: the source and the destination of a RENAME. A script's or function's are those it declares.
-    /// What SORT reads by its patterns is not among them: that hangs on the data.
+    /// Keys are read or written: the source and the destination of RENAME are both keys. The keys of a script or
+    /// function are those it declares. Keys that SORT reads by patterns are not included, because they depend on the
+    /// data.
     ///
     /// ```
     /// use redtail::resp::{CommandParser, Keys, Status};
@@ -49,7 +50,7 @@ impl<'a> Command<'a> {
     /// ```
     #[must_use]
     pub fn keys(&self) -> Keys<'a> {
-        let (reach, ranges) = find(self.argc(), self.args());
+        let (reach, ranges) = find_keys(self.argc(), self.args());
         match reach {
             Reach::None => Keys::None,
             Reach::Some => Keys::Some(KeyArgs { args: self.args(), passed: 0, ranges }),
@@ -59,8 +60,9 @@ impl<'a> Command<'a> {
     }
 }
 
-/// What a command with these arguments touches, and the numbers of its keys. No more arguments are looked at than it takes.
-pub(crate) fn find<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> (Reach, Ranges) {
+/// The keys that a command with these arguments touches, and the indices of its keys. Reads only the arguments that
+/// decide it.
+pub fn find_keys<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> (Reach, KeyIndices) {
     let mut finder = KeyFinder::with(argc);
     for arg in args {
         finder.argument(Some(arg));
@@ -71,15 +73,16 @@ pub(crate) fn find<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> (Re
     (finder.reach().unwrap_or(Reach::Unknown), finder.ranges())
 }
 
-/// The keys of a [`Command`], in the order of its arguments: the number of the argument (the name is 0) and the key.
+/// The keys of a [`Command`], in the order of its arguments. Each item is the index of the argument (the name has index
+/// 0) and the key.
 ///
-/// They are found as one goes on: a DEL of a million keys costs nothing before the first.
+/// The walk is lazy: a DEL of a million keys costs nothing before the first key.
 #[derive(Debug, Clone)]
 pub struct KeyArgs<'a> {
     args: Args<'a>,
-    /// Arguments that `args` is past.
+    /// The number of arguments that `args` has passed.
     passed: usize,
-    ranges: Ranges,
+    ranges: KeyIndices,
 }
 
 impl<'a> Iterator for KeyArgs<'a> {

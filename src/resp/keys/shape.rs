@@ -1,56 +1,40 @@
-//! What a command's name tells about its keys, and the search for it in the table.
+//! The entries of the table of commands: the positions of a command's keys among its arguments.
 
-use crate::resp::keys::table;
+/// A command, or a subcommand of a container: its name in lower case, and its shape.
+pub(super) type TableEntry = (&'static str, Shape);
 
-/// A command, or a subcommand in its container: its name in lower case, and its shape.
-pub(super) type Entry = (&'static str, Shape);
-
-/// What a command touches.
+/// The keys that a command touches.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// No key.
     Nothing,
-    /// Keys that it does not name.
+    /// Keys that the command does not name.
     All,
-    /// The keys that lie where these say.
+    /// The keys at these positions.
     Named(&'static [Spec]),
-    /// That hangs on its subcommand.
-    Container(&'static [Entry]),
+    /// The keys depend on the subcommand.
+    Container(&'static [TableEntry]),
 }
 
-/// Where keys lie among the arguments: the servers' key specifications. The name of the command is argument 0.
+/// A key specification of the servers: the positions of keys among the arguments. The command's name is argument 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Spec {
-    /// From argument `.0` to the one `.1` behind it (below 0: so many from the end, -1 being the last), each `.2`th.
+    /// From argument `.0` to the argument `.1` after it, every `.2`th. A negative `.1` counts from the end; -1 is the
+    /// last argument.
     At(usize, isize, usize),
-    /// As many as argument `.0` says, from argument `.1` on, each `.2`th.
+    /// As many as argument `.0` says, from argument `.1`, every `.2`th.
     Counted(usize, usize, usize),
-    /// The same as `At`, behind the first `.0` among the arguments from `.1` on: to `.2`, each `.3`th; only the first of `.4` equal
-    /// parts of what follows, if that is not 0.
+    /// As `At`, from the argument after the first `.0` found at or after argument `.1`: to `.2`, every `.3`th. If `.4`
+    /// is not 0, only the first of `.4` equal parts of the rest.
     After(&'static str, usize, isize, usize, usize),
-    /// What follows SORT's last STORE.
+    /// The argument after the last STORE of SORT.
     Store,
-    /// What follows MIGRATE's KEYS, in the place of the one key where that is empty.
+    /// The arguments after KEYS of MIGRATE, if its one key argument is empty.
     MigrateKeys,
 }
 
-/// The most specifications that one command has.
+/// The most specifications of one command.
 pub(super) const MOST_SPECS: usize = 3;
 
-/// The longest name in the table is not longer.
-pub(super) const LONGEST: usize = 24;
-
-/// What a command of this name touches; `None`: no server's.
-pub(super) fn command(name: &[u8]) -> Option<Shape> {
-    find(table::BY_LENGTH.get(name.len())?, name)
-}
-
-/// The same of a subcommand.
-pub(super) fn find(entries: &'static [Entry], name: &[u8]) -> Option<Shape> {
-    let mut lower = [0; LONGEST];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let place = entries.binary_search_by(|(name, _)| name.as_bytes().cmp(lower)).ok()?;
-    entries.get(place).map(|entry| entry.1)
-}
+/// The length in bytes of the longest name in the table.
+pub(super) const LONGEST_NAME: usize = 24;

@@ -12,7 +12,7 @@
 //! - xgroup: Redis 6.2.14 says At(2, 0, 1).
 //! - xinfo: Redis 6.2.14 says At(2, 0, 1).
 
-use crate::resp::keys::shape::Entry;
+use crate::resp::keys::shape::TableEntry;
 use crate::resp::keys::shape::Shape::All;
 use crate::resp::keys::shape::Shape::Container;
 use crate::resp::keys::shape::Shape::Named;
@@ -24,7 +24,7 @@ use crate::resp::keys::shape::Spec::MigrateKeys;
 use crate::resp::keys::shape::Spec::Store;
 
 /// The commands whose names have so many letters, in the order of their names.
-pub(super) static BY_LENGTH: [&[Entry]; 21] = [
+pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
     &[],
     &[],
     &[],

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use crate::io::{CheckpointFile, CheckpointPosition, sealed};
 use crate::replication::{Position, PositionError, ReplicationId};
+use crate::topology::cluster::members::Member;
 use crate::topology::cluster::slots::{Slots, SlotsError};
-use crate::topology::cluster::topology::Member;
 
-/// How far each shard of a cluster has been followed: to be kept, and given to [`Cluster::positions`](crate::topology::Cluster::positions)
+/// How far each shard of a cluster has been followed: to be kept, and given to [`Builder::positions`](crate::Builder::positions)
 /// after a restart.
 ///
 /// Printed and read as entries `node@slots=position` with `;` or line ends between them. What names a shard is the replication id in its
@@ -24,6 +24,7 @@ use crate::topology::cluster::topology::Member;
 /// # Ok::<(), redtail::topology::PositionsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Positions {
     /// One entry for each shard.
     pub shards: Vec<SavedShard>,
@@ -31,6 +32,7 @@ pub struct Positions {
 
 /// The place in one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SavedShard {
     /// The id of the node that was its primary.
     pub node: String,
@@ -55,6 +57,12 @@ pub enum PositionsError {
     Position(#[from] PositionError),
 }
 
+impl FromIterator<SavedShard> for Positions {
+    fn from_iter<I: IntoIterator<Item = SavedShard>>(shards: I) -> Self {
+        Self { shards: shards.into_iter().collect() }
+    }
+}
+
 impl fmt::Display for Positions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, shard) in self.shards.iter().enumerate() {
@@ -71,7 +79,7 @@ impl fmt::Display for Positions {
 /// use redtail::topology::{Cluster, ClusterCheckpoint};
 ///
 /// let mut checkpoint = ClusterCheckpoint::open("orders.positions", "10.0.0.1:7000")?;
-/// let cluster = Cluster::new(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
+/// let cluster = Cluster::builder(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
 /// let mut merged = cluster.merged(10_000)?;
 /// while let Some(event) = merged.next() {
 ///     println!("{event:?}"); // and whatever makes it safe
@@ -131,7 +139,7 @@ impl FromStr for SavedShard {
 
 /// Finds for each shard the place that was saved for it: by the histories that its primary continues, else by its nodes, else by its slots.
 /// Gives what nobody matches as well.
-pub(super) fn place(
+pub(super) fn assign(
     saved: Positions,
     shards: &[(&Member, Vec<ReplicationId>)],
 ) -> (Vec<Option<Position>>, Vec<SavedShard>) {
@@ -157,7 +165,7 @@ pub(super) fn place(
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 mod tests {
     use super::*;
-    use crate::topology::cluster::topology::Node;
+    use crate::topology::cluster::members::Node;
 
     fn id(digit: char) -> ReplicationId {
         digit.to_string().repeat(40).parse().unwrap()
@@ -197,11 +205,11 @@ mod tests {
     fn a_place_belongs_to_whoever_continues_its_history() {
         let (one, two) = (member(["n1", "n2"], "0-9"), member(["n3", "n4"], "10-19"));
         let saves = || Positions { shards: vec![saved("n3", "10-19", 'a', 1), saved("n1", "0-9", 'b', 2)] };
-        let (found, left) = place(saves(), &[(&one, vec![id('c'), id('a')]), (&two, vec![id('b')])]);
+        let (found, left) = assign(saves(), &[(&one, vec![id('c'), id('a')]), (&two, vec![id('b')])]);
         assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [1, 2]);
         assert!(left.is_empty());
         // Where the histories can't be asked, names count.
-        let (found, _) = place(saves(), &[(&one, vec![]), (&two, vec![])]);
+        let (found, _) = assign(saves(), &[(&one, vec![]), (&two, vec![])]);
         assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [2, 1]);
     }
 
@@ -210,7 +218,7 @@ mod tests {
     fn a_place_goes_to_whose_history_it_is_not_to_whose_it_was() {
         let (former, owner) = (member(["n2", "n5"], "0-4"), member(["n1", "n6"], "5-9"));
         let saves = Positions { shards: vec![saved("n1", "0-9", 'a', 7)] };
-        let (found, left) = place(saves, &[(&former, vec![id('b'), id('a')]), (&owner, vec![id('a')])]);
+        let (found, left) = assign(saves, &[(&former, vec![id('b'), id('a')]), (&owner, vec![id('a')])]);
         assert_eq!(found.iter().map(|at| at.map(|at| at.offset)).collect::<Vec<_>>(), [None, Some(7)]);
         assert!(left.is_empty());
     }
@@ -219,12 +227,12 @@ mod tests {
     fn what_nobody_matches_is_given_back() {
         let (new, old) = (member(["n5", "n6"], "0-4"), member(["n7", "n2"], "5-19"));
         let saves = vec![saved("n2", "0-9", 'a', 1), saved("n3", "10-19", 'b', 2), saved("n8", "30-39", 'c', 3)];
-        let (found, left) = place(Positions { shards: saves.clone() }, &[(&new, vec![]), (&old, vec![])]);
+        let (found, left) = assign(Positions { shards: saves.clone() }, &[(&new, vec![]), (&old, vec![])]);
         // A replica that became a primary; half of the slots of n2 moved away, which is no sign of anything.
         assert_eq!(found, [None, Some(saves[0].position)]);
         assert_eq!(left.len(), 2);
         let taken_over = member(["n9", "n10"], "8-19");
-        let (found, left) = place(Positions { shards: saves.clone() }, &[(&taken_over, vec![])]);
+        let (found, left) = assign(Positions { shards: saves.clone() }, &[(&taken_over, vec![])]);
         assert_eq!((found, left.len()), (vec![Some(saves[1].position)], 2));
     }
 }

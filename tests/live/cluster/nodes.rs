@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use redtail::Backoff;
 use redtail::net::Target;
 use redtail::topology::Cluster;
+use redtail::{Backoff, Builder};
 
 use crate::help::{eventually, output};
 use crate::server::{Kind, Server};
@@ -32,11 +32,10 @@ impl Nodes {
     }
 
     /// What follows it, with short pauses and every command of the streams.
-    pub(crate) fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster(&self) -> Builder<Cluster> {
         let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
-        let options = options! { control: true, backoff };
-        let cluster = Cluster::new(self.servers.iter().take(2).map(Server::address)).expect("addresses");
-        cluster.options(options).refresh(Duration::from_millis(500))
+        let cluster = Cluster::builder(self.servers.iter().take(2).map(Server::address)).expect("addresses");
+        cluster.control(true).reconnect(backoff).refresh(Duration::from_millis(500))
     }
 
     pub(crate) fn target(&self, node: usize) -> Target {

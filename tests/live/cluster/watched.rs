@@ -5,15 +5,15 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redtail::topology::{Cluster, Following, Migration, Notice, Positions, Shard, slot};
-use redtail::{Event, Start};
+use redtail::topology::{Cluster, ClusterHandle, Migration, Notice, Positions, Shard, slot};
+use redtail::{Builder, Event, Start};
 
 use super::nodes::Nodes;
 use crate::follow::{Seen, Told, Write};
 use crate::help::PATIENCE;
 
 pub(crate) struct Watched {
-    pub(crate) following: Following,
+    pub(crate) following: ClusterHandle,
     /// By the ids of the shards.
     pub(crate) seen: Arc<Mutex<BTreeMap<String, Seen>>>,
     pub(crate) notices: Arc<Mutex<Vec<Notice>>>,
@@ -23,18 +23,18 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Follows, and waits until so many shards are attached.
-    pub(crate) fn start(cluster: Cluster, shards: usize) -> Watched {
+    pub(crate) fn start(cluster: Builder<Cluster>, shards: usize) -> Watched {
         Watched::with(cluster, BTreeMap::new(), shards)
     }
 
     /// Goes on from saved positions; what came before is taken along.
-    pub(crate) fn again(cluster: Cluster, positions: &Positions, before: BTreeMap<String, Seen>) -> Watched {
+    pub(crate) fn again(cluster: Builder<Cluster>, positions: &Positions, before: BTreeMap<String, Seen>) -> Watched {
         let count = positions.shards.len();
         let before = before.into_values().map(|seen| (seen.position.expect("a position").to_string(), seen)).collect();
         Watched::with(cluster.positions(positions.clone()), before, count)
     }
 
-    fn with(cluster: Cluster, mut before: BTreeMap<String, Seen>, shards: usize) -> Watched {
+    fn with(cluster: Builder<Cluster>, mut before: BTreeMap<String, Seen>, shards: usize) -> Watched {
         let seen: Arc<Mutex<BTreeMap<String, Seen>>> = Arc::default();
         let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
         let misplaced: Arc<Mutex<Vec<String>>> = Arc::default();

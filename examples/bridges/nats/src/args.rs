@@ -120,7 +120,9 @@ impl Args {
         let (user, file) = (self.user.clone(), self.password_file.clone());
         move || {
             let password = secret(file.as_deref(), "REDTAIL_PASSWORD")?;
-            Ok(Login { user: user.clone(), password: password.map(String::into_bytes) })
+            let mut login = Login::default();
+            (login.user, login.password) = (user.clone(), password.map(String::into_bytes));
+            Ok(login)
         }
     }
 
@@ -128,7 +130,7 @@ impl Args {
         let file = self.sentinel_password_file.clone();
         move || {
             let password = secret(file.as_deref(), "REDTAIL_SENTINEL_PASSWORD")?;
-            Ok(Login { user: None, password: password.map(String::into_bytes) })
+            Ok(password.map_or_else(Login::default, Login::password))
         }
     }
 

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use redtail::net;
 use redtail::replication::SessionError;
-use redtail::topology::{Cluster, ClusterCheckpoint, Following, Notice, Sentinel, Shard};
-use redtail::{Ack, Checkpoint, Error, Event, Follower, OnGap, Start};
+use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Sentinel, Shard};
+use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, Start};
 
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
@@ -25,7 +26,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) enum Source {
     /// `may_save`: the stream has been told of all saved places that no shard continues. They are gone with the next save.
     Cluster {
-        following: Following,
+        following: ClusterHandle,
         checkpoint: ClusterCheckpoint,
         may_save: Arc<AtomicBool>,
     },
@@ -86,7 +87,7 @@ fn cluster(
 ) -> Result<Source, Failure> {
     let checkpoint: ClusterCheckpoint = place::open(args)?;
     let positions = checkpoint.position().unwrap_or_default();
-    let mut cluster = Cluster::new(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
+    let mut cluster = Cluster::builder(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
     #[cfg(feature = "tls")]
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
@@ -128,41 +129,51 @@ fn cluster(
     Ok(Source::Cluster { following, checkpoint, may_save })
 }
 
+/// How one server is followed, found by its address or through Sentinels.
+struct Begin {
+    position: Option<Position>,
+    on_gap: OnGap,
+    handle: Handle,
+}
+
+impl Begin {
+    fn connect<S: net::Source + net::Reconnect>(self, builder: Builder<S>) -> Result<Follower<S::Transport>, Error> {
+        let builder = builder.start(self.position.map_or(Start::Now, Start::At)).on_gap(self.on_gap).ack(Ack::Applied);
+        // One that is down when the bridge starts again is waited for.
+        builder.retry_first(self.position.is_some()).handle(self.handle).connect()
+    }
+}
+
 fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
     let checkpoint: Checkpoint = place::open(args)?;
     let position = checkpoint.position();
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
-    let builder = match &args.sentinel {
+    let start = Begin { position, on_gap: on_gap(args), handle };
+    let followed = match &args.sentinel {
         Some(name) => {
-            let sentinel = Sentinel::new(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
+            let sentinel = Sentinel::builder(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
                 Some(tls) => sentinel.tls(tls),
                 None => sentinel,
             };
-            sentinel.login(args.login()).sentinel_login(args.sentinel_login()).handle(handle).builder()
+            start.connect(sentinel.login(args.login()).sentinel_login(args.sentinel_login()))
         }
         None => {
             let [address] = &args.addresses[..] else {
                 return Err(Failure::new(2, "one server has one address: several are for --cluster and --sentinel"));
             };
-            let builder = Follower::builder(address).login(args.login()).handle(handle);
+            let builder = Follower::builder(address).login(args.login());
             #[cfg(feature = "tls")]
             let builder = match args.tls() {
                 Some(tls) => builder.tls(tls),
                 None => builder,
             };
-            builder
+            start.connect(builder)
         }
     };
-    let builder = builder
-        .start(position.map_or(Start::Now, Start::At))
-        .on_gap(on_gap(args))
-        .ack(Ack::Applied)
-        // One that is down when the bridge starts again is waited for.
-        .retry_first(position.is_some());
-    let mut follower = builder.connect().map_err(|error| failure(&error, &error))?;
+    let mut follower = followed.map_err(|error| failure(&error, &error))?;
     let mut reader = reader(Lane::Single(Arc::clone(&single)));
     let end = Arc::clone(end);
     let follow = move || {

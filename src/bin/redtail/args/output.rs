@@ -79,7 +79,8 @@ impl Output {
         };
         // Larger commands arrive in parts, so this bounds the memory. A large argument is never held as a whole, so it
         // may be longer than servers allow by default.
-        let limits = Limits { command: parts.saturating_mul(2).max(4 << 20), bulk: 1 << 40, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.command, limits.bulk) = (parts.saturating_mul(2).max(4 << 20), 1 << 40);
         let mut options = Options::default();
         (options.control, options.parts, options.limits) = (true, Some(parts), limits);
         options.snapshot = SnapshotForm::Items;

@@ -73,7 +73,7 @@ fn follow(
         if files.is_drained() {
             output.flush()?;
         }
-        let event = match files.next() {
+        let event = match files.next_event() {
             Ok(Some(event)) => event,
             Ok(None) if options.follow => {
                 std::thread::sleep(PAUSE);

@@ -73,7 +73,7 @@ fn print<R: Read, W: Write>(
         if reader.is_drained() {
             output.flush()?;
         }
-        let event = match reader.next() {
+        let event = match reader.next_event() {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(ReadError::Session(error)) => return Err(broken(&error)),
@@ -138,7 +138,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
         if left == 0 {
             break Ok(());
         }
-        match reader.next() {
+        match reader.next_frame() {
             Ok(Some(frame)) => {
                 line.clear();
                 output::frame::push(&mut line, frame.item, frame.start, json, options.output.max_arg())?;
@@ -162,7 +162,7 @@ enum InputKind {
     Commands,
     Snapshot,
     Nothing,
-    Unknown(redtail::Byte),
+    Unknown(redtail::resp::Byte),
 }
 
 fn kind(head: &[u8]) -> InputKind {
@@ -173,7 +173,7 @@ fn kind(head: &[u8]) -> InputKind {
         rest if rest.starts_with(b"redtai") => InputKind::Recording,
         [b'*' | b'#', ..] => InputKind::Commands,
         rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => InputKind::Snapshot,
-        [byte, ..] => InputKind::Unknown(redtail::Byte(*byte)),
+        [byte, ..] => InputKind::Unknown(redtail::resp::Byte(*byte)),
     }
 }
 

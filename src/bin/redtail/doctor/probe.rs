@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "tls")]
 use redtail::net::Socket;
-use redtail::net::{Answer, Login, Talk, Target, Timeouts};
+use redtail::net::{Client, Login, Reply, Target, Timeouts};
 
 use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
 use crate::doctor::kind::{Family, ServerKind};
@@ -29,13 +29,14 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
 }
 
 /// Connects, and asks PING and INFO.
-pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), ProbeError> {
-    let timeouts = Timeouts { read: Some(TIMEOUT), ..Timeouts::default() };
-    let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(TIMEOUT);
+    let mut talk = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut talk, &mut facts)?;
     #[cfg(feature = "tls")]
-    if let Socket::Tls(stream) = talk.link() {
+    if let Socket::Tls(stream) = talk.socket() {
         facts.certificate = stream.expires_within(SOON);
     }
     info(&mut talk, &mut facts)?;
@@ -48,7 +49,7 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
 pub(super) fn closely(
-    talk: &mut Talk,
+    talk: &mut Client,
     facts: &mut Facts,
     target: &Target,
     (seen, sample): (Instant, Duration),
@@ -62,7 +63,7 @@ pub(super) fn closely(
     Ok(())
 }
 
-fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
     let Some(message) = reply.error() else { return Ok(()) };
@@ -77,19 +78,19 @@ fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["INFO"])?;
     facts.may.info = may(&reply);
     match &reply {
-        Answer::Text(text) => facts.info = Some(Info::read(text)),
-        Answer::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        Reply::Text(text) => facts.info = Some(Info::read(text)),
+        Reply::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
     Ok(())
 }
 
 /// Sends the REPLCONF of a follower. A server remembers it for this connection only.
-fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn replconf(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
     if is_unknown(&reply) {
@@ -102,17 +103,17 @@ fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, ProbeError> {
+fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError> {
     let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
-    let is_there = |reply: &Answer| Known::from(Some(!reply.list().is_empty()));
+    let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
     // A command that has answered exists.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
 }
 
 /// Asks for permissions of commands that are not tried.
-fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let who = talk.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
         // Before 6.0 every client has all permissions.
@@ -129,7 +130,7 @@ fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
         facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
     } else {
         let user = talk.ask(&["ACL", "GETUSER", &facts.user])?;
-        if let Some(rules) = user.field("commands").and_then(Answer::text) {
+        if let Some(rules) = user.field("commands").and_then(Reply::text) {
             facts.may.psync = rules::allow(rules, "psync").into();
             facts.may.sync = rules::allow(rules, "sync").into();
         }
@@ -138,11 +139,11 @@ fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
 }
 
 /// The answer of ACL DRYRUN. `None` if it is denied or does not exist.
-fn tried(reply: &Answer, is_there: &mut Known) -> Option<Known> {
+fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
     match reply {
-        Answer::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
+        Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
         // The command is renamed, so its permission is unknown.
-        Answer::Error(message) if message.starts_with("ERR Command ") && message.contains("not found") => {
+        Reply::Error(message) if message.starts_with("ERR Command ") && message.contains("not found") => {
             *is_there = Known::No;
             Some(Known::Unknown)
         }
@@ -164,7 +165,7 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
+fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
     // Before 7.0 CONFIG GET takes a single name.
     for name in SETTINGS {
@@ -173,7 +174,7 @@ fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
             settings.denied = true;
             break;
         }
-        if let Some(value) = reply.field(name).and_then(Answer::text) {
+        if let Some(value) = reply.field(name).and_then(Reply::text) {
             settings.values.insert(name, value.to_owned());
         }
     }
@@ -181,7 +182,7 @@ fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
 }
 
 fn growth(
-    talk: &mut Talk,
+    talk: &mut Client,
     facts: &Facts,
     seen: Instant,
     sample: Duration,
@@ -198,16 +199,16 @@ fn growth(
 }
 
 /// The name and address of each primary that a Sentinel watches.
-fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, ProbeError> {
+fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
     let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
-    let one = |primary: &Answer| {
-        let text = |name| primary.field(name).and_then(Answer::text);
+    let one = |primary: &Reply| {
+        let text = |name| primary.field(name).and_then(Reply::text);
         Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
     };
     Ok(reply.list().iter().filter_map(one).collect())
 }
 
-fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
+fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
     if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Ok(None);
     }
@@ -217,9 +218,8 @@ fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeE
     let mut cluster = ClusterNode::default();
     for range in slots.list() {
         let [first, last, nodes @ ..] = range.list() else { continue };
-        let number = |reply: &Answer| reply.text().and_then(|text| text.parse::<u64>().ok());
-        let part =
-            |node: &Answer, index: usize| node.list().get(index).and_then(Answer::text).unwrap_or("?").to_owned();
+        let number = |reply: &Reply| reply.text().and_then(|text| text.parse::<u64>().ok());
+        let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
         if nodes.iter().any(|node| part(node, 2) == me) {
             let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
             cluster.slots = cluster.slots.saturating_add(last.saturating_add(1).saturating_sub(first));
@@ -236,8 +236,8 @@ fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeE
 /// The setting of this kernel, if the server runs on this machine.
 fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     let is_near = match target {
-        Target::Unix(_) => true,
         Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
+        _ => true,
     };
     let process = facts.info.as_ref()?.number("process_id").filter(|_| is_near)?;
     let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
@@ -247,15 +247,15 @@ fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
 }
 
 /// Whether an answer shows that the command is permitted.
-pub(super) fn may(reply: &Answer) -> Known {
+pub(super) fn may(reply: &Reply) -> Known {
     match reply {
         _ if reply.is_denied() => Known::No,
-        Answer::Error(_) => Known::Unknown,
+        Reply::Error(_) => Known::Unknown,
         _ => Known::Yes,
     }
 }
 
-fn is_unknown(reply: &Answer) -> bool {
+fn is_unknown(reply: &Reply) -> bool {
     let says = |message: &str| message.to_ascii_lowercase().starts_with("err unknown command");
     reply.error().is_some_and(says)
 }

@@ -66,7 +66,7 @@ impl Report {
         login: &Login,
         sample: Duration,
     ) -> Self {
-        let found = address.find();
+        let found = address.find(sentinels, name);
         let about = findings::watched(name, found.as_ref().ok(), &reports);
         let mut report = match found {
             Ok(found) => Self::server(address, &found.target, login, sample),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{io, thread};
 
-use redtail::net::{Answer, Login, Talk, TalkError, Target, Timeouts};
+use redtail::net::{Client, ClientError, Login, Reply, Target, Timeouts};
 
 use crate::doctor::facts::address;
 use crate::target::address::Address;
@@ -69,12 +69,12 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
     Ok(reports)
 }
 
-fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, TalkError> {
+fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, ClientError> {
     let short = Duration::from_secs(2);
-    let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
-    let mut talk = Talk::begin(address.connect(target, &timeouts)?, login)?;
+    let timeouts = Timeouts::all(short);
+    let mut talk = Client::new(address.connect(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match talk.ask(&[&["SENTINEL"], what].concat())? {
-        Answer::Error(message) => Err(TalkError::Refused(message)),
+        Reply::Error(message) => Err(ClientError::Refused(message)),
         answer => Ok(answer),
     };
     let place = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
@@ -86,19 +86,19 @@ fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result
     };
     let primary = Some(self::address(host.text().unwrap_or_default(), port.text().unwrap_or_default()));
     let fields = ask(&["MASTER", name])?;
-    let text = |field: &str| fields.field(field).and_then(Answer::text);
+    let text = |field: &str| fields.field(field).and_then(Reply::text);
     let flags = text("flags").unwrap_or_default().split(',').map(str::to_owned).collect();
     let number = |field: &str| text(field)?.parse().ok();
     let (quorum, epoch) = (number("quorum"), number("config-epoch"));
     let others = ask(&["SENTINELS", name])?.list().iter().filter_map(other).collect();
     let no_quorum = match ask(&["CKQUORUM", name]) {
-        Err(TalkError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
+        Err(ClientError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
         _ => None,
     };
     Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })
 }
 
-fn other(fields: &Answer) -> Option<(String, Target)> {
+fn other(fields: &Reply) -> Option<(String, Target)> {
     let text = |field: &str| fields.field(field)?.text();
     let port = text("port")?.parse().ok().filter(|&port| port > 0)?;
     Some((text("runid")?.to_owned(), Target::Tcp { host: text("ip")?.to_owned(), port }))

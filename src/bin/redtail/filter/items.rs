@@ -21,8 +21,7 @@ impl ItemFilter {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.forget();
-                let db = u32::try_from(key.database).ok();
-                let is_left_out = !filter.dbs.is_empty() && !db.is_some_and(|db| filter.dbs.contains(&db));
+                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.database);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
                         filter.warn_once.no_keys();

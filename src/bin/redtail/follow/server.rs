@@ -54,17 +54,15 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
     if options.snapshot_to.is_some() {
         settings.snapshot = SnapshotForm::Bytes;
     }
-    let mut builder = address
-        .builder(Handle::new())?
-        .options(settings)
-        .start(start)
-        .ack(options.ack)
-        .on_gap(options.on_gap)
-        .allow_probe(options.allow_probe);
+    settings.ack = options.ack;
+    settings.start = start;
+    settings.on_gap = options.on_gap;
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    Ok(builder.connect()?)
+    address.follow(Handle::new(), settings, None)
 }
 
 struct Run<'a> {

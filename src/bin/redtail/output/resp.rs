@@ -19,7 +19,7 @@ pub(super) struct Resp {
     /// The database of commands with an unknown database.
     assumed: Option<u32>,
     /// The database selected by the output.
-    selected: Option<u64>,
+    selected: Option<u32>,
     /// A MULTI that is not written yet, since a SELECT may have to precede it.
     multi: Vec<u8>,
     /// The output is inside a transaction.
@@ -147,7 +147,7 @@ impl Resp {
     fn select(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
         self.write_multi(out)?;
         if self.again == 0 {
-            self.selected = command.db.map(u64::from);
+            self.selected = command.db;
         }
         self.forward(command.raw(), out)?;
         self.at_end(command.tx.is_some());
@@ -183,7 +183,7 @@ impl Resp {
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
-            if self.selected.replace(db.into()) != Some(db.into()) {
+            if self.selected.replace(db) != Some(db) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
             }
         }

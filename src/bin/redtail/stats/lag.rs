@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use redtail::net::{Answer, Talk, TalkError, Timeouts};
+use redtail::net::{Client, ClientError, Reply, Timeouts};
 
 use crate::stats::tally::Counters;
 use crate::stats::ticker::INTERVAL;
@@ -22,10 +22,10 @@ enum Trouble {
     Other,
 }
 
-impl From<TalkError> for Trouble {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(_) => Self::Denied,
+            ClientError::Refused(_) => Self::Denied,
             _ => Self::Other,
         }
     }
@@ -55,13 +55,13 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
 }
 
 /// The offset of the followed history.
-fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
+fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
     let talk = match talk {
         Some(talk) => talk,
         None => talk.insert(connect(address)?),
     };
     let info = match talk.ask(&["INFO", "replication"])? {
-        Answer::Text(text) => text,
+        Reply::Text(text) => text,
         answer if answer.is_denied() => return Err(Trouble::Denied),
         _ => return Err(Trouble::Other),
     };
@@ -71,9 +71,9 @@ fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Resul
     offset.and_then(|offset| offset.parse().ok()).ok_or(Trouble::Other)
 }
 
-fn connect(address: &Address) -> Result<Talk, Trouble> {
-    let target = address.find().map_err(|_| Trouble::Other)?.target;
-    let timeouts = Timeouts { connect: TIMEOUT, read: Some(TIMEOUT), write: Some(TIMEOUT) };
+fn connect(address: &Address) -> Result<Client, Trouble> {
+    let target = address.server().map_err(|_| Trouble::Other)?;
+    let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
-    Ok(Talk::begin(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
+    Ok(Client::new(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }

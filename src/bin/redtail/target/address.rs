@@ -3,12 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use redtail::net::{Login, Socket, Target, Timeouts};
-use redtail::topology::{Found, Sentinel, SentinelError};
-use redtail::{Builder, Follower, Handle};
+use redtail::io::recording::Recorder;
+use redtail::net::{Login, Socket, Source, Target, Timeouts};
+use redtail::topology::{FoundServer, Sentinel, SentinelError};
+use redtail::{Builder, Error, Follower, Handle, Options};
 use url::Url;
 
 use crate::args::Server;
+use crate::failure::Failure;
 use crate::target::credentials::{Credentials, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
 #[cfg(feature = "tls")]
@@ -38,6 +40,25 @@ pub(crate) enum Security {
     Tls(redtail::net::Tls),
 }
 
+/// The configuration of a follower of any endpoint.
+struct FollowerConfig {
+    login: Credentials,
+    handle: Handle,
+    options: Options,
+    recorder: Option<Recorder>,
+}
+
+impl FollowerConfig {
+    fn connect<S: Source<Transport = Socket>>(self, builder: Builder<S>) -> Result<Follower, Error> {
+        let Self { login, handle, options, recorder } = self;
+        let builder = builder.options(options).handle(handle).login(move || login.read());
+        match recorder {
+            Some(recorder) => builder.record(recorder).connect(),
+            None => builder.connect(),
+        }
+    }
+}
+
 impl Address {
     /// Reads the address from arguments and environment.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
@@ -48,54 +69,62 @@ impl Address {
         address.with_sentinels(server)
     }
 
-    /// A builder for followers of this server. The credentials are read before each connect. Sentinels use the handle
-    /// to report a failover.
-    pub(crate) fn builder(self, handle: Handle) -> Result<Builder, String> {
+    /// Follows this server. The credentials are read before each connect.
+    pub(crate) fn follow(
+        self,
+        handle: Handle,
+        options: Options,
+        recorder: Option<Recorder>,
+    ) -> Result<Follower, Failure> {
         let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
             self;
+        let config = FollowerConfig { login, handle, options, recorder };
         match endpoint {
             Endpoint::Server(target) => {
-                let builder = Follower::builder(target.to_string()).handle(handle).login(move || login.read());
-                Ok(match security {
+                let builder = Follower::builder(target.to_string());
+                let builder = match security {
                     Security::Plain => builder,
                     #[cfg(feature = "tls")]
                     Security::Tls(tls) => builder.tls(tls),
-                })
+                };
+                Ok(config.connect(builder)?)
             }
             Endpoint::Watched { sentinels, name } => {
                 let sentinels = sentinels.iter().map(Target::to_string);
-                let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
-                let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
-                let sentinel = sentinel.prefer_replica(prefer_replica).handle(handle);
-                Ok(match security {
-                    Security::Plain => sentinel,
+                let builder =
+                    Sentinel::builder(sentinels, name).map_err(|error| Failure::Message(error.to_string()))?;
+                let builder = builder.sentinel_login(move || to_sentinels.read()).prefer_replica(prefer_replica);
+                let builder = match security {
+                    Security::Plain => builder,
                     #[cfg(feature = "tls")]
-                    Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
-                }
-                .builder())
+                    Security::Tls(tls) => builder.tls(tls.clone()).sentinel_tls(tls),
+                };
+                Ok(config.connect(builder)?)
             }
         }
     }
 
     /// The current address of the server. Asks the Sentinels.
-    pub(crate) fn find(&self) -> Result<Found, SentinelError> {
-        let (sentinels, name) = match &self.endpoint {
-            Endpoint::Server(target) => {
-                let (target, told_by) = (target.clone(), target.clone());
-                return Ok(Found { target, is_replica: false, told_by });
-            }
-            Endpoint::Watched { sentinels, name } => (sentinels.iter().map(Target::to_string), name),
-        };
+    pub(crate) fn server(&self) -> Result<Target, SentinelError> {
+        match &self.endpoint {
+            Endpoint::Server(target) => Ok(target.clone()),
+            Endpoint::Watched { sentinels, name } => Ok(self.find(sentinels, name)?.target),
+        }
+    }
+
+    /// The server that these Sentinels report.
+    pub(crate) fn find(&self, sentinels: &[Target], name: &str) -> Result<FoundServer, SentinelError> {
+        let sentinels = sentinels.iter().map(Target::to_string);
         let SentinelOptions { login, prefer_replica } = &self.sentinels;
         let login = login.clone();
-        let sentinel = Sentinel::new(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
         let sentinel = sentinel.sentinel_login(move || login.read());
-        match &self.security {
+        let mut sentinel = match &self.security {
             Security::Plain => sentinel,
             #[cfg(feature = "tls")]
             Security::Tls(tls) => sentinel.sentinel_tls(tls.clone()),
-        }
-        .find()
+        };
+        sentinel.find()
     }
 
     /// Reads the credentials for the Sentinels.
@@ -277,7 +306,7 @@ impl Address {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Place {
+    fn tcp(host: &str, port: u16) -> Endpoint {
         Endpoint::Server(Target::Tcp { host: host.into(), port })
     }
 

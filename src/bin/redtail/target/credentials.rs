@@ -26,7 +26,9 @@ impl Credentials {
             Some(Password::Given(password)) => Some(password.clone()),
             Some(Password::File(file)) => Some(password_in(file)?),
         };
-        Ok(Login { user: self.user.clone(), password })
+        let mut login = Login::default();
+        (login.user, login.password) = (self.user.clone(), password);
+        Ok(login)
     }
 }
 

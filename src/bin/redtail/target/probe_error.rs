@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 use redtail::topology::SentinelError;
 
 /// The time limit for an answer.
@@ -17,15 +17,15 @@ pub(crate) enum ProbeError {
     /// The connect failed.
     Connect(io::Error),
     /// The server does not answer, or not in its protocol.
-    Talk(TalkError),
+    Talk(ClientError),
     /// The server refuses the client; its message.
     Refused(String),
 }
 
-impl From<TalkError> for ProbeError {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for ProbeError {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(message) => Self::Refused(message),
+            ClientError::Refused(message) => Self::Refused(message),
             error => Self::Talk(error),
         }
     }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Answer, Login, Talk, TalkError, Target};
+use redtail::net::{Client, ClientError, Login, Reply, Target};
 use redtail::topology::{Node, Topology};
 
 use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
@@ -26,8 +26,8 @@ impl From<ProbeError> for Unknown {
     }
 }
 
-impl From<TalkError> for Unknown {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for Unknown {
+    fn from(error: ClientError) -> Self {
         Self::ProbeError(error.into())
     }
 }
@@ -91,7 +91,7 @@ fn see(
     let began = Instant::now();
     let view = topology(&mut talk, target, address.scheme() != "", &mut denied)?.ok();
     let info = asked(&mut talk, &["CLUSTER", "INFO"], &mut denied.info)?;
-    let is_in_order = info.as_ref().and_then(Answer::text).map(|text| !text.contains("cluster_state:fail"));
+    let is_in_order = info.as_ref().and_then(Reply::text).map(|text| !text.contains("cluster_state:fail"));
     let role = asked(&mut talk, &["ROLE"], &mut denied.role)?;
     let role = role.as_ref().and_then(|role| role.list().first()?.text());
     let is_replica = role.map(|role| role == "slave");
@@ -103,27 +103,27 @@ fn see(
 
 /// Asks as a follower does. A denied command is not repeated, since each denial adds an entry to the server's ACL LOG.
 fn topology(
-    talk: &mut Talk,
+    talk: &mut Client,
     target: &Target,
     is_tls: bool,
     denied: &mut Denied,
-) -> Result<Result<Topology, String>, TalkError> {
+) -> Result<Result<Topology, String>, ClientError> {
     let mut message = String::new();
     if let Some(answer) = asked(talk, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
         match answer {
-            Answer::Error(error) => message = error,
+            Reply::Error(error) => message = error,
             answer => return Ok(Ok(Topology::from_shards(&answer, target, is_tls))),
         }
     }
     match asked(talk, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
         None => Ok(Err(message)),
-        Some(Answer::Error(error)) => Ok(Err(error)),
+        Some(Reply::Error(error)) => Ok(Err(error)),
         Some(answer) => Ok(Ok(Topology::from_slots(&answer, target))),
     }
 }
 
 /// Returns `None` if the command is denied.
-fn asked(talk: &mut Talk, message: &[&str], is_denied: &mut bool) -> Result<Option<Answer>, TalkError> {
+fn asked(talk: &mut Client, message: &[&str], is_denied: &mut bool) -> Result<Option<Reply>, ClientError> {
     if *is_denied {
         return Ok(None);
     }

@@ -15,7 +15,7 @@ mod subject;
 #[cfg(feature = "tls")]
 mod tls;
 
-use redtail::topology::{Found, SentinelError};
+use redtail::topology::{FoundServer, SentinelError};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
@@ -52,7 +52,7 @@ pub(super) fn no_talk(obstacle: &ProbeError, target: &str, speaks: Option<Speaks
 }
 
 /// The findings about the Sentinels of this name.
-pub(super) fn watched(name: &str, found: Option<&Found>, reports: &[SentinelReport]) -> Vec<Finding> {
+pub(super) fn watched(name: &str, found: Option<&FoundServer>, reports: &[SentinelReport]) -> Vec<Finding> {
     sentinels::findings(name, found, reports)
 }
 

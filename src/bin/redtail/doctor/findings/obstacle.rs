@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 
 use crate::doctor::findings::finding::CONNECTION;
 use crate::doctor::findings::finding::Finding;
@@ -39,16 +39,16 @@ fn wants_tls(target: &str) -> Finding {
     }
 }
 
-fn talk(error: &TalkError, target: &str) -> Finding {
+fn talk(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        TalkError::Broken(error) if tls::is_tls(error) => tls::finding(error, target, None),
-        TalkError::Foreign { heard } => foreign(heard),
-        TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+        ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
+        ClientError::Protocol { heard } => foreign(heard),
+        ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed after {asked}"))
                 .why("a proxy that permits few commands does so; connect to the server itself")
         }
-        TalkError::Closed { .. } => {
+        ClientError::Closed { .. } => {
             let finding = Finding::bad(CONNECTION, "the connection was closed without an answer");
             match target.starts_with("rediss://") {
                 true => finding.why(
@@ -60,7 +60,7 @@ fn talk(error: &TalkError, target: &str) -> Finding {
                 ),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
+        ClientError::TimedOut => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
             "another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow \
              disk",
         ),

@@ -1,7 +1,7 @@
 //! Findings about Sentinels.
 
 use redtail::net::Target;
-use redtail::topology::Found;
+use redtail::topology::FoundServer;
 
 use crate::doctor::findings::finding::Finding;
 use crate::doctor::findings::finding::some_of;
@@ -10,7 +10,7 @@ use crate::doctor::sentinels::{SentinelReport, SentinelView};
 const ABOUT: &str = "sentinel";
 
 /// `found`: the server that they report.
-pub(super) fn findings(name: &str, found: Option<&Found>, reports: &[SentinelReport]) -> Vec<Finding> {
+pub(super) fn findings(name: &str, found: Option<&FoundServer>, reports: &[SentinelReport]) -> Vec<Finding> {
     let those: Vec<(&Target, &SentinelView)> =
         reports.iter().filter_map(|report| Some((&report.target, report.says.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn known_names(reports: &[SentinelReport], sentinels: &str) -> Vec<St
     names.into_iter().map(|name| format!("redtail doctor {sentinels}/{name}")).collect()
 }
 
-fn leads(name: &str, found: &Found, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
+fn leads(name: &str, found: &FoundServer, those: &[(&Target, &SentinelView)], all: usize) -> Finding {
     let what = if found.is_replica { "a replica of" } else { "the primary" };
     let who = match all {
         0 | 1 => format!("{} says", found.told_by),
@@ -62,7 +62,7 @@ fn silent(reports: &[SentinelReport]) -> Option<Finding> {
     let finding = Finding::warn(ABOUT, what).why(why);
     Some(match target {
         Target::Tcp { host, port } => finding.fix(format!("redis-cli -h {host} -p {port} PING")),
-        Target::Unix(_) => finding,
+        _ => finding,
     })
 }
 

@@ -14,13 +14,13 @@ use crate::doctor::tls_probe::Speaks;
 const ABOUT: &str = "certificate";
 
 pub(super) fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<TlsError>())
+    TlsError::find(error).is_some()
 }
 
 /// The finding about a failed TLS connection. `target` begins with `rediss://`.
 pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     let again = |options: &str| format!("redtail doctor {target} {options}");
-    let Some(tls) = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) else {
+    let Some(tls) = TlsError::find(error) else {
         return Finding::bad(CONNECTION, format!("the TLS connection failed: {error}"));
     };
     let certificate = Finding::bad(ABOUT, tls.to_string());
@@ -104,8 +104,8 @@ mod tests {
             (name("db.test"), "redtail doctor rediss://db:1 --sni db.test"),
             // Text of a certificate never becomes part of a command.
             (name("*.test;reboot"), "redtail doctor rediss://db:1 --verify ca"),
-            (TlsError::Expired { seconds: 5 }, "CONFIG SET tls-cert-file FILE"),
-            (TlsError::NotYet { seconds: 5 }, "date --utc"),
+            (TlsError::Expired { ago: Duration::from_secs(5) }, "CONFIG SET tls-cert-file FILE"),
+            (TlsError::NotYet { valid_in: Duration::from_secs(5) }, "date --utc"),
             (TlsError::UnknownAuthority, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::NobodyTrusted, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::AuthorityAsServer, "redtail doctor rediss://db:1 --verify ca"),

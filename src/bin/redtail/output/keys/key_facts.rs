@@ -5,7 +5,7 @@ use redtail::rdb::{Key, Type};
 /// The attributes of a key, without its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyFacts {
-    pub(super) database: u64,
+    pub(super) database: u32,
     pub(super) kind: Type,
     pub(super) expire_at_ms: Option<i64>,
     pub(super) idle_s: Option<u64>,

@@ -15,7 +15,7 @@ pub(super) struct NonKeys {
     raw: Raw,
     /// The metadata of the next key: classes and their sizes in bytes.
     metadata: Vec<(String, u64)>,
-    database: u64,
+    database: u32,
     /// The number of missing arguments of a command.
     arguments: u64,
 }

@@ -19,7 +19,7 @@ const MODULE_TYPE: u8 = 7;
 
 pub(in crate::output) struct RespKeys {
     format: Option<Format>,
-    database: u64,
+    database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
     command: Command,
@@ -60,7 +60,7 @@ impl RespKeys {
     pub(in crate::output) fn item(
         &mut self,
         item: &Item<'_>,
-        selected: &mut Option<u64>,
+        selected: &mut Option<u32>,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         match *item {
@@ -117,7 +117,7 @@ impl RespKeys {
         }
     }
 
-    fn text(&mut self, text: &Text<'_>, selected: &mut Option<u64>, out: &mut impl Write) -> Result<(), Failure> {
+    fn text(&mut self, text: &Text<'_>, selected: &mut Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         match text.role {
             Role::KeyName => {
                 self.name.extend_from_slice(text.bytes);
@@ -149,7 +149,7 @@ impl RespKeys {
         Ok(())
     }
 
-    fn begin(&mut self, selected: &mut Option<u64>, out: &mut impl Write) -> io::Result<()> {
+    fn begin(&mut self, selected: &mut Option<u32>, out: &mut impl Write) -> io::Result<()> {
         let Some(key) = self.key else { return Ok(()) };
         if key.idle_s.is_some() || key.frequency.is_some() {
             self.losses.say(Loss::Use);
@@ -331,7 +331,7 @@ fn is_short(text: &Text<'_>) -> bool {
     text.length <= WHOLE_TEXT as u64
 }
 
-fn select(database: u64, selected: &mut Option<u64>, out: &mut impl Write) -> io::Result<()> {
+fn select(database: u32, selected: &mut Option<u32>, out: &mut impl Write) -> io::Result<()> {
     if selected.replace(database) == Some(database) {
         return Ok(());
     }

@@ -25,7 +25,7 @@ pub(in crate::output) struct TextKeys {
     elements: u64,
     raw: u64,
     aux: String,
-    database: u64,
+    database: u32,
     arguments: u64,
     is_damaged: bool,
 }

@@ -1,10 +1,11 @@
 //! What a cluster says of itself: its shards, their nodes and slots.
 
-use crate::net::{Answer, Target};
+use crate::net::{Reply, Target};
 use crate::topology::cluster::slots::Slots;
 
 /// The shards of a cluster, as one of its nodes knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Topology {
     /// Those with a primary: with slots, or alive. In the order of their slots; behind them those without slots.
     pub shards: Vec<Member>,
@@ -12,6 +13,7 @@ pub struct Topology {
 
 /// A primary, its replicas and its slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Member {
     /// The node that takes the writes.
     pub primary: Node,
@@ -23,6 +25,7 @@ pub struct Member {
 
 /// A node of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Node {
     /// Its id: 40 hexadecimal digits.
     pub id: String,
@@ -47,12 +50,12 @@ impl Topology {
 
     /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one. `tls`: the
     /// ports for it are wanted.
-    pub fn from_shards(answer: &Answer, asked: &Target, tls: bool) -> Self {
+    pub fn from_shards(answer: &Reply, asked: &Target, tls: bool) -> Self {
         Self::of(answer.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
 
     /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used to ask.
-    pub fn from_slots(answer: &Answer, asked: &Target) -> Self {
+    pub fn from_slots(answer: &Reply, asked: &Target) -> Self {
         let mut shards: Vec<Member> = Vec::new();
         for entry in answer.list() {
             let [first, last, nodes @ ..] = entry.list() else { continue };
@@ -79,13 +82,13 @@ impl Topology {
 }
 
 /// A shard of CLUSTER SHARDS.
-fn member(shard: &Answer, asked: &Target, tls: bool) -> Option<Member> {
+fn member(shard: &Reply, asked: &Target, tls: bool) -> Option<Member> {
     let bounds: Vec<u16> = shard.field("slots")?.list().iter().filter_map(number).collect();
     let slots =
         Slots::from_ranges(bounds.chunks_exact(2).filter_map(|pair| pair.first().copied().zip(pair.last().copied())));
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
     for node in shard.field("nodes")?.list() {
-        let is_primary = node.field("role").and_then(Answer::text) == Some("master");
+        let is_primary = node.field("role").and_then(Reply::text) == Some("master");
         if let Some(node) = node_of_shards(node, asked, tls) {
             if is_primary { primaries.push(node) } else { replicas.push(node) }
         }
@@ -97,8 +100,8 @@ fn member(shard: &Answer, asked: &Target, tls: bool) -> Option<Member> {
     Some(Member { primary, replicas, slots })
 }
 
-fn node_of_shards(node: &Answer, asked: &Target, tls: bool) -> Option<Node> {
-    let text = |name| node.field(name).and_then(Answer::text);
+fn node_of_shards(node: &Reply, asked: &Target, tls: bool) -> Option<Node> {
+    let text = |name| node.field(name).and_then(Reply::text);
     let ports = if tls { ["tls-port", "port"] } else { ["port", "tls-port"] };
     let port = ports.into_iter().find_map(|name| node.field(name).and_then(number).filter(|&port| port > 0))?;
     let target = target(text("endpoint"), text("ip"), port, asked)?;
@@ -107,9 +110,9 @@ fn node_of_shards(node: &Answer, asked: &Target, tls: bool) -> Option<Node> {
 }
 
 /// `[endpoint, port, id, metadata]`
-fn node_of_slots(node: &Answer, asked: &Target) -> Option<Node> {
+fn node_of_slots(node: &Reply, asked: &Target) -> Option<Node> {
     let [endpoint, port, id, more @ ..] = node.list() else { return None };
-    let ip = more.first().and_then(|names| names.field("ip")).and_then(Answer::text);
+    let ip = more.first().and_then(|names| names.field("ip")).and_then(Reply::text);
     let port = number(port).filter(|&port| port > 0)?;
     Some(Node { id: id.text()?.into(), target: target(endpoint.text(), ip, port, asked)?, is_up: true })
 }
@@ -126,7 +129,7 @@ fn target(endpoint: Option<&str>, ip: Option<&str>, port: u16, asked: &Target) -
     Some(Target::Tcp { host: host.into(), port })
 }
 
-fn number(answer: &Answer) -> Option<u16> {
+fn number(answer: &Reply) -> Option<u16> {
     answer.text()?.parse().ok()
 }
 

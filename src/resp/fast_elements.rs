@@ -1,27 +1,25 @@
-//! The usual elements of a reply, each read in one load of eight bytes.
+//! Fast path for the common elements of a reply. Each head is read in one load of eight bytes.
 //!
-//! What is not certain here is not decided here: the careful way of [`frames`](super::frames) is asked instead.
+//! Any other element, also an incomplete or malformed one, takes the slow path in [`frames`](super::frames).
 
-use memchr::memchr;
+use crate::resp::swar::is_digits;
 
-use crate::resp::tape::is_digits;
-
-/// An element of the usual kinds.
-pub(super) enum Quick {
-    /// A whole one; `end` is the index after it.
+/// A common element.
+pub(super) enum FastElement {
+    /// A whole element; `end` is the index after it.
     Scalar { end: usize },
-    /// The head of an aggregate; `end` is the index after it. Keys and values of a map are counted each.
+    /// The head of an aggregate; `end` is the index after it. A pair of a map counts as two elements.
     Open { elements: u32, end: usize },
 }
 
-/// Most elements of an aggregate that is opened here, and the longest text or payload that is read here.
-pub(super) const MOST_ELEMENTS: u64 = 2 * 99;
-pub(super) const LONGEST: u64 = 999;
+/// The most elements of an aggregate on the fast path, and the longest text or payload in bytes.
+pub(super) const MOST_FAST_ELEMENTS: u64 = 2 * 99;
+pub(super) const LONGEST_FAST: u64 = 999;
 
-/// The element at `at`, where it is whole and of the usual kind.
+/// The element at index `at`, if it is whole and common.
 #[inline(always)]
-pub(super) fn quick(bytes: &[u8], at: usize) -> Option<Quick> {
-    // Positions have 32 bits; told so, the compiler knows that nothing overflows here.
+pub(super) fn fast_element(bytes: &[u8], at: usize) -> Option<FastElement> {
+    // Positions have 32 bits. The cast tells the compiler that the sums below do not overflow.
     let at = at as u32 as usize;
     let chunk: &[u8; 8] = bytes.get(at..at + 8)?.first_chunk()?;
     let line = u64::from_le_bytes(*chunk) >> 8;
@@ -40,31 +38,32 @@ pub(super) fn quick(bytes: &[u8], at: usize) -> Option<Quick> {
             let (count, used) = length(line).filter(|(count, _)| *count < 100)?;
             let elements = count as u32 * if kind == b'%' { 2 } else { 1 };
             return Some(if elements == 0 {
-                Quick::Scalar { end: at + 1 + used }
+                FastElement::Scalar { end: at + 1 + used }
             } else {
-                Quick::Open { elements, end: at + 1 + used }
+                FastElement::Open { elements, end: at + 1 + used }
             });
         }
         b'_' if line as u16 == CR_LF => at + 3,
         b'#' if matches!(line as u8, b't' | b'f') && (line >> 8) as u16 == CR_LF => at + 4,
         _ => return None,
     };
-    Some(Quick::Scalar { end })
+    Some(FastElement::Scalar { end })
 }
 
 const CR_LF: u16 = u16::from_le_bytes(*b"\r\n");
 
-/// A length of up to three digits and its CR LF, and how many bytes they are. `line` has seven bytes.
+/// A length of at most three digits with its CR LF. Returns the length and the number of bytes read. `line` holds seven
+/// bytes.
 #[inline(always)]
 fn length(line: u64) -> Option<(usize, usize)> {
-    // A digit has this bit set, CR has not.
+    // A digit has this bit set; CR has not.
     let more = (line >> 12) as usize & 1;
     let units = (line >> (8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
     let first = (line as u32 & 0xff) ^ 0x30;
     if units > 9 || first > 9 {
         let left = line ^ 0x000a_0d30_3030;
         let fits = is_digits(left, 0x0076_7676, 0x00ff_ff80_8080) && left & 0xff != 0;
-        let digit = |place: u32| (left >> place) as usize & 0xff;
+        let digit = |shift: u32| (left >> shift) as usize & 0xff;
         return fits.then_some((100 * digit(0) + 10 * digit(8) + digit(16), 5));
     }
     if (first as usize) < more {
@@ -74,34 +73,21 @@ fn length(line: u64) -> Option<(usize, usize)> {
     Some((10 * tens + units as usize, 3 + more))
 }
 
-/// An integer of up to five digits and its CR LF: how many bytes they are.
+/// An integer of at most five digits with its CR LF. Returns the number of bytes.
 #[inline(always)]
 fn integer(line: u64) -> Option<usize> {
     let left = line ^ 0x0030_3030_3030_3030;
-    // The lowest bit that is set is in the first byte that is no digit.
+    // The lowest set bit belongs to the first byte that is not a digit.
     let digits = ((left.wrapping_add(0x0076_7676_7676_7676) | left) & 0x0080_8080_8080_8080).trailing_zeros() / 8;
     let leading_zero = digits > 1 && left & 0xff == 0;
     let ends = digits > 0 && digits < 6 && (line >> (8 * digits)) as u16 == CR_LF;
     (ends && !leading_zero).then_some(digits as usize + 2)
 }
 
-/// Where the first CR is.
-#[inline(always)]
-pub(super) fn line_length(line: &[u8]) -> Option<usize> {
-    if let Some(chunk) = line.first_chunk() {
-        let left = u64::from_le_bytes(*chunk) ^ 0x0d0d_0d0d_0d0d_0d0d;
-        let found = left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080;
-        if found != 0 {
-            return Some(found.trailing_zeros() as usize / 8);
-        }
-    }
-    memchr(b'\r', line)
-}
-
-/// A text of up to five bytes and its CR LF: how many bytes they are.
+/// A text of at most five bytes with its CR LF. Returns the number of bytes.
 #[inline(always)]
 fn text(line: u64) -> Option<usize> {
-    // The lowest bit that is set is in the first byte that is this one.
+    // The lowest set bit belongs to the first byte equal to `byte`.
     let find = |byte: u64| {
         let left = line ^ byte.wrapping_mul(0x0001_0101_0101_0101);
         (left.wrapping_sub(0x0001_0101_0101_0101) & !left & 0x0080_8080_8080_8080).trailing_zeros() / 8

@@ -1,0 +1,341 @@
+//! Events of the library as those of the header.
+
+use std::ffi::{c_char, c_int};
+use std::ptr::NonNull;
+
+use crate::base::excerpt::Excerpt;
+use crate::capi::array::Array;
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, allocate, release};
+use crate::capi::event::*;
+use crate::capi::position::{database, redtail_position};
+use crate::capi::rdb_item::redtail_rdb_item;
+use crate::rdb::Item;
+use crate::replication::{
+    AttachMethod, Attached, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Position, Role,
+    StreamCommand, StreamPart,
+};
+use crate::resp::Part;
+
+/// Where C sees events: memory of its own, which no reference to the handle covers. So an event stays valid while functions are called
+/// on the handle that do not ask for the next one.
+#[derive(Debug)]
+pub(in crate::capi) struct EventBuffer(NonNull<Shown>);
+
+impl EventBuffer {
+    /// `None` without memory.
+    pub(in crate::capi) fn new() -> Option<Self> {
+        NonNull::new(allocate(Shown::new())).map(Self)
+    }
+
+    /// Converts an event. Sets or removes the message of the guard.
+    #[inline]
+    pub(in crate::capi) fn convert(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        guard.clear();
+        // SAFETY: ours, from `new`, and what C holds of it ends with this call.
+        unsafe { self.0.as_mut() }.convert(event, guard)
+    }
+
+    /// The event shown last.
+    #[inline]
+    pub(in crate::capi) const fn event(&self) -> *const redtail_event {
+        // SAFETY: ours, from `new`.
+        unsafe { &raw const (*self.0.as_ptr()).event }
+    }
+}
+
+// SAFETY: it owns what it points to; what C holds of it is used where the header says.
+unsafe impl Send for EventBuffer {}
+
+impl Drop for EventBuffer {
+    fn drop(&mut self) {
+        // SAFETY: ours, from `new`, and not used again.
+        unsafe { release(self.0.as_ptr()) }
+    }
+}
+
+/// The event, and all it points to that is not in the receive buffer.
+#[derive(Debug)]
+struct Shown {
+    event: redtail_event,
+    /// Always empty: its capacity is what is used.
+    args: Vec<redtail_slice>,
+    /// Fields are set that commands do not speak of.
+    rare: bool,
+    positions: [redtail_position; 2],
+    server: Excerpt<64>,
+    forking: redtail_forking,
+    attached: redtail_attached,
+    snapshot: redtail_snapshot,
+    part: redtail_part,
+    gap: redtail_gap,
+    disconnected: redtail_disconnected,
+    item: redtail_rdb_item,
+}
+
+impl Shown {
+    const fn new() -> Self {
+        Self {
+            event: redtail_event::NOTHING,
+            args: Vec::new(),
+            rare: false,
+            positions: [redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: -1 }; 2],
+            server: Excerpt::EMPTY,
+            forking: redtail_forking { reason: 0, used_memory: 0, last_fork_us: 0 },
+            attached: redtail_attached { method: 0, role: 0, position: std::ptr::null(), server: std::ptr::null() },
+            snapshot: redtail_snapshot { length: 0 },
+            part: redtail_part { argc: 0, index: 0, length: 0 },
+            gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
+            disconnected: redtail_disconnected { reason: 0, resume: std::ptr::null(), retry_in_ms: 0 },
+            item: redtail_rdb_item::ZERO,
+        }
+    }
+
+    #[inline]
+    fn convert(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        match event {
+            Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command, guard),
+            Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command, guard),
+            Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command, guard),
+            Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command, guard),
+            Event::SnapshotItem(item) => {
+                self.item(item, guard);
+                REDTAIL_OK
+            }
+            other => self.rare(other, guard),
+        }
+    }
+
+    fn item(&mut self, item: &Item<'_>, guard: &mut Guard) {
+        if let Item::Skipped { error, .. } = item {
+            guard.say(error);
+        }
+        self.item.convert(item);
+        // What the event before has set is kept only from one item to the next.
+        if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
+            self.rare = true;
+            self.event = redtail_event { kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int, ..redtail_event::NOTHING };
+        }
+        self.event.item = &raw const self.item;
+    }
+
+    #[inline]
+    fn command(&mut self, kind: redtail_event_kind, command: &StreamCommand<'_>, guard: &mut Guard) -> redtail_status {
+        if self.rare {
+            self.event = redtail_event::NOTHING;
+            self.rare = false;
+        }
+        let argc = command.argc();
+        if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
+            return no_memory(guard, argc, command.offset);
+        }
+        let array = Array::of(&mut self.args);
+        array.fill_all(&command.command);
+        let event = &mut self.event;
+        event.kind = kind as c_int;
+        event.resumable = c_int::from(command.resumable && command.lineage.is_some());
+        event.offset = command.offset;
+        event.db = database(command.db);
+        event.tx = command.tx.unwrap_or(0);
+        event.received_ms = command.received_ms.unwrap_or(0);
+        event.args = array.start;
+        event.argc = argc;
+        event.raw = redtail_slice::of(command.raw());
+        name_history(event, command.lineage);
+        REDTAIL_OK
+    }
+
+    #[cold]
+    fn rare(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
+        self.event = redtail_event::NOTHING;
+        self.rare = true;
+        match event {
+            Event::Forking(forking) => {
+                guard.say(forking);
+                self.forking(forking);
+            }
+            Event::Attached(attached) => self.attached(attached),
+            Event::SnapshotBegin(begin) => {
+                self.event.offset = begin.offset;
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length);
+            }
+            Event::SnapshotBytes(bytes) => {
+                self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
+                self.event.raw = redtail_slice::of(bytes);
+            }
+            Event::SnapshotEnd(end) => {
+                self.event.offset = end.offset;
+                self.event.db = database(end.db);
+                self.resumable(end.position);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes));
+            }
+            Event::Part(part) => self.part(part),
+            Event::Gap(gap) => {
+                guard.say(gap);
+                self.gap(gap);
+            }
+            Event::Disconnected(disconnected) => {
+                guard.say(disconnected);
+                self.disconnected(disconnected);
+            }
+            Event::Idle(_) => return REDTAIL_IDLE,
+            // Shown above.
+            Event::SnapshotItem(_) | Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
+        }
+        REDTAIL_OK
+    }
+
+    fn forking(&mut self, forking: &Forking) {
+        self.forking = redtail_forking {
+            reason: match forking.reason {
+                ForkReason::Filtered => REDTAIL_FORK_FILTERED,
+                ForkReason::Snapshot => REDTAIL_FORK_SNAPSHOT,
+                ForkReason::Probe => REDTAIL_FORK_PROBE,
+            } as c_int,
+            used_memory: forking.used_memory.unwrap_or(REDTAIL_UNKNOWN),
+            last_fork_us: forking
+                .last_fork
+                .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+        };
+        self.event.kind = REDTAIL_EVENT_FORKING as c_int;
+        self.event.forking = &raw const self.forking;
+    }
+
+    fn attached(&mut self, attached: &Attached) {
+        self.attached = redtail_attached {
+            method: match attached.method {
+                AttachMethod::Filtered => REDTAIL_METHOD_FILTERED,
+                AttachMethod::Info => REDTAIL_METHOD_INFO,
+                AttachMethod::Full => REDTAIL_METHOD_FULL,
+                AttachMethod::Continued => REDTAIL_METHOD_CONTINUED,
+                AttachMethod::Probed => REDTAIL_METHOD_PROBED,
+                AttachMethod::Sync => REDTAIL_METHOD_SYNC,
+            } as c_int,
+            role: match attached.role {
+                None => REDTAIL_ROLE_UNKNOWN,
+                Some(Role::Primary) => REDTAIL_ROLE_PRIMARY,
+                Some(Role::Replica) => REDTAIL_ROLE_REPLICA,
+            } as c_int,
+            position: self.place(0, attached.position),
+            server: std::ptr::null(),
+        };
+        if let Some(server) = attached.server {
+            self.server = Excerpt::of(format_args!("{server}\0"));
+            self.attached.server = self.server.as_bytes().as_ptr().cast::<c_char>();
+        }
+        self.event.kind = REDTAIL_EVENT_ATTACHED as c_int;
+        self.event.offset = attached.offset;
+        self.event.db = database(attached.db);
+        self.resumable(attached.position);
+        self.event.attached = &raw const self.attached;
+    }
+
+    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>) {
+        self.snapshot = redtail_snapshot { length: length.unwrap_or(REDTAIL_UNKNOWN) };
+        self.event.kind = kind as c_int;
+        self.event.snapshot = &raw const self.snapshot;
+    }
+
+    fn part(&mut self, part: &StreamPart<'_>) {
+        self.part = redtail_part { argc: 0, index: 0, length: 0 };
+        let event = &mut self.event;
+        event.kind = match part.part {
+            Part::Begin { argc } => {
+                self.part.argc = argc;
+                event.part = &raw const self.part;
+                REDTAIL_EVENT_PART_BEGIN
+            }
+            Part::Argument { index, length } => {
+                (self.part.index, self.part.length) = (index, length);
+                event.part = &raw const self.part;
+                REDTAIL_EVENT_PART_ARGUMENT
+            }
+            Part::Piece(bytes) => {
+                event.raw = redtail_slice::of(bytes);
+                REDTAIL_EVENT_PART_PIECE
+            }
+            Part::End => REDTAIL_EVENT_PART_END,
+        } as c_int;
+        event.offset = part.offset.unwrap_or(0);
+        event.db = database(part.db);
+        event.tx = part.tx.unwrap_or(0);
+        event.received_ms = part.received_ms.unwrap_or(0);
+        event.resumable = c_int::from(part.position().is_some());
+        name_history(event, part.lineage);
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        let (from, to) = (self.place(0, Some(gap.from)), self.place(1, Some(gap.to)));
+        self.gap = redtail_gap { from, to, missed: gap.missed.unwrap_or(REDTAIL_UNKNOWN) };
+        self.event.kind = REDTAIL_EVENT_GAP as c_int;
+        self.event.gap = &raw const self.gap;
+    }
+
+    fn disconnected(&mut self, disconnected: &Disconnected) {
+        self.disconnected = redtail_disconnected {
+            reason: match disconnected.reason {
+                DisconnectReason::Closed => REDTAIL_DISCONNECT_CLOSED,
+                DisconnectReason::Io(_) => REDTAIL_DISCONNECT_IO,
+                DisconnectReason::Silence(_) => REDTAIL_DISCONNECT_SILENCE,
+                DisconnectReason::Refused(_) => REDTAIL_DISCONNECT_REFUSED,
+            } as c_int,
+            resume: self.place(0, disconnected.resume),
+            retry_in_ms: disconnected
+                .retry_in
+                .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        };
+        self.event.kind = REDTAIL_EVENT_DISCONNECTED as c_int;
+        self.event.disconnected = &raw const self.disconnected;
+    }
+
+    /// Keeps a position for as long as the event.
+    fn place(&mut self, index: usize, position: Option<Position>) -> *const redtail_position {
+        match (position, self.positions.get_mut(index)) {
+            (Some(position), Some(place)) => {
+                *place = position.into();
+                place
+            }
+            _ => std::ptr::null(),
+        }
+    }
+
+    /// An event after which the stream can be resumed, and whose ids nobody else keeps.
+    fn resumable(&mut self, position: Option<Position>) {
+        let Some(position) = position else { return };
+        self.place(0, Some(position));
+        let digits = |id: &[c_char; 41]| redtail_slice { data: id.as_ptr(), len: 40 };
+        self.event.resumable = 1;
+        self.event.replid = digits(&self.positions[0].replid);
+        self.event.history = digits(&self.positions[0].history);
+    }
+}
+
+/// The stream has passed the command already: whoever went on would miss it, so that nobody may.
+#[cold]
+fn no_memory(guard: &mut Guard, argc: usize, offset: u64) -> redtail_status {
+    *guard = Guard::closed(
+        REDTAIL_ERROR_MEMORY,
+        format_args!("no memory for the {argc} arguments of the command that ends at offset {offset}"),
+    );
+    REDTAIL_ERROR_MEMORY
+}
+
+#[inline]
+fn name_history(event: &mut redtail_event, lineage: Option<&Lineage>) {
+    (event.replid, event.history) = match lineage {
+        Some(lineage) => (redtail_slice::of(lineage.replid.as_bytes()), redtail_slice::of(lineage.history.as_bytes())),
+        None => (redtail_slice::NONE, redtail_slice::NONE),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_command_that_could_not_be_shown_nothing_follows() {
+        let mut guard = Guard::new();
+        assert_eq!(no_memory(&mut guard, 5, 7), REDTAIL_ERROR_MEMORY);
+        assert_eq!(guard.refused(), Some(REDTAIL_ERROR_MEMORY));
+    }
+}

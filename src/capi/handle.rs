@@ -1,0 +1,80 @@
+//! Handles: control of a follower from other threads
+
+use std::ffi::c_int;
+
+use crate::capi::basics::*;
+use crate::capi::boundary::{release, there, without_handle};
+use crate::capi::position;
+use crate::capi::position::redtail_position;
+use crate::net::Handle;
+
+/// Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
+/// handle at once. It may outlive its follower.
+pub struct redtail_handle {
+    handle: Handle,
+}
+
+impl redtail_handle {
+    pub(super) const fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+}
+
+/// Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
+/// once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
+/// connect_timeout_ms).
+///
+/// Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
+/// errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
+/// called.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    handle.handle.stop();
+    REDTAIL_OK as c_int
+}
+
+/// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
+/// the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
+///
+/// Any thread, several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
+/// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
+}
+
+/// As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
+/// thread in redtail_follower_next reports it to the primary, within a second or on request.
+///
+/// Any thread, several at once; not in signal handlers.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
+/// is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_commit(
+    handle: *mut redtail_handle,
+    position: *const redtail_position,
+) -> c_int {
+    // SAFETY: NULL, or a handle that lives.
+    let Some(handle) = (unsafe { there(handle) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    // SAFETY: NULL or a position, as the header asks.
+    without_handle(|| match unsafe { position::given(position) } {
+        Ok(position) => {
+            handle.handle.commit(position);
+            REDTAIL_OK
+        }
+        Err((status, _)) => status,
+    })
+}
+
+/// Frees a handle. The follower continues. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_handle_free(handle: *mut redtail_handle) {
+    // SAFETY: NULL, or from redtail_follower_handle and not used again.
+    unsafe { release(handle) }
+}

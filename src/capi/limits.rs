@@ -1,0 +1,28 @@
+//! Limits of the caller.
+
+use crate::base::limits::{Limits, MAX_DEPTH};
+use crate::capi::basics::redtail_limits;
+use crate::capi::structs::sized;
+
+/// # Safety
+/// `limits` is NULL or as the header asks.
+pub(super) unsafe fn read(limits: *const redtail_limits) -> Result<Limits, String> {
+    // SAFETY: as promised.
+    let given = unsafe { sized(limits, redtail_limits::DEFAULT, "redtail_limits")? };
+    let default = Limits::DEFAULT;
+    Ok(Limits {
+        bulk: or(given.bulk, default.bulk),
+        command: or(given.command, default.command),
+        arguments: or(given.arguments, default.arguments),
+        depth: or(given.depth, default.depth).min(MAX_DEPTH),
+        line: or(given.line, default.line),
+    })
+}
+
+pub(super) fn or<T: Default + PartialEq>(given: T, default: T) -> T {
+    if given == T::default() { default } else { given }
+}
+
+impl redtail_limits {
+    const DEFAULT: Self = Self { struct_size: size_of::<Self>(), bulk: 0, command: 0, arguments: 0, depth: 0, line: 0 };
+}

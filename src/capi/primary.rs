@@ -1,0 +1,110 @@
+//! Embedded primaries: a recording served as a primary would serve it, for tests of programs
+//!
+//! A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent after
+//! PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is needed, and
+//! every run is the same.
+
+use std::ffi::{CString, c_char, c_int};
+
+use crate::capi::basics::*;
+use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, text, there};
+use crate::capi::text::c_text;
+use crate::replay::{Primary, Recording, RecordingError};
+
+/// A primary inside the process, on threads of its own. One thread at a time.
+pub struct redtail_primary {
+    guard: Guard,
+    address: CString,
+    primary: Option<Primary>,
+}
+
+impl Guarded for redtail_primary {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+/// A new primary that does not listen yet.
+///
+/// Returns NULL only if there is no memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_primary_new() -> *mut redtail_primary {
+    make(|| Some(redtail_primary { guard: Guard::new(), address: CString::default(), primary: None }))
+}
+
+/// Closes all connections, stops to listen, and ends the threads. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_free(primary: *mut redtail_primary) {
+    // SAFETY: NULL, or from _new and not used again.
+    unsafe { release(primary) }
+}
+
+/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
+/// primary.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_message(primary: *const redtail_primary) -> *const c_char {
+    // SAFETY: NULL, or a primary that lives.
+    unsafe { there(primary) }.map_or(c"the primary is NULL".as_ptr(), |primary| primary.guard.message())
+}
+
+/// Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT if
+/// there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_serve_file(primary: *mut redtail_primary, path: *const c_char) -> c_int {
+    call!(primary; {
+        // SAFETY: NULL, or text that ends with NUL, as the header asks.
+        let path = match unsafe { text(path) } {
+            Ok(path) => path,
+            Err(what) => return refuse(primary, REDTAIL_ERROR_ARGUMENT, format_args!("the path {what}")),
+        };
+        primary.serve(|| Recording::open(path), path)
+    })
+}
+
+/// Serves a recording of these bytes on a free port of 127.0.0.1. The bytes are copied.
+///
+/// Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len is more than memory has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_serve_bytes(
+    primary: *mut redtail_primary,
+    data: *const c_char,
+    len: usize,
+) -> c_int {
+    call!(primary; {
+        // SAFETY: the header asks for len bytes.
+        let Some(recorded) = (unsafe { bytes(data, len) }).filter(|_| !data.is_null()) else {
+            return refuse(primary, REDTAIL_ERROR_ARGUMENT, "data is NULL, or len is more than memory has");
+        };
+        primary.serve(|| Recording::parse(recorded), "the bytes")
+    })
+}
+
+/// The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL. Lives
+/// until redtail_primary_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_address(primary: *const redtail_primary) -> *const c_char {
+    // SAFETY: NULL, or a primary that lives.
+    unsafe { there(primary) }.map_or(c"".as_ptr(), |primary| primary.address.as_ptr())
+}
+
+impl redtail_primary {
+    fn serve(&mut self, open: impl FnOnce() -> Result<Recording, RecordingError>, name: &str) -> redtail_status {
+        if self.primary.is_some() {
+            return refuse(self, REDTAIL_ERROR_STATE, "the primary serves a recording already");
+        }
+        let recording = match open() {
+            Ok(recording) => recording,
+            Err(error) => return refuse(self, REDTAIL_ERROR_RECORDING, format_args!("{name}: {error}")),
+        };
+        match Primary::serve(recording) {
+            Ok(primary) => {
+                self.address = c_text(primary.address());
+                self.primary = Some(primary);
+                REDTAIL_OK
+            }
+            Err(error) => refuse(self, REDTAIL_ERROR_CONNECT, format_args!("the primary cannot listen: {error}")),
+        }
+    }
+}

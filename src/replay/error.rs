@@ -1,0 +1,36 @@
+//! Recordings that can't be played.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::base::error::Byte;
+use crate::io::ReadError;
+
+/// Why bytes are not a [`Recording`](crate::replay::Recording) that can be played.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The file can't be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is not a recording, or a broken one.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is something else.
+    #[error(
+        "this is not a recording: one begins with \"redtail recording\", or with what a server answers to PSYNC, and this with {0}"
+    )]
+    Foreign(Byte),
+    /// No link in it has come as far as the stream.
+    #[error("there is nothing in this recording to be played: it ends before a stream begins")]
+    Nothing,
+    /// It was recorded after SYNC.
+    #[error(
+        "this was recorded with the old SYNC: its stream has no replication id and no offsets that a follower could ask for"
+    )]
+    NoPositions,
+    /// It was recorded after `+CONTINUE`, without a head.
+    #[error("this recording does not tell the offset at which its stream goes on")]
+    NoOffset,
+}

@@ -1,0 +1,67 @@
+//! The types of frames and their type bytes.
+
+/// The type of a frame.
+///
+/// RESP3 defines these types and no others, so the enum is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `+` a line of text.
+    SimpleString,
+    /// `-` an error, as a line of text.
+    Error,
+    /// `:` a signed 64-bit integer.
+    Integer,
+    /// `$` bytes; also streamed bytes (`$?`).
+    BulkString,
+    /// `*` an array; also a streamed one (`*?`).
+    Array,
+    /// `_`, or `$-1` and `*-1` of RESP2.
+    Null,
+    /// `#` a boolean.
+    Boolean,
+    /// `,` a 64-bit floating-point number.
+    Double,
+    /// `(` an integer of any size.
+    BigNumber,
+    /// `!` an error, as bytes.
+    BulkError,
+    /// `=` bytes with three letters that name their format.
+    VerbatimString,
+    /// `%` pairs of key and value; also streamed ones (`%?`).
+    Map,
+    /// `~` a set; also a streamed one (`~?`).
+    Set,
+    /// `>` data that is not the answer to a command. Only at the top level.
+    Push,
+    /// `|` pairs before a frame that describe it. It is the kind of a [`Token`](super::Token), never of a
+    /// [`Frame`](super::Frame).
+    Attribute,
+}
+
+impl Kind {
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'+' => Self::SimpleString,
+            b'-' => Self::Error,
+            b':' => Self::Integer,
+            b'$' => Self::BulkString,
+            b'*' => Self::Array,
+            b'_' => Self::Null,
+            b'#' => Self::Boolean,
+            b',' => Self::Double,
+            b'(' => Self::BigNumber,
+            b'!' => Self::BulkError,
+            b'=' => Self::VerbatimString,
+            b'%' => Self::Map,
+            b'~' => Self::Set,
+            b'>' => Self::Push,
+            b'|' => Self::Attribute,
+            _ => return None,
+        })
+    }
+
+    /// Whether the elements are pairs.
+    pub(super) fn is_paired(self) -> bool {
+        matches!(self, Self::Map | Self::Attribute)
+    }
+}
