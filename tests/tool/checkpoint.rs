@@ -78,7 +78,7 @@ fn a_file_that_is_no_checkpoint_ends_the_run_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_checkpoint_of_another_history_is_a_gap_and_not_a_fresh_start() {
+fn a_checkpoint_of_another_history_is_a_gap() {
     let folder = Folder::new("foreign");
     let position: Position = "0123456789012345678901234567890123456789:5:0".parse().unwrap();
     Checkpoint::open(folder.path("position"), "elsewhere:6379").unwrap().save(position).unwrap();

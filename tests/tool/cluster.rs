@@ -106,7 +106,7 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
 
 /// A save without the place would be a gap that nobody hears of again.
 #[test]
-fn a_place_that_nobody_continues_is_told_until_somebody_goes_on_without_it() {
+fn a_lost_shard_is_reported_until_on_gap_continue() {
     let made = Made::new("cluster-lost", [&["SET a 1"], &["SET b 2"]]);
     let strange = "f".repeat(40);
     let lost = format!("{strange}@={strange}:5:0");

@@ -102,7 +102,7 @@ fn a_command_larger_than_any_buffer_flows() {
 }
 
 #[test]
-fn count_ends_after_printed_commands_but_not_inside_a_transaction() {
+fn count_ends_outside_of_transactions() {
     let lines = |arguments: &[&str]| {
         run_on(&[&["decode", "--offset", "100"], arguments].concat(), &small()).ok().text().lines().count()
     };

@@ -122,7 +122,7 @@ fn slots_and_primaries_that_nodes_disagree_about_are_warnings() {
         Some(if at == 5 { script.answer("CLUSTER SHARDS", &nodes.shards([0, 4, 2])) } else { script })
     };
     let other = Nodes::new().examine(other);
-    other.only("warn", &["1 of 6 see other primaries or slots than the rest", "redis-cli --cluster check"]);
+    other.only("warn", &["1 of 6 report other primaries or slots than the rest", "redis-cli --cluster check"]);
     let demoted = |at: usize, script: Script, _: &Nodes| {
         let role = "*5\r\n$5\r\nslave\r\n+127.0.0.1\r\n:1\r\n+connected\r\n:0\r\n";
         Some(if at == 1 { script.answer("ROLE", role) } else { script })

@@ -168,7 +168,7 @@ fn slow_half() -> (String, Receiver<()>) {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_leaves_nothing_behind_and_a_kill_no_file_of_that_name() {
+fn a_signal_leaves_nothing_and_a_kill_no_such_file() {
     for signal in ["-INT", "-TERM", "-KILL"] {
         let folder = Folder::new(&format!("save{signal}"));
         let file = folder.path("x.rdb");

@@ -50,7 +50,7 @@ fn the_default_start_gives_every_write() {
 }
 
 #[test]
-fn text_has_commands_on_standard_output_and_words_on_standard_error() {
+fn commands_go_to_stdout_and_messages_to_stderr() {
     let stream = stream();
     let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
