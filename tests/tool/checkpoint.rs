@@ -1,4 +1,4 @@
-//! `--checkpoint`: one run goes on where another ended, and says so.
+//! `--checkpoint`: a run resumes where another ended.
 
 use std::fs;
 

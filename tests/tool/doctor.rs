@@ -1,4 +1,4 @@
-//! `redtail doctor` against servers that say what a test tells them to, and places where none listens.
+//! `redtail doctor` against scripted servers, and against ports without a server.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::run::{REPLID, Ran, redtail, run};
 
-/// Answers by the words that a question begins with; the longest that fit count.
+/// Answers by the start of a question. The longest match counts.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) answers: BTreeMap<String, String>,
     pub(crate) info: BTreeMap<&'static str, String>,
-    /// How far the stream has come when INFO is asked again.
+    /// The growth of the stream until INFO is asked again.
     pub(crate) grows: u64,
 }
 
@@ -84,7 +84,7 @@ impl Script {
         self
     }
 
-    /// The user may not ask this, nor anything that begins so.
+    /// Denies this command, and every command that begins with it.
     pub(crate) fn denied(mut self, question: &str) -> Self {
         self.answers.retain(|words, _| !words.starts_with(question));
         self.answer(question, &format!("-NOPERM User cdc has no permissions to run the '{question}' command\r\n"))
@@ -129,7 +129,7 @@ impl Script {
         (address, self.serve_at(listener))
     }
 
-    /// Answers whoever connects; gives what was asked.
+    /// Answers every client. Returns the questions.
     pub(crate) fn serve_at(self, listener: TcpListener) -> Asked {
         let asked = Asked::default();
         let questions = Arc::clone(&asked);
@@ -166,10 +166,10 @@ impl Script {
     }
 }
 
-/// What a server was asked.
+/// The questions to a server.
 pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A report and what was asked for it.
+/// A report, and the questions that were asked.
 pub(crate) struct Examined {
     pub(crate) code: i32,
     pub(crate) report: Value,
@@ -191,13 +191,13 @@ impl Examined {
         Self { code: ran.code, report, asked }
     }
 
-    /// The findings of a severity, each in one text.
+    /// The findings of a severity, as one text each.
     pub(crate) fn all(&self, severity: &str) -> Vec<String> {
         let findings = self.report["findings"].as_array().unwrap().iter();
         findings.filter(|finding| finding["severity"] == severity).map(Value::to_string).collect()
     }
 
-    /// There is one finding of this severity, it says this, and the exit code is its.
+    /// Asserts a single finding of this severity with these texts, and its exit code.
     #[track_caller]
     pub(crate) fn only(&self, severity: &str, words: &[&str]) {
         let others = ["warn", "bad", "unknown"].into_iter().filter(|it| *it != severity);
@@ -322,7 +322,7 @@ fn what_may_not_be_asked_could_not_be_checked() {
     assert!(examined.all("bad").is_empty() && examined.all("warn").is_empty(), "{:#}", examined.report);
     assert_eq!(examined.start("now")["possible"], Value::Null);
     assert_eq!(examined.report["facts"]["may"]["psync"], Value::Null);
-    // Who we are is known all the same, if we have told it.
+    // The user is known from the arguments.
     let (address, _) = Script::healthy().denied("ACL").answer("AUTH", "+OK\r\n").serve();
     let arguments = ["doctor", &address, "--json", "--sample", "0.01", "--user", "other"];
     let ran: Ran = redtail(&arguments).env("REDTAIL_PASSWORD", "pw").output().unwrap().into();
@@ -355,7 +355,7 @@ fn what_is_renamed_or_blocked_is_named() {
         assert_eq!(examined.start("now")["possible"], false);
         assert_eq!(examined.start("sync")["possible"], true);
     }
-    // COMMAND may not be asked; DRYRUN tells it too.
+    // COMMAND is denied; DRYRUN shows the same.
     let gone = "-ERR Command 'PSYNC' not found\r\n";
     Script::healthy()
         .denied("COMMAND")
@@ -364,7 +364,7 @@ fn what_is_renamed_or_blocked_is_named() {
         .only("bad", &["PSYNC is renamed"]);
     let unknown = "-ERR unknown command 'REPLCONF', with args beginning with: \r\n";
     Script::healthy().answer("REPLCONF", unknown).examine().only("bad", &["REPLCONF is renamed or blocked"]);
-    // A service, by its name.
+    // A cloud service, by its name.
     let commands = format!("*3\r\n*-1\r\n*-1\r\n{there}");
     let service = Script::healthy().info(&[("os", "Amazon ElastiCache")]).answer("COMMAND INFO", &commands);
     service
@@ -412,7 +412,7 @@ fn a_sentinel_says_whom_it_watches() {
 fn the_backlog_is_measured_against_the_write_rate() {
     let tiny = Script { grows: 100_000_000, ..Script::healthy() }.examine();
     tiny.says("warn", &["1.00 MiB; at ", "/s it covers an outage of", "CONFIG SET repl-backlog-size "]);
-    // So much is cut off in its snapshot too.
+    // Its snapshots are cut off likewise.
     tiny.says("warn", &["output buffer", "at the current rate"]);
     assert!(tiny.report["facts"]["backlog_covers_s"].as_f64().unwrap() < 60.0);
 
@@ -552,7 +552,7 @@ fn who_does_not_let_us_in_says_why() {
     Examined::of(ran, Vec::new()).only("bad", &["wrong user or password", "WRONGPASS"]);
 }
 
-/// A server that says something, unasked or not, and closes.
+/// A server that sends these bytes and closes.
 fn says(words: &'static [u8]) -> Examined {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -579,7 +579,7 @@ fn what_is_no_server_of_ours_is_named() {
     says(b"220 mail.example.org ESMTP\r\n").only("bad", &["does not speak the protocol", "220 mail.example.org"]);
     says(b"").only("bad", &["closed without an answer", "TLS"]);
     says(b"-DENIED Redis is running in protected mode because\r\n").only("bad", &["protected mode"]);
-    // A proxy that knows few commands.
+    // A proxy that permits few commands.
     let proxy = Script::healthy().answer("INFO", "").examine();
     proxy.only("bad", &["closed after INFO", "proxy"]);
 }
@@ -605,7 +605,7 @@ fn silence_is_waited_for_but_not_for_ever() {
     Examined::of(run(&["doctor", &address, "--json"]), Vec::new()).only("bad", &["no answer for 5 seconds"]);
 }
 
-/// A server may say anything.
+/// A server may answer anything.
 #[test]
 fn a_hostile_server_gets_a_report() {
     let huge = "18446744073709551615";
@@ -661,7 +661,7 @@ fn a_hostile_server_gets_a_report() {
             }
         }
     }
-    // What would move the cursor, or run in a shell.
+    // Control characters, and text that a shell would execute.
     let clever = Script::healthy().info(&[
         ("redis_version", "7.0\x1b[2J"),
         ("role", "slave"),

@@ -1,11 +1,11 @@
-//! `redtail doctor --cluster` against nodes that say what a test tells them to.
+//! `redtail doctor --cluster` against scripted nodes.
 
 use std::net::TcpListener;
 
 use crate::doctor::{Asked, Examined, Script};
 use crate::run::{Ran, run};
 
-/// Three primaries, each with a replica: node n + 3 is that of node n.
+/// Three primaries with a replica each: node n + 3 is the replica of node n.
 struct Nodes {
     ports: Vec<u16>,
     listeners: Vec<Option<TcpListener>>,
@@ -36,7 +36,7 @@ impl Nodes {
         format!("*3\r\n{}", self.slots.iter().enumerate().map(shard).collect::<String>())
     }
 
-    /// What a node in good order says.
+    /// The answers of a healthy node.
     fn node(&self, at: usize) -> Script {
         let script = Script::healthy().info(&[("cluster_enabled", "1"), ("redis_mode", "cluster")]);
         let script = script.answer("CLUSTER SHARDS", &self.shards([0, 1, 2]));
@@ -49,7 +49,7 @@ impl Nodes {
         }
     }
 
-    /// Has them all answer, those that `change` gives nothing for excepted; gives the address of the first and what it was asked.
+    /// Starts all nodes, except those for which `change` returns `None`. Returns the address of the first.
     fn serve(mut self, change: impl Fn(usize, Script, &Self) -> Option<Script>) -> (String, Vec<Asked>) {
         let address = format!("127.0.0.1:{}", self.ports[0]);
         let mut asked = Vec::new();
@@ -173,7 +173,7 @@ fn what_is_wrong_with_shards_is_said_once_for_all_that_have_it() {
     all.only("warn", &["each shard: the last background save failed"]);
 }
 
-/// A node may say anything.
+/// A node may answer anything.
 #[test]
 fn hostile_nodes_get_a_report() {
     for answer in ["*-1\r\n", ":7\r\n", "*1\r\n*1\r\n*-1\r\n", "+\x1b[2J\r\n", "-\r\n", "%1\r\n+a\r\n+b\r\n"] {

@@ -1,11 +1,11 @@
-//! `redtail doctor` with Sentinels that say what a test tells them to.
+//! `redtail doctor` with scripted Sentinels.
 
 use std::net::TcpListener;
 
 use crate::doctor::{Examined, Script};
 use crate::run::run;
 
-/// What a Sentinel says of `m`.
+/// The answers of a Sentinel about `m`.
 #[derive(Clone)]
 struct Says {
     primary: u16,
@@ -47,7 +47,7 @@ impl Says {
     }
 }
 
-/// Three Sentinels, the first of which is named to the tool; those that `change` takes away listen nowhere.
+/// Three Sentinels. The tool gets the first one. Those for which `change` returns `None` do not listen.
 fn examine(change: impl Fn(usize, &mut Says) -> bool) -> Examined {
     let (primary, _) = Script::healthy().serve();
     let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();

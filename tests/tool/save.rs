@@ -1,4 +1,4 @@
-//! `snapshot -o` and `tail --snapshot-to`: the file is whole, or it is not there.
+//! `snapshot -o` and `tail --snapshot-to`: the file is complete, or does not exist.
 
 use std::fs;
 use std::io::Write;
@@ -58,7 +58,7 @@ fn a_file_that_is_there_is_replaced_only_if_wanted() {
     let folder = Folder::new("save-exists");
     let file = folder.path("x.rdb");
     fs::write(&file, "before").unwrap();
-    // Nobody is asked for a snapshot that can't be kept: nobody listens there.
+    // No server is asked for a snapshot that can't be saved: no server listens there.
     for arguments in [
         &["snapshot", "127.0.0.1:1", "-o", &file][..],
         &["tail", "127.0.0.1:1", "--from", "snapshot", "--snapshot-to", &file],
@@ -108,7 +108,7 @@ fn standard_output_takes_it_too() {
     }
 }
 
-/// Half a snapshot is no success, though nobody wanted more of it.
+/// Half a snapshot is a failure, even if the reader has closed the pipe.
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_output_that_is_not_taken_is_a_failure() {
@@ -130,7 +130,7 @@ fn standard_output_that_is_not_taken_is_a_failure() {
     assert!(!ran.err.contains("wrote"), "{}", ran.err);
 }
 
-/// A file may not grow beyond a limit: to whoever writes, a full disk.
+/// A limit on the size of files, which acts like a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_nothing_behind() {
@@ -150,7 +150,7 @@ fn a_full_disk_leaves_nothing_behind() {
     assert!(folder.names().is_empty(), "{:?}", folder.names());
 }
 
-/// A server that sends half a snapshot, then keeps silent; and when it has.
+/// A server that sends half a snapshot and is silent then. The flag is set once it has.
 fn slow_half() -> (String, Receiver<()>) {
     let (sender, receiver) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -200,14 +200,14 @@ fn a_signal_leaves_nothing_and_a_kill_no_such_file() {
     }
 }
 
-/// The second signal ends it where it stands.
+/// The second signal ends the run at once.
 #[cfg(unix)]
 #[test]
 fn a_second_signal_leaves_nothing_behind_either() {
     let folder = Folder::new("save-twice");
     let many = (0..5000).map(|n| format!("SET k{n} {}", "v".repeat(100))).collect::<Vec<_>>();
     let stream = commands(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    // Before its snapshot the stream of another history: standard output is full while the snapshot is under way.
+    // A stream of another history comes first, so that standard output is full during the snapshot.
     let first = [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &stream].concat();
     let [second, _] = with_keys();
     let address = scripted(vec![second, first]);
@@ -280,7 +280,7 @@ fn after_a_gap_the_newer_snapshot_replaces_it() {
     assert!(ran.err.contains("history lost"), "{}", ran.err);
     assert_eq!(fs::read(&file).unwrap(), newer);
 
-    // One that breaks off leaves the older one, which is still whole.
+    // A snapshot that is cut off leaves the older file.
     fs::remove_file(&file).unwrap();
     let address = scripted(vec![link, head.into_bytes()]);
     let ran = run(&[&["tail", &address], &arguments[..]].concat());
@@ -302,7 +302,7 @@ fn a_checkpoint_is_saved_behind_the_file() {
     assert_eq!(saved.to_string(), format!("{REPLID}:1043:3"));
 }
 
-/// A length that is told, and one that is not; shown in steps, so that there is time to see it.
+/// A known length and an unknown one; sent slowly, so that the bar is drawn.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_shows_how_far_it_is() {
