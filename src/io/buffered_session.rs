@@ -50,7 +50,7 @@ use crate::replication::{
 ///             let count = std::io::Read::read(&mut recorded, session.space()?)?;
 ///             session.received(count);
 ///         }
-///         _ => unreachable!("the recording is whole"),
+///         Step::Connect { .. } | Step::Failed(_) | Step::Ended => unreachable!("the recording is whole"),
 ///     }
 /// }
 /// assert_eq!((keys, session.position().unwrap().offset), (vec![vec![b"k".to_vec()]], 120));
@@ -81,7 +81,6 @@ pub struct BufferedSession {
 
 /// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Step<'a> {
     /// The next event. It borrows from the session until the next call.
     Event(Event<'a>),
@@ -273,8 +272,7 @@ impl BufferedSession {
     /// A connection was made: its handshake begins. The credentials are needed for this call only.
     ///
     /// Returns false, and changes nothing, if there is a connection already, the session is over, or an event that was
-    /// [peeked](Self::is_drained) is still to be taken.
-    #[must_use]
+    /// [peeked](Self::is_drained) is still to be taken. After [`Step::Connect`] it is always true.
     pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) -> bool {
         if self.is_connected() || self.session.is_over() || self.peeked {
             return false;

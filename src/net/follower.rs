@@ -354,8 +354,7 @@ impl<T: Transport> Follower<T> {
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
         let now = self.now_ms();
-        // The engine has said that there is no connection.
-        let _ = self.engine.connected(credentials, now);
+        self.engine.connected(credentials, now);
         Ok(Ok(()))
     }
 

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use redtail::replay::{Playback, Primary, Recording};
-use redtail::{Database, Event, Follower, StreamCommand};
+use redtail::replication::Database;
+use redtail::{Event, Follower, StreamCommand};
 
 use crate::failure::Failure;
 use crate::terminal::color::Colors;

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
+use redtail::replication::SessionStage;
 use redtail::resp::Byte;
-use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError, SessionStage};
+use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
 use crate::terminal::log;
 

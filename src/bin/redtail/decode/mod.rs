@@ -9,7 +9,8 @@ use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
 use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
-use redtail::{Disconnected, Event, ProtocolError, SessionError, SessionStage};
+use redtail::replication::SessionStage;
+use redtail::{Disconnected, Event, ProtocolError, SessionError};
 
 use crate::args::{Decode, Format};
 use crate::decode::snapshot_to::Save;

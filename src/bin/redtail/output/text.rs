@@ -6,8 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use redtail::io::{AppendOnlyFile, FileKind};
 use redtail::rdb::Item;
+use redtail::replication::Database;
 use redtail::resp::{Part, Quoted};
-use redtail::{Database, Event, StreamCommand};
+use redtail::{Event, StreamCommand};
 
 use crate::args;
 use crate::output::argument::Argument;

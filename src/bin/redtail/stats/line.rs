@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use indicatif::{DecimalBytes, HumanCount};
-use redtail::{Database, ReplicationId};
+use redtail::ReplicationId;
+use redtail::replication::Database;
 
 use crate::stats::tally::Counters;
 
