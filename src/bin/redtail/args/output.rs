@@ -20,7 +20,7 @@ pub(crate) struct Output {
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print SELECT, PING and REPLCONF too, and the data of a snapshot that is not in keys
+    /// Also print SELECT, PING and REPLCONF, and the metadata of snapshots
     #[arg(long)]
     pub(crate) all: bool,
 

@@ -65,7 +65,7 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "GLOB")]
     key: Vec<OsString>,
 
-    /// Print the data of the snapshot that is not in keys too
+    /// Also print the metadata of the snapshot
     #[arg(long)]
     all: bool,
 

@@ -50,8 +50,8 @@ Possible values:
   arrives
 - snapshot:         Print all data of the server key by key, then the
   writes after it, without a gap. The server forks and sends all data
-- sync:             As snapshot, with the old SYNC command, for servers
-  without PSYNC. Such a run can't be resumed
+- sync:             As snapshot, with the old SYNC command, for
+  servers without PSYNC. Such a run can't be resumed
 - POSITION:         Resume after this position of an earlier run
   (replid:offset:db)";
 
