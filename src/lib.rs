@@ -1,5 +1,5 @@
-//! redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing: every write the primary
-//! accepts comes out as an [`Event`], in order, with the exact [`Position`] it stands at.
+//! redtail follows the replication stream of a Redis or Valkey server, as a replica that stores nothing. Every write that
+//! the primary accepts is delivered as an [`Event`], in order, with its exact [`Position`].
 //!
 //! ```no_run
 //! use redtail::{Event, Follower};
@@ -15,7 +15,7 @@
 //! # Ok::<(), redtail::Error>(())
 //! ```
 //!
-//! # Three ways in
+//! # Which API to use
 //!
 //! | you have | you use |
 //! | --- | --- |
@@ -23,31 +23,34 @@
 //! | an event loop, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
 //! | bytes | [`resp`]: the parser alone, RESP2 and RESP3, no `std`, no allocation |
 //!
-//! # Where to start, and what it costs
+//! # Options and their cost
 //!
-//! [`Start`] says where the stream begins and what that asks of the primary; the default never makes it send its data set.
-//! [`Ack`] says what the primary is told of our progress; the default is nothing that WAIT or FAILOVER would count on.
-//! [`OnGap`] says what to do when history was lost; the loss itself is always an event.
+//! [`Start`] chooses where the stream begins. Its default never makes the primary send its data set.
+//! [`Ack`] chooses the progress that the primary is sent. By default, neither WAIT nor FAILOVER counts on it.
+//! [`OnGap`] chooses the reaction to lost history. The loss itself is always an event.
 //!
-//! # Going on after a restart
+//! # Resuming after a restart
 //!
-//! Keep [`Follower::position`] once the work on an event is done, and start with [`Start::At`]. Delivery is at least once: what came
-//! after the last resumable position (an open transaction, a half-streamed value) comes again after a lost link. The history and
-//! offset of a command ([`StreamCommand::history`], [`StreamCommand::offset`]) name it once and for all, also across a failover.
+//! Save [`Follower::position`] once the work on an event is done, and start with [`Start::At`]. Delivery is at least once:
+//! after a lost connection, all events behind the last resumable position (an open transaction, a half-received value) are
+//! delivered again. The history and offset of a command ([`StreamCommand::history`], [`StreamCommand::offset`]) identify it
+//! for good, also across a failover.
 //!
 //! # Features
 //!
-//! - `std` (default): the session, the follower and the embedded primary ([`replay`]). Without it: the parser alone, `no_std`.
-//! - `tls`: links over TLS, with rustls (`net::Tls`).
+//! - `std` (default): the session, the follower and the embedded primary ([`replay`]). Without it: the parsers alone,
+//!   `no_std`.
+//! - `tls`: connections over TLS, with rustls (`net::Tls`).
+//! - `serde`: `Serialize` and `Deserialize` for positions and [owned events](owned::OwnedEvent).
 //! - `cli`: the command-line tool. It adds dependencies to the tool, and nothing to the library.
 //!
 //! # Errors and panics
 //!
-//! Nothing in this library panics on any input. Errors say what, where (which byte, which offset) and what to do.
+//! Nothing in this library panics on any input. Errors say what failed, where (which byte, which offset) and what to do.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(
     not(feature = "std"),
-    allow(rustdoc::broken_intra_doc_links, reason = "this page speaks of the whole crate")
+    allow(rustdoc::broken_intra_doc_links, reason = "this page describes the whole crate")
 )]
 
 mod base;
@@ -76,15 +79,19 @@ pub use base::limits::BUFFER_CAPACITY;
 pub use base::limits::{Limits, MAX_COMMAND, MAX_DEPTH, MIN_PARTS_THRESHOLD, TAPE_LENGTH};
 pub use base::status::Status;
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use io::{Checkpoint, CheckpointError, SnapshotFile, SnapshotFileError};
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use net::{Builder, Error, Follower, Handle};
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use replication::{
-    Ack, AttachMethod, Attached, Backoff, Credentials, Database, DisconnectReason, Disconnected, Event, ForkReason,
-    Forking, Gap, OnGap, Options, Position, PositionError, ReplicaLabel, ReplicationId, Role, Server, ServerKind,
-    SessionError, SessionStage, SnapshotBegin, SnapshotEnd, SnapshotForm, Start, StreamCommand, StreamPart,
+    Ack, AttachMethod, Attached, Backoff, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, OnGap,
+    Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
+    SnapshotEnd, SnapshotForm, Start, StreamCommand, StreamPart,
 };
+#[doc(inline)]
 pub use resp::{Command, CommandParser, Frame, FrameParser};
 
 #[cfg(all(doctest, feature = "std"))]

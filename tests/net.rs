@@ -1,5 +1,6 @@
 //! The room `net`: buffer, links, readers.
 #![cfg(feature = "std")]
+#![allow(non_snake_case, reason = "names of tests read area__behaviour")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
 #[macro_use]

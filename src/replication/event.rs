@@ -396,9 +396,9 @@ pub struct Gap {
     pub from: Position,
     /// The place where the stream can go on. May lie below `from`.
     pub to: Position,
-    /// How many bytes of the stream are missing; `None` where the histories differ: then the last events before the gap may also
-    /// have been undone on the new primary. `None` too where the history is the same and `to` lies below `from`: the server, a replica
-    /// that lags, has not come as far as we have. Then nothing is missing, and what lies between comes again.
+    /// The number of bytes of the stream that are missing; `None` if the histories differ: the new primary may then also have undone
+    /// the last events before the gap. `Some(0)` with `to` below `from`: a server of the same history that is behind, a replica that
+    /// lags. Nothing is missing then, and the events between the two are delivered again.
     pub missed: Option<u64>,
 }
 
@@ -406,7 +406,7 @@ impl Gap {
     /// The gap between two positions.
     #[must_use]
     pub fn between(from: Position, to: Position) -> Self {
-        let missed = if from.replid == to.replid { to.offset.checked_sub(from.offset) } else { None };
+        let missed = (from.replid == to.replid).then(|| to.offset.saturating_sub(from.offset));
         Self { from, to, missed }
     }
 }
@@ -414,15 +414,15 @@ impl Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.missed {
-            Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
-            None if self.from.replid == self.to.replid => write!(
+            Some(0) => write!(
                 f,
-                "this server stands at {}, {} bytes behind {}: it is a replica that lags, or has lost its last writes",
+                "this server is at {}, {} bytes behind {}: it is a replica that lags, or has lost its last writes",
                 self.to,
                 self.from.offset.saturating_sub(self.to.offset),
                 self.from
             ),
-            None => write!(f, "another history: {} is not part of it, the stream goes on at {}", self.from, self.to),
+            Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
+            None => write!(f, "another history: {} is not part of it, the stream continues at {}", self.from, self.to),
         }
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use redtail::io::RecordingReader;
 use redtail::io::recording::Recorder;
 use redtail::replay::{Cut, Primary, Recording};
-use redtail::{Backoff, Database, Event, Follower, StreamCommand};
+use redtail::replication::Database;
+use redtail::{Backoff, Event, Follower, StreamCommand};
 
 use crate::build::{How, program, root, valgrind};
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use redtail::io::recording::Recorder;
 use redtail::io::{BufferFull, BufferedSession, RecordingReader, SpaceError, Step};
-use redtail::replication::{Closed, Heartbeat, Session};
-use redtail::{Ack, Backoff, Credentials, Event, Limits, Options, Position, SessionError, Start};
+use redtail::replication::{Closed, Credentials, Heartbeat, Session};
+use redtail::{Ack, Backoff, Event, Limits, Options, Position, SessionError, Start};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const INCR: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";

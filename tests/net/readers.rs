@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError};
-use redtail::resp::{Part, PartsItem};
+use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError, RequestReader};
+use redtail::owned::{CollectError, Value, Whole, WholeKeys, WholeKeysError};
+use redtail::resp::{Part, PartsItem, Request};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 
 /// Gives at most `piece` bytes at once and, before each piece, what `hiccup` says.
@@ -237,5 +238,59 @@ fn a_command_in_parts_that_ends_early_is_an_error_wherever_it_ends() {
             matches!(error, ReadError::Truncated { start: 0, end, missing: 1.., .. } if end == cut as u64),
             "{error:?}"
         );
+    }
+}
+
+#[test]
+fn requests_come_from_any_source_in_any_pieces() {
+    let bytes = b"PING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nset a \"b c\"\r\n*1\r\n$4\r\nQU";
+    for piece in 1..bytes.len() {
+        let mut reader = RequestReader::new(Source::new(bytes, piece)).starting_at(100);
+        let mut seen = Vec::new();
+        let error = loop {
+            match reader.next_request() {
+                Ok(Some(request)) => {
+                    let args: Vec<Vec<u8>> = if let Request::Command(command) = request.item {
+                        command.args().map(<[u8]>::to_vec).collect()
+                    } else if let Request::Inline(line) = request.item {
+                        line.args().map(|arg| arg.bytes().collect()).collect()
+                    } else {
+                        unreachable!()
+                    };
+                    seen.push((request.start, request.end, args.join(&b'|')));
+                }
+                Ok(None) => panic!("the last request is cut off"),
+                Err(error) => break error,
+            }
+        };
+        let expected = [(100, 106, b"PING".to_vec()), (106, 126, b"GET|k".to_vec()), (126, 139, b"set|a|b c".to_vec())];
+        assert_eq!(seen, expected, "pieces of {piece}");
+        assert!(matches!(error, ReadError::Truncated { start: 139, end: 149, .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn whole_keys_end_with_the_snapshot_or_the_first_error() {
+    let file = b"REDIS0011\xfa\x03ver\x017\x00\x05hello\x05world\xff\0\0\0\0\0\0\0\0";
+    let file = [&file[..], b"what follows"].concat();
+    let expected = |keys: &mut WholeKeys<Source<'_>>| {
+        let aux = Whole::Aux { name: b"ver".to_vec(), value: b"7".to_vec() };
+        assert_eq!(keys.next().unwrap().unwrap(), aux);
+        let Some(Ok(Whole::Key(key))) = keys.next() else { panic!("a key") };
+        assert_eq!((key.db, &key.name[..], &key.value), (0, &b"hello"[..], &Value::String(b"world".to_vec())));
+    };
+    for piece in [1, 7, 1000] {
+        let mut keys = WholeKeys::new(Source::new(&file, piece), 1 << 20);
+        expected(&mut keys);
+        assert!(keys.next().is_none() && keys.next().is_none(), "pieces of {piece}");
+        let mut keys = WholeKeys::new(Source::new(&file[..29], piece), 1 << 20);
+        expected(&mut keys);
+        assert!(matches!(keys.next(), Some(Err(WholeKeysError::Read(_)))), "the end is missing");
+        assert!(keys.next().is_none(), "an error is final");
+        let mut keys = WholeKeys::new(Source::new(&file, piece), 100);
+        assert!(keys.next().unwrap().is_ok());
+        let error = keys.next().unwrap().unwrap_err();
+        assert!(matches!(error, WholeKeysError::Collect(CollectError::TooLarge { limit: 100 })), "{error}");
+        assert!(keys.next().is_none(), "an error is final");
     }
 }

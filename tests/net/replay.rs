@@ -460,3 +460,51 @@ fn a_follower_that_is_cut_goes_on_where_it_was() {
     let start = Start::At(format!("{ID}:{START}:5").parse().unwrap());
     play_out(start, playback! { cuts }, START);
 }
+
+#[test]
+fn commands_make_a_recording() {
+    let commands = [vec!["SELECT", "3"], vec!["SET", "k", "v"], vec!["SET", "empty", ""]];
+    let recording = Recording::of(commands).unwrap();
+    assert!(recording.cut_off().is_none());
+    let segment = recording.first();
+    assert_eq!((segment.start_offset(), segment.end_offset(), segment.db()), (0, 23 + 27 + 30, Some(0)));
+    for start in [Start::At(segment.start_position()), Start::Now, Start::Snapshot] {
+        let primary = Primary::serve(Recording::of([["SET", "k", "v"], ["SET", "k", "w"]]).unwrap()).unwrap();
+        let mut follower = follower(&primary, start);
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            if let Some(Event::Command(command)) = follower.next().unwrap() {
+                seen.push(command.to_string());
+            }
+        }
+        assert_eq!(seen, [r#"27 [0] "SET" "k" "v""#, r#"54 [0] "SET" "k" "w""#], "{start:?}");
+    }
+}
+
+#[test]
+fn cuts_are_replication_offsets_whatever_a_link_begins_with() {
+    let commands = || (0..4).map(|n| ["SET".to_owned(), "k".to_owned(), n.to_string()]);
+    for start in [Start::Now, Start::Snapshot] {
+        // In front of the stream, behind a command, in the middle of one, and behind the place where the third link begins.
+        let cuts = vec![Cut::Offset(0), Cut::Offset(27), Cut::Offset(40), Cut::Offset(5)];
+        let primary = Primary::serve_as(Recording::of(commands()).unwrap(), playback! { cuts }).unwrap();
+        let mut follower = follower(&primary, start);
+        let (mut seen, mut resumed) = (Vec::new(), Vec::new());
+        while seen.len() < 4 {
+            match follower.next().unwrap().unwrap() {
+                Event::Command(command) => seen.push(command.offset),
+                Event::Disconnected(lost) => resumed.push(lost.resume.unwrap().offset),
+                _ => {}
+            }
+        }
+        assert_eq!((seen, resumed), (vec![27, 54, 81, 108], vec![0, 27, 27, 27]), "{start:?}");
+    }
+}
+
+fn follower(primary: &Primary, start: Start) -> Follower {
+    Follower::builder(primary.address().to_string())
+        .start(start)
+        .reconnect(Backoff::new(Duration::from_millis(1), Duration::from_millis(1)))
+        .connect()
+        .unwrap()
+}

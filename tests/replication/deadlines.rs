@@ -1,7 +1,7 @@
 //! A shell that waits until the deadline and then polls must never be kept spinning, whatever its socket and its caller do.
 
-use redtail::replication::{Progress, Session};
-use redtail::{Ack, Credentials, Options, Start};
+use redtail::replication::{Credentials, Progress, Session};
+use redtail::{Ack, Options, Start};
 use std::time::Duration;
 
 /// A session in the stream, resumed at offset 10, at time 0; everything it wanted to send was sent.

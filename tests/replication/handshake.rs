@@ -1,7 +1,7 @@
 //! What is said, and when, from the connect to the first byte of the stream.
 
-use redtail::replication::{Closed, Session};
-use redtail::{Ack, Backoff, Credentials, OnGap, Options, ReplicaLabel, SessionError, Start};
+use redtail::replication::{Closed, Credentials, ReplicaLabel, Session};
+use redtail::{Ack, Backoff, OnGap, Options, SessionError, Start};
 use std::time::Duration;
 
 use crate::shell::{Seen, Shell};

@@ -1,8 +1,8 @@
 //! A primary that lies, breaks the protocol or never ends: a clear error with the offset, never a panic, a hang or silence.
 
 use proptest::prelude::*;
-use redtail::replication::{Closed, Progress, Session};
-use redtail::{Credentials, DisconnectReason, Limits, Options, ProtocolErrorKind, SessionError, SessionStage, Start};
+use redtail::replication::{Closed, Credentials, Progress, Session, SessionStage};
+use redtail::{DisconnectReason, Limits, Options, ProtocolErrorKind, SessionError, Start};
 
 use crate::shell::{Seen, Shell};
 

@@ -2,9 +2,9 @@
 //! Whatever happens, each write is told once, or a gap names it; offsets, databases and positions are those of the primary.
 
 use proptest::prelude::*;
-use redtail::replication::{Closed, Progress, Session};
+use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
-use redtail::{Credentials, Event, OnGap, Start};
+use redtail::{Event, OnGap, Start};
 
 use crate::shell::command;
 

@@ -1,8 +1,8 @@
 //! A shell without a socket: shows a session what "arrives" and writes down what comes of it.
 
-use redtail::replication::{Closed, Progress, Session};
+use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
-use redtail::{Credentials, Event, Options, Position, SessionError, StreamCommand};
+use redtail::{Event, Options, Position, SessionError, StreamCommand};
 
 /// An event, owned. Snapshot bytes and the pieces of an argument are joined: only their cut depends on how they arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]

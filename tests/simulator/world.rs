@@ -1,7 +1,7 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
-use redtail::replication::{Closed, Progress, Session};
-use redtail::{Ack, Credentials, DisconnectReason, Excerpt, Position, Start};
+use redtail::replication::{Closed, Credentials, Progress, Session};
+use redtail::{Ack, DisconnectReason, Excerpt, Position, Start};
 use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};

@@ -1,4 +1,4 @@
-//! Options, right ones and wrong ones.
+//! Options, valid and invalid.
 
 use std::ffi::{CStr, c_int};
 
@@ -7,10 +7,10 @@ use redtail::capi::position::{redtail_position, redtail_position_parse};
 
 use crate::{Input, known, pointer};
 
-/// Options, and what they point to.
+/// Options, and the data they point to.
 pub(crate) struct Given {
     options: Box<redtail_options>,
-    /// A choice that is no option.
+    /// A value that is not an option.
     pub(crate) spare: bool,
     _position: Box<redtail_position>,
     _limits: Option<Box<[u64]>>,
@@ -56,7 +56,7 @@ impl Given {
         &self.options
     }
 
-    /// For who waits in real time.
+    /// For tests that wait in real time.
     pub(crate) fn hurry(&mut self) {
         (self.options.backoff_first_ms, self.options.backoff_longest_ms) = (1, 1);
         (self.options.connect_timeout_ms, self.options.write_timeout_ms) = (100, 100);

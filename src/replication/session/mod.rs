@@ -2,11 +2,14 @@
 
 mod disconnect;
 mod handshake;
+mod lines;
 mod outbox;
 mod queue;
 mod recorded;
+mod request;
 mod resync;
 mod snapshot;
+mod snapshot_transfer;
 mod stream;
 
 use core::ops::ControlFlow;
@@ -19,11 +22,11 @@ use crate::replication::event::{DisconnectReason, Event, Idle};
 use crate::replication::millis::millis;
 use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
 use crate::replication::position::Position;
-use crate::replication::psync_request::Opening;
-use crate::replication::session::handshake::{Handshake, Heard};
+use crate::replication::psync_request::PsyncRequest;
+use crate::replication::session::handshake::{Handshake, Reply};
 use crate::replication::session::outbox::Outbox;
 use crate::replication::session::queue::{Queue, Queued};
-use crate::replication::session::resync::{Purpose, Request};
+use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::snapshot::{Framing, Snapshot};
 use crate::replication::session::stream::{Found, Scan, Stream};
 
@@ -89,7 +92,7 @@ pub struct Session {
     random: u64,
     recorded: bool,
     /// How the present connection was opened, once it is.
-    opening: Option<Opening>,
+    psync_request: Option<PsyncRequest>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
@@ -238,7 +241,7 @@ impl Session {
             unknown: 0,
             random: options.seed,
             recorded: false,
-            opening: None,
+            psync_request: None,
             awaits_first_byte: false,
             committed: 0,
             received_ms: None,
@@ -295,7 +298,7 @@ impl Session {
             return;
         }
         self.outbox.clear();
-        self.opening = None;
+        self.psync_request = None;
         self.link_bytes = 0;
         self.left = 0;
         self.last_received_ms = now_ms;
@@ -337,10 +340,7 @@ impl Session {
 
     /// Reads all unread bytes, from the first that was not [consumed](Self::consumed), to the first event.
     pub fn poll(&mut self, input: &[u8], now_ms: u64) -> Progress {
-        if input.len() > self.left {
-            self.last_received_ms = now_ms;
-        }
-        self.polled_ms = now_ms;
+        self.begin(input.len(), now_ms);
         self.consumed = 0;
         let fast = if self.is_streaming() { self.stream.fast(input, None) } else { None };
         let progress = match fast {
@@ -370,10 +370,7 @@ impl Session {
         limit: u32,
         mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> (u32, ControlFlow<()>) {
-        if input.len() > self.left {
-            self.last_received_ms = now_ms;
-        }
-        self.polled_ms = now_ms;
+        self.begin(input.len(), now_ms);
         self.current = Current::Nothing;
         let (mut unread, mut events, mut flow) = (input, 0, ControlFlow::Continue(()));
         while self.is_streaming() && events < limit && flow.is_continue() {
@@ -513,6 +510,15 @@ impl Session {
         matches!(self.phase, Phase::Stream) && self.queue.is_empty()
     }
 
+    /// Begins a call that is given `length` bytes.
+    #[inline(always)]
+    fn begin(&mut self, length: usize, now_ms: u64) {
+        if length > self.left {
+            self.last_received_ms = now_ms;
+        }
+        self.polled_ms = now_ms;
+    }
+
     /// Ends a call that was given `length` bytes. An acknowledgement that is merely due is prepared last: it must not
     /// block one that the primary asked for.
     #[inline(always)]
@@ -555,11 +561,11 @@ impl Session {
         let (used, heard) = self.handshake.read(unread, self.link_bytes, &self.options, &mut self.outbox);
         self.consume(used);
         match heard {
-            Heard::Part { needed } => Step::Wait(needed),
-            Heard::Next => Step::Again,
-            Heard::All => self.choose_request(),
-            Heard::Refusal { verdict, words } => self.refused(verdict, words),
-            Heard::Broken(error) => self.fail(error),
+            Reply::Part { needed } => Step::Wait(needed),
+            Reply::Next => Step::Again,
+            Reply::All => self.choose_request(),
+            Reply::Refusal { verdict, words } => self.refused(verdict, words),
+            Reply::Broken(error) => self.fail(error),
         }
     }
 

@@ -1,9 +1,8 @@
 //! How links and sessions end: each end has its reason, and each reason its end.
 
-use redtail::replication::Progress;
+use redtail::replication::{Progress, SessionStage};
 use redtail::{
-    Backoff, DisconnectReason, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError,
-    SessionStage, Start,
+    Backoff, DisconnectReason, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError, Start,
 };
 use std::time::Duration;
 

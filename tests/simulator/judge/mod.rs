@@ -461,7 +461,7 @@ fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
 
 /// The loss between two places.
 fn gap(from: Position, to: Position) -> Gap {
-    let missed = (from.replid == to.replid && from.offset <= to.offset).then(|| to.offset - from.offset);
+    let missed = (from.replid == to.replid).then(|| to.offset.saturating_sub(from.offset));
     let mut gap = Gap::between(from, to);
     gap.missed = missed;
     gap

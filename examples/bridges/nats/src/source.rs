@@ -1,4 +1,4 @@
-//! What is followed: a cluster, a server, or what Sentinels name.
+//! The source: a cluster, a server, or the primary of Sentinels.
 
 use std::fmt::Display;
 use std::ops::ControlFlow;
@@ -17,14 +17,15 @@ use crate::end::{End, Failure};
 use crate::lane::{Lane, Single};
 use crate::message::Message;
 use crate::outbox::{Item, Outbox};
-use crate::place;
 use crate::reader::{Reader, Settings};
+use crate::state;
 
-/// How soon a shard that joins is seen. What is written to it before that is not in the stream.
+/// The delay until a new shard is noticed. Earlier writes to it are not in the stream.
 const REFRESH: Duration = Duration::from_secs(1);
 
 pub(crate) enum Source {
-    /// `may_save`: the stream has been told of all saved places that no shard continues. They are gone with the next save.
+    /// `may_save`: all saved positions that no shard continues have been published as lost. The next save removes
+    /// them.
     Cluster {
         following: ClusterHandle,
         checkpoint: ClusterCheckpoint,
@@ -37,7 +38,7 @@ pub(crate) enum Source {
     },
 }
 
-/// Starts to follow, behind the saved place or with the next write.
+/// Starts to follow, from the saved position or with the next write.
 pub(crate) fn start(
     args: &Args,
     settings: &Arc<Settings>,
@@ -55,13 +56,13 @@ pub(crate) fn start(
 }
 
 impl Source {
-    /// Writes down how far the broker has confirmed.
+    /// Saves the position that the broker has confirmed.
     pub(crate) fn save(&mut self) -> Result<(), Failure> {
         match self {
             Self::Cluster { may_save, .. } if !may_save.load(Ordering::Acquire) => Ok(()),
-            Self::Cluster { following, checkpoint, .. } => place::saved(checkpoint.save(following.committed())),
+            Self::Cluster { following, checkpoint, .. } => state::saved(checkpoint.save(following.committed())),
             Self::Single { single, checkpoint, .. } => match single.committed() {
-                Some(position) => place::saved(checkpoint.save(position)),
+                Some(position) => state::saved(checkpoint.save(position)),
                 None => Ok(()),
             },
         }
@@ -72,7 +73,7 @@ impl Source {
             Self::Cluster { following, .. } => following.stop(),
             Self::Single { single, thread, .. } => {
                 single.handle.stop();
-                // Its panic was printed.
+                // The thread has already printed its panic.
                 let _ = thread.take().map(JoinHandle::join);
             }
         }
@@ -85,7 +86,7 @@ fn cluster(
     outbox: &Arc<Outbox>,
     end: &Arc<End>,
 ) -> Result<Source, Failure> {
-    let checkpoint: ClusterCheckpoint = place::open(args)?;
+    let checkpoint: ClusterCheckpoint = state::open(args)?;
     let positions = checkpoint.position().unwrap_or_default();
     let mut cluster = Cluster::builder(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
     #[cfg(feature = "tls")]
@@ -97,10 +98,10 @@ fn cluster(
     let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
-    // What is lost is told before any shard is added.
+    // Lost positions are published before any shard is added.
     let mut told = Some(Arc::clone(&may_save));
     let put = move |item| {
-        // Where nothing is let in any more, this ends.
+        // If the outbox accepts nothing any more, this ends.
         let _ = outbox.push(item, || {});
     };
     let notice = move |notice| match &notice {
@@ -111,10 +112,10 @@ fn cluster(
             }
         }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
-        // It stays among the places, so that the next start says the same.
+        // It stays among the positions: the next start reports it again.
         Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
         Notice::Lost(saved) => {
-            eprintln!("redtail-nats: {notice}; the stream is told");
+            eprintln!("redtail-nats: {notice}; a gap is published");
             for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
                 put(Item::Message(message));
             }
@@ -129,7 +130,7 @@ fn cluster(
     Ok(Source::Cluster { following, checkpoint, may_save })
 }
 
-/// How one server is followed, found by its address or through Sentinels.
+/// The start of one server, found by its address or through Sentinels.
 struct Begin {
     position: Option<Position>,
     on_gap: OnGap,
@@ -139,13 +140,13 @@ struct Begin {
 impl Begin {
     fn connect<S: net::Source + net::Reconnect>(self, builder: Builder<S>) -> Result<Follower<S::Transport>, Error> {
         let builder = builder.start(self.position.map_or(Start::Now, Start::At)).on_gap(self.on_gap).ack(Ack::Applied);
-        // One that is down when the bridge starts again is waited for.
+        // A server that is down when the bridge restarts is waited for.
         builder.retry_first(self.position.is_some()).handle(self.handle).connect()
     }
 }
 
 fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
-    let checkpoint: Checkpoint = place::open(args)?;
+    let checkpoint: Checkpoint = state::open(args)?;
     let position = checkpoint.position();
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
@@ -162,7 +163,7 @@ fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Resu
         }
         None => {
             let [address] = &args.addresses[..] else {
-                return Err(Failure::new(2, "one server has one address: several are for --cluster and --sentinel"));
+                return Err(Failure::new(2, "several addresses need --cluster or --sentinel"));
             };
             let builder = Follower::builder(address).login(args.login());
             #[cfg(feature = "tls")]
@@ -207,7 +208,7 @@ fn on_gap(args: &Args) -> OnGap {
     }
 }
 
-const LOST: &str = "; somebody has to decide whether to go on without it (--on-gap continue)";
+const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue)";
 
 fn failure(words: &dyn Display, error: &Error) -> Failure {
     match error {
