@@ -160,7 +160,7 @@ impl RespKeys {
             Type::Stream => self.groups.begin(),
             _ => {}
         }
-        select(key.database, selected, out)
+        select(key.db, selected, out)
     }
 
     /// A command whose last argument this is, or a piece of it.
