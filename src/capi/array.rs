@@ -2,8 +2,7 @@
 
 use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::redtail_slice;
-use crate::resp::Command;
-use crate::resp::internals::Span;
+use crate::resp::{Command, Span};
 
 /// Room for `capacity` slices.
 #[derive(Clone, Copy)]

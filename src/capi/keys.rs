@@ -6,8 +6,7 @@ use std::ffi::c_int;
 use crate::capi::basics::*;
 use crate::capi::boundary::call;
 use crate::capi::given_args::GivenArgs;
-use crate::resp::Reach;
-use crate::resp::internals::find_keys;
+use crate::resp::{Reach, find_keys};
 
 /// Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which has
 /// room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds capacity, call

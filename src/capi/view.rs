@@ -6,8 +6,7 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::internals::{ArgCursor, WalkStack};
-use crate::resp::{Frame, Inline, Part, Token};
+use crate::resp::{ArgCursor, Frame, Inline, Part, Token, WalkStack};
 
 pub(super) struct View {
     pub(super) item: redtail_item,

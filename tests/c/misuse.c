@@ -460,7 +460,7 @@ static void session(void) {
     } while (0)
     WRONG(struct_size, 0, "struct_size");
     WRONG(struct_size, sizeof options - 1, "struct_size");
-    WRONG(struct_size, sizeof options + 8, "older than yours");
+    WRONG(struct_size, sizeof options + 8, "older than your header");
     WRONG(struct_size, SIZE_MAX, "struct_size");
     WRONG(start, 5, "start is 5");
     WRONG(start, -1, "start is -1");
