@@ -660,10 +660,7 @@ int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
-int redtail_cluster_committed(redtail_cluster *cluster,
-                                          char *text,
-                                          size_t size,
-                                          size_t *needed);
+int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
 typedef enum redtail_migration {
     REDTAIL_MIGRATION_NONE = 0,
     REDTAIL_MIGRATION_KEY = 1,

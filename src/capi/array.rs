@@ -48,8 +48,8 @@ impl Array {
         }
     }
 
-    /// Writes the `argc` arguments of a command that lie at the first spans in `raw`, as far as there is room. What
-    /// lies behind them in the array may be overwritten: to write them by fours takes half the time.
+    /// Writes the `argc` arguments of a command that lie at the first spans in `raw`, as far as there is room.
+    /// What lies behind them in the array may be overwritten: to write them by fours takes half the time.
     #[inline(always)]
     pub(super) fn fill_known(self, raw: &[u8], argc: usize, spans: &[Span; TAPE_LENGTH]) {
         if argc + 3 > self.capacity {

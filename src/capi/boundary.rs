@@ -1,5 +1,5 @@
-//! The boundary between C and the library: checks pointers, catches panics, stores the message of each failure in the
-//! handle.
+//! The boundary between C and the library: checks pointers, catches panics, stores the message of each failure
+//! in the handle.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
@@ -12,8 +12,9 @@ use crate::capi::basics::*;
 
 /// The body of every function with a handle.
 ///
-/// `call!(handle, out a, out b; { body })` checks `handle` and the output pointers, and shadows them with a `&mut` and
-/// [`Out`]s. The body returns a [`redtail_status`]. Without a handle (`call!(; out a; { body })`) there is no message.
+/// `call!(handle, out a, out b; { body })` checks `handle` and the output pointers, and shadows them with a `&mut`
+/// and [`Out`]s. The body returns a [`redtail_status`]. Without a handle (`call!(; out a; { body })`) there is no
+/// message.
 macro_rules! call {
     (; $(out $out:ident),*; $body:block) => {
         $crate::capi::boundary::without_handle(|| {
@@ -199,7 +200,8 @@ impl<T> Out<T> {
 
     #[inline]
     pub(super) fn set(self, value: T) {
-        // SAFETY: not NULL and aligned (see `new`), and room for a T, as the header asks. The old value is not read.
+        // SAFETY: not NULL and aligned (see `new`), and room for a T, as the header asks. The old value is not
+        // read.
         unsafe { self.0.write(value) }
     }
 }
@@ -233,7 +235,8 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, &'static s
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| "is not UTF-8")
 }
 
-/// Creates a handle on the heap. NULL if memory is exhausted or the creation panics: there is no handle for a message.
+/// Creates a handle on the heap. NULL if memory is exhausted or the creation panics: there is no handle for a
+/// message.
 pub(super) fn make<T>(made: impl FnOnce() -> Option<T>) -> *mut T {
     listen_for_panics();
     match catch_unwind(AssertUnwindSafe(made)) {

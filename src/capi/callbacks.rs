@@ -26,14 +26,14 @@ pub struct redtail_cluster_callbacks {
     pub struct_size: usize,
     /// A pointer of the caller, passed to each callback.
     pub context: *mut c_void,
-    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
-    /// all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
-    /// meanwhile. Required.
+    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0
+    /// ends all shards. If the callback takes longer than the primary's repl-timeout (60 s), call
+    /// redtail_handle_heartbeat meanwhile. Required.
     pub event: Option<
         unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard, event: *const redtail_event) -> c_int,
     >,
-    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
-    /// precedes the first event of its shard. May be NULL.
+    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that
+    /// ADDED precedes the first event of its shard. May be NULL.
     pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
     /// Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
     /// shards. May be NULL.

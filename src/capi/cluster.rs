@@ -2,8 +2,8 @@
 //!
 //! redtail_cluster_new creates the cluster, redtail_cluster_follow starts it. From then on the library calls your
 //! callbacks: event and idle on the thread of each shard, notice on a thread of its own. Callbacks of different
-//! shards run at once, those of one shard never do. Meanwhile your thread waits, and saves the positions from time to
-//! time:
+//! shards run at once, those of one shard never do. Meanwhile your thread waits, and saves the positions from time
+//! to time:
 //!
 //!   status = redtail_cluster_follow(cluster, &callbacks);
 //!   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
@@ -71,15 +71,17 @@ pub struct redtail_cluster_options {
     pub nodes: *const *const c_char,
     /// Number of addresses, at least 1.
     pub node_count: usize,
-    /// Saved positions of redtail_cluster_positions or redtail_cluster_committed. NULL or "": each shard starts as
-    /// redtail_options.start. Each shard resumes from the position whose history it continues. A position without such
-    /// a shard is REDTAIL_NOTICE_LOST.
+    /// Saved positions of redtail_cluster_positions or redtail_cluster_committed. NULL or "": each shard starts
+    /// as redtail_options.start. Each shard resumes from the position whose history it continues. A position
+    /// without such a shard is REDTAIL_NOTICE_LOST.
     pub positions: *const c_char,
     /// One of redtail_added.
     pub added: c_int,
-    /// Interval in milliseconds between requests for the topology. A lost connection also causes one. Default 10,000.
+    /// Interval in milliseconds between requests for the topology. A lost connection also causes one. Default
+    /// 10,000.
     pub refresh_ms: u64,
-    /// 1: follow each shard at a healthy replica, or at its primary if there is none. Positions are valid for both.
+    /// 1: follow each shard at a healthy replica, or at its primary if there is none. Positions are valid for
+    /// both.
     pub prefer_replica: c_int,
 }
 
@@ -107,9 +109,9 @@ impl Guarded for State {
 }
 
 /// Creates a follower of a cluster, not started. options: the options of each shard's follower, with these
-/// differences. start cannot be REDTAIL_START_AT (see redtail_cluster_options.positions), single_link is invalid, and
-/// retry_first is always on. The default of the longest pause between attempts is 1 s, that of a connection attempt 2
-/// s. NULL: the defaults.
+/// differences. start cannot be REDTAIL_START_AT (see redtail_cluster_options.positions), single_link is invalid,
+/// and retry_first is always on. The default of the longest pause between attempts is 1 s, that of a connection
+/// attempt 2 s. NULL: the defaults.
 ///
 /// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
 /// REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_POSITION, and the message explains it.
@@ -131,8 +133,8 @@ pub unsafe extern "C" fn redtail_cluster_new(
     })
 }
 
-/// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have ended.
-/// NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
+/// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
+/// ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.
@@ -184,8 +186,8 @@ pub unsafe extern "C" fn redtail_cluster_login(
 /// unreachable primary is retried automatically.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
-/// REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED
-/// if it was stopped; REDTAIL_ERROR_MEMORY if the system cannot start a thread.
+/// REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
+/// REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY if the system cannot start a thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_follow(
     cluster: *mut redtail_cluster,
@@ -261,8 +263,8 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, lim
     unsafe { with(cluster, finish) }
 }
 
-/// Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any thread
-/// and all callbacks; not in signal handlers.
+/// Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
+/// thread and all callbacks; not in signal handlers.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
 #[unsafe(no_mangle)]
@@ -277,9 +279,9 @@ pub unsafe extern "C" fn redtail_cluster_stop(cluster: *mut redtail_cluster) -> 
 /// redtail_cluster_options.positions. size: room in bytes. Sets needed to the required size, including the NUL. Also
 /// valid after the end.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written, and the next call may need
-/// more; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be
-/// NULL if size is 0).
+/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written, and the next call may
+/// need more; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text
+/// may be NULL if size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_positions(
     cluster: *mut redtail_cluster,
@@ -292,8 +294,8 @@ pub unsafe extern "C" fn redtail_cluster_positions(
 }
 
 /// Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
-/// redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none. Parameters and
-/// results as redtail_cluster_positions.
+/// redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none.
+/// Parameters and results as redtail_cluster_positions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_committed(
     cluster: *mut redtail_cluster,

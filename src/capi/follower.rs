@@ -1,7 +1,7 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
 //!
-//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
-//! at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
+//! readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
 //!
 //!   for (;;) {
 //!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
@@ -13,11 +13,11 @@
 //!       wait_until_readable(fd, 1000);
 //!   }
 //!
-//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
-//! socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
-//! its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
-//! redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
-//! uses a session.
+//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a
+//! readable socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has
+//! a socket of its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A
+//! reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop
+//! that must never block uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fs::File;
@@ -64,15 +64,15 @@ impl Guarded for redtail_follower {
 
 /// A new follower without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT, and
-/// the message names the option.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
         let (chosen, guard) = match unsafe { chosen_options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(message) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, message)),
         };
         Some(redtail_follower {
             guard,
@@ -96,8 +96,8 @@ pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) 
     unsafe { release(follower) }
 }
 
-/// The message of the last failure, gap, disconnect or coming fork, with a NUL at its end. "" before any; never NULL.
-/// Lives until the next call on the follower.
+/// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+/// "". Never NULL. Valid until the next call on the follower.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follower) -> *const c_char {
     // SAFETY: NULL, or a follower that lives.
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follo
 /// User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
 /// ends the password. The parameters are copied.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_login(
     follower: *mut redtail_follower,
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn redtail_follower_login(
         // SAFETY: as the header asks.
         match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *follower.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
-            Err(words) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, words),
+            Err(message) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, message),
         }
         REDTAIL_OK
     })
@@ -128,8 +128,9 @@ pub unsafe extern "C" fn redtail_follower_login(
 /// Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
 /// redtail_follower_next does the handshake.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE if
-/// the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING; REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
+/// if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
+/// REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_follower, address: *const c_char) -> c_int {
     call!(follower; {
@@ -146,12 +147,12 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
 }
 
 /// Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
-/// After each lost connection the follower asks them again: after a failover it resumes at the same position on the new
-/// primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
+/// After each lost connection the follower asks them again: after a failover it resumes at the same position on the
+/// new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
 /// meanwhile. It ends at most a second after the follower.
 ///
-/// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if no
-/// Sentinel knows the name.
+/// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
+/// no Sentinel knows the name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect_sentinel(
     follower: *mut redtail_follower,
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
         // SAFETY: as the header asks.
         let sentinel = match unsafe { sentinel::read(sentinel) } {
             Ok(sentinel) => sentinel,
-            Err((status, words)) => return refuse(follower, status, words),
+            Err((status, message)) => return refuse(follower, status, message),
         };
         let sentinel = sentinel
             .login(follower.ask_login())
@@ -170,8 +171,8 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
     })
 }
 
-/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
-/// "redtail replay" serve the file, for tests without a server.
+/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file
+/// and "redtail replay" serve the file, for tests without a server.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
 /// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
@@ -209,8 +210,8 @@ pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtai
     })
 }
 
-/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
-/// belongs to the follower and lives until the next call on the follower.
+/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET.
+/// It belongs to the follower and lives until the next call on the follower.
 ///
 /// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
 #[unsafe(no_mangle)]
@@ -237,8 +238,8 @@ fn number_of(socket: &Socket) -> i64 {
 /// Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
 ///
 /// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
-/// connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error: following
-/// has ended, and every later call returns the same.
+/// connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
+/// following has ended, and every later call returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next(
     follower: *mut redtail_follower,
@@ -253,8 +254,8 @@ pub unsafe extern "C" fn redtail_follower_next(
     })
 }
 
-/// Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without waiting.
-/// A reconnect may take longer: up to connect_timeout_ms for each address.
+/// Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
+/// waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
 ///
 /// Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
 #[unsafe(no_mangle)]
@@ -273,11 +274,11 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
 }
 
 /// Waits for the next event and passes it to each, then every further event that was received already. context is
-/// passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and _login
-/// of this follower. It must return: no longjmp, no exception of C++.
+/// passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
+/// _login of this follower. It must return: no longjmp, no exception of C++.
 ///
-/// Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if each
-/// has ended the batch; else as redtail_follower_next.
+/// Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
+/// each has ended the batch; else as redtail_follower_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_batch(
     follower: *mut redtail_follower,
@@ -308,8 +309,8 @@ pub unsafe extern "C" fn redtail_follower_batch(
     unsafe { enter_shared(follower, work) }
 }
 
-/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has ended
-/// is ignored. Other threads use redtail_handle_commit.
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+/// ended is ignored. Other threads use redtail_handle_commit.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
@@ -322,7 +323,7 @@ pub unsafe extern "C" fn redtail_follower_commit(
         // SAFETY: NULL or a position, as the header asks.
         let position = match unsafe { position::given(position) } {
             Ok(position) => position,
-            Err((status, words)) => return refuse(follower, status, words),
+            Err((status, message)) => return refuse(follower, status, message),
         };
         match &mut follower.follower {
             Some(inner) => inner.commit(position),

@@ -46,7 +46,8 @@ pub enum redtail_item_kind {
 pub enum redtail_token_step {
     /// A value.
     REDTAIL_TOKEN_VALUE = 1,
-    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string.
+    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed
+    /// string.
     REDTAIL_TOKEN_BEGIN = 2,
     /// The next bytes of a streamed string.
     REDTAIL_TOKEN_CHUNK = 3,
@@ -112,8 +113,8 @@ pub struct redtail_item {
     pub raw: redtail_slice,
     /// COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL.
     pub args: *const redtail_slice,
-    /// COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE beyond the
-    /// capacity of the array: redtail_parser_next_arg.
+    /// COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
+    /// beyond the capacity of the array: redtail_parser_next_arg.
     pub argc: usize,
     /// PART_ARGUMENT: the index of the argument; the name is 0.
     pub index: usize,

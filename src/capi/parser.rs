@@ -93,14 +93,14 @@ pub extern "C" fn redtail_parser_alignment() -> usize {
     align_of::<redtail_parser>()
 }
 
-/// Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
-/// redtail_parser_free, or as soon as the parser is no longer used.
+/// Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use
+/// after redtail_parser_free, or as soon as the parser is no longer used.
 ///
-/// A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
-/// the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
+/// A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use
+/// only the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
 ///
-/// Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
-/// or mode or limits are invalid.
+/// Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or
+/// misaligned, or mode or limits are invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_init(
     memory: *mut c_void,
@@ -133,8 +133,8 @@ pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     }
 }
 
-/// The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
-/// the next call on the parser.
+/// The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid
+/// until the next call on the parser.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
     // SAFETY: NULL, or a parser that lives.
@@ -164,10 +164,11 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
     })
 }
 
-/// Commands with a bulk string of at least threshold bytes (less than 1024 is read as 1024), and those longer than
-/// limits.command, come in parts from now on: items of the kinds PART_BEGIN, for each argument PART_ARGUMENT and its
-/// PART_PIECEs, PART_END. Without this call each command comes whole, and a value of 512 MB must be in memory whole. To be
-/// called once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
+/// Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
+/// commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
+/// PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
+/// memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
+/// REDTAIL_MODE_AOF.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
 #[unsafe(no_mangle)]
@@ -222,9 +223,9 @@ pub unsafe extern "C" fn redtail_parser_next(
 }
 
 /// Calls each for every complete item in input, and advances input past it. context is passed to each. args and
-/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
-/// value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
-/// this parser. It must return normally: no longjmp, no C++ exception.
+/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns
+/// another value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and
+/// _message of this parser. It must return normally: no longjmp, no C++ exception.
 ///
 /// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
 /// redtail_parser_next.
@@ -351,10 +352,11 @@ pub unsafe extern "C" fn redtail_parser_error_kind(parser: *mut redtail_parser, 
     })
 }
 
-/// Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
-/// of word always suffices. No NUL is written.
+/// Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the
+/// length of word always suffices. No NUL is written.
 ///
-/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
+/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any
+/// thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_unquote(
     word: *const redtail_slice,

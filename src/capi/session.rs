@@ -1,7 +1,7 @@
 //! Sessions: the replication protocol over your own socket and event loop
 //!
-//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
-//! that never runs backwards. The loop of a program that polls its sockets:
+//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of
+//! yours that never runs backwards. The loop of a program that polls its sockets:
 //!
 //!   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
 //!      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
@@ -13,21 +13,21 @@
 //! BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
 //! redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
 //!
-//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
-//! redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
-//! redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
-//! 1 and 2.
+//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read.
+//! Call redtail_session_timer from a timer once a second while there is a connection; it replaces
+//! redtail_session_silent and redtail_session_keep_alive. After it, after each redtail_session_received and after
+//! redtail_session_connected, do 1 and 2.
 //!
 //! A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions.
-//! Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive,
-//! _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the
-//! events that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and
-//! _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the
-//! read, and do not report its bytes.
+//! Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent,
+//! _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays
+//! where it is, and the events that the buffer already holds are delivered. A second redtail_session_space,
+//! _connected, _disconnected and _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of
+//! redtail_session_next: end the read, and do not report its bytes.
 //!
 //! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
-//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
-//! waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
+//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send
+//! then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
 
 use std::ffi::{c_char, c_int};
 
@@ -50,7 +50,7 @@ pub struct redtail_session {
     engine: BufferedSession,
     login: Login,
     events: EventBuffer,
-    /// A read was tried and brought nothing.
+    /// The last read found no data.
     silent: bool,
     timer: SilenceTimer,
 }
@@ -63,18 +63,18 @@ impl Guarded for redtail_session {
 
 /// A new session without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT, and
-/// the message names the option.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
     unsafe { over(options, Session::new) }
 }
 
-/// A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first one
-/// on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it. offset:
-/// the replication offset before the first byte of the stream, if the recording does not contain it, as after
-/// +CONTINUE; else REDTAIL_UNKNOWN.
+/// A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
+/// one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
+/// offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
+/// after +CONTINUE; else REDTAIL_UNKNOWN.
 ///
 /// Returns as redtail_session_new.
 #[unsafe(no_mangle)]
@@ -119,8 +119,8 @@ pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
     unsafe { release(session) }
 }
 
-/// The message of the last failure, gap, disconnect or coming fork, with a NUL at its end. "" before any; never NULL.
-/// Lives until the next call on the session.
+/// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+/// "". Never NULL. Valid until the next call on the session.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session) -> *const c_char {
     // SAFETY: NULL, or a session that lives.
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session
 /// User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
 /// password_len 0: a NUL ends the password. The parameters are copied.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_login(
     session: *mut redtail_session,
@@ -148,10 +148,10 @@ pub unsafe extern "C" fn redtail_session_login(
     })
 }
 
-/// The socket is connected, or its connect is under way: the handshake begins. Unread bytes of the last connection are
-/// dropped.
+/// The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
+/// are dropped.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session is over.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
         if !session.engine.connected(credentials, now_ms) {
-            return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
+            return refuse(session, REDTAIL_ERROR_STATE, "the session has a connection already, or has ended");
         }
         session.silent = false;
         session.timer.restart(now_ms);
@@ -222,8 +222,8 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see "a
-/// read in the background" above. Each redtail_session_space allows one call of this.
+/// count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
+/// "a read in the background" above. Each redtail_session_space allows one call of this.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
 /// the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
@@ -286,8 +286,8 @@ pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, re
 /// The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
 /// _space, _connected, _disconnected or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket, and
-/// connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session is over, and every later call
+/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
+/// and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
 /// returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_next(
@@ -316,8 +316,8 @@ pub unsafe extern "C" fn redtail_session_next(
     })
 }
 
-/// Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event lives
-/// on.
+/// Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
+/// lives on.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -328,8 +328,8 @@ pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_sessio
     })
 }
 
-/// The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing
-/// to send.
+/// The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
+/// nothing to send.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -362,8 +362,8 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
 }
 
 /// When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
-/// redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session is
-/// over.
+/// redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
+/// ended.
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
@@ -374,8 +374,8 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
     })
 }
 
-/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has ended
-/// is ignored.
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+/// ended is ignored.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]
@@ -408,8 +408,8 @@ pub unsafe extern "C" fn redtail_session_position(
     })
 }
 
-/// Counts the time without bytes in a program whose loop reads for it. The clock alone does not prove silence: after a
-/// pause of the program, its timers may run before the loop delivers the bytes that arrived meanwhile.
+/// Counts the time without bytes in a program whose loop reads for it. The clock alone does not prove silence:
+/// after a pause of the program, its timers may run before the loop delivers the bytes that arrived meanwhile.
 struct SilenceTimer {
     limit_ms: Option<u64>,
     at_ms: Option<u64>,

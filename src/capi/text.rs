@@ -22,8 +22,8 @@ pub(super) fn write_text(given: &str, text: *mut c_char, size: usize, needed: Ou
     if given.len() >= size {
         return REDTAIL_NEED_MORE;
     }
-    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't overlap the
-    // caller's.
+    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't
+    // overlap the caller's.
     unsafe {
         std::ptr::copy_nonoverlapping(given.as_ptr(), text.cast(), given.len());
         text.add(given.len()).write(0);

@@ -17,8 +17,8 @@ use crate::replication::{
 };
 use crate::resp::Part;
 
-/// The event of C, in memory of its own. No reference to the handle covers it. The event remains valid while C calls
-/// functions that do not request the next one.
+/// The event of C, in memory of its own. No reference to the handle covers it. The event remains valid while C
+/// calls functions that do not request the next one.
 #[derive(Debug)]
 pub(in crate::capi) struct EventBuffer(NonNull<Shown>);
 
