@@ -1,5 +1,5 @@
-/* Without a server: an embedded primary, a recording of it, a follower in a poll loop, and a session in a loop that reads
- * in the background and has only a timer: embedded FILE
+/* Without a server: an embedded primary, a recording of it, a follower in a poll loop, and a session in a loop that
+ * reads in the background and has only a timer: embedded FILE
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"

@@ -2,9 +2,10 @@
  *
  *     kafka_broker PARTITIONS TOPIC...
  *
- * It prints its address. Then it reads commands from standard input, one in a line, until the end of input. "down" closes
- * all connections and refuses new ones. "up" accepts them again. "refuse" rejects the next messages of a producer.
- * "headers NAME" prints the distinct values of this header in all messages of the first topic, each with a space after it.
+ * It prints its address. Then it reads commands from standard input, one in a line, until the end of input. "down"
+ * closes all connections and refuses new ones. "up" accepts them again. "refuse" rejects the next messages of a
+ * producer. "headers NAME" prints the distinct values of this header in all messages of the first topic, each with a
+ * space after it.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h> /* requires the other before it */

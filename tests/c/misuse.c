@@ -1,5 +1,5 @@
-/* Misuses everything: each function with NULL, with lengths of zero and beyond memory, and in the wrong order. The result is
- * always a status. */
+/* Misuses everything: each function with NULL, with lengths of zero and beyond memory, and in the wrong order. The result
+ * is always a status. */
 #include "check.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -609,8 +609,8 @@ static void follower(void) {
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     redtail_follower_free(follower);
 
-    /* Without TLS in the library the message says that; with it, the message names the field. There is never a connection
-     * without TLS. */
+    /* Without TLS in the library the message says that; with it, the message names the field. There is never a
+     * connection without TLS. */
     redtail_options_init(&options, sizeof options);
     memset(&tls, 0, sizeof tls);
     options.tls = &tls;

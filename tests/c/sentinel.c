@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The thread that listens to the Sentinels ends shortly after the follower. If the process ended first, its memory would be
- * reported as a leak. */
+/* The thread that listens to the Sentinels ends shortly after the follower. If the process ended first, its memory
+ * would be reported as a leak. */
 static int threads(void) {
     DIR *folder = opendir("/proc/self/task");
     struct dirent *entry;

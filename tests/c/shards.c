@@ -2,8 +2,8 @@
  *
  *     shards [--prefer-replica] END [POSITIONS] NODE...
  *
- * Each output is one complete line. A message counts as stored when the next one arrives, so the committed position lags
- * behind the processed one.
+ * Each output is one complete line. A message counts as stored when the next one arrives, so the committed position
+ * lags behind the processed one.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"

@@ -122,7 +122,7 @@ fn python_calls_the_library_through_cffi() {
     let has_cffi = |python: &&&str| {
         Command::new(**python).args(["-c", "import cffi"]).output().is_ok_and(|done| done.status.success())
     };
-    let mut python = Command::new(["python3", "/usr/bin/python3"].into_iter().find(has_cffi).expect("see tests/tools"));
+    let mut python = Command::new(["python3", "/usr/bin/python3"].iter().find(has_cffi).expect("see tests/tools"));
     python
         .arg(root().join("tests/c/hello.py"))
         .arg(root().join("include/redtail_cdef.h"))
