@@ -1,4 +1,4 @@
-// The C++ wrapper: ownership, errors both ways, loops.
+// The C++ wrapper: ownership, errors, loops.
 #include <cstdio>
 #include <cstring>
 #include <redtail.hpp>
