@@ -524,7 +524,7 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
                 let output = decode(&bytes, &[], &[arguments, &["--skip-damaged"]].concat());
                 let errors = String::from_utf8_lossy(&output.stderr);
                 assert!(!errors.contains("panicked"), "{name}: {errors}");
-                passed_over += errors.matches("passed over").count();
+                passed_over += errors.matches("skipped a damaged value").count();
                 let failed = output.status.code() == Some(1);
                 assert!(failed || output.status.success(), "{name}: {errors}");
                 if arguments.contains(&"json") {
@@ -542,7 +542,7 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
                     let mut parser = redtail::CommandParser::stream();
                     let mut rest = &output.stdout[..];
                     while let redtail::Status::Complete(_) = parser.next(&mut rest).unwrap() {}
-                    assert!(rest.is_empty() || errors.contains("can't be loaded as it is"), "{name}: {errors}");
+                    assert!(rest.is_empty() || errors.contains("can't be loaded"), "{name}: {errors}");
                 }
             }
         }
