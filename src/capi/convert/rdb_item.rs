@@ -250,7 +250,7 @@ mod tests {
                 name: text,
                 kind: Type::Hash,
                 number: 4,
-                database: 5,
+                db: 5,
                 expire_at_ms: Some(6),
                 idle_s: Some(7),
                 frequency: Some(8),
