@@ -12,7 +12,7 @@ use redtail::{Event, Start};
 use crate::listening::{Link, Listening};
 use crate::nodes::{Node, Plan, encoded, eventually};
 
-/// A Sentinel that says where `m` is, and which others there are.
+/// A Sentinel that names the primary of `m`, and other Sentinels.
 struct Watcher {
     inner: Arc<Inner>,
     listening: Listening,
@@ -86,7 +86,7 @@ impl Inner {
 }
 
 #[test]
-fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
+fn configured_sentinels_stay_and_learned_ones_are_replaced() {
     let (mut given, gone, mut stays) = (Watcher::start(), Watcher::start(), Watcher::start());
     let mut sentinel = Sentinel::builder([given.target()], "m").unwrap();
     let mut told_by = || sentinel.find().map(|found| found.told_by.to_string());
@@ -105,15 +105,15 @@ fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
     stays.stop();
     let given = Watcher::at(given.port());
     assert_eq!(told_by().unwrap(), given.target());
-    // It names nobody now.
+    // It names no others now.
     drop(given);
     let Err(SentinelError::Silent { tried, .. }) = sentinel.find() else { panic!("somebody answered") };
     assert_eq!(tried.len(), 1, "{tried:?}");
 }
 
-/// The old primary lives on, apart from the others, and nobody says that it is none any more.
+/// The old primary continues, apart from the others, and no message reports the switch.
 #[test]
-fn a_switch_that_nobody_tells_of_is_seen() {
+fn a_switch_without_a_message_is_detected() {
     let (plan, watcher) = (Plan::default(), Watcher::start());
     let old = Node::apart(&plan, 'a', encoded(&["SET", "k", "1"]));
     let new = Node::apart(&plan, 'a', old.stream());
