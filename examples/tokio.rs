@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use redtail::io::{BufferedSession, Step};
 use redtail::replication::Closed;
-use redtail::{Ack, Credentials, Event, Options};
+use redtail::replication::Credentials;
+use redtail::{Ack, Event, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};

@@ -18,7 +18,7 @@ mod playback;
 mod tokio_example;
 
 #[tokio::test]
-async fn tokio__follows_reconnects_and_resumes() {
+async fn the_tokio_example_follows_reconnects_and_resumes() {
     let recording =
         Recording::of((0..100).map(|number| vec!["SET".to_owned(), "key".into(), number.to_string()])).unwrap();
     let start = Start::At(recording.first().start_position());
@@ -41,7 +41,7 @@ async fn tokio__follows_reconnects_and_resumes() {
 }
 
 #[tokio::test]
-async fn tokio__a_server_that_refuses_is_an_error() {
+async fn the_tokio_example_returns_the_error_of_a_server() {
     let recording = Recording::of([["SET", "k", "v"]]).unwrap();
     let server = Primary::serve_as(recording, playback! { password: Some(b"secret".to_vec()) }).unwrap();
     let error = tokio_example::follow(&server.address().to_string(), Options::default(), |_| ControlFlow::Continue(()))

@@ -82,11 +82,12 @@ pub use token_walk::{Token, Tokens};
 pub use crate::base::error::Byte;
 pub use crate::base::status::Status;
 
-/// Items for the other rooms of the library. They are not part of the interface: any release may change them.
+// For the other rooms of the library. They are not part of the interface: any release may change them.
 #[doc(hidden)]
-pub mod internals {
-    pub use super::command::ArgCursor;
-    pub use super::element::WalkStack;
-    pub use super::keys::{KeyIndices, find_keys};
-    pub use super::span::Span;
-}
+pub use command::ArgCursor;
+#[doc(hidden)]
+pub use element::WalkStack;
+#[doc(hidden)]
+pub use keys::{KeyIndices, find_keys};
+#[doc(hidden)]
+pub use span::Span;

@@ -123,7 +123,7 @@ fn chosen_keys_make_their_data_in_another_server() {
         let start = |arguments: &[&str]| {
             let common = ["tail", &address, "--from", "snapshot", "--format", "resp"];
             let tool = Tool::start(&[&common, arguments].concat());
-            tool.says("the snapshot is whole");
+            tool.says("the snapshot is complete");
             tool
         };
         let tools = [start(&["--key", "a:*"]), start(&["--db", "3"]), start(&["--db", "0,5", "--key", "a:*"])];

@@ -261,7 +261,7 @@ fn the_tool_records_and_plays_what_the_server_has() {
         let mut tail = Tool::start(&["tail", &server.address(), "--from", "snapshot", "--format", "json"]);
         tail.event_named("snapshot");
         let mut record = Tool::start(&["record", &server.address(), "-o", file.path(), "--from", "snapshot"]);
-        record.says("the snapshot is whole");
+        record.says("the snapshot is complete");
         for round in 0..4 {
             let mut client = server.client();
             for commands in workload(kind).chunks(50) {

@@ -50,7 +50,7 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
                 }
                 let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp"];
                 let tool = Tool::start(&args);
-                tool.says("the snapshot is whole");
+                tool.says("the snapshot is complete");
                 std::thread::sleep(Duration::from_millis(200));
                 stop.store(true, Ordering::Release);
                 // Later writes of the threads come before it, or after, in whole commands.
@@ -192,7 +192,7 @@ fn a_second_snapshot_takes_the_place_of_the_first() {
         server.client().pipeline(&data(kind));
         let args = ["tail", &server.address(), "--from", "snapshot", "--on-gap", "snapshot", "--format", "resp"];
         let mut tool = Tool::start(&args);
-        tool.says("the snapshot is whole");
+        tool.says("the snapshot is complete");
         server.call(&["SET", "first", "1"]);
         let mut bytes = tool.until(b"first");
         // This write is not in the history any more.
@@ -201,7 +201,7 @@ fn a_second_snapshot_takes_the_place_of_the_first() {
         server.call(&["DEL", "first", "hash"]);
         server.call(&[&b"SET"[..], LAST, b"v"]);
         bytes.extend(tool.until(LAST));
-        eventually("it is back", || tool.errors().matches("the snapshot is whole").count() == 2);
+        eventually("it is back", || tool.errors().matches("the snapshot is complete").count() == 2);
         tool.signal("INT");
         bytes.extend(tool.rest());
         assert!(tool.wait().success(), "{}", tool.errors());
@@ -248,7 +248,7 @@ fn a_snapshot_that_breaks_off_is_void_and_says_so() {
                     let ran = run(&["--format", "resp"]);
                     let errors = String::from_utf8_lossy(&ran.stderr);
                     assert_eq!(ran.status.code(), Some(1), "{at}: {errors}");
-                    if !errors.contains("can't be loaded as it is") {
+                    if !errors.contains("can't be loaded") {
                         replay_bytes(&Server::start(kind), &ran.stdout);
                     }
                 }

@@ -262,7 +262,7 @@ fn the_tool_speaks_tls() {
 
     let address = secured.address();
     for (args, words) in [
-        (vec!["tail", &address], "if it wants TLS: --tls, or rediss:// before the address"),
+        (vec!["tail", &address], "if the server requires TLS, use --tls, or rediss:// before the address"),
         (vec!["tail", &address, "--tls"], "--cacert FILE"),
         (
             vec!["tail", &address, "--tls", "--cacert", &ca, "--sni", "a.test"],
@@ -300,7 +300,7 @@ fn the_doctor_and_saved_snapshots_go_over_tls_too() {
     assert!(code == Some(1) && page.contains("from nobody who is trusted") && page.contains("--cacert FILE"), "{page}");
     // With the wrong protocol, the right one is found.
     let (code, page) = doctor(&[]);
-    assert!(code == Some(1) && page.contains("wants TLS"), "{page}");
+    assert!(code == Some(1) && page.contains("requires TLS"), "{page}");
     assert!(page.contains(&format!("=> redtail doctor rediss://{address}\n")), "{page}");
     let plain = secured.server.address();
     let page = redtail(&["doctor", &plain, "--tls", "--insecure"]).output().expect("run the tool");

@@ -1,4 +1,4 @@
-//! What is asked, in which order. Nothing of it changes anything on the server, and PSYNC is not among it.
+//! The questions to a server, in order. None changes the server, and PSYNC is never sent.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::doctor::rules;
 use crate::target::address::Address;
 use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-/// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
+/// Asks the server all permitted questions. `sample`: the time to measure the write rate.
 pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
     let (mut talk, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
@@ -28,7 +28,7 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
     Ok(facts)
 }
 
-/// What anybody may ask of anything.
+/// Connects, and asks PING and INFO.
 pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
     let mut timeouts = Timeouts::default();
     timeouts.read = Some(TIMEOUT);
@@ -43,11 +43,11 @@ pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result
     Ok((talk, facts))
 }
 
-/// A certificate that ends sooner is a warning: by then somebody should have renewed it.
+/// A certificate that expires sooner is a warning.
 #[cfg(feature = "tls")]
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
-/// What matters of a server that is to be followed. `sample`: since when, and how long, to watch its stream grow.
+/// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
 pub(super) fn closely(
     talk: &mut Client,
     facts: &mut Facts,
@@ -66,13 +66,13 @@ pub(super) fn closely(
 fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
-    let Some(words) = reply.error() else { return Ok(()) };
-    let says = |prefix: &str| words.starts_with(prefix);
+    let Some(message) = reply.error() else { return Ok(()) };
+    let says = |prefix: &str| message.starts_with(prefix);
     if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
-        return Err(ProbeError::Refused(words.into()));
+        return Err(ProbeError::Refused(message.into()));
     }
     if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
-        facts.refuses = Some(words.into());
+        facts.refuses = Some(message.into());
         facts.may.ping = Known::Unknown;
     }
     Ok(())
@@ -83,13 +83,13 @@ fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     facts.may.info = may(&reply);
     match &reply {
         Reply::Text(text) => facts.info = Some(Info::read(text)),
-        Reply::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        Reply::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
     Ok(())
 }
 
-/// What a follower says before it asks for the stream: a server remembers it for this connection alone.
+/// Sends the REPLCONF of a follower. A server remembers it for this connection only.
 fn replconf(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
@@ -107,16 +107,16 @@ fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError>
     let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
     let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
-    // One that has answered is there, whatever is said of it.
+    // A command that has answered exists.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
 }
 
-/// Asks what we may do of what is not to be tried.
+/// Asks for permissions of commands that are not tried.
 fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let who = talk.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
-        // Before 6.0 whoever is let in may do everything.
+        // Before 6.0 every client has all permissions.
         facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
         return Ok(());
     }
@@ -138,12 +138,12 @@ fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-/// What ACL DRYRUN says; `None` if it may not be asked, or is not there.
+/// The answer of ACL DRYRUN. `None` if it is denied or does not exist.
 fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
     match reply {
         Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
-        // It has another name: nothing is said of the permission.
-        Reply::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+        // The command is renamed, so its permission is unknown.
+        Reply::Error(message) if message.starts_with("ERR Command ") && message.contains("not found") => {
             *is_there = Known::No;
             Some(Known::Unknown)
         }
@@ -167,7 +167,7 @@ const SETTINGS: [&str; 11] = [
 
 fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
-    // One by one: before 7.0 it takes but one name.
+    // Before 7.0 CONFIG GET takes a single name.
     for name in SETTINGS {
         let reply = talk.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
@@ -187,7 +187,7 @@ fn growth(
     seen: Instant,
     sample: Duration,
 ) -> Result<Option<(u64, Duration)>, ProbeError> {
-    // Without a backlog the offset stands still, whatever is written.
+    // Without a backlog the offset does not grow.
     let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
     thread::sleep(sample.saturating_sub(seen.elapsed()));
     let reply = talk.ask(&["INFO", "replication"])?;
@@ -198,7 +198,7 @@ fn growth(
     Ok(from.zip(to).filter(|_| same).map(|(from, to)| (to.saturating_sub(from), elapsed)))
 }
 
-/// Name and address of each primary that a Sentinel watches.
+/// The name and address of each primary that a Sentinel watches.
 fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
     let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
     let one = |primary: &Reply| {
@@ -233,7 +233,7 @@ fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, Prob
     Ok(Some(cluster))
 }
 
-/// The kernel's setting counts only if the server runs on the kernel we are on.
+/// The setting of this kernel, if the server runs on this machine.
 fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     let is_near = match target {
         Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
@@ -246,7 +246,7 @@ fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     setting.trim().parse().ok()
 }
 
-/// Whether an answer shows that we may ask this.
+/// Whether an answer shows that the command is permitted.
 pub(super) fn may(reply: &Reply) -> Known {
     match reply {
         _ if reply.is_denied() => Known::No,
@@ -256,6 +256,6 @@ pub(super) fn may(reply: &Reply) -> Known {
 }
 
 fn is_unknown(reply: &Reply) -> bool {
-    let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
+    let says = |message: &str| message.to_ascii_lowercase().starts_with("err unknown command");
     reply.error().is_some_and(says)
 }

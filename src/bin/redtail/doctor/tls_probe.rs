@@ -1,11 +1,11 @@
-//! Whether somebody who does not answer would, spoken to the other way: over TLS, or without.
+//! Tries a server that does not answer with TLS, or without.
 
 use redtail::net::Target;
 
 use crate::target::address::Address;
 use crate::target::probe_error::ProbeError;
 
-/// How what listens there wants to be spoken to.
+/// The protocol that the server expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaks {
     Tls,
@@ -13,7 +13,7 @@ pub(super) enum Speaks {
     Plain,
 }
 
-/// Tries the other way, where what was met looks as if that could be it. No password is sent.
+/// Tries the other protocol if the error suggests it. Sends no password.
 #[cfg(feature = "tls")]
 pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Option<Speaks> {
     use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Op
             if matches!(asked.as_str(), "AUTH" | "PING") =>
         {
             let tried = Socket::connect_tls(target, &timeouts, &Tls::new().verify(Verify::Nothing));
-            // One that asks for a certificate of ours speaks it just as well.
+            // A server that requires a client certificate supports TLS too.
             let is_tls = tried.map_or_else(|error| of_tls(&error).is_some_and(|error| !is_none(&error)), |_| true);
             is_tls.then_some(Speaks::Tls)
         }
@@ -47,7 +47,7 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Op
     }
 }
 
-/// Without TLS there is only what it says itself.
+/// Without the feature `tls`, only a TLS alert of the server shows it.
 #[cfg(not(feature = "tls"))]
 pub(super) fn speaks(_: &Address, _: &Target, met: &ProbeError) -> Option<Speaks> {
     use redtail::net::ClientError;

@@ -152,13 +152,10 @@ fn save(
 fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
     // For a single address the option needs Sentinels.
     let server = Server { prefer_replica: false, ..options.server.clone() };
-    let address = Address::of(&server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let address = Address::of(&server).unwrap_or_else(|message| wrong_usage(options.verb, message));
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
-        wrong_usage(
-            options.verb,
-            "--cluster finds its nodes by itself: give the address of one of them, not of Sentinels",
-        );
+        wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");
     };
     let target = target.to_string();
     let cluster = Cluster::builder([&target]).map_err(message)?.login(move || login.read());

@@ -1,4 +1,4 @@
-//! Where the primary stands: INFO, once a second, over a connection of its own.
+//! The lag: asks the primary for its offset with INFO once per second, over a second connection.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -11,14 +11,14 @@ use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
 
-/// After a failure the next try is so far away.
+/// The time between two attempts after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Why nothing is known.
+/// Why the offset is unknown.
 enum Trouble {
-    /// The server does not let us ask: each try would be an entry in its log.
+    /// INFO is not allowed. Each attempt would add an entry to the server's ACL LOG.
     Denied,
-    /// It may go away.
+    /// A temporary failure.
     Other,
 }
 
@@ -31,7 +31,7 @@ impl From<ClientError> for Trouble {
     }
 }
 
-/// Asks until the counters say that it is over, or the server that it may not.
+/// Asks until the run ends, or the server denies it.
 pub(super) fn watch(address: &Address, counters: &Counters) {
     let mut talk = None;
     while !counters.is_over.load(Ordering::Relaxed) {
@@ -46,7 +46,7 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
             Ok(_) => thread::sleep(INTERVAL),
             Err(Trouble::Denied) => return,
             Err(Trouble::Other) => {
-                // Where a Sentinel is asked, the server may be another one by now.
+                // With Sentinels, the server may have changed.
                 talk = None;
                 thread::sleep(PAUSE);
             }
@@ -54,7 +54,7 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
     }
 }
 
-/// The offset of the history that we follow.
+/// The offset of the followed history.
 fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
     let talk = match talk {
         Some(talk) => talk,

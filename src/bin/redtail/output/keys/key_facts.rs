@@ -1,8 +1,8 @@
-//! What a snapshot says of a key before its value.
+//! The attributes of a key in a snapshot.
 
 use redtail::rdb::{Key, Type};
 
-/// A key without its name, which may not have come yet.
+/// The attributes of a key, without its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyFacts {
     pub(super) database: u32,
