@@ -1,4 +1,4 @@
-//! Which Sentinels are asked, and what of. (Sentinels that decide something are in the live tests.)
+//! Requests to Sentinels. (The live tests have Sentinels that decide a failover.)
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redtail::io::CommandReader;
+use redtail::net::Login;
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Event, Start};
 
@@ -23,6 +24,8 @@ struct Inner {
     primary: AtomicU16,
     others: Mutex<Vec<u16>>,
     asked: AtomicUsize,
+    /// The passwords received.
+    passwords: Mutex<Vec<String>>,
 }
 
 impl Watcher {
@@ -76,6 +79,10 @@ impl Inner {
                     let others = self.others.lock().unwrap();
                     let each = others.iter().map(|port| encoded(&["ip", "127.0.0.1", "port", &port.to_string()]));
                     [format!("*{}\r\n", others.len()).into_bytes(), each.collect::<Vec<_>>().concat()].concat()
+                }
+                ["AUTH", password] => {
+                    self.passwords.lock().unwrap().push(password.to_owned());
+                    b"+OK\r\n".to_vec()
                 }
                 _ => b"+PONG\r\n".to_vec(),
             };
@@ -135,4 +142,28 @@ fn a_switch_without_a_message_is_detected() {
     watcher.says(&new);
     follow(2);
     assert_eq!((values, old.links(), new.links()), (vec!["1".to_owned(), "2".to_owned()], 1, 1));
+}
+
+#[test]
+fn a_failed_connect_names_the_address_and_its_sentinel() {
+    let (watcher, gone) = (Watcher::start(), Watcher::start());
+    let (target, primary) = (watcher.target(), gone.target());
+    watcher.inner.primary.store(gone.port(), Ordering::Release);
+    drop(gone);
+    let error = Sentinel::builder([&target], "m").unwrap().connect().unwrap_err().to_string();
+    let start = format!("can't connect to m: {primary}, the address from the Sentinel {target}: ");
+    assert!(error.starts_with(&start) && error.contains("refused"), "{error}");
+}
+
+#[test]
+fn each_login_is_sent_only_where_it_belongs() {
+    let (watcher, server) = (Watcher::start(), Watcher::start());
+    watcher.inner.primary.store(server.port(), Ordering::Release);
+    let builder = || Sentinel::builder([watcher.target()], "m").unwrap();
+    drop(builder().password("of-the-servers").connect().unwrap());
+    assert_eq!(*watcher.inner.passwords.lock().unwrap(), [""; 0]);
+    assert_eq!(*server.inner.passwords.lock().unwrap(), ["OF-THE-SERVERS"]);
+    drop(builder().sentinel_login(|| Ok(Login::password("of-the-sentinels"))).connect().unwrap());
+    assert!(watcher.inner.passwords.lock().unwrap().iter().all(|password| password == "OF-THE-SENTINELS"));
+    assert_eq!(server.inner.passwords.lock().unwrap().len(), 1);
 }
