@@ -385,7 +385,7 @@ impl Decoder {
 
     fn key<'d>(&self, name: Text<'d>) -> Key<'d> {
         Key {
-            database: self.database,
+            db: self.database,
             name,
             kind: self.key.kind,
             number: self.key.number,
