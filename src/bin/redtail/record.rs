@@ -98,10 +98,10 @@ fn follow(
         if left.is_some_and(|left| left.is_zero()) && end.open_transaction().is_none() {
             return Ok(());
         }
-        let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
+        let timeout = left.filter(|left| !left.is_zero()).into_iter().chain(status.due_in()).min();
         // The reader of a pipe may block the recording.
-        let next = keepalive.while_printing(|| match patience {
-            Some(patience) => follower.next_timeout(patience),
+        let next = keepalive.while_printing(|| match timeout {
+            Some(timeout) => follower.next_timeout(timeout),
             None => follower.next(),
         })?;
         let Some(event) = next else {
@@ -123,7 +123,7 @@ fn follow(
         if enough {
             return Ok(());
         }
-        if status.patience().is_some_and(|patience| patience.is_zero()) {
+        if status.due_in().is_some_and(|timeout| timeout.is_zero()) {
             let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
             status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", tally.commands));

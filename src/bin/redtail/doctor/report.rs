@@ -51,9 +51,9 @@ impl Report {
                 sentinels: Vec::new(),
                 target: name,
             },
-            Err(obstacle) => {
-                let speaks = tls_probe::speaks(address, target, &obstacle);
-                let finding = findings::no_talk(&obstacle, &name, speaks);
+            Err(error) => {
+                let speaks = tls_probe::speaks(address, target, &error);
+                let finding = findings::unreachable(&error, &name, speaks);
                 Self::nothing(name, finding)
             }
         }
@@ -91,9 +91,9 @@ impl Report {
                 sentinels: Vec::new(),
                 target: name,
             },
-            Err(cluster::Unknown::ProbeError(obstacle)) => {
-                let speaks = tls_probe::speaks(address, target, &obstacle);
-                let finding = findings::no_talk(&obstacle, &name, speaks);
+            Err(cluster::Unknown::ProbeError(error)) => {
+                let speaks = tls_probe::speaks(address, target, &error);
+                let finding = findings::unreachable(&error, &name, speaks);
                 Self::nothing(name, finding)
             }
             Err(cluster::Unknown::Answers(finding)) => Self::nothing(name, *finding),

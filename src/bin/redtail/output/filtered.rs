@@ -50,7 +50,7 @@ impl Filtered {
             }
             Event::Exec(_) if self.is_waiting => {
                 self.is_waiting = false;
-                format.forget_multi();
+                format.drop_multi();
                 return Ok(false);
             }
             Event::Attached(_) | Event::Gap(_) | Event::Disconnected(_) => {
@@ -87,7 +87,7 @@ impl Filtered {
 
     /// Prints the time and the MULTI that belong before a printed event.
     fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
-        format.tell_time(out)?;
+        format.print_time(out)?;
         if std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;
         }
