@@ -26,14 +26,14 @@ pub struct redtail_cluster_callbacks {
     pub struct_size: usize,
     /// A pointer of the caller, passed to each callback.
     pub context: *mut c_void,
-    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
-    /// all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
-    /// meanwhile. Required.
+    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0
+    /// ends all shards. If the callback takes longer than the primary's repl-timeout (60 s), call
+    /// redtail_handle_heartbeat meanwhile. Required.
     pub event: Option<
         unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard, event: *const redtail_event) -> c_int,
     >,
-    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
-    /// precedes the first event of its shard. May be NULL.
+    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that
+    /// ADDED precedes the first event of its shard. May be NULL.
     pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
     /// Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
     /// shards. May be NULL.
@@ -59,12 +59,12 @@ pub(super) struct ClusterState {
 #[derive(Default)]
 struct End {
     is_over: bool,
-    /// Why, where it is not that somebody stopped it.
+    /// The reason, unless the cluster was stopped.
     why: Option<redtail_status>,
 }
 
 thread_local! {
-    /// Whose callbacks run on this thread.
+    /// The cluster whose callbacks run on this thread.
     static CALLING: Cell<*const ClusterState> = const { Cell::new(std::ptr::null()) };
 }
 
@@ -149,7 +149,7 @@ impl Callbacks {
         let begun = guard.0.clone();
         let callbacks = self.clone();
         let notice = move |notice: Notice| {
-            // It ends when the coordinator does, which has joined all others before.
+            // The guard lives as long as the coordinator, which joins all other threads first.
             let _ = &guard;
             callbacks.notice(&notice);
         };

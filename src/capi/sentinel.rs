@@ -53,7 +53,7 @@ impl redtail_sentinel {
 /// # Safety
 /// `given` and what it points to are as the header asks.
 pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Builder<Sentinel>, (redtail_status, String)> {
-    let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
+    let wrong = |message: String| (REDTAIL_ERROR_ARGUMENT, message);
     if given.is_null() {
         return Err(wrong("the pointer sentinel is NULL".into()));
     }

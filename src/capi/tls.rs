@@ -24,8 +24,9 @@ pub enum redtail_verify {
     REDTAIL_VERIFY_NOTHING = 2,
 }
 
-/// TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
-/// read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
+/// TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM,
+/// and are read again for every connection. If your own code speaks TLS, use a session, which never sees the
+/// transport.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_tls {

@@ -449,8 +449,8 @@ impl BufferedSession {
     /// Writes what was received before a wait for more. Where the stream was asked for, the recording of the connection begins.
     fn write_recording(&mut self) -> io::Result<()> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        if let Some(opening) = self.session.opening().filter(|_| recorder.wants_link()) {
-            recorder.link(&opening, self.received_ms)?;
+        if let Some(psync_request) = self.session.psync_request().filter(|_| recorder.wants_link()) {
+            recorder.link(&psync_request, self.received_ms)?;
             // A server that speaks before it is asked.
             let unread = self.buffer.readable();
             recorder.received(unread.get(self.pending..).unwrap_or_default(), self.received_ms)?;

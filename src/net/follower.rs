@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use crate::io::{BufferedSession, Step};
 use crate::net::error::Error;
-use crate::net::handle::{Handle, Shared};
+use crate::net::handle::{Handle, HandleState};
 use crate::net::login::{Ask, Login};
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
@@ -37,7 +37,7 @@ pub struct Follower<T: Transport = Socket> {
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
-    shared: Arc<Shared>,
+    shared: Arc<HandleState>,
     began: Instant,
     /// The time of the last clock reading, in milliseconds since `began`.
     time_ms: u64,

@@ -1,4 +1,4 @@
-//! Sockets: transports, TLS, questions to a server, and the blocking follower.
+//! Sockets: transports, TLS, a client for requests, and the blocking follower.
 
 mod builder;
 mod client;

@@ -25,5 +25,5 @@ pub use event::{
 pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
-pub use psync_request::{OnFull, Opening};
+pub use psync_request::{OnFull, PsyncRequest};
 pub use session::{Closed, Heartbeat, Progress, Session};

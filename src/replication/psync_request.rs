@@ -6,22 +6,22 @@ use crate::replication::event::{AttachMethod, Role, Server};
 use crate::replication::position::Position;
 
 /// What was asked for on a link, and what was known of the server then: with the bytes that came after that, all it takes to tell the
-/// link's events once more. See [`Session::opening`](crate::replication::Session::opening).
+/// link's events once more. See [`Session::psync_request`](crate::replication::Session::psync_request).
 ///
 /// It prints as the request that was sent.
 ///
 /// ```
 /// use redtail::AttachMethod;
-/// use redtail::replication::{Opening, OnFull};
+/// use redtail::replication::{PsyncRequest, OnFull};
 ///
 /// let from = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0".parse()?;
-/// let opening = Opening::new(AttachMethod::Continued, Some(from), OnFull::PassOver);
-/// assert_eq!(opening.to_string(), "PSYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 1312");
+/// let psync_request = PsyncRequest::new(AttachMethod::Continued, Some(from), OnFull::PassOver);
+/// assert_eq!(psync_request.to_string(), "PSYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 1312");
 /// # Ok::<(), redtail::PositionError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Opening {
+pub struct PsyncRequest {
     /// How the place in the stream is found if the server gives what it is asked for.
     pub method: AttachMethod,
     /// The place after which the stream was asked for; `None`: from wherever the server stands.
@@ -34,7 +34,7 @@ pub struct Opening {
     pub role: Option<Role>,
 }
 
-impl Opening {
+impl PsyncRequest {
     /// A request to a server of which nothing is known.
     #[must_use]
     pub const fn new(method: AttachMethod, from: Option<Position>, on_full: OnFull) -> Self {
@@ -70,7 +70,7 @@ impl OnFull {
     }
 }
 
-impl fmt::Display for Opening {
+impl fmt::Display for PsyncRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.method, self.from) {
             (AttachMethod::Sync, _) => f.write_str("SYNC"),

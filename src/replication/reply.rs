@@ -4,7 +4,7 @@
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Question {
     Auth,
     Ping,
     Label,
@@ -18,7 +18,7 @@ pub(crate) enum Asked {
     Sync,
 }
 
-impl Asked {
+impl Question {
     /// As it is named in errors.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The server does not do this; the handshake goes on without.
-    GoOn,
+    Continue,
     /// Passes by itself: try again later.
     Retry,
     /// Passes by itself, but trying costs the server: try again much later.
@@ -65,10 +65,10 @@ pub(crate) enum Verdict {
     Fatal(&'static str),
 }
 
-use Verdict::{Fatal, GoOn, Retry, RetryAFewTimes, RetryMuchLater};
+use Verdict::{Continue, Fatal, Retry, RetryAFewTimes, RetryMuchLater};
 
 /// What the error line `words` (without its `-`) means as an answer to `asked`.
-pub(crate) fn judge(asked: Asked, words: &[u8]) -> Verdict {
+pub(crate) fn judge(asked: Question, words: &[u8]) -> Verdict {
     // The words of the two that come unasked, on the bare connection, count whatever was asked.
     if words.starts_with(b"DENIED") {
         return Fatal(
@@ -83,19 +83,19 @@ pub(crate) fn judge(asked: Asked, words: &[u8]) -> Verdict {
     match code {
         b"NOAUTH" => Fatal("the server asks for a password: give one (and a user, if it has ACL users)"),
         b"WRONGPASS" => Fatal("wrong user or password, or the user is disabled"),
-        b"NOPERM" if asked.is_optional() => GoOn,
+        b"NOPERM" if asked.is_optional() => Continue,
         b"NOPERM" => Fatal(
             "the user may not replicate: ACL SETUSER name +psync +replconf +ping (and +info for all that INFO tells; +sync for SYNC); \
              no key patterns are needed",
         ),
         b"LOADING" | b"MASTERDOWN" | b"NOMASTERLINK" | b"BUSY" | b"TRYAGAIN" => Retry,
         b"ERR" => judge_plain(asked, words.get(4..).unwrap_or_default()),
-        _ if asked.is_optional() => GoOn,
+        _ if asked.is_optional() => Continue,
         _ => RetryAFewTimes,
     }
 }
 
-fn judge_plain(asked: Asked, words: &[u8]) -> Verdict {
+fn judge_plain(asked: Question, words: &[u8]) -> Verdict {
     let says =
         |prefix: &str| words.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
     if says("invalid password") {
@@ -104,27 +104,27 @@ fn judge_plain(asked: Asked, words: &[u8]) -> Verdict {
     if says("operation not permitted") {
         return Fatal("the server asks for a password: give one");
     }
-    if asked == Asked::Auth
+    if asked == Question::Auth
         && (says("AUTH <password> called without any password") || says("Client sent AUTH, but no password is set"))
     {
-        return GoOn;
+        return Continue;
     }
     if says("unknown command") || says("unknown subcommand") {
         return match asked {
-            Asked::Psync | Asked::Sync => Fatal(
+            Question::Psync | Question::Sync => Fatal(
                 "the server does not serve replication to clients: PSYNC is renamed or blocked (as managed services do), or this is not \
                  Redis or Valkey",
             ),
-            Asked::CapaEof | Asked::CapaPsync2 => Fatal(
+            Question::CapaEof | Question::CapaPsync2 => Fatal(
                 "the server knows no REPLCONF: it is renamed or blocked (as managed services do), or this is not Redis or Valkey",
             ),
-            Asked::Auth => Fatal("the server knows no AUTH: is this Redis or Valkey?"),
-            Asked::Ping => Fatal("the server knows no PING: is this Redis or Valkey?"),
-            _ => GoOn,
+            Question::Auth => Fatal("the server knows no AUTH: is this Redis or Valkey?"),
+            Question::Ping => Fatal("the server knows no PING: is this Redis or Valkey?"),
+            _ => Continue,
         };
     }
     if says("Unrecognized REPLCONF option") && !asked.attaches() {
-        return GoOn;
+        return Continue;
     }
     if says("BGSAVE failed") {
         return RetryMuchLater;
@@ -144,15 +144,15 @@ fn judge_plain(asked: Asked, words: &[u8]) -> Verdict {
             "the server did not understand a request of ours: it speaks another dialect, or this is a defect of redtail, please report it",
         );
     }
-    if asked.is_optional() { GoOn } else { RetryAFewTimes }
+    if asked.is_optional() { Continue } else { RetryAFewTimes }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Asked::*;
+    use super::Question::*;
     use super::*;
 
-    fn fatal(asked: Asked, words: &str, advice: &str) {
+    fn fatal(asked: Question, words: &str, advice: &str) {
         match judge(asked, words.as_bytes()) {
             Fatal(text) => assert!(text.contains(advice), "{words}: {text}"),
             other => panic!("{asked:?} {words}: {other:?}"),
@@ -166,17 +166,17 @@ mod tests {
             (
                 Auth,
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure?",
-                GoOn,
+                Continue,
             ),
-            (Auth, "ERR Client sent AUTH, but no password is set", GoOn),
-            (Ping, "NOPERM this user has no permissions to run the 'ping' command", GoOn),
-            (Label, "NOPERM this user has no permissions to run the 'replconf' command", GoOn),
-            (Label, "ERR unknown command 'REPLCONF'", GoOn),
-            (Info, "NOPERM User cdc has no permissions to run the 'info' command", GoOn),
-            (Info, "ERR unknown command 'INFO', with args beginning with: ", GoOn),
-            (Version, "ERR Unrecognized REPLCONF option: version", GoOn),
-            (Filter, "ERR Unrecognized REPLCONF option: rdb-filter-only", GoOn),
-            (CapaEof, "ERR Unrecognized REPLCONF option: capa", GoOn),
+            (Auth, "ERR Client sent AUTH, but no password is set", Continue),
+            (Ping, "NOPERM this user has no permissions to run the 'ping' command", Continue),
+            (Label, "NOPERM this user has no permissions to run the 'replconf' command", Continue),
+            (Label, "ERR unknown command 'REPLCONF'", Continue),
+            (Info, "NOPERM User cdc has no permissions to run the 'info' command", Continue),
+            (Info, "ERR unknown command 'INFO', with args beginning with: ", Continue),
+            (Version, "ERR Unrecognized REPLCONF option: version", Continue),
+            (Filter, "ERR Unrecognized REPLCONF option: rdb-filter-only", Continue),
+            (CapaEof, "ERR Unrecognized REPLCONF option: capa", Continue),
             (Ping, "LOADING Redis is loading the dataset in memory", Retry),
             (Psync, "LOADING Redis is loading the dataset in memory", Retry),
             (Psync, "NOMASTERLINK Can't SYNC while not connected with my master", Retry),

@@ -136,6 +136,16 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_kind(NULL, &kind));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_rewind_tokens(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_start_at(NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_set_parts(NULL, 0));
+    parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    IS(REDTAIL_ERROR_STATE, redtail_parser_set_parts(parser, 1024));
+    redtail_parser_free(parser);
+    parser = redtail_parser_new(REDTAIL_MODE_AOF, NULL);
+    IS(REDTAIL_OK, redtail_parser_set_parts(parser, 0));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_set_parts(parser, 1024));
+    IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_set_parts(parser, 1024));
+    redtail_parser_free(parser);
 
     parser = redtail_parser_new(4, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));

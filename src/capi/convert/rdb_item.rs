@@ -314,8 +314,8 @@ mod tests {
             let converted = converted(&[*item]);
             assert_eq!(converted.kind.to_string(), number);
             for field in changed(&converted) {
-                let mut words = comment.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-                assert!(words.any(|word| word == field), "{item:?} sets {field}: {comment}");
+                let mut named = comment.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                assert!(named.any(|name| name == field), "{item:?} sets {field}: {comment}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::base::excerpt::Excerpt;
-use crate::replication::{AttachMethod, OnFull, Opening, Role, Server, ServerKind};
+use crate::replication::{AttachMethod, OnFull, PsyncRequest, Role, Server, ServerKind};
 
 /// What a recording tells of a link before its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,35 +14,35 @@ pub struct Link {
     /// When the stream was asked for, in milliseconds since 1970.
     pub asked_ms: u64,
     /// How.
-    pub opening: Opening,
+    pub psync_request: PsyncRequest,
 }
 
 impl Link {
-    /// A link to `target`, on which `opening` was asked `asked_ms` milliseconds after 1970.
+    /// A link to `target`, on which `psync_request` was asked `asked_ms` milliseconds after 1970.
     #[must_use]
-    pub fn new(target: impl Into<String>, asked_ms: u64, opening: Opening) -> Self {
-        Self { target: target.into(), asked_ms, opening }
+    pub fn new(target: impl Into<String>, asked_ms: u64, psync_request: PsyncRequest) -> Self {
+        Self { target: target.into(), asked_ms, psync_request }
     }
 
     pub(super) fn text(&self) -> String {
-        let Self { target, opening, .. } = self;
+        let Self { target, psync_request, .. } = self;
         let mut text = format!("target {}\n", target.replace(['\n', '\r'], " "));
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             // A String takes whatever is written.
             let _ = writeln!(text, "{name} {value}");
         };
-        if let Some(server) = opening.server {
+        if let Some(server) = psync_request.server {
             line("server", &server);
         }
-        if let Some(role) = opening.role {
+        if let Some(role) = psync_request.role {
             line("role", &role.as_str());
         }
-        line("asked", opening);
-        line("method", &opening.method.as_str());
-        if let Some(from) = opening.from {
+        line("asked", psync_request);
+        line("method", &psync_request.method.as_str());
+        if let Some(from) = psync_request.from {
             line("from", &from);
         }
-        line("full-resync", &opening.on_full.as_str());
+        line("full-resync", &psync_request.on_full.as_str());
         text
     }
 
@@ -51,14 +51,14 @@ impl Link {
         let text = std::str::from_utf8(text).map_err(|_| "UTF-8")?;
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let from = field("from").map(str::parse).transpose().map_err(|_| "from")?;
-        let opening = Opening {
+        let psync_request = PsyncRequest {
             method: field("method").and_then(method).ok_or("method")?,
             from,
             on_full: field("full-resync").and_then(OnFull::from_name).ok_or("full-resync")?,
             server: field("server").and_then(server),
             role: field("role").and_then(role),
         };
-        Ok(Self { target: field("target").unwrap_or_default().to_owned(), asked_ms, opening })
+        Ok(Self { target: field("target").unwrap_or_default().to_owned(), asked_ms, psync_request })
     }
 }
 
@@ -95,8 +95,8 @@ mod tests {
         ] {
             let version = Excerpt::new(b"9.1.2");
             let server = from.map(|_| Server { kind: ServerKind::Valkey, version });
-            let opening = Opening { method, from, on_full, server, role: server.map(|_| Role::Replica) };
-            let link = Link { target: "unix:/a b".into(), asked_ms: 5, opening };
+            let psync_request = PsyncRequest { method, from, on_full, server, role: server.map(|_| Role::Replica) };
+            let link = Link { target: "unix:/a b".into(), asked_ms: 5, psync_request };
             let text = format!("{}later-field x\n", link.text());
             assert_eq!(Link::read(text.as_bytes(), 5).unwrap(), link, "{text}");
         }
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn a_line_of_a_target_is_no_line_of_the_head() {
-        let opening =
-            Opening { method: AttachMethod::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
-        let link = Link { target: "a\nmethod full\r\n".into(), asked_ms: 0, opening };
-        assert_eq!(Link::read(link.text().as_bytes(), 0).unwrap().opening, opening);
+        let psync_request =
+            PsyncRequest { method: AttachMethod::Sync, from: None, on_full: OnFull::Deliver, server: None, role: None };
+        let link = Link { target: "a\nmethod full\r\n".into(), asked_ms: 0, psync_request };
+        assert_eq!(Link::read(link.text().as_bytes(), 0).unwrap().psync_request, psync_request);
     }
 
     #[test]

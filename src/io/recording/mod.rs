@@ -41,7 +41,7 @@
 //! milliseconds since 1970; then so many bytes:
 //!
 //! - `link`: a connection begins. Lines of a name, a space and a value: `target`, `server`, `role`, `asked` (the request sent),
-//!   `method` and `from` (of the [`Opening`](crate::replication::Opening)), `full-resync` (what became of one). Names that are not known
+//!   `method` and `from` (of the [`PsyncRequest`](crate::replication::PsyncRequest)), `full-resync` (what became of one). Names that are not known
 //!   are passed over.
 //! - `data`: bytes that came on it, from the first one of the answer to PSYNC or SYNC on, and when. Where blocks end has no meaning.
 //!

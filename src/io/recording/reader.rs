@@ -199,7 +199,7 @@ impl<R: Read> RecordingReader<R> {
         self.feed.consume(usize::MAX);
         self.link_start = self.feed.start();
         self.begun = Some(("the answer to PSYNC or SYNC", self.feed.start()));
-        self.session.opened(link.opening);
+        self.session.opened(link.psync_request);
         self.link = Some(link);
         Ok(())
     }

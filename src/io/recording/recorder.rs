@@ -6,10 +6,10 @@ use std::io::{BufWriter, Write};
 
 use crate::io::recording::link::Link;
 use crate::io::recording::{TITLE, VERSION};
-use crate::replication::Opening;
+use crate::replication::PsyncRequest;
 
 /// Writes a recording while its bytes come. Give it to [`Builder::record`](crate::Builder::record), or call it from a loop around a
-/// [`Session`](crate::replication::Session): [`link`](Self::link) once [`opening`](crate::replication::Session::opening) tells that the
+/// [`Session`](crate::replication::Session): [`link`](Self::link) once [`psync_request`](crate::replication::Session::psync_request) tells that the
 /// stream was asked for, [`received`](Self::received) with what each read brings from then on, [`flush`](Self::flush) before a read that
 /// may wait.
 ///
@@ -18,11 +18,11 @@ use crate::replication::Opening;
 /// ```
 /// use redtail::AttachMethod;
 /// use redtail::io::recording::Recorder;
-/// use redtail::replication::{OnFull, Opening};
+/// use redtail::replication::{OnFull, PsyncRequest};
 ///
 /// let mut recorder = Recorder::new(std::io::sink(), "localhost:6379");
-/// let opening = Opening { method: AttachMethod::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
-/// recorder.link(&opening, 1_767_225_600_000)?;
+/// let psync_request = PsyncRequest { method: AttachMethod::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
+/// recorder.link(&psync_request, 1_767_225_600_000)?;
 /// recorder.received(b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n", 1_767_225_600_001)?;
 /// recorder.finish(0)?;
 /// assert_eq!(recorder.received_bytes(), 56);
@@ -72,12 +72,12 @@ impl Recorder {
     ///
     /// # Errors
     /// What the system says of writing. Final, as are those below: what was written before stays readable.
-    pub fn link(&mut self, opening: &Opening, now_ms: u64) -> io::Result<()> {
+    pub fn link(&mut self, psync_request: &PsyncRequest, now_ms: u64) -> io::Result<()> {
         self.flush()?;
         if self.finished {
             return Ok(());
         }
-        let link = Link { target: self.target.clone(), asked_ms: now_ms, opening: *opening };
+        let link = Link { target: self.target.clone(), asked_ms: now_ms, psync_request: *psync_request };
         let text = link.text();
         let mut head = Vec::new();
         if !std::mem::replace(&mut self.titled, true) {

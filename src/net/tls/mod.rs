@@ -66,8 +66,8 @@ impl Tls {
         self
     }
 
-    /// The client's certificate, for servers that ask for one. Both files are PEM: `certificate` has the certificate and
-    /// any intermediate ones, `key` its private key.
+    /// The client's certificate, for servers that ask for one. Both files are PEM: `certificate` has the certificate
+    /// and any intermediate ones, `key` its private key.
     pub fn identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.identity = Some(Identity { certificate: certificate.into(), key: key.into() });
         self

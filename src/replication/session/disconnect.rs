@@ -6,7 +6,7 @@ use crate::replication::error::SessionError;
 use crate::replication::event::{DisconnectReason, Disconnected};
 use crate::replication::reply::Verdict;
 use crate::replication::session::queue::Queued;
-use crate::replication::session::resync::Purpose;
+use crate::replication::session::request::Purpose;
 use crate::replication::session::{Phase, Session, Step};
 
 /// Attempts when a server refuses with words nobody knows.
@@ -28,7 +28,7 @@ impl Session {
                 self.fail(SessionError::Refused { words, advice })
             }
             Verdict::RetryMuchLater => self.lose_for(DisconnectReason::Refused(words), true),
-            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::GoOn => self.lose(DisconnectReason::Refused(words)),
+            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::Continue => self.lose(DisconnectReason::Refused(words)),
         }
     }
 

@@ -8,14 +8,14 @@ use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{Server, ServerKind};
 use crate::replication::info::Info;
 use crate::replication::options::{Credentials, Options, Start};
-use crate::replication::reply::{Asked, Verdict, judge};
+use crate::replication::reply::{Question, Verdict, judge};
 use crate::replication::session::outbox::Outbox;
 use crate::resp::{FrameParser, Kind};
 
 /// The part of a link before PSYNC. What it learns of the server stays for the session.
 #[derive(Debug, Clone)]
 pub(super) struct Handshake {
-    asked: Asked,
+    asked: Question,
     parser: Option<FrameParser>,
     filter: Filter,
     info: Option<Info>,
@@ -33,7 +33,7 @@ enum Filter {
 
 /// What the handshake heard.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Reply {
     /// Not a whole reply: at least so many further bytes.
     Part { needed: usize },
     /// A reply; the next question stands in the outbox.
@@ -48,7 +48,7 @@ pub(super) enum Heard {
 
 impl Handshake {
     pub(super) const fn new() -> Self {
-        Self { asked: Asked::Ping, parser: None, filter: Filter::Unwanted, info: None, info_denied: false }
+        Self { asked: Question::Ping, parser: None, filter: Filter::Unwanted, info: None, info_denied: false }
     }
 
     pub(super) fn begin(
@@ -62,10 +62,10 @@ impl Handshake {
         self.info = None;
         self.filter = if filter { Filter::Wanted } else { Filter::Unwanted };
         let Some(password) = credentials.password else {
-            self.ask(Asked::Ping, options, outbox);
+            self.ask(Question::Ping, options, outbox);
             return Ok(());
         };
-        self.asked = Asked::Auth;
+        self.asked = Question::Auth;
         let limit = outbox.capacity();
         match credentials.user {
             Some(user) => outbox.command(&[b"AUTH", user, password]),
@@ -96,7 +96,7 @@ impl Handshake {
         link_bytes: u64,
         options: &Options,
         outbox: &mut Outbox,
-    ) -> (usize, Heard) {
+    ) -> (usize, Reply) {
         // A busy server sends empty lines to keep the link alive, at any point before a reply.
         let empty = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
         let skipped = if self.parser.is_none() { empty } else { 0 };
@@ -107,94 +107,96 @@ impl Handshake {
         let mut rest = bytes;
         if bytes.is_empty() {
             self.parser = None;
-            return (skipped, Heard::Part { needed: LEAST_REPLY });
+            return (skipped, Reply::Part { needed: LEAST_REPLY });
         }
         let heard = match parser.next(&mut rest) {
-            Ok(Status::Incomplete { needed }) => return (skipped, Heard::Part { needed }),
-            Err(source) => Heard::Broken(broken(source)),
+            Ok(Status::Incomplete { needed }) => return (skipped, Reply::Part { needed }),
+            Err(source) => Reply::Broken(broken(source)),
             Ok(Status::Complete(frame)) => match (frame.kind(), self.asked) {
                 (Kind::Error | Kind::BulkError, asked) => {
                     let words = frame.as_bytes().unwrap_or_default();
                     match judge(asked, words) {
-                        Verdict::GoOn => self.went_without(asked, words),
-                        verdict => Heard::Refusal { verdict, words: Excerpt::new(words) },
+                        Verdict::Continue => self.skip_refused(asked, words),
+                        verdict => Reply::Refusal { verdict, words: Excerpt::new(words) },
                     }
                 }
-                (Kind::BulkString | Kind::VerbatimString, Asked::Info) => {
+                (Kind::BulkString | Kind::VerbatimString, Question::Info) => {
                     self.info = Some(Info::read(frame.as_bytes().unwrap_or_default()));
-                    Heard::Next
+                    Reply::Next
                 }
-                (Kind::SimpleString, Asked::Filter) => {
+                (Kind::SimpleString, Question::Filter) => {
                     self.filter = Filter::Set;
-                    Heard::Next
+                    Reply::Next
                 }
-                (Kind::SimpleString, _) => Heard::Next,
+                (Kind::SimpleString, _) => Reply::Next,
                 (_, asked) => {
-                    Heard::Broken(SessionError::Unexpected { asked: asked.name(), answer: Excerpt::new(frame.raw()) })
+                    Reply::Broken(SessionError::Unexpected { asked: asked.name(), answer: Excerpt::new(frame.raw()) })
                 }
             },
         };
         self.parser = None;
         let used = skipped + (bytes.len() - rest.len());
         match heard {
-            Heard::Next => (used, self.ask_next(options, outbox)),
+            Reply::Next => (used, self.ask_next(options, outbox)),
             heard => (used, heard),
         }
     }
 
-    fn went_without(&mut self, asked: Asked, words: &[u8]) -> Heard {
+    fn skip_refused(&mut self, asked: Question, words: &[u8]) -> Reply {
         match asked {
-            Asked::Filter => self.filter = Filter::Unsupported,
-            Asked::Info => self.info_denied |= words.starts_with(b"NOPERM"),
+            Question::Filter => self.filter = Filter::Unsupported,
+            Question::Info => self.info_denied |= words.starts_with(b"NOPERM"),
             _ => {}
         }
-        Heard::Next
+        Reply::Next
     }
 
-    fn ask_next(&mut self, options: &Options, outbox: &mut Outbox) -> Heard {
+    fn ask_next(&mut self, options: &Options, outbox: &mut Outbox) -> Reply {
         let mut next = self.asked;
         loop {
             next = match next {
-                Asked::Auth => Asked::Ping,
-                Asked::Ping => Asked::Label,
-                Asked::Label => Asked::Port,
-                Asked::Port => Asked::Info,
-                Asked::Info => Asked::Version,
-                Asked::Version => Asked::CapaEof,
-                Asked::CapaEof => Asked::CapaPsync2,
-                Asked::CapaPsync2 => Asked::Filter,
-                Asked::Filter | Asked::Psync | Asked::Sync => return Heard::All,
+                Question::Auth => Question::Ping,
+                Question::Ping => Question::Label,
+                Question::Label => Question::Port,
+                Question::Port => Question::Info,
+                Question::Info => Question::Version,
+                Question::Version => Question::CapaEof,
+                Question::CapaEof => Question::CapaPsync2,
+                Question::CapaPsync2 => Question::Filter,
+                Question::Filter | Question::Psync | Question::Sync => return Reply::All,
             };
             let wanted = match next {
-                Asked::Port => options.listening_port.is_some(),
-                Asked::Info => !self.info_denied,
+                Question::Port => options.listening_port.is_some(),
+                Question::Info => !self.info_denied,
                 // A server that has told it is Redis knows no such option.
-                Asked::Version => self.server().is_none_or(|server| server.kind == ServerKind::Valkey),
-                Asked::CapaPsync2 => options.start != Start::Sync,
-                Asked::Filter => self.filter == Filter::Wanted,
+                Question::Version => self.server().is_none_or(|server| server.kind == ServerKind::Valkey),
+                Question::CapaPsync2 => options.start != Start::Sync,
+                Question::Filter => self.filter == Filter::Wanted,
                 _ => true,
             };
             if wanted {
                 self.ask(next, options, outbox);
-                return Heard::Next;
+                return Reply::Next;
             }
         }
     }
 
     /// Each option goes in a command of its own: a server that does not know one option ignores all that follow it in the same command.
-    fn ask(&mut self, next: Asked, options: &Options, outbox: &mut Outbox) {
+    fn ask(&mut self, next: Question, options: &Options, outbox: &mut Outbox) {
         self.asked = next;
         let port: Excerpt<5> = Excerpt::of(options.listening_port.unwrap_or_default());
         let replconf: [&[u8]; 3] = match next {
-            Asked::Label => [b"REPLCONF", b"ip-address", options.label.as_bytes()],
-            Asked::Port => [b"REPLCONF", b"listening-port", port.as_bytes()],
+            Question::Label => [b"REPLCONF", b"ip-address", options.label.as_bytes()],
+            Question::Port => [b"REPLCONF", b"listening-port", port.as_bytes()],
             // Valkey 9.1 writes RDB 11 to whoever tells no version, and that can't hold hashes with field expiry: the snapshot
             // would break off at each attempt. A higher version would opt in to formats that nobody has seen yet.
-            Asked::Version => [b"REPLCONF", b"version", b"9.0.0"],
-            Asked::CapaEof => [b"REPLCONF", b"capa", b"eof"],
-            Asked::CapaPsync2 => [b"REPLCONF", b"capa", b"psync2"],
-            Asked::Filter => [b"REPLCONF", b"rdb-filter-only", b""],
-            Asked::Ping | Asked::Info | Asked::Auth | Asked::Psync | Asked::Sync => [next.name().as_bytes(), b"", b""],
+            Question::Version => [b"REPLCONF", b"version", b"9.0.0"],
+            Question::CapaEof => [b"REPLCONF", b"capa", b"eof"],
+            Question::CapaPsync2 => [b"REPLCONF", b"capa", b"psync2"],
+            Question::Filter => [b"REPLCONF", b"rdb-filter-only", b""],
+            Question::Ping | Question::Info | Question::Auth | Question::Psync | Question::Sync => {
+                [next.name().as_bytes(), b"", b""]
+            }
         };
         let arguments = if replconf[1].is_empty() { &replconf[..1] } else { &replconf[..] };
         // The outbox is empty between two questions, and larger than any of these.

@@ -2,11 +2,14 @@
 
 mod disconnect;
 mod handshake;
+mod lines;
 mod outbox;
 mod queue;
 mod recorded;
+mod request;
 mod resync;
 mod snapshot;
+mod snapshot_transfer;
 mod stream;
 
 use core::ops::ControlFlow;
@@ -19,11 +22,11 @@ use crate::replication::event::{DisconnectReason, Event, Idle};
 use crate::replication::millis::millis;
 use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
 use crate::replication::position::Position;
-use crate::replication::psync_request::Opening;
-use crate::replication::session::handshake::{Handshake, Heard};
+use crate::replication::psync_request::PsyncRequest;
+use crate::replication::session::handshake::{Handshake, Reply};
 use crate::replication::session::outbox::Outbox;
 use crate::replication::session::queue::{Queue, Queued};
-use crate::replication::session::resync::{Purpose, Request};
+use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::snapshot::{Framing, Snapshot};
 use crate::replication::session::stream::{Found, Scan, Stream};
 
@@ -79,7 +82,7 @@ pub struct Session {
     random: u64,
     recorded: bool,
     /// How the present link was opened, once it is.
-    opening: Option<Opening>,
+    psync_request: Option<PsyncRequest>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
     committed: u64,
@@ -224,7 +227,7 @@ impl Session {
             unknown: 0,
             random: options.seed,
             recorded: false,
-            opening: None,
+            psync_request: None,
             awaits_first_byte: false,
             committed: 0,
             received_ms: None,
@@ -281,7 +284,7 @@ impl Session {
             return;
         }
         self.outbox.clear();
-        self.opening = None;
+        self.psync_request = None;
         self.link_bytes = 0;
         self.left = 0;
         self.last_received_ms = now_ms;
@@ -536,11 +539,11 @@ impl Session {
         let (used, heard) = self.handshake.read(unread, self.link_bytes, &self.options, &mut self.outbox);
         self.consume(used);
         match heard {
-            Heard::Part { needed } => Step::Wait(needed),
-            Heard::Next => Step::Again,
-            Heard::All => self.choose_request(),
-            Heard::Refusal { verdict, words } => self.refused(verdict, words),
-            Heard::Broken(error) => self.fail(error),
+            Reply::Part { needed } => Step::Wait(needed),
+            Reply::Next => Step::Again,
+            Reply::All => self.choose_request(),
+            Reply::Refusal { verdict, words } => self.refused(verdict, words),
+            Reply::Broken(error) => self.fail(error),
         }
     }
 

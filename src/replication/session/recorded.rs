@@ -6,9 +6,9 @@ use crate::base::excerpt::Excerpt;
 use crate::replication::event::{AttachMethod, DisconnectReason, Disconnected, Gap};
 use crate::replication::options::OnGap;
 use crate::replication::position::{Lineage, Position, ReplicationId};
-use crate::replication::psync_request::{OnFull, Opening};
+use crate::replication::psync_request::{OnFull, PsyncRequest};
 use crate::replication::session::queue::Queued;
-use crate::replication::session::resync::Request;
+use crate::replication::session::request::Request;
 use crate::replication::session::{Phase, Session, Step};
 
 /// Who ended it is not recorded.
@@ -17,29 +17,29 @@ const LINK_ENDS: &[u8] = b"the recorded connection ends here";
 impl Session {
     /// How the present link was opened, from the moment the stream is asked for on it: what a recording needs besides the bytes
     /// that come from then on.
-    pub const fn opening(&self) -> Option<Opening> {
-        self.opening
+    pub const fn psync_request(&self) -> Option<PsyncRequest> {
+        self.psync_request
     }
 
     /// For a session over [recorded](Self::recorded) bytes: those of a link follow that was opened like this. To be called before the
     /// first byte of each link, the first link too; what was left unread of the one before it is dropped.
     ///
     /// A link that goes on where the one before it could be resumed follows a [`Disconnected`]; any other comes with a [`Gap`].
-    pub fn opened(&mut self, opening: Opening) {
+    pub fn opened(&mut self, psync_request: PsyncRequest) {
         if !self.recorded || matches!(self.phase, Phase::Failed(_) | Phase::Ended) {
             return;
         }
         self.position = self.position();
-        if self.opening.is_none() {
+        if self.psync_request.is_none() {
             // Here the first link goes on from a place reached before the recording began.
-            self.position = opening.from.filter(|_| opening.method == AttachMethod::Continued);
+            self.position = psync_request.from.filter(|_| psync_request.method == AttachMethod::Continued);
         } else if !matches!(self.phase, Phase::Down { .. }) {
             self.lost_recorded(DisconnectReason::Io(Excerpt::new(LINK_ENDS)));
         }
         // The bytes that follow tell what was done about a gap.
         self.options.on_gap = OnGap::Continue;
-        self.opening = Some(opening);
-        self.phase = Phase::Attaching(Request::Opened(opening));
+        self.psync_request = Some(psync_request);
+        self.phase = Phase::Attaching(Request::Opened(psync_request));
         (self.consumed, self.link_bytes, self.left) = (0, 0, 0);
     }
 
@@ -64,31 +64,31 @@ impl Session {
             _ => OnFull::Abandon,
         };
         let role = self.handshake.info().and_then(|info| info.role);
-        self.opening = Some(Opening { method, from, on_full, server: self.handshake.server(), role });
+        self.psync_request = Some(PsyncRequest { method, from, on_full, server: self.handshake.server(), role });
     }
 
     /// The answer to a recorded request is `+CONTINUE`.
-    pub(super) fn go_on_recorded(
+    pub(super) fn continued_recorded(
         &mut self,
-        opening: Opening,
+        psync_request: PsyncRequest,
         replid: Option<ReplicationId>,
         line: &[u8],
         now_ms: u64,
     ) -> Step {
-        let Some(from) = opening.from else {
-            return self.unexpected(Request::Opened(opening), line);
+        let Some(from) = psync_request.from else {
+            return self.unexpected(Request::Opened(psync_request), line);
         };
         if let Some(before) = self.position.filter(|before| !is_reached(before, &from)) {
             self.push_gap(before, from);
         }
         let lineage = Lineage { replid: replid.unwrap_or(from.replid), history: from.history };
-        self.attach(Some(lineage), from.offset, from.db, opening.method, now_ms)
+        self.attach(Some(lineage), from.offset, from.db, psync_request.method, now_ms)
     }
 
     /// It is `+FULLRESYNC`.
-    pub(super) fn start_over_recorded(&mut self, opening: Opening, to: Position) -> Step {
+    pub(super) fn full_resync_recorded(&mut self, psync_request: PsyncRequest, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
-        match opening.on_full {
+        match psync_request.on_full {
             OnFull::Deliver => {
                 if let Some(before) = self.position.take() {
                     self.push_gap(before, to);

@@ -45,7 +45,7 @@ pub(super) struct Snapshot {
     framing: Framing,
     form: SnapshotForm,
     decoder: Decoder,
-    told: Told,
+    aux: AuxFields,
     received: u64,
     tail: Tail,
     /// What no decoder of today knows came, so that only the frame tells the end. Never where items are handed out.
@@ -77,11 +77,11 @@ impl Snapshot {
             SnapshotForm::Items if lenient => Decoder::new().any_version().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
-        Self { framing, form, decoder, told: Told::NOTHING, received: 0, tail: Tail::NONE, blind: false }
+        Self { framing, form, decoder, aux: AuxFields::NOTHING, received: 0, tail: Tail::NONE, blind: false }
     }
 
-    pub(super) const fn told(&self) -> &Told {
-        &self.told
+    pub(super) const fn aux(&self) -> &AuxFields {
+        &self.aux
     }
 
     /// Bytes of data so far.
@@ -124,7 +124,7 @@ impl Snapshot {
             SnapshotForm::Items => match self.decoder.poll(data) {
                 Ok(Poll::Complete { used }) => {
                     if let Some(Item::Text(text)) = self.decoder.item(data) {
-                        self.told.text(&text);
+                        self.aux.text(&text);
                     }
                     return Next::Item(used);
                 }
@@ -158,10 +158,10 @@ impl Snapshot {
 
     /// Goes through all items at the front of `data`, which it moves past them. Tells how many bytes more are needed.
     fn pass(&mut self, data: &mut &[u8]) -> Result<usize, RdbError> {
-        let Self { decoder, told, .. } = self;
+        let Self { decoder, aux, .. } = self;
         let status = decoder.batch(data, |item| {
             if let Item::Text(text) = item {
-                told.text(&text);
+                aux.text(&text);
             }
             ControlFlow::Continue(())
         })?;
@@ -257,7 +257,7 @@ impl Tail {
 
 /// What the auxiliary fields of a snapshot tell a follower.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct AuxFields {
     field: Excerpt<16>,
     /// The database selected where the stream goes on (`repl-stream-db`).
     pub(super) stream_db: Option<u32>,
@@ -267,7 +267,7 @@ pub(super) struct Told {
     pub(super) valkey_version: Option<Excerpt<24>>,
 }
 
-impl Told {
+impl AuxFields {
     const NOTHING: Self = Self { field: Excerpt::EMPTY, stream_db: None, redis_version: None, valkey_version: None };
 
     fn text(&mut self, text: &Text<'_>) {

@@ -129,8 +129,8 @@ where
         }
     }
 
-    /// Whether a primary without slots was seen some time ago already. During a failover, and while a cluster is created,
-    /// future replicas are listed as primaries for a moment.
+    /// Whether a primary without slots was seen some time ago already. During a failover, and while a cluster is
+    /// created, future replicas are listed as primaries for a moment.
     fn has_stayed(&mut self, member: &Member) -> bool {
         match self.newcomers.iter().find(|(id, _)| *id == member.primary.id) {
             Some((_, since)) => since.elapsed() >= GRACE,

@@ -36,8 +36,8 @@ pub enum Notice {
         /// Where it starts.
         start: Start,
     },
-    /// Another node has become the primary of a shard, or its primary has moved. The shard's events say where its stream
-    /// resumes.
+    /// Another node has become the primary of a shard, or its primary has moved. The shard's events say where its
+    /// stream resumes.
     FailedOver {
         /// The shard.
         shard: Shard,
@@ -62,8 +62,8 @@ pub enum Notice {
         /// Its last position.
         position: Option<Position>,
     },
-    /// A shard has ended with an error and is not tried again. The other shards continue. Its last position remains among
-    /// the positions.
+    /// A shard has ended with an error and is not tried again. The other shards continue. Its last position remains
+    /// among the positions.
     Ended {
         /// The shard.
         shard: Shard,

@@ -32,8 +32,8 @@ impl TopologyFinder {
         Self { seeds, known: Vec::new(), had_slots: false, turn: 0 }
     }
 
-    /// Asks the nodes in turn. A node that reports that the cluster is down may be isolated from it: its reply counts only
-    /// if no other node contradicts.
+    /// Asks the nodes in turn. A node that reports that the cluster is down may be isolated from it: its reply counts
+    /// only if no other node contradicts.
     pub(super) fn find(&mut self, access: &Access, stopped: impl Fn() -> bool) -> Result<Topology, ClusterError> {
         let mut nodes = self.known.clone();
         let count = nodes.len().max(1);

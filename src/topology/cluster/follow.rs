@@ -22,8 +22,8 @@ impl Builder<Cluster> {
     ///
     /// `handler` is called for each shard, and returns the closure for the shard's events. That closure is called on the
     /// shard's thread. Its events borrow from the shard's buffer. After each second without an event it receives
-    /// [`Event::Idle`]. [`ControlFlow::Break`] ends all followers. A closure that works on one event for longer than the
-    /// primary's `repl-timeout` calls [`Handle::heartbeat`](crate::Handle::heartbeat) of [`Shard::handle`].
+    /// [`Event::Idle`]. [`ControlFlow::Break`] ends all followers. A closure that works on one event for longer than
+    /// the primary's `repl-timeout` calls [`Handle::heartbeat`](crate::Handle::heartbeat) of [`Shard::handle`].
     ///
     /// `notice` is called for each change of the cluster, on another thread. [`Notice::Added`] is delivered before the
     /// first event of its shard. All other notices have no order relative to events.

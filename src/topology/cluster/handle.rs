@@ -32,8 +32,8 @@ impl ClusterHandle {
         self.shared.shards().clone()
     }
 
-    /// The position of each shard up to which its handler has returned, with the [`lost`](Self::lost) positions. A shard
-    /// in the middle of a snapshot has none.
+    /// The position of each shard up to which its handler has returned, with the [`lost`](Self::lost) positions. A
+    /// shard in the middle of a snapshot has none.
     pub fn positions(&self) -> Positions {
         let shards: Vec<_> = self.shared.shards().iter().filter_map(Shard::saved).collect();
         Positions { shards: shards.into_iter().chain(self.lost()).collect() }
@@ -47,8 +47,8 @@ impl ClusterHandle {
     /// The furthest position of each shard that was committed to [`Shard::handle`], with the [`lost`](Self::lost)
     /// positions. For handlers that return before their sink has stored the event.
     ///
-    /// A shard without a commit has the saved position from which it started, or none. A shard that has left the cluster
-    /// is included until its last position is committed.
+    /// A shard without a commit has the saved position from which it started, or none. A shard that has left the
+    /// cluster is included until its last position is committed.
     pub fn committed(&self) -> Positions {
         self.shared.left().retain(|shard| shard.committed() != shard.position());
         let (shards, left) = (self.shared.shards().clone(), self.shared.left().clone());
@@ -62,8 +62,9 @@ impl ClusterHandle {
         Stopper { shared: Arc::clone(&self.shared) }
     }
 
-    /// Ends all followers and waits for their threads: until the handlers return, and attempts to connect end. Not to be
-    /// called in a handler, which returns [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a [`Stopper`].
+    /// Ends all followers and waits for their threads: until the handlers return, and attempts to connect end. Not to
+    /// be called in a handler, which returns [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a
+    /// [`Stopper`].
     ///
     /// # Panics
     /// If a handler has panicked.

@@ -7,8 +7,8 @@ use crate::replication::info::Info;
 use crate::replication::{Position, ReplicationId};
 use crate::topology::access::Access;
 
-/// Connects to a primary. The server must report that it is a primary and that the cluster is in order: a restarted server
-/// does not know at first that another one has replaced it. A server that denies the question is believed.
+/// Connects to a primary. The server must report that it is a primary and that the cluster is in order: a restarted
+/// server does not know at first that another one has replaced it. A server that denies the question is believed.
 pub(super) fn link(access: &Access, target: &Target) -> io::Result<Socket> {
     let mut client = access.client(target)?;
     if client.ask(&["ROLE"])?.list().first().and_then(Reply::text) == Some("slave") {
@@ -22,8 +22,8 @@ pub(super) fn link(access: &Access, target: &Target) -> io::Result<Socket> {
     Ok(client.into_socket())
 }
 
-/// Connects to a healthy replica that has the history after `position`, if there is one. Any other replica would cause a
-/// gap: it has another primary now, or has received less than the follower.
+/// Connects to a healthy replica that has the history after `position`, if there is one. Any other replica would cause
+/// a gap: it has another primary now, or has received less than the follower.
 pub(super) fn link_to_replica(access: &Access, target: &Target, position: Option<Position>) -> io::Result<Socket> {
     let mut client = access.client(target)?;
     let role = client.ask(&["ROLE"])?;

@@ -48,13 +48,14 @@ impl Topology {
         Slots::from_ranges(self.shards.iter().flat_map(|shard| shard.slots.ranges().iter().copied()))
     }
 
-    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without one. `tls`: the
-    /// ports for it are wanted.
+    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without
+    /// one. `tls`: the ports for it are wanted.
     pub fn from_shards(answer: &Reply, asked: &Target, tls: bool) -> Self {
         Self::of(answer.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
 
-    /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used to ask.
+    /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used
+    /// to ask.
     pub fn from_slots(answer: &Reply, asked: &Target) -> Self {
         let mut shards: Vec<Member> = Vec::new();
         for entry in answer.list() {
@@ -74,7 +75,8 @@ impl Topology {
     }
 
     fn of(shards: impl IntoIterator<Item = Member>) -> Self {
-        // Until it is forgotten, a primary that died and was replaced is shown on some versions as a shard without slots.
+        // Until it is forgotten, a primary that died and was replaced is shown on some versions as a shard without
+        // slots.
         let mut shards: Vec<_> = shards.into_iter().filter(|s| s.primary.is_up || !s.slots.is_empty()).collect();
         shards.sort_by_key(|shard| shard.slots.ranges().first().map_or(u16::MAX, |range| range.0));
         Self { shards }
@@ -117,8 +119,8 @@ fn node_of_slots(node: &Reply, asked: &Target) -> Option<Node> {
     Some(Node { id: id.text()?.into(), target: target(endpoint.text(), ip, port, asked)?, is_up: true })
 }
 
-/// A server that does not know its own name, or is told not to give it, leaves it empty, writes `?`, or nothing: then the host that
-/// was asked is meant (see `cluster-preferred-endpoint-type`).
+/// A server that does not know its own name, or is told not to give it, leaves it empty, writes `?`, or nothing: then
+/// the host that was asked is meant (see `cluster-preferred-endpoint-type`).
 fn target(endpoint: Option<&str>, ip: Option<&str>, port: u16, asked: &Target) -> Option<Target> {
     let known = |name: &&str| !name.is_empty() && *name != "?";
     let host = match (endpoint.filter(known), asked) {

@@ -15,11 +15,11 @@ use crate::topology::cluster::queue::Queue;
 use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::source::Cluster;
 
-/// All shards of a cluster as one stream: an iterator that ends when it is stopped. Each shard's events come in their order; those of
-/// different shards in any.
+/// All shards of a cluster as one stream: an iterator that ends when it is stopped. Each shard's events come in their
+/// order; those of different shards in any.
 ///
-/// It holds a limited number of events (and of bytes, 64 MiB). Where its reader is slow the shards' threads wait, and go on telling their
-/// primaries each second that they live.
+/// It holds a limited number of events (and of bytes, 64 MiB). Where its reader is slow the shards' threads wait, and
+/// go on telling their primaries each second that they live.
 #[derive(Debug)]
 pub struct Merged {
     handle: ClusterHandle,

@@ -5,15 +5,16 @@ use crate::topology::cluster::slots::Slots;
 
 /// A command that is there because slots move between shards, not because a client wrote.
 ///
-/// What can be told from one command is told by [`Migration::of`]; see `docs/cluster.md` for all that arrives, and for what can't be told:
-/// on the shard that gives slots away the keys are deleted by DEL or UNLINK as any client's would be.
+/// What can be told from one command is told by [`Migration::of`]; see `docs/cluster.md` for all that arrives, and for
+/// what can't be told: on the shard that gives slots away the keys are deleted by DEL or UNLINK as any client's would
+/// be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Migration<'a> {
     /// A key arrives with its value: RESTORE-ASKING, which MIGRATE sends (`redis-cli --cluster reshard`).
     Key(&'a [u8]),
-    /// The keys of these slots begin to arrive (Valkey 9, `CLUSTER SYNCSLOTS ESTABLISH`). Until the end of the job, what is written to
-    /// keys of these slots comes from the other shard: its data first, then its clients' writes.
+    /// The keys of these slots begin to arrive (Valkey 9, `CLUSTER SYNCSLOTS ESTABLISH`). Until the end of the job,
+    /// what is written to keys of these slots comes from the other shard: its data first, then its clients' writes.
     Begins {
         /// The name of the job.
         job: &'a [u8],
@@ -52,8 +53,8 @@ impl<'a> Migration<'a> {
         Self::of_args(command.args())
     }
 
-    /// The same of a command's arguments, its name first. No more of them are asked for than it takes: a command that may be a client's is
-    /// told by its name.
+    /// The same of a command's arguments, its name first. No more of them are asked for than it takes: a command that
+    /// may be a client's is told by its name.
     ///
     /// ```
     /// # use redtail::topology::Migration;
@@ -93,8 +94,8 @@ impl<'a> Migration<'a> {
         })
     }
 
-    /// One word for what it is, as the tool's JSON lines and the bridges' messages have it: `key`, `begins`, `ends` (the slots have moved),
-    /// `failed` (the job ended, and they have not), `trimmed`, `word`.
+    /// One word for what it is, as the tool's JSON lines and the bridges' messages have it: `key`, `begins`, `ends`
+    /// (the slots have moved), `failed` (the job ended, and they have not), `trimmed`, `word`.
     ///
     /// ```
     /// # use redtail::topology::Migration;

@@ -9,11 +9,12 @@ use crate::replication::{Position, PositionError, ReplicationId};
 use crate::topology::cluster::members::Member;
 use crate::topology::cluster::slots::{Slots, SlotsError};
 
-/// How far each shard of a cluster has been followed: to be kept, and given to [`Builder::positions`](crate::Builder::positions)
-/// after a restart.
+/// How far each shard of a cluster has been followed: to be kept, and given to
+/// [`Builder::positions`](crate::Builder::positions) after a restart.
 ///
-/// Printed and read as entries `node@slots=position` with `;` or line ends between them. What names a shard is the replication id in its
-/// position: a failover keeps it. The node's id and the slots are there for servers whose INFO may not be asked, and for people.
+/// Printed and read as entries `node@slots=position` with `;` or line ends between them. What names a shard is the
+/// replication id in its position: a failover keeps it. The node's id and the slots are there for servers whose INFO
+/// may not be asked, and for people.
 ///
 /// ```
 /// # use redtail::topology::Positions;
@@ -137,8 +138,8 @@ impl FromStr for SavedShard {
     }
 }
 
-/// Finds for each shard the place that was saved for it: by the histories that its primary continues, else by its nodes, else by its slots.
-/// Gives what nobody matches as well.
+/// Finds for each shard the place that was saved for it: by the histories that its primary continues, else by its
+/// nodes, else by its slots. Gives what nobody matches as well.
 pub(super) fn assign(
     saved: Positions,
     shards: &[(&Member, Vec<ReplicationId>)],

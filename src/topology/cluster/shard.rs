@@ -81,14 +81,14 @@ impl Shard {
         Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
     }
 
-    /// The last resumable position up to which the handler has returned. `None` before the first one, and in the middle of
-    /// a snapshot.
+    /// The last resumable position up to which the handler has returned. `None` before the first one, and in the middle
+    /// of a snapshot.
     pub fn position(&self) -> Option<Position> {
         self.state().position
     }
 
-    /// The furthest position that was committed to the [`handle`](Self::handle). Before the first commit it is the saved
-    /// position from which the shard started, if any.
+    /// The furthest position that was committed to the [`handle`](Self::handle). Before the first commit it is the
+    /// saved position from which the shard started, if any.
     pub fn committed(&self) -> Option<Position> {
         self.inner.handle.committed().or(self.inner.start)
     }

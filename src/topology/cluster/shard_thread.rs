@@ -79,7 +79,8 @@ impl ShardConfig {
             let is_through = matches!(event, Event::Idle(_) | Event::Disconnected(_));
             let (mut flow, mut in_snapshot) = each(event);
             if is_through && shard.is_leaving() {
-                // A last event with the end: PINGs after the last event count too, and a sink commits the last position.
+                // A last event with the end: PINGs after the last event count too, and a sink commits the last
+                // position.
                 let position = follower.position().filter(|_| !in_snapshot);
                 shard.set_position(position);
                 if flow.is_break() || each(Event::Idle(Idle { position })).0.is_break() {

@@ -94,10 +94,11 @@ impl Cluster {
 }
 
 impl Builder<Cluster> {
-    /// Where a shard starts that appears later, or that none of the given positions belongs to; default: with a snapshot.
+    /// Where a shard starts that appears later, or that none of the given positions belongs to; default: with a
+    /// snapshot.
     ///
-    /// A node that has just joined is (almost) empty. Its snapshot contains the keys that were moved to it before it was
-    /// discovered. With [`Start::Now`] these keys are missing.
+    /// A node that has just joined is (almost) empty. Its snapshot contains the keys that were moved to it before it
+    /// was discovered. With [`Start::Now`] these keys are missing.
     pub fn added(mut self, start: Start) -> Self {
         self.source.added = start;
         self
@@ -123,7 +124,8 @@ impl Builder<Cluster> {
         self
     }
 
-    /// How often the nodes are asked for the topology, besides after each lost connection; default 10 s, at least 10 ms.
+    /// How often the nodes are asked for the topology, besides after each lost connection; default 10 s, at least 10
+    /// ms.
     pub fn refresh(mut self, interval: Duration) -> Self {
         self.source.refresh = interval.max(Duration::from_millis(10));
         self

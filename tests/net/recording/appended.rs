@@ -89,7 +89,7 @@ fn what_is_torn_is_cut_off_first() {
             _ => None,
         });
         assert_eq!(from, last, "cut at {cut}");
-        let opening = redtail::replication::Opening::new(
+        let opening = redtail::replication::PsyncRequest::new(
             redtail::AttachMethod::Continued,
             from,
             redtail::replication::OnFull::PassOver,

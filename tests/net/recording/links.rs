@@ -4,7 +4,7 @@ use redtail::io::RecordingReader;
 use redtail::io::recording::{Link, Recorder};
 use redtail::owned::OwnedEvent;
 use redtail::replay::{Playback, Recording};
-use redtail::replication::{OnFull, Opening};
+use redtail::replication::{OnFull, PsyncRequest};
 use redtail::{AttachMethod, Position, Role, Server, ServerKind, Start};
 
 use super::{
@@ -12,13 +12,13 @@ use super::{
     standing, stream_of,
 };
 
-fn opening(method: AttachMethod, from: Option<Position>) -> Opening {
+fn opening(method: AttachMethod, from: Option<Position>) -> PsyncRequest {
     let on_full = if method == AttachMethod::Full { OnFull::Deliver } else { OnFull::PassOver };
-    Opening::new(method, from, on_full)
+    PsyncRequest::new(method, from, on_full)
 }
 
 /// Links one after another, each in pieces of this length.
-pub(super) fn taped(links: &[(Opening, &[u8])], piece: usize) -> Vec<u8> {
+pub(super) fn taped(links: &[(PsyncRequest, &[u8])], piece: usize) -> Vec<u8> {
     let tape = Tape::default();
     let mut recorder = Recorder::new(tape.clone(), "a server");
     for (number, (opening, bytes)) in links.iter().enumerate() {
@@ -48,7 +48,7 @@ pub(super) fn failover() -> Vec<u8> {
 
 #[test]
 fn a_recording_is_a_few_lines_of_text_around_what_came() {
-    let mut opening = Opening::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Abandon);
+    let mut opening = PsyncRequest::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Abandon);
     (opening.server, opening.role) = (Some(Server::new(ServerKind::Valkey, "9.1.2")), Some(Role::Primary));
     let bytes = taped(&[(opening, b"+CONTINUE\r\n*1\r\n$4\r\nPING\r\n")], 11);
     let head = format!(
@@ -110,7 +110,7 @@ fn what_comes_behind_a_broken_snapshot_does_not_continue_what_was_before() {
     for id in [ID, OTHER] {
         let first = full(ID, 100, &commands(&["SET a 1"]));
         let broken = format!("+FULLRESYNC {id} 5000\r\n$100000\r\nREDIS0010");
-        let resumed = Opening::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Deliver);
+        let resumed = PsyncRequest::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Deliver);
         let third = [b"+CONTINUE\r\n", command("SET z 9").as_slice()].concat();
         let links = [
             (opening(AttachMethod::Full, None), &first[..]),
@@ -169,7 +169,7 @@ fn what_is_missing_between_two_links_is_a_gap() {
 /// Links that were refused, abandoned, or ended before they told anything.
 #[test]
 fn links_that_led_nowhere_leave_no_trace() {
-    let probe = Opening::new(AttachMethod::Probed, None, OnFull::Abandon);
+    let probe = PsyncRequest::new(AttachMethod::Probed, None, OnFull::Abandon);
     let told = format!("+FULLRESYNC {ID} 100\r\n$100000\r\nREDIS");
     let stream = commands(&["SET a 1"]);
     let answer = [b"\n\n+CONTINUE\r\n", stream.as_slice()].concat();
@@ -243,7 +243,7 @@ fn blocks_and_fields_of_later_versions_are_passed_over() {
 
 #[test]
 fn a_recording_of_the_old_sync_has_no_positions() {
-    let sync = Opening::new(AttachMethod::Sync, None, OnFull::Deliver);
+    let sync = PsyncRequest::new(AttachMethod::Sync, None, OnFull::Deliver);
     let answer = [format!("${}\r\n", SNAPSHOT.len()).as_bytes(), SNAPSHOT, &command("SET a 1")].concat();
     let bytes = taped(&[(sync, &answer)], 10);
     let (events, error) = read(&bytes);

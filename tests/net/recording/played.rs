@@ -26,8 +26,11 @@ fn hear(link: &mut TcpStream, expected: &[u8]) {
 fn timed() -> Vec<u8> {
     let tape = super::Tape::default();
     let mut recorder = redtail::io::recording::Recorder::new(tape.clone(), "x");
-    let opening =
-        redtail::replication::Opening::new(redtail::AttachMethod::Full, None, redtail::replication::OnFull::Deliver);
+    let opening = redtail::replication::PsyncRequest::new(
+        redtail::AttachMethod::Full,
+        None,
+        redtail::replication::OnFull::Deliver,
+    );
     recorder.link(&opening, 0).unwrap();
     recorder.received(&full(ID, 100, &command("SET a 1")), 1000).unwrap();
     recorder.received(&command("SET b 2"), 1200).unwrap();
@@ -153,7 +156,7 @@ fn it_can_listen_where_it_is_told_to() {
 fn without_data_a_snapshot_is_empty() {
     let bytes = super::links::taped(
         &[(
-            redtail::replication::Opening::new(
+            redtail::replication::PsyncRequest::new(
                 redtail::AttachMethod::Continued,
                 Some(position(ID, 500, "7")),
                 redtail::replication::OnFull::PassOver,

@@ -1,0 +1,48 @@
+//! Lines and errors between the handshake and the stream.
+
+use crate::base::error::{ProtocolError, ProtocolErrorKind};
+use crate::base::excerpt::Excerpt;
+use crate::replication::error::{SessionError, SessionStage};
+use crate::replication::event::DisconnectReason;
+use crate::replication::reply::{Question, judge};
+use crate::replication::session::request::Request;
+use crate::replication::session::{Session, Step};
+
+impl Session {
+    pub(super) fn skip_newlines<'a>(&mut self, unread: &'a [u8]) -> &'a [u8] {
+        let count = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
+        self.consume(count);
+        unread.get(count..).unwrap_or_default()
+    }
+
+    /// The first line of `unread` without its end, and its whole length; `None` while its end has not come.
+    pub(super) fn line<'a>(
+        &self,
+        unread: &'a [u8],
+        stage: SessionStage,
+        limit: usize,
+    ) -> Result<Option<(&'a [u8], usize)>, SessionError> {
+        let end = memchr::memchr(b'\n', unread);
+        let line = unread.get(..end.unwrap_or(unread.len())).unwrap_or_default();
+        let text = line.strip_suffix(b"\r").unwrap_or(line);
+        if text.len() > limit {
+            return Err(self.broken(stage, ProtocolErrorKind::LineTooLong { limit }));
+        }
+        Ok(end.map(|end| (text, end + 1)))
+    }
+
+    pub(super) fn broken(&self, stage: SessionStage, kind: ProtocolErrorKind) -> SessionError {
+        SessionError::Protocol { stage, source: ProtocolError { kind, offset: self.link_bytes } }
+    }
+
+    pub(super) fn error_line(&mut self, asked: Question, words: &[u8]) -> Step {
+        if self.recorded && self.psync_request.is_some() {
+            return self.refused_recorded(DisconnectReason::Refused(Excerpt::new(words)));
+        }
+        self.refused(judge(asked, words), Excerpt::new(words))
+    }
+
+    pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Step {
+        self.fail(SessionError::Unexpected { asked: request.asked().name(), answer: Excerpt::new(answer) })
+    }
+}

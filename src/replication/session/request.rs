@@ -1,0 +1,193 @@
+//! Chooses what to ask of the primary, and asks it.
+
+use crate::base::excerpt::Excerpt;
+use crate::replication::error::SessionError;
+use crate::replication::event::{AttachMethod, DisconnectReason, ForkReason, Forking, Gap};
+use crate::replication::info::Info;
+use crate::replication::options::{OnGap, Start};
+use crate::replication::position::Position;
+use crate::replication::psync_request::PsyncRequest;
+use crate::replication::reply::Question;
+use crate::replication::session::queue::Queued;
+use crate::replication::session::{Phase, Session, Step};
+
+/// The reason of a disconnect from a replica that can't serve the stream.
+const OUT_OF_STEP: &[u8] = b"it is a replica, and its own link is down or not in step yet";
+
+/// What is asked of the primary.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Request {
+    /// A snapshot without data, then the stream.
+    Filtered,
+    /// The data set, then the stream.
+    Snapshot,
+    /// The same in the old way.
+    Sync,
+    /// A snapshot that will be abandoned: only the line before it counts.
+    Probe,
+    /// The stream after the place INFO told.
+    Info(Position),
+    /// The stream after the place a probe told.
+    Probed(Position),
+    /// The stream after the place reached before.
+    Resume(Position),
+    /// Nothing: what comes was recorded, with this offset before its stream if the recording does not tell it.
+    Recorded { offset: Option<u64> },
+    /// Nothing: what comes was recorded on a link that was opened like this.
+    Opened(PsyncRequest),
+}
+
+/// What a snapshot is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// The caller wants it.
+    Deliver,
+    /// It tells where the stream stands; after a loss of history since this place.
+    Learn { gap: Option<Position> },
+}
+
+impl Session {
+    /// A filter makes a refused PSYNC cost a few hundred bytes instead of the data set.
+    pub(super) const fn wants_filter(&self) -> bool {
+        match (self.position, self.start) {
+            (Some(_), _) => !matches!(self.options.on_gap, OnGap::Snapshot),
+            (None, Start::Snapshot | Start::Sync) => false,
+            (None, _) => true,
+        }
+    }
+
+    /// The handshake is over: what to ask for now.
+    pub(super) fn choose_request(&mut self) -> Step {
+        if let Some(found) = self.found.take() {
+            return self.ask_next(Request::Probed(found));
+        }
+        match (self.position, self.start) {
+            (Some(position), Start::NowWithoutFork) => self.resume_without_fork(position),
+            (Some(position), _) if self.would_dump_for_nothing(&position) => self.resume_without_fork(position),
+            (Some(position), _) => self.ask_next(Request::Resume(position)),
+            (None, Start::Snapshot) => self.fork(ForkReason::Snapshot, Request::Snapshot),
+            (None, Start::Sync) => self.fork(ForkReason::Snapshot, Request::Sync),
+            (None, Start::NowWithoutFork) => self.ask_info(false),
+            (None, Start::Now | Start::At(_)) if self.handshake.is_filtered() => {
+                self.fork(ForkReason::Filtered, Request::Filtered)
+            }
+            (None, Start::Now | Start::At(_)) => self.ask_info(self.options.allow_probe),
+        }
+    }
+
+    /// The way for servers without the filter, and for those who want no fork.
+    fn ask_info(&mut self, probe: bool) -> Step {
+        if self.handshake.info().is_some_and(Info::is_out_of_step) {
+            return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
+        match self.handshake.info().map(Info::now) {
+            Some(Some(position)) => self.ask_next(Request::Info(position)),
+            _ if probe && self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
+            _ if probe => self.fork(ForkReason::Probe, Request::Probe),
+            Some(None) => self.fail(SessionError::NoBacklog),
+            None => self.fail(SessionError::InfoNeeded),
+        }
+    }
+
+    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO says that it would refuse, and from where it
+    /// would go on, there is no need to ask.
+    fn would_dump_for_nothing(&self, position: &Position) -> bool {
+        let refuses = |info: &Info| info.now().is_some() && !info.covers(position);
+        !self.handshake.is_filtered()
+            && self.options.on_gap != OnGap::Snapshot
+            && self.handshake.info().is_some_and(refuses)
+    }
+
+    fn resume_without_fork(&mut self, from: Position) -> Step {
+        let Some(info) = self.handshake.info().copied() else { return self.fail(SessionError::InfoNeeded) };
+        if info.covers(&from) {
+            return self.ask_next(Request::Resume(from));
+        }
+        if info.is_out_of_step() {
+            return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
+        }
+        let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
+        match self.gap(from, to) {
+            OnGap::Stop => Step::Again,
+            OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
+            // What it shows without a backlog is dead: no place to resume from.
+            OnGap::Continue if info.now().is_none() => {
+                self.position = Some(from);
+                self.fail(SessionError::NoBacklog)
+            }
+            OnGap::Continue => self.ask_info(false),
+        }
+    }
+
+    /// Reports the loss of everything between two places, and makes ready for what was chosen.
+    pub(super) fn gap(&mut self, from: Position, to: Position) -> OnGap {
+        let gap = Gap::between(from, to);
+        self.queue.push(Queued::Gap(gap));
+        match self.options.on_gap {
+            OnGap::Stop => {
+                self.fail(SessionError::HistoryLost(gap));
+            }
+            OnGap::Snapshot => {
+                self.position = None;
+                self.start = Start::Snapshot;
+            }
+            OnGap::Continue => self.position = Some(to),
+        }
+        // It counted offsets before the gap.
+        self.committed = 0;
+        self.options.on_gap
+    }
+
+    pub(super) fn fork(&mut self, reason: ForkReason, request: Request) -> Step {
+        let info = self.handshake.info();
+        let forking = Forking {
+            reason,
+            used_memory: info.and_then(|info| info.used_memory),
+            last_fork: info.and_then(|info| info.last_fork),
+        };
+        self.queue.push(Queued::Forking(forking));
+        self.ask_next(request)
+    }
+
+    fn ask_next(&mut self, request: Request) -> Step {
+        self.phase = Phase::Asking(request);
+        Step::Again
+    }
+
+    pub(super) fn ask(&mut self, request: Request) -> Step {
+        let sent = match request {
+            Request::Filtered | Request::Snapshot | Request::Probe => self.outbox.command(&[b"PSYNC", b"?", b"-1"]),
+            Request::Sync => self.outbox.command(&[b"SYNC"]),
+            Request::Info(from) | Request::Probed(from) | Request::Resume(from) => {
+                // PSYNC names the first byte it wants, a position the last byte it has.
+                let next: Excerpt<20> = Excerpt::of(from.offset.saturating_add(1));
+                self.outbox.command(&[b"PSYNC", from.replid.as_str().as_bytes(), next.as_bytes()])
+            }
+            Request::Recorded { .. } | Request::Opened(_) => Ok(()),
+        };
+        // The handshake has left the outbox empty, and it is larger than any of these; but for who answers what was never sent.
+        if sent.is_err() {
+            return self.unexpected(request, b"the server answered before it was asked");
+        }
+        self.open(request);
+        self.phase = Phase::Attaching(request);
+        Step::Again
+    }
+}
+
+impl Request {
+    /// Whether a snapshot may come without a line before it.
+    pub(super) const fn may_be_sync(&self) -> bool {
+        matches!(
+            self,
+            Self::Sync | Self::Recorded { .. } | Self::Opened(PsyncRequest { method: AttachMethod::Sync, .. })
+        )
+    }
+
+    pub(super) const fn asked(self) -> Question {
+        match self {
+            Self::Sync | Self::Opened(PsyncRequest { method: AttachMethod::Sync, .. }) => Question::Sync,
+            _ => Question::Psync,
+        }
+    }
+}
