@@ -10,8 +10,7 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::args::wrong_usage;
-use crate::args::{Format, Record};
+use crate::args::{Format, Record, wrong_usage};
 use crate::failure::Failure;
 use crate::keepalive::Keepalive;
 use crate::signals;
@@ -104,12 +103,7 @@ fn follow(
             Some(timeout) => follower.next_timeout(timeout),
             None => follower.next(),
         })?;
-        let Some(event) = next else {
-            return match signals::is_stopped() {
-                true => Ok(()),
-                false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
-            };
-        };
+        let Some(event) = next else { return signals::end_of_stream() };
         match &event {
             Event::Command(_) => tally.commands += 1,
             Event::Part(part) => tally.commands += u64::from(part.offset.is_some()),

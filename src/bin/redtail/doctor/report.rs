@@ -6,11 +6,10 @@ use redtail::net::{Login, Target};
 
 use crate::doctor::cluster::{self, ClusterFacts};
 use crate::doctor::facts::Facts;
-use crate::doctor::findings;
 use crate::doctor::findings::finding::{Finding, Severity};
 use crate::doctor::findings::starts::StartChoice;
 use crate::doctor::sentinels::SentinelReport;
-use crate::doctor::{probe, tls_probe};
+use crate::doctor::{findings, probe, tls_probe};
 use crate::target::address::Address;
 
 /// The content of the report.

@@ -6,10 +6,7 @@ use redtail::{Event, StreamPart};
 
 use crate::args;
 use crate::failure::Failure;
-use crate::filter::Decision;
-use crate::filter::EventFilter;
-use crate::filter::ItemFilter;
-use crate::filter::PartFilter;
+use crate::filter::{Decision, EventFilter, ItemFilter, PartFilter};
 use crate::output::format_writer::FormatWriter;
 use crate::output::stream_context::StreamContext;
 

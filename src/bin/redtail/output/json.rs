@@ -11,15 +11,14 @@ use serde_json::Value;
 
 use crate::args;
 use crate::output::argument::Argument;
-use crate::output::command_keys;
 use crate::output::command_keys::CommandKeys;
 use crate::output::gather::Gather;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::elements::Elements;
 use crate::output::keys::json::JsonKeys;
-use crate::output::migrations;
 use crate::output::migrations::Beginnings;
 use crate::output::stream_context::StreamContext;
+use crate::output::{command_keys, migrations};
 
 pub(super) struct Json {
     all: bool,

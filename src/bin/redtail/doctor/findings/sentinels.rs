@@ -3,8 +3,7 @@
 use redtail::net::Target;
 use redtail::topology::FoundServer;
 
-use crate::doctor::findings::finding::Finding;
-use crate::doctor::findings::finding::some_of;
+use crate::doctor::findings::finding::{Finding, some_of};
 use crate::doctor::sentinels::{SentinelReport, SentinelView};
 
 const ABOUT: &str = "sentinel";

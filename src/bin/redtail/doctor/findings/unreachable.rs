@@ -4,8 +4,7 @@ use std::io;
 
 use redtail::net::ClientError;
 
-use crate::doctor::findings::finding::CONNECTION;
-use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::finding::{CONNECTION, Finding};
 #[cfg(feature = "tls")]
 use crate::doctor::findings::tls;
 use crate::doctor::tls_probe::Speaks;
