@@ -564,7 +564,7 @@ impl Session {
             Reply::Part { needed } => Step::Wait(needed),
             Reply::Next => Step::Again,
             Reply::All => self.choose_request(),
-            Reply::Refusal { verdict, words } => self.refused(verdict, words),
+            Reply::Refusal { verdict, message } => self.refused(verdict, message),
             Reply::Broken(error) => self.fail(error),
         }
     }
