@@ -37,7 +37,7 @@ fn make(what: &str) -> Command {
     make
 }
 
-/// The prefix of an installed copy, which was staged as a package manager does it, for another prefix than it then was moved to.
+/// The prefix of an installed copy. It was staged for another prefix, as by a package manager, and then moved.
 pub(crate) fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
