@@ -9,7 +9,7 @@
 #   make tool                     target/release/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
 #   make install-tool PREFIX=/usr/local DESTDIR=
 #   make uninstall-tool
-#   make header                   include/redtail.h anew, after a change in src/capi
+#   make header                   include/redtail.h and redtail_cdef.h anew, after a change in src/capi
 
 PREFIX     = /usr/local
 LIBDIR     = $(PREFIX)/lib
@@ -56,7 +56,7 @@ $(BUILT)/libredtail.so $(BUILT)/libredtail.a:
 
 install: $(BUILT)/libredtail.so $(BUILT)/libredtail.a
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
-	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp include/redtail_cdef.h $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(BUILT)/libredtail.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 755 $(BUILT)/libredtail.so $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
 	$(STRIP) $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
@@ -67,7 +67,7 @@ install: $(BUILT)/libredtail.so $(BUILT)/libredtail.a
 	$(fill) packaging/redtail-config-version.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/redtail/redtail-config-version.cmake
 
 uninstall:
-	rm -f $(DESTDIR)$(INCLUDEDIR)/redtail.h $(DESTDIR)$(INCLUDEDIR)/redtail.hpp
+	rm -f $(DESTDIR)$(INCLUDEDIR)/redtail.h $(DESTDIR)$(INCLUDEDIR)/redtail.hpp $(DESTDIR)$(INCLUDEDIR)/redtail_cdef.h
 	rm -f $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so $(DESTDIR)$(LIBDIR)/$(SONAME)
 	rm -f $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/redtail

@@ -1,4 +1,5 @@
-/* The work of benches/boundary.rs through the C interface: "boundary WAY ROUNDS FILE". Prints the sum of all argument lengths. */
+/* The work of benches/boundary.rs through the C interface: "boundary VARIANT ROUNDS FILE". Prints the total length
+ * of all arguments. */
 #include <redtail.h>
 #include <stdio.h>
 #include <stdlib.h>

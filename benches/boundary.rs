@@ -1,7 +1,7 @@
-//! What the C interface costs: instructions per command through it, against the same work in Rust.
+//! Measures the cost of the C interface: instructions per command through it, against the same work in Rust.
 //!
-//! `cargo bench --features capi --bench boundary`; needs a C compiler and valgrind, whose callgrind counts the instructions. Each way runs
-//! twice with a different number of rounds, so that starting up does not count.
+//! `cargo bench --features capi --bench boundary` needs a C compiler and valgrind, whose callgrind counts the
+//! instructions. Each variant runs twice with a different number of rounds: this cancels the start-up cost.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails is to stop")]
 
@@ -13,21 +13,23 @@ use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, Status};
 use redtail::{Event, Options};
 
-/// At most this many times the instructions.
+/// The maximum ratio of instructions.
 const GOAL: f64 = 1.3;
-const WAYS: [(&str, &str); 3] =
+const VARIANTS: [(&str, &str); 3] =
     [("next", "parser, one at a time"), ("batch", "parser, batch"), ("session", "session, one at a time")];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match &args[..] {
-        [way, rounds, file] => println!("{}", work(way, rounds.parse().unwrap(), &std::fs::read(file).unwrap())),
-        // What cargo itself adds.
+        [variant, rounds, file] => {
+            println!("{}", work(variant, rounds.parse().unwrap(), &std::fs::read(file).unwrap()))
+        }
+        // Cargo itself adds these.
         _ => compare(),
     }
 }
 
-fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
+fn work(variant: &str, rounds: u32, bytes: &[u8]) -> usize {
     let mut sum = 0;
     let mut parser = CommandParser::stream();
     let mut session = Session::recorded(Options::default(), Some(0));
@@ -38,7 +40,7 @@ fn work(way: &str, rounds: u32, bytes: &[u8]) -> usize {
     }
     for _ in 0..rounds {
         let mut input = bytes;
-        match way {
+        match variant {
             "next" => {
                 while let Ok(Status::Complete(command)) = parser.next(&mut input) {
                     sum += command.args().map(<[u8]>::len).sum::<usize>();
@@ -90,9 +92,9 @@ fn compare() {
         let file = target.join("workload");
         std::fs::write(&file, &bytes).unwrap();
         println!("{name}: {} bytes a command", bytes.len() / commands);
-        for (way, title) in WAYS {
-            let rust = per_command(&std::env::current_exe().unwrap(), way, &file, commands);
-            let c = per_command(&program, way, &file, commands);
+        for (variant, title) in VARIANTS {
+            let rust = per_command(&std::env::current_exe().unwrap(), variant, &file, commands);
+            let c = per_command(&program, variant, &file, commands);
             let times = c / rust;
             let verdict = if times > GOAL { format!(" (the goal is {GOAL})") } else { String::new() };
             println!(
@@ -122,13 +124,13 @@ fn workloads() -> [(&'static str, usize, Vec<u8>); 2] {
     [("SET", 2000, sets), ("mixed", 2000, mixed)]
 }
 
-fn per_command(program: &Path, way: &str, file: &Path, commands: usize) -> f64 {
+fn per_command(program: &Path, variant: &str, file: &Path, commands: usize) -> f64 {
     let count = |rounds: u32| {
         let mut command = Command::new("valgrind");
         command
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(program)
-            .args([way, &rounds.to_string()]);
+            .args([variant, &rounds.to_string()]);
         let (sum, counted) = run(command.arg(file));
         assert!(sum.trim().parse::<u64>().unwrap() > 0);
         let collected = counted.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind counts");

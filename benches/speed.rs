@@ -1,8 +1,8 @@
-//! How fast: the parsers on each stream, whole and in pieces; the session; the follower over loopback; copying and searching beside
-//! them as bounds.
+//! Throughput of the parsers on each stream, whole and in pieces; of the session; of the follower over loopback.
+//! Copying and searching are the bounds.
 //!
-//! `cargo bench --bench speed [FILTER]`. Throughput is in bytes of the stream. What these numbers can't show, `benches/peers` does: all
-//! that is compared must run in one process, in turns.
+//! `cargo bench --bench speed [FILTER]`. Throughput is in bytes of the stream. Comparisons with peers are in
+//! `benches/peers`: they must run in one process, in turns.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark that fails is to stop")]
 
@@ -18,13 +18,13 @@ use std::time::Duration;
 use corpora::{CORPORA, Kind};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use redtail::net::Builder;
 use redtail::owned::OwnedCommand;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{CommandParser, FrameParser, Part, PartsItem, PartsParser, Status};
 use redtail::{Event, Options, Start};
 
-/// Smaller than what the peers are compared on, so that a run of all takes minutes: the branch predictor may learn some of it.
+/// Smaller than the corpora of the peers, to keep a full run within minutes. The branch predictor may learn some of
+/// it.
 const SIZE: usize = 8 << 20;
 const PIECES: [usize; 4] = [1, 1460, 16 << 10, 64 << 10];
 
@@ -76,7 +76,7 @@ fn bounds(group: &mut BenchmarkGroup<'_, WallTime>, corpus: &[u8]) {
     group.bench_function("memchr", |bencher| bencher.iter(|| memchr::memchr_iter(b'\n', black_box(corpus)).count()));
 }
 
-/// Shows `corpus` as if it came in pieces. `parse` is shown all unread bytes and tells how many it used up.
+/// Passes `corpus` in pieces. `parse` gets all unread bytes and returns the number it consumed.
 fn feed(corpus: &[u8], piece: usize, mut parse: impl FnMut(&[u8]) -> usize) {
     let (mut start, mut end) = (0, 0);
     while end < corpus.len() {
@@ -155,7 +155,7 @@ fn session(corpus: &[u8]) -> usize {
     sum
 }
 
-/// A copy of one SET, for those who send events to another thread.
+/// A copy of one SET, for programs that send events to another thread.
 fn owned(criterion: &mut Criterion) {
     let bytes = b"*3\r\n$3\r\nSET\r\n$10\r\nkey:000001\r\n$11\r\nhello world\r\n";
     let mut session = Session::commands(Options::default(), 0);
@@ -164,7 +164,7 @@ fn owned(criterion: &mut Criterion) {
     criterion.bench_function("owned/set", |bencher| bencher.iter(|| OwnedCommand::from(black_box(&command))));
 }
 
-/// The whole way: a server that says what servers say, then sends the stream as fast as the socket takes it.
+/// The complete path: a server that answers like a real one, then sends the stream as fast as the socket accepts it.
 fn follower(criterion: &mut Criterion) {
     for name in ["small_set", "mixed"] {
         let corpus = corpora::make(name, SIZE);
@@ -174,7 +174,7 @@ fn follower(criterion: &mut Criterion) {
         let served = corpus.clone();
         std::thread::spawn(move || {
             while let Ok((link, _)) = listener.accept() {
-                // The follower leaves when it has what it wants.
+                // The follower leaves once it has all events.
                 let _ = serve(link, &served);
             }
         });
@@ -187,7 +187,7 @@ fn follower(criterion: &mut Criterion) {
 
 fn follow(address: &str, end: u64) -> u64 {
     let position = format!("{}:0:0", "a".repeat(40)).parse().unwrap();
-    let mut follower = Builder::new(address).start(Start::At(position)).connect().unwrap();
+    let mut follower = redtail::Follower::builder(address).start(Start::At(position)).connect().unwrap();
     let (mut commands, mut over) = (0, false);
     while !over {
         let each = |event: Event<'_>| {

@@ -1,4 +1,4 @@
-//! Bytes in, frames out. Needs no standard library in the parser: `cargo run --example parse --no-default-features`.
+//! Bytes in, frames out. The parser needs no standard library: `cargo run --example parse --no-default-features`.
 
 use redtail::{FrameParser, ProtocolError, Status};
 

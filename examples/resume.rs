@@ -1,7 +1,7 @@
-//! Goes on where the last run ended: `cargo run --example resume 127.0.0.1:6379 position.txt`.
+//! Resumes where the last run ended: `cargo run --example resume 127.0.0.1:6379 position.txt`.
 //!
-//! The position is saved after the work on an event is done, never before: a crash between the two repeats the event, and the name
-//! that is printed in front of each (`history:offset`) tells that it is the same one.
+//! The position is saved after the work on an event, never before. A crash between the two repeats the event. Each
+//! line begins with the event's permanent name (`history:offset`), which identifies the repetition.
 
 use std::error::Error;
 use std::fs;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Event::Disconnected(lost) => eprintln!("{lost}"),
             _ => {}
         }
-        // The last place that can be resumed from: inside a transaction that is the one before its MULTI.
+        // The last resumable position: inside a transaction, the one before its MULTI.
         if let Some(position) = follower.position() {
             let new = format!("{file}.new");
             fs::write(&new, position.to_string())?;

@@ -3,28 +3,28 @@
  *
  * There are four interfaces. Choose one:
  *
- *   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
- *   session    the replication protocol over your own socket and event loop
- *   follower   with sockets, reconnection and waiting: one blocking call per event
- *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
+ *   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots.
+ *   session    the replication protocol over your own socket and event loop.
+ *   follower   with sockets, reconnection and waiting: one blocking call per event.
+ *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
  *
  * These rules hold for every function, unless its comment says otherwise.
  *
  * STATUS. Functions return an int. 0 (REDTAIL_OK) is success. Numbers above 0 are other outcomes, such as "more
  * bytes are needed". Numbers below 0 are errors; redtail_..._message() describes them. The numbers never change.
  *
- * HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted. If
- * the options are invalid, every later call on the handle returns that error, and the handle has its message.
+ * HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted.
+ * If the options are invalid, every later call on the handle returns that error, and the handle has its message.
  *
  * POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
- * _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are written
- * only together with a status of 0 or above that the comment names.
+ * _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are
+ * written only together with a status of 0 or above that the comment names.
  *
  * CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
  *
- * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
- * and a length. The library reads arguments during the call and does not keep them, except for the input of a
- * parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
+ * pointer and a length. The library reads arguments during the call and does not keep them, except for the input of
+ * a parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
  * absent, never for an empty slice.
  *
  * LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
@@ -220,8 +220,8 @@ REDTAIL_API const char *redtail_status_name(int status);
 #define REDTAIL_POSITION_TEXT_SIZE 128
 
 /**
- * A position in the stream of a primary. It contains everything that is needed to resume there, on that server or on
- * any other with the same history. It borrows nothing. This struct never changes.
+ * A position in the stream of a primary. It contains everything that is needed to resume there, on that server
+ * or on any other with the same history. It borrows nothing. This struct never changes.
  */
 typedef struct redtail_position {
     /** The replication id of the primary at this position: 40 hexadecimal digits and a NUL. */
@@ -232,8 +232,8 @@ typedef struct redtail_position {
      */
     char history[41];
     /**
-     * The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a stream is
-     * number 1.
+     * The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a
+     * stream is number 1.
      */
     uint64_t offset;
     /** The selected database at this position; -1 if unknown. */
@@ -253,8 +253,8 @@ REDTAIL_API int redtail_position_parse(const char *text,
 /**
  * Writes a position as text with a NUL. size: room in bytes; REDTAIL_POSITION_TEXT_SIZE always suffices.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is NULL
- * or the room is too small. After an error nothing was written. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is
+ * NULL or the room is too small. After an error nothing was written. Any thread.
  */
 REDTAIL_API int redtail_position_format(const redtail_position *position,
                                         char *text,
@@ -285,13 +285,24 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /** A frame. redtail_parser_next_token walks through it. */
     REDTAIL_ITEM_FRAME = 3,
+    /** A command that comes in parts begins: see argc. Only after redtail_parser_set_parts. */
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    /** An argument of it begins: see index and length. */
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    /** The next bytes of the argument: see raw. An empty argument has none. */
+    REDTAIL_ITEM_PART_PIECE = 6,
+    /** The command is complete. */
+    REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 
 /** The steps of a walk through a frame. */
 typedef enum redtail_token_step {
     /** A value. */
     REDTAIL_TOKEN_VALUE = 1,
-    /** Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string. */
+    /**
+     * Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed
+     * string.
+     */
     REDTAIL_TOKEN_BEGIN = 2,
     /** The next bytes of a streamed string. */
     REDTAIL_TOKEN_CHUNK = 3,
@@ -346,12 +357,19 @@ typedef struct redtail_item {
      * redtail_parser_start_at set another number.
      */
     uint64_t offset;
-    /** Its exact bytes. */
+    /** Its exact bytes. Those of all parts, one after another, are the command. */
     redtail_slice raw;
     /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
     const redtail_slice *args;
-    /** Number of arguments, including the name. Arguments beyond the capacity of the array: redtail_parser_next_arg. */
+    /**
+     * COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
+     * beyond the capacity of the array: redtail_parser_next_arg.
+     */
     size_t argc;
+    /** PART_ARGUMENT: the index of the argument; the name is 0. */
+    size_t index;
+    /** PART_ARGUMENT: its length in bytes, the sum of its pieces. */
+    uint64_t length;
 } redtail_item;
 
 /** A step of a walk through a frame. Owned by the parser; valid until the next step. */
@@ -373,8 +391,8 @@ typedef struct redtail_token {
     /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
     char format[4];
     /**
-     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
-     * steps, one after another, are the frame.
+     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
+     * bytes of all steps, one after another, are the frame.
      */
     redtail_slice raw;
 } redtail_token;
@@ -443,7 +461,10 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
 } redtail_rdb_error;
 
-/** The name of a redtail_protocol_error, for example "unexpected"; "unknown" for other numbers. Static. Any thread. */
+/**
+ * The name of a redtail_protocol_error, for example "unexpected"; "unknown" for other numbers. Static. Any
+ * thread.
+ */
 REDTAIL_API const char *redtail_protocol_error_name(int kind);
 
 /** The name of a redtail_rdb_error, for example "not_rdb"; "unknown" for other numbers. Static. Any thread. */
@@ -489,14 +510,14 @@ REDTAIL_API size_t redtail_parser_size(void);
 REDTAIL_API size_t redtail_parser_alignment(void);
 
 /**
- * Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
- * redtail_parser_free, or as soon as the parser is no longer used.
+ * Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use
+ * after redtail_parser_free, or as soon as the parser is no longer used.
  *
- * A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
- * the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
+ * A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use
+ * only the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
  *
- * Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
- * or mode or limits are invalid.
+ * Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or
+ * misaligned, or mode or limits are invalid.
  */
 REDTAIL_API int redtail_parser_init(void *memory,
                                     size_t size,
@@ -508,8 +529,8 @@ REDTAIL_API int redtail_parser_init(void *memory,
 REDTAIL_API void redtail_parser_free(redtail_parser *parser);
 
 /**
- * The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
- * the next call on the parser.
+ * The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid
+ * until the next call on the parser.
  */
 REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
 
@@ -521,6 +542,18 @@ REDTAIL_API const char *redtail_parser_message(const redtail_parser *parser);
  */
 REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
+
+/**
+ * Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
+ * commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
+ * PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
+ * memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
+ * REDTAIL_MODE_AOF.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+ */
+REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
+                                         uint64_t threshold);
 
 /**
  * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
@@ -541,9 +574,9 @@ REDTAIL_API int redtail_parser_next(redtail_parser *parser,
 
 /**
  * Calls each for every complete item in input, and advances input past it. context is passed to each. args and
- * capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
- * value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
- * this parser. It must return normally: no longjmp, no C++ exception.
+ * capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns
+ * another value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and
+ * _message of this parser. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
  * redtail_parser_next.
@@ -608,10 +641,11 @@ REDTAIL_API int redtail_parser_error_kind(redtail_parser *parser,
                                           int *kind);
 
 /**
- * Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
- * of word always suffices. No NUL is written.
+ * Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the
+ * length of word always suffices. No NUL is written.
  *
- * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
+ * Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any
+ * thread.
  */
 REDTAIL_API int redtail_unquote(const redtail_slice *word,
                                 char *out,
@@ -624,12 +658,12 @@ REDTAIL_API int redtail_unquote(const redtail_slice *word,
  */
 
 /**
- * Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size: room
- * in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
+ * Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size:
+ * room in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
  *
- * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small,
- * and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
- * invalid, argc is 0, or the command exceeds memory. Any thread.
+ * Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too
+ * small, and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a
+ * slice is invalid, argc is 0, or the command exceeds memory. Any thread.
  */
 REDTAIL_API int redtail_encode_command(const redtail_slice *args,
                                        size_t argc,
@@ -643,8 +677,8 @@ REDTAIL_API int redtail_encode_command(const redtail_slice *args,
  */
 
 /**
- * Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may be
- * "SET", "set" or "Set".
+ * Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may
+ * be "SET", "set" or "Set".
  *
  * args and argc: the arguments of an event or item. name: ends with NUL.
  *
@@ -661,17 +695,17 @@ REDTAIL_API int redtail_command_is(const redtail_slice *args,
  */
 
 /**
- * Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which has
- * room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds capacity, call
- * again with more room. indices may be NULL if capacity is 0.
+ * Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which
+ * has room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds
+ * capacity, call again with more room. indices may be NULL if capacity is 0.
  *
  * args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
  * key: source and destination of a RENAME. The keys of a script or function are those that it declares.
  *
  * Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
- * REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an unknown
- * command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or argc is
- * 0. Any thread.
+ * REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an
+ * unknown command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or
+ * argc is 0. Any thread.
  */
 REDTAIL_API int redtail_command_keys(const redtail_slice *args,
                                      size_t argc,
@@ -701,7 +735,10 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_DATABASE = 3,
     /** Number of keys in the database; a hint. count: all keys; expires: keys with an expiry time. */
     REDTAIL_RDB_ITEM_SIZES = 4,
-    /** Number of keys in a cluster slot; a hint. number: the slot; count: all keys; expires: keys with an expiry time. */
+    /**
+     * Number of keys in a cluster slot; a hint. number: the slot; count: all keys; expires: keys with an
+     * expiry time.
+     */
     REDTAIL_RDB_ITEM_SLOT = 5,
     /** A range of slots that are being imported. number: the first slot; count: the last slot. */
     REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
@@ -712,9 +749,9 @@ typedef enum redtail_rdb_item_kind {
     /** Metadata of the next key. RAW follows. module: the class, four letters. */
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
     /**
-     * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the file; bytes,
-     * length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME); db; time_ms: its expiry
-     * time; idle_s; frequency.
+     * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the
+     * file; bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME);
+     * db; time_ms: its expiry time; idle_s; frequency.
      */
     REDTAIL_RDB_ITEM_KEY = 10,
     /** The score of the previous member. score. */
@@ -722,18 +759,18 @@ typedef enum redtail_rdb_item_kind {
     /** The expiry time of the previous field. time_ms. */
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /**
-     * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With flag 0 only
-     * values follow; the names are the latest TEXTs with role SHARED_FIELD.
+     * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With
+     * flag 0 only values follow; the names are the latest TEXTs with role SHARED_FIELD.
      */
     REDTAIL_RDB_ITEM_ENTRY = 13,
     /**
-     * All entries of the stream were delivered. count: number of entries; id: the last id ever added; number: number of
-     * groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
+     * All entries of the stream were delivered. count: number of entries; id: the last id ever added; number:
+     * number of groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
      */
     REDTAIL_RDB_ITEM_STREAM = 14,
     /**
-     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered; count: number
-     * of pending entries.
+     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered;
+     * count: number of pending entries.
      */
     REDTAIL_RDB_ITEM_GROUP = 15,
     /** A pending entry of the group. id; time_ms: the time of its last delivery; count: number of deliveries. */
@@ -741,8 +778,8 @@ typedef enum redtail_rdb_item_kind {
     /** All pending entries of the group were delivered. The consumers follow. count: number of consumers. */
     REDTAIL_RDB_ITEM_CONSUMERS = 17,
     /**
-     * A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an entry (-1:
-     * never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
+     * A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an
+     * entry (-1: never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
      */
     REDTAIL_RDB_ITEM_CONSUMER = 18,
     /** An entry pending for the consumer. id. */
@@ -750,24 +787,30 @@ typedef enum redtail_rdb_item_kind {
     /** An entry that a consumer returned to the group. id. */
     REDTAIL_RDB_ITEM_RETURNED = 20,
     /**
-     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys for each
-     * producer; count: number of producers.
+     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys
+     * for each producer; count: number of producers.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
     /** An idempotent producer, whose name preceded. count: number of its keys. */
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /** The entry that the previous idempotency key belongs to. id. */
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
-    /** The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates detected. */
+    /**
+     * The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
+     * detected.
+     */
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /**
-     * The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the version of its
-     * encoding.
+     * The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the
+     * version of its encoding.
      */
     REDTAIL_RDB_ITEM_MODULE = 25,
     /** Bytes of a module, as in the file. bytes; flag: 1 for the last of them. */
     REDTAIL_RDB_ITEM_RAW = 26,
-    /** A sparse array begins. count: number of elements; added: the index of the next insertion, or REDTAIL_UNKNOWN. */
+    /**
+     * A sparse array begins. count: number of elements; added: the index of the next insertion, or
+     * REDTAIL_UNKNOWN.
+     */
     REDTAIL_RDB_ITEM_ARRAY = 27,
     /** The index of the array element that follows. number. */
     REDTAIL_RDB_ITEM_INDEX = 28,
@@ -776,8 +819,8 @@ typedef enum redtail_rdb_item_kind {
     /** The state of a rate limiter. number. */
     REDTAIL_RDB_ITEM_RATE = 30,
     /**
-     * Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The message of the
-     * handle describes the damage.
+     * Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The
+     * message of the handle describes the damage.
      */
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     /** The key ends. */
@@ -874,7 +917,10 @@ typedef struct redtail_stream_id {
     uint64_t seq;
 } redtail_stream_id;
 
-/** The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is requested. */
+/**
+ * The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is
+ * requested.
+ */
 typedef struct redtail_rdb_item {
     /** One of redtail_rdb_item_kind. Its comment names the fields that it sets. */
     int kind;
@@ -886,7 +932,10 @@ typedef struct redtail_rdb_item {
     int magic;
     /** END: one of redtail_rdb_checksum. */
     int checksum;
-    /** ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are known. */
+    /**
+     * ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are
+     * known.
+     */
     int flag;
     /** KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency. */
     int frequency;
@@ -909,7 +958,10 @@ typedef struct redtail_rdb_item {
      * REDTAIL_UNKNOWN if the snapshot does not contain it.
      */
     uint64_t added;
-    /** KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE: see the kind. */
+    /**
+     * KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE:
+     * see the kind.
+     */
     uint64_t idle_s;
     /** KEY, FIELD_EXPIRY, PENDING, CONSUMER: milliseconds since 1970, or REDTAIL_NO_TIME. */
     int64_t time_ms;
@@ -923,7 +975,10 @@ typedef struct redtail_rdb_item {
     redtail_stream_id first;
     /** STREAM: the highest id ever deleted (Redis 7.0 and later). */
     redtail_stream_id max_deleted;
-    /** MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and a NUL. */
+    /**
+     * MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and
+     * a NUL.
+     */
     char module[10];
 } redtail_rdb_item;
 
@@ -946,21 +1001,21 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 /*--------------------------------------------------------------------------------------------------------------------
  * Snapshots: RDB files over bytes that you hold
  *
- * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part as
- * a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the buffer.
- * Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
+ * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part
+ * as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
+ * buffer. Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
  *
- * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16 KiB
- * is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until the
- * next call and until you change the buffer.
+ * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
+ * KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
+ * the next call and until you change the buffer.
  */
 
 /** Minimum size of the input buffer in bytes. */
 #define REDTAIL_RDB_MIN_INPUT 16896
 
 /**
- * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed value
- * of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
+ * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed
+ * value of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
  */
 #define REDTAIL_RDB_FLAG_LENIENT 1
 
@@ -971,8 +1026,8 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 typedef struct redtail_rdb redtail_rdb;
 
 /**
- * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset of
- * the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
+ * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset
+ * of the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
  *
  * Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
  * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
@@ -984,8 +1039,8 @@ REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
 REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
 
 /**
- * The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the next call
- * on the decoder.
+ * The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the
+ * next call on the decoder.
  */
 REDTAIL_API const char *redtail_rdb_message(const redtail_rdb *rdb);
 
@@ -994,8 +1049,8 @@ REDTAIL_API const char *redtail_rdb_message(const redtail_rdb *rdb);
  * only if its length is 0. Do not change the bytes while you use the item.
  *
  * Returns REDTAIL_OK and sets item. Returns REDTAIL_NEED_MORE if the input is incomplete: see redtail_rdb_needed.
- * Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT for
- * an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
+ * Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT
+ * for an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
  * REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_rdb_next(redtail_rdb *rdb,
@@ -1053,8 +1108,9 @@ typedef enum redtail_verify {
 } redtail_verify;
 
 /**
- * TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
- * read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
+ * TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM,
+ * and are read again for every connection. If your own code speaks TLS, use a session, which never sees the
+ * transport.
  */
 typedef struct redtail_tls {
     /** sizeof(redtail_tls) */
@@ -1075,52 +1131,58 @@ typedef struct redtail_tls {
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Options of sessions and followers: every default surprises no primary
+ * Options of sessions and followers. The defaults are safe for the primary.
  */
 
-/** For silence_ms: never. For other times: as long as it takes. */
+/** No time limit. For silence_ms: silence is never an error. */
 #define REDTAIL_FOREVER UINT64_MAX
 
-/** Where to start. */
+/** The start of the stream. */
 typedef enum redtail_start {
     /**
-     * With the next write. The primary is asked for a snapshot with nothing in it (about 200 bytes) and forks once. Redis 7.0 and
-     * later, and Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+     * With the next write. Requests a snapshot without data (about 200 bytes), for which the primary forks once.
+     * Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
      */
     REDTAIL_START_NOW = 0,
-    /** With the next write, from the position that INFO tells. Needs an existing backlog and permission for INFO. */
+    /** With the next write, from the position in INFO. Requires a backlog and permission for INFO. */
     REDTAIL_START_NOW_WITHOUT_FORK = 1,
-    /** With the whole data set, then the writes after it. The primary forks and sends everything. */
+    /** With a snapshot of all data, then the writes after it. The primary forks and sends all data. */
     REDTAIL_START_SNAPSHOT = 2,
     /** After redtail_options.position. */
     REDTAIL_START_AT = 3,
-    /** With the old SYNC: the whole data set, then the writes; no position, no resuming. */
+    /** With the old SYNC: a snapshot, then the writes. No position, no resuming. */
     REDTAIL_START_SYNC = 4,
 } redtail_start;
 
-/** What to do when history was lost. The gap itself always comes as an event. */
+/** The reaction to lost history. The gap is always delivered as an event. */
 typedef enum redtail_on_gap {
     /** End with REDTAIL_ERROR_HISTORY_LOST. */
     REDTAIL_ON_GAP_STOP = 0,
-    /** Go on with the writes from now on. */
+    /** Continue with the writes from now on. */
     REDTAIL_ON_GAP_CONTINUE = 1,
-    /** Take a snapshot, then go on with the writes after it. */
+    /** Request a snapshot and continue with the writes after it. */
     REDTAIL_ON_GAP_SNAPSHOT = 2,
 } redtail_on_gap;
 
-/** What the primary is told of our progress, each second. */
+/** The offset in the acknowledgement that the primary receives each second. */
 typedef enum redtail_ack {
-    /** Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us. */
+    /** Offset 0. Neither WAIT nor FAILOVER counts this replica. */
     REDTAIL_ACK_OBSERVE = 0,
-    /** The offset received. WAIT counts us, though nothing is stored; a FAILOVER may choose us, which leaves the primary read-only. */
+    /**
+     * The received offset. WAIT counts this replica, although it stores nothing. A FAILOVER may select it, which
+     * leaves the primary read-only.
+     */
     REDTAIL_ACK_RECEIVED = 1,
-    /** What was given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds. */
+    /**
+     * The committed offset (redtail_..._commit). WAIT then waits for your sink. A FAILOVER may select this
+     * replica, too.
+     */
     REDTAIL_ACK_APPLIED = 2,
 } redtail_ack;
 
 /**
- * Everything a session or follower may be told. You fill it, best after redtail_options_init; what it points to is copied. 0 and
- * NULL are the defaults.
+ * Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
+ * redtail_options_init sets all fields.
  */
 typedef struct redtail_options {
     /** sizeof(redtail_options) */
@@ -1132,79 +1194,82 @@ typedef struct redtail_options {
     /** One of redtail_ack. */
     int ack;
     /**
-     * Not 0: REDTAIL_START_NOW may fall back to a probe on servers before 7.0 without a backlog; the primary then dumps its data
-     * set to its own disk once.
+     * 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe. For it the primary dumps its
+     * data to its own disk once.
      */
     int allow_probe;
-    /** Not 0: try again when the very first attempt fails in a way that may pass. */
+    /** 1: retry if the first attempt fails for a temporary reason. */
     int retry_first;
-    /** Not 0: ask for a snapshot again when one breaks off. Each attempt makes the primary fork and send everything. */
+    /** 1: request an aborted snapshot again. For each attempt the primary forks and sends all data. */
     int retry_snapshot;
-    /** Not 0: never reconnect. When the server closes the link, that is REDTAIL_CLOSED. */
+    /** 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED. */
     int no_reconnect;
-    /** Not 0: the link is the only one there will be; as no_reconnect, and a start that needs a second one is an error. */
+    /** 1: use only one connection. As no_reconnect, and a start that requires a second connection is an error. */
     int single_link;
-    /** Not 0: SELECT, PING and REPLCONF come out as REDTAIL_EVENT_CONTROL. */
+    /** 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL. */
     int control;
-    /** The port the primary shows for us; 0: none. */
+    /** The port of this replica in the output of INFO and ROLE; 0: none. */
     uint16_t listening_port;
     /**
-     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
-     * struct, so a binding needs no memory of its own for it.
+     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It
+     * is part of the struct, so a binding needs no memory of its own for it.
      */
     redtail_position position;
-    /** How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid. */
+    /**
+     * The address of this replica in the output of INFO and ROLE: 1 to 255 bytes without blanks. Default
+     * redtail.invalid.
+     */
     const char *label;
     /** The ACL user. NULL: the default user. */
     const char *user;
-    /** The password. NULL: none is sent. */
+    /** The password. NULL: none. */
     const char *password;
     /** Its length in bytes; 0: it ends with NUL. */
     size_t password_len;
     /**
-     * Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
-     * parts; 0: every command comes whole.
+     * Minimum length in bytes of a bulk string whose command is delivered in parts (at least 1024). Commands
+     * longer than limits.command are then delivered in parts, too. 0: every command is delivered whole.
      */
     uint64_t parts;
     /**
-     * How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
-     * REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
-     * repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
+     * Maximum time without received bytes before the connection counts as lost, in milliseconds. Default
+     * 60,000, minimum 1,000; REDTAIL_FOREVER: no limit. A primary without writes sends a PING every
+     * repl-ping-replica-period (default 10 s). With a lower value, healthy connections are lost.
      */
     uint64_t silence_ms;
-    /** The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100. */
+    /** Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100. */
     uint64_t backoff_first_ms;
-    /** The longest delay. Default 10,000. */
+    /** Longest pause, in milliseconds. Default 10,000. */
     uint64_t backoff_longest_ms;
-    /** Attempts in a row before giving up; 0: never give up. */
+    /** Maximum number of consecutive attempts; 0: no maximum. */
     uint32_t backoff_attempts;
     /**
-     * Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB; less than 1 KiB is read as
-     * 1 KiB; more than 1 GiB is an error.
+     * Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
+     * minimum 1 KiB, maximum 1 GiB.
      */
     size_t buffer_size;
-    /** Follower only: the time for connecting to each address, in milliseconds. Default 5,000. */
+    /** Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000. */
     uint64_t connect_timeout_ms;
-    /** Follower only: the time for a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: for ever. */
+    /** Follower only: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: none. */
     uint64_t write_timeout_ms;
     /** NULL: the defaults. */
     const redtail_limits *limits;
-    /** Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes. */
+    /** 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes. */
     int snapshot_items;
     /**
-     * Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
-     * REDTAIL_RDB_ITEM_SKIPPED says so. 0: such a snapshot is an error.
+     * 1: deliver items also from a snapshot with a newer version or with damaged values. Skipped data is
+     * REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
      */
     int lenient;
-    /** Follower only: speak TLS. NULL: no TLS. An error where the library was built without. */
+    /** Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS. */
     const redtail_tls *tls;
 } redtail_options;
 
 /**
- * Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
+ * Sets all options to their defaults, and struct_size to size. Pass sizeof(redtail_options) as size.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
- * older than yours, or of no struct at all. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is invalid or larger than the struct of
+ * this library, which is then older than your header. Any thread.
  */
 REDTAIL_API int redtail_options_init(redtail_options *options,
                                      size_t size);
@@ -1245,11 +1310,14 @@ typedef enum redtail_event_kind {
     /** Writes may be missing: see gap. An open transaction is void. Sets the message. */
     REDTAIL_EVENT_GAP = 14,
     /**
-     * The connection was lost: see disconnected. Events after its resume position are void. They are delivered again,
-     * unless the next primary never had them. Sets the message.
+     * The connection was lost: see disconnected. Events after its resume position are void. They are delivered
+     * again, unless the next primary never had them. Sets the message.
      */
     REDTAIL_EVENT_DISCONNECTED = 15,
-    /** The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with redtail_options.snapshot_items. */
+    /**
+     * The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with
+     * redtail_options.snapshot_items.
+     */
     REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 } redtail_event_kind;
 
@@ -1346,9 +1414,10 @@ typedef struct redtail_gap {
     /** The position of the stream after the gap. Its offset may be lower than that of from. */
     const redtail_position *to;
     /**
-     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new primary
-     * may also lack the last events before the gap. If the replids are equal and to is lower than from, the server is
-     * a replica that lags behind from. Then nothing is missing: it sends the bytes between them again.
+     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new
+     * primary may also lack the last events before the gap. If the replids are equal and to is lower than
+     * from, the server is a replica that lags behind from. Then nothing is missing: it sends the bytes between
+     * them again.
      */
     uint64_t missed;
 } redtail_gap;
@@ -1372,8 +1441,8 @@ typedef struct redtail_event {
     /** One of redtail_event_kind. Fields without a meaning for the kind are 0 or NULL; db is -1. */
     int kind;
     /**
-     * 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction: its EXEC
-     * has one.
+     * 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction:
+     * its EXEC has one.
      */
     int resumable;
     /** The replication offset after this event. For parts only at PART_END. */
@@ -1441,11 +1510,11 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
 /*--------------------------------------------------------------------------------------------------------------------
  * Sessions: the replication protocol over your own socket and event loop
  *
- * A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
- * that never runs backwards. The loop of a program that polls its sockets:
+ * A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of
+ * yours that never runs backwards. The loop of a program that polls its sockets:
  *
  *   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
- *      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
+ *      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
  *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
  *      bytes are left to send, at most until redtail_session_deadline_ms.
  *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
@@ -1454,57 +1523,59 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
  * redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
  *
- * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
- * redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
- * redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
- * 1 and 2.
+ * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read.
+ * Call redtail_session_timer from a timer once a second while there is a connection; it replaces
+ * redtail_session_silent and redtail_session_keep_alive. After it, after each redtail_session_received and after
+ * redtail_session_connected, do 1 and 2.
  *
- * A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions. Between
- * redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive, _timer,
- * _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the events
- * that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and _free end
- * the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the read, and do
- * not report its bytes.
+ * A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions.
+ * Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent,
+ * _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays
+ * where it is, and the events that the buffer already holds are delivered. A second redtail_session_space,
+ * _connected, _disconnected and _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of
+ * redtail_session_next: end the read, and do not report its bytes.
  *
  * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
- * Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
- * waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
+ * Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send
+ * then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
  */
 
-/** One follower's conversation with its primary, over one link after another. One thread at a time. */
+/** The replication protocol with one primary, over one connection after another. One thread at a time. */
 typedef struct redtail_session redtail_session;
 
 /**
- * A new session, without a link. options: what you choose; NULL: the defaults.
+ * A new session without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+ * and the message names the option.
  */
 REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
- * A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
- * redtail_session_connected, nor takes one: what would lose a link ends it. offset: the replication offset before the first byte of the stream where the recording does not tell it,
- * which is after +CONTINUE; else REDTAIL_UNKNOWN.
+ * A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
+ * one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
+ * offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
+ * after +CONTINUE; else REDTAIL_UNKNOWN.
  *
  * Returns as redtail_session_new.
  */
 REDTAIL_API redtail_session *redtail_session_new_recorded(const redtail_options *options,
                                                           uint64_t offset);
 
-/** Ends a session; sends nothing. NULL does nothing. */
+/** Frees a session. Sends nothing. NULL does nothing. */
 REDTAIL_API void redtail_session_free(redtail_session *session);
 
 /**
- * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
- * next call on the session.
+ * The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+ * "". Never NULL. Valid until the next call on the session.
  */
 REDTAIL_API const char *redtail_session_message(const redtail_session *session);
 
 /**
- * User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
- * length of 0 that the password ends with NUL.
+ * User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
+ * password_len 0: a NUL ends the password. The parameters are copied.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
 REDTAIL_API int redtail_session_login(redtail_session *session,
                                       const char *user,
@@ -1512,17 +1583,19 @@ REDTAIL_API int redtail_session_login(redtail_session *session,
                                       size_t password_len);
 
 /**
- * Your socket is connected: the handshake begins. What was unread of the link before is dropped.
+ * The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
+ * are dropped.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if a link stands already, or the session is over.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
  */
-REDTAIL_API int redtail_session_connected(redtail_session *session, uint64_t now_ms);
+REDTAIL_API int redtail_session_connected(redtail_session *session,
+                                          uint64_t now_ms);
 
 /**
- * Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
- * be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
- * REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
- * calls there tell what follows.
+ * The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
+ * the system, which ends with NUL). Call it once for each failed connection or connect, and not after
+ * REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
+ * delivered by redtail_session_next, which then returns what follows.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
@@ -1531,29 +1604,29 @@ REDTAIL_API int redtail_session_disconnected(redtail_session *session,
                                              uint64_t now_ms);
 
 /**
- * Where to read to: data is set to room for *len bytes, at least 1. The room stays valid until the next call of this,
+ * Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
  * _received, _connected, _disconnected or _free. Ends the life of the last event.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
- * called for long; REDTAIL_ERROR_MEMORY.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
+ * redtail_session_next; REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_session_space(redtail_session *session,
                                       char **data,
                                       size_t *len);
 
 /**
- * count bytes were read to the front of the last redtail_session_space. Other calls may lie between the two: see "a read
- * in the background" above. Each redtail_session_space allows one call of this.
+ * count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
+ * "a read in the background" above. Each redtail_session_space allows one call of this.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
- * redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
+ * the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
  */
 REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the connection as
- * lost. Only a program that tries to read may call this; others call redtail_session_timer.
+ * A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the
+ * connection as lost. Only a program that tries to read may call this; others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
@@ -1562,8 +1635,8 @@ REDTAIL_API int redtail_session_silent(redtail_session *session);
 /**
  * For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
  * acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
- * silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at most,
- * because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+ * silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at
+ * most, because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
  *
  * Returns REDTAIL_OK.
  */
@@ -1571,24 +1644,27 @@ REDTAIL_API int redtail_session_timer(redtail_session *session,
                                       uint64_t now_ms);
 
 /**
- * The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
+ * Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
  *
  * Returns REDTAIL_OK.
  */
 REDTAIL_API int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
 
 /**
- * The next event. It lives until the next call of this, _space, _connected, _disconnected or _free.
+ * The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
+ * _space, _connected, _disconnected or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE, REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error if the session is
- * over, for good.
+ * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
+ * and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
+ * returns the same.
  */
 REDTAIL_API int redtail_session_next(redtail_session *session,
                                      uint64_t now_ms,
                                      const redtail_event **event);
 
 /**
- * What redtail_session_next does besides looking for an event: prepares the acknowledgement that is due. The last event lives on.
+ * Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
+ * lives on.
  *
  * Returns REDTAIL_OK.
  */
@@ -1596,7 +1672,8 @@ REDTAIL_API int redtail_session_keep_alive(redtail_session *session,
                                            uint64_t now_ms);
 
 /**
- * What is to be written to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing.
+ * The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
+ * nothing to send.
  *
  * Returns REDTAIL_OK.
  */
@@ -1605,15 +1682,16 @@ REDTAIL_API int redtail_session_to_send(redtail_session *session,
                                         size_t *len);
 
 /**
- * So many bytes of redtail_session_to_send were written, perhaps not all of them.
+ * The first count bytes of redtail_session_to_send were written.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than were to be sent.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
  */
 REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
 
 /**
- * When to act at the latest even if nothing comes, in milliseconds of your clock: with a link, the time to call
- * redtail_session_next; without one, the time to connect; REDTAIL_FOREVER once the session is over.
+ * When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
+ * redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
+ * ended.
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
@@ -1621,18 +1699,18 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 
 /**
- * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
- * nothing.
+ * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+ * ended is ignored.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
 REDTAIL_API int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
 
 /**
- * The last place that can be resumed from.
+ * The last position to resume from.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
  */
 REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
@@ -1672,8 +1750,8 @@ typedef struct redtail_sentinel {
  */
 
 /**
- * Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
- * handle at once. It may outlive its follower.
+ * Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may
+ * use one handle at once. It may outlive its follower.
  */
 typedef struct redtail_handle redtail_handle;
 
@@ -1691,7 +1769,8 @@ REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
 /**
  * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
- * the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
+ * the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a
+ * connection.
  *
  * Any thread, several at once; not in signal handlers.
  * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
@@ -1700,8 +1779,8 @@ REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
 /**
- * As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
- * thread in redtail_follower_next reports it to the primary, within a second or on request.
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts.
+ * The thread in redtail_follower_next reports it to the primary, within a second or on request.
  *
  * Any thread, several at once; not in signal handlers.
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
@@ -1717,8 +1796,8 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
 /*--------------------------------------------------------------------------------------------------------------------
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  *
- * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
- * at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+ * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
+ * readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
  *
  *   for (;;) {
  *       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
@@ -1730,37 +1809,38 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  *       wait_until_readable(fd, 1000);
  *   }
  *
- * The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
- * socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
- * its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
- * redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
- * uses a session.
+ * The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a
+ * readable socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has
+ * a socket of its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A
+ * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop
+ * that must never block uses a session.
  */
 
-/** Follows a primary in your own thread. One thread at a time. */
+/** Follows a primary in the caller's thread. One thread at a time. */
 typedef struct redtail_follower redtail_follower;
 
 /**
- * A new follower, not connected. options: what you choose; NULL: the defaults.
+ * A new follower without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+ * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+ * and the message names the option.
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
-/** Ends a follower and its link. Its handles live on. NULL does nothing. */
+/** Frees a follower and closes its connection. Its handles stay valid. NULL does nothing. */
 REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
- * What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
- * next call on the follower.
+ * The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+ * "". Never NULL. Valid until the next call on the follower.
  */
 REDTAIL_API const char *redtail_follower_message(const redtail_follower *follower);
 
 /**
- * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
- * the password ends with NUL.
+ * User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
+ * ends the password. The parameters are copied.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
 REDTAIL_API int redtail_follower_login(redtail_follower *follower,
                                        const char *user,
@@ -1768,30 +1848,31 @@ REDTAIL_API int redtail_follower_login(redtail_follower *follower,
                                        size_t password_len);
 
 /**
- * Connects to host:port, [address]:port or unix:PATH, so that a wrong address shows at once. The handshake follows in the first
- * redtail_follower_next.
+ * Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
+ * redtail_follower_next does the handshake.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it is connected already;
- * REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
+ * if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
+ * REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
                                          const char *address);
 
 /**
- * Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
- * lost they are asked again: after a failover the follower goes on from the same position on the new primary. Time limits that the options
- * leave open are 2 s for connecting and 5 s for an answer. A thread listens for failovers meanwhile; it ends with the
- * follower, at the latest a second after it.
+ * Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
+ * After each lost connection the follower asks them again: after a failover it resumes at the same position on the
+ * new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
+ * meanwhile. It ends at most a second after the follower.
  *
- * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
- * the primary is.
+ * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
+ * no Sentinel knows the name.
  */
 REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
 
 /**
- * Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
- * "redtail replay" serve the file, for tests without a server.
+ * Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file
+ * and "redtail replay" serve the file, for tests without a server.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
  * redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
@@ -1800,16 +1881,16 @@ REDTAIL_API int redtail_follower_record(redtail_follower *follower,
                                         const char *path);
 
 /**
- * Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
- * a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+ * Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards.
+ * Without a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
  */
 REDTAIL_API int redtail_follower_finish_recording(redtail_follower *follower);
 
 /**
- * The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
- * belongs to the follower and lives until the next call on the follower.
+ * The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET.
+ * It belongs to the follower and lives until the next call on the follower.
  *
  * Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
  */
@@ -1817,56 +1898,58 @@ REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
 
 /**
- * The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
+ * Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
- * reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error why following is over, for good.
+ * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
+ * connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
+ * following has ended, and every later call returns the same.
  */
 REDTAIL_API int redtail_follower_next(redtail_follower *follower,
                                       const redtail_event **event);
 
 /**
- * The next event; waits at most limit_ms milliseconds for it.
+ * Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
+ * waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
  *
- * Returns as redtail_follower_next; REDTAIL_IDLE if nothing came in time.
+ * Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
  */
 REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
                                               uint64_t limit_ms,
                                               const redtail_event **event);
 
 /**
- * Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
- * of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower. It must return: no
- * longjmp, no exception of C++.
+ * Waits for the next event and passes it to each, then every further event that was received already. context is
+ * passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
+ * _login of this follower. It must return: no longjmp, no exception of C++.
  *
- * Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
- * else as redtail_follower_next.
+ * Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
+ * each has ended the batch; else as redtail_follower_next.
  */
 REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
                                        int (*each)(void *context, const redtail_event *event),
                                        void *context);
 
 /**
- * For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
- * nothing. Other threads have redtail_handle_commit.
+ * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+ * ended is ignored. Other threads use redtail_handle_commit.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
  */
 REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
                                         const redtail_position *position);
 
 /**
- * The last place that can be resumed from.
+ * The last position to resume from.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
  */
 REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
- * A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
+ * A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
  *
- * Returns NULL if the follower is NULL or of no more use, or if there is no memory.
+ * Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 
@@ -1876,23 +1959,23 @@ REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
  */
 
 /**
- * A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several threads may
- * use it at once.
+ * A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several
+ * threads may use it at once.
  */
 typedef struct redtail_shard redtail_shard;
 
 /**
- * The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard. NULL if
- * the shard is NULL.
+ * The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard.
+ * NULL if the shard is NULL.
  */
 REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
 
 /**
- * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to the
- * required size, including the NUL.
+ * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
+ * the required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT if
- * a pointer is NULL (text may be NULL if size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
+ * if a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -1940,8 +2023,8 @@ REDTAIL_API int redtail_shard_set_context(redtail_shard *shard,
 REDTAIL_API void *redtail_shard_context(const redtail_shard *shard);
 
 /**
- * The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is missing
- * or empty. Any thread.
+ * The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is
+ * missing or empty. Any thread.
  *
  * Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len is not 0, or the length exceeds memory.
  */
@@ -1958,8 +2041,8 @@ typedef enum redtail_notice_kind {
     /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
-     * primary.
+     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+     * the new primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
     /**
@@ -1967,7 +2050,10 @@ typedef enum redtail_notice_kind {
      * order relative to this one.
      */
     REDTAIL_NOTICE_SLOTS_MOVED = 3,
-    /** A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again. */
+    /**
+     * A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called
+     * again.
+     */
     REDTAIL_NOTICE_REMOVED = 4,
     /**
      * A shard has failed permanently: see status. The other shards continue. Its last position remains among the
@@ -1975,9 +2061,9 @@ typedef enum redtail_notice_kind {
      */
     REDTAIL_NOTICE_ENDED = 5,
     /**
-     * A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
-     * are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
-     * the next start reports it again.
+     * A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes
+     * there are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the
+     * positions, and the next start reports it again.
      */
     REDTAIL_NOTICE_LOST = 6,
     /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
@@ -2031,14 +2117,14 @@ typedef struct redtail_cluster_callbacks {
     /** A pointer of the caller, passed to each callback. */
     void *context;
     /**
-     * An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
-     * all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
-     * meanwhile. Required.
+     * An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0
+     * ends all shards. If the callback takes longer than the primary's repl-timeout (60 s), call
+     * redtail_handle_heartbeat meanwhile. Required.
      */
     int (*event)(void *context, redtail_shard *shard, const redtail_event *event);
     /**
-     * A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
-     * precedes the first event of its shard. May be NULL.
+     * A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that
+     * ADDED precedes the first event of its shard. May be NULL.
      */
     void (*notice)(void *context, const redtail_notice *notice);
     /**
@@ -2052,9 +2138,10 @@ typedef struct redtail_cluster_callbacks {
 /*--------------------------------------------------------------------------------------------------------------------
  * Clusters: all primaries, each followed on a thread of its own
  *
- * redtail_cluster_new says which cluster and how, redtail_cluster_follow starts it, and from then on your callbacks are called: event and
- * idle for each shard on that shard's thread, so for several shards at once, but never twice at once for one; notice on a thread of its own.
- * Meanwhile yours waits, and saves the places from time to time:
+ * redtail_cluster_new creates the cluster, redtail_cluster_follow starts it. From then on the library calls your
+ * callbacks: event and idle on the thread of each shard, notice on a thread of its own. Callbacks of different
+ * shards run at once, those of one shard never do. Meanwhile your thread waits, and saves the positions from time
+ * to time:
  *
  *   status = redtail_cluster_follow(cluster, &callbacks);
  *   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
@@ -2063,22 +2150,27 @@ typedef struct redtail_cluster_callbacks {
  *   }
  *   redtail_cluster_free(cluster);
  *
- * THREADS. Any thread may use a redtail_cluster, also several at once, but that nothing may use it once redtail_cluster_free is called, other than the
- * callbacks, which may until it returns; and redtail_cluster_message only while no other thread calls anything. In callbacks of a
- * cluster its _wait gives REDTAIL_ERROR_STATE, and its _free only stops it. Nothing here is for signal handlers: let them set a
- * variable that the loop around redtail_cluster_wait looks at.
+ * THREADS. Several threads may use a redtail_cluster at once. Exceptions: no thread may use it after the call of
+ * redtail_cluster_free, except callbacks until that call returns. redtail_cluster_message is valid only while no
+ * other thread calls a function of the cluster. In its own callbacks _wait returns REDTAIL_ERROR_STATE, and _free
+ * only stops the cluster. No function is for signal handlers. A signal handler can set a variable that the loop
+ * around redtail_cluster_wait reads.
  *
- * SINKS THAT ANSWER LATER. redtail_cluster_positions counts what the callback event has returned from. Where that is not yet safe (a broker
- * acknowledges later), keep the shard and redtail_event_position with each message, call redtail_handle_commit of redtail_shard_handle
- * when it is safe, and save redtail_cluster_committed. Commit the place of REDTAIL_EVENT_ATTACHED and, where nothing is under way,
- * that of redtail_shard_position in idle too: a shard without a saved place starts as one that was added.
+ * ASYNCHRONOUS SINKS. redtail_cluster_positions counts events whose callback has returned. If a broker acknowledges
+ * later, keep the shard and redtail_event_position with each message. On acknowledgement call redtail_handle_commit
+ * with redtail_shard_handle. Then save redtail_cluster_committed. Commit also the position of
+ * REDTAIL_EVENT_ATTACHED, and in idle, if no message is pending, redtail_shard_position: a shard without a saved
+ * position starts as a new one.
  */
 
-/** Where a shard starts that appears later, or that none of the saved positions belongs to. */
+/** The start of a shard that is added later, or that has no saved position. */
 typedef enum redtail_added {
-    /** With a snapshot. A node that has just joined is (almost) empty, and what was moved there before we saw it is in it. */
+    /**
+     * With a snapshot. A new node is almost empty. The snapshot contains keys that were moved there before the
+     * library knew the node.
+     */
     REDTAIL_ADDED_SNAPSHOT = 0,
-    /** As REDTAIL_START_NOW: what is there already is missing. */
+    /** As REDTAIL_START_NOW: existing data is not delivered. */
     REDTAIL_ADDED_NOW = 1,
     /** As REDTAIL_START_NOW_WITHOUT_FORK. */
     REDTAIL_ADDED_NOW_WITHOUT_FORK = 2,
@@ -2087,58 +2179,62 @@ typedef enum redtail_added {
 /** Follows all primaries of a cluster. */
 typedef struct redtail_cluster redtail_cluster;
 
-/** Which cluster, and what is to be known of it. You fill it; what it points to is copied. 0 and NULL are the defaults. */
+/** The cluster. Filled by the caller, copied by the library; 0 and NULL select the defaults. */
 typedef struct redtail_cluster_options {
     /** sizeof(redtail_cluster_options) */
     size_t struct_size;
-    /** Addresses of nodes, each host:port. One is enough to learn of the others from; more help while that one is down. */
+    /** Addresses of nodes, each host:port. From one reachable node the library learns all others. */
     const char *const *nodes;
-    /** Their number, at least 1. */
+    /** Number of addresses, at least 1. */
     size_t node_count;
     /**
-     * Where to go on: what redtail_cluster_positions or redtail_cluster_committed gave. NULL or "": each shard begins as
-     * redtail_options.start says. Each shard takes the place whose history it continues; one that nobody continues is REDTAIL_NOTICE_LOST.
+     * Saved positions of redtail_cluster_positions or redtail_cluster_committed. NULL or "": each shard starts
+     * as redtail_options.start. Each shard resumes from the position whose history it continues. A position
+     * without such a shard is REDTAIL_NOTICE_LOST.
      */
     const char *positions;
     /** One of redtail_added. */
     int added;
-    /** How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000. */
+    /**
+     * Interval in milliseconds between requests for the topology. A lost connection also causes one. Default
+     * 10,000.
+     */
     uint64_t refresh_ms;
     /**
-     * Not 0: follow each shard at a replica that is in good order, to spare the primaries; at its primary where there is none. Positions
-     * hold for both.
+     * 1: follow each shard at a healthy replica, or at its primary if there is none. Positions are valid for
+     * both.
      */
     int prefer_replica;
 } redtail_cluster_options;
 
 /**
- * A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
- * REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
- * between attempts is 1 s, and connecting takes at most 2 s. NULL: the defaults.
+ * Creates a follower of a cluster, not started. options: the options of each shard's follower, with these
+ * differences. start cannot be REDTAIL_START_AT (see redtail_cluster_options.positions), single_link is invalid,
+ * and retry_first is always on. The default of the longest pause between attempts is 1 s, that of a connection
+ * attempt 2 s. NULL: the defaults.
  *
- * Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or
- * REDTAIL_ERROR_POSITION, and the message says which.
+ * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_POSITION, and the message explains it.
  */
 REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 
 /**
- * Ends all followers and waits for their threads: for callbacks to return, and for an attempt to connect to be through. NULL does nothing.
- * In a callback of this cluster it only stops it, as redtail_cluster_stop.
+ * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
+ * ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
 /**
- * What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the cluster, from
- * whichever thread. The callbacks are told in other ways: notices have words, and shards redtail_shard_message.
+ * The message of the last failure; "" before any. Never NULL. Valid until the next call on the cluster from any
+ * thread. Callbacks have redtail_notice.message and redtail_shard_message instead.
  */
 REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
 
 /**
- * User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
- * the password ends with NUL.
+ * Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
 REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,
@@ -2146,39 +2242,42 @@ REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       size_t password_len);
 
 /**
- * Asks the nodes what the cluster consists of, and starts to follow every primary. Callbacks may come before it returns.
+ * Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
+ * unreachable primary is retried automatically.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node tells: you may try again (a primary that can't be reached is tried again and
- * again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
- * stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
+ * REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
+ * REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY if the system cannot start a thread.
  */
 REDTAIL_API int redtail_cluster_follow(redtail_cluster *cluster,
                                        const redtail_cluster_callbacks *callbacks);
 
 /**
- * Waits until following has ended and all threads are through, at most limit_ms milliseconds; REDTAIL_FOREVER: as long as it takes.
+ * Waits for the end of all threads, at most limit_ms milliseconds; REDTAIL_FOREVER: without limit.
  *
- * Returns REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a callback has ended it;
- * REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
- * is why it has ended.
+ * Returns REDTAIL_IDLE if following continues; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a
+ * callback ended it; REDTAIL_ERROR_STATE before redtail_cluster_follow and in callbacks of this cluster;
+ * REDTAIL_ERROR_MEMORY or REDTAIL_ERROR_PANIC if following ended for that reason.
  */
 REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
                                      uint64_t limit_ms);
 
 /**
- * Ends all followers, without waiting for that: redtail_cluster_wait does. Callbacks that are at work go on to their end. Any thread and all
- * callbacks; not signal handlers.
+ * Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
+ * thread and all callbacks; not in signal handlers.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
  */
 REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
 /**
- * How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
- * redtail_cluster_options.positions. size: the bytes of room at text; needed: the bytes it takes, the NUL included. Also after the end.
+ * Writes the last resumable position of each shard that the callbacks have processed, as one text with a NUL, for
+ * redtail_cluster_options.positions. size: room in bytes. Sets needed to the required size, including the NUL. Also
+ * valid after the end.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
- * REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written, and the next call may
+ * need more; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text
+ * may be NULL if size is 0).
  */
 REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
@@ -2186,15 +2285,11 @@ REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           size_t *needed);
 
 /**
- * The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
- * of which nothing was committed has the saved place it went on from, or none.
- *
- * Returns as redtail_cluster_positions.
+ * Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
+ * redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none.
+ * Parameters and results as redtail_cluster_positions.
  */
-REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
-                                          char *text,
-                                          size_t size,
-                                          size_t *needed);
+REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -2204,29 +2299,33 @@ REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
 /** The relation of a command to moving slots. */
 typedef enum redtail_migration {
     /**
-     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their keys with
-     * an ordinary DEL or UNLINK.)
+     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their
+     * keys with an ordinary DEL or UNLINK.)
      */
     REDTAIL_MIGRATION_NONE = 0,
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE, first
-     * and last of each range). Until the end of the job, writes to their keys are from the other shard.
+     * The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE,
+     * first and last of each range). Until the end of the job, writes to their keys are from the other shard.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
     /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
     REDTAIL_MIGRATION_ENDS = 3,
     /** The job has ended, and the slots have not moved. Its keys are void. */
     REDTAIL_MIGRATION_FAILED = 4,
-    /** All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last ...). */
+    /**
+     * All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
+     * ...).
+     */
     REDTAIL_MIGRATION_TRIMMED = 5,
     /** Any other message between nodes: a command that begins with CLUSTER. */
     REDTAIL_MIGRATION_WORD = 6,
 } redtail_migration;
 
 /**
- * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an event.
+ * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an
+ * event.
  *
  * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
  * required argument is an invalid slice. Any thread.
@@ -2245,9 +2344,9 @@ REDTAIL_API const char *redtail_migration_name(int migration);
  * Discovery: addresses of primaries, for programs that connect on their own
  *
  * Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
- * first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2 s
- * to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection the
- * program asks again.
+ * first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2
+ * s to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection
+ * the program asks again.
  */
 
 /** The shards and nodes of a cluster, as the cluster reports them. One thread at a time. */
@@ -2270,10 +2369,11 @@ typedef struct redtail_node {
 } redtail_node;
 
 /**
- * Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
+ * Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy
+ * replica.
  *
- * text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to size.
- * A NUL ends both. 512 bytes are enough for every address.
+ * text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to
+ * size. A NUL ends both. 512 bytes are enough for every address.
  *
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
  * name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
@@ -2283,8 +2383,8 @@ REDTAIL_API int redtail_sentinel_find(const redtail_sentinel *sentinel,
                                       size_t size);
 
 /**
- * A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user, password,
- * TLS and connect_timeout_ms; NULL: the defaults.
+ * A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user,
+ * password, TLS and connect_timeout_ms; NULL: the defaults.
  *
  * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
  * REDTAIL_ERROR_ADDRESS, and the message names the option.
@@ -2296,8 +2396,8 @@ REDTAIL_API redtail_topology *redtail_topology_new(const redtail_options *option
 REDTAIL_API void redtail_topology_free(redtail_topology *topology);
 
 /**
- * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
- * topology.
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
+ * on the topology.
  */
 REDTAIL_API const char *redtail_topology_message(const redtail_topology *topology);
 
@@ -2311,7 +2411,8 @@ REDTAIL_API int redtail_topology_ask(redtail_topology *topology);
 /**
  * The node with this index, from 0, in the last answer.
  *
- * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
+ * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before
+ * redtail_topology_ask.
  */
 REDTAIL_API int redtail_topology_node(redtail_topology *topology,
                                       size_t index,
@@ -2321,9 +2422,9 @@ REDTAIL_API int redtail_topology_node(redtail_topology *topology,
 /*--------------------------------------------------------------------------------------------------------------------
  * Embedded primaries: a recording served as a primary would serve it, for tests of programs
  *
- * A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent after
- * PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is needed, and
- * every run is the same.
+ * A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent
+ * after PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is
+ * needed, and every run is the same.
  */
 
 /** A primary inside the process, on threads of its own. One thread at a time. */
@@ -2340,16 +2441,16 @@ REDTAIL_API redtail_primary *redtail_primary_new(void);
 REDTAIL_API void redtail_primary_free(redtail_primary *primary);
 
 /**
- * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
- * primary.
+ * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
+ * on the primary.
  */
 REDTAIL_API const char *redtail_primary_message(const redtail_primary *primary);
 
 /**
  * Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT if
- * there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT
+ * if there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
  */
 REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
                                            const char *path);
@@ -2364,8 +2465,8 @@ REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary,
                                             size_t len);
 
 /**
- * The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL. Lives
- * until redtail_primary_free.
+ * The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL.
+ * Lives until redtail_primary_free.
  */
 REDTAIL_API const char *redtail_primary_address(const redtail_primary *primary);
 

@@ -1,16 +1,18 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, session, follower, cluster, primary and handle own what redtail_..._new returned. They can be moved, not copied. A
- * moved-from owner can only be assigned to or destroyed. A constructor throws std::bad_alloc if there is no memory, and nothing else.
+ * OWNERS. parser, rdb, session, follower, cluster, primary and handle own what redtail_..._new returned. They can be
+ * moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws std::bad_alloc if
+ * there is no memory, and nothing else.
  *
- * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that is not an error
- * (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are invalid, the first call throws, as in
- * C. A program without exceptions uses <redtail.h>.
+ * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
+ * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
+ * invalid, the first call throws, as in C. A program without exceptions uses <redtail.h>.
  *
- * CALLBACKS may throw: the exception ends the batch and leaves it. A callback that returns bool ends the batch with true. In a cluster,
- * the first exception ends all shards, and wait throws it.
+ * CALLBACKS may throw: the exception ends the batch and leaves it. A callback that returns bool ends the batch with
+ * true. In a cluster, the first exception ends all shards, and wait throws it.
  *
- * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step of their owner.
+ * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step
+ * of their owner.
  *
  *     redtail::follower follower;
  *     follower.connect("127.0.0.1:6379");
@@ -18,9 +20,9 @@
  *         if (event.is("SET"))
  *             std::cout << event.args()[1] << std::endl;
  *
- * OPTIONS are structs whose fields have defaults; C++20 names fields in place:
+ * OPTIONS are structs whose fields have defaults. In C++20 with designated initialisers:
  *
- *     redtail::follower follower({.start = REDTAIL_START_AT, .position = saved, .tls = redtail::tls{.ca_file = "ca.pem"}});
+ *     redtail::follower follower({.start = REDTAIL_START_AT, .position = saved, .tls = {.ca_file = "ca.pem"}});
  */
 #ifndef REDTAIL_HPP
 #define REDTAIL_HPP
@@ -128,7 +130,8 @@ private:
 
 /** What a command touches. */
 struct keys {
-    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that it does not name; REDTAIL_UNKNOWN_KEYS. */
+    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that it does not name;
+     * REDTAIL_UNKNOWN_KEYS. */
     int kind;
     /** The arguments that are keys. */
     std::vector<std::size_t> indices;
@@ -146,7 +149,8 @@ inline keys keys_of(const args &command) {
     return found;
 }
 
-/** What a command with these arguments, all of them, has to do with moving slots: one of redtail_migration. Throws error if there are none. */
+/** What a command with these arguments, all of them, has to do with moving slots: one of redtail_migration. Throws
+ * error if there are none. */
 inline int migration_of(const args &command) {
     int found = redtail_command_migration(command.data(), command.size());
     if (found < 0) throw error(found, "this is no command");
@@ -155,7 +159,8 @@ inline int migration_of(const args &command) {
 /** One word for it. */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
 
-/** A command with these arguments, a range of texts, as the bytes that a client sends. Throws error if there are none. */
+/** A command with these arguments, a range of texts, as the bytes that a client sends. Throws error if there are
+ * none. */
 template <class Range> std::string encode_command(const Range &args) {
     std::vector<redtail_slice> slices;
     for (std::string_view arg : args) slices.push_back({arg.data() != nullptr ? arg.data() : "", arg.size()});
@@ -212,7 +217,7 @@ private:
     redtail_position position_;
 };
 
-/** What stands next in a snapshot; a view. */
+/** The next item of a snapshot; a view. */
 class snapshot_item {
 public:
     snapshot_item() noexcept = default;
@@ -308,8 +313,10 @@ struct limits {
     }
 };
 
-/** How to speak TLS. The fields are those of redtail_tls; the texts must live until the options are used. */
+/** TLS settings, in use if on or any other field is set. The other fields are those of redtail_tls. The texts must live
+ * until the options are used. */
 struct tls {
+    bool on = false;
     int verify = REDTAIL_VERIFY_FULL;
     const char *ca_file = nullptr;
     const char *ca_folder = nullptr;
@@ -317,6 +324,9 @@ struct tls {
     const char *key = nullptr;
     const char *server_name = nullptr;
 
+    explicit operator bool() const noexcept {
+        return on || verify != REDTAIL_VERIFY_FULL || ca_file || ca_folder || certificate || key || server_name;
+    }
     redtail_tls c() const noexcept {
         redtail_tls made = {};
         made.struct_size = sizeof made;
@@ -330,8 +340,8 @@ struct tls {
     }
 };
 
-/** What a session or follower does. The fields are those of redtail_options; 0 and nullptr mean the default. The texts must live until
- * the options are used. */
+/** What a session or follower does. The fields are those of redtail_options; 0 and nullptr mean the default. The
+ * texts must live until the options are used. */
 struct options {
     int start = REDTAIL_START_NOW;
     int on_gap = REDTAIL_ON_GAP_STOP;
@@ -355,15 +365,15 @@ struct options {
     std::size_t buffer_size = 0;
     std::uint64_t connect_timeout_ms = 0;
     std::uint64_t write_timeout_ms = 0;
-    std::optional<redtail::limits> limits = {};
+    redtail::limits limits = {};
     bool snapshot_items = false;
     bool lenient = false;
-    std::optional<redtail::tls> tls = {};
+    redtail::tls tls = {};
 
     /** Calls with the options as C has them, which live until the call returns. */
     template <class Call> auto pass(Call call) const {
-        redtail_limits c_limits = limits ? limits->c() : redtail_limits();
-        redtail_tls c_tls = tls ? tls->c() : redtail_tls();
+        redtail_limits c_limits = limits.c();
+        redtail_tls c_tls = tls.c();
         redtail_options made = {};
         made.struct_size = sizeof made;
         made.start = start;
@@ -389,7 +399,7 @@ struct options {
         made.buffer_size = buffer_size;
         made.connect_timeout_ms = connect_timeout_ms;
         made.write_timeout_ms = write_timeout_ms;
-        made.limits = limits ? &c_limits : nullptr;
+        made.limits = &c_limits;
         made.snapshot_items = snapshot_items;
         made.lenient = lenient;
         made.tls = tls ? &c_tls : nullptr;
@@ -404,12 +414,12 @@ struct sentinel {
     bool prefer_replica = false;
     const char *user = nullptr;
     std::string_view password = {};
-    std::optional<redtail::tls> tls = {};
+    redtail::tls tls = {};
 
     /** Calls with the struct as C has it, which lives until the call returns. */
     template <class Call> auto pass(Call call) const {
         const std::vector<const char *> list = detail::pointers(addresses);
-        redtail_tls c_tls = tls ? tls->c() : redtail_tls();
+        redtail_tls c_tls = tls.c();
         redtail_sentinel made = {};
         made.struct_size = sizeof made;
         made.name = name.c_str();
@@ -575,15 +585,17 @@ public:
         if (found != nullptr) next = event(found);
         return number == REDTAIL_OK;
     }
-    /** REDTAIL_OK: the next event; REDTAIL_IDLE: none within the time; REDTAIL_CLOSED: following has ended without an error. */
+    /** REDTAIL_OK: the next event; REDTAIL_IDLE: none within the time; REDTAIL_CLOSED: following has ended without an
+     * error. */
     status next(event &next, std::uint64_t limit_ms) {
         const redtail_event *found = nullptr;
         int number = check(redtail_follower_next_timeout(c(), limit_ms, &found));
         if (found != nullptr) next = event(found);
         return number;
     }
-    /** Waits for the next event and gives it to each, then every further event that was received. REDTAIL_OK: no received event is left;
-     * REDTAIL_STOPPED: each has ended the batch; REDTAIL_CLOSED: following has ended without an error. */
+    /** Waits for the next event and gives it to each, then every further event that was received. REDTAIL_OK: no
+     * received event is left; REDTAIL_STOPPED: each has ended the batch; REDTAIL_CLOSED: following has ended without
+     * an error. */
     template <class Each> status batch(Each &&each) {
         using callback = detail::callback<std::remove_reference_t<Each>, event>;
         callback call(each);
@@ -774,8 +786,8 @@ public:
     /** The whole items in input, which is moved past each. */
     detail::range<parser, item> items(std::string_view &input) noexcept { return input_ = &input, detail::range<parser, item>(*this); }
 
-    /** Gives every whole item in input to each, and moves input past it. REDTAIL_NEED_MORE: no whole item is left; REDTAIL_STOPPED: each
-     * has ended the batch. */
+    /** Gives every whole item in input to each, and moves input past it. REDTAIL_NEED_MORE: no whole item is left;
+     * REDTAIL_STOPPED: each has ended the batch. */
     template <class Each> status batch(std::string_view &input, Each &&each) {
         using callback = detail::callback<std::remove_reference_t<Each>, item>;
         struct context {
@@ -795,6 +807,8 @@ public:
         return check(number);
     }
 
+    /** Commands with a bulk string of at least this many bytes come in parts. Before the first byte. */
+    void set_parts(std::uint64_t threshold) { check(redtail_parser_set_parts(c(), threshold)); }
     /** The first byte gets this number, instead of 0. */
     void start_at(std::uint64_t offset) { check(redtail_parser_start_at(c(), offset)); }
     /** The least number of further bytes that could complete the item. */
@@ -895,7 +909,8 @@ private:
 /** The hash slot of a key. */
 inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(), key.size()); }
 
-/** A shard of a cluster, or none; a view that lives as long as the cluster. Any thread may use it. Every call on no shard throws. */
+/** A shard of a cluster, or none; a view that lives as long as the cluster. Any thread may use it. Every call on no
+ * shard throws. */
 class shard {
 public:
     shard() noexcept = default;
@@ -978,9 +993,9 @@ public:
         return *this;
     }
 
-    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once. It returns nothing, or whether to end
-     * all shards. told is called with each notice, and idle with a shard that sent nothing for a second. Both may be left out.
-     * Returns REDTAIL_OK; REDTAIL_CLOSED if the cluster was stopped. */
+    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once. It returns
+     * nothing, or whether to end all shards. told is called with each notice, and idle with a shard that sent nothing
+     * for a second. Both may be left out. Returns REDTAIL_OK; REDTAIL_CLOSED if the cluster was stopped. */
     template <class Each>
     status follow(Each each, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
         if (!calls_->each) {
@@ -999,8 +1014,8 @@ public:
         return check(redtail_cluster_follow(c(), &again));
     }
 
-    /** Waits for its end, at most this long. REDTAIL_IDLE: it has not ended; REDTAIL_CLOSED: after stop; REDTAIL_STOPPED: a callback has
-     * ended it. Throws once what a callback threw. */
+    /** Waits for its end, at most this long. REDTAIL_IDLE: it has not ended; REDTAIL_CLOSED: after stop;
+     * REDTAIL_STOPPED: a callback has ended it. Throws once what a callback threw. */
     status wait(std::uint64_t limit_ms = REDTAIL_FOREVER) {
         int number = redtail_cluster_wait(c(), limit_ms);
         if (number != REDTAIL_IDLE) calls_->rethrow();

@@ -77,6 +77,10 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_COMMAND = 1,
     REDTAIL_ITEM_INLINE = 2,
     REDTAIL_ITEM_FRAME = 3,
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    REDTAIL_ITEM_PART_PIECE = 6,
+    REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 typedef enum redtail_token_step {
     REDTAIL_TOKEN_VALUE = 1,
@@ -109,6 +113,8 @@ typedef struct redtail_item {
     redtail_slice raw;
     const redtail_slice *args;
     size_t argc;
+    size_t index;
+    uint64_t length;
 } redtail_item;
 typedef struct redtail_token {
     int step;
@@ -166,6 +172,8 @@ void redtail_parser_free(redtail_parser *parser);
 const char *redtail_parser_message(const redtail_parser *parser);
 int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
+int redtail_parser_set_parts(redtail_parser *parser,
+                                         uint64_t threshold);
 int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
                                     redtail_slice *args,
@@ -501,7 +509,8 @@ int redtail_session_login(redtail_session *session,
                                       const char *user,
                                       const char *password,
                                       size_t password_len);
-int redtail_session_connected(redtail_session *session, uint64_t now_ms);
+int redtail_session_connected(redtail_session *session,
+                                          uint64_t now_ms);
 int redtail_session_disconnected(redtail_session *session,
                                              const char *reason,
                                              uint64_t now_ms);
@@ -651,10 +660,7 @@ int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
-int redtail_cluster_committed(redtail_cluster *cluster,
-                                          char *text,
-                                          size_t size,
-                                          size_t *needed);
+int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
 typedef enum redtail_migration {
     REDTAIL_MIGRATION_NONE = 0,
     REDTAIL_MIGRATION_KEY = 1,

@@ -18,15 +18,15 @@ use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser};
 use redtail::{Ack, CommandParser, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
-/// Counts what the current thread allocates; other threads (the embedded primary's) are not ours to count.
+/// Counts the allocations of the current thread; those of other threads (the embedded primary's) do not count.
 struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes on to the system's allocator unchanged; the counter is a constant-initialised thread-local without a
-// destructor, so that touching it allocates nothing.
+// SAFETY: every call is passed to the system's allocator unchanged. The counter is a constant-initialised thread-local
+// without a destructor: an access to it allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
@@ -100,7 +100,7 @@ fn the_parsers_allocate_nothing() {
     let mut seen = 0;
     let count = allocations(|| {
         let mut parser = CommandParser::stream();
-        // In pieces, so that the resumable paths are taken too.
+        // In pieces, to use the resumable paths too.
         let (mut start, mut end) = (0, 0);
         while end < bytes.len() {
             end = (end + 777).min(bytes.len());
@@ -177,7 +177,8 @@ fn the_session_allocates_nothing() {
     }
 }
 
-/// 24 days in which nothing is written: a PING each ten seconds, an acknowledgement each second, and each hour the link is lost.
+/// 24 days without writes: a PING each ten seconds, an acknowledgement each second, and each hour the connection is
+/// lost.
 #[test]
 fn days_of_silence_grow_nothing() {
     const DAY_MS: u64 = 86_400_000;
@@ -249,7 +250,7 @@ fn the_follower_allocates_nothing_after_its_start() {
         bytes.extend(stream(300));
         let recording = Recording::parse(&bytes).unwrap();
         let end = recording.last().end_offset();
-        // Small pieces make many reads; the value of 5000 bytes wraps around the small buffer again and again.
+        // Small pieces make many reads; the value of 5000 bytes wraps around the small buffer repeatedly.
         let primary = Primary::serve_as(recording, playback! { piece: Some(10_000) }).unwrap();
         let mut follower = Follower::builder(primary.address().to_string())
             .start(Start::Snapshot)
@@ -267,7 +268,7 @@ fn the_follower_allocates_nothing_after_its_start() {
                 Event::Exec(_) | Event::Multi(_) | Event::SnapshotBytes(_) | Event::SnapshotItem(_) => {}
                 _ => began = true,
             });
-            // What comes before the first command of the stream is the start: connecting and the handshake.
+            // The start ends with the first command of the stream: connecting and the handshake belong to it.
             if commands > 0 && !began {
                 count += here;
             }

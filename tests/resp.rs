@@ -1,4 +1,4 @@
-//! The room `resp`: the parsers against a naive oracle, against recordings, and against every cut.
+//! The room `resp`: the parsers against a naive oracle, against recordings, and at every cut.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "resp/display.rs"]

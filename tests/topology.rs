@@ -2,10 +2,6 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
-#[macro_use]
-#[path = "help/options.rs"]
-mod options;
-
 #[path = "topology/cluster.rs"]
 mod cluster;
 #[path = "help/listening.rs"]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::random::Random;
 
-/// Appends the next command (or the next few that belong together) of the corpus `name`.
+/// Appends the next command (or the next few related ones) of the corpus `name`.
 pub(crate) fn push(name: &str, to: &mut Vec<u8>, random: &mut Random, number: u64) {
     match name {
         "small_set" => small_set(to, random),
@@ -81,7 +81,7 @@ fn run(which: u64, to: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// With a value of up to `most` bytes behind the arguments.
+/// With a value of up to `most` bytes after the arguments.
 fn value(to: &mut Vec<u8>, random: &mut Random, args: &[&[u8]], most: u64) {
     head(to, args.len() + 1);
     args.iter().for_each(|word| arg(to, word));

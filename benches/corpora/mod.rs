@@ -1,6 +1,6 @@
-//! The streams that everything here is measured on: made from a fixed seed, the same on every machine.
+//! The streams of all measurements: made from a fixed seed, the same on every machine.
 //!
-//! Included by path from the benches and from the packages beside them.
+//! Included by path from the benches and from the packages next to them.
 #![allow(dead_code, reason = "each bench uses some of it")]
 
 mod commands;
@@ -10,15 +10,15 @@ pub(crate) mod server;
 
 use random::Random;
 
-/// Bytes of a corpus, unless a caller asks for another size: too many for the branch predictor to learn them.
+/// Default size of a corpus in bytes: too large for the branch predictor to learn.
 pub(crate) const SIZE: usize = 64 << 20;
 
-/// What a corpus is made of.
+/// The content of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A command stream.
     Commands,
-    /// The same, with values that are to come in parts.
+    /// A command stream with values to be delivered in parts.
     Large,
     /// RESP2 replies.
     Replies2,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Replies3,
 }
 
-/// Name, kind, what it is.
+/// Name, kind, description.
 pub(crate) const CORPORA: &[(&str, Kind, &str)] = &[
     ("small_set", Kind::Commands, "SET key:<12 digits> <16..64 random bytes>"),
     ("mixed", Kind::Commands, "thirteen commands, values of 2..400 random bytes"),
@@ -44,10 +44,11 @@ pub(crate) const CORPORA: &[(&str, Kind, &str)] = &[
     ("replies3", Kind::Replies3, "nested RESP3 replies"),
 ];
 
-/// The corpus of this name, at least `size` bytes and whole to its last item. `captured` is made by [`server`] instead.
+/// Makes the corpus of this name: at least `size` bytes, ending after a whole item. [`server`] makes `captured`
+/// instead.
 ///
 /// # Panics
-/// If there is none.
+/// If there is no corpus of this name.
 pub(crate) fn make(name: &str, size: usize) -> Vec<u8> {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut bytes = Vec::with_capacity(size + (8 << 20));

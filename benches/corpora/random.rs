@@ -1,6 +1,6 @@
-//! Numbers that look random and are always the same.
+//! Pseudo-random numbers, the same at every run.
 
-/// The generator of Sebastiano Vigna's splitmix64.
+/// The splitmix64 generator by Sebastiano Vigna.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -21,7 +21,7 @@ impl Random {
         low + self.next() % (high - low + 1)
     }
 
-    /// Appends `length` bytes of any value.
+    /// Appends `length` random bytes.
     pub(crate) fn bytes(&mut self, to: &mut Vec<u8>, length: usize) {
         let end = to.len() + length;
         while to.len() < end {

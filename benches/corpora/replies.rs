@@ -15,7 +15,7 @@ pub(crate) fn resp2(to: &mut Vec<u8>, random: &mut Random) {
     to.extend_from_slice(b"$-1\r\n");
 }
 
-/// The same as RESP3 gives it, with a set of doubles and booleans, and now and then a push before it.
+/// The same reply in RESP3, with a set of doubles and booleans, and sometimes a push before it.
 pub(crate) fn resp3(to: &mut Vec<u8>, random: &mut Random) {
     if random.between(0, 7) == 0 {
         to.extend_from_slice(b">3\r\n+invalidate\r\n");

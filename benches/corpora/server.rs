@@ -1,4 +1,4 @@
-//! A real server with a large backlog of real commands, and what it sends to a replica.
+//! A real server with a large backlog of real commands, and its stream to a replica.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A redis-server of our own on a free port, without persistence. Ends with the value.
+/// A separate redis-server on a free port, without persistence. It ends when the value is dropped.
 pub(crate) struct Server {
     child: Child,
     folder: PathBuf,
@@ -15,7 +15,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one whose backlog holds `backlog` bytes. `None` if there is no redis-server on the path.
+    /// Starts a server whose backlog holds `backlog` bytes. `None` if there is no redis-server on the path.
     pub(crate) fn start(backlog: usize) -> io::Result<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = std::env::temp_dir().join(format!("redtail-bench-{}-{port}", std::process::id()));
@@ -42,7 +42,7 @@ impl Server {
         Ok(Some(server))
     }
 
-    /// Its working folder, which ends with it.
+    /// The server's working folder. It is removed with the value.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
     }
@@ -51,7 +51,7 @@ impl Server {
         self.child.id()
     }
 
-    /// A line of INFO.
+    /// Reads a line of INFO.
     pub(crate) fn info(&self, field: &str) -> io::Result<String> {
         let mut link = self.connect()?;
         link.write_all(b"INFO\r\n")?;
@@ -63,7 +63,8 @@ impl Server {
         found.map(str::to_owned).ok_or_else(|| io::Error::other(format!("INFO has no {field}")))
     }
 
-    /// Makes the server keep a backlog from here on, and tells the replication id and offset. Costs it one fork.
+    /// Makes the server keep a backlog from now on. Returns the replication id and offset. The server forks once for
+    /// it.
     pub(crate) fn begin_backlog(&self) -> io::Result<(String, u64)> {
         let mut link = self.connect()?;
         link.write_all(b"PSYNC ? -1\r\n")?;
@@ -73,7 +74,7 @@ impl Server {
             return Err(io::Error::other(format!("PSYNC: {reply}")));
         };
         let (id, offset) = (id.to_owned(), offset.trim().parse().map_err(io::Error::other)?);
-        // The stream begins once the snapshot is through; the link has done its work then.
+        // The stream begins after the snapshot: the connection is no longer needed then.
         let began = Instant::now();
         link.set_read_timeout(Some(Duration::from_millis(300)))?;
         let mut rest = [0; 4096];
@@ -81,7 +82,7 @@ impl Server {
         Ok((id, offset))
     }
 
-    /// Writes about `bytes` of stream with redis-benchmark, in turns of eight kinds of commands.
+    /// Writes about `bytes` of stream with redis-benchmark, in rounds of eight kinds of commands.
     pub(crate) fn fill(&self, bytes: u64) -> io::Result<()> {
         let goal = self.offset()? + bytes;
         while self.offset()? < goal {
@@ -98,7 +99,7 @@ impl Server {
         self.info("master_repl_offset")?.trim().parse().map_err(io::Error::other)
     }
 
-    /// As [`Remote::resume`].
+    /// See [`Remote::resume`].
     pub(crate) fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
         Remote { port: self.port }.resume(id, offset)
     }
@@ -140,13 +141,13 @@ impl Drop for Server {
     }
 }
 
-/// A server of somebody else's on this machine.
+/// A server on this machine that was started elsewhere.
 pub(crate) struct Remote {
     pub(crate) port: u16,
 }
 
 impl Remote {
-    /// The link after `PSYNC id offset+1` was answered with +CONTINUE: the stream follows.
+    /// Sends `PSYNC id offset+1` and returns the connection after +CONTINUE: the stream follows.
     pub(crate) fn resume(&self, id: &str, offset: u64) -> io::Result<TcpStream> {
         let mut link = self.connect()?;
         link.write_all(format!("PSYNC {id} {}\r\n", offset + 1).as_bytes())?;
@@ -161,7 +162,7 @@ impl Remote {
     }
 }
 
-/// The corpus `captured`: `size` bytes of what a server sends. `None` without a server.
+/// The corpus `captured`: `size` bytes of a server's stream. `None` without a server.
 pub(crate) fn captured(size: usize) -> io::Result<Option<Vec<u8>>> {
     let Some(server) = Server::start(size + (32 << 20))? else { return Ok(None) };
     let (id, offset) = server.begin_backlog()?;
@@ -172,7 +173,7 @@ pub(crate) fn captured(size: usize) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// One line, byte by byte: what follows it must stay in the socket.
+/// Reads one line, byte by byte: the bytes after it must stay in the socket.
 fn line(link: &mut TcpStream) -> io::Result<String> {
     let mut text = Vec::new();
     let mut byte = [0];

@@ -1,4 +1,5 @@
-//! Builds hiredis and the loop around it: from its source, fetched by `./fetch`; without a network from Debian's libhiredis.
+//! Builds hiredis and the loop around it, from the source fetched by `./fetch`. Without a network it uses Debian's
+//! libhiredis.
 
 use std::path::Path;
 use std::process::Command;

@@ -8,8 +8,10 @@ int main(int argc, char **argv) {
     int status = redtail_follower_connect(follower, argc > 1 ? argv[1] : "127.0.0.1:6379");
     while (status == REDTAIL_OK && (status = redtail_follower_next(follower, &event)) == REDTAIL_OK)
         if (event->kind == REDTAIL_EVENT_COMMAND) {
-            for (size_t i = 0; i < event->argc; i++)
-                printf("%s%.*s", i > 0 ? " " : "", (int)event->args[i].len, event->args[i].data);
+            for (size_t i = 0; i < event->argc; i++) {
+                if (i > 0) putchar(' ');
+                fwrite(event->args[i].data, 1, event->args[i].len, stdout);
+            }
             putchar('\n');
             fflush(stdout);
         }

@@ -12,18 +12,16 @@ extern "C" void on_signal(int) {
     errno = before;
 }
 
-struct signals { // while the handle lives that they use
+struct signals { // as long as their handle lives
     signals() { std::signal(SIGINT, on_signal), std::signal(SIGTERM, on_signal); }
     ~signals() { std::signal(SIGINT, SIG_DFL), std::signal(SIGTERM, SIG_DFL); }
 };
 
 int main(int argc, char **argv) try {
     redtail::options options;
-    std::optional<redtail::position> from;
     if (argc > 2) {
-        from.emplace(argv[2]); // throws if it is none
         options.start = REDTAIL_START_AT;
-        options.position = &from->c();
+        options.position = redtail::position(argv[2]); // throws if it is not a position
     }
 
     redtail::follower follower(options);
@@ -32,7 +30,7 @@ int main(int argc, char **argv) try {
     const signals handled;
 
     follower.connect(argc > 1 ? argv[1] : "127.0.0.1:6379");
-    for (const redtail::event &event : follower) { // ends when it was stopped; throws when something failed
+    for (const redtail::event &event : follower) { // ends after stop; throws if something fails
         switch (event.kind()) {
         case REDTAIL_EVENT_ATTACHED:
             std::cerr << "following " << (event->attached->server ? event->attached->server : "a server") << '\n';

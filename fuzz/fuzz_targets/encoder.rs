@@ -1,7 +1,7 @@
 #![no_main]
-//! What is encoded is read again as what it was, by every parser that reads commands; into memory of just the size it needs.
+//! Every parser of commands returns encoded arguments unchanged. The encoder writes into memory of the exact size.
 //!
-//! An argument is a byte that tells its length (from 250 on: repeated 2 to 64 times more) and its bytes.
+//! An argument is a byte with its length (from 250 on: repeated 2 to 64 times more) and its bytes.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;

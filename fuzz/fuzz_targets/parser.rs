@@ -1,5 +1,5 @@
 #![no_main]
-//! The parsers against the oracle of the tests, and every way to a command against every other.
+//! The parsers against the oracle of the tests, and every method of reading a command against every other.
 //!
 //! Byte 0: the grammar (bits 0 and 1), the limits (bits 2 and 3). The rest are the bytes to parse.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
@@ -18,7 +18,7 @@ mod oracle;
 use feed::{MODES, Mode, Parser};
 use oracle::Seen;
 
-/// The oracle tries each prefix of a line anew.
+/// The oracle parses each prefix of a line again.
 const LONGEST_LINES: usize = 300;
 
 fuzz_target!(|data: &[u8]| {
@@ -58,7 +58,7 @@ fn against_the_oracle(mode: Mode, bytes: &[u8], limits: Limits) {
     }
 }
 
-/// What is not compared by value: shows, walks, what a frame's own bytes are.
+/// Checks without comparison by value: text forms, walks, the raw bytes of a frame.
 fn frames(bytes: &[u8], limits: Limits) {
     let (mut parser, mut input) = (FrameParser::new().with_limits(limits), bytes);
     while let Ok(Status::Complete(frame)) = parser.next(&mut input) {
@@ -118,7 +118,8 @@ fn every_way(aof: bool, bytes: &[u8], limits: Limits) {
     assert_eq!((commands, end.map(drop)), expected);
     let parts = |threshold| if aof { PartsParser::aof(threshold) } else { PartsParser::stream(threshold) };
     assert_eq!(whole(parts(None).with_limits(limits), bytes), expected);
-    // With parts the limit for whole commands is no error any more, and a length is held against its limit when its part comes.
+    // With parts, the limit of whole commands is no error any more. A length is checked against its limit when its
+    // part arrives.
     if expected.1.is_ok() && limits.command > bytes.len() as u64 {
         let (commands, end) = whole(parts(Some(1024)).with_limits(limits), bytes);
         assert!(commands.starts_with(&expected.0) && commands.len() <= expected.0.len() + 1, "{commands:?}");
@@ -126,7 +127,7 @@ fn every_way(aof: bool, bytes: &[u8], limits: Limits) {
     }
 }
 
-/// Commands that come whole or in parts, put together.
+/// Commands delivered whole or in parts, joined.
 fn whole(mut parser: PartsParser, bytes: &[u8]) -> Commands {
     let (mut input, mut commands, mut parts) = (bytes, Vec::new(), Vec::new());
     loop {

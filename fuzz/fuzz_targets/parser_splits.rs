@@ -1,8 +1,8 @@
 #![no_main]
-//! Where bytes are cut does not matter: whole, byte by byte, and in the given pieces the same items come out, at the same places.
+//! Cuts have no effect: whole, byte by byte, and in the given pieces, the same items appear at the same offsets.
 //!
-//! Byte 0: the grammar and the limits, as in `parser`; bit 4: in parts. Byte 1: how many of the following bytes are lengths of pieces,
-//! which are gone through again and again. The rest are the bytes to parse.
+//! Byte 0: the grammar and the limits, as in `parser`; bit 4: in parts. Byte 1: the number of following bytes that are
+//! lengths of pieces, used in a cycle. The rest are the bytes to parse.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// How many bytes have arrived after each piece.
+/// The number of arrived bytes after each piece.
 fn places(lengths: &[u8], total: usize) -> Vec<usize> {
     let arrived = lengths.iter().cycle().scan(0, |arrived, length| {
         *arrived += usize::from(*length).max(1);
@@ -48,7 +48,7 @@ fn places(lengths: &[u8], total: usize) -> Vec<usize> {
     arrived.take_while(|arrived| *arrived < total).collect()
 }
 
-/// The items with their places, and the error that ends them.
+/// The items with their offsets, and the error that ends them.
 fn items(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Seen<feed::Item>>, bool) {
     let mut parser = Parser::new(mode, limits);
     let (mut front, mut seen, mut whole_by) = (0, Vec::new(), 0);
@@ -74,7 +74,7 @@ fn items(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Seen<
     (seen, false)
 }
 
-/// A command, whole or put together from parts, and the offset after it.
+/// A command, whole or joined from parts, and the offset after it.
 type Found = (bool, Vec<Vec<u8>>, u64);
 
 fn parts(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Found>, Vec<u8>, Option<ProtocolError>) {

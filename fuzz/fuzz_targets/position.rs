@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(printed.parse(), Ok(position));
             assert!(printed.len() < 128, "room for a position is 128 bytes in C");
             assert!(position.offset < i64::MAX as u64);
-            // The text may differ in the case of the ids, in leading zeros, and in a history that says nothing new.
+            // The text may differ in the case of the ids, in leading zeros, and in a redundant history.
             let (fields, canonical): (Vec<&str>, Vec<&str>) = (text.split(':').collect(), printed.split(':').collect());
             assert!(fields.len() == canonical.len() || (fields.len() == 4 && position.history == position.replid));
             assert!(fields[0].eq_ignore_ascii_case(canonical[0]));
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(fields[2].parse().ok(), position.db);
         }
         Err(error) => {
-            // Each error is the truth about the first thing that is wrong.
+            // Each error describes the first defect.
             let fields: Vec<&str> = text.split(':').collect();
             let id = |field: &str| ReplicationId::from_bytes(field.as_bytes()).is_some();
             match error {

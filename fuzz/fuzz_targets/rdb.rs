@@ -1,7 +1,8 @@
 #![no_main]
-//! The snapshot decoder: in pieces as at once, in bounded memory, and where it takes a snapshot for good, as its oracle reads it.
+//! The snapshot decoder: pieces and whole agree, memory is bounded, and the oracle reads an accepted snapshot alike.
 //!
-//! Byte 0: options. Byte 1: how many of the following bytes are lengths of pieces, as in `parser_splits`. The rest is the snapshot.
+//! Byte 0: options. Byte 1: the number of following bytes that are lengths of pieces, as in `parser_splits`. The rest
+//! is the snapshot.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -31,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
     let (lengths, bytes) = rest.split_at(usize::from(*count % 16).min(rest.len()));
     let decoder = || {
         let mut decoder = Decoder::new();
-        // A checksum would keep all that is broken out.
+        // A checksum would reject all damaged input.
         if choice & 1 == 0 {
             decoder = decoder.without_checksum();
         }
@@ -58,11 +59,11 @@ fuzz_target!(|data: &[u8]| {
     let limit = 1 << (6 + (choice >> 4));
     let at_once = collect(decoder(), bytes, &[], limit);
     let in_pieces = collect(decoder(), bytes, &places(lengths, bytes.len()), limit);
-    // By what they show: NaN is not itself.
+    // Compared by their text form: NaN does not equal itself.
     assert_eq!(format!("{in_pieces:?}"), format!("{at_once:?}"));
 });
 
-/// The oracle wants the right checksum. What it says of it is the last item, which here nobody compares.
+/// The oracle requires the right checksum. Its checksum item is the last one, and is not compared here.
 fn by_the_oracle(snapshot: &[u8]) -> Vec<run::Seen> {
     let mut snapshot = snapshot.to_vec();
     let is_old = matches!(&snapshot[..9], b"REDIS0001" | b"REDIS0002" | b"REDIS0003" | b"REDIS0004");
@@ -92,7 +93,7 @@ enum End {
     NotCollected(CollectError),
 }
 
-/// Whole keys, of which each takes no more memory than a few times the limit.
+/// Whole keys: each takes at most a few times the limit in memory.
 fn collect(mut decoder: Decoder, bytes: &[u8], cuts: &[usize], limit: usize) -> (Vec<Whole>, End) {
     let (mut wholes, mut used) = (Vec::new(), 0);
     let mut collector = Collector::new(limit);

@@ -1,7 +1,7 @@
 #![no_main]
-//! Recordings: the same events however they are read, an end for each, and what is played is what was told.
+//! Recordings: the same events for any reading, one end each, and a replay equal to the delivered events.
 //!
-//! Byte 0: the length of the pieces they are read in; 0: as large as they come. The rest is the file.
+//! Byte 0: the length of the pieces; 0: as large as possible. The rest is the file.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use std::io::{self, Read};
@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Events, and how they ended. Where the pieces of a snapshot end has no meaning.
+/// Events, and their end. The ends of a snapshot's pieces have no meaning.
 fn read(source: impl Read) -> (Vec<String>, String) {
     let mut options = Options::default();
     (options.control, options.parts) = (true, Some(1024));
@@ -46,7 +46,7 @@ fn read(source: impl Read) -> (Vec<String>, String) {
                 event => events.push(format!("{snapshot} {event:?}")),
             },
             Ok(None) => return (events, "the end".into()),
-            // How much is missing is a guess that more bytes make better.
+            // The missing count is an estimate that more bytes improve.
             Err(ReadError::Truncated { end, .. }) => return (events, format!("cut off at {end}")),
             Err(error) => return (events, error.to_string()),
         }

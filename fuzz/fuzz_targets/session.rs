@@ -1,9 +1,10 @@
 #![no_main]
-//! A session and a hostile primary: whatever bytes come, in whatever pieces, at whatever times.
+//! A session and a hostile primary: any bytes, in any pieces, at any times.
 //!
-//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one link, small limits. Byte 1: what to do at a gap (3: snapshots as
-//! items too), what to acknowledge (3: lenient too), probe, snapshot again, credentials, byte by byte. The rest is what arrives; `~!` and a letter in it is something that
-//! happens: a cut, time that passes, a link that ends.
+//! Byte 0: the start (bits 0 to 2), parts, control events, retries, one connection, small limits. Byte 1: the policy
+//! for a gap (3: snapshots as items too), the acknowledgement (3: lenient too), probe, second snapshot, credentials,
+//! byte by byte. The rest arrives from the primary. In it `~!` and a letter is an incident: a cut, passing time, a
+//! lost connection.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +13,7 @@ use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
 use redtail::{Ack, AttachMethod, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
 
-/// Where a recorded stream begins.
+/// The start of a recorded stream.
 const BEGIN: u64 = 1000;
 
 fuzz_target!(|data: &[u8]| {
@@ -93,7 +94,7 @@ fn read(mut script: &[u8]) -> Vec<Action<'_>> {
     actions
 }
 
-/// Nobody is asked anything, so that it does not matter where the bytes are cut.
+/// Nothing is requested: cuts have no effect.
 fn recording(session: impl Fn() -> Session, options: Options, is_bare: bool, actions: &[Action<'_>]) {
     let bytes: Vec<u8> = actions
         .iter()
@@ -130,7 +131,7 @@ struct Run {
 impl Run {
     fn is_as(&self, other: &Self) {
         if self.end.as_ref().is_some_and(|end| end.starts_with("Snapshot(")) {
-            // How much of what is broken had gone through before it showed hangs on what has come.
+            // The amount delivered before the damage appeared depends on the bytes that had arrived.
             assert!(self.open.starts_with(&other.open) || other.open.starts_with(&self.open));
             assert_eq!((&self.seen, &self.end), (&other.seen, &other.end));
         } else {
@@ -147,26 +148,26 @@ struct Shell {
     password: Option<&'static [u8]>,
     now_ms: u64,
     unread: Vec<u8>,
-    /// Events, of which snapshot bytes and pieces are put together.
+    /// Events, with the bytes and pieces of snapshots joined.
     seen: Vec<String>,
-    /// What may still grow.
+    /// The unfinished event.
     open: Vec<u8>,
     end: Option<String>,
     link: Link,
-    /// The last place from which to resume, as the events told it.
+    /// The last resumable position, according to the events.
     resumable: Option<Position>,
-    /// Used up on all links.
+    /// Bytes consumed on all connections.
     consumed: i128,
     sent: Vec<u8>,
 }
 
-/// What is known of the present link.
+/// The state of the present connection.
 #[derive(Default)]
 struct Link {
     asked: bool,
     attached: bool,
     acknowledged: bool,
-    /// A gap was told on it.
+    /// A gap was delivered on it.
     gap: bool,
     /// Replication offset of the byte before the first of all.
     base: Option<i128>,
@@ -272,7 +273,7 @@ impl Shell {
                 self.check(facts);
             }
             self.unread.drain(..used);
-            // Who answers what was not asked yet makes it ask faster.
+            // A primary that answers early makes the session send sooner.
             let answers = shown[..used].iter().filter(|byte| **byte == b'\n').count();
             self.send(answers);
             match progress {
@@ -298,7 +299,7 @@ impl Shell {
         assert!(at_least > 0);
         let deadline = self.session.deadline_ms();
         assert!(deadline > self.now_ms, "it wants to be asked again at once: {deadline} at {}", self.now_ms);
-        // The longest command, a line of the greatest length, or a reply of the handshake.
+        // The longest command, a line of the maximum length, or a reply of the handshake.
         let limit = self.options.limits.command.max(2048) + (1 << 20) + (128 << 10);
         assert!(self.unread.len() as u64 + at_least as u64 <= limit, "{at_least} more than {}", self.unread.len());
         if self.link.base.is_some() {
@@ -319,10 +320,10 @@ impl Shell {
         }));
     }
 
-    /// Takes what is to be sent, and holds it against what may be sent now.
+    /// Takes the bytes to send, and checks them against the ones permitted now.
     fn send(&mut self, answers: usize) {
         assert!(self.session.to_send().len() <= 17 << 10);
-        // In two pieces: what is left stays as it is.
+        // In two pieces: the rest stays unchanged.
         let bytes = self.session.to_send().to_vec();
         self.session.sent(bytes.len() / 2);
         assert_eq!(self.session.to_send(), &bytes[bytes.len() / 2..]);
@@ -351,7 +352,7 @@ impl Shell {
         match words {
             ["REPLCONF", "ACK", offset] => {
                 let offset: u64 = offset.parse().unwrap();
-                // The end of a snapshot that measured a gap is told twice, and the stream begins with it.
+                // The end of a snapshot that measured a gap is delivered twice, and the stream begins with it.
                 let measured = self.link.asked && self.link.gap;
                 assert!(self.link.attached || measured, "an acknowledgement before the attach");
                 match self.options.ack {
@@ -417,7 +418,7 @@ impl Shell {
                     "control" if selects => self.link.db = Some(facts.db),
                     _ => {}
                 }
-                // Of a part only the end has an offset.
+                // Only the end of a part has an offset.
                 assert_eq!(tx, self.link.tx);
                 if self.options.control {
                     assert_eq!(Some(facts.db), self.link.db);
@@ -474,7 +475,7 @@ struct Facts {
 
 enum What {
     Bytes(Vec<u8>),
-    /// Without its bytes, unless it goes on with the one before.
+    /// Without its bytes, unless it continues the previous event.
     Item {
         text: Option<String>,
         bytes: Vec<u8>,

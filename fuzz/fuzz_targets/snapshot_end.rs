@@ -1,10 +1,10 @@
 #![no_main]
-//! The end of a snapshot is where its structure ends, whatever stands in its values: the live mark, the end opcode and a checksum
-//! before it, half a mark. What follows belongs to the stream, byte for byte.
+//! The structure of a snapshot decides its end, for any values: the live mark, the end opcode and a checksum before
+//! it, half a mark. The bytes after the end belong to the stream.
 //!
-//! Byte 0: the framing, the magic, the checksum, the kind of mark. Byte 1: the mark. Byte 2: how many of the following bytes are
-//! lengths of pieces. The rest makes keys: a byte says of what kind, the next how long; `m` in a value stands for the mark, `h` for
-//! most of it, `e` for what looks like the end of a snapshot.
+//! Byte 0: the framing, the magic, the checksum, the kind of mark. Byte 1: the mark. Byte 2: the number of following
+//! bytes that are lengths of pieces. The rest makes keys: a byte for the kind, a byte for the length. In a value, `m`
+//! means the mark, `h` most of it, `e` a lookalike of a snapshot's end.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use libfuzzer_sys::fuzz_target;
@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
 fn mark(choice: u8, seed: u8) -> [u8; 40] {
     let mut state = u32::from(seed) | 0x100;
     std::array::from_fn(|_| match choice >> 1 & 3 {
-        // One that begins again inside itself.
+        // A mark that begins again inside itself.
         0 => seed & 15 | 0x40,
         _ => {
             state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
@@ -77,7 +77,7 @@ fn snapshot(choice: u8, mark: &[u8; 40], mut keys: &[u8]) -> Vec<u8> {
             }
             4 => bytes.extend([&b"\xfc"[..], &[0xff; 8], b"\x00", &string(&value), &string(name.as_bytes())].concat()),
             5 => bytes.extend([&b"\xfa"[..], &string(name.as_bytes()), &string(&value)].concat()),
-            // Compressed, all of it literal.
+            // Compressed, with literals only.
             _ => {
                 let packed: Vec<u8> = value.chunks(32).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect();
                 if !value.is_empty() {
@@ -118,7 +118,7 @@ fn length_of(length: usize) -> Vec<u8> {
     }
 }
 
-/// The snapshot is one: else this target shows nothing.
+/// The snapshot is valid; otherwise this target shows nothing.
 fn whole(snapshot: &[u8]) {
     let (mut decoder, mut input) = (Decoder::new(), snapshot);
     loop {

@@ -1,4 +1,5 @@
-//! The one door between C and the library: pointers are checked, panics end here, and every failure leaves its words in the handle.
+//! The boundary between C and the library: checks pointers, catches panics, stores the message of each failure
+//! in the handle.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
@@ -9,10 +10,11 @@ use std::sync::OnceLock;
 
 use crate::capi::basics::*;
 
-/// The body of every function that takes a handle.
+/// The body of every function with a handle.
 ///
-/// `call!(handle, out a, out b; { body })`: `handle` and the out pointers are checked and shadowed, by a `&mut` and by [`Out`]s;
-/// the body gives a [`redtail_status`]. Without a handle (`call!(; out a; { body })`) there is no message.
+/// `call!(handle, out a, out b; { body })` checks `handle` and the output pointers, and shadows them with a `&mut`
+/// and [`Out`]s. The body returns a [`redtail_status`]. Without a handle (`call!(; out a; { body })`) there is no
+/// message.
 macro_rules! call {
     (; $(out $out:ident),*; $body:block) => {
         $crate::capi::boundary::without_handle(|| {
@@ -22,12 +24,13 @@ macro_rules! call {
     };
     ($handle:ident $(, out $out:ident)*; $body:block) => {
         $crate::capi::boundary::enter(
-            // SAFETY: the header asks for a pointer from _new or _init that was not freed, used by one thread at a time.
+            // SAFETY: the header asks for a pointer from _new or _init that was not freed, used by one thread at a
+            // time.
             unsafe { $crate::capi::boundary::checked($handle) },
             |$handle| {
                 $(let Some($out) = $crate::capi::boundary::Out::new($out) else {
-                    let words = concat!("the pointer ", stringify!($out), " is NULL");
-                    return $crate::capi::boundary::refuse($handle, REDTAIL_ERROR_ARGUMENT, words);
+                    let message = concat!("the pointer ", stringify!($out), " is NULL");
+                    return $crate::capi::boundary::refuse($handle, REDTAIL_ERROR_ARGUMENT, message);
                 };)*
                 $body
             },
@@ -36,10 +39,10 @@ macro_rules! call {
 }
 pub(super) use call;
 
-/// What every handle has.
+/// The state that every handle has.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// The error each call gives before it does anything: a panic, or wrong options.
+    /// The error that each call returns at once: a panic, or invalid options.
     refused: Option<redtail_status>,
     message: Message,
 }
@@ -49,10 +52,10 @@ impl Guard {
         Self { refused: None, message: Message::EMPTY }
     }
 
-    /// A guard that lets nothing through.
-    pub(super) fn closed(status: redtail_status, words: impl fmt::Display) -> Self {
+    /// A guard that rejects every call.
+    pub(super) fn closed(status: redtail_status, message: impl fmt::Display) -> Self {
         let mut guard = Self { refused: Some(status), message: Message::EMPTY };
-        guard.say(words);
+        guard.say(message);
         guard
     }
 
@@ -81,15 +84,15 @@ impl Guard {
     }
 }
 
-/// A type that C holds a pointer to.
+/// A handle of C.
 pub(super) trait Guarded {
     fn guard(&mut self) -> &mut Guard;
 }
 
-/// Leaves the words in the handle.
+/// Sets the message of the handle.
 #[cold]
-pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, words: impl fmt::Display) -> redtail_status {
-    handle.guard().say(words);
+pub(super) fn refuse(handle: &mut impl Guarded, status: redtail_status, message: impl fmt::Display) -> redtail_status {
+    handle.guard().say(message);
     status
 }
 
@@ -100,17 +103,17 @@ pub(super) unsafe fn checked<'a, H>(handle: *mut H) -> Option<&'a mut H> {
     if handle.addr() & (align_of::<H>() - 1) != 0 || handle.is_null() {
         return None;
     }
-    // SAFETY: there and aligned, as just seen; live and ours, as the caller promises.
+    // SAFETY: not NULL and aligned, as just checked; live and exclusive, as the caller promises.
     Some(unsafe { &mut *handle })
 }
 
-/// The same for what others may read at the same time.
+/// The same for data that other threads may read at once.
 ///
 /// # Safety
 /// `pointer` is NULL, or points to a live `T` that nobody changes while the result lives.
 #[inline]
 pub(super) unsafe fn there<'a, T>(pointer: *const T) -> Option<&'a T> {
-    // SAFETY: aligned, as just seen; NULL is found out here; live, as the caller promises.
+    // SAFETY: aligned, as just checked; `as_ref` checks for NULL; live, as the caller promises.
     if pointer.is_aligned() { unsafe { pointer.as_ref() } } else { None }
 }
 
@@ -120,7 +123,7 @@ pub(super) fn enter<H: Guarded>(handle: Option<&mut H>, work: impl FnOnce(&mut H
     if let Some(status) = handle.guard().refused {
         return status as c_int;
     }
-    // A handle that a panic has left half-done is never looked into again.
+    // After a panic the handle may be inconsistent. It is never used again.
     match catch_unwind(AssertUnwindSafe(|| work(handle))) {
         Ok(status) => status as c_int,
         Err(_) => poison(handle) as c_int,
@@ -143,7 +146,7 @@ pub(super) unsafe fn enter_shared<H: Guarded>(handle: *mut H, work: impl FnOnce(
         }
     }
     catch_unwind(AssertUnwindSafe(|| work(handle))).unwrap_or_else(|_| {
-        // SAFETY: as promised; the work is over.
+        // SAFETY: as promised; the work has ended.
         poison(unsafe { &mut *handle })
     }) as c_int
 }
@@ -156,7 +159,7 @@ pub(super) fn without_handle(work: impl FnOnce() -> redtail_status) -> c_int {
 fn poison(handle: &mut impl Guarded) -> redtail_status {
     let guard = handle.guard();
     guard.refused = Some(REDTAIL_ERROR_PANIC);
-    PANICKED.with_borrow(|words| guard.say(format_args!("a bug in redtail {}: {words}", env!("CARGO_PKG_VERSION"))));
+    PANICKED.with_borrow(|panic| guard.say(format_args!("a bug in redtail {}: {panic}", env!("CARGO_PKG_VERSION"))));
     REDTAIL_ERROR_PANIC
 }
 
@@ -164,15 +167,15 @@ thread_local! {
     static PANICKED: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Only a hook learns where a panic happened. The one that was there before still says it to whom it did.
+/// Installs a hook, because only a hook knows the location of a panic. The previous hook still runs.
 pub(super) fn listen_for_panics() {
     type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
     static BEFORE: OnceLock<Hook> = OnceLock::new();
-    // Both hooks are without captures, so that nothing is allocated that would look like a leak at the end of a program.
+    // Both hooks are without captures. An allocation would be reported as a leak at the end of a program.
     BEFORE.get_or_init(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(|info| {
-            PANICKED.with_borrow_mut(|words| *words = info.to_string().replace('\n', " "));
+            PANICKED.with_borrow_mut(|panic| *panic = info.to_string().replace('\n', " "));
             if let Some(before) = BEFORE.get() {
                 before(info);
             }
@@ -181,7 +184,7 @@ pub(super) fn listen_for_panics() {
     });
 }
 
-/// A pointer to write a result to.
+/// A pointer to an output parameter.
 #[derive(Debug)]
 pub(super) struct Out<T>(*mut T);
 
@@ -197,15 +200,17 @@ impl<T> Out<T> {
 
     #[inline]
     pub(super) fn set(self, value: T) {
-        // SAFETY: not NULL and aligned (see `new`); that it points to room for a T is what the header asks for. What is there is not read.
+        // SAFETY: not NULL and aligned (see `new`), and room for a T, as the header asks. The old value is not
+        // read.
         unsafe { self.0.write(value) }
     }
 }
 
-/// Bytes that C shows us. `None`: NULL with a length, or a length that no memory can have.
+/// Bytes of the caller. `None`: NULL with a length, or a length that exceeds memory.
 ///
 /// # Safety
-/// `data` points to `len` bytes that nobody changes while the result is used, or one of the two is refused here.
+/// `data` points to `len` bytes that nobody changes while the result is used. Invalid pointers and lengths are
+/// rejected here.
 #[inline]
 pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize) -> Option<&'a [u8]> {
     if data.is_null() {
@@ -218,7 +223,7 @@ pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize) -> Option<&'a [u
     Some(unsafe { std::slice::from_raw_parts(data.cast(), len) })
 }
 
-/// Text that C shows us; `Err` with what is wrong.
+/// Text of the caller; `Err` with the reason if it is invalid.
 ///
 /// # Safety
 /// `text` is NULL or points to bytes that end with NUL, and nobody changes them while the result is used.
@@ -230,7 +235,8 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, &'static s
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| "is not UTF-8")
 }
 
-/// A new handle on the heap; NULL without memory, or where making it panics: there is no handle yet that could tell.
+/// Creates a handle on the heap. NULL if memory is exhausted or the creation panics: there is no handle for a
+/// message.
 pub(super) fn make<T>(made: impl FnOnce() -> Option<T>) -> *mut T {
     listen_for_panics();
     match catch_unwind(AssertUnwindSafe(made)) {
@@ -239,7 +245,7 @@ pub(super) fn make<T>(made: impl FnOnce() -> Option<T>) -> *mut T {
     }
 }
 
-/// Moves a value to the heap; NULL without memory, where `Box` would end the process.
+/// Moves a value to the heap. NULL if memory is exhausted, where `Box` would end the process.
 pub(super) fn allocate<T>(value: T) -> *mut T {
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the layout of a type that has a size.
@@ -259,12 +265,12 @@ pub(super) unsafe fn release<T>(place: *mut T) {
     if !place.is_null() && place.is_aligned() {
         // SAFETY: `allocate` takes its memory as Box does, and the caller gives it up.
         let owned = unsafe { Box::from_raw(place) };
-        // A drop that panics must not unwind into C; what it leaves behind is lost.
+        // A drop that panics must not unwind into C. The rest of the value leaks.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(owned)));
     }
 }
 
-/// Words in the handle's own memory, always with a NUL behind them.
+/// A message in the memory of the handle, always NUL-terminated.
 struct Message {
     text: [u8; 640],
     length: usize,
@@ -279,8 +285,8 @@ impl Message {
 }
 
 impl Write for Message {
-    fn write_str(&mut self, words: &str) -> fmt::Result {
-        for char in words.chars() {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
             let mut utf8 = [0; 4];
             let encoded = if char == '\0' { "?" } else { &*char.encode_utf8(&mut utf8) }.as_bytes();
             let end = self.length + encoded.len();
@@ -298,8 +304,8 @@ impl Write for Message {
     }
 }
 
-/// Rewrites a message of the library for C: the names of limits become those of the header. The number of a system error goes,
-/// because its text precedes it.
+/// Rewrites a message of the library for C: the names of limits become those of the header. The number of a system
+/// error goes, because its text precedes it.
 fn translate(message: &str, translated: &mut impl Write) -> fmt::Result {
     let mut rest = message;
     while let Some((before, inside)) = rest.split_once(" (") {
@@ -335,26 +341,26 @@ mod tests {
         }
     }
 
-    fn words(thing: &Thing) -> String {
+    fn message(thing: &Thing) -> String {
         // SAFETY: a message always ends with NUL.
         unsafe { CStr::from_ptr(thing.0.message()) }.to_str().unwrap().to_owned()
     }
 
     #[test]
-    fn a_panic_becomes_a_status_with_file_and_line_and_the_handle_is_of_no_more_use() {
+    fn a_panic_becomes_a_status_and_poisons_the_handle() {
         listen_for_panics();
         let mut thing = Thing(Guard::new());
         let line = line!() + 1;
         let status = enter(Some(&mut thing), |_| panic!("on purpose"));
         assert_eq!(status, REDTAIL_ERROR_PANIC as c_int);
-        let words = words(&thing);
-        assert!(words.contains("on purpose") && words.contains(&format!("boundary.rs:{line}")), "{words}");
+        let message = message(&thing);
+        assert!(message.contains("on purpose") && message.contains(&format!("boundary.rs:{line}")), "{message}");
         let again = enter(Some(&mut thing), |_| unreachable!("a poisoned handle is not entered"));
         assert_eq!(again, REDTAIL_ERROR_PANIC as c_int);
     }
 
     #[test]
-    fn what_panics_while_it_is_made_is_not_made() {
+    fn a_handle_whose_creation_panics_is_null() {
         assert!(make::<u8>(|| panic!("on purpose")).is_null());
         assert!(make::<u8>(|| None).is_null());
         let made = make(|| Some(7_u8));
@@ -369,9 +375,9 @@ mod tests {
     fn a_message_that_is_too_long_is_cut_between_characters() {
         let mut thing = Thing(Guard::new());
         refuse(&mut thing, REDTAIL_ERROR_STATE, "é\0".repeat(400));
-        assert_eq!(words(&thing), "é?".repeat(213));
+        assert_eq!(message(&thing), "é?".repeat(213));
         refuse(&mut thing, REDTAIL_ERROR_STATE, "short");
-        assert_eq!(words(&thing), "short");
+        assert_eq!(message(&thing), "short");
     }
 
     #[test]
@@ -384,11 +390,11 @@ mod tests {
             ("", ""),
         ] {
             refuse(&mut thing, REDTAIL_ERROR_STATE, rust);
-            assert_eq!(words(&thing), c);
+            assert_eq!(message(&thing), c);
         }
         refuse(&mut thing, REDTAIL_ERROR_STATE, "short");
         thing.0.clear();
-        assert_eq!(words(&thing), "");
+        assert_eq!(message(&thing), "");
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::capi::event::redtail_event;
 use crate::capi::notice;
 use crate::capi::notice::redtail_notice;
 use crate::capi::shard::redtail_shard;
+use crate::net::Builder;
 use crate::replication::Event;
-use crate::topology::{Cluster, ClusterError, Following, Notice, Shard, Stopper};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Notice, Shard, Stopper};
 
 /// Callbacks. Filled by the caller, copied by the library. Callbacks must return normally: no longjmp, no C++
 /// exception.
@@ -25,14 +26,14 @@ pub struct redtail_cluster_callbacks {
     pub struct_size: usize,
     /// A pointer of the caller, passed to each callback.
     pub context: *mut c_void,
-    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0 ends
-    /// all shards. If the callback takes longer than the primary's repl-timeout (60 s), call redtail_handle_heartbeat
-    /// meanwhile. Required.
+    /// An event of a shard, on the thread of the shard. Valid until the callback returns. Another result than 0
+    /// ends all shards. If the callback takes longer than the primary's repl-timeout (60 s), call
+    /// redtail_handle_heartbeat meanwhile. Required.
     pub event: Option<
         unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard, event: *const redtail_event) -> c_int,
     >,
-    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that ADDED
-    /// precedes the first event of its shard. May be NULL.
+    /// A change of the cluster, on a thread of its own. Unordered relative to the events of shards, except that
+    /// ADDED precedes the first event of its shard. May be NULL.
     pub notice: Option<unsafe extern "C" fn(context: *mut c_void, notice: *const redtail_notice)>,
     /// Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
     /// shards. May be NULL.
@@ -58,12 +59,12 @@ pub(super) struct ClusterState {
 #[derive(Default)]
 struct End {
     is_over: bool,
-    /// Why, where it is not that somebody stopped it.
+    /// The reason, unless the cluster was stopped.
     why: Option<redtail_status>,
 }
 
 thread_local! {
-    /// Whose callbacks run on this thread.
+    /// The cluster whose callbacks run on this thread.
     static CALLING: Cell<*const ClusterState> = const { Cell::new(std::ptr::null()) };
 }
 
@@ -143,12 +144,12 @@ impl Callbacks {
         Ok(Self { context, event, notice, idle, state: Arc::clone(state) })
     }
 
-    pub(super) fn follow(self, cluster: Cluster) -> Result<Following, ClusterError> {
+    pub(super) fn follow(self, cluster: Builder<Cluster>) -> Result<ClusterHandle, ClusterError> {
         let guard = EndGuard(Arc::clone(&self.state));
         let begun = guard.0.clone();
         let callbacks = self.clone();
         let notice = move |notice: Notice| {
-            // It ends when the coordinator does, which has joined all others before.
+            // The guard lives as long as the coordinator, which joins all other threads first.
             let _ = &guard;
             callbacks.notice(&notice);
         };

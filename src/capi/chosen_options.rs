@@ -10,10 +10,10 @@ use crate::capi::options::*;
 use crate::capi::structs::sized;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{limits, login, tls};
-use crate::net::{Login, Timeouts};
+use crate::net::{Builder, Dial, Login};
 use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
-/// What the options of a session or follower come to.
+/// The options of a session or follower.
 #[derive(Debug)]
 pub(super) struct ChosenOptions {
     pub(super) options: Options,
@@ -35,7 +35,7 @@ impl Default for ChosenOptions {
     }
 }
 
-/// The time limits that were chosen; the others depend on what is connected to.
+/// The timeouts that the caller set. The others depend on the kind of connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ChosenTimeouts {
     connect: Option<Duration>,
@@ -43,9 +43,14 @@ pub(super) struct ChosenTimeouts {
 }
 
 impl ChosenTimeouts {
-    pub(super) fn over(self, default: Timeouts) -> Timeouts {
-        let (connect, write) = (self.connect.unwrap_or(default.connect), self.write.unwrap_or(default.write));
-        Timeouts { connect, write, ..default }
+    pub(super) fn on<S: Dial>(self, mut builder: Builder<S>) -> Builder<S> {
+        if let Some(limit) = self.connect {
+            builder = builder.connect_timeout(limit);
+        }
+        match self.write {
+            Some(limit) => builder.write_timeout(limit),
+            None => builder,
+        }
     }
 }
 
@@ -54,7 +59,7 @@ const LARGEST_BUFFER: usize = 1 << 30;
 const SHORTEST_SILENCE_MS: u64 = 1000;
 
 /// # Safety
-/// `options` and what it points to are as the header asks; NULL stands for the defaults, of which `pauses` are those between attempts.
+/// `options` is NULL for the defaults or as the header asks. `pauses`: the default pauses between attempts.
 pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> Result<ChosenOptions, String> {
     // SAFETY: as promised.
     let given = unsafe { sized(options, redtail_options::DEFAULT, "redtail_options")? };
@@ -108,7 +113,7 @@ fn start(given: &redtail_options) -> Result<Start, String> {
             let position = given.position.to_position();
             Start::At(position.ok_or("REDTAIL_START_AT needs a position, whose ids are 40 hexadecimal digits")?)
         }
-        other => return Err(format!("start is {other}, which is no redtail_start")),
+        other => return Err(format!("start is {other}, which is not a redtail_start")),
     })
 }
 
@@ -117,7 +122,7 @@ fn on_gap(number: c_int) -> Result<OnGap, String> {
         x if x == REDTAIL_ON_GAP_STOP as c_int => OnGap::Stop,
         x if x == REDTAIL_ON_GAP_CONTINUE as c_int => OnGap::Continue,
         x if x == REDTAIL_ON_GAP_SNAPSHOT as c_int => OnGap::Snapshot,
-        other => return Err(format!("on_gap is {other}, which is no redtail_on_gap")),
+        other => return Err(format!("on_gap is {other}, which is not a redtail_on_gap")),
     })
 }
 
@@ -126,7 +131,7 @@ fn ack(number: c_int) -> Result<Ack, String> {
         x if x == REDTAIL_ACK_OBSERVE as c_int => Ack::Observe,
         x if x == REDTAIL_ACK_RECEIVED as c_int => Ack::Received,
         x if x == REDTAIL_ACK_APPLIED as c_int => Ack::Applied,
-        other => return Err(format!("ack is {other}, which is no redtail_ack")),
+        other => return Err(format!("ack is {other}, which is not a redtail_ack")),
     })
 }
 
@@ -136,7 +141,7 @@ unsafe fn label(given: &redtail_options) -> Result<ReplicaLabel, String> {
     }
     // SAFETY: text that ends with NUL, as promised to `read`.
     let label = unsafe { text(given.label) }.map_err(|what| format!("label {what}"))?;
-    ReplicaLabel::new(label).ok_or_else(|| "label is to be 1 to 255 bytes without blanks".into())
+    ReplicaLabel::new(label).ok_or_else(|| "label must have 1 to 255 bytes and no blanks".into())
 }
 
 unsafe fn login(given: &redtail_options) -> Result<Login, String> {
@@ -160,7 +165,7 @@ fn backoff(given: &redtail_options, default: Backoff) -> Backoff {
 }
 
 fn timeouts(given: &redtail_options) -> ChosenTimeouts {
-    // A time-out beyond a year is refused by some systems.
+    // Some systems reject a timeout of more than a year.
     let limit = |ms: u64| Duration::from_millis(ms.min(31_536_000_000));
     ChosenTimeouts {
         connect: (given.connect_timeout_ms > 0).then(|| limit(given.connect_timeout_ms)),

@@ -1,8 +1,9 @@
 //! Clusters: all primaries, each followed on a thread of its own
 //!
-//! redtail_cluster_new says which cluster and how, redtail_cluster_follow starts it, and from then on your callbacks are called: event and
-//! idle for each shard on that shard's thread, so for several shards at once, but never twice at once for one; notice on a thread of its own.
-//! Meanwhile yours waits, and saves the places from time to time:
+//! redtail_cluster_new creates the cluster, redtail_cluster_follow starts it. From then on the library calls your
+//! callbacks: event and idle on the thread of each shard, notice on a thread of its own. Callbacks of different
+//! shards run at once, those of one shard never do. Meanwhile your thread waits, and saves the positions from time
+//! to time:
 //!
 //!   status = redtail_cluster_follow(cluster, &callbacks);
 //!   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
@@ -11,15 +12,17 @@
 //!   }
 //!   redtail_cluster_free(cluster);
 //!
-//! THREADS. Any thread may use a redtail_cluster, also several at once, but that nothing may use it once redtail_cluster_free is called, other than the
-//! callbacks, which may until it returns; and redtail_cluster_message only while no other thread calls anything. In callbacks of a
-//! cluster its _wait gives REDTAIL_ERROR_STATE, and its _free only stops it. Nothing here is for signal handlers: let them set a
-//! variable that the loop around redtail_cluster_wait looks at.
+//! THREADS. Several threads may use a redtail_cluster at once. Exceptions: no thread may use it after the call of
+//! redtail_cluster_free, except callbacks until that call returns. redtail_cluster_message is valid only while no
+//! other thread calls a function of the cluster. In its own callbacks _wait returns REDTAIL_ERROR_STATE, and _free
+//! only stops the cluster. No function is for signal handlers. A signal handler can set a variable that the loop
+//! around redtail_cluster_wait reads.
 //!
-//! SINKS THAT ANSWER LATER. redtail_cluster_positions counts what the callback event has returned from. Where that is not yet safe (a broker
-//! acknowledges later), keep the shard and redtail_event_position with each message, call redtail_handle_commit of redtail_shard_handle
-//! when it is safe, and save redtail_cluster_committed. Commit the place of REDTAIL_EVENT_ATTACHED and, where nothing is under way,
-//! that of redtail_shard_position in idle too: a shard without a saved place starts as one that was added.
+//! ASYNCHRONOUS SINKS. redtail_cluster_positions counts events whose callback has returned. If a broker acknowledges
+//! later, keep the shard and redtail_event_position with each message. On acknowledgement call redtail_handle_commit
+//! with redtail_shard_handle. Then save redtail_cluster_committed. Commit also the position of
+//! REDTAIL_EVENT_ATTACHED, and in idle, if no message is pending, redtail_shard_position: a shard without a saved
+//! position starts as a new one.
 
 use std::ffi::{c_char, c_int};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,9 +36,9 @@ use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
 use crate::capi::structs::sized;
 use crate::capi::text::{addresses, write_text};
 use crate::capi::{chosen_options, login};
-use crate::net::Login;
+use crate::net::{Builder, Login};
 use crate::replication::Start;
-use crate::topology::{ASKING, Cluster, ClusterError, Following, Positions, backoff};
+use crate::topology::{Cluster, ClusterError, ClusterHandle, Positions};
 
 /// Follows all primaries of a cluster.
 pub struct redtail_cluster {
@@ -43,13 +46,14 @@ pub struct redtail_cluster {
     shared: Arc<ClusterState>,
 }
 
-/// Where a shard starts that appears later, or that none of the saved positions belongs to.
+/// The start of a shard that is added later, or that has no saved position.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_added {
-    /// With a snapshot. A node that has just joined is (almost) empty, and what was moved there before we saw it is in it.
+    /// With a snapshot. A new node is almost empty. The snapshot contains keys that were moved there before the
+    /// library knew the node.
     REDTAIL_ADDED_SNAPSHOT = 0,
-    /// As REDTAIL_START_NOW: what is there already is missing.
+    /// As REDTAIL_START_NOW: existing data is not delivered.
     REDTAIL_ADDED_NOW = 1,
     /// As REDTAIL_START_NOW_WITHOUT_FORK.
     REDTAIL_ADDED_NOW_WITHOUT_FORK = 2,
@@ -57,25 +61,27 @@ pub enum redtail_added {
 
 use redtail_added::*;
 
-/// Which cluster, and what is to be known of it. You fill it; what it points to is copied. 0 and NULL are the defaults.
+/// The cluster. Filled by the caller, copied by the library; 0 and NULL select the defaults.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_cluster_options {
     /// sizeof(redtail_cluster_options)
     pub struct_size: usize,
-    /// Addresses of nodes, each host:port. One is enough to learn of the others from; more help while that one is down.
+    /// Addresses of nodes, each host:port. From one reachable node the library learns all others.
     pub nodes: *const *const c_char,
-    /// Their number, at least 1.
+    /// Number of addresses, at least 1.
     pub node_count: usize,
-    /// Where to go on: what redtail_cluster_positions or redtail_cluster_committed gave. NULL or "": each shard begins as
-    /// redtail_options.start says. Each shard takes the place whose history it continues; one that nobody continues is REDTAIL_NOTICE_LOST.
+    /// Saved positions of redtail_cluster_positions or redtail_cluster_committed. NULL or "": each shard starts
+    /// as redtail_options.start. Each shard resumes from the position whose history it continues. A position
+    /// without such a shard is REDTAIL_NOTICE_LOST.
     pub positions: *const c_char,
     /// One of redtail_added.
     pub added: c_int,
-    /// How often the nodes are asked what the cluster consists of, besides when a link is lost, in milliseconds. Default 10,000.
+    /// Interval in milliseconds between requests for the topology. A lost connection also causes one. Default
+    /// 10,000.
     pub refresh_ms: u64,
-    /// Not 0: follow each shard at a replica that is in good order, to spare the primaries; at its primary where there is none. Positions
-    /// hold for both.
+    /// 1: follow each shard at a healthy replica, or at its primary if there is none. Positions are valid for
+    /// both.
     pub prefer_replica: c_int,
 }
 
@@ -83,7 +89,7 @@ struct State {
     guard: Guard,
     plan: Option<Plan>,
     login: Arc<Mutex<Login>>,
-    following: Option<Following>,
+    following: Option<ClusterHandle>,
 }
 
 /// What was chosen.
@@ -102,12 +108,13 @@ impl Guarded for State {
     }
 }
 
-/// A new follower of a cluster, not started. options: what holds for each shard's follower, with these differences: start may not be
-/// REDTAIL_START_AT (see redtail_cluster_options.positions), single_link can't be, retry_first is always on, and unless said the longest pause
-/// between attempts is 1 s, and connecting takes at most 2 s. NULL: the defaults.
+/// Creates a follower of a cluster, not started. options: the options of each shard's follower, with these
+/// differences. start cannot be REDTAIL_START_AT (see redtail_cluster_options.positions), single_link is invalid,
+/// and retry_first is always on. The default of the longest pause between attempts is 1 s, that of a connection
+/// attempt 2 s. NULL: the defaults.
 ///
-/// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or
-/// REDTAIL_ERROR_POSITION, and the message says which.
+/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+/// REDTAIL_ERROR_ARGUMENT, REDTAIL_ERROR_ADDRESS or REDTAIL_ERROR_POSITION, and the message explains it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_new(
     options: *const redtail_options,
@@ -118,7 +125,7 @@ pub unsafe extern "C" fn redtail_cluster_new(
         let plan = unsafe { plan(options, cluster) };
         let (guard, plan) = match plan {
             Ok(plan) => (Guard::new(), Some(plan)),
-            Err((status, words)) => (Guard::closed(status, words), None),
+            Err((status, message)) => (Guard::closed(status, message), None),
         };
         let login = plan.as_ref().map(Plan::login).unwrap_or_default();
         let state = State { guard, plan, login, following: None };
@@ -126,8 +133,8 @@ pub unsafe extern "C" fn redtail_cluster_new(
     })
 }
 
-/// Ends all followers and waits for their threads: for callbacks to return, and for an attempt to connect to be through. NULL does nothing.
-/// In a callback of this cluster it only stops it, as redtail_cluster_stop.
+/// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
+/// ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.
@@ -138,25 +145,24 @@ pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
                 return;
             }
             let following = it.state().following.take();
-            // Callbacks at work may want the lock.
+            // Running callbacks may need the lock.
             drop(following);
         }
         release(cluster);
     }
 }
 
-/// What the last failure was, in words that end with NUL. "" before any; never NULL. Lives until the next call on the cluster, from
-/// whichever thread. The callbacks are told in other ways: notices have words, and shards redtail_shard_message.
+/// The message of the last failure; "" before any. Never NULL. Valid until the next call on the cluster from any
+/// thread. Callbacks have redtail_notice.message and redtail_shard_message instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_message(cluster: *const redtail_cluster) -> *const c_char {
     // SAFETY: NULL, or a cluster that lives.
     unsafe { there(cluster) }.map_or(c"the cluster is NULL".as_ptr(), |cluster| cluster.state().guard.message())
 }
 
-/// User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
-/// the password ends with NUL.
+/// Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_login(
     cluster: *mut redtail_cluster,
@@ -168,7 +174,7 @@ pub unsafe extern "C" fn redtail_cluster_login(
         // SAFETY: as the header asks.
         match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *state.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
-            Err(words) => return refuse(state, REDTAIL_ERROR_ARGUMENT, words),
+            Err(message) => return refuse(state, REDTAIL_ERROR_ARGUMENT, message),
         }
         REDTAIL_OK
     };
@@ -176,11 +182,12 @@ pub unsafe extern "C" fn redtail_cluster_login(
     unsafe { with(cluster, work) }
 }
 
-/// Asks the nodes what the cluster consists of, and starts to follow every primary. Callbacks may come before it returns.
+/// Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
+/// unreachable primary is retried automatically.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node tells: you may try again (a primary that can't be reached is tried again and
-/// again by itself); REDTAIL_ERROR_ARGUMENT if the callbacks can't be; REDTAIL_ERROR_STATE if it was started already; REDTAIL_CLOSED if it was
-/// stopped; REDTAIL_ERROR_MEMORY if the system gives no thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
+/// REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
+/// REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY if the system cannot start a thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_follow(
     cluster: *mut redtail_cluster,
@@ -196,7 +203,7 @@ pub unsafe extern "C" fn redtail_cluster_follow(
         let given = unsafe { sized(callbacks, redtail_cluster_callbacks::DEFAULT, "redtail_cluster_callbacks") };
         let callbacks = match given.and_then(|given| Callbacks::new(&given, &it.shared)) {
             Ok(callbacks) => callbacks,
-            Err(words) => return refuse(state, REDTAIL_ERROR_ARGUMENT, words),
+            Err(message) => return refuse(state, REDTAIL_ERROR_ARGUMENT, message),
         };
         if state.following.is_some() {
             return refuse(state, REDTAIL_ERROR_STATE, "the cluster is followed already");
@@ -218,11 +225,11 @@ pub unsafe extern "C" fn redtail_cluster_follow(
     unsafe { with(cluster, work) }
 }
 
-/// Waits until following has ended and all threads are through, at most limit_ms milliseconds; REDTAIL_FOREVER: as long as it takes.
+/// Waits for the end of all threads, at most limit_ms milliseconds; REDTAIL_FOREVER: without limit.
 ///
-/// Returns REDTAIL_IDLE if it goes on; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a callback has ended it;
-/// REDTAIL_ERROR_STATE before redtail_cluster_follow, and in callbacks of this cluster; REDTAIL_ERROR_MEMORY, REDTAIL_ERROR_PANIC if that
-/// is why it has ended.
+/// Returns REDTAIL_IDLE if following continues; REDTAIL_CLOSED after redtail_cluster_stop; REDTAIL_STOPPED if a
+/// callback ended it; REDTAIL_ERROR_STATE before redtail_cluster_follow and in callbacks of this cluster;
+/// REDTAIL_ERROR_MEMORY or REDTAIL_ERROR_PANIC if following ended for that reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, limit_ms: u64) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
@@ -232,7 +239,7 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, lim
             return refuse(state, REDTAIL_ERROR_STATE, "nothing is followed: redtail_cluster_follow comes first");
         }
         if it.shared.is_calling() {
-            return refuse(state, REDTAIL_ERROR_STATE, "a callback can't wait for the end of itself");
+            return refuse(state, REDTAIL_ERROR_STATE, "a callback cannot wait for its own end");
         }
         REDTAIL_OK
     };
@@ -241,12 +248,12 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, lim
     if status != REDTAIL_OK as c_int {
         return status;
     }
-    // Without the lock, which others may want meanwhile.
+    // Without the lock, which other threads may need meanwhile.
     let limit = (limit_ms != REDTAIL_FOREVER).then(|| Duration::from_millis(limit_ms));
     let Some(end) = it.shared.wait(limit) else { return REDTAIL_IDLE as c_int };
     let finish = |state: &mut State| match end {
         REDTAIL_ERROR_PANIC => {
-            state.guard = Guard::closed(end, "a bug in redtail: standard error has its place");
+            state.guard = Guard::closed(end, "a bug in redtail: standard error has the file and line");
             end
         }
         REDTAIL_ERROR_MEMORY => refuse(state, end, "no memory for the event of a shard"),
@@ -256,8 +263,8 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, lim
     unsafe { with(cluster, finish) }
 }
 
-/// Ends all followers, without waiting for that: redtail_cluster_wait does. Callbacks that are at work go on to their end. Any thread and all
-/// callbacks; not signal handlers.
+/// Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
+/// thread and all callbacks; not in signal handlers.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
 #[unsafe(no_mangle)]
@@ -268,11 +275,13 @@ pub unsafe extern "C" fn redtail_cluster_stop(cluster: *mut redtail_cluster) -> 
     REDTAIL_OK as c_int
 }
 
-/// How far the callbacks are through: the last resumable place of each shard, as one text with a NUL behind it, for
-/// redtail_cluster_options.positions. size: the bytes of room at text; needed: the bytes it takes, the NUL included. Also after the end.
+/// Writes the last resumable position of each shard that the callbacks have processed, as one text with a NUL, for
+/// redtail_cluster_options.positions. size: room in bytes. Sets needed to the required size, including the NUL. Also
+/// valid after the end.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: nothing was written but needed, and it may have grown by the next call;
-/// REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be while size is 0).
+/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written, and the next call may
+/// need more; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text
+/// may be NULL if size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_positions(
     cluster: *mut redtail_cluster,
@@ -281,13 +290,12 @@ pub unsafe extern "C" fn redtail_cluster_positions(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::positions, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
 }
 
-/// The same of what was committed: each shard's furthest place that redtail_handle_commit was given, on redtail_shard_handle. A shard
-/// of which nothing was committed has the saved place it went on from, or none.
-///
-/// Returns as redtail_cluster_positions.
+/// Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
+/// redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none.
+/// Parameters and results as redtail_cluster_positions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_committed(
     cluster: *mut redtail_cluster,
@@ -296,14 +304,14 @@ pub unsafe extern "C" fn redtail_cluster_committed(
     needed: *mut usize,
 ) -> c_int {
     // SAFETY: as the header asks.
-    unsafe { tell(cluster, Following::committed, text, size, needed) }
+    unsafe { tell(cluster, ClusterHandle::committed, text, size, needed) }
 }
 
 /// # Safety
 /// `cluster` is NULL or lives; at `text` are `size` bytes of room; `needed` is NULL or points to room for a number.
 unsafe fn tell(
     cluster: *mut redtail_cluster,
-    which: impl FnOnce(&Following) -> Positions,
+    which: impl FnOnce(&ClusterHandle) -> Positions,
     text: *mut c_char,
     size: usize,
     needed: *mut usize,
@@ -335,18 +343,18 @@ pub(super) unsafe fn plan(
     options: *const redtail_options,
     cluster: *const redtail_cluster_options,
 ) -> Result<Plan, (redtail_status, String)> {
-    let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
+    let wrong = |message: String| (REDTAIL_ERROR_ARGUMENT, message);
     // SAFETY: as promised.
     let (chosen, given) = unsafe {
-        let chosen = chosen_options::read(options, backoff()).map_err(wrong)?;
+        let chosen = chosen_options::read(options, Cluster::BACKOFF).map_err(wrong)?;
         let given = sized(cluster, redtail_cluster_options::DEFAULT, "redtail_cluster_options").map_err(wrong)?;
         (chosen, given)
     };
     if matches!(chosen.options.start, Start::At(_)) {
-        return Err(wrong("a cluster starts at many places: redtail_cluster_options.positions has them".into()));
+        return Err(wrong("REDTAIL_START_AT is for one primary: set redtail_cluster_options.positions".into()));
     }
     if chosen.options.single_link {
-        return Err(wrong("single_link is set: a cluster is never followed over one link".into()));
+        return Err(wrong("single_link is set: a cluster needs several connections".into()));
     }
     let positions = if given.positions.is_null() {
         Positions::default()
@@ -357,23 +365,23 @@ pub(super) unsafe fn plan(
     };
     // SAFETY: as promised.
     let nodes = unsafe { addresses(given.nodes, given.node_count) }.map_err(wrong)?;
-    Cluster::new(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
+    Cluster::builder(&nodes).map_err(|error| (cluster_status(&error), error.to_string()))?;
     let added = match given.added {
         x if x == REDTAIL_ADDED_SNAPSHOT as c_int => Start::Snapshot,
         x if x == REDTAIL_ADDED_NOW as c_int => Start::Now,
         x if x == REDTAIL_ADDED_NOW_WITHOUT_FORK as c_int => Start::NowWithoutFork,
-        other => return Err(wrong(format!("added is {other}, which is no redtail_added"))),
+        other => return Err(wrong(format!("added is {other}, which is not a redtail_added"))),
     };
     let refresh = (given.refresh_ms > 0).then(|| Duration::from_millis(given.refresh_ms.min(LONGEST_REFRESH_MS)));
     Ok(Plan { chosen, nodes, positions, added, refresh, prefer_replica: given.prefer_replica != 0 })
 }
 
-/// A year: what is added to the present time must remain one.
+/// A year. The sum with the present time must remain a valid time.
 const LONGEST_REFRESH_MS: u64 = 31_536_000_000;
 
 pub(super) const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
-        ClusterError::NoNode => REDTAIL_ERROR_ARGUMENT,
+        ClusterError::NoNode | ClusterError::SingleLink => REDTAIL_ERROR_ARGUMENT,
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
         ClusterError::Silent { .. } => REDTAIL_ERROR_CONNECT,
         ClusterError::Thread(_) => REDTAIL_ERROR_MEMORY,
@@ -386,17 +394,16 @@ impl Plan {
         Arc::new(Mutex::new(self.chosen.login.clone()))
     }
 
-    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Cluster, ClusterError> {
+    pub(super) fn cluster(&self, login: &Arc<Mutex<Login>>) -> Result<Builder<Cluster>, ClusterError> {
         let login = Arc::clone(login);
-        let cluster = Cluster::new(&self.nodes)?
+        let cluster = Cluster::builder(&self.nodes)?
             .options(self.chosen.options)
-            .timeouts(self.chosen.timeouts.over(ASKING))
             .buffer(self.chosen.buffer)
             .login(move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             .positions(self.positions.clone())
             .added(self.added)
             .prefer_replica(self.prefer_replica);
-        let cluster = self.chosen.tls.on(cluster);
+        let cluster = self.chosen.tls.on(self.chosen.timeouts.on(cluster));
         Ok(match self.refresh {
             Some(interval) => cluster.refresh(interval),
             None => cluster,

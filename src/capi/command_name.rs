@@ -6,8 +6,8 @@ use crate::capi::basics::*;
 use crate::capi::boundary::without_handle;
 use crate::capi::given_args::GivenArgs;
 
-/// Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may be
-/// "SET", "set" or "Set".
+/// Whether a command has this name, in any letter case. Servers replicate a name as the client wrote it: args[0] may
+/// be "SET", "set" or "Set".
 ///
 /// args and argc: the arguments of an event or item. name: ends with NUL.
 ///

@@ -1,9 +1,9 @@
 //! Discovery: addresses of primaries, for programs that connect on their own
 //!
 //! Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
-//! first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2 s
-//! to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection the
-//! program asks again.
+//! first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2
+//! s to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection
+//! the program asks again.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -16,10 +16,11 @@ use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::text::c_text;
 use crate::topology::{Node, Slots};
 
-/// Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy replica.
+/// Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy
+/// replica.
 ///
-/// text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to size.
-/// A NUL ends both. 512 bytes are enough for every address.
+/// text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to
+/// size. A NUL ends both. 512 bytes are enough for every address.
 ///
 /// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
 /// name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
@@ -95,8 +96,8 @@ impl Guarded for redtail_topology {
     }
 }
 
-/// A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user, password,
-/// TLS and connect_timeout_ms; NULL: the defaults.
+/// A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user,
+/// password, TLS and connect_timeout_ms; NULL: the defaults.
 ///
 /// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
 /// REDTAIL_ERROR_ADDRESS, and the message names the option.
@@ -122,8 +123,8 @@ pub unsafe extern "C" fn redtail_topology_free(topology: *mut redtail_topology) 
     unsafe { release(topology) }
 }
 
-/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
-/// topology.
+/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
+/// on the topology.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_message(topology: *const redtail_topology) -> *const c_char {
     // SAFETY: NULL, or a topology that lives.
@@ -154,7 +155,8 @@ pub unsafe extern "C" fn redtail_topology_ask(topology: *mut redtail_topology) -
 
 /// The node with this index, from 0, in the last answer.
 ///
-/// Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before redtail_topology_ask.
+/// Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before
+/// redtail_topology_ask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_node(
     topology: *mut redtail_topology,

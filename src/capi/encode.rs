@@ -7,12 +7,12 @@ use crate::capi::boundary::call;
 use crate::capi::given_args::GivenArgs;
 use crate::resp::{BufferTooSmall, encode_args};
 
-/// Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size: room
-/// in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
+/// Encodes a command as an array of bulk strings and writes it to out. args[0] is the name of the command. size:
+/// room in bytes. No NUL is written. out must not overlap the arguments; it may be NULL if size is 0.
 ///
-/// Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too small,
-/// and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a slice is
-/// invalid, argc is 0, or the command exceeds memory. Any thread.
+/// Returns REDTAIL_OK and sets len to the number of bytes written. Returns REDTAIL_NEED_MORE if the room is too
+/// small, and sets len to the size needed; out is unchanged. Returns REDTAIL_ERROR_ARGUMENT if a pointer is NULL, a
+/// slice is invalid, argc is 0, or the command exceeds memory. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_encode_command(
     args: *const redtail_slice,
@@ -32,8 +32,8 @@ pub unsafe extern "C" fn redtail_encode_command(
         let room = if size == 0 {
             &mut []
         } else {
-            // SAFETY: not NULL, not longer than memory, and room for size bytes, as the header asks. The room overlaps no
-            // argument, as the header asks too.
+            // SAFETY: not NULL, not longer than memory, and room for size bytes, as the header asks. The room
+            // overlaps no argument, as the header asks too.
             unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), size) }
         };
         match encode_args(room, args) {

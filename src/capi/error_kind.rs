@@ -63,7 +63,8 @@ pub enum redtail_rdb_error {
 use redtail_protocol_error::*;
 use redtail_rdb_error::*;
 
-/// The name of a redtail_protocol_error, for example "unexpected"; "unknown" for other numbers. Static. Any thread.
+/// The name of a redtail_protocol_error, for example "unexpected"; "unknown" for other numbers. Static. Any
+/// thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_protocol_error_name(kind: c_int) -> *const c_char {
     name_of!(kind, "REDTAIL_PROTOCOL_ERROR_",

@@ -40,10 +40,11 @@ pub enum redtail_event_kind {
     REDTAIL_EVENT_PART_END = 13,
     /// Writes may be missing: see gap. An open transaction is void. Sets the message.
     REDTAIL_EVENT_GAP = 14,
-    /// The connection was lost: see disconnected. Events after its resume position are void. They are delivered again,
-    /// unless the next primary never had them. Sets the message.
+    /// The connection was lost: see disconnected. Events after its resume position are void. They are delivered
+    /// again, unless the next primary never had them. Sets the message.
     REDTAIL_EVENT_DISCONNECTED = 15,
-    /// The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with redtail_options.snapshot_items.
+    /// The next item of the snapshot: see item. Void without SNAPSHOT_END. Only with
+    /// redtail_options.snapshot_items.
     REDTAIL_EVENT_SNAPSHOT_ITEM = 16,
 }
 
@@ -163,9 +164,10 @@ pub struct redtail_gap {
     pub from: *const redtail_position,
     /// The position of the stream after the gap. Its offset may be lower than that of from.
     pub to: *const redtail_position,
-    /// Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new primary
-    /// may also lack the last events before the gap. If the replids are equal and to is lower than from, the server is
-    /// a replica that lags behind from. Then nothing is missing: it sends the bytes between them again.
+    /// Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new
+    /// primary may also lack the last events before the gap. If the replids are equal and to is lower than
+    /// from, the server is a replica that lags behind from. Then nothing is missing: it sends the bytes between
+    /// them again.
     pub missed: u64,
 }
 
@@ -189,8 +191,8 @@ pub struct redtail_disconnected {
 pub struct redtail_event {
     /// One of redtail_event_kind. Fields without a meaning for the kind are 0 or NULL; db is -1.
     pub kind: c_int,
-    /// 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction: its EXEC
-    /// has one.
+    /// 1 if redtail_event_position gives a position to resume from after this event. 0 inside a transaction:
+    /// its EXEC has one.
     pub resumable: c_int,
     /// The replication offset after this event. For parts only at PART_END.
     pub offset: u64,

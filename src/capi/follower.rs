@@ -1,7 +1,7 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
 //!
-//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is readable,
-//! at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
+//! readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
 //!
 //!   for (;;) {
 //!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
@@ -13,11 +13,11 @@
 //!       wait_until_readable(fd, 1000);
 //!   }
 //!
-//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a readable
-//! socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has a socket of
-//! its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A reconnect inside
-//! redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that must never block
-//! uses a session.
+//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a
+//! readable socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has
+//! a socket of its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A
+//! reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop
+//! that must never block uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fs::File;
@@ -38,11 +38,10 @@ use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::tls::ChosenTls;
 use crate::capi::{chosen_options, login, position, sentinel};
 use crate::io::recording::Recorder;
-use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Timeouts};
+use crate::net::{Builder, Error, Follower, Handle, Login, Socket, Source};
 use crate::replication::{Backoff, Event, Options};
-use crate::topology::ASKING;
 
-/// Follows a primary in your own thread. One thread at a time.
+/// Follows a primary in the caller's thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
     options: Options,
@@ -63,16 +62,17 @@ impl Guarded for redtail_follower {
     }
 }
 
-/// A new follower, not connected. options: what you choose; NULL: the defaults.
+/// A new follower without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
         // SAFETY: as the header asks.
         let (chosen, guard) = match unsafe { chosen_options::read(options, Backoff::default()) } {
             Ok(chosen) => (chosen, Guard::new()),
-            Err(words) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+            Err(message) => (ChosenOptions::default(), Guard::closed(REDTAIL_ERROR_ARGUMENT, message)),
         };
         Some(redtail_follower {
             guard,
@@ -89,25 +89,25 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
     })
 }
 
-/// Ends a follower and its link. Its handles live on. NULL does nothing.
+/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) {
     // SAFETY: NULL, or from _new and not used again.
     unsafe { release(follower) }
 }
 
-/// What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
-/// next call on the follower.
+/// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+/// "". Never NULL. Valid until the next call on the follower.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follower) -> *const c_char {
     // SAFETY: NULL, or a follower that lives.
     unsafe { there(follower) }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
 }
 
-/// User and password from the next connection on, instead of those of the options. As there, NULL means none, and a length of 0 that
-/// the password ends with NUL.
+/// User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
+/// ends the password. The parameters are copied.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_login(
     follower: *mut redtail_follower,
@@ -119,17 +119,18 @@ pub unsafe extern "C" fn redtail_follower_login(
         // SAFETY: as the header asks.
         match unsafe { login::read(user, password, password_len) } {
             Ok(login) => *follower.login.lock().unwrap_or_else(PoisonError::into_inner) = login,
-            Err(words) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, words),
+            Err(message) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, message),
         }
         REDTAIL_OK
     })
 }
 
-/// Connects to host:port, [address]:port or unix:PATH, so that a wrong address shows at once. The handshake follows in the first
-/// redtail_follower_next.
+/// Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
+/// redtail_follower_next does the handshake.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: you may try again; REDTAIL_ERROR_STATE if it is connected already;
-/// REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
+/// if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
+/// REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_follower, address: *const c_char) -> c_int {
     call!(follower; {
@@ -138,21 +139,20 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
             Ok(address) => address,
             Err(what) => return refuse(follower, REDTAIL_ERROR_ARGUMENT, format_args!("the address {what}")),
         };
-        let builder = Builder::new(address)
-            .timeouts(follower.timeouts.over(Timeouts::default()))
+        let builder = Follower::builder(address)
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(builder), address)
+        follower.connect(follower.tls.on(follower.timeouts.on(builder)), address)
     })
 }
 
-/// Connects to the primary that these Sentinels know by that name, so that a wrong address or name shows at once. Each time the link is
-/// lost they are asked again: after a failover the follower goes on from the same position on the new primary. Time limits that the options
-/// leave open are 2 s for connecting and 5 s for an answer. A thread listens for failovers meanwhile; it ends with the
-/// follower, at the latest a second after it.
+/// Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
+/// After each lost connection the follower asks them again: after a failover it resumes at the same position on the
+/// new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
+/// meanwhile. It ends at most a second after the follower.
 ///
-/// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel can't be; REDTAIL_ERROR_CONNECT also if no Sentinel tells where
-/// the primary is.
+/// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
+/// no Sentinel knows the name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect_sentinel(
     follower: *mut redtail_follower,
@@ -162,18 +162,17 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
         // SAFETY: as the header asks.
         let sentinel = match unsafe { sentinel::read(sentinel) } {
             Ok(sentinel) => sentinel,
-            Err((status, words)) => return refuse(follower, status, words),
+            Err((status, message)) => return refuse(follower, status, message),
         };
         let sentinel = sentinel
-            .timeouts(follower.timeouts.over(ASKING))
             .login(follower.ask_login())
             .handle(follower.handle.clone());
-        follower.connect(follower.tls.on(sentinel).builder(), "a primary found by Sentinels")
+        follower.connect(follower.tls.on(follower.timeouts.on(sentinel)), "a primary found by Sentinels")
     })
 }
 
-/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file and
-/// "redtail replay" serve the file, for tests without a server.
+/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file
+/// and "redtail replay" serve the file, for tests without a server.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
 /// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
@@ -196,8 +195,8 @@ pub unsafe extern "C" fn redtail_follower_record(follower: *mut redtail_follower
     })
 }
 
-/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards. Without
-/// a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards.
+/// Without a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
 #[unsafe(no_mangle)]
@@ -211,8 +210,8 @@ pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtai
     })
 }
 
-/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET. It
-/// belongs to the follower and lives until the next call on the follower.
+/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET.
+/// It belongs to the follower and lives until the next call on the follower.
 ///
 /// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
 #[unsafe(no_mangle)]
@@ -236,10 +235,11 @@ fn number_of(socket: &Socket) -> i64 {
     socket.as_raw_socket() as i64
 }
 
-/// The next event; waits for it. It lives until the next call of this, _next_timeout, _batch or _free.
+/// Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and when the server has closed the link while
-/// reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error why following is over, for good.
+/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
+/// connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
+/// following has ended, and every later call returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next(
     follower: *mut redtail_follower,
@@ -254,9 +254,10 @@ pub unsafe extern "C" fn redtail_follower_next(
     })
 }
 
-/// The next event; waits at most limit_ms milliseconds for it.
+/// Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
+/// waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
 ///
-/// Returns as redtail_follower_next; REDTAIL_IDLE if nothing came in time.
+/// Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next_timeout(
     follower: *mut redtail_follower,
@@ -272,12 +273,12 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     })
 }
 
-/// Waits for the next event and hands it to each, then every further event that is here already. context is handed through. A result
-/// of each other than 0 ends the batch. each may call _position, _message, _commit and _login of this follower. It must return: no
-/// longjmp, no exception of C++.
+/// Waits for the next event and passes it to each, then every further event that was received already. context is
+/// passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
+/// _login of this follower. It must return: no longjmp, no exception of C++.
 ///
-/// Returns REDTAIL_OK when nothing more is here: the natural moment to flush an output; REDTAIL_STOPPED if each has ended the batch;
-/// else as redtail_follower_next.
+/// Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
+/// each has ended the batch; else as redtail_follower_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_batch(
     follower: *mut redtail_follower,
@@ -308,10 +309,10 @@ pub unsafe extern "C" fn redtail_follower_batch(
     unsafe { enter_shared(follower, work) }
 }
 
-/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
-/// nothing. Other threads have redtail_handle_commit.
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+/// ended is ignored. Other threads use redtail_handle_commit.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL;
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_commit(
@@ -322,7 +323,7 @@ pub unsafe extern "C" fn redtail_follower_commit(
         // SAFETY: NULL or a position, as the header asks.
         let position = match unsafe { position::given(position) } {
             Ok(position) => position,
-            Err((status, words)) => return refuse(follower, status, words),
+            Err((status, message)) => return refuse(follower, status, message),
         };
         match &mut follower.follower {
             Some(inner) => inner.commit(position),
@@ -332,9 +333,9 @@ pub unsafe extern "C" fn redtail_follower_commit(
     })
 }
 
-/// The last place that can be resumed from.
+/// The last position to resume from.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
     follower: *mut redtail_follower,
@@ -347,9 +348,9 @@ pub unsafe extern "C" fn redtail_follower_position(
     })
 }
 
-/// A handle of the follower, also before it is connected. Give it back with redtail_handle_free.
+/// A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
 ///
-/// Returns NULL if the follower is NULL or of no more use, or if there is no memory.
+/// Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower) -> *mut redtail_handle {
     // SAFETY: NULL, or a follower that lives, used by this thread.
@@ -369,7 +370,7 @@ impl redtail_follower {
         move || Ok(login.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn connect(&mut self, builder: Builder, name: &str) -> redtail_status {
+    fn connect<S: Source<Transport = Socket>>(&mut self, builder: Builder<S>, name: &str) -> redtail_status {
         if self.follower.is_some() {
             return refuse(self, REDTAIL_ERROR_STATE, "the follower is connected already");
         }

@@ -14,8 +14,8 @@ impl GivenArgs<'_> {
     /// `None` if the array is empty or invalid.
     ///
     /// # Safety
-    /// `first` points to `count` slices and each slice to its bytes. Nobody changes them while the result is used. Invalid
-    /// pointers and lengths are rejected here.
+    /// `first` points to `count` slices and each slice to its bytes. Nobody changes them while the result is used.
+    /// Invalid pointers and lengths are rejected here.
     pub(super) unsafe fn new(first: *const redtail_slice, count: usize) -> Option<Self> {
         let most = isize::MAX as usize / size_of::<redtail_slice>();
         if first.is_null() || !first.is_aligned() || count == 0 || count > most {

@@ -8,8 +8,8 @@ use crate::capi::position;
 use crate::capi::position::redtail_position;
 use crate::net::Handle;
 
-/// Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may use one
-/// handle at once. It may outlive its follower.
+/// Controls a follower from any thread: stops it, sends a heartbeat, commits a position. Several threads may
+/// use one handle at once. It may outlive its follower.
 pub struct redtail_handle {
     handle: Handle,
 }
@@ -37,7 +37,8 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_i
 }
 
 /// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
-/// the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a connection.
+/// the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a
+/// connection.
 ///
 /// Any thread, several at once; not in signal handlers.
 /// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
@@ -49,8 +50,8 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
 }
 
-/// As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts. The
-/// thread in redtail_follower_next reports it to the primary, within a second or on request.
+/// As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts.
+/// The thread in redtail_follower_next reports it to the primary, within a second or on request.
 ///
 /// Any thread, several at once; not in signal handlers.
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle

@@ -30,6 +30,14 @@ pub enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /// A frame. redtail_parser_next_token walks through it.
     REDTAIL_ITEM_FRAME = 3,
+    /// A command that comes in parts begins: see argc. Only after redtail_parser_set_parts.
+    REDTAIL_ITEM_PART_BEGIN = 4,
+    /// An argument of it begins: see index and length.
+    REDTAIL_ITEM_PART_ARGUMENT = 5,
+    /// The next bytes of the argument: see raw. An empty argument has none.
+    REDTAIL_ITEM_PART_PIECE = 6,
+    /// The command is complete.
+    REDTAIL_ITEM_PART_END = 7,
 }
 
 /// The steps of a walk through a frame.
@@ -38,7 +46,8 @@ pub enum redtail_item_kind {
 pub enum redtail_token_step {
     /// A value.
     REDTAIL_TOKEN_VALUE = 1,
-    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed string.
+    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed
+    /// string.
     REDTAIL_TOKEN_BEGIN = 2,
     /// The next bytes of a streamed string.
     REDTAIL_TOKEN_CHUNK = 3,
@@ -100,12 +109,17 @@ pub struct redtail_item {
     /// The offset of the byte after the item. Offsets count from the first byte of input, which is number 0 unless
     /// redtail_parser_start_at set another number.
     pub offset: u64,
-    /// Its exact bytes.
+    /// Its exact bytes. Those of all parts, one after another, are the command.
     pub raw: redtail_slice,
     /// COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL.
     pub args: *const redtail_slice,
-    /// Number of arguments, including the name. Arguments beyond the capacity of the array: redtail_parser_next_arg.
+    /// COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
+    /// beyond the capacity of the array: redtail_parser_next_arg.
     pub argc: usize,
+    /// PART_ARGUMENT: the index of the argument; the name is 0.
+    pub index: usize,
+    /// PART_ARGUMENT: its length in bytes, the sum of its pieces.
+    pub length: u64,
 }
 
 /// A step of a walk through a frame. Owned by the parser; valid until the next step.
@@ -128,8 +142,8 @@ pub struct redtail_token {
     pub number: f64,
     /// VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt".
     pub format: [c_char; 4],
-    /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The bytes of all
-    /// steps, one after another, are the frame.
+    /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
+    /// bytes of all steps, one after another, are the frame.
     pub raw: redtail_slice,
 }
 
@@ -140,6 +154,10 @@ pub extern "C" fn redtail_item_name(kind: c_int) -> *const c_char {
         REDTAIL_ITEM_COMMAND
         REDTAIL_ITEM_INLINE
         REDTAIL_ITEM_FRAME
+        REDTAIL_ITEM_PART_BEGIN
+        REDTAIL_ITEM_PART_ARGUMENT
+        REDTAIL_ITEM_PART_PIECE
+        REDTAIL_ITEM_PART_END
     )
 }
 

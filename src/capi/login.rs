@@ -21,7 +21,7 @@ pub(super) unsafe fn read(user: *const c_char, password: *const c_char, len: usi
                 len => bytes(password, len),
             }
         };
-        login.password = Some(password.ok_or("password_len is longer than memory")?.to_vec());
+        login.password = Some(password.ok_or("password_len exceeds memory")?.to_vec());
     }
     Ok(login)
 }

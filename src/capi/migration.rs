@@ -12,19 +12,20 @@ use crate::topology::Migration;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_migration {
-    /// None that the command shows: it may be from a client. (The shard that gives slots away deletes their keys with
-    /// an ordinary DEL or UNLINK.)
+    /// None that the command shows: it may be from a client. (The shard that gives slots away deletes their
+    /// keys with an ordinary DEL or UNLINK.)
     REDTAIL_MIGRATION_NONE = 0,
     /// A key arrives: argument 1, with its value (RESTORE-ASKING).
     REDTAIL_MIGRATION_KEY = 1,
-    /// The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE, first
-    /// and last of each range). Until the end of the job, writes to their keys are from the other shard.
+    /// The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE,
+    /// first and last of each range). Until the end of the job, writes to their keys are from the other shard.
     REDTAIL_MIGRATION_BEGINS = 2,
     /// The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job).
     REDTAIL_MIGRATION_ENDS = 3,
     /// The job has ended, and the slots have not moved. Its keys are void.
     REDTAIL_MIGRATION_FAILED = 4,
-    /// All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last ...).
+    /// All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
+    /// ...).
     REDTAIL_MIGRATION_TRIMMED = 5,
     /// Any other message between nodes: a command that begins with CLUSTER.
     REDTAIL_MIGRATION_WORD = 6,
@@ -32,7 +33,8 @@ pub enum redtail_migration {
 
 use redtail_migration::*;
 
-/// Determines the relation of a command to moving slots. args and argc: the complete command, for example of an event.
+/// Determines the relation of a command to moving slots. args and argc: the complete command, for example of an
+/// event.
 ///
 /// Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
 /// required argument is an invalid slice. Any thread.
@@ -80,7 +82,7 @@ mod tests {
     use crate::topology::Slots;
 
     #[test]
-    fn the_names_are_the_words_of_the_library() {
+    fn migrations_have_the_names_of_the_library() {
         let slots = Slots::default();
         let all = [
             Migration::Key(b""),

@@ -2,28 +2,28 @@
 //!
 //! There are four interfaces. Choose one:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots
-//!   session    the replication protocol over your own socket and event loop
-//!   follower   with sockets, reconnection and waiting: one blocking call per event
-//!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks
+//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots.
+//!   session    the replication protocol over your own socket and event loop.
+//!   follower   with sockets, reconnection and waiting: one blocking call per event.
+//!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
 //!
 //! These rules hold for every function, unless its comment says otherwise.
 //!
 //! STATUS. Functions return an int. 0 (REDTAIL_OK) is success. Numbers above 0 are other outcomes, such as "more
 //! bytes are needed". Numbers below 0 are errors; redtail_..._message() describes them. The numbers never change.
 //!
-//! HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted. If
-//! the options are invalid, every later call on the handle returns that error, and the handle has its message.
+//! HANDLES are opaque. _new creates a handle and _free destroys it. _new returns NULL only if memory is exhausted.
+//! If the options are invalid, every later call on the handle returns that error, and the handle has its message.
 //!
 //! POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
-//! _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are written
-//! only together with a status of 0 or above that the comment names.
+//! _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are
+//! written only together with a status of 0 or above that the comment names.
 //!
 //! CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
 //!
-//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
-//! and a length. The library reads arguments during the call and does not keep them, except for the input of a
-//! parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
+//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
+//! pointer and a length. The library reads arguments during the call and does not keep them, except for the input of
+//! a parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
 //! absent, never for an empty slice.
 //!
 //! LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the

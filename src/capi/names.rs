@@ -1,6 +1,7 @@
 //! Names of constants, as text for C.
 
-/// The name of a constant: its text without the prefix, in lower case and with a NUL. `"unknown"` for other numbers.
+/// The name of a constant: its text without the prefix, in lower case and with a NUL. `"unknown"` for other
+/// numbers.
 macro_rules! name_of {
     ($number:ident, $prefix:literal, $($constant:ident)*) => {
         match $number {

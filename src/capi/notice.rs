@@ -19,20 +19,21 @@ use crate::topology::{Notice, Shard};
 pub enum redtail_notice_kind {
     /// The cluster follows a new shard: see start and position. Precedes its first event.
     REDTAIL_NOTICE_ADDED = 1,
-    /// The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at the new
-    /// primary.
+    /// The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+    /// the new primary.
     REDTAIL_NOTICE_FAILED_OVER = 2,
     /// Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
     /// order relative to this one.
     REDTAIL_NOTICE_SLOTS_MOVED = 3,
-    /// A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called again.
+    /// A shard has left the cluster, and all its data was delivered: see position. Its callbacks are not called
+    /// again.
     REDTAIL_NOTICE_REMOVED = 4,
     /// A shard has failed permanently: see status. The other shards continue. Its last position remains among the
     /// positions. Its callbacks are not called again.
     REDTAIL_NOTICE_ENDED = 5,
-    /// A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes there
-    /// are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the positions, and
-    /// the next start reports it again.
+    /// A gap: no shard of the cluster continues this saved position: see node, lost and position. Later writes
+    /// there are unknown. The other shards continue. With REDTAIL_ON_GAP_STOP the position remains among the
+    /// positions, and the next start reports it again.
     REDTAIL_NOTICE_LOST = 6,
     /// No node reports the topology. Only one notice until a node does. Connected shards continue.
     REDTAIL_NOTICE_UNREACHABLE = 7,

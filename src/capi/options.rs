@@ -1,4 +1,4 @@
-//! Options of sessions and followers: every default surprises no primary
+//! Options of sessions and followers. The defaults are safe for the primary.
 
 use std::ffi::{c_char, c_int};
 use std::ptr::copy_nonoverlapping;
@@ -9,47 +9,49 @@ use crate::capi::position::redtail_position;
 use crate::capi::structs::is_prefix;
 use crate::capi::tls::redtail_tls;
 
-/// For silence_ms: never. For other times: as long as it takes.
+/// No time limit. For silence_ms: silence is never an error.
 pub const REDTAIL_FOREVER: u64 = u64::MAX;
 
-/// Where to start.
+/// The start of the stream.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_start {
-    /// With the next write. The primary is asked for a snapshot with nothing in it (about 200 bytes) and forks once. Redis 7.0 and
-    /// later, and Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+    /// With the next write. Requests a snapshot without data (about 200 bytes), for which the primary forks once.
+    /// Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
     REDTAIL_START_NOW = 0,
-    /// With the next write, from the position that INFO tells. Needs an existing backlog and permission for INFO.
+    /// With the next write, from the position in INFO. Requires a backlog and permission for INFO.
     REDTAIL_START_NOW_WITHOUT_FORK = 1,
-    /// With the whole data set, then the writes after it. The primary forks and sends everything.
+    /// With a snapshot of all data, then the writes after it. The primary forks and sends all data.
     REDTAIL_START_SNAPSHOT = 2,
     /// After redtail_options.position.
     REDTAIL_START_AT = 3,
-    /// With the old SYNC: the whole data set, then the writes; no position, no resuming.
+    /// With the old SYNC: a snapshot, then the writes. No position, no resuming.
     REDTAIL_START_SYNC = 4,
 }
 
-/// What to do when history was lost. The gap itself always comes as an event.
+/// The reaction to lost history. The gap is always delivered as an event.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_on_gap {
     /// End with REDTAIL_ERROR_HISTORY_LOST.
     REDTAIL_ON_GAP_STOP = 0,
-    /// Go on with the writes from now on.
+    /// Continue with the writes from now on.
     REDTAIL_ON_GAP_CONTINUE = 1,
-    /// Take a snapshot, then go on with the writes after it.
+    /// Request a snapshot and continue with the writes after it.
     REDTAIL_ON_GAP_SNAPSHOT = 2,
 }
 
-/// What the primary is told of our progress, each second.
+/// The offset in the acknowledgement that the primary receives each second.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_ack {
-    /// Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us.
+    /// Offset 0. Neither WAIT nor FAILOVER counts this replica.
     REDTAIL_ACK_OBSERVE = 0,
-    /// The offset received. WAIT counts us, though nothing is stored; a FAILOVER may choose us, which leaves the primary read-only.
+    /// The received offset. WAIT counts this replica, although it stores nothing. A FAILOVER may select it, which
+    /// leaves the primary read-only.
     REDTAIL_ACK_RECEIVED = 1,
-    /// What was given to redtail_..._commit. WAIT then means "my sink has it"; of FAILOVER the same as above holds.
+    /// The committed offset (redtail_..._commit). WAIT then waits for your sink. A FAILOVER may select this
+    /// replica, too.
     REDTAIL_ACK_APPLIED = 2,
 }
 
@@ -57,8 +59,8 @@ pub(super) use redtail_ack::*;
 pub(super) use redtail_on_gap::*;
 pub(super) use redtail_start::*;
 
-/// Everything a session or follower may be told. You fill it, best after redtail_options_init; what it points to is copied. 0 and
-/// NULL are the defaults.
+/// Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
+/// redtail_options_init sets all fields.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_options {
@@ -70,67 +72,68 @@ pub struct redtail_options {
     pub on_gap: c_int,
     /// One of redtail_ack.
     pub ack: c_int,
-    /// Not 0: REDTAIL_START_NOW may fall back to a probe on servers before 7.0 without a backlog; the primary then dumps its data
-    /// set to its own disk once.
+    /// 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe. For it the primary dumps its
+    /// data to its own disk once.
     pub allow_probe: c_int,
-    /// Not 0: try again when the very first attempt fails in a way that may pass.
+    /// 1: retry if the first attempt fails for a temporary reason.
     pub retry_first: c_int,
-    /// Not 0: ask for a snapshot again when one breaks off. Each attempt makes the primary fork and send everything.
+    /// 1: request an aborted snapshot again. For each attempt the primary forks and sends all data.
     pub retry_snapshot: c_int,
-    /// Not 0: never reconnect. When the server closes the link, that is REDTAIL_CLOSED.
+    /// 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED.
     pub no_reconnect: c_int,
-    /// Not 0: the link is the only one there will be; as no_reconnect, and a start that needs a second one is an error.
+    /// 1: use only one connection. As no_reconnect, and a start that requires a second connection is an error.
     pub single_link: c_int,
-    /// Not 0: SELECT, PING and REPLCONF come out as REDTAIL_EVENT_CONTROL.
+    /// 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL.
     pub control: c_int,
-    /// The port the primary shows for us; 0: none.
+    /// The port of this replica in the output of INFO and ROLE; 0: none.
     pub listening_port: u16,
-    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It is part of the
-    /// struct, so a binding needs no memory of its own for it.
+    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It
+    /// is part of the struct, so a binding needs no memory of its own for it.
     pub position: redtail_position,
-    /// How the primary shows us in INFO and ROLE: 1 to 255 bytes without blanks. Default redtail.invalid.
+    /// The address of this replica in the output of INFO and ROLE: 1 to 255 bytes without blanks. Default
+    /// redtail.invalid.
     pub label: *const c_char,
     /// The ACL user. NULL: the default user.
     pub user: *const c_char,
-    /// The password. NULL: none is sent.
+    /// The password. NULL: none.
     pub password: *const c_char,
     /// Its length in bytes; 0: it ends with NUL.
     pub password_len: usize,
-    /// Commands with a bulk string of at least this many bytes (less than 1024 is read as 1024), or longer than limits.command, come in
-    /// parts; 0: every command comes whole.
+    /// Minimum length in bytes of a bulk string whose command is delivered in parts (at least 1024). Commands
+    /// longer than limits.command are then delivered in parts, too. 0: every command is delivered whole.
     pub parts: u64,
-    /// How long the primary may be silent before the connection counts as dead, in milliseconds. Default 60,000;
-    /// REDTAIL_FOREVER: for ever; less than 1,000 is an error. A primary without writes sends a PING every
-    /// repl-ping-replica-period (10 s unless configured): a value below that disconnects from healthy primaries.
+    /// Maximum time without received bytes before the connection counts as lost, in milliseconds. Default
+    /// 60,000, minimum 1,000; REDTAIL_FOREVER: no limit. A primary without writes sends a PING every
+    /// repl-ping-replica-period (default 10 s). With a lower value, healthy connections are lost.
     pub silence_ms: u64,
-    /// The delay before the first reconnect, in milliseconds; it doubles with each attempt. Default 100.
+    /// Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100.
     pub backoff_first_ms: u64,
-    /// The longest delay. Default 10,000.
+    /// Longest pause, in milliseconds. Default 10,000.
     pub backoff_longest_ms: u64,
-    /// Attempts in a row before giving up; 0: never give up.
+    /// Maximum number of consecutive attempts; 0: no maximum.
     pub backoff_attempts: u32,
-    /// Size of the receive buffer in bytes. It grows for a longer command and shrinks again. Default 256 KiB; less than 1 KiB is read as
-    /// 1 KiB; more than 1 GiB is an error.
+    /// Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
+    /// minimum 1 KiB, maximum 1 GiB.
     pub buffer_size: usize,
-    /// Follower only: the time for connecting to each address, in milliseconds. Default 5,000.
+    /// Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000.
     pub connect_timeout_ms: u64,
-    /// Follower only: the time for a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: for ever.
+    /// Follower only: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: none.
     pub write_timeout_ms: u64,
     /// NULL: the defaults.
     pub limits: *const redtail_limits,
-    /// Not 0: a snapshot comes as REDTAIL_EVENT_SNAPSHOT_ITEM: keys and their elements; 0: as its bytes.
+    /// 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes.
     pub snapshot_items: c_int,
-    /// Not 0: items also from a snapshot of a version from the future, or one that holds broken values: what can be passed over is, and
-    /// REDTAIL_RDB_ITEM_SKIPPED says so. 0: such a snapshot is an error.
+    /// 1: deliver items also from a snapshot with a newer version or with damaged values. Skipped data is
+    /// REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
     pub lenient: c_int,
-    /// Follower only: speak TLS. NULL: no TLS. An error where the library was built without.
+    /// Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS.
     pub tls: *const redtail_tls,
 }
 
-/// Sets all options to their defaults and struct_size to size, which is to be sizeof(redtail_options).
+/// Sets all options to their defaults, and struct_size to size. Pass sizeof(redtail_options) as size.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL or the size can't be: larger than this library's, whose header is then
-/// older than yours, or of no struct at all. Any thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is invalid or larger than the struct of
+/// this library, which is then older than your header. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, size: usize) -> c_int {
     call!(; out options; {
@@ -138,7 +141,8 @@ pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, siz
             return REDTAIL_ERROR_ARGUMENT;
         }
         let defaults = redtail_options { struct_size: size, ..redtail_options::DEFAULT };
-        // SAFETY: not NULL; there is room for so many bytes, as the header asks, and the defaults have at least as many.
+        // SAFETY: not NULL. There is room for size bytes, as the header asks, and the defaults have at least that
+        // many.
         unsafe { copy_nonoverlapping((&raw const defaults).cast::<u8>(), options.pointer().cast(), size) };
         REDTAIL_OK
     })

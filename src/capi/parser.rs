@@ -12,6 +12,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
 
 use crate::base::error::ProtocolError;
+use crate::base::limits::Limits;
 use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
@@ -20,12 +21,18 @@ use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
 use crate::capi::view::{Rest, View};
 use crate::capi::{boundary, limits};
-use crate::resp::{Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, Poll, Request, RequestParser};
+use crate::resp::{
+    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, PartsItem, PartsParser, PartsPoll, Poll, Request,
+    RequestParser,
+};
 
 /// Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation.
 pub struct redtail_parser {
     guard: Guard,
     machine: Machine,
+    /// The mode and limits of its creation.
+    mode: c_int,
+    limits: Limits,
     /// The memory belongs to the caller, who frees it.
     caller_owned: bool,
     error: Option<ProtocolError>,
@@ -36,6 +43,7 @@ enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
     Commands(CommandParser),
+    Parts(PartsParser),
 }
 
 impl Guarded for redtail_parser {
@@ -52,11 +60,14 @@ impl Guarded for redtail_parser {
 pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_limits) -> *mut redtail_parser {
     make(|| {
         // SAFETY: as the header asks.
-        let (machine, guard) = match unsafe { machine(mode, limits) } {
-            Ok(machine) => (machine, Guard::new()),
-            Err(words) => (Machine::Frames(FrameParser::new()), Guard::closed(REDTAIL_ERROR_ARGUMENT, words)),
+        let (machine, limits, guard) = match unsafe { machine(mode, limits) } {
+            Ok((machine, limits)) => (machine, limits, Guard::new()),
+            Err(message) => {
+                let guard = Guard::closed(REDTAIL_ERROR_ARGUMENT, message);
+                (Machine::Frames(FrameParser::new()), Limits::DEFAULT, guard)
+            }
         };
-        Some(redtail_parser::over(machine, guard, false))
+        Some(redtail_parser::over(machine, mode, limits, guard, false))
     })
 }
 
@@ -82,14 +93,14 @@ pub extern "C" fn redtail_parser_alignment() -> usize {
     align_of::<redtail_parser>()
 }
 
-/// Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use after
-/// redtail_parser_free, or as soon as the parser is no longer used.
+/// Creates a parser in memory of the caller. size: size of the memory in bytes. The memory is free for other use
+/// after redtail_parser_free, or as soon as the parser is no longer used.
 ///
-/// A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use only
-/// the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
+/// A parser may be moved between two calls: copy it with memcpy to memory of the same size and alignment, and use
+/// only the copy from then on, through a pointer to its memory. Earlier items and tokens are then invalid.
 ///
-/// Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or misaligned,
-/// or mode or limits are invalid.
+/// Returns REDTAIL_OK and sets parser. Returns REDTAIL_ERROR_ARGUMENT if the memory is NULL, too small or
+/// misaligned, or mode or limits are invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_init(
     memory: *mut c_void,
@@ -105,8 +116,8 @@ pub unsafe extern "C" fn redtail_parser_init(
             return REDTAIL_ERROR_ARGUMENT;
         };
         // SAFETY: as the header asks.
-        let Ok(machine) = (unsafe { machine(mode, limits) }) else { return REDTAIL_ERROR_ARGUMENT };
-        memory.set(redtail_parser::over(machine, Guard::new(), true));
+        let Ok((machine, limits)) = (unsafe { machine(mode, limits) }) else { return REDTAIL_ERROR_ARGUMENT };
+        memory.set(redtail_parser::over(machine, mode, limits, Guard::new(), true));
         parser.set(place);
         REDTAIL_OK
     })
@@ -122,8 +133,8 @@ pub unsafe extern "C" fn redtail_parser_free(parser: *mut redtail_parser) {
     }
 }
 
-/// The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid until
-/// the next call on the parser.
+/// The message of the last failure; "" if the last call that requested an item did not fail. Never NULL. Valid
+/// until the next call on the parser.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_message(parser: *const redtail_parser) -> *const c_char {
     // SAFETY: NULL, or a parser that lives.
@@ -147,7 +158,34 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
             Machine::Frames(machine) => *machine = machine.clone().starting_at(offset),
             Machine::Requests(machine) => *machine = machine.clone().starting_at(offset),
             Machine::Commands(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Parts(machine) => *machine = machine.clone().starting_at(offset),
         }
+        REDTAIL_OK
+    })
+}
+
+/// Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
+/// commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
+/// PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
+/// memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
+/// REDTAIL_MODE_AOF.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_set_parts(parser: *mut redtail_parser, threshold: u64) -> c_int {
+    call!(parser; {
+        if parser.offset() != 0 || parser.error.is_some() || !matches!(parser.view.rest, Rest::None) {
+            return refuse(parser, REDTAIL_ERROR_STATE, "the parser has seen bytes, or was told where to start, already");
+        }
+        let machine = match parser.mode {
+            x if x == REDTAIL_MODE_STREAM as c_int => PartsParser::stream(Some(threshold)),
+            x if x == REDTAIL_MODE_AOF as c_int => PartsParser::aof(Some(threshold)),
+            _ => return refuse(parser, REDTAIL_ERROR_STATE, "only commands of streams and append-only files come in parts"),
+        };
+        if matches!(parser.machine, Machine::Parts(_)) {
+            return refuse(parser, REDTAIL_ERROR_STATE, "the threshold of parts is set already");
+        }
+        parser.machine = Machine::Parts(machine.with_limits(parser.limits));
         REDTAIL_OK
     })
 }
@@ -185,9 +223,9 @@ pub unsafe extern "C" fn redtail_parser_next(
 }
 
 /// Calls each for every complete item in input, and advances input past it. context is passed to each. args and
-/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns another
-/// value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and _message of
-/// this parser. It must return normally: no longjmp, no C++ exception.
+/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns
+/// another value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and
+/// _message of this parser. It must return normally: no longjmp, no C++ exception.
 ///
 /// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
 /// redtail_parser_next.
@@ -314,10 +352,11 @@ pub unsafe extern "C" fn redtail_parser_error_kind(parser: *mut redtail_parser, 
     })
 }
 
-/// Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the length
-/// of word always suffices. No NUL is written.
+/// Removes the quotes and escapes of an inline argument and writes the result to out. size: room in bytes; the
+/// length of word always suffices. No NUL is written.
 ///
-/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any thread.
+/// Returns REDTAIL_OK and sets len; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the room is too small. Any
+/// thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_unquote(
     word: *const redtail_slice,
@@ -356,21 +395,22 @@ fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
 
 /// # Safety
 /// `limits` is as the header asks.
-unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<Machine, String> {
+unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<(Machine, Limits), String> {
     // SAFETY: as promised.
     let limits = unsafe { limits::read(limits)? };
-    Ok(match mode {
+    let machine = match mode {
         x if x == REDTAIL_MODE_FRAMES as c_int => Machine::Frames(FrameParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_STREAM as c_int => Machine::Commands(CommandParser::stream().with_limits(limits)),
         x if x == REDTAIL_MODE_AOF as c_int => Machine::Commands(CommandParser::aof().with_limits(limits)),
         other => return Err(format!("the mode is {other}, which is not a redtail_mode")),
-    })
+    };
+    Ok((machine, limits))
 }
 
 impl redtail_parser {
-    fn over(machine: Machine, guard: Guard, caller_owned: bool) -> Self {
-        Self { guard, machine, caller_owned, error: None, view: View::new() }
+    fn over(machine: Machine, mode: c_int, limits: Limits, guard: Guard, caller_owned: bool) -> Self {
+        Self { guard, machine, mode, limits, caller_owned, error: None, view: View::new() }
     }
 
     /// Checks the arguments of the caller: its bytes, and the array for arguments.
@@ -429,6 +469,7 @@ impl redtail_parser {
             Machine::Commands(machine) => machine.poll(bytes),
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
+            Machine::Parts(_) => return self.part(bytes, array),
         }?;
         if let Poll::Incomplete { needed, .. } = poll {
             return Ok((poll.used(), self.view.incomplete(needed)));
@@ -441,6 +482,7 @@ impl redtail_parser {
                 Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array, offset))),
             },
             Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes), offset))),
+            Machine::Parts(_) => return Ok((0, REDTAIL_ERROR_STATE)),
         };
         if command.argc() > array.capacity {
             return Ok((poll.used(), self.more_args(bytes, array)));
@@ -450,6 +492,32 @@ impl redtail_parser {
         Ok((poll.used(), REDTAIL_OK))
     }
 
+    /// A command, whole or the next part of it.
+    fn part(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
+        let Machine::Parts(machine) = &mut self.machine else { return Ok((0, REDTAIL_ERROR_STATE)) };
+        let poll = machine.poll(bytes)?;
+        let (used, offset) = (poll.used(), machine.offset());
+        let skipped = match poll {
+            PartsPoll::Begin { skipped, .. } => skipped,
+            _ => 0,
+        };
+        let status = match machine.item(bytes) {
+            Some(PartsItem::Part(part)) => self.view.part(part, bytes.get(skipped..used).unwrap_or_default(), offset),
+            Some(PartsItem::Command(command)) if command.argc() > array.capacity => self.more_args(bytes, array),
+            Some(PartsItem::Command(command)) => {
+                array.fill_all(&command);
+                (self.view.item.index, self.view.item.length) = (0, 0);
+                self.view.command(command.raw(), command.argc(), offset);
+                REDTAIL_OK
+            }
+            None => match poll {
+                PartsPoll::Incomplete { needed, .. } => self.view.incomplete(needed),
+                _ => REDTAIL_ERROR_STATE,
+            },
+        };
+        Ok((used, status))
+    }
+
     /// For the last command found, in these bytes.
     #[cold]
     fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
@@ -457,6 +525,7 @@ impl redtail_parser {
         let Some(command) = self.machine.command(shown) else { return REDTAIL_ERROR_STATE };
         let mut args = command.args();
         array.fill(&mut args);
+        (self.view.item.index, self.view.item.length) = (0, 0);
         self.view.command(command.raw(), command.argc(), offset);
         self.view.shown = redtail_slice::of(shown);
         self.view.rest = Rest::Command(args.cursor);
@@ -499,6 +568,7 @@ impl redtail_parser {
             Machine::Frames(machine) => machine.offset(),
             Machine::Requests(machine) => machine.offset(),
             Machine::Commands(machine) => machine.offset(),
+            Machine::Parts(machine) => machine.offset(),
         }
     }
 }
@@ -511,6 +581,10 @@ impl Machine {
             Self::Requests(machine) => match machine.request(shown) {
                 Request::Command(command) => Some(command),
                 Request::Inline(_) => None,
+            },
+            Self::Parts(machine) => match machine.item(shown)? {
+                PartsItem::Command(command) => Some(command),
+                PartsItem::Part(_) => None,
             },
             Self::Frames(_) => None,
         }

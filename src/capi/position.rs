@@ -11,8 +11,8 @@ use crate::replication::{Position, ReplicationId};
 /// Size in bytes that suffices for any position as text, including the NUL.
 pub const REDTAIL_POSITION_TEXT_SIZE: usize = 128;
 
-/// A position in the stream of a primary. It contains everything that is needed to resume there, on that server or on
-/// any other with the same history. It borrows nothing. This struct never changes.
+/// A position in the stream of a primary. It contains everything that is needed to resume there, on that server
+/// or on any other with the same history. It borrows nothing. This struct never changes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct redtail_position {
@@ -21,8 +21,8 @@ pub struct redtail_position {
     /// The replication id when the history began: at the first connection or at the last gap. A promotion does not
     /// change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
     pub history: [c_char; 41],
-    /// The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a stream is
-    /// number 1.
+    /// The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a
+    /// stream is number 1.
     pub offset: u64,
     /// The selected database at this position; -1 if unknown.
     pub db: i64,
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn redtail_position_parse(text: *const c_char, position: *
 
 /// Writes a position as text with a NUL. size: room in bytes; REDTAIL_POSITION_TEXT_SIZE always suffices.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is NULL
-/// or the room is too small. After an error nothing was written. Any thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if a pointer is
+/// NULL or the room is too small. After an error nothing was written. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_position_format(
     position: *const redtail_position,
@@ -61,13 +61,13 @@ pub unsafe extern "C" fn redtail_position_format(
         // SAFETY: NULL or a position, as the header asks.
         let Some(position) = (unsafe { read(position) }) else { return REDTAIL_ERROR_ARGUMENT };
         let Some(position) = position.to_position() else { return REDTAIL_ERROR_POSITION };
-        let mut words: Excerpt<REDTAIL_POSITION_TEXT_SIZE> = Excerpt::EMPTY;
-        let _ = write!(words, "{position}\0");
-        if words.as_bytes().len() > size {
+        let mut formatted: Excerpt<REDTAIL_POSITION_TEXT_SIZE> = Excerpt::EMPTY;
+        let _ = write!(formatted, "{position}\0");
+        if formatted.as_bytes().len() > size {
             return REDTAIL_ERROR_ARGUMENT;
         }
         // SAFETY: there is room for as many bytes, as just compared with what the caller says.
-        unsafe { text.fill(words.as_bytes()) };
+        unsafe { text.fill(formatted.as_bytes()) };
         REDTAIL_OK
     })
 }
@@ -89,7 +89,7 @@ unsafe fn read(position: *const redtail_position) -> Option<redtail_position> {
     there.then(|| unsafe { *position })
 }
 
-/// A position that a function needs, or the status and words of why there is none.
+/// A required position, or the status and message of its absence.
 ///
 /// # Safety
 /// As [`read`].

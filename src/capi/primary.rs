@@ -1,8 +1,8 @@
 //! Embedded primaries: a recording served as a primary would serve it, for tests of programs
 //!
-//! A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent after
-//! PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is needed, and
-//! every run is the same.
+//! A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent
+//! after PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is
+//! needed, and every run is the same.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -39,8 +39,8 @@ pub unsafe extern "C" fn redtail_primary_free(primary: *mut redtail_primary) {
     unsafe { release(primary) }
 }
 
-/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call on the
-/// primary.
+/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
+/// on the primary.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_message(primary: *const redtail_primary) -> *const c_char {
     // SAFETY: NULL, or a primary that lives.
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn redtail_primary_message(primary: *const redtail_primary
 
 /// Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT if
-/// there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT
+/// if there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_serve_file(primary: *mut redtail_primary, path: *const c_char) -> c_int {
     call!(primary; {
@@ -81,8 +81,8 @@ pub unsafe extern "C" fn redtail_primary_serve_bytes(
     })
 }
 
-/// The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL. Lives
-/// until redtail_primary_free.
+/// The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL.
+/// Lives until redtail_primary_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_address(primary: *const redtail_primary) -> *const c_char {
     // SAFETY: NULL, or a primary that lives.

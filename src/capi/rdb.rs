@@ -1,12 +1,12 @@
 //! Snapshots: RDB files over bytes that you hold
 //!
-//! A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part as
-//! a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the buffer.
-//! Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
+//! A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part
+//! as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
+//! buffer. Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
 //!
-//! Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16 KiB
-//! is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until the
-//! next call and until you change the buffer.
+//! Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
+//! KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
+//! the next call and until you change the buffer.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;
@@ -22,8 +22,8 @@ pub const REDTAIL_RDB_MIN_INPUT: usize = 16896;
 
 const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT);
 
-/// Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed value
-/// of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
+/// Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed
+/// value of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
 pub const REDTAIL_RDB_FLAG_LENIENT: c_uint = 1;
 
 /// Flag of redtail_rdb_new: do not compute the checksum.
@@ -44,8 +44,8 @@ impl Guarded for redtail_rdb {
     }
 }
 
-/// Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset of
-/// the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
+/// Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset
+/// of the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
 ///
 /// Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
 /// returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
@@ -77,8 +77,8 @@ pub unsafe extern "C" fn redtail_rdb_free(rdb: *mut redtail_rdb) {
     unsafe { release(rdb) }
 }
 
-/// The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the next call
-/// on the decoder.
+/// The message of the last failure or of REDTAIL_RDB_ITEM_SKIPPED; otherwise "". Never NULL. Valid until the
+/// next call on the decoder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_message(rdb: *const redtail_rdb) -> *const c_char {
     // SAFETY: NULL, or a decoder that lives.
@@ -89,8 +89,8 @@ pub unsafe extern "C" fn redtail_rdb_message(rdb: *const redtail_rdb) -> *const 
 /// only if its length is 0. Do not change the bytes while you use the item.
 ///
 /// Returns REDTAIL_OK and sets item. Returns REDTAIL_NEED_MORE if the input is incomplete: see redtail_rdb_needed.
-/// Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT for
-/// an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
+/// Returns REDTAIL_END after the end of the snapshot; further bytes of input are untouched. REDTAIL_ERROR_SNAPSHOT
+/// for an invalid or unknown format is final: see redtail_rdb_error_kind and redtail_rdb_error_offset.
 /// REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_rdb_next(

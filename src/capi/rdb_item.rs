@@ -19,7 +19,8 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_DATABASE = 3,
     /// Number of keys in the database; a hint. count: all keys; expires: keys with an expiry time.
     REDTAIL_RDB_ITEM_SIZES = 4,
-    /// Number of keys in a cluster slot; a hint. number: the slot; count: all keys; expires: keys with an expiry time.
+    /// Number of keys in a cluster slot; a hint. number: the slot; count: all keys; expires: keys with an
+    /// expiry time.
     REDTAIL_RDB_ITEM_SLOT = 5,
     /// A range of slots that are being imported. number: the first slot; count: the last slot.
     REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
@@ -29,49 +30,51 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_MODULE_AUX = 8,
     /// Metadata of the next key. RAW follows. module: the class, four letters.
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
-    /// A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the file; bytes,
-    /// length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME); db; time_ms: its expiry
-    /// time; idle_s; frequency.
+    /// A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the
+    /// file; bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME);
+    /// db; time_ms: its expiry time; idle_s; frequency.
     REDTAIL_RDB_ITEM_KEY = 10,
     /// The score of the previous member. score.
     REDTAIL_RDB_ITEM_SCORE = 11,
     /// The expiry time of the previous field. time_ms.
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
-    /// A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With flag 0 only
-    /// values follow; the names are the latest TEXTs with role SHARED_FIELD.
+    /// A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With
+    /// flag 0 only values follow; the names are the latest TEXTs with role SHARED_FIELD.
     REDTAIL_RDB_ITEM_ENTRY = 13,
-    /// All entries of the stream were delivered. count: number of entries; id: the last id ever added; number: number of
-    /// groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
+    /// All entries of the stream were delivered. count: number of entries; id: the last id ever added; number:
+    /// number of groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
     REDTAIL_RDB_ITEM_STREAM = 14,
-    /// A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered; count: number
-    /// of pending entries.
+    /// A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered;
+    /// count: number of pending entries.
     REDTAIL_RDB_ITEM_GROUP = 15,
     /// A pending entry of the group. id; time_ms: the time of its last delivery; count: number of deliveries.
     REDTAIL_RDB_ITEM_PENDING = 16,
     /// All pending entries of the group were delivered. The consumers follow. count: number of consumers.
     REDTAIL_RDB_ITEM_CONSUMERS = 17,
-    /// A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an entry (-1:
-    /// never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
+    /// A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an
+    /// entry (-1: never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
     REDTAIL_RDB_ITEM_CONSUMER = 18,
     /// An entry pending for the consumer. id.
     REDTAIL_RDB_ITEM_CONSUMER_PENDING = 19,
     /// An entry that a consumer returned to the group. id.
     REDTAIL_RDB_ITEM_RETURNED = 20,
-    /// The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys for each
-    /// producer; count: number of producers.
+    /// The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys
+    /// for each producer; count: number of producers.
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
     /// An idempotent producer, whose name preceded. count: number of its keys.
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /// The entry that the previous idempotency key belongs to. id.
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
-    /// The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates detected.
+    /// The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
+    /// detected.
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
-    /// The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the version of its
-    /// encoding.
+    /// The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the
+    /// version of its encoding.
     REDTAIL_RDB_ITEM_MODULE = 25,
     /// Bytes of a module, as in the file. bytes; flag: 1 for the last of them.
     REDTAIL_RDB_ITEM_RAW = 26,
-    /// A sparse array begins. count: number of elements; added: the index of the next insertion, or REDTAIL_UNKNOWN.
+    /// A sparse array begins. count: number of elements; added: the index of the next insertion, or
+    /// REDTAIL_UNKNOWN.
     REDTAIL_RDB_ITEM_ARRAY = 27,
     /// The index of the array element that follows. number.
     REDTAIL_RDB_ITEM_INDEX = 28,
@@ -79,8 +82,8 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_DOUBLE = 29,
     /// The state of a rate limiter. number.
     REDTAIL_RDB_ITEM_RATE = 30,
-    /// Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The message of the
-    /// handle describes the damage.
+    /// Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The
+    /// message of the handle describes the damage.
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     /// The key ends.
     REDTAIL_RDB_ITEM_KEY_END = 32,
@@ -195,7 +198,8 @@ pub struct redtail_stream_id {
     pub seq: u64,
 }
 
-/// The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is requested.
+/// The next item of a snapshot. Owned by the handle; the item and its bytes are valid until the next item is
+/// requested.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_rdb_item {
@@ -209,7 +213,8 @@ pub struct redtail_rdb_item {
     pub magic: c_int,
     /// END: one of redtail_rdb_checksum.
     pub checksum: c_int,
-    /// ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are known.
+    /// ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are
+    /// known.
     pub flag: c_int,
     /// KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency.
     pub frequency: c_int,
@@ -230,7 +235,8 @@ pub struct redtail_rdb_item {
     /// STREAM: number of entries ever added. GROUP: number of entries delivered. Otherwise see the kind.
     /// REDTAIL_UNKNOWN if the snapshot does not contain it.
     pub added: u64,
-    /// KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE: see the kind.
+    /// KEY: seconds since the last access; REDTAIL_UNKNOWN unless the server evicts by idle time. IDEMPOTENCE:
+    /// see the kind.
     pub idle_s: u64,
     /// KEY, FIELD_EXPIRY, PENDING, CONSUMER: milliseconds since 1970, or REDTAIL_NO_TIME.
     pub time_ms: i64,
@@ -244,7 +250,8 @@ pub struct redtail_rdb_item {
     pub first: redtail_stream_id,
     /// STREAM: the highest id ever deleted (Redis 7.0 and later).
     pub max_deleted: redtail_stream_id,
-    /// MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and a NUL.
+    /// MODULE, MODULE_AUX: the name of the module type, nine letters and a NUL. KEY_METADATA: four letters and
+    /// a NUL.
     pub module: [c_char; 10],
 }
 

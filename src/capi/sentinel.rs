@@ -6,10 +6,9 @@ use crate::capi::basics::*;
 use crate::capi::boundary::text;
 use crate::capi::structs::sized;
 use crate::capi::text::addresses;
-use crate::capi::tls::{OverTls, redtail_tls};
+use crate::capi::tls::redtail_tls;
 use crate::capi::{login, tls};
-#[cfg(feature = "tls")]
-use crate::net::Tls;
+use crate::net::Builder;
 use crate::topology::{Sentinel, SentinelError};
 
 /// A primary and its Sentinels. Filled by the caller, copied by the library; 0 and NULL select the defaults.
@@ -53,8 +52,8 @@ impl redtail_sentinel {
 
 /// # Safety
 /// `given` and what it points to are as the header asks.
-pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (redtail_status, String)> {
-    let wrong = |words: String| (REDTAIL_ERROR_ARGUMENT, words);
+pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Builder<Sentinel>, (redtail_status, String)> {
+    let wrong = |message: String| (REDTAIL_ERROR_ARGUMENT, message);
     if given.is_null() {
         return Err(wrong("the pointer sentinel is NULL".into()));
     }
@@ -66,21 +65,11 @@ pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Sentinel, (r
         let login = login::read(given.user, given.password, given.password_len).map_err(wrong)?;
         (given, name, addresses, login, tls::read(given.tls).map_err(wrong)?)
     };
-    let sentinel = Sentinel::new(addresses, name).map_err(|error| {
+    let sentinel = Sentinel::builder(addresses, name).map_err(|error| {
         let status =
             if matches!(error, SentinelError::Target(_)) { REDTAIL_ERROR_ADDRESS } else { REDTAIL_ERROR_ARGUMENT };
         (status, error.to_string())
     })?;
     let sentinel = sentinel.prefer_replica(given.prefer_replica != 0).sentinel_login(move || Ok(login.clone()));
-    Ok(tls.on(Asked(sentinel)).0)
-}
-
-/// The connections to Sentinels, not to servers.
-struct Asked(Sentinel);
-
-impl OverTls for Asked {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        Self(self.0.sentinel_tls(tls))
-    }
+    Ok(tls.on_sentinels(sentinel))
 }

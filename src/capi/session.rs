@@ -1,10 +1,10 @@
 //! Sessions: the replication protocol over your own socket and event loop
 //!
-//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of yours
-//! that never runs backwards. The loop of a program that polls its sockets:
+//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of
+//! yours that never runs backwards. The loop of a program that polls its sockets:
 //!
 //!   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
-//!      connect at redtail_session_deadline_ms, then call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
+//!      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
 //!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
 //!      bytes are left to send, at most until redtail_session_deadline_ms.
 //!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
@@ -13,21 +13,21 @@
 //! BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
 //! redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
 //!
-//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read. Call
-//! redtail_session_timer from a timer once a second while there is a connection; it replaces redtail_session_silent and
-//! redtail_session_keep_alive. After it, after each redtail_session_received and after redtail_session_connected, do
-//! 1 and 2.
+//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read.
+//! Call redtail_session_timer from a timer once a second while there is a connection; it replaces
+//! redtail_session_silent and redtail_session_keep_alive. After it, after each redtail_session_received and after
+//! redtail_session_connected, do 1 and 2.
 //!
-//! A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions. Between
-//! redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent, _keep_alive, _timer,
-//! _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays where it is, and the events
-//! that the buffer already holds are delivered. A second redtail_session_space, _connected, _disconnected and _free end
-//! the space: the read must have ended before. So does REDTAIL_RECONNECT of redtail_session_next: end the read, and do
-//! not report its bytes.
+//! A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions.
+//! Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent,
+//! _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays
+//! where it is, and the events that the buffer already holds are delivered. A second redtail_session_space,
+//! _connected, _disconnected and _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of
+//! redtail_session_next: end the read, and do not report its bytes.
 //!
 //! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
-//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send then
-//! waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
+//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send
+//! then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
 
 use std::ffi::{c_char, c_int};
 
@@ -44,13 +44,13 @@ use crate::io::{BufferedSession, SpaceError, Step};
 use crate::net::Login;
 use crate::replication::{Backoff, Closed, Credentials, Options, Session};
 
-/// One follower's conversation with its primary, over one link after another. One thread at a time.
+/// The replication protocol with one primary, over one connection after another. One thread at a time.
 pub struct redtail_session {
     guard: Guard,
     engine: BufferedSession,
     login: Login,
     events: EventBuffer,
-    /// A read was tried and brought nothing.
+    /// The last read found no data.
     silent: bool,
     timer: SilenceTimer,
 }
@@ -61,18 +61,20 @@ impl Guarded for redtail_session {
     }
 }
 
-/// A new session, without a link. options: what you choose; NULL: the defaults.
+/// A new session without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. Wrong options: each call gives REDTAIL_ERROR_ARGUMENT, and the message says which.
+/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
+/// and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
     unsafe { over(options, Session::new) }
 }
 
-/// A session over a recorded link, from the first byte that came after PSYNC or SYNC was sent: nothing is to be sent, and it needs no
-/// redtail_session_connected, nor takes one: what would lose a link ends it. offset: the replication offset before the first byte of the stream where the recording does not tell it,
-/// which is after +CONTINUE; else REDTAIL_UNKNOWN.
+/// A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
+/// one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
+/// offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
+/// after +CONTINUE; else REDTAIL_UNKNOWN.
 ///
 /// Returns as redtail_session_new.
 #[unsafe(no_mangle)]
@@ -110,25 +112,25 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     })
 }
 
-/// Ends a session; sends nothing. NULL does nothing.
+/// Frees a session. Sends nothing. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
     // SAFETY: NULL, or from _new and not used again.
     unsafe { release(session) }
 }
 
-/// What the last failure, gap, lost link or coming fork was, in words that end with NUL. "" before any; never NULL. Lives until the
-/// next call on the session.
+/// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
+/// "". Never NULL. Valid until the next call on the session.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session) -> *const c_char {
     // SAFETY: NULL, or a session that lives.
     unsafe { there(session) }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
 }
 
-/// User and password from the next redtail_session_connected on, instead of those of the options. As there, NULL means none, and a
-/// length of 0 that the password ends with NUL.
+/// User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
+/// password_len 0: a NUL ends the password. The parameters are copied.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length is more than memory has.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_login(
     session: *mut redtail_session,
@@ -146,9 +148,10 @@ pub unsafe extern "C" fn redtail_session_login(
     })
 }
 
-/// Your socket is connected: the handshake begins. What was unread of the link before is dropped.
+/// The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
+/// are dropped.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if a link stands already, or the session is over.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
@@ -156,7 +159,7 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
         let credentials =
             Credentials { user: login.user.as_deref().map(str::as_bytes), password: login.password.as_deref() };
         if !session.engine.connected(credentials, now_ms) {
-            return refuse(session, REDTAIL_ERROR_STATE, "the session has a link already, or is over");
+            return refuse(session, REDTAIL_ERROR_STATE, "the session has a connection already, or has ended");
         }
         session.silent = false;
         session.timer.restart(now_ms);
@@ -164,10 +167,10 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
     })
 }
 
-/// Your socket was closed by the other side (reason NULL), or failed (reason: the system's words; they end with NUL), or could not
-/// be connected. To be called once for each link or attempt, and not for a link that redtail_session_next has given up with
-/// REDTAIL_RECONNECT: each call counts as a failed attempt. First let everything that was read go through redtail_session_next; the next
-/// calls there tell what follows.
+/// The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
+/// the system, which ends with NUL). Call it once for each failed connection or connect, and not after
+/// REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
+/// delivered by redtail_session_next, which then returns what follows.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -194,11 +197,11 @@ pub unsafe extern "C" fn redtail_session_disconnected(
     })
 }
 
-/// Where to read to: data is set to room for *len bytes, at least 1. The room stays valid until the next call of this,
+/// Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
 /// _received, _connected, _disconnected or _free. Ends the life of the last event.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full and may not grow, which happens only if redtail_session_next was not
-/// called for long; REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
+/// redtail_session_next; REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_space(
     session: *mut redtail_session,
@@ -219,11 +222,11 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// count bytes were read to the front of the last redtail_session_space. Other calls may lie between the two: see "a read
-/// in the background" above. Each redtail_session_space allows one call of this.
+/// count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
+/// "a read in the background" above. Each redtail_session_space allows one call of this.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than there is room, or 0: a read of 0 bytes is the end of the link, see
-/// redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no link.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
+/// the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -242,8 +245,8 @@ pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session,
     })
 }
 
-/// A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the connection as
-/// lost. Only a program that tries to read may call this; others call redtail_session_timer.
+/// A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the
+/// connection as lost. Only a program that tries to read may call this; others call redtail_session_timer.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -256,8 +259,8 @@ pub unsafe extern "C" fn redtail_session_silent(session: *mut redtail_session) -
 
 /// For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
 /// acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
-/// silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at most,
-/// because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+/// silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at
+/// most, because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -269,7 +272,7 @@ pub unsafe extern "C" fn redtail_session_timer(session: *mut redtail_session, no
     })
 }
 
-/// The received_ms of events from now on, for example the milliseconds since 1970 at the last read.
+/// Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -280,10 +283,12 @@ pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, re
     })
 }
 
-/// The next event. It lives until the next call of this, _space, _connected, _disconnected or _free.
+/// The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
+/// _space, _connected, _disconnected or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE, REDTAIL_RECONNECT: see above; REDTAIL_CLOSED or an error if the session is
-/// over, for good.
+/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
+/// and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
+/// returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_next(
     session: *mut redtail_session,
@@ -311,7 +316,8 @@ pub unsafe extern "C" fn redtail_session_next(
     })
 }
 
-/// What redtail_session_next does besides looking for an event: prepares the acknowledgement that is due. The last event lives on.
+/// Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
+/// lives on.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -322,7 +328,8 @@ pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_sessio
     })
 }
 
-/// What is to be written to the socket: *len bytes at data, which live until the next call on the session. len 0: nothing.
+/// The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
+/// nothing to send.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -339,9 +346,9 @@ pub unsafe extern "C" fn redtail_session_to_send(
     })
 }
 
-/// So many bytes of redtail_session_to_send were written, perhaps not all of them.
+/// The first count bytes of redtail_session_to_send were written.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if they are more than were to be sent.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -354,8 +361,9 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
     })
 }
 
-/// When to act at the latest even if nothing comes, in milliseconds of your clock: with a link, the time to call
-/// redtail_session_next; without one, the time to connect; REDTAIL_FOREVER once the session is over.
+/// When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
+/// redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
+/// ended.
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
@@ -366,10 +374,10 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
     })
 }
 
-/// For REDTAIL_ACK_APPLIED: you have safely kept everything up to this position. One of a history that a gap has ended counts for
-/// nothing.
+/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
+/// ended is ignored.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds none; REDTAIL_ERROR_ARGUMENT if it is NULL.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_commit(
     session: *mut redtail_session,
@@ -385,9 +393,9 @@ pub unsafe extern "C" fn redtail_session_commit(
     })
 }
 
-/// The last place that can be resumed from.
+/// The last position to resume from.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
     session: *mut redtail_session,
@@ -400,8 +408,8 @@ pub unsafe extern "C" fn redtail_session_position(
     })
 }
 
-/// Counts the time without bytes in a program whose loop reads for it. The clock alone does not prove silence: after a
-/// pause of the program, its timers may run before the loop delivers the bytes that arrived meanwhile.
+/// Counts the time without bytes in a program whose loop reads for it. The clock alone does not prove silence:
+/// after a pause of the program, its timers may run before the loop delivers the bytes that arrived meanwhile.
 struct SilenceTimer {
     limit_ms: Option<u64>,
     at_ms: Option<u64>,

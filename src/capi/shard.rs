@@ -11,8 +11,8 @@ use crate::capi::position::redtail_position;
 use crate::capi::text::{c_text, write_text};
 use crate::topology::{Shard, slot};
 
-/// A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several threads may
-/// use it at once.
+/// A shard. Owned by its cluster; valid until redtail_cluster_free, also after the shard has left. Several
+/// threads may use it at once.
 pub struct redtail_shard {
     pub(super) shard: Shard,
     id: CString,
@@ -29,19 +29,19 @@ impl redtail_shard {
     }
 }
 
-/// The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard. NULL if
-/// the shard is NULL.
+/// The id of a shard: the node id of its first known primary. It never changes. Valid as long as the shard.
+/// NULL if the shard is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_id(shard: *const redtail_shard) -> *const c_char {
     // SAFETY: NULL, or a shard that lives.
     unsafe { there(shard) }.map_or(std::ptr::null(), |shard| shard.id.as_ptr())
 }
 
-/// Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to the
-/// required size, including the NUL.
+/// Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
+/// the required size, including the NUL.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT if
-/// a pointer is NULL (text may be NULL if size is 0).
+/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
+/// if a pointer is NULL (text may be NULL if size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_target(
     shard: *const redtail_shard,
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn redtail_shard_context(shard: *const redtail_shard) -> *
     unsafe { there(shard) }.map_or(std::ptr::null_mut(), |shard| shard.context.load(Ordering::Acquire))
 }
 
-/// The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is missing
-/// or empty. Any thread.
+/// The hash slot of a key: of the text between its first { and the next }, or of the whole key if that text is
+/// missing or empty. Any thread.
 ///
 /// Returns 0 to 16383; REDTAIL_ERROR_ARGUMENT if key is NULL and len is not 0, or the length exceeds memory.
 #[unsafe(no_mangle)]

@@ -7,13 +7,13 @@ use std::slice::from_raw_parts;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Out, text};
 
-/// Text as C wants it.
+/// Text for C: a NUL inside becomes a question mark.
 pub(super) fn c_text(text: impl Display) -> CString {
     let bytes: Vec<u8> = text.to_string().bytes().map(|byte| if byte == 0 { b'?' } else { byte }).collect();
     CString::new(bytes).unwrap_or_default()
 }
 
-/// Writes text with a NUL behind it to where there is room, and how much room it needs.
+/// Writes text with a NUL if it fits. Sets `needed` to the required size.
 pub(super) fn write_text(given: &str, text: *mut c_char, size: usize, needed: Out<usize>) -> redtail_status {
     if text.is_null() && size > 0 {
         return REDTAIL_ERROR_ARGUMENT;
@@ -22,7 +22,8 @@ pub(super) fn write_text(given: &str, text: *mut c_char, size: usize, needed: Ou
     if given.len() >= size {
         return REDTAIL_NEED_MORE;
     }
-    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't overlap the caller's.
+    // SAFETY: there is room for as many bytes, as just compared with what the caller says; our own don't
+    // overlap the caller's.
     unsafe {
         std::ptr::copy_nonoverlapping(given.as_ptr(), text.cast(), given.len());
         text.add(given.len()).write(0);
@@ -37,7 +38,7 @@ pub(super) unsafe fn addresses(list: *const *const c_char, count: usize) -> Resu
         return Ok(Vec::new());
     }
     if list.is_null() || !list.is_aligned() || count > isize::MAX as usize / size_of::<*const c_char>() {
-        return Err("the addresses are NULL, or their number is beyond memory".into());
+        return Err("the addresses are NULL, or their number exceeds memory".into());
     }
     // SAFETY: there, aligned and not beyond memory, as just seen; readable, as promised.
     let list = unsafe { from_raw_parts(list, count) };

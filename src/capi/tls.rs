@@ -5,12 +5,12 @@ use std::ffi::{c_char, c_int};
 #[cfg(feature = "tls")]
 use crate::capi::boundary::text;
 use crate::capi::structs::sized;
-use crate::net::Builder;
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 #[cfg(feature = "tls")]
 use crate::net::Verify;
-use crate::topology::{Cluster, Sentinel};
+use crate::net::{Builder, Dial};
+use crate::topology::Sentinel;
 
 /// The checks of the server's certificate.
 #[repr(C)]
@@ -24,8 +24,9 @@ pub enum redtail_verify {
     REDTAIL_VERIFY_NOTHING = 2,
 }
 
-/// TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM, and are
-/// read again for every connection. If your own code speaks TLS, use a session, which never sees the transport.
+/// TLS settings. Filled by the caller, copied by the library; 0 and NULL select the defaults. Files are PEM,
+/// and are read again for every connection. If your own code speaks TLS, use a session, which never sees the
+/// transport.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_tls {
@@ -64,46 +65,23 @@ pub(super) struct ChosenTls {
     tls: Option<Tls>,
 }
 
-/// A connector that can use TLS.
-pub(super) trait OverTls: Sized {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self;
-}
-
-impl OverTls for Builder {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
-impl OverTls for Sentinel {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
-impl OverTls for Cluster {
-    #[cfg(feature = "tls")]
-    fn over(self, tls: Tls) -> Self {
-        self.tls(tls)
-    }
-}
-
 impl ChosenTls {
-    #[cfg(feature = "tls")]
-    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
-        match &self.tls {
-            Some(tls) => it.over(tls.clone()),
-            None => it,
+    /// For the servers.
+    pub(super) fn on<S: Dial>(&self, builder: Builder<S>) -> Builder<S> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return builder.tls(tls.clone());
         }
+        builder
     }
 
-    #[cfg(not(feature = "tls"))]
-    #[allow(clippy::unused_self, reason = "the same call in every build")]
-    pub(super) fn on<T: OverTls>(&self, it: T) -> T {
-        it
+    /// For the Sentinels.
+    pub(super) fn on_sentinels(&self, builder: Builder<Sentinel>) -> Builder<Sentinel> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return builder.sentinel_tls(tls.clone());
+        }
+        builder
     }
 }
 

@@ -1,4 +1,4 @@
-//! What C sees of the last item, and how far it has looked.
+//! The last item of a parser in the form of the header, and the progress of the walks through it.
 
 use std::ffi::c_int;
 
@@ -6,29 +6,28 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::internals::{ArgCursor, WalkStack};
-use crate::resp::{Frame, Inline, Token};
+use crate::resp::{ArgCursor, Frame, Inline, Part, Token, WalkStack};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
     pub(super) token: redtail_token,
-    /// What the command was found in, where arguments are left over.
+    /// The input of a command with arguments beyond the array.
     pub(super) shown: redtail_slice,
     pub(super) rest: Rest,
     walk: Walk,
 }
 
-/// What is left: of an item, the arguments that `redtail_parser_next_arg` gives next.
+/// The arguments that `redtail_parser_next_arg` delivers next.
 pub(super) enum Rest {
     None,
-    /// Nothing whole was there: the least number of bytes that are missing.
+    /// No complete item: the minimum number of missing bytes.
     Missing(usize),
     Command(ArgCursor),
-    /// The words from here on; bytes of the shown.
+    /// The rest of the inline command, a part of the input.
     Inline(redtail_slice),
 }
 
-/// How far the walk through the frame is.
+/// The progress of the walk through the frame.
 struct Walk {
     nesting: WalkStack,
     /// The bytes of the frame; none if the last item is not a frame.
@@ -47,7 +46,16 @@ impl View {
     pub(super) fn new() -> Self {
         let nothing = redtail_slice::NONE;
         Self {
-            item: redtail_item { kind: 0, frame: 0, offset: 0, raw: nothing, args: std::ptr::null(), argc: 0 },
+            item: redtail_item {
+                kind: 0,
+                frame: 0,
+                offset: 0,
+                raw: nothing,
+                args: std::ptr::null(),
+                argc: 0,
+                index: 0,
+                length: 0,
+            },
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
@@ -55,12 +63,12 @@ impl View {
         }
     }
 
-    /// The least number of bytes that are missing.
+    /// The minimum number of missing bytes.
     pub(super) const fn needed(&self) -> usize {
         if let Rest::Missing(needed) = self.rest { needed } else { 0 }
     }
 
-    /// There is no item any more.
+    /// Removes the item.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
         (self.walk.frame, self.walk.rest) = (redtail_slice::NONE, redtail_slice::NONE);
@@ -84,6 +92,21 @@ impl View {
         item.raw = redtail_slice::of(raw);
         item.argc = argc;
         self.rest = Rest::None;
+    }
+
+    /// A part of a command, which used these bytes.
+    pub(super) fn part(&mut self, part: Part<'_>, raw: &[u8], offset: u64) -> redtail_status {
+        let (kind, argc, index, length) = match part {
+            Part::Begin { argc } => (REDTAIL_ITEM_PART_BEGIN, argc, 0, 0),
+            Part::Argument { index, length } => (REDTAIL_ITEM_PART_ARGUMENT, 0, index, length),
+            Part::Piece(_) => (REDTAIL_ITEM_PART_PIECE, 0, 0, 0),
+            Part::End => (REDTAIL_ITEM_PART_END, 0, 0, 0),
+        };
+        let frame = REDTAIL_KIND_NONE as c_int;
+        let (raw, args) = (redtail_slice::of(raw), std::ptr::null());
+        self.item = redtail_item { kind: kind as c_int, frame, offset, raw, args, argc, index, length };
+        self.rest = Rest::None;
+        REDTAIL_OK
     }
 
     pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
@@ -127,7 +150,7 @@ impl View {
         let (before, outside) = (unread, nesting.depth);
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
-        // An end, and what closes itself, is counted at the depth of its beginning.
+        // An end has the depth of its beginning.
         let depth = outside.min(nesting.depth);
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();

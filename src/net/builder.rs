@@ -1,22 +1,22 @@
-//! How a follower is made.
+//! The builder of followers.
 
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::base::limits::BUFFER_CAPACITY;
+use crate::base::limits::{BUFFER_CAPACITY, Limits};
 use crate::io::recording::Recorder;
 use crate::net::error::Error;
 use crate::net::follower::Follower;
 use crate::net::handle::Handle;
-use crate::net::login::{Ask, Login};
-use crate::net::socket::{Socket, Timeouts};
-use crate::net::target::Target;
+use crate::net::login::{Login, LoginSource};
+use crate::net::socket::Socket;
+use crate::net::source::{Address, Connected, Connector, Dial, Opened, Reconnect, Source};
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
 use crate::net::transport::Transport;
 use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 
-/// Chooses how to follow. Every choice has a default that surprises no primary; see [`Options`].
+/// Configures a follower, or the followers of a cluster. The defaults are those of [`Options`].
 ///
 /// ```no_run
 /// use redtail::{Follower, Start};
@@ -24,140 +24,97 @@ use crate::replication::{Ack, Backoff, OnGap, Options, ReplicaLabel, SnapshotFor
 /// let follower = Follower::builder("127.0.0.1:6379").password("secret").start(Start::Snapshot).connect()?;
 /// # Ok::<(), redtail::Error>(())
 /// ```
-pub struct Builder<T = Socket> {
-    link: Link<T>,
-    options: Options,
-    login: Box<Ask<Login>>,
-    buffer: usize,
+///
+/// `S` is the source of the connections. It decides which setters exist:
+///
+/// | source | made by | has also |
+/// | --- | --- | --- |
+/// | [`Address`] | [`Follower::builder`] | timeouts, TLS |
+/// | [`Connector`] | [`Follower::with_connector`] | [`named`](Self::named) |
+/// | [`Connected`] | [`Follower::with_stream`] | no reconnection |
+/// | [`Sentinel`](crate::topology::Sentinel) | [`Sentinel::builder`](crate::topology::Sentinel::builder) | timeouts, TLS, the Sentinels' login and TLS |
+/// | [`Cluster`](crate::topology::Cluster) | [`Cluster::builder`](crate::topology::Cluster::builder) | timeouts, TLS, positions; no handle, no recording |
+///
+/// A setter that would have no effect does not compile. This crate opens no connection here, so it has no timeouts:
+///
+/// ```compile_fail,E0599
+/// # use redtail::Follower;
+/// # use std::{net::TcpStream, time::Duration};
+/// let builder = Follower::with_connector(|| TcpStream::connect("127.0.0.1:6379"));
+/// builder.connect_timeout(Duration::from_secs(1));
+/// ```
+///
+/// A single connection is never replaced by another:
+///
+/// ```compile_fail,E0599
+/// # use redtail::{Backoff, Follower};
+/// # use std::net::TcpStream;
+/// let builder = Follower::with_stream(TcpStream::connect("127.0.0.1:6379").unwrap());
+/// builder.reconnect(Backoff::OFF);
+/// ```
+///
+/// A server with an address needs no name:
+///
+/// ```compile_fail,E0599
+/// redtail::Follower::builder("127.0.0.1:6379").named("orders");
+/// ```
+///
+/// Each shard of a cluster has a handle of its own:
+///
+/// ```compile_fail,E0599
+/// # use redtail::topology::Cluster;
+/// Cluster::builder(["10.0.0.1:7000"]).unwrap().handle(redtail::Handle::new());
+/// ```
+pub struct Builder<S = Address> {
+    pub(crate) source: S,
+    pub(crate) options: Options,
+    pub(crate) login: LoginSource,
+    pub(crate) buffer: usize,
     handle: Handle,
     recorder: Option<Recorder>,
 }
 
-enum Link<T> {
-    /// An address as it was written.
-    Address {
-        text: String,
-        timeouts: Timeouts,
-        #[cfg(feature = "tls")]
-        tls: Option<Tls>,
-    },
-    /// The caller's own way to connect, and what errors call the other side.
-    Connector { connector: Box<Ask<T>>, name: String },
-}
-
 impl Follower<Socket> {
-    /// Chooses how to follow the server at `target`: `host:port`, `[address]:port` or `unix:PATH`.
-    pub fn builder(target: impl Into<String>) -> Builder<Socket> {
-        Builder::new(target)
+    /// Follows the server at `host:port`, `[address]:port` or `unix:PATH`. Each connect resolves the name again.
+    pub fn builder(address: impl Into<String>) -> Builder<Address> {
+        Builder::new(Address::new(address.into()))
     }
 }
 
-impl Builder<Socket> {
-    /// Follows the server at `host:port`, `[address]:port` or `unix:PATH`. The name is resolved anew at every connect.
-    pub fn new(target: impl Into<String>) -> Self {
-        Self::over(Link::Address {
-            text: target.into(),
-            timeouts: Timeouts::default(),
-            #[cfg(feature = "tls")]
-            tls: None,
-        })
+impl<T: Transport + 'static> Follower<T> {
+    /// Follows over connections that the caller makes: a tunnel, another resolver, another TLS library. The function
+    /// is called once for every connection.
+    pub fn with_connector(connect: impl FnMut() -> io::Result<T> + Send + 'static) -> Builder<Connector<T>> {
+        Builder::new(Connector::new(connect))
     }
 
-    /// The time-outs for connecting and writing. (How long to wait for a silent server says [`silence`](Self::silence).)
-    pub fn timeouts(mut self, chosen: Timeouts) -> Self {
-        if let Link::Address { timeouts, .. } = &mut self.link {
-            *timeouts = chosen;
-        }
-        self
-    }
-
-    /// Speaks TLS, as is said here; a new handshake for every link.
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, chosen: Tls) -> Self {
-        if let Link::Address { tls, .. } = &mut self.link {
-            *tls = Some(chosen);
-        }
-        self
-    }
-
-    /// Connects, so that a wrong address shows at once. The handshake follows in the first call of `next`.
-    ///
-    /// # Errors
-    /// If the address can't be read, resolved or reached (the last not with [`retry_first`](Self::retry_first)).
-    pub fn connect(self) -> Result<Follower<Socket>, Error> {
-        let follower = match self.link {
-            #[cfg(feature = "tls")]
-            Link::Address { text, timeouts, tls: Some(tls) } => {
-                let target: Target = text.parse()?;
-                let name = target.to_string();
-                let connector = Box::new(move || Socket::connect_tls(&target, &timeouts, &tls));
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
-            }
-            Link::Address { text, timeouts, .. } => {
-                let target: Target = text.parse()?;
-                let name = target.to_string();
-                let connector = Box::new(move || Socket::connect(&target, &timeouts));
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
-            }
-            Link::Connector { connector, name } => {
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
-            }
-        }?;
-        Ok(follower.recording(self.recorder))
-    }
-}
-
-impl<T: Transport + 'static> Builder<T> {
-    /// Follows over links that the caller makes: TLS, a tunnel, another resolver. Called once for every link.
-    pub fn from_connector(connector: impl FnMut() -> io::Result<T> + Send + 'static) -> Self {
-        Self::over(Link::Connector { connector: Box::new(connector), name: "the server".into() })
-    }
-
-    /// What errors call the other side of links that the caller makes; `the server` unless said.
-    pub fn named(mut self, chosen: impl Into<String>) -> Self {
-        if let Link::Connector { name, .. } = &mut self.link {
-            *name = chosen.into();
-        }
-        self
-    }
-
-    /// Follows over one link that stands already. There is no reconnection, and a start that needs a second link is an error.
-    pub fn from_stream(stream: T) -> Self
+    /// Follows over one connection that exists already. There is no reconnection, and a start that needs a second
+    /// connection is an error.
+    pub fn with_stream(stream: T) -> Builder<Connected<T>>
     where
         T: Send,
     {
-        let mut stream = Some(stream);
-        let mut builder = Self::from_connector(move || {
-            stream.take().ok_or_else(|| io::Error::other("the only link that was given is used up"))
-        });
+        let mut builder = Builder::new(Connected::new(stream));
         builder.options.single_link = true;
         builder
     }
-
-    /// Connects over the caller's own link; see [`Builder::connect`].
-    ///
-    /// # Errors
-    /// What the connector says.
-    pub fn follow(self) -> Result<Follower<T>, Error> {
-        let follower = match self.link {
-            Link::Connector { connector, name } => {
-                Follower::start(name, connector, self.login, self.options, self.buffer, self.handle)
-            }
-            Link::Address { text, .. } => Err(Error::NotConnectable(text)),
-        }?;
-        Ok(follower.recording(self.recorder))
-    }
 }
 
-impl<T> Builder<T> {
-    fn over(link: Link<T>) -> Self {
+/// The replication, the login and the buffer: of every source.
+impl<S> Builder<S> {
+    pub(crate) fn new(source: S) -> Self {
         let seed = crate::io::random();
-        let options = Options { seed, ..Options::default() };
-        let login = Box::new(|| Ok(Login::default()));
-        Self { link, options, login, buffer: BUFFER_CAPACITY, handle: Handle::new(), recorder: None }
+        Self {
+            source,
+            options: Options { seed, ..Options::default() },
+            login: LoginSource::default(),
+            buffer: BUFFER_CAPACITY,
+            handle: Handle::new(),
+            recorder: None,
+        }
     }
 
-    /// All choices at once. A later call of another method changes that one choice.
+    /// Sets all options at once. A later call of another setter changes that one option.
     pub fn options(mut self, options: Options) -> Self {
         let single_link = self.options.single_link | options.single_link;
         let seed = if options.seed == 0 { self.options.seed } else { options.seed };
@@ -165,19 +122,20 @@ impl<T> Builder<T> {
         self
     }
 
-    /// Where to start.
+    /// Where to start. Of a cluster: where the shards start that exist at the beginning, unless positions are given.
     pub fn start(mut self, start: Start) -> Self {
         self.options.start = start;
         self
     }
 
-    /// What to do when history was lost.
+    /// The reaction to lost history. With [`OnGap::Stop`], the default, a cluster's shard ends and the others continue.
     pub fn on_gap(mut self, on_gap: OnGap) -> Self {
         self.options.on_gap = on_gap;
         self
     }
 
-    /// What to acknowledge.
+    /// What to acknowledge. With [`Ack::Applied`] the caller commits positions to [`Follower::commit`],
+    /// [`Handle::commit`] or the handle of a shard.
     pub fn ack(mut self, ack: Ack) -> Self {
         self.options.ack = ack;
         self
@@ -189,100 +147,164 @@ impl<T> Builder<T> {
         self
     }
 
-    /// Whether to retry when the very first attempt fails; see [`Options::retry_first`].
-    pub fn retry_first(mut self, yes: bool) -> Self {
-        self.options.retry_first = yes;
-        self
-    }
-
-    /// Whether to ask again for a snapshot that broke off; see [`Options::retry_snapshot`].
-    pub fn retry_snapshot(mut self, yes: bool) -> Self {
-        self.options.retry_snapshot = yes;
-        self
-    }
-
-    /// Whether SELECT, PING and REPLCONF come out as events.
+    /// Whether SELECT, PING and REPLCONF are delivered as events.
     pub fn control(mut self, yes: bool) -> Self {
         self.options.control = yes;
         self
     }
 
-    /// From which bulk length in bytes commands come in parts; `None`: never.
-    pub fn parts(mut self, threshold: Option<u64>) -> Self {
-        self.options.parts = threshold;
+    /// The bulk length in bytes from which commands are delivered in parts; `None`: never.
+    pub fn parts(mut self, threshold: impl Into<Option<u64>>) -> Self {
+        self.options.parts = threshold.into();
         self
     }
 
-    /// How a snapshot is handed out: as bytes, unless said, or as keys and their elements.
+    /// The form of a snapshot: bytes, the default, or keys and their elements.
     pub fn snapshot(mut self, form: SnapshotForm) -> Self {
         self.options.snapshot = form;
         self
     }
 
-    /// Whether items may be had from a snapshot that holds what is not known or broken; see [`Options::lenient`].
+    /// Whether items of a snapshot are delivered although some of it is unknown or broken; see [`Options::lenient`].
     pub fn lenient(mut self, yes: bool) -> Self {
         self.options.lenient = yes;
         self
     }
 
-    /// How the primary shows us.
+    /// The text under which the primary lists the follower.
     pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
     }
 
-    /// When to reconnect.
-    pub fn reconnect(mut self, backoff: Backoff) -> Self {
-        self.options.backoff = backoff;
+    /// The port under which the primary lists the follower; `None`, the default: none.
+    pub fn listening_port(mut self, port: impl Into<Option<u16>>) -> Self {
+        self.options.listening_port = port.into();
         self
     }
 
-    /// How long the server may be silent before the link counts as dead; zero: for ever.
-    pub fn silence(mut self, limit: Duration) -> Self {
-        self.options.silence = (!limit.is_zero()).then_some(limit);
+    /// The parser's limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
         self
     }
 
-    /// The password of the default user.
+    /// How long the server may send nothing before the connection counts as dead; `None`: for ever.
+    pub fn silence(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.silence = limit.into();
+        self
+    }
+
+    /// The password of the servers' default user.
     pub fn password(self, password: impl Into<Vec<u8>>) -> Self {
-        let password = password.into();
-        self.login(move || Ok(Login { user: None, password: Some(password.clone()) }))
+        let login = Login::password(password);
+        self.login(move || Ok(login.clone()))
     }
 
-    /// An ACL user and its password.
+    /// An ACL user of the servers and its password.
     pub fn user(self, user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
-        let (user, password) = (user.into(), password.into());
-        self.login(move || Ok(Login { user: Some(user.clone()), password: Some(password.clone()) }))
+        let login = Login::user(user, password);
+        self.login(move || Ok(login.clone()))
     }
 
-    /// Where to get user and password: asked at every connect, so that they may change (tokens that expire, a file that is rewritten).
+    /// A function that supplies the servers' user and password. It is called for every connection, because tokens
+    /// expire and files are rewritten.
     pub fn login(mut self, ask: impl FnMut() -> io::Result<Login> + Send + 'static) -> Self {
-        self.login = Box::new(ask);
+        self.login = LoginSource::new(ask);
         self
     }
 
-    /// The handle the follower is to have: one that existed before it, so that a stop can't come too early.
-    pub fn handle(mut self, handle: Handle) -> Self {
-        self.handle = handle;
-        self
-    }
-
-    /// Writes down what comes, as it comes: see [`recording`](crate::io::recording). What can't be written ends the follower with
-    /// [`Error::Recording`].
-    pub fn record(mut self, recorder: Recorder) -> Self {
-        self.recorder = Some(recorder);
-        self
-    }
-
-    /// The size of the buffer in bytes, 256 KiB unless said. It grows for a command that is longer, up to
-    /// [`Limits::command`](crate::Limits::command), and shrinks again.
+    /// The size of the buffer in bytes; default 256 KiB. A longer command makes it grow up to
+    /// [`Limits::command`](crate::Limits::command); it shrinks again. Each shard of a cluster has a buffer.
     pub fn buffer(mut self, bytes: usize) -> Self {
         self.buffer = bytes.max(1024);
         self
     }
 }
 
-impl<T> fmt::Debug for Builder<T> {
+/// The connections: where this crate opens them.
+impl<S: Dial> Builder<S> {
+    /// The time for each address that is tried in connecting, and once more for a TLS handshake. Default 5 s; 2 s for
+    /// Sentinels, the servers they name, and the nodes of a cluster.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.source.dialer().timeouts.connect = limit;
+        self
+    }
+
+    /// The time for each write; `None`: for ever. Default 10 s. ([`silence`](Self::silence) limits the wait for bytes.)
+    pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.source.dialer().timeouts.write = limit.into();
+        self
+    }
+
+    /// Connects to the servers over TLS, with a new handshake for every connection.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.source.dialer().tls = Some(tls);
+        self
+    }
+}
+
+/// The life of a connection: where another one can follow.
+impl<S: Reconnect> Builder<S> {
+    /// When to reconnect.
+    pub fn reconnect(mut self, backoff: Backoff) -> Self {
+        self.options.backoff = backoff;
+        self
+    }
+
+    /// Whether to request a snapshot again after one was interrupted; see [`Options::retry_snapshot`].
+    pub fn retry_snapshot(mut self, yes: bool) -> Self {
+        self.options.retry_snapshot = yes;
+        self
+    }
+
+    /// Whether to retry when the first attempt fails; see [`Options::retry_first`]. (A cluster's shards always do.)
+    pub fn retry_first(mut self, yes: bool) -> Self
+    where
+        S: Source,
+    {
+        self.options.retry_first = yes;
+        self
+    }
+}
+
+impl<T> Builder<Connector<T>> {
+    /// The name of the server in error messages; default `the server`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.source.name = name.into();
+        self
+    }
+}
+
+/// One follower: of every source but a cluster.
+impl<S: Source> Builder<S> {
+    /// The handle of the follower. A handle that is older than its follower can stop it before it connects.
+    pub fn handle(mut self, handle: Handle) -> Self {
+        self.handle = handle;
+        self
+    }
+
+    /// Records every received byte; see [`recording`](crate::io::recording). A failed write ends the follower with
+    /// [`Error::Recording`].
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// Connects, so that a wrong address is reported here. The handshake follows in the first call of `next`.
+    ///
+    /// # Errors
+    /// [`Error::Target`], [`Error::Login`], or [`Error::Connect`] unless [`retry_first`](Self::retry_first) is set.
+    pub fn connect(self) -> Result<Follower<S::Transport>, Error> {
+        let Self { source, options, login, buffer, handle, recorder } = self;
+        let Opened { name, connector } = source.open(&login, &handle)?;
+        let follower = Follower::start(name, connector, Box::new(move || login.ask()), options, buffer, handle)?;
+        Ok(follower.recording(recorder))
+    }
+}
+
+impl<S> fmt::Debug for Builder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Questions to a server, and its answers.
+//! Requests to a server, and its replies.
 
 use std::io;
 use std::io::{Read, Write};
@@ -13,150 +13,150 @@ use crate::net::socket::Socket;
 use crate::resp;
 use crate::resp::{Frame, Kind};
 
-/// A link on which one side asks and the other answers: for looking around on a server beside following it.
+/// A connection for requests and replies: to inspect a server that is followed over another connection.
 ///
 /// ```no_run
-/// use redtail::net::{Login, Socket, Talk, Timeouts};
+/// use redtail::net::{Client, Login, Socket, Timeouts};
 ///
-/// let link = Socket::connect(&"127.0.0.1:6379".parse()?, &Timeouts::default())?;
-/// let mut talk = Talk::begin(link, &Login::default())?;
-/// let role = talk.ask(&["ROLE"])?;
+/// let socket = Socket::connect(&"127.0.0.1:6379".parse()?, &Timeouts::default())?;
+/// let mut client = Client::new(socket, &Login::default())?;
+/// let role = client.ask(&["ROLE"])?;
 /// println!("{:?}", role.list().first());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Talk {
-    reader: FrameReader<Listened>,
+pub struct Client {
+    reader: FrameReader<ClientSocket>,
 }
 
-/// An answer that owns what it says. Bytes that are no UTF-8 are replaced.
+/// A reply that owns its text. Bytes that are not UTF-8 are replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum Reply {
     /// A string, a status, or the digits of a number.
     Text(String),
-    /// The words of an error.
+    /// The message of an error.
     Error(String),
     /// Elements; of a map its names and values in turn.
-    List(Vec<Answer>),
-    /// Nothing.
+    List(Vec<Reply>),
+    /// Null.
     Null,
 }
 
-/// Why there was no answer.
+/// The reason why a request has no reply.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum TalkError {
+pub enum ClientError {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed {
-        /// The name of the command it closed at.
+        /// The name of the command that was not answered.
         asked: String,
     },
-    /// Nothing came within the time-out for reads, or no whole answer within 60 s.
-    #[error("no answer in time")]
-    Silent,
-    /// The connection broke.
+    /// Nothing was received within the read timeout, or no whole reply within 60 s.
+    #[error("no reply in time")]
+    TimedOut,
+    /// The connection failed.
     #[error(transparent)]
-    Broken(#[from] io::Error),
-    /// What came is not the protocol of these servers.
-    #[error("what answers does not speak the protocol of Redis and Valkey: \"{}\"", heard.escape_ascii())]
-    Foreign {
-        /// The first bytes that came over the link, 80 at the most.
+    Io(#[from] io::Error),
+    /// The bytes received are not RESP.
+    #[error("the server does not speak the protocol of Redis and Valkey; it sent \"{}\"", heard.escape_ascii())]
+    Protocol {
+        /// The first bytes received over the connection, at most 80.
         heard: Vec<u8>,
     },
-    /// The server does not take user or password: its words.
+    /// The server refuses user or password, with this message.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Many times what INFO takes, or what a cluster's thousand nodes have to tell.
+/// Many times the size of INFO, and of a cluster's thousand nodes.
 const LIMITS: Limits = Limits { bulk: 16 << 20, command: 16 << 20, ..Limits::DEFAULT };
 
-/// An answer that comes bit by bit is waited for no longer than this.
-const ANSWER: Duration = Duration::from_secs(60);
+/// The time for a reply that arrives bit by bit.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Talk {
-    /// Begins to talk over this link, as whoever `login` says.
+impl Client {
+    /// A client over this connection, after AUTH if `login` has a password.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), and [`TalkError::Refused`]. A server that asks for no password is no error.
-    pub fn begin(link: Socket, login: &Login) -> Result<Self, TalkError> {
-        let listened = Listened { socket: link, heard: Vec::new(), until: Instant::now() + ANSWER };
-        let mut talk = Self { reader: FrameReader::new(listened).with_limits(LIMITS) };
-        let Some(password) = &login.password else { return Ok(talk) };
-        let answer = match &login.user {
-            Some(user) => talk.exchange(&[b"AUTH", user.as_bytes(), password])?,
-            None => talk.exchange(&[b"AUTH", password])?,
+    /// As [`ask`](Self::ask), and [`ClientError::Refused`]. A server that needs no password is not an error.
+    pub fn new(socket: Socket, login: &Login) -> Result<Self, ClientError> {
+        let socket = ClientSocket { socket, heard: Vec::new(), until: Instant::now() + REPLY_TIMEOUT };
+        let mut client = Self { reader: FrameReader::new(socket).with_limits(LIMITS) };
+        let Some(password) = &login.password else { return Ok(client) };
+        let reply = match &login.user {
+            Some(user) => client.exchange(&[b"AUTH", user.as_bytes(), password])?,
+            None => client.exchange(&[b"AUTH", password])?,
         };
-        match answer {
-            Answer::Error(words) if words.contains("without any password") || words.contains("no password is set") => {
-                Ok(talk)
+        match reply {
+            Reply::Error(text) if text.contains("without any password") || text.contains("no password is set") => {
+                Ok(client)
             }
-            Answer::Error(words) => Err(TalkError::Refused(words)),
-            _ => Ok(talk),
+            Reply::Error(text) => Err(ClientError::Refused(text)),
+            _ => Ok(client),
         }
     }
 
-    /// Asks, and waits for the answer. An error that the server answers is an [`Answer::Error`].
+    /// Sends a command and waits for its reply. An error reply is [`Reply::Error`].
     ///
     /// # Errors
-    /// If no answer comes; the link is then of no more use.
-    pub fn ask(&mut self, words: &[&str]) -> Result<Answer, TalkError> {
-        self.exchange(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>())
+    /// If there is no reply. The connection is unusable then.
+    pub fn ask(&mut self, command: &[&str]) -> Result<Reply, ClientError> {
+        self.exchange(&command.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>())
     }
 
-    /// The next thing the server says by itself, after SUBSCRIBE.
+    /// The next message that the server pushes after SUBSCRIBE.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask); after [`TalkError::Silent`] it may be called again.
-    pub fn listen(&mut self) -> Result<Answer, TalkError> {
-        self.hear("")
+    /// As [`ask`](Self::ask); after [`ClientError::TimedOut`] it may be called again.
+    pub fn listen(&mut self) -> Result<Reply, ClientError> {
+        self.receive("")
     }
 
-    /// The link.
-    pub fn link(&mut self) -> &mut Socket {
+    /// The connection.
+    pub fn socket(&mut self) -> &mut Socket {
         &mut self.reader.source_mut().socket
     }
 
-    /// The link, between two answers.
-    pub fn into_link(self) -> Socket {
+    /// The connection, to be used between two replies.
+    pub fn into_socket(self) -> Socket {
         self.reader.into_source().socket
     }
 
-    fn exchange(&mut self, command: &[&[u8]]) -> Result<Answer, TalkError> {
+    fn exchange(&mut self, command: &[&[u8]]) -> Result<Reply, ClientError> {
         let mut bytes = vec![0; resp::encoded_len(command)];
         let _enough_room = resp::encode_command(&mut bytes, command);
-        let sent = self.link().write_all(&bytes);
+        let sent = self.socket().write_all(&bytes);
         let name = String::from_utf8_lossy(command.first().copied().unwrap_or_default()).into_owned();
-        // A server that does not want us has said why before it closed.
-        match (self.hear(&name), sent) {
-            (Err(TalkError::Closed { .. }), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+        // A server that refuses a client sends the reason before it closes.
+        match (self.receive(&name), sent) {
+            (Err(ClientError::Closed { .. }), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(error.into())
             }
-            (heard, _) => heard,
+            (received, _) => received,
         }
     }
 
-    fn hear(&mut self, asked: &str) -> Result<Answer, TalkError> {
-        let closed = || TalkError::Closed { asked: asked.to_owned() };
-        self.reader.source_mut().until = Instant::now() + ANSWER;
+    fn receive(&mut self, asked: &str) -> Result<Reply, ClientError> {
+        let closed = || ClientError::Closed { asked: asked.to_owned() };
+        self.reader.source_mut().until = Instant::now() + REPLY_TIMEOUT;
         match self.reader.next_frame() {
-            Ok(Some(frame)) => Ok(Answer::of(frame.item)),
+            Ok(Some(frame)) => Ok(Reply::of(frame.item)),
             Ok(None) => Err(closed()),
             Err(ReadError::Io(error)) => Err(match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TalkError::Silent,
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
                 io::ErrorKind::ConnectionReset => closed(),
                 _ => error.into(),
             }),
-            // Something that ends within a line, too.
-            Err(_) => Err(TalkError::Foreign { heard: self.reader.source_mut().heard.clone() }),
+            // Also an end within a line.
+            Err(_) => Err(ClientError::Protocol { heard: self.reader.source_mut().heard.clone() }),
         }
     }
 }
 
-impl Answer {
-    /// The text, if it is one.
+impl Reply {
+    /// The text of a [`Reply::Text`].
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -165,16 +165,16 @@ impl Answer {
         }
     }
 
-    /// The words of an error, if it is one.
+    /// The message of a [`Reply::Error`].
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {
-            Self::Error(words) => Some(words),
+            Self::Error(text) => Some(text),
             _ => None,
         }
     }
 
-    /// The elements; none if it is no list.
+    /// The elements of a [`Reply::List`]; of any other reply none.
     #[must_use]
     pub fn list(&self) -> &[Self] {
         match self {
@@ -183,13 +183,13 @@ impl Answer {
         }
     }
 
-    /// Whether it says that our user may not ask this.
+    /// Whether the server denied the command to this user (NOPERM).
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.error().is_some_and(|words| words.starts_with("NOPERM"))
+        self.error().is_some_and(|text| text.starts_with("NOPERM"))
     }
 
-    /// The value behind a name in a list of names and values. Upper and lower case are the same.
+    /// The value of a name in a list of names and values. The case of letters does not matter.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Self> {
         self.list().chunks_exact(2).find_map(|pair| match pair {
@@ -212,29 +212,29 @@ impl Answer {
     }
 }
 
-impl From<TalkError> for io::Error {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for io::Error {
+    fn from(error: ClientError) -> Self {
         let kind = match error {
-            TalkError::Broken(error) => return error,
-            TalkError::Closed { .. } => io::ErrorKind::UnexpectedEof,
-            TalkError::Silent => io::ErrorKind::TimedOut,
-            TalkError::Foreign { .. } => io::ErrorKind::InvalidData,
-            TalkError::Refused(_) => io::ErrorKind::PermissionDenied,
+            ClientError::Io(error) => return error,
+            ClientError::Closed { .. } => io::ErrorKind::UnexpectedEof,
+            ClientError::TimedOut => io::ErrorKind::TimedOut,
+            ClientError::Protocol { .. } => io::ErrorKind::InvalidData,
+            ClientError::Refused(_) => io::ErrorKind::PermissionDenied,
         };
         Self::new(kind, error)
     }
 }
 
-/// The socket, and the first bytes that came from it: they tell what listens there if it is no server of ours.
+/// The socket, and the first bytes received from it: they identify a server that is neither Redis nor Valkey.
 #[derive(Debug)]
-struct Listened {
+struct ClientSocket {
     socket: Socket,
     heard: Vec<u8>,
-    /// When the answer that is awaited must be whole.
+    /// The deadline of the present reply.
     until: Instant,
 }
 
-impl Read for Listened {
+impl Read for ClientSocket {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         const ENOUGH: usize = 80;
         if Instant::now() >= self.until {

@@ -8,36 +8,33 @@ use crate::io::{BufferFull, SpaceError};
 use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
-/// Why a follower ended.
+/// The reason why a follower could not start, or has ended.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The session is over.
+    /// The session ended with an error.
     #[error(transparent)]
     Session(Box<SessionError>),
     /// The first connection could not be made.
     #[error("can't connect to {target}: {source}")]
     Connect {
-        /// The address as it was given.
+        /// The address, or the name of the primary among Sentinels.
         target: String,
-        /// The system's words.
+        /// The error of the system, of TLS, or of the Sentinels.
         source: io::Error,
     },
-    /// The address can't be read.
+    /// The address is invalid.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// User and password could not be had at the first connect. Later that is an attempt to reconnect that failed.
+    /// The login function failed for the first connection. Later this counts as a failed attempt to reconnect.
     #[error("can't get user and password: {0}")]
     Login(io::Error),
-    /// There is no memory, or the buffer's limit is smaller than what the parser was allowed to wait for.
+    /// There is no memory for the buffer, or its limit is too small for the parser's limits.
     #[error(transparent)]
     Buffer(#[from] BufferFull),
-    /// What comes can't be written down, as [`Builder::record`](crate::Builder::record) asked for.
+    /// The [recording](crate::Builder::record) can't be written.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),
-    /// The builder has an address, and is to be finished with `connect`.
-    #[error("{0} is an address: finish its builder with connect()")]
-    NotConnectable(String),
 }
 
 impl From<SpaceError> for Error {

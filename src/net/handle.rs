@@ -1,4 +1,4 @@
-//! What must work while an event is borrowed or a read blocks.
+//! Control of a follower from other threads: stop, reconnect, heartbeat, commit.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -9,30 +9,31 @@ use crate::net::transport::Remote;
 use crate::replication::{Heartbeat, Position};
 use crate::resp::encode_command;
 
-/// Works on a [`Follower`](crate::Follower) from any thread, and may outlive it.
+/// Controls a [`Follower`](crate::Follower) from any thread, and may outlive it. Clones control the same follower.
 #[derive(Clone, Default)]
 pub struct Handle {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<HandleState>,
 }
 
 impl Handle {
-    /// A handle for a follower that is still to be made: give it to [`Builder::handle`](crate::Builder::handle).
+    /// A handle for a future follower: pass it to [`Builder::handle`](crate::Builder::handle).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends the follower: what blocks in it returns, and `next` gives `None` from now on. A read or write ends at once, a pause
-    /// before a reconnect within a tenth of a second, an attempt to connect when it is through.
+    /// Ends the follower: a call that blocks returns, and every later call returns that the follower has ended. A read
+    /// or write ends at once, a pause before a reconnect within 100 ms, an attempt to connect when it succeeds or
+    /// fails.
     ///
-    /// Takes no lock, allocates nothing and never waits, so that a signal handler may call it; it sets a flag and shuts the socket
-    /// down. (Over the caller's own [`Transport`](crate::net::Transport) that holds if its [`Remote::stop`] keeps to it.)
+    /// A signal handler may call this: it takes no lock, allocates nothing and never waits. It sets a flag and shuts
+    /// the socket down. For the caller's own [`Transport`](crate::net::Transport) this depends on its [`Remote::stop`].
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.stop_link();
     }
 
-    /// Ends the present link, so that the follower connects anew, by its connector, and goes on where it was. For those who know that the
-    /// server behind the link is no longer the right one. Does nothing while there is no link, or over a transport that has no
+    /// Ends the present connection, so that the follower connects again and resumes: for callers that know that the
+    /// server is no longer the right one. Does nothing without a connection, or if its transport has no
     /// [`remote`](crate::net::Transport::remote).
     pub fn reconnect(&self) {
         if let Some(remote) = self.shared.remote() {
@@ -45,12 +46,14 @@ impl Handle {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    /// Tells the primary that the link lives, at once, as `next` does each second. For consumers that work on one event for longer
-    /// than the primary's `repl-timeout` (60 s). Does nothing while there is no link, or none that may be spoken on, or over
-    /// a transport that has no [`remote`](crate::net::Transport::remote).
+    /// Sends an acknowledgement to the primary now, as the follower does each second while it waits for an event: for
+    /// consumers that work on one event for longer than the primary's `repl-timeout` (60 s).
+    ///
+    /// Does nothing without a connection, during the handshake, or if the transport has no
+    /// [`remote`](crate::net::Transport::remote).
     ///
     /// # Errors
-    /// What the system says of the write; the link is then of no more use, which `next` will notice.
+    /// The error of the write. The connection is unusable then, and the follower replaces it.
     pub fn heartbeat(&self) -> io::Result<()> {
         let (Some(remote), Some(beat)) = (self.shared.remote(), self.shared.heartbeat()) else { return Ok(()) };
         match beat {
@@ -64,15 +67,15 @@ impl Handle {
         }
     }
 
-    /// As [`Follower::commit`](crate::Follower::commit), for a sink with a thread of its own: everything up to this position is safely
-    /// kept. Of two that come close together only the later one counts. The primary hears of it from the thread that is in `next`, within
-    /// a second or when it asks.
+    /// As [`Follower::commit`](crate::Follower::commit), for a sink on another thread: everything up to this position
+    /// is stored. Of two commits in quick succession the later one counts. The follower's thread acknowledges the
+    /// position within a second, or when the primary asks.
     pub fn commit(&self, position: Position) {
-        self.shared.committed().take_in(position);
+        self.shared.committed().add(position);
         self.shared.has_committed.store(true, Ordering::Release);
     }
 
-    /// The furthest place that was committed; of several histories, in the last.
+    /// The furthest committed position; of several histories, in the last one.
     pub(crate) fn committed(&self) -> Option<Position> {
         self.shared.committed().furthest
     }
@@ -84,27 +87,27 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-/// What follower and handles share.
+/// The state that a follower shares with its handles.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(super) struct HandleState {
     stopped: AtomicBool,
     beat: AtomicU64,
     link: Mutex<Option<Arc<dyn Remote>>>,
-    /// What was committed; and whether anything was since the follower last looked, so that it looks without the lock.
     committed: Mutex<Committed>,
+    /// Whether there is a commit that the follower has not taken yet: it checks this without the lock.
     has_committed: AtomicBool,
 }
 
-/// What was committed through handles.
+/// The positions that were committed to handles.
 #[derive(Default)]
 struct Committed {
-    /// Since the follower last looked.
+    /// The commit that the follower has not taken yet.
     news: Option<Position>,
     furthest: Option<Position>,
 }
 
 impl Committed {
-    fn take_in(&mut self, position: Position) {
+    fn add(&mut self, position: Position) {
         self.news = Some(position);
         let is_behind = |other: &Position| other.history == position.history && other.offset > position.offset;
         if !self.furthest.as_ref().is_some_and(is_behind) {
@@ -113,11 +116,11 @@ impl Committed {
     }
 }
 
-/// Offsets are below 2^63, so the highest values are free to mean something else.
+/// Offsets are below 2^63, so the highest values can have other meanings.
 const NO_BEAT: u64 = u64::MAX;
 const NEWLINE: u64 = u64::MAX - 1;
 
-impl Shared {
+impl HandleState {
     #[inline]
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
@@ -135,11 +138,11 @@ impl Shared {
 
     pub(super) fn set_link(&self, remote: Option<Arc<dyn Remote>>) {
         self.set_heartbeat(None);
-        // What was there is dropped only after the lock is free again.
+        // The former link is dropped after the lock is released.
         let _before = self.with_link(|link| std::mem::replace(link, remote));
     }
 
-    /// What was committed through a handle since this was last asked.
+    /// The commit since the last call.
     #[inline]
     pub(super) fn take_committed(&self) -> Option<Position> {
         if !self.has_committed.load(Ordering::Acquire) {
@@ -153,8 +156,8 @@ impl Shared {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits, but not much longer than until somebody stops the follower. It looks again and again because nothing that could wake it
-    /// may be called in a signal handler on every system.
+    /// Sleeps, in short naps, until the time has passed or the follower is stopped. A wake-up would need a function
+    /// that a signal handler may not call on every system.
     pub(super) fn pause(&self, time: Duration) {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|_| !self.is_stopped()) {
@@ -174,8 +177,8 @@ impl Shared {
         self.with_link(|link| link.clone())
     }
 
-    /// Every use of the link but that of `stop_link`. A stop that finds the lock taken leaves its work to whoever holds it, and that
-    /// is here.
+    /// Every use of the link except by `stop_link`. If `stop_link` finds the lock taken, the holder has to stop the
+    /// link, and the holder is here.
     fn with_link<R>(&self, work: impl FnOnce(&mut Option<Arc<dyn Remote>>) -> R) -> R {
         // A panic elsewhere leaves nothing half-done under this lock.
         let result = work(&mut self.link.lock().unwrap_or_else(PoisonError::into_inner));
@@ -186,8 +189,8 @@ impl Shared {
         result
     }
 
-    /// Between setting the flag and trying the lock lies a fence, and between freeing the lock and reading the flag another: at least one
-    /// side sees what the other has done.
+    /// There is a fence between setting the flag and trying the lock, and another between releasing the lock and
+    /// reading the flag. So at least one side sees the action of the other.
     fn stop_link(&self) {
         fence(Ordering::SeqCst);
         let link = match self.link.try_lock() {
@@ -201,7 +204,7 @@ impl Shared {
     }
 }
 
-/// How late a pause may notice that it is to end.
+/// The delay after which a pause notices a stop.
 const LONGEST_NAP: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -210,14 +213,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_furthest_place_that_was_committed_is_kept() {
+    fn the_furthest_committed_position_is_kept() {
         let at = |digit: &str, offset: u64| -> Position { format!("{}:{offset}:0", digit.repeat(40)).parse().unwrap() };
         let handle = Handle::new();
         assert_eq!(handle.committed(), None);
         for (committed, furthest) in [(at("a", 5), at("a", 5)), (at("a", 3), at("a", 5)), (at("b", 1), at("b", 1))] {
             handle.commit(committed);
             assert_eq!(handle.committed(), Some(furthest));
-            // The follower hears the last word, as it always did.
+            // The follower receives the last commit, even if it is not the furthest.
             assert_eq!(handle.shared.take_committed(), Some(committed));
         }
         assert_eq!((handle.shared.take_committed(), handle.committed()), (None, Some(at("b", 1))));

@@ -1,17 +1,59 @@
 //! User and password.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io};
 
-/// A question that is asked again for every connection.
+/// A function that is called again for every connection.
 pub(crate) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
 
-/// User and password, asked for at every connect.
+/// User and password of a connection. The default has neither: no AUTH is sent.
+///
+/// ```
+/// # use redtail::net::Login;
+/// let login = Login::user("cdc", "secret");
+/// assert_eq!(login.user.as_deref(), Some("cdc"));
+/// assert_eq!(Login::password("secret").user, None);
+/// ```
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Login {
-    /// The ACL user; `None` for the default user.
+    /// The ACL user; `None`: the default user.
     pub user: Option<String>,
-    /// The password; `None`: none is sent.
+    /// The password; `None`: no AUTH is sent.
     pub password: Option<Vec<u8>>,
+}
+
+impl Login {
+    /// The password of the default user.
+    pub fn password(password: impl Into<Vec<u8>>) -> Self {
+        Self { user: None, password: Some(password.into()) }
+    }
+
+    /// An ACL user and its password.
+    pub fn user(user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
+        Self { user: Some(user.into()), password: Some(password.into()) }
+    }
+}
+
+/// The function that supplies the login of each connection. Clones share it.
+#[derive(Clone)]
+pub struct LoginSource(Arc<Mutex<Ask<Login>>>);
+
+impl LoginSource {
+    pub(crate) fn new(ask: impl FnMut() -> io::Result<Login> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(ask)))
+    }
+
+    pub(crate) fn ask(&self) -> io::Result<Login> {
+        let mut ask = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (*ask)()
+    }
+}
+
+impl Default for LoginSource {
+    fn default() -> Self {
+        Self::new(|| Ok(Login::default()))
+    }
 }
 
 impl fmt::Debug for Login {
@@ -20,5 +62,11 @@ impl fmt::Debug for Login {
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "…"))
             .finish()
+    }
+}
+
+impl fmt::Debug for LoginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginSource")
     }
 }

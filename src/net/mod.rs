@@ -1,25 +1,31 @@
-//! Sockets: transports, TLS, questions to a server, and the blocking follower.
+//! Sockets: transports, TLS, a client for requests, and the blocking follower.
 
 mod builder;
 mod client;
+mod dialer;
 mod error;
 mod follower;
 mod follower_recording;
 mod handle;
 mod login;
 mod socket;
+mod source;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
 
 pub use builder::Builder;
-pub use client::{Answer, Talk, TalkError};
+pub use client::{Client, ClientError, Reply};
+pub(crate) use dialer::Dialer;
 pub use error::Error;
 pub use follower::{Events, Follower};
 pub use handle::Handle;
 pub use login::Login;
+pub(crate) use login::{Ask, LoginSource};
 pub use socket::{Socket, Timeouts};
+pub use source::{Address, Connected, Connector, Dial, Reconnect, Source};
+pub(crate) use source::{Opened, sealed};
 pub use target::{Target, TargetError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream, Verify};

@@ -1,4 +1,4 @@
-//! The links there are: TCP and Unix sockets, and TLS over TCP.
+//! Connections: TCP and Unix sockets, and TLS over TCP.
 
 use std::io;
 use std::io::{Read, Write};
@@ -24,9 +24,9 @@ use crate::net::transport::{Remote, Transport};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Socket {
-    /// TCP.
+    /// A TCP socket.
     Tcp(TcpStream),
-    /// Unix.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
     /// TLS over TCP.
@@ -34,15 +34,24 @@ pub enum Socket {
     Tls(Box<TlsStream>),
 }
 
-/// How long a socket may wait.
+/// The timeouts of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
-    /// For each address tried in connecting. Default 5 s.
+    /// For each address that is tried in connecting, and once more for a TLS handshake. Default 5 s.
     pub connect: Duration,
     /// For a read; `None`: for ever. Default 60 s. A follower sets its own, shorter one.
     pub read: Option<Duration>,
     /// For a write; `None`: for ever. Default 10 s.
     pub write: Option<Duration>,
+}
+
+impl Timeouts {
+    /// The same limit for all three.
+    #[must_use]
+    pub const fn all(limit: Duration) -> Self {
+        Self { connect: limit, read: Some(limit), write: Some(limit) }
+    }
 }
 
 impl Default for Timeouts {
@@ -56,11 +65,12 @@ impl Default for Timeouts {
 }
 
 impl Socket {
-    /// Connects. The name is resolved now, and its addresses are tried in turn. TCP sockets send at once (`TCP_NODELAY`) and notice a
-    /// dead peer: after 30 s without traffic the system asks every 10 s, three times where it can be told so.
+    /// Connects. The name is resolved now, and its addresses are tried in turn. TCP sockets send at once
+    /// (`TCP_NODELAY`) and detect a dead peer: after 30 s without traffic the system probes it every 10 s, three times
+    /// if supported.
     ///
     /// # Errors
-    /// What the system says, with each address in front of it where the name has several.
+    /// The error of the system. If the name has several addresses: the error of each.
     pub fn connect(target: &Target, timeouts: &Timeouts) -> io::Result<Self> {
         let socket = match target {
             Target::Tcp { host, port } => Self::Tcp(connect_tcp(host, *port, timeouts.connect)?),
@@ -76,10 +86,11 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Connects, and makes a link over TLS of it. The time for connecting holds for the handshake once more.
+    /// Connects over TLS.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), and [`TlsError`](crate::net::TlsError) inside an [`io::Error`]. There is no TLS over a Unix socket.
+    /// As [`connect`](Self::connect), and [`TlsError`](crate::net::TlsError) inside an [`io::Error`]. A Unix socket has
+    /// no TLS.
     #[cfg(feature = "tls")]
     pub fn connect_tls(target: &Target, timeouts: &Timeouts, tls: &Tls) -> io::Result<Self> {
         let Target::Tcp { host, port } = target else {
@@ -190,7 +201,7 @@ fn keepalive() -> TcpKeepalive {
     keepalive
 }
 
-/// One error of them all: of the last one's kind, and where there are several, with each address and what became of it.
+/// One error for all addresses, with the kind of the last one.
 fn all_of(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
     let Some((address, last)) = failures.pop() else {
         return io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -204,14 +215,15 @@ fn all_of(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
     io::Error::new(kind, each.join("; "))
 }
 
-/// Through `socket2`, because the standard library has no time-out here: a server that hangs lets its queue of connections fill up.
+/// Uses `socket2`, because the standard library has no timeout here. A server that hangs does not empty its queue of
+/// connections, and a full queue blocks.
 #[cfg(unix)]
 fn connect_unix(path: &std::path::Path, limit: Duration) -> io::Result<UnixStream> {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
     match socket.connect_timeout(&socket2::SockAddr::unix(path)?, limit) {
         Ok(()) => Ok(socket.into()),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "the server accepts no connections: its queue of them is full"))
+            Err(io::Error::new(io::ErrorKind::TimedOut, "the server accepts no connections: its queue is full"))
         }
         Err(error) => Err(error),
     }

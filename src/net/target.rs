@@ -1,4 +1,4 @@
-//! The address of a server, as a person writes it.
+//! The address of a server as text.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Where a server listens. Written and printed `host:port`, `[::1]:6379` or `unix:PATH`.
+/// The address of a server. Its text form is `host:port`, `[::1]:6379` or `unix:PATH`.
 ///
 /// ```
 /// # use redtail::net::Target;
@@ -17,10 +17,11 @@ use thiserror::Error;
 /// # Ok::<(), redtail::net::TargetError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Target {
     /// A TCP port.
     Tcp {
-        /// A name or an address; an IPv6 address without brackets.
+        /// A name or an IP address; an IPv6 address without brackets.
         host: String,
         /// The port.
         port: u16,
@@ -53,7 +54,7 @@ impl FromStr for Target {
             return Err(TargetError::Brackets(text.into()));
         }
         match port.parse() {
-            // Rust's own parsing would also take a plus sign.
+            // Rust's own parser would accept a plus sign.
             Ok(number @ 1..) if !port.starts_with('+') => Ok(Self::Tcp { host: host.into(), port: number }),
             _ => Err(TargetError::Port(port.into())),
         }
@@ -70,7 +71,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why a text is not a [`Target`].
+/// The reason why a text is not a [`Target`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -80,19 +81,19 @@ pub enum TargetError {
     /// There is no host.
     #[error("{0:?} has no host: write host:port, for example 127.0.0.1:6379, or unix:PATH")]
     NoHost(String),
-    /// The port is not one.
+    /// The port is not a number from 1 to 65535.
     #[error("{0:?} is not a port: write host:port with a number from 1 to 65535, or unix:PATH")]
     Port(String),
     /// An IPv6 address without brackets.
     #[error("{0:?} is ambiguous: write an IPv6 address in brackets, for example [::1]:6379")]
     Brackets(String),
-    /// `unix:` and nothing behind it.
-    #[error("no path behind unix: (write unix:/path/of/the.sock)")]
+    /// There is no path after `unix:`.
+    #[error("there is no path after unix: (write unix:/path/of/the.sock)")]
     NoPath,
-    /// A URL. It is not repeated here: there may be a password in it.
+    /// A URL. The message does not repeat it, because it may contain a password.
     #[error("this is a URL: write host:port or unix:PATH")]
     Url,
-    /// User or password before an `@`. They are not repeated here.
-    #[error("an address holds no user or password: write host:port, and give them by themselves")]
+    /// User or password before an `@`. The message does not repeat them.
+    #[error("an address has no user or password: write host:port, and give the login separately")]
     Login,
 }

@@ -1,4 +1,4 @@
-//! What a link to a server must be able to do.
+//! The requirements for a connection to a server.
 
 use std::io;
 use std::io::{Read, Write};
@@ -8,44 +8,44 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A link to a server: bytes both ways, and reads that end in time.
+/// A connection to a server: it reads with a timeout, and writes.
 ///
-/// A follower can use any type that has this; it is here for [`TcpStream`], `UnixStream` and [`Socket`](crate::net::Socket).
+/// A follower can use any type that implements it. [`TcpStream`], `UnixStream` and [`Socket`](crate::net::Socket) do.
 pub trait Transport: Read + Write {
-    /// How long a read may wait before it fails with [`TimedOut`](io::ErrorKind::TimedOut) or
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock); `None`: for ever. A zero is to be read as the shortest time there is.
+    /// Sets the time after which a read fails with [`TimedOut`](io::ErrorKind::TimedOut) or
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock); `None`: never. Zero means the shortest possible time.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()>;
 
-    /// How long a write may wait, likewise. Does nothing unless written.
+    /// Sets the same for a write. The default implementation does nothing.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     fn set_write_timeout(&self, _limit: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
 
-    /// What other threads need to end this link, or to send on it, while it is blocked in a read. Without it (`None`, unless
-    /// written) they can do neither before the read ends.
+    /// A remote control for other threads: to end this connection, or to send on it, while it is blocked in a read.
+    /// With `None`, the default implementation, they can do neither before the read ends.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     fn remote(&self) -> io::Result<Option<Box<dyn Remote>>> {
         Ok(None)
     }
 }
 
-/// The far end of a string tied to a [`Transport`]: works from any thread, also while the transport is blocked in a read.
+/// The remote control of a [`Transport`]. It works from any thread, also while the transport is blocked in a read.
 pub trait Remote: Send + Sync {
-    /// Ends the link both ways: a read or write that waits, and all later ones, end at once. Never blocks.
+    /// Ends the connection: a read or write that waits, and all later ones, end at once. It never blocks.
     fn stop(&self);
 
-    /// Sends all of `bytes`. Calls from several threads follow one another: their bytes don't mix.
+    /// Sends all of `bytes`. The bytes of calls from several threads do not mix.
     ///
     /// # Errors
-    /// What the system says. A part may have been sent then, so the link is of no more use.
+    /// The error of the system. Some bytes may have been sent, so the connection is unusable then.
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
 }
 
@@ -79,7 +79,7 @@ impl Transport for TcpStream {
 
 impl Remote for Twin<TcpStream> {
     fn stop(&self) {
-        // A link that is gone already is what was wanted.
+        // An error means that the connection has ended already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
@@ -124,15 +124,15 @@ struct Twin<S> {
 
 fn send_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).map_err(|error| match error.kind() {
-        // What the system says of a time-out is "resource temporarily unavailable", which tells nobody anything.
+        // The system's message for a timeout is "resource temporarily unavailable".
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write time-out")
+            io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write timeout")
         }
         _ => error,
     })
 }
 
-/// The standard library refuses a time-out of zero.
+/// The standard library refuses a timeout of zero.
 fn not_zero(limit: Duration) -> Duration {
     limit.max(Duration::from_millis(1))
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use crate::replication::{Database, Position, ReplicationId, StreamCommand};
-use crate::resp::internals::Span;
-use crate::resp::{Args, Command, Keys};
+use crate::resp::{Args, Command, Keys, Span};
 
 /// A [`StreamCommand`] that borrows nothing. It allocates once, for the bytes of the command.
 ///

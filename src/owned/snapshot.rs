@@ -318,7 +318,7 @@ impl Collector {
         self.hold(key.name.bytes.len() + OVERHEAD)?;
         let module = ModuleId(0);
         self.key = Some(WholeKey {
-            db: u32::try_from(key.database).unwrap_or(u32::MAX),
+            db: key.db,
             name: key.name.bytes.to_vec(),
             number: key.number,
             expire_at_ms: key.expire_at_ms,

@@ -105,7 +105,7 @@ impl Decoder {
         if self.key.named {
             self.key = UpcomingKey::NONE;
         }
-        let result = match (number, self.format.magic) {
+        let found = match (number, self.format.magic) {
             (255, _) => {
                 cursor.pass(&peek);
                 self.update_checksum(cursor);
@@ -160,9 +160,9 @@ impl Decoder {
                 self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
             (number, _) => self.value_type(number),
-        };
+        }?;
         cursor.pass(&peek);
-        result
+        Ok(found)
     }
 
     /// Begins a key with a value of this type.

@@ -1,17 +1,15 @@
-//! Where the primaries are: followers that find their server by themselves.
+//! Discovery: followers that find their server through Sentinels or the nodes of a cluster.
 //!
 //! This is the only room that starts threads of its own.
 
+mod access;
 mod cluster;
-mod connector;
+mod error;
+mod random;
 mod sentinel;
 
-#[cfg(feature = "capi")]
-pub(crate) use cluster::backoff;
 pub use cluster::{
-    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, Following, Member, Merged, Migration, Node, Notice,
+    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, ClusterHandle, Member, Merged, Migration, Node, Notice,
     Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
 };
-#[cfg(feature = "capi")]
-pub(crate) use connector::ASKING;
-pub use sentinel::{Found, Sentinel, SentinelError};
+pub use sentinel::{FoundServer, Sentinel, SentinelError};

@@ -146,7 +146,7 @@ static void options_that_cannot_be(void) {
     refused(REDTAIL_ERROR_ARGUMENT, "the addresses are NULL", NULL, &of);
     of.nodes = wrong;
     of.node_count = SIZE_MAX;
-    refused(REDTAIL_ERROR_ARGUMENT, "beyond memory", NULL, &of);
+    refused(REDTAIL_ERROR_ARGUMENT, "exceeds memory", NULL, &of);
     of.node_count = 3;
     refused(REDTAIL_ERROR_ARGUMENT, "address number 3 is NULL", NULL, &of);
     of.node_count = 2;
@@ -169,7 +169,7 @@ static void options_that_cannot_be(void) {
     IS(REDTAIL_OK, redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position));
     options.position = position;
     options.start = REDTAIL_START_AT;
-    refused(REDTAIL_ERROR_ARGUMENT, "starts at many places", &options, &of);
+    refused(REDTAIL_ERROR_ARGUMENT, "is for one primary", &options, &of);
 }
 
 static void clusters(void) {

@@ -1,4 +1,4 @@
-/* What parsers do beyond the examples: in memory of ours, in batches, with few places for arguments; numbers of bytes; all modes. */
+/* Parsers beyond the examples: in memory of the caller, in batches, with room for few arguments, offsets, all modes. */
 #include <redtail.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +205,52 @@ static void encodes(void) {
     redtail_parser_free(parser);
 }
 
+/* A value that is larger than the buffer passes through it. */
+static void in_parts(size_t step) {
+    enum { VALUE = 5000, BUFFER = 64 };
+    static char all[VALUE + 200], seen[VALUE + 200];
+    char buffer[BUFFER];
+    size_t length = 0, fed = 0, kept = 0, total = 0, value = 0, begins = 0, arguments = 0, ends = 0, commands = 0;
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    const redtail_item *item;
+    redtail_slice args[4];
+    uint64_t offset;
+    int status = REDTAIL_NEED_MORE;
+    length += (size_t)sprintf(all + length, "*1\r\n$4\r\nPING\r\n*4\r\n$3\r\nSET\r\n$0\r\n\r\n$%d\r\n", VALUE);
+    for (size_t i = 0; i < VALUE; i++)
+        all[length++] = (char)('a' + i % 26);
+    length += (size_t)sprintf(all + length, "\r\n$1\r\nx\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+    MUST(redtail_parser_set_parts(parser, 1) == REDTAIL_OK); /* read as 1024 */
+    MUST(redtail_parser_start_at(parser, 100) == REDTAIL_OK);
+    while (status == REDTAIL_NEED_MORE && fed < length) {
+        size_t count = BUFFER - kept < step ? BUFFER - kept : step;
+        count = count < length - fed ? count : length - fed;
+        memcpy(buffer + kept, all + fed, count);
+        fed += count;
+        redtail_slice input = {buffer, kept + count};
+        while ((status = redtail_parser_next(parser, &input, args, 4, &item)) == REDTAIL_OK) {
+            memcpy(seen + total, item->raw.data, item->raw.len);
+            total += item->raw.len;
+            MUST(item->offset == 100 + total);
+            commands += item->kind == REDTAIL_ITEM_COMMAND && item->index == 0 && item->length == 0;
+            begins += item->kind == REDTAIL_ITEM_PART_BEGIN && item->argc == 4 && item->args == NULL;
+            ends += item->kind == REDTAIL_ITEM_PART_END;
+            if (item->kind == REDTAIL_ITEM_PART_ARGUMENT) {
+                const size_t lengths[] = {3, 0, VALUE, 1};
+                MUST(item->index == arguments && item->length == lengths[arguments]);
+                arguments++;
+            }
+            if (item->kind == REDTAIL_ITEM_PART_PIECE && arguments == 3)
+                value += item->raw.len;
+        }
+        memmove(buffer, input.data, kept = input.len);
+    }
+    MUST(status == REDTAIL_NEED_MORE && total == length && memcmp(all, seen, length) == 0);
+    MUST(commands == 2 && begins == 1 && arguments == 4 && ends == 1 && value == VALUE);
+    MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == 100 + length);
+    redtail_parser_free(parser);
+}
+
 int main(void) {
     MUST(redtail_version_number() == REDTAIL_VERSION_NUMBER && strlen(redtail_version()) >= 5);
     MUST(redtail_check_version(REDTAIL_VERSION_NUMBER) == REDTAIL_OK);
@@ -218,6 +264,8 @@ int main(void) {
     modes();
     walks_again();
     encodes();
+    for (size_t step = 1; step <= 64; step++)
+        in_parts(step);
     puts("the parsers hold");
     return 0;
 }

@@ -1,9 +1,12 @@
-// The C++ wrapper: ownership, errors both ways, loops.
+// The C++ wrapper: ownership, errors, loops.
 #include <cstdio>
 #include <cstring>
 #include <redtail.hpp>
 #include <stdexcept>
 #include <type_traits>
+#if __cplusplus >= 202002L
+#include <ranges>
+#endif
 #include <vector>
 
 static int failures;
@@ -36,12 +39,13 @@ static void parsers() {
     CHECK(input == "*1\r\n$4" && parser.needed() == 8 && parser.offset() == 35);
 
     redtail::parser moved = std::move(parser);
-    redtail::status left;
     input = "*1\r\n$4\r\nPING\r\nhello";
     int items = 0;
-    for (const redtail::item &item : moved.items(input, left))
-        items += item.raw().size() == 14 && item.offset() == 49;
-    CHECK(items == 1 && left == REDTAIL_ERROR_PROTOCOL && input == "hello");
+    CHECK(thrown([&] {
+              for (const redtail::item &each : moved.items(input))
+                  items += each.raw().size() == 14 && each.offset() == 49;
+          }) == REDTAIL_ERROR_PROTOCOL);
+    CHECK(items == 1 && input == "hello");
     redtail::item item;
     CHECK(thrown([&] { moved.next(input, item); }) == REDTAIL_ERROR_PROTOCOL);
 
@@ -88,16 +92,15 @@ static void batches() {
     CHECK(items == 1 && parser.offset() == 114 && !parser.error_offset() && !parser.error_kind());
     CHECK(throws_out([&] { parser.batch(input, [](const redtail::item &) { throw std::out_of_range("on purpose"); }); }));
     CHECK(input == "hello" && parser.offset() == 128);
-    redtail::status left;
-    parser.batch(input, [&](const redtail::item &) { items++; }, left);
-    CHECK(left == REDTAIL_ERROR_PROTOCOL && parser.error_offset() == 128u && items == 1);
+    CHECK(thrown([&] { parser.batch(input, [&](const redtail::item &) { items++; }); }) == REDTAIL_ERROR_PROTOCOL);
+    CHECK(parser.error_offset() == 128u && items == 1);
     CHECK(parser.error_kind() == REDTAIL_PROTOCOL_ERROR_UNEXPECTED);
     CHECK(thrown([&] { parser.batch(input, [](const redtail::item &) {}); }) == REDTAIL_ERROR_PROTOCOL);
     CHECK(thrown([&] { parser.start_at(5); }) == REDTAIL_ERROR_STATE);
 
     redtail::parser wrong(99);
     CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.offset(); }) == REDTAIL_ERROR_ARGUMENT);
-    CHECK(thrown([&] { wrong.error_offset(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
+    CHECK(thrown([&] { wrong.error_offset(); }) == REDTAIL_ERROR_ARGUMENT);
 
     redtail::parser requests(REDTAIL_MODE_REQUESTS);
     input = "SET \"a\\tb\" ''\r\n";
@@ -121,21 +124,20 @@ static void sessions() {
     redtail::session::room room = session.space();
     std::memcpy(room.data, bytes.data(), bytes.size());
     session.received(bytes.size());
-    redtail::status left;
     std::string seen;
-    for (const redtail::event &event : session.events(0, left)) {
+    for (const redtail::event &event : session.events(0)) {
         if (event.kind() == REDTAIL_EVENT_COMMAND) {
             seen = event.args()[0];
             CHECK(event.offset() == 117 && !event.db() && event.raw().size() == 17);
             CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().indices.empty());
+            CHECK(event.is("flushdb") && !event.is("FLUSHALL"));
         }
         if (event.kind() == REDTAIL_EVENT_ATTACHED)
             CHECK(event->attached->method == REDTAIL_METHOD_CONTINUED);
     }
-    CHECK(seen == "FLUSHDB" && left == REDTAIL_NEED_MORE && std::strcmp(left.name(), "REDTAIL_NEED_MORE") == 0);
+    const redtail::status left = session.left();
+    CHECK(seen == "FLUSHDB" && left == REDTAIL_NEED_MORE && std::strcmp(left.name(), "REDTAIL_NEED_MORE") == 0 && !left.is_error());
     CHECK(thrown([&] { session.received(0); }) == REDTAIL_ERROR_ARGUMENT);
-    session.received(0, left);
-    CHECK(left == REDTAIL_ERROR_ARGUMENT && left.is_error());
     CHECK(session.to_send().empty());
 
     // With exceptions
@@ -151,6 +153,7 @@ static void sessions() {
     session.silent();
     session.stamp(5);
     session.keep_alive(2);
+    session.timer(2);
     session.login(nullptr, "secret");
     CHECK(thrown([&] { session.login("\xff", ""); }) == REDTAIL_ERROR_ARGUMENT);
     CHECK(session.deadline_ms() > 0 && session.position()->offset() == 134);
@@ -165,36 +168,28 @@ static void sessions() {
     CHECK(thrown([&] { wrong.next(event, 1); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.to_send(); }) == REDTAIL_ERROR_ARGUMENT);
     CHECK(thrown([&] { for (const redtail::event &e : wrong.events(1)) (void)e; }) == REDTAIL_ERROR_ARGUMENT);
     CHECK(thrown([&] { wrong.position(); }) == REDTAIL_ERROR_ARGUMENT);
-    wrong.keep_alive(1, left);
-    CHECK(left == REDTAIL_ERROR_ARGUMENT && wrong.deadline_ms(left) == 0 && left.is_error());
-    wrong.commit(*session.position(), left);
-    wrong.silent(left);
-    wrong.stamp(1, left);
-    CHECK(left == REDTAIL_ERROR_ARGUMENT && wrong.to_send(left).empty());
+    CHECK(wrong.left() == REDTAIL_ERROR_ARGUMENT && wrong.left().is_error());
+    CHECK(thrown([&] { wrong.commit(*session.position()); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.timer(1); }) == REDTAIL_ERROR_ARGUMENT);
 }
 
 static void followers() {
     redtail::options options;
-    options.no_reconnect = 1;
+    options.no_reconnect = true;
     redtail::follower follower(options);
     redtail::handle handle = follower.handle();
     CHECK(thrown([&] { follower.connect("127.0.0.1:1"); }) == REDTAIL_ERROR_CONNECT);
-    redtail::status left;
-    follower.connect("nowhere", left);
-    CHECK(left == REDTAIL_ERROR_ADDRESS && std::strstr(follower.message(), "nowhere:6379"));
+    CHECK(thrown([&] { follower.connect("nowhere"); }) == REDTAIL_ERROR_ADDRESS && std::strstr(follower.message(), "nowhere:6379"));
     CHECK(thrown([&] { for (const redtail::event &event : follower) (void)event; }) == REDTAIL_ERROR_STATE);
-    for (const redtail::event &event : follower.events(left))
-        (void)event;
-    CHECK(left == REDTAIL_ERROR_STATE && !follower.position());
+    CHECK(thrown([&] { for (const redtail::event &event : follower.events()) (void)event; }) == REDTAIL_ERROR_STATE);
+    CHECK(!follower.position() && !follower.fd());
     redtail::event event;
-    CHECK(!follower.next(event, 1, left) && left == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { follower.next(event); }) == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { follower.next(event, 1); }) == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { follower.batch([](const redtail::event &) {}); }) == REDTAIL_ERROR_STATE);
-    follower.batch([](const redtail::event &) { return true; }, left);
-    CHECK(left == REDTAIL_ERROR_STATE && thrown([&] { follower.login("\xff", "x"); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { follower.login("\xff", "x"); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { follower.record("/nowhere/at/all"); }) == REDTAIL_ERROR_RECORDING);
+    follower.finish_recording();
     follower.login("user", "secret");
-    follower.login(nullptr, {}, left);
-    CHECK(left == REDTAIL_OK);
+    follower.login(nullptr, {});
     CHECK(thrown([&] { follower.commit(redtail::position("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0")); }) == REDTAIL_ERROR_STATE);
     { redtail::follower gone = std::move(follower); }
     options.start = 77;
@@ -222,26 +217,22 @@ static void snapshots() {
     CHECK(seen == "2 z m 1.5" && input == "rest" && rdb.offset() == file.size() - 4 && !rdb.error_offset());
     rdb.finish();
     redtail::snapshot_item item;
-    redtail::status left;
-    CHECK(!rdb.next(input, item, left) && left == REDTAIL_END && rdb.needed() == 0);
+    CHECK(rdb.next(input, item) == REDTAIL_END && rdb.needed() == 0);
 
     redtail::rdb other(0, 100);
     input = "REDIS0010";
-    CHECK(other.next(input, item) && item.kind() == REDTAIL_RDB_ITEM_START && item->number == 10);
-    CHECK(!other.next(input, item) && other.needed() > 0 && other.offset() == 109);
+    CHECK(other.next(input, item) == REDTAIL_OK && item.kind() == REDTAIL_RDB_ITEM_START && item->number == 10);
+    CHECK(other.next(input, item) == REDTAIL_NEED_MORE && other.needed() > 0 && other.offset() == 109);
     CHECK(item.kind_name() == "start" && !other.error_kind());
     CHECK(thrown([&] { other.finish(); }) == REDTAIL_ERROR_SNAPSHOT && other.error_offset() == 109u);
     CHECK(other.error_kind() == REDTAIL_RDB_ERROR_TRUNCATED);
-    other.finish(left);
-    CHECK(left == REDTAIL_ERROR_SNAPSHOT && std::strstr(other.message(), "cut short"));
+    CHECK(std::strstr(other.message(), "cut short"));
     redtail::rdb broken;
     input = "hello";
     CHECK(thrown([&] { for (const redtail::snapshot_item &i : broken.items(input)) (void)i; }) == REDTAIL_ERROR_SNAPSHOT);
-    for (const redtail::snapshot_item &i : broken.items(input, left))
-        (void)i;
-    CHECK(left == REDTAIL_ERROR_SNAPSHOT && input == "hello" && std::strstr(broken.message(), "not a snapshot"));
+    CHECK(thrown([&] { broken.next(input, item); }) == REDTAIL_ERROR_SNAPSHOT && input == "hello" && std::strstr(broken.message(), "not a snapshot"));
     redtail::rdb wrong(64);
-    CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && wrong.offset(left) == 0 && left.is_error());
+    CHECK(thrown([&] { wrong.needed(); }) == REDTAIL_ERROR_ARGUMENT && thrown([&] { wrong.offset(); }) == REDTAIL_ERROR_ARGUMENT);
     redtail::rdb moved = std::move(wrong);
     CHECK(std::strstr(moved.message(), "0x40"));
 }
@@ -262,45 +253,90 @@ static void positions() {
 }
 
 static void sentinels() {
-    const char *nowhere = "127.0.0.1:1";
     redtail::sentinel sentinel;
     redtail::follower follower;
-    redtail::status left;
-    follower.connect(sentinel, left);
-    CHECK(left == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { follower.connect(sentinel); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([&] { redtail::find_primary(sentinel); }) == REDTAIL_ERROR_ARGUMENT);
     sentinel.name = "mymaster";
-    sentinel.addresses = &nowhere;
-    sentinel.address_count = 1;
+    sentinel.addresses = {"127.0.0.1:1"};
     CHECK(thrown([&] { follower.connect(sentinel); }) == REDTAIL_ERROR_CONNECT);
+    CHECK(thrown([&] { redtail::find_primary(sentinel); }) == REDTAIL_ERROR_CONNECT);
+}
+
+/* A recording, served, followed through each of the loops, and found again by its position. */
+static void primaries() {
+    const std::string recorded("+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n$18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0"
+                               "*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*3\r\n$3\r\nsEt\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n", 149);
+    redtail::primary primary;
+    CHECK(primary.address().empty() && thrown([&] { primary.serve_file("/nowhere/at/all"); }) == REDTAIL_ERROR_RECORDING);
+    CHECK(thrown([&] { primary.serve_bytes({}); }) == REDTAIL_ERROR_RECORDING);
+    primary.serve_bytes(recorded);
+
+    std::string seen;
+    redtail::position after_set;
+    redtail::tls with_authority;
+    with_authority.ca_file = "ca.pem";
+    CHECK(!redtail::tls() && with_authority);
+    CHECK(!after_set && after_set.text().empty() && after_set == redtail::position());
+    redtail::follower follower;
+    follower.connect(primary.address());
+    CHECK(follower.fd());
+    for (const redtail::event &event : follower) {
+        if (event.kind() != REDTAIL_EVENT_COMMAND) continue;
+        seen += std::string(event.args()[0]) + " ";
+        if (event.is("set")) after_set = *event.position();
+        if (event.is("del")) break;
+    }
+    CHECK(seen == "sEt DEL " && after_set && after_set != follower.position() && *follower.position() == follower.position());
+    CHECK(redtail::position(after_set.text()) == after_set);
+
+#if __cplusplus >= 202002L
+    static_assert(std::ranges::input_range<redtail::follower> && std::ranges::input_range<decltype(follower.events())>);
+    redtail::follower resumed({.start = REDTAIL_START_AT, .position = after_set, .silence_ms = 5000, .limits = {.line = 4096}});
+#else
+    redtail::options options;
+    options.start = REDTAIL_START_AT;
+    options.position = after_set;
+    options.limits.line = 4096;
+    redtail::follower resumed(options);
+#endif
+    resumed.connect(primary.address());
+    seen.clear();
+    redtail::status ended;
+    while (ended == REDTAIL_OK) /* the attach alone may have been received */
+        ended = resumed.batch([&](const redtail::event &event) {
+            if (event.kind() == REDTAIL_EVENT_COMMAND) seen += event.args()[0];
+            return !seen.empty();
+        });
+    redtail::event event;
+    CHECK(ended == REDTAIL_STOPPED && seen == "DEL" && resumed.next(event, 0) == REDTAIL_IDLE);
 }
 
 /* What becomes of the callbacks is shown with a real cluster: shards.cpp. */
 static void clusters() {
-    const char *nowhere = "127.0.0.1:1";
     redtail::cluster_options of;
-    redtail::status left;
     const auto each = [](redtail::shard, const redtail::event &) {};
     CHECK(thrown([&] { redtail::cluster(of).follow(each); }) == REDTAIL_ERROR_ARGUMENT);
-    of.nodes = &nowhere;
-    of.node_count = 1;
+    CHECK(thrown([&] { redtail::find_nodes(of); }) == REDTAIL_ERROR_ARGUMENT);
+    of.nodes = {"127.0.0.1:1"};
+    CHECK(thrown([&] { redtail::find_nodes(of); }) == REDTAIL_ERROR_CONNECT);
     redtail::cluster made(of);
     redtail::cluster cluster(std::move(made));
     CHECK(thrown([&] { cluster.wait(); }) == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { cluster.positions(); }) == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { cluster.committed(); }) == REDTAIL_ERROR_STATE);
     CHECK(thrown([&] { cluster.follow(each, [](const redtail::notice &) {}); }) == REDTAIL_ERROR_CONNECT);
-    cluster.follow(each, left, {}, [](redtail::shard) {});
-    CHECK(left == REDTAIL_ERROR_CONNECT && std::strstr(cluster.message(), "no node tells") != nullptr);
+    CHECK(thrown([&] { cluster.follow(each, {}, [](redtail::shard) {}); }) == REDTAIL_ERROR_CONNECT);
+    CHECK(std::strstr(cluster.message(), "no node tells") != nullptr);
     cluster.login("user", "password");
-    cluster.login(nullptr, "", left);
-    CHECK(left == REDTAIL_OK);
+    cluster.login(nullptr, "");
     cluster.stop();
-    cluster.follow(each, left);
-    CHECK(left == REDTAIL_CLOSED);
+    CHECK(cluster.follow(each) == REDTAIL_CLOSED);
     cluster = redtail::cluster(of);
     CHECK(thrown([&] { cluster.follow(each); }) == REDTAIL_ERROR_CONNECT);
     CHECK(redtail::slot("user:{1000}:name") == redtail::slot("1000") && redtail::slot("123456789") == 12739);
     CHECK(!redtail::shard());
+    CHECK(thrown([] { redtail::shard().id(); }) == REDTAIL_ERROR_STATE && thrown([] { redtail::shard().slots(); }) == REDTAIL_ERROR_STATE);
 }
 
 int main() {
@@ -312,6 +348,7 @@ int main() {
     encoder();
     positions();
     sentinels();
+    primaries();
     clusters();
     if (failures == 0)
         std::puts("the wrapper holds");

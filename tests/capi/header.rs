@@ -39,8 +39,25 @@ fn the_headers_compile_in_every_compiler() {
         // With its templates in use.
         for standard in ["c++17", "c++20"] {
             let mut command = Command::new(compiler);
-            command.arg(format!("-std={standard}")).args(WARNINGS).arg("-fsyntax-only");
+            command.arg(format!("-std={standard}")).args(WARNINGS).args(["-Wshadow", "-Wconversion", "-fsyntax-only"]);
             run(command.arg("-I").arg(root().join("include")).arg(root().join("tests/c/wrapper.cpp")));
+        }
+    }
+}
+
+/// Its options have the fields of the C structs.
+#[test]
+fn the_cpp_header_sets_every_field_of_the_options() {
+    let [header, wrapper] =
+        ["redtail.h", "redtail.hpp"].map(|name| fs::read_to_string(root().join("include").join(name)).unwrap());
+    for name in ["limits", "tls", "options", "sentinel", "cluster_options"] {
+        let fields =
+            header.split(&format!("typedef struct redtail_{name} {{")).nth(1).unwrap().split('}').next().unwrap();
+        let setters =
+            wrapper.split(&format!("redtail_{name} made = {{}};")).nth(1).unwrap().split("return ").next().unwrap();
+        for line in fields.lines().filter(|line| line.ends_with(';') && !line.trim_start().starts_with('*')) {
+            let field = line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap();
+            assert!(setters.contains(&format!("made.{field} = ")), "{name}.{field}");
         }
     }
 }
@@ -67,7 +84,7 @@ fn the_header_for_bindings_has_the_same_declarations() {
     let lines = header.lines().filter(|line| {
         line.starts_with("typedef ")
             || line.starts_with("} redtail_")
-            || line.starts_with("    ") && line.ends_with(';')
+            || line.starts_with("    ") && line.ends_with(';') && !line.trim_start().starts_with('*')
     });
     for line in lines {
         assert!(cdef.lines().any(|declared| declared == line), "{line}");

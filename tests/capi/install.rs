@@ -149,6 +149,7 @@ fn what_is_installed() {
     assert_eq!(fs::read_link(lib.join("libredtail.so")).unwrap(), Path::new(SONAME));
     assert_eq!(fs::read_link(lib.join(SONAME)).unwrap(), PathBuf::from(format!("libredtail.so.{version}")));
     assert!(lib.join("libredtail.a").is_file() && prefix().join("include/redtail.hpp").is_file());
+    assert!(prefix().join("include/redtail_cdef.h").is_file());
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
     assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
     // What was built has the types of the interface, for abidiff; what is installed is small.

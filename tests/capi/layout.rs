@@ -37,7 +37,7 @@ fn structs() -> String {
         redtail_slice: data len;
         redtail_limits: struct_size bulk command arguments depth line;
         redtail_position: replid history offset db;
-        redtail_item: kind frame offset raw args argc;
+        redtail_item: kind frame offset raw args argc index length;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
@@ -79,7 +79,8 @@ fn constants() -> String {
             REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY
             REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION REDTAIL_ERROR_RECORDING;
         redtail_mode: REDTAIL_MODE_FRAMES REDTAIL_MODE_REQUESTS REDTAIL_MODE_STREAM REDTAIL_MODE_AOF;
-        redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME;
+        redtail_item_kind: REDTAIL_ITEM_COMMAND REDTAIL_ITEM_INLINE REDTAIL_ITEM_FRAME REDTAIL_ITEM_PART_BEGIN
+            REDTAIL_ITEM_PART_ARGUMENT REDTAIL_ITEM_PART_PIECE REDTAIL_ITEM_PART_END;
         redtail_token_step: REDTAIL_TOKEN_VALUE REDTAIL_TOKEN_BEGIN REDTAIL_TOKEN_CHUNK REDTAIL_TOKEN_END;
         redtail_kind: REDTAIL_KIND_NONE REDTAIL_KIND_SIMPLE_STRING REDTAIL_KIND_ERROR REDTAIL_KIND_INTEGER
             REDTAIL_KIND_BULK_STRING REDTAIL_KIND_ARRAY REDTAIL_KIND_NULL REDTAIL_KIND_BOOLEAN

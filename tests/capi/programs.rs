@@ -150,6 +150,8 @@ fn the_page_names_every_status_and_its_program_compiles() {
         assert!(page.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
     }
     let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let hello = std::fs::read_to_string(root().join("examples/c/hello.c")).unwrap();
+    assert!(hello.ends_with(code), "the first program of docs/c.md is not examples/c/hello.c");
     let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
     std::fs::write(&file, code).unwrap();
     run(compiler("page.c").arg("-fsyntax-only").arg(&file));

@@ -5,16 +5,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A folder of its own for a test; ends with it.
+/// A folder for a test, removed when dropped.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    /// The name is the test's, so that what a killed run left behind tells whose it was.
+    /// Named after the test, to identify leftovers of a killed run.
     pub(crate) fn new(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("redtail-{}-{number}-{name}", std::process::id()));
-        // The number of a process comes again.
+        // Process ids are reused.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         Self(folder)
@@ -31,7 +31,7 @@ impl Folder {
         file.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// The names of all that is in it, sorted.
+    /// The names of its files, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> =
             fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! A server with a thread for each link, which dies with all its links.
+//! A server with a thread per connection. Dropping it closes all connections.
 
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// At this port, or at any with 0.
+    /// Listens on this port; 0 picks a free one.
     pub(crate) fn at(port: u16, serve: impl Fn(Link<'_>) -> io::Result<()> + Send + Sync + 'static) -> Listening {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -53,7 +53,7 @@ impl Drop for Listening {
     }
 }
 
-/// Reads until something comes, or the server dies.
+/// Reads until bytes arrive, or the server ends.
 #[derive(Clone, Copy)]
 pub(crate) struct Link<'l> {
     pub(crate) socket: &'l TcpStream,

@@ -1,4 +1,4 @@
-//! Nodes of a cluster, as much of them as a follower sees: each plays a stream that the test writes.
+//! Simulated nodes of a cluster. Each sends a stream that the test writes.
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use redtail::resp::{encode_command, encoded_len};
 
 use crate::listening::{Link, Listening};
 
-/// What all nodes say that the cluster is.
+/// The topology that all nodes report.
 pub(crate) type Plan = Arc<Mutex<Vec<Planned>>>;
 
 /// A primary, and the ports of its replicas.
@@ -26,10 +26,10 @@ pub(crate) struct Planned {
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) port: u16,
-    /// Dies with this.
+    /// Ends when dropped.
     #[allow(dead_code, reason = "not every test binary stops one before its end")]
     listening: Listening,
-    /// The digit that its replication id is made of.
+    /// The digit of its replication id.
     digit: char,
     inner: Arc<Inner>,
 }
@@ -45,7 +45,7 @@ struct Inner {
 }
 
 impl Node {
-    /// One that joins the plan with these slots. Its history is named by a digit.
+    /// Starts a node with these slots. A digit names its history.
     pub(crate) fn start(plan: &Plan, digit: char, slots: &[(u16, u16)]) -> Node {
         let node = Node::apart(plan, digit, Vec::new());
         let planned = Planned { id: node.id.clone(), port: node.port, slots: slots.to_vec(), replicas: Vec::new() };
@@ -53,7 +53,7 @@ impl Node {
         node
     }
 
-    /// One that is not in the plan, and has this stream.
+    /// Starts a node outside of the plan with this stream.
     pub(crate) fn apart(plan: &Plan, digit: char, stream: Vec<u8>) -> Node {
         let inner = Arc::new(Inner {
             plan: plan.clone(),
@@ -82,24 +82,24 @@ impl Node {
         self.inner.acks.load(Ordering::Acquire)
     }
 
-    /// What the last of them said.
+    /// The offset of the last acknowledgement.
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn acked(&self) -> usize {
         self.inner.acked.load(Ordering::Acquire)
     }
 
-    /// Links that were given the stream.
+    /// The number of connections that got the stream.
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn links(&self) -> usize {
         self.inner.links.load(Ordering::Acquire)
     }
 
-    /// The saved value of its beginning.
+    /// The saved position of its start.
     pub(crate) fn beginning(&self) -> String {
         format!("{}@={}:0:0", self.id, self.digit.to_string().repeat(40))
     }
 
-    /// Dies, with all its links.
+    /// Ends, with all its connections.
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn stop(&mut self) {
         self.listening.stop();
@@ -152,7 +152,7 @@ impl Inner {
                     let acks = space[..count].windows(3).filter(|word| word == b"ACK").count();
                     self.acks.fetch_add(acks, Ordering::AcqRel);
                     heard.push_str(&String::from_utf8_lossy(&space[..count]));
-                    // The length of the number, the number, and what comes behind its end.
+                    // The length of the number, the number, and the line end.
                     let last = heard.rsplit_once("ACK\r\n").map(|(_, last)| last.split("\r\n").collect::<Vec<_>>());
                     if let Some([_, offset, _, ..]) = last.as_deref() {
                         self.acked.store(offset.parse().unwrap(), Ordering::Release);

@@ -1,4 +1,5 @@
-//! `Options` as a literal: `options! { start: Start::Snapshot, parts, ..base }`. The struct may grow, so other crates can't write one.
+//! `Options` as a literal: `options! { start: Start::Snapshot, parts, ..base }`. The struct may grow, so other crates
+//! can't write one.
 
 macro_rules! options {
     (@set $options:ident $field:ident) => { $options.$field = $field };

@@ -1,5 +1,5 @@
-//! The append-only files of real servers: what they hold is what the server has, also where a crash has torn them, and nothing is lost or
-//! comes twice where they are followed while they are written and rewritten.
+//! The append-only files of real servers: their contents equal the server's data, also after a crash has cut them. A
+//! reader that follows them through writes and rewrites loses and repeats nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::rebuild::{printed, same_but_for_what_is_lost};
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
-/// Where a server keeps them.
+/// The path at which a server keeps them.
 fn path(kind: Kind, folder: &Path) -> PathBuf {
     folder.join(if kind == Kind::Redis62 { "appendonly.aof" } else { "appendonlydir" })
 }
@@ -39,7 +39,7 @@ fn rewrite(server: &Server) {
     assert_eq!(client.info("persistence")["aof_last_bgrewrite_status"], "ok");
 }
 
-/// Says that it is over, also where a test has failed: others are waited for.
+/// Signals the end to the waiting threads, also if a test has failed.
 struct AtEnd<'a>(&'a AtomicBool);
 
 impl Drop for AtEnd<'_> {
@@ -48,7 +48,7 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-/// Transactions, scripts and several databases, until told to stop.
+/// Writes transactions, scripts and several databases until stopped.
 fn load(server: &Server, name: &str, stop: &AtomicBool) -> u32 {
     let (mut client, mut round) = (server.client(), 0);
     while !stop.load(Ordering::Relaxed) {
@@ -70,7 +70,7 @@ fn load(server: &Server, name: &str, stop: &AtomicBool) -> u32 {
     round
 }
 
-/// Fills it, and lets it rewrite its files twice while two clients write.
+/// Fills the server, and makes it rewrite its files twice while two clients write.
 fn under_load(server: &Server) {
     fill(server);
     let stop = AtomicBool::new(false);
@@ -86,7 +86,8 @@ fn under_load(server: &Server) {
             assert!(client.join().expect("a client") > 10);
         }
     });
-    // Something behind the last rewrite, and a transaction. Without the stream that has pending entries no command makes again.
+    // Some commands after the last rewrite, and a transaction. Without the stream whose pending entries no command can
+    // recreate.
     let replies = server.client().pipeline(&[
         command(&["DEL", "st:a"]),
         command(&["SET", "last", "1"]),
@@ -114,7 +115,7 @@ fn what_was_written_under_load_is_what_the_server_has() {
             if preamble == "no" {
                 continue;
             }
-            // The same in two steps: the snapshot by the server itself, the commands by us.
+            // The same in two steps: the snapshot by the server, the commands by the tool.
             let dump = server.folder().join("preamble.rdb");
             let to = dump.to_str().expect("a path");
             let (resp, errors) = printed(&["decode", "--format", "resp", files, "--snapshot-to", to], b"");
@@ -126,7 +127,7 @@ fn what_was_written_under_load_is_what_the_server_has() {
     }
 }
 
-/// What a server makes of a file that ends in the middle, we make of it too.
+/// The tool reads a file that ends in the middle with the server's own result.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_torn_tail_is_what_the_server_makes_of_it() {
@@ -166,16 +167,16 @@ fn a_torn_tail_is_what_the_server_makes_of_it() {
             let theirs = Server::start_prepared(kind, &["--appendonly", "yes"], prepare);
             assert_eq!(ours.digest(), theirs.digest(), "{kind:?}, {cut} bytes cut off: {errors}");
             let kept = fs::metadata(theirs.folder().join(&last)).expect("the last file").len();
-            let said = errors.contains("servers load what is before it");
+            let said = errors.contains("servers ignore it");
             assert_eq!(kept < length - cut, said, "{kind:?}, {cut} bytes cut off: {errors}");
-            // It keeps what is whole of a transaction in the file, and forgets it all the same.
+            // The server keeps the whole part of a transaction in the file, and yet does not apply it.
             let numbers = errors.split_whitespace().filter_map(|word| word.trim_end_matches(';').parse::<u64>().ok());
             assert!(numbers.take(1).all(|start| start <= kept), "{kind:?}, {kept} bytes are left: {errors}");
         }
     }
 }
 
-/// Below the server's folder.
+/// The path below the server's folder.
 fn last_file(kind: Kind, folder: &Path) -> String {
     if kind == Kind::Redis62 {
         return "appendonly.aof".into();
@@ -206,16 +207,16 @@ fn followed_over_rewrites_every_command_comes_once() {
         let files = path(kind, server.folder());
         let files = files.to_str().expect("a path");
         let mut tool = Tool::start(&["decode", "--follow", "--commands-only", "--format", "json", files]);
-        // Increments the tool has come to, and whether enough was rewritten.
+        // The increments that the tool has reached, and whether enough was rewritten.
         let (seen, done) = (AtomicU64::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _end = AtEnd(&done);
-                // A rewrite before the tool has opened the files takes their commands into the base.
+                // A rewrite before the tool has opened the files moves their commands into the base.
                 eventually("the tool has begun", || seen.load(Ordering::Relaxed) > 0);
                 for number in 1..=REWRITES {
                     rewrite(&server);
-                    // A tool that is two rewrites behind may find a file gone, which is another test.
+                    // A tool two rewrites behind may find a file missing: that is another test.
                     eventually("the tool follows", || seen.load(Ordering::Relaxed) > number);
                 }
             });
@@ -261,7 +262,7 @@ fn followed_over_rewrites_every_command_comes_once() {
     }
 }
 
-/// Before Redis 7.0 a rewrite puts another file into its place.
+/// Before Redis 7.0 a rewrite replaces the file by another one.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_single_file_is_followed_until_it_is_rewritten() {
@@ -282,7 +283,7 @@ fn a_single_file_is_followed_until_it_is_rewritten() {
         assert_eq!(tool.wait().code(), Some(1));
         let errors = tool.errors();
         assert!(errors.contains("was replaced by another file") && errors.lines().count() == 1, "{errors}");
-        // Started again, it reads what is there now.
+        // After a restart, the tool reads the present contents.
         server.call(&["SET", "number", "after"]);
         let (json, _) = printed(&["decode", "--format", "json", file.to_str().expect("a path")], b"");
         let json = String::from_utf8(json).expect("text");

@@ -1,4 +1,4 @@
-//! The tool, killed again and again at any moment: what its runs printed together has no hole.
+//! The tool, killed repeatedly at any moment: the output of all its runs has no hole.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use crate::help::eventually;
 use crate::server::{Kind, Server};
 use crate::tool::redtail;
 
-/// Writes in several databases, with transactions and scripts, until told to stop.
+/// Writes in several databases, with transactions and scripts, until stopped.
 fn load(server: &Server, number: u32, enough: &AtomicBool) {
     let mut client = server.client();
     let mut round = 0_u64;
@@ -61,7 +61,7 @@ fn killed_again_and_again(kind: Kind, times: u32, extra: &[&str]) {
         redtail(&args).stdout(out).stderr(Stdio::null()).spawn().expect("start the tool")
     };
     let saved = || Checkpoint::open(&file, "").expect("a whole checkpoint, or none").position();
-    // The first run attaches before anything is written: what comes before a first position can't be had.
+    // The first run attaches before any write: there is no position before that.
     let mut first = started(0);
     eventually("the first checkpoint", || saved().is_some());
     let mut froms: Vec<Option<Position>> = vec![None];
@@ -99,7 +99,7 @@ fn killed_again_and_again(kind: Kind, times: u32, extra: &[&str]) {
     for (run, from) in froms.iter().enumerate() {
         let text = fs::read_to_string(server.folder().join(format!("out-{run}"))).expect("read the output");
         let mut before = from.map_or(0, |position| position.offset);
-        // A line that was cut off by the kill is none.
+        // A line cut off by the kill does not count.
         for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
             let event: Json = serde_json::from_str(line).unwrap_or_else(|error| panic!("run {run}: {error}: {line}"));
             match event["event"].as_str().expect("a name") {

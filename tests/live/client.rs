@@ -1,4 +1,4 @@
-//! A blocking client of RESP2 that shares no code with the library, so that no fault of ours can hide in it.
+//! A blocking RESP2 client that shares no code with the library, so that no defect of the library can hide in it.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -118,7 +118,7 @@ impl Client {
         self.info("replication")["master_repl_offset"].parse().expect("master_repl_offset is a number")
     }
 
-    /// A digest of all data; it does not see expiry times, consumer groups and functions.
+    /// A digest of all data, without expiry times, consumer groups and functions.
     pub(crate) fn digest(&mut self) -> String {
         self.call(&["DEBUG", "DIGEST"]).text()
     }

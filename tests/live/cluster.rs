@@ -1,4 +1,5 @@
-//! A follower of all shards of a cluster: while its primaries change, its slots move, its nodes come and go, and from one saved value.
+//! A follower of all shards of a cluster: while its primaries change, its slots move, its nodes join and leave, and
+//! from one saved value.
 
 mod load;
 mod nodes;
@@ -26,7 +27,8 @@ use watched::Watched;
 
 const KINDS: [Kind; 2] = [Kind::Redis70, Kind::Valkey91];
 
-/// What came from each shard makes the data of its primary, and every key stands in the stream of the shard that has its slot.
+/// The events of each shard rebuild the data of its primary, and every key is in the stream of the shard that has its
+/// slot.
 fn nothing_is_missing(nodes: &Nodes, watched: Watched) {
     let kind = nodes.servers[0].kind;
     watched.reaches(nodes);
@@ -61,7 +63,7 @@ fn failovers(kind: Kind, count: usize) {
     let watched = Watched::start(nodes.cluster().on_gap(OnGap::Snapshot), 3);
     let load = load::start(&nodes);
     for round in 0..count {
-        // Each shard in turn: once in order, once by the sudden death of its primary.
+        // Each shard in turn: once by an orderly failover, once by the sudden death of its primary.
         let is_killed = round % 2 == 1;
         let shard = watched.following.shards().remove(round / 2 % 3);
         let primary = nodes.index_of(&shard.target());
@@ -114,7 +116,7 @@ fn marked_as(tool: &mut Tool, word: &str) -> Value {
     std::iter::from_fn(|| tool.event()).find(|event| event["migration"] == word).expect("it is marked")
 }
 
-/// A node joins and is given slots, in whose streams they then come; it gives them back and leaves.
+/// A node joins and receives slots, whose keys then appear in its stream; it gives them back and leaves.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn slots_move_and_nodes_come_and_go() {
@@ -135,10 +137,10 @@ fn slots_move_and_nodes_come_and_go() {
         nodes.reshard(new, 1, 300);
         everywhere(&load);
         watched.wait("slots that moved to and fro", |watched| {
-            // Not all say that they have lost some: a node without any may be somebody's replica by then.
+            // Not all report lost slots: a node without any may be a replica by then.
             watched.notices(|notice| matches!(notice, Notice::SlotsMoved { gained, .. } if !gained.is_empty())) >= 2
         });
-        // Those that went to the new node were marked.
+        // The keys moved to the new node were marked.
         let arrived = watched.count_of("RESTORE-ASKING");
         assert!(arrived > 0);
         assert_eq!(marked_as(&mut tool, "key")["args"][0], "RESTORE-ASKING");
@@ -152,7 +154,7 @@ fn slots_move_and_nodes_come_and_go() {
     }
 }
 
-/// Valkey's own way of moving slots, where the stream of the one that receives names the job.
+/// Valkey's own slot migration: the receiver's stream names the job.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn slots_that_move_at_once_are_marked() {
@@ -178,7 +180,7 @@ fn slots_that_move_at_once_are_marked() {
     nothing_is_missing(&nodes, watched);
 }
 
-/// Ended at any moment, and begun again from one text; meanwhile it is written, and a shard fails over.
+/// Ended at any moment, and resumed from one text. Meanwhile the cluster is written to, and a shard fails over.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn one_saved_value_resumes_all_shards() {
@@ -206,7 +208,7 @@ fn one_saved_value_resumes_all_shards() {
     }
 }
 
-/// A place that nobody continues is told of.
+/// A position that no shard continues is reported.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_place_that_is_lost_is_said_to_be() {
@@ -215,18 +217,18 @@ fn a_place_that_is_lost_is_said_to_be() {
     let text = format!("{strange}@={strange}:5:0");
     let watched = Watched::start(nodes.cluster().positions(text.parse().expect("a saved value")), 3);
     assert_eq!(watched.notices(|notice| matches!(notice, Notice::Lost(saved) if saved.to_string() == text)), 1);
-    // The shards themselves are new to it.
+    // The shards are new to it.
     assert_eq!(watched.notices(|notice| matches!(notice, Notice::Added { start: Start::Snapshot, .. })), 3);
     watched.stop();
-    let error = Cluster::new(["127.0.0.1:1"]).expect("an address").discover().expect_err("nobody is there");
+    let error = Cluster::builder(["127.0.0.1:1"]).expect("an address").discover().expect_err("nobody is there");
     assert!(error.to_string().contains("127.0.0.1:1: Connection refused"), "{error}");
-    // A server that is no cluster.
+    // A server that is not a cluster node.
     let alone = crate::server::Server::start(Kind::Redis70);
-    let error = Cluster::new([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
+    let error = Cluster::builder([alone.address()]).expect("an address").discover().expect_err("it is no cluster");
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
 }
 
-/// The tool, killed with kill -9 and begun again from its one file: what both runs printed has every write.
+/// The tool, killed with kill -9 and resumed from its one file: the output of both runs has every write.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_tool_follows_a_cluster() {
@@ -247,7 +249,7 @@ fn the_tool_follows_a_cluster() {
     let tool = Tool::start(&args);
     everywhere(&load);
     drop(load);
-    // A last key in each shard; what `until` reads is not in order across them.
+    // A last key in each shard; the output that `until` reads is not in order across them.
     let last = ["{b}", "{c}", "{a}"];
     for (node, key) in nodes.servers.iter().zip(last) {
         node.call(&["SET", key, "last"]);
@@ -265,7 +267,7 @@ fn the_tool_follows_a_cluster() {
     assert!(tool.wait().success(), "{}", tool.errors());
     let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8_lossy(&printed).lines() {
-        // What was being written at the kill is cut.
+        // The line being written at the kill is cut.
         let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { continue };
         if event["args"][0] == "RPUSH" {
             assert_eq!(event["shard"].as_str().map(str::len), Some(40), "{line}");
@@ -287,7 +289,7 @@ fn the_tool_follows_a_cluster() {
     assert_eq!(refused.wait().code(), Some(2));
 }
 
-/// Each shard at its replica: one that fails over, one whose replica dies, and what they were sent is all there.
+/// Each shard at its replica: one fails over, one loses its replica, and all their events are there.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn replicas_may_be_followed_instead() {
@@ -320,7 +322,7 @@ fn replicas_may_be_followed_instead() {
     }
 }
 
-/// Over TLS with each other and with us, at the ports for it: the library, the tool, its doctor.
+/// TLS among the nodes and to the clients, at the TLS ports: the library, the tool, its doctor.
 #[cfg(feature = "tls")]
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -328,7 +330,7 @@ fn a_cluster_is_followed_over_tls() {
     let (nodes, ports) = secured::start(3, 1);
     let (first, ca) = (format!("127.0.0.1:{}", ports[0]), crate::tls::file("ca.crt"));
     let tls = redtail::net::Tls::new().ca_file(&ca);
-    let mut cluster = Cluster::new([&first]).expect("an address").tls(tls);
+    let mut cluster = Cluster::builder([&first]).expect("an address").tls(tls);
     let found = cluster.discover().expect("a cluster");
     let all = found.shards.iter().flat_map(|shard| shard.replicas.iter().chain([&shard.primary]));
     let mut targets: Vec<String> = all.map(|node| node.target.to_string()).collect();
@@ -341,7 +343,7 @@ fn a_cluster_is_followed_over_tls() {
     let mut tool = Tool::start(&["tail", &url, "--cacert", &ca, "--cluster", "--format", "json"]);
     (0..3).for_each(|_| drop(tool.event_named("attached")));
     let load = load::start(&nodes);
-    // Failed over, it is found at the port for TLS of the new primary.
+    // After a failover it is found at the TLS port of the new primary.
     let (old, port) = (0, ports[0].to_string());
     let follows = |node: &crate::server::Server| node.info("replication").get("master_port") == Some(&port);
     let new = nodes.servers.iter().position(follows).expect("a replica");
@@ -374,7 +376,7 @@ fn a_cluster_is_followed_over_tls() {
     assert!(!page.contains("can't be followed"), "{page}");
 }
 
-/// Real nodes, and one of them killed.
+/// Real nodes, one of them killed.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_doctor_knows_all_nodes() {
@@ -394,13 +396,13 @@ fn the_doctor_knows_all_nodes() {
             page.contains("has no reachable primary for 5461 slots") || page.contains("the replica 127.0.0.1:"),
             "{page}"
         );
-        // Nothing of it was counted as a replica, and nothing changed.
+        // No replica was counted, and nothing changed.
         let replicas = nodes.servers[1].info("replication")["connected_slaves"].clone();
         assert_eq!(replicas, "1");
     }
 }
 
-/// One server plays 300 shards: what each costs in memory and threads is printed, and bounded.
+/// One server plays 300 shards: the memory and threads of each are printed, and bounded.
 #[test]
 #[ignore = "looks at its whole process: tests/soak cluster"]
 fn hundreds_of_shards_cost_little() {
@@ -417,7 +419,7 @@ fn hundreds_of_shards_cost_little() {
     let attached = Arc::new(AtomicUsize::new(0));
     let writes = Arc::new(AtomicUsize::new(0));
     let (count_attached, count_writes) = (attached.clone(), writes.clone());
-    let cluster = Cluster::new([seed]).expect("an address").start(Start::NowWithoutFork);
+    let cluster = Cluster::builder([seed]).expect("an address").start(Start::NowWithoutFork);
     let following = cluster.follow(
         |_| {},
         move |_: &Shard| {

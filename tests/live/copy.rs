@@ -1,4 +1,4 @@
-//! Whether two servers hold the same data, and how a stream becomes data again.
+//! Compares the data of two servers, and rebuilds data from a stream.
 
 use crate::client::{Client, Value, command};
 use crate::follow::Write;
@@ -6,10 +6,10 @@ use crate::help::{eventually, redis_cli};
 use crate::server::{Kind, Server};
 use crate::workload::workload;
 
-/// Plays commands into a server, byte for byte as they came, but for PING and REPLCONF. None may be answered with an error.
+/// Plays commands into a server, unchanged, except PING and REPLCONF. No reply may be an error.
 pub(crate) fn replay(into: &Server, db: u32, stream: &[&Write]) {
     let mut bytes = format!("SELECT {db}\r\n").into_bytes();
-    // A cluster's nodes talk to each other in their streams, too.
+    // The nodes of a cluster send messages to each other in their streams, too.
     let is_talk = |write: &&&Write| ["PING", "REPLCONF", "CLUSTER"].iter().any(|name| write.is(name));
     for write in stream.iter().filter(|write| !is_talk(write)) {
         bytes.extend_from_slice(&write.raw);
@@ -17,13 +17,13 @@ pub(crate) fn replay(into: &Server, db: u32, stream: &[&Write]) {
     replay_bytes(into, &bytes);
 }
 
-/// Through `redis-cli --pipe`, as a person would.
+/// Through `redis-cli --pipe`, as a user would.
 pub(crate) fn replay_bytes(into: &Server, bytes: &[u8]) {
     let words = redis_cli(into, &["--pipe"], bytes);
     assert!(words.contains("errors: 0,"), "{words}");
 }
 
-/// Waits until both hold the same data. Keys that are about to expire make it a matter of time.
+/// Waits until both have the same data. Keys that are about to expire make it a matter of time.
 pub(crate) fn same_data(one: &Server, other: &Server) {
     eventually("both servers have the same digest", || one.digest() == other.digest());
     let (one, other) = (what_the_digest_misses(one), what_the_digest_misses(other));
@@ -81,7 +81,8 @@ fn bytes(value: &Value) -> Vec<u8> {
     }
 }
 
-/// When a consumer was last seen is not replicated; how a stream is stored depends on the order of its nodes' making.
+/// The time when a consumer was last seen is not replicated. The encoding of a stream depends on the order in which
+/// its nodes were made.
 fn without_moments(value: Value) -> Value {
     let Value::Array(items) = value else { return value };
     let own = ["seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes"];
@@ -97,11 +98,12 @@ fn without_moments(value: Value) -> Value {
     Value::Array(kept)
 }
 
-/// Gives it some of everything, and waits for the one key that expires at once, so that nothing changes by itself afterwards.
+/// Writes data of every kind, and waits for the one key that expires at once: nothing changes afterwards without a
+/// write.
 pub(crate) fn fill(server: &Server) {
     let replies = server.client().pipeline(&workload(server.kind));
     assert!(replies.iter().all(|reply| !reply.is_error()));
-    // To ask for it deletes it.
+    // Reading it deletes it.
     eventually("k:3 has expired", || server.call(&["EXISTS", "k:3"]).int() == 0);
 }
 

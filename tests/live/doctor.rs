@@ -1,4 +1,4 @@
-//! `redtail doctor` against real servers: what it says is so, and it changes nothing.
+//! `redtail doctor` against real servers: its findings are true, and it changes nothing.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -65,10 +65,10 @@ fn examine(server: &Server) -> Examined {
     examine_as(&server.address(), &[], &[])
 }
 
-/// The harness lets its servers save nothing, and ping nobody.
+/// The harness disables saves and pings of its servers.
 const GOOD: [&str; 4] = ["--save", "3600 1", "--repl-ping-replica-period", "10"];
 
-/// A server on which nothing is to be said against following it.
+/// A server without any problem for a follower.
 fn good(kind: Kind) -> Server {
     let server = Server::start_with(kind, &GOOD);
     server.make_backlog();
@@ -82,7 +82,7 @@ fn a_good_server_is_good_and_stays_as_it_was() {
         let server = good(kind);
         count(&server, "k", 0..10);
         let state = || {
-            // In no order that would stay.
+            // In no fixed order.
             let settings = server.call(&["CONFIG", "GET", "*"]);
             let text = |value: &Value| value.text();
             let settings: BTreeMap<_, _> =
@@ -115,7 +115,7 @@ fn a_good_server_is_good_and_stays_as_it_was() {
     }
 }
 
-/// Everything that is to be asked, but for what following needs.
+/// Permissions for all requests, except the ones that following needs.
 const MAY_ASK: [&str; 6] = ["+config|get", "+command", "+acl|whoami", "+acl|getuser", "+acl|dryrun", "+cluster"];
 
 /// Whether the tool really attaches so.
@@ -130,14 +130,14 @@ fn attaches(server: &Server, start: &str, user: Option<&str>) -> bool {
     output.status.success()
 }
 
-/// What the doctor says of each start is what happens when it is tried.
+/// The doctor's verdict on each start matches a real attempt.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
     const STARTS: [&str; 4] = ["now", "now-without-fork", "snapshot", "sync"];
     for kind in Kind::ALL {
         for start in STARTS {
-            // Whoever attaches makes a backlog, so each start has a server of its own.
+            // An attached follower creates a backlog: each start has a server of its own.
             let server = Server::start(kind);
             let said = examine(&server).possible(start).clone();
             assert_eq!(said, attaches(&server, start, None), "{kind:?} without backlog, {start}");
@@ -156,7 +156,7 @@ fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
                 let really = attaches(&server, start, Some(&user));
                 assert_eq!(*examined.possible(start), really, "{kind:?} {user}, {start}: {:#}", examined.report);
             }
-            // And the rule that is given mends it.
+            // The printed rule fixes it.
             let mend = |finding: &Json| finding["fix"][0].as_str().map(str::to_owned);
             let all = examined.report["findings"].as_array().expect("findings").iter();
             let starts = examined.report["starts"].as_array().expect("starts").iter();
@@ -175,7 +175,7 @@ fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
     }
 }
 
-/// With the least that following needs, hardly anything can be checked, and that is said.
+/// With the minimum of permissions hardly anything can be checked, and the doctor reports that.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn what_may_not_be_asked_is_said_to_be_unknown() {
@@ -191,7 +191,7 @@ fn what_may_not_be_asked_is_said_to_be_unknown() {
             "{:#}",
             examined.report
         );
-        // What it asks for makes everything known.
+        // The requested permissions make everything known.
         let mut grant = vec!["ACL", "SETUSER", "cdc", "+info"];
         grant.extend(MAY_ASK.iter().filter(|rule| kind != Kind::Redis62 || **rule != "+acl|dryrun"));
         server.call(&grant);
@@ -224,7 +224,7 @@ fn protected_mode_and_passwords() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--requirepass", "secret", "--save", "3600 1"]);
         server.make_backlog();
-        examine(&server).says("bad", &["asks for a password", "--password-file"]);
+        examine(&server).says("bad", &["requires a password", "--password-file"]);
         examine_as(&server.address(), &[("", "wrong")], &[]).says("bad", &["wrong user or password"]);
         examine_as(&server.address(), &[("nobody", "secret")], &[]).says("bad", &["wrong user or password"]);
         assert_ne!(examine_as(&server.address(), &[("", "secret")], &[]).code, 1);
@@ -232,7 +232,7 @@ fn protected_mode_and_passwords() {
     examine_as(&format!("127.0.0.1:{}", free_port()), &[], &[]).says("bad", &["can't connect"]);
 }
 
-/// An address that leads to the server by way of a client that it does not take for its own host's.
+/// An address that leads to the server through a client that is not on the server's own host.
 fn from_another_host(port: u16) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its own address").to_string();
@@ -258,10 +258,10 @@ fn the_backlog_is_measured() {
     for kind in Kind::ALL {
         let server = Server::start_with(kind, &["--repl-backlog-size", "16kb", "--save", "3600 1"]);
         let examined = examine(&server);
-        examined.says("unknown", &["none yet; the first replica makes one of 16.00 KiB"]);
+        examined.says("unknown", &["none yet; the first replica creates one of 16.00 KiB"]);
         server.make_backlog();
         eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
-        examine(&server).says("good", &["16.00 KiB; nothing was written"]);
+        examine(&server).says("good", &["16.00 KiB; no writes within"]);
         let stop = AtomicBool::new(false);
         let examined = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -292,7 +292,7 @@ fn a_replica_and_those_who_replicate() {
         let replica = Server::start_with(kind, &GOOD);
         replica.replica_of(&primary);
         let examined = examine(&replica);
-        examined.says("good", &["a replica of 127.0.0.1", "its link is up"]);
+        examined.says("good", &["a replica of 127.0.0.1", "connected"]);
         assert_eq!(examined.code, 0, "{:#}", examined.report);
         let watch = Watch::attached(follow(&primary));
         eventually("both are online", || {
@@ -304,14 +304,14 @@ fn a_replica_and_those_who_replicate() {
         examined.says("good", &["replicas", "redtail.invalid", &replica.address(), "online"]);
         let elsewhere = format!("redtail tail {}", replica.address());
         examined.says("warn", &["min-replicas-to-write", &elsewhere]);
-        // So it is: a write goes through with our help.
+        // Confirmed: a write succeeds with the follower's help.
         assert!(!primary.client().ask(&["SET", "k", "v"]).is_error());
         watch.stop();
         primary.kill();
         eventually("the replica notices", || replica.info("replication")["master_link_status"] == "down");
-        examine(&replica).says("bad", &["whose link is down", &format!("redtail doctor {}", primary.address())]);
+        examine(&replica).says("bad", &["disconnected", &format!("redtail doctor {}", primary.address())]);
         replica.config_set("replica-serve-stale-data", "no");
-        examine(&replica).says("bad", &["whose link is down"]);
+        examine(&replica).says("bad", &["disconnected"]);
     }
 }
 
@@ -344,18 +344,18 @@ fn a_sentinel_and_the_nodes_of_a_cluster() {
     let advice = format!("redtail doctor {watched}   # now {}", primary.address());
     examine(&sentinel).says("bad", &["this is a Sentinel", &advice]);
     let examined = examine_as(&watched, &[], &[]);
-    examined.says("good", &["sentinel", &format!("the primary watched is at {}", primary.address())]);
+    examined.says("good", &["sentinel", &format!("the primary watched is {}", primary.address())]);
     assert_eq!(examined.report["target"], primary.address());
     let unknown = format!("redis+sentinel://{}/nobody", sentinel.address());
     examine_as(&unknown, &[], &[]).says("bad", &["the Sentinels know no primary called", "nobody", "/watched"]);
 
-    // Two that watch different servers by one name have never heard of each other.
+    // Sentinels that watch different servers under one name do not know each other.
     let another = Server::start(Kind::Redis70);
     let strange = Server::start_sentinel(&another);
     let both = format!("redis+sentinel://{},{}/watched", sentinel.address(), strange.address());
-    examine_as(&both, &[], &[]).says("warn", &["they disagree where watched is", &another.address()]);
+    examine_as(&both, &[], &[]).says("warn", &["they disagree on the address of watched", &another.address()]);
     let dead = format!("redis+sentinel://{},127.0.0.1:{}/watched", sentinel.address(), crate::help::free_port());
-    examine_as(&dead, &[], &[]).says("warn", &["can't be asked: Connection refused"]);
+    examine_as(&dead, &[], &[]).says("warn", &["does not answer: Connection refused"]);
 
     for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
         let args = ["--cluster-enabled", "yes", "--save", "3600 1", "--cluster-config-file", "nodes.conf"];

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, OnGap, Role, Start};
+use redtail::net::{Builder, Connector};
+use redtail::{AttachMethod, Follower, OnGap, Role, Start};
 
 use crate::client::{Client, Value};
 use crate::copy::{count, replay, same_data};
@@ -16,7 +16,7 @@ use crate::help::{PATIENCE, eventually};
 use crate::load::Load;
 use crate::server::{Kind, Server};
 
-/// The stream since the server was empty, with nothing left out and nothing done twice, makes the data it has now.
+/// The stream since the server was empty, complete and without repetitions, rebuilds its present data.
 pub(crate) fn nothing_is_missing(seen: &Seen, server: &Server) {
     assert!(seen.gaps().is_empty(), "{:?}", seen.gaps());
     let copy = Server::start(server.kind);
@@ -24,7 +24,7 @@ pub(crate) fn nothing_is_missing(seen: &Seen, server: &Server) {
     same_data(&copy, server);
 }
 
-/// The last link goes on in the history that the first began, under the id that the server has now.
+/// The last connection continues the history that the first began, under the server's present id.
 fn goes_on_at(seen: &Seen, server: &Server) {
     let (first, last) = (seen.attached()[0], *seen.attached().last().expect("attached"));
     assert_eq!((last.method, last.history), (AttachMethod::Continued, first.history), "{:?}", server.kind);
@@ -32,29 +32,29 @@ fn goes_on_at(seen: &Seen, server: &Server) {
     assert_ne!(last.replid, first.replid);
 }
 
-/// A follower that is led to this port at every connect.
-fn follow_whoever_is(port: &Arc<AtomicU16>) -> Builder<TcpStream> {
+/// A follower that connects to this port each time.
+fn follow_whoever_is(port: &Arc<AtomicU16>) -> Builder<Connector<TcpStream>> {
     let port = port.clone();
     let connect = move || TcpStream::connect(("127.0.0.1", port.load(Ordering::Acquire)));
-    Builder::from_connector(connect).control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
+    Follower::with_connector(connect).control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
 }
 
-fn attached_over(builder: Builder<TcpStream>) -> Watch {
-    let watch = Watch::over(builder.follow().expect("connect"));
+fn attached_over(builder: Builder<Connector<TcpStream>>) -> Watch {
+    let watch = Watch::over(builder.connect().expect("connect"));
     watch.wait("attached", |seen| !seen.attached().is_empty());
     watch
 }
 
 // ---- Sentinel -----------------------------------------------------------------------------------------------------
 
-/// Whom a Sentinel takes for the primary.
+/// The primary according to a Sentinel.
 pub(crate) fn watched(sentinel: u16) -> std::io::Result<u16> {
     let address = Client::connect(sentinel, None)?.try_call(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "watched"])?;
     let Value::Array(address) = address else { return Err(Error::other("no primary is known")) };
     address[1].text().parse().map_err(Error::other)
 }
 
-/// Three of them, of whom two must agree, and quick to notice what changes.
+/// Three Sentinels, of which two must agree, with short timeouts.
 pub(crate) fn three_sentinels(primary: &Server, replicas: usize) -> [Server; 3] {
     let sentinels = [(); 3].map(|()| Server::start_sentinel_of(primary, 2));
     for sentinel in &sentinels {
@@ -67,7 +67,7 @@ pub(crate) fn three_sentinels(primary: &Server, replicas: usize) -> [Server; 3] 
     sentinels
 }
 
-/// The replicas that a Sentinel knows, by name, as of a look at the primary that begins after this call.
+/// The replicas that a Sentinel knows, by name, from an INFO of the primary sent after this call.
 pub(crate) fn replicas_known_to(sentinel: &Server) -> Vec<String> {
     let now = Instant::now();
     eventually("Sentinel looks at the primary", || {
@@ -82,8 +82,8 @@ pub(crate) fn replicas_known_to(sentinel: &Server) -> Vec<String> {
     names
 }
 
-/// Waits until all Sentinels name another primary. A vote that nobody wins costs them ten seconds, and a Sentinel that was kept from running for
-/// two does nothing for thirty.
+/// Waits until all Sentinels name another primary. A vote without a winner costs ten seconds. A Sentinel that was not
+/// scheduled for two seconds does nothing for thirty.
 pub(crate) fn another_is_promoted(sentinels: &[Server], old: u16) {
     let names_another = |sentinel: &Server| watched(sentinel.port).is_ok_and(|port| port != old);
     let end = Instant::now() + 3 * PATIENCE;
@@ -101,8 +101,8 @@ fn sorted<const N: usize>(mut names: [String; N]) -> [String; N] {
     names
 }
 
-/// The primary is killed while it is written to. Sentinel promotes a replica, and both find it by asking Sentinel: a follower that was
-/// attached, and one that comes with a saved position.
+/// The primary is killed under load. Sentinel promotes a replica, and two followers find it through Sentinel: one that
+/// was attached, and one with a saved position.
 fn sentinel_fails_over(kind: Kind) {
     let mut old = Server::start(kind);
     let replicas = [(); 2].map(|()| Server::start(kind));
@@ -112,7 +112,7 @@ fn sentinel_fails_over(kind: Kind) {
     let sentinels = three_sentinels(&old, replicas.len());
     let [one, ..] = sentinels.each_ref().map(|sentinel| sentinel.port);
     let follow = || {
-        let builder = Builder::from_connector(move || TcpStream::connect(("127.0.0.1", watched(one)?)));
+        let builder = Follower::with_connector(move || TcpStream::connect(("127.0.0.1", watched(one)?)));
         builder.control(true).reconnect(BACKOFF).on_gap(OnGap::Continue)
     };
     let watch = attached_over(follow());
@@ -125,7 +125,8 @@ fn sentinel_fails_over(kind: Kind) {
     assert_eq!(replicas_known_to(&sentinels[0]), known, "{kind:?}: Sentinel knows us, too");
 
     let (old_id, position) = (old.replid(), before.position.expect("a position"));
-    // A primary sends a new replica the stream only once that has acknowledged its snapshot, which it does once a second.
+    // A primary sends a new replica the stream only after an acknowledgement of the snapshot, which the replica sends
+    // once a second.
     for replica in &replicas {
         eventually("the replica has what was saved", || replica.offset() >= position.offset);
     }
@@ -148,7 +149,8 @@ fn sentinel_fails_over(kind: Kind) {
     }
 
     let (seen, later) = (watch.stop(), later.stop());
-    // Saved long before the end, the position is part of what the new primary has; only its backlog could be too small.
+    // The position was saved long before the end, and is part of the new primary's history; only its backlog could be
+    // too small.
     assert!(later.gaps().is_empty(), "{kind:?}: {:?}", later.gaps());
     assert_eq!(later.attached()[0].history.map(|id| id.to_string()), Some(old_id), "{kind:?}");
     let copy = Server::start(kind);
@@ -160,7 +162,7 @@ fn sentinel_fails_over(kind: Kind) {
             goes_on_at(&seen, new);
             nothing_is_missing(&seen, new);
         }
-        // What the old primary said last reached us, but not the one that was promoted.
+        // The follower received the last bytes of the old primary, the promoted replica did not.
         [gap] => {
             let promoted_at: u64 = new.info("replication")["second_repl_offset"].parse().expect("an offset");
             assert!(gap.from.offset >= promoted_at, "{kind:?}: a gap without need: {gap}");
@@ -190,8 +192,8 @@ fn sentinel_fails_over_valkey_9_1_under_load() {
 
 // ---- FAILOVER -----------------------------------------------------------------------------------------------------
 
-/// Primary and replica change places, and again, under load. One follower stays at the server that was the primary first, the other
-/// follows whoever is.
+/// Primary and replica exchange their roles repeatedly under load. One follower stays at the server that was the
+/// primary first, the other follows the present primary.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn two_failovers_lose_nothing_wherever_one_is_attached() {
@@ -210,7 +212,7 @@ fn two_failovers_lose_nothing_wherever_one_is_attached() {
                 to["role"] == "master" && from.get("master_link_status").is_some_and(|link| link == "up")
             });
             primary.store(to.port, Ordering::Release);
-            // Whoever came back here before the port was changed.
+            // The follower that returned here before the port was changed.
             from.drop_replicas();
             load.goes_on();
         }
@@ -228,7 +230,8 @@ fn two_failovers_lose_nothing_wherever_one_is_attached() {
 
 // ---- chains -------------------------------------------------------------------------------------------------------
 
-/// What a replica hands on, it has: so whoever follows it when it is promoted, or a replica of it, is never ahead of it.
+/// A replica forwards only data it has. A follower of it is never ahead of it, or of its own replica, when one is
+/// promoted.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_chain_whose_head_dies_loses_nothing() {
@@ -261,7 +264,7 @@ fn a_chain_whose_head_dies_loses_nothing() {
     }
 }
 
-/// The replica takes over the history of a primary that came back empty, and whoever follows the replica is told.
+/// The replica takes over the history of a primary that restarted empty, and a follower of the replica is informed.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_chain_whose_head_forgets_its_history_is_a_gap() {
@@ -289,7 +292,7 @@ fn a_chain_whose_head_forgets_its_history_is_a_gap() {
 
 // ---- a new id -----------------------------------------------------------------------------------------------------
 
-/// A primary that takes a new id says nothing and goes on; but nobody can come back to it.
+/// A primary that changes its id continues without notice; but no follower can resume at it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn an_unannounced_new_id_is_a_gap_once_the_connection_is_lost() {
@@ -310,7 +313,7 @@ fn an_unannounced_new_id_is_a_gap_once_the_connection_is_lost() {
         expected.extend(count(&server, "after", 0..10));
         watch.reaches(server.offset());
         let seen = watch.stop();
-        // Nothing was written between the two links, so nothing is missing; yet nobody could know.
+        // Nothing was written between the two connections, and nothing is missing; yet no server could confirm that.
         assert_eq!(seen.texts(), expected, "{kind:?}");
         let [gap] = seen.gaps()[..] else { panic!("{kind:?}: {:?}", seen.gaps()) };
         assert_eq!((gap.from, gap.missed, gap.to.replid.to_string()), (from, None, server.replid()), "{kind:?}");

@@ -1,4 +1,4 @@
-//! `--db`, `--command`, `--key` against what the servers themselves say and do.
+//! `--db`, `--command`, `--key` against the servers' own results.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn encoded(commands: &[Command]) -> Vec<u8> {
     bytes
 }
 
-/// All words of up to three of these letters, but the empty one.
+/// All strings of one to three of these letters.
 fn words(letters: &[&str]) -> Vec<String> {
     let longer = |words: &[String]| -> Vec<String> {
         words.iter().flat_map(|word| letters.iter().map(move |letter| format!("{word}{letter}"))).collect()
@@ -31,7 +31,7 @@ fn words(letters: &[&str]) -> Vec<String> {
     [one, two, three].concat()
 }
 
-/// Each pattern chooses the keys that KEYS gives for it.
+/// Each pattern selects the keys that KEYS returns for it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn patterns_choose_what_keys_gives() {
@@ -96,7 +96,7 @@ fn write(client: &mut Client, db: u32, round: &str) {
     }
 }
 
-/// What stands under some names in some databases: names, digests of values, whether they expire.
+/// The values of some keys in some databases: names, digests of values, whether they expire.
 fn data(server: &Server, dbs: &[u32], pattern: &str) -> BTreeSet<(u32, String, String, bool)> {
     let (mut client, mut found) = (server.client(), BTreeSet::new());
     for &db in dbs {
@@ -111,7 +111,7 @@ fn data(server: &Server, dbs: &[u32], pattern: &str) -> BTreeSet<(u32, String, S
     found
 }
 
-/// Snapshot and stream, large values and transactions: whoever chooses some keys gets their data and no others'.
+/// Snapshot and stream, large values and transactions: a filter by keys yields their data and no other's.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn chosen_keys_make_their_data_in_another_server() {
@@ -123,17 +123,17 @@ fn chosen_keys_make_their_data_in_another_server() {
         let start = |arguments: &[&str]| {
             let common = ["tail", &address, "--from", "snapshot", "--format", "resp"];
             let tool = Tool::start(&[&common, arguments].concat());
-            tool.says("the snapshot is whole");
+            tool.says("the snapshot is complete");
             tool
         };
         let tools = [start(&["--key", "a:*"]), start(&["--db", "3"]), start(&["--db", "0,5", "--key", "a:*"])];
         ALL.iter().for_each(|&db| write(&mut server.client(), db, "after"));
-        // Everything of database 5 goes, and comes once more.
+        // All of database 5 is deleted, and written once more.
         let mut client = server.client();
         client.call(&["SELECT", "5"]);
         client.call(&["FLUSHDB"]);
         write(&mut client, 5, "again");
-        // And this reaches both.
+        // And this affects both.
         client.call(&["SET", "a:moved", "v"]);
         client.call(&["SWAPDB", "5", "3"]);
         for db in ALL {
@@ -152,10 +152,10 @@ fn chosen_keys_make_their_data_in_another_server() {
             copies.push(copy);
         }
         assert_eq!(data(&copies[0], &ALL, "a:*"), data(&server, &ALL, "a:*"), "{kind:?}");
-        // A command that passes, passes whole: those of the MSETs, and of no transaction.
+        // A selected command is printed whole: those of the MSETs, and of no transaction.
         let others = data(&copies[0], &ALL, "[bc]*");
         assert!(others.iter().all(|(_, key, ..)| key.ends_with(":m2")), "{others:?}");
-        // Before the swap database 5 was none of those that were chosen.
+        // Before the swap database 5 was not selected.
         let own = |server: &Server| -> BTreeSet<_> {
             data(server, &[3], "*").into_iter().filter(|(_, key, ..)| key == "a:last").collect()
         };

@@ -1,11 +1,11 @@
-//! A follower in a thread of its own, and everything it told.
+//! A follower in a thread of its own, and all its events.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Builder, Socket, Transport};
+use redtail::net::{Builder, Source, Transport};
 use redtail::{
     AttachMethod, Attached, Backoff, Disconnected, Error, Event, Follower, Forking, Gap, Handle, Position,
     ReplicationId, SnapshotBegin, SnapshotEnd, StreamCommand,
@@ -15,18 +15,18 @@ use crate::client::Command;
 use crate::help::PATIENCE;
 use crate::server::Server;
 
-/// How the scenarios follow: with the control commands, so that no byte of the stream goes unseen, and with short pauses.
-pub(crate) fn follow(server: &Server) -> Builder<Socket> {
+/// The follower of the scenarios: with control commands, to see every byte of the stream, and with short pauses.
+pub(crate) fn follow(server: &Server) -> Builder {
     follow_port(server.port)
 }
 
-pub(crate) fn follow_port(port: u16) -> Builder<Socket> {
+pub(crate) fn follow_port(port: u16) -> Builder {
     Follower::builder(format!("127.0.0.1:{port}")).control(true).reconnect(BACKOFF)
 }
 
 pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
 
-/// An event that owns what it tells.
+/// An event that owns its data.
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     Forking(Forking),
@@ -82,7 +82,7 @@ impl fmt::Debug for Write {
     }
 }
 
-/// Everything a follower told.
+/// All events of a follower.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) told: Vec<Told>,
@@ -130,7 +130,7 @@ impl Seen {
         self.told.iter().filter_map(|told| if let Told::Disconnected(it) = told { Some(*it) } else { None }).collect()
     }
 
-    /// The stream as it came, without what a reconnection made void.
+    /// The stream in order, without the events made void by a reconnection.
     pub(crate) fn stream(&self) -> Vec<&Write> {
         let mut stream: Vec<&Write> = Vec::new();
         for told in &self.told {
@@ -147,7 +147,7 @@ impl Seen {
         stream
     }
 
-    /// The commands that stand, without SELECT, PING, REPLCONF, MULTI and EXEC.
+    /// The valid commands, without SELECT, PING, REPLCONF, MULTI and EXEC.
     pub(crate) fn writes(&self) -> Vec<&Write> {
         let mut stream = self.stream();
         stream.retain(|write| !["SELECT", "PING", "REPLCONF", "MULTI", "EXEC"].iter().any(|name| write.is(name)));
@@ -159,13 +159,14 @@ impl Seen {
         self.writes().into_iter().map(Write::text).collect()
     }
 
-    /// The write with these words.
+    /// The write with this text.
     pub(crate) fn write(&self, text: &str) -> Option<&Write> {
         self.writes().into_iter().find(|write| write.text() == text)
     }
 
-    /// What holds in every scenario: not a byte of the stream is missing between two events of one link, transactions are
-    /// marked and positions given where they should be, and a link goes on where the one before it said.
+    /// The invariants of every scenario. No byte of the stream is missing between two events of one connection.
+    /// Transactions are marked, and positions given, where they should be. A connection resumes where the one before
+    /// it announced.
     pub(crate) fn check(&self) {
         let mut at = None;
         let mut open = None;
@@ -206,7 +207,7 @@ impl Seen {
     }
 }
 
-/// A follower at work; stopped when dropped.
+/// A running follower; stopped when dropped.
 pub(crate) struct Watch {
     seen: Arc<Mutex<Seen>>,
     handle: Handle,
@@ -214,12 +215,18 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(builder: Builder<Socket>) -> Watch {
+    pub(crate) fn start<S>(builder: Builder<S>) -> Watch
+    where
+        S: Source<Transport: Send>,
+    {
         Watch::over(builder.connect().expect("connect"))
     }
 
-    /// Follows and waits until it is attached, so that no later write can be missed.
-    pub(crate) fn attached(builder: Builder<Socket>) -> Watch {
+    /// Follows and waits until it is attached: no later write is missed.
+    pub(crate) fn attached<S>(builder: Builder<S>) -> Watch
+    where
+        S: Source<Transport: Send>,
+    {
         let watch = Watch::start(builder);
         watch.wait("attached", |seen| !seen.attached().is_empty());
         watch
@@ -254,7 +261,7 @@ impl Watch {
         self.seen.lock().expect("the follower's thread panicked")
     }
 
-    /// Waits until what was told satisfies the condition.
+    /// Waits until the events satisfy the condition.
     pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut(&Seen) -> bool) {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -271,7 +278,7 @@ impl Watch {
         }
     }
 
-    /// Waits until it has come this far.
+    /// Waits until it has reached this offset.
     pub(crate) fn reaches(&self, offset: u64) {
         self.wait(&format!("offset {offset}"), |seen| seen.position.is_some_and(|position| position.offset >= offset));
     }
@@ -280,7 +287,7 @@ impl Watch {
         self.seen().position.expect("a position")
     }
 
-    /// Stops it; it must not have failed before. What it told has been checked.
+    /// Stops it; it must not have failed before. Its events are checked.
     pub(crate) fn stop(mut self) -> Seen {
         self.handle.stop();
         let seen = self.join();

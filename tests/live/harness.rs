@@ -1,4 +1,4 @@
-//! The harness itself: if one of these fails, no other live test says anything.
+//! Tests of the harness: if one of these fails, no other live test is meaningful.
 
 use std::process::Command;
 
@@ -93,7 +93,7 @@ fn sentinel_promotes_a_replica() {
         replicas.items().iter().any(|found| found.items().contains(&Value::Bulk(replica.address().into_bytes())))
     });
     primary.kill();
-    // Sentinel closes the connections of those it promotes, ours too.
+    // Sentinel closes the connections of the servers it promotes, the test's too.
     let role = || Client::connect(replica.port, None)?.try_call(&["ROLE"]);
     eventually("Sentinel promotes the replica", || role().is_ok_and(|role| role.items()[0].text() == "master"));
 }
@@ -120,7 +120,7 @@ fn the_tool_runs_to_its_end() {
     assert!(Tool::start(&["--help"]).wait().success());
 }
 
-/// What `Tool` promises, shown on a shell that behaves like it.
+/// The guarantees of `Tool`, shown on a shell that behaves like it.
 #[test]
 fn a_tool_is_read_and_signalled() {
     let script = r#"trap 'echo "the end" >&2; exit 3' TERM

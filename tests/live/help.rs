@@ -1,4 +1,4 @@
-//! Waiting, ports, and the programs that come with a server.
+//! Waiting, ports, and the programs of a server package.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::Server;
 
-/// Long enough for a loaded machine: it decides only how long a failing test takes.
+/// Long enough for a loaded machine: it determines only the duration of a failing test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the condition holds.
@@ -31,12 +31,12 @@ pub(crate) fn wait(process: &mut Child, patience: Duration) -> Option<ExitStatus
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on: below the range that outgoing connections take theirs from, above Redis's own.
+/// A free port of 127.0.0.1: below the range of outgoing connections, above Redis's own.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id() as u16;
     loop {
-        // Each test process starts elsewhere, so that those that run side by side seldom meet.
+        // Each test process starts at another port: parallel processes seldom meet.
         let step = first.wrapping_mul(101).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = 10_000 + step % 12_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -45,7 +45,7 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-/// Runs redis-cli against the server, with `input` as its standard input, and gives what it printed; it must succeed.
+/// Runs redis-cli against the server, with `input` as its standard input, and returns its output; it must succeed.
 pub(crate) fn redis_cli(server: &Server, args: &[&str], input: &[u8]) -> String {
     run("redis-cli", server, args, input)
 }

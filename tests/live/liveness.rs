@@ -1,4 +1,4 @@
-//! Links that stay alive through slowness and silence, and those that rightly do not.
+//! Connections that survive slowness and silence, and those that rightly do not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::help::{PATIENCE, eventually};
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
-/// Does the work, and meanwhile has another thread tell the primary that we live, if there is a handle for that.
+/// Does the work. Meanwhile another thread sends heartbeats, if there is a handle.
 fn beating<T>(handle: Option<&Handle>, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -80,8 +80,8 @@ fn a_slow_consumer_without_one_is_cut_and_comes_back() {
     assert_eq!(lost.len(), 1, "{lost:?}");
 }
 
-/// A consumer that works for seconds on the first bytes of a snapshot, when the primary has long sent the last. Gives how often it was
-/// cut off before it came to the stream.
+/// A consumer that works for seconds on the first bytes of a snapshot, long after the primary has sent the last.
+/// Returns the number of lost connections before the stream.
 fn work_long_on_a_snapshot(kind: Kind, beats: bool) -> usize {
     let server = Server::start_with(kind, &["--repl-timeout", "2"]);
     count(&server, "k", 0..20);
@@ -108,12 +108,12 @@ fn a_slow_consumer_of_a_snapshot_needs_a_heartbeat_too() {
     for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
         assert_eq!(work_long_on_a_snapshot(kind, true), 0, "{kind:?}");
     }
-    // What it had received already was the whole snapshot, so it can go on.
+    // The follower had already received the whole snapshot, and can continue.
     assert_eq!(work_long_on_a_snapshot(Kind::Redis70, false), 1);
 }
 
-/// The tool's output is a pipe that nobody reads, on a primary that drops a silent replica after two seconds. That it does so shows
-/// when the tool can't speak any more either.
+/// The tool's output is a pipe without a reader, on a primary that drops a silent replica after two seconds. The drop
+/// itself is shown by a stopped tool.
 fn block_the_tool(kind: Kind) {
     let server = Server::start_with(kind, &["--repl-timeout", "2", "--repl-backlog-size", "32mb"]);
     server.make_backlog();
@@ -162,7 +162,7 @@ fn the_tool_keeps_its_link_while_nobody_reads_its_output() {
     });
 }
 
-/// Between the keys of a slow snapshot the primary says nothing for longer than its own patience with us.
+/// Between the keys of a slow snapshot the primary is silent for longer than its own timeout.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_long_snapshot_is_not_broken_off() {
@@ -173,7 +173,7 @@ fn a_long_snapshot_is_not_broken_off() {
             // Microseconds for each key.
             server.config_set("rdb-key-save-delay", "250000");
             let watch = Watch::attached(follow(&server).start(Start::Snapshot));
-            // This one comes behind the snapshot, however long that takes.
+            // This one follows the snapshot, which may take any time.
             server.call(&["SET", "meanwhile", "1"]);
             watch.wait("the stream", |seen| seen.write("SET meanwhile 1").is_some());
             let seen = watch.stop();
@@ -185,7 +185,7 @@ fn a_long_snapshot_is_not_broken_off() {
     }
 }
 
-/// Nothing but the primary's PING each second, and the position goes on with it.
+/// Only the primary's PING each second advances the position.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn pings_are_counted() {
@@ -198,7 +198,7 @@ fn pings_are_counted() {
         quiet.reaches(server.offset());
         assert_eq!((quiet.position().offset - from) % 14, 0, "{kind:?}");
         let told = |seen: &Seen| seen.told.iter().any(|told| !matches!(told, Told::Attached(_) | Told::Forking(_)));
-        // Without `control` there would be no event of them, so `check` would miss their bytes if anything else came.
+        // Without `control` PINGs would not be events, and `check` would miss their bytes if anything else arrived.
         assert!(!told(&quiet.seen()), "{:?}", quiet.seen().told);
         drop(quiet);
     }
@@ -211,7 +211,7 @@ fn a_silent_primary_counts_as_lost_until_it_speaks_again() {
     let watch = Watch::attached(follow(&server).silence(Duration::from_millis(2500)));
     let patient = Watch::attached(follow(&server));
     let mut expected = count(&server, "before", 0..3);
-    // Longer than two of its PINGs without a word shows that PINGs count as words.
+    // A silence limit of two PING periods: PINGs therefore count as activity.
     eventually("PINGs pass", || watch.seen().stream().iter().filter(|write| write.is("PING")).count() >= 4);
     assert!(watch.seen().disconnected().is_empty());
     server.call(&["DEBUG", "SLEEP", "6"]);
@@ -230,8 +230,8 @@ fn a_silent_primary_counts_as_lost_until_it_speaks_again() {
     assert_eq!((seen.texts(), seen.disconnected()), (expected, vec![]));
 }
 
-/// Stops reading at the first command, until the primary has cut the link because too much is waiting for us. Gives what the follower
-/// told, and how it ended.
+/// Stops reading at the first command, until the primary has closed the connection because of too much unsent data.
+/// Returns the events, and how they ended.
 fn stop_reading(server: &Server, written: usize) -> (Seen, Option<Error>) {
     let go_on = Arc::new(AtomicBool::new(false));
     let waiting = go_on.clone();
@@ -269,7 +269,7 @@ fn stop_reading(server: &Server, written: usize) -> (Seen, Option<Error>) {
     count(server, "first", 0..1);
     server.client().pipeline(&vec![command(&["SET", "big", &"x".repeat(1 << 20)]); written]);
     eventually("the primary has cut the link", || {
-        // Some servers look at their limits only when they write.
+        // Some servers check their limits only when they write.
         server.call(&["SET", "between", "1"]);
         server.info("replication")["connected_slaves"] == "0"
     });
@@ -283,14 +283,14 @@ fn stop_reading(server: &Server, written: usize) -> (Seen, Option<Error>) {
 /// Values of 1 MiB: more than the kernel holds for a reader that sleeps.
 const WRITTEN: usize = 30;
 
-/// More than 2 MB waiting for two seconds. A limit without a time would cut the link again before it has brought what was
-/// missed, which is more than the limit.
+/// More than 2 MB unsent for two seconds. A limit without a time would close the connection again before it has
+/// delivered the missed data, which exceeds the limit.
 const LIMIT: [&str; 5] = ["--client-output-buffer-limit", "replica", "0", "2mb", "2"];
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_stopped_reader_is_cut_and_resumes_within_the_backlog() {
-    // Valkey 9.1 cuts nobody whom its backlog can still serve.
+    // Valkey 9.1 never closes a connection that its backlog can still serve.
     for kind in [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81] {
         let server = Server::start_with(kind, &[&LIMIT[..], &["--repl-backlog-size", "100mb"]].concat());
         server.make_backlog();

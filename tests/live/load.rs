@@ -1,4 +1,4 @@
-//! Writes that go on while primaries change.
+//! Writes that continue while primaries change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::help::eventually;
 
-/// Writes one round after another to whoever is the primary, until it is dropped. What a round does shows in the data if it is left
-/// out, and if it is done twice.
+/// Writes one round after another to the present primary, until it is dropped. A missing or repeated round shows in
+/// the data.
 pub(crate) struct Load {
     stopped: Arc<AtomicBool>,
     /// Rounds that were answered.
@@ -18,7 +18,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// `primary` is asked for a port at the start, and whenever a server is gone or no longer takes writes.
+    /// Asks `primary` for a port at the start, and whenever a server is gone or no longer accepts writes.
     pub(crate) fn start(primary: impl Fn() -> std::io::Result<u16> + Send + 'static) -> Load {
         let mut client = None;
         Load::of(move |number, _| {
@@ -33,8 +33,8 @@ impl Load {
         })
     }
 
-    /// Rounds of another kind. Each is told its number, and what becomes true when it is to give up; it says whether it was done, else it
-    /// comes again.
+    /// Rounds of another kind. Each gets its number, and a flag that asks it to give up. It returns whether it was
+    /// done; otherwise it is repeated.
     pub(crate) fn of(mut round: impl FnMut(u32, &AtomicBool) -> bool + Send + 'static) -> Load {
         let (stopped, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (end, count) = (stopped.clone(), rounds.clone());
@@ -43,7 +43,7 @@ impl Load {
                 if round(count.load(Ordering::Acquire), &end) {
                     count.fetch_add(1, Ordering::AcqRel);
                 }
-                // So slow that the smallest backlog holds some seconds of it.
+                // Slow enough for the smallest backlog to hold some seconds of it.
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
@@ -57,7 +57,7 @@ impl Load {
         self.goes_on_by(50);
     }
 
-    /// Waits until so many more rounds were done.
+    /// Waits until this number of further rounds were done.
     pub(crate) fn goes_on_by(&self, rounds: u32) {
         let from = self.rounds.load(Ordering::Acquire);
         eventually("the load goes on", || self.rounds.load(Ordering::Acquire) >= from + rounds);
@@ -73,7 +73,7 @@ impl Drop for Load {
     }
 }
 
-/// A transaction and a command of their own, in one of three databases. `None` if the server did not take all of it.
+/// A transaction and a separate command, in one of three databases. `None` if the server did not accept all of it.
 fn round(client: &mut Client, number: u32) -> Option<()> {
     let (db, number) = ((number % 3).to_string(), number.to_string());
     let commands: [&[&str]; 6] = [

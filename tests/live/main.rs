@@ -1,4 +1,4 @@
-//! Tests against real servers. They need `tests/servers`, so each is ignored unless asked for: `tests/run` asks for all of them.
+//! Tests against real servers. They need `tests/servers`, and are ignored by default: `tests/run` runs all of them.
 
 #[macro_use]
 #[path = "../help/options.rs"]

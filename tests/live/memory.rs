@@ -3,11 +3,11 @@
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 
-/// What a follower may have at most, with the buffer as it is. Of the program itself, which a debug build makes twenty times as large,
-/// the pages that were touched count too.
+/// The maximum memory of a follower with the default buffer. It includes the touched pages of the program, which a
+/// debug build makes twenty times as large.
 const MOST: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 8_000_000 };
 
-/// Drains a value of so many bytes in each format, and asks how much memory that has taken.
+/// Drains a value of this size in each format, and checks the memory it took.
 fn drain_a_value_of(size: usize) {
     let backlog = (size + (1 << 20)).to_string();
     let args = ["--repl-backlog-size", &backlog, "--client-output-buffer-limit", "replica 0 0 0"];

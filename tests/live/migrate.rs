@@ -1,4 +1,4 @@
-//! `redtail tail --format resp`: what it prints makes the same data in another server.
+//! `redtail tail --format resp`: its output makes the same data in another server.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ use crate::server::{Kind, Server};
 use crate::tool::Tool;
 use crate::workload::parse;
 
-/// Data, expiry times, consumer groups and functions. The yardstick is what a real replica makes of the same stream.
+/// Data, expiry times, consumer groups and functions. The reference is a real replica of the same stream.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn what_tail_prints_for_servers_makes_the_same_data() {
@@ -33,7 +33,7 @@ fn what_tail_prints_for_servers_makes_the_same_data() {
     }
 }
 
-/// The recipe of the README, as a shell runs it.
+/// The command line of the README, run by a shell.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_migration_recipe_works() {
@@ -42,7 +42,7 @@ fn the_migration_recipe_works() {
         let new = Server::start(kind);
         old.make_backlog();
         let watch = Watch::attached(follow(&old));
-        // A SELECT stands before the second, so that the position knows its database on 6.2, too.
+        // A SELECT precedes the second one: the position then has its database on 6.2, too.
         old.client().pipeline(&["SELECT 1", "SET in 1", "SELECT 0", "SET in 0"].map(|line| parse(line).remove(0)));
         watch.reaches(old.offset());
         let position = watch.stop().position.expect("a position").to_string();
@@ -62,7 +62,7 @@ fn the_migration_recipe_works() {
     }
 }
 
-/// Where a link breaks, also inside a transaction or a command, the output goes on as if it had not.
+/// After a lost connection, also inside a transaction or a command, the output continues without a trace of it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn broken_connections_leave_no_trace_in_resp_output() {
@@ -100,7 +100,7 @@ fn broken_connections_leave_no_trace_in_resp_output() {
     }
 }
 
-/// In memory that does not depend on the value.
+/// In memory independent of the value.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_huge_value_flows_through_in_little_memory() {
@@ -122,7 +122,7 @@ fn a_huge_value_flows_through_in_little_memory() {
     same_data(&server, &copy);
 }
 
-/// An unknown database is no reason to write into a wrong one.
+/// An unknown database never leads to a write into a wrong one.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn an_unknown_database_is_refused_unless_one_is_assumed() {

@@ -1,4 +1,4 @@
-//! All that redis-benchmark can write in a hurry: each command in its order, to the last byte.
+//! The fastest load of redis-benchmark: each command in its order, to the last byte.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ use crate::tool::Tool;
 
 const COMMANDS: usize = 1_000_000;
 
-/// Pushes a million random numbers onto one list, so that the list is the order in which the server took them.
+/// Pushes a million random numbers onto one list: the list is the order of the server.
 fn write(server: &Server) {
     let count = COMMANDS.to_string();
     let args = ["-q", "-n", &count, "-P", "64", "-c", "8", "-r", "100000000", "RPUSH", "list", "__rand_int__"];

@@ -1,4 +1,4 @@
-//! What others make of us. That nobody counts on us proves something only beside a follower that is counted on.
+//! The view of other programs on a follower. A test that a follower is not counted needs a counted one for comparison.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::follow::{Watch, follow};
 use crate::help::eventually;
 use crate::server::{Kind, Server};
 
-/// How many replicas WAIT counts for a new write, within two seconds.
+/// The number of replicas that WAIT counts for a new write, within two seconds.
 fn wait(server: &Server) -> i64 {
     let mut client = server.client();
     client.call(&["INCR", "n"]);
@@ -34,7 +34,7 @@ fn wait_counts_us_only_if_we_want_it() {
     }
 }
 
-/// WAIT is answered when it asks (GETACK), not when the next second has passed.
+/// WAIT is answered at once, on its GETACK, not at the next second.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn each_question_for_an_acknowledgement_is_answered_at_once() {
@@ -45,7 +45,7 @@ fn each_question_for_an_acknowledgement_is_answered_at_once() {
         let mut client = server.client();
         for _ in 0..5 {
             client.call(&["INCR", "n"]);
-            // The acknowledgement sent each second could answer the first of these in time, but not all.
+            // The acknowledgement of each second could answer the first of these in time, but not all.
             assert_eq!(client.call(&["WAIT", "1", "700"]).int(), 1, "{kind:?}");
         }
         watch.reaches(server.offset());
@@ -79,7 +79,7 @@ fn wait_means_that_the_caller_has_committed_if_wanted() {
     });
 }
 
-/// A follower that acknowledges what it received may be chosen; it can't become a primary, so the failover is stuck.
+/// A follower that acknowledges received data may be chosen. It cannot become a primary, and the failover is stuck.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn failover_chooses_us_only_if_we_acknowledge() {
@@ -95,7 +95,7 @@ fn failover_chooses_us_only_if_we_acknowledge() {
         assert_eq!(server.info("replication")["role"], "master");
         assert!(!server.log().contains("failing over"), "{}", server.log());
 
-        // The same again, with one who acknowledges beside us.
+        // The same again, with another follower that acknowledges.
         let receiver = Watch::attached(follow(&server).ack(Ack::Received));
         server.call(&["FAILOVER"]);
         eventually("the failover goes on", || state() == "failover-in-progress");
@@ -123,7 +123,7 @@ fn sentinel_takes_us_for_a_replica_only_under_another_label() {
         let name = |replica: &Value| replica.items()[1].text();
         replicas.items().iter().map(name).collect()
     };
-    // One look at INFO finds both, or not the first.
+    // One INFO shows both, or not the first.
     eventually("Sentinel finds the one that can be seen", || !names().is_empty());
     assert_eq!(names(), ["127.0.0.1:0"]);
     drop((hidden, visible));
@@ -146,7 +146,7 @@ fn the_primary_shows_our_label() {
     }
 }
 
-/// What no policy avoids: whoever answers counts for `min-replicas-to-write`.
+/// No policy avoids it: every replica that answers counts for `min-replicas-to-write`.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn an_observer_counts_for_the_least_number_of_replicas() {
@@ -163,8 +163,8 @@ fn an_observer_counts_for_the_least_number_of_replicas() {
     }
 }
 
-/// A primary that shuts down waits for those that lag, and an observer always seems to. One that acknowledges is behind by the
-/// question itself, until its next second.
+/// A primary that shuts down waits for lagging replicas, and an observer always appears to lag. A follower that
+/// acknowledges lags by the request itself, until its next second.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_shutdown_waits_for_an_observer() {

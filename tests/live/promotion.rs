@@ -1,12 +1,11 @@
-//! Replicas: followed as they are, and after they became primaries.
+//! Replicas: followed as replicas, and after they became primaries.
 
 use std::collections::HashMap;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, DisconnectReason, Error, OnGap, Role, SessionError, Start};
+use redtail::{AttachMethod, DisconnectReason, Error, Follower, OnGap, Role, SessionError, Start};
 
 use crate::copy::count;
 use crate::follow::{BACKOFF, Seen, Watch, follow, follow_port};
@@ -24,7 +23,7 @@ fn in_step(primary: &Server, replica: &Server) {
     eventually("the replica has everything", || replica.offset() == primary.offset());
 }
 
-/// What each write says, by the name it has once and for all.
+/// The text of each write, by its permanent name.
 fn by_id(seen: &Seen) -> HashMap<String, String> {
     let writes = seen.writes();
     let ids: HashMap<_, _> = writes
@@ -35,8 +34,9 @@ fn by_id(seen: &Seen) -> HashMap<String, String> {
     ids
 }
 
-/// The primary dies, its replica takes over: the follower goes on there, and a second one, that comes from further behind and so
-/// receives from the new primary what the first had from the old one, names each command the same.
+/// The primary dies, its replica takes over, and the follower continues there. A second follower resumes from an
+/// earlier position. It receives from the new primary the commands that the first received from the old one, under the
+/// same names.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_promotion_loses_nothing_and_each_command_keeps_its_id() {
@@ -79,7 +79,7 @@ fn a_promotion_loses_nothing_and_each_command_keeps_its_id() {
         assert_eq!((position.replid, position.history), (last.replid.expect("known"), behind.history));
         assert_eq!(second.position, first.position);
 
-        // The position with its history, as it would be saved, is one to start from too.
+        // The position with its history, in its saved form, is a valid start too.
         let watch = Watch::attached(follow(&new).start(Start::At(position.to_string().parse().expect("readable"))));
         let more = count(&new, "more", 0..3);
         watch.reaches(new.offset());
@@ -89,7 +89,7 @@ fn a_promotion_loses_nothing_and_each_command_keeps_its_id() {
     }
 }
 
-/// A connector that finds the primary anew at every connect, as one that asks a Sentinel would.
+/// A connector that finds the primary at every connect, as with a Sentinel.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_connector_leads_to_whoever_is_the_primary() {
@@ -98,8 +98,8 @@ fn a_connector_leads_to_whoever_is_the_primary() {
         let primary = Arc::new(AtomicU16::new(old.port));
         let asked = primary.clone();
         let connect = move || TcpStream::connect(("127.0.0.1", asked.load(Ordering::Acquire)));
-        let builder = Builder::from_connector(connect).control(true).reconnect(BACKOFF);
-        let watch = Watch::over(builder.follow().expect("connect"));
+        let builder = Follower::with_connector(connect).control(true).reconnect(BACKOFF);
+        let watch = Watch::over(builder.connect().expect("connect"));
         watch.wait("attached", |seen| !seen.attached().is_empty());
         let mut expected = count(&old, "before", 0..10);
         watch.reaches(old.offset());
@@ -119,7 +119,7 @@ fn a_connector_leads_to_whoever_is_the_primary() {
     }
 }
 
-/// What the old primary took after the split is not part of the new one's history.
+/// Writes of the old primary after the split are not part of the new one's history.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn what_only_the_old_primary_has_is_a_gap_after_a_promotion() {
@@ -150,7 +150,8 @@ fn what_only_the_old_primary_has_is_a_gap_after_a_promotion() {
     }
 }
 
-/// A replica hands on its primary's bytes. No SELECT comes for us, so only the snapshot can tell the database.
+/// A replica forwards its primary's bytes. It sends no SELECT to a new follower: only the snapshot contains the
+/// database.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_replica_can_be_followed_and_the_database_is_right() {
@@ -170,7 +171,7 @@ fn a_replica_can_be_followed_and_the_database_is_right() {
         client.call(&["SET", "in 5", "1"]);
         client.call(&["SELECT", "4"]);
         watch.reaches(primary.offset());
-        // Neither does +CONTINUE tell one.
+        // +CONTINUE does not contain it either.
         replica.drop_replicas();
         client.call(&["SELECT", "5"]);
         client.call(&["SET", "in 5", "2"]);

@@ -1,4 +1,4 @@
-//! A link that can be cut at a chosen byte: a proxy in front of a server.
+//! A connection that can be cut at a chosen byte: a proxy in front of a server.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,12 +24,12 @@ struct Shared {
     connections: AtomicU32,
 }
 
-/// When a link is cut, by what the server sends. Each cut happens once.
+/// The moment of a cut, by the bytes of the server. Each cut happens once.
 #[derive(Clone)]
 pub(crate) enum Cut {
-    /// Right behind these bytes.
+    /// Directly after these bytes.
     Behind(Vec<u8>),
-    /// After so many bytes of the next link.
+    /// After this number of bytes of the next connection.
     After(usize),
 }
 
@@ -45,7 +45,7 @@ impl Proxy {
                 if accepting.stopped.load(Ordering::Acquire) {
                     return;
                 }
-                // A server that is down is a link that ends at once.
+                // For a stopped server the connection ends at once.
                 if let Ok(client) = client {
                     accepting.link(client);
                 }
@@ -54,22 +54,22 @@ impl Proxy {
         Proxy { port, shared, thread: Some(thread) }
     }
 
-    /// Where new links lead from now on.
+    /// The server of new connections.
     pub(crate) fn lead_to(&self, server: &Server) {
         self.shared.to.store(server.port, Ordering::Release);
     }
 
-    /// New links end at once, as those to a server that is down.
+    /// New connections end at once, like those to a stopped server.
     pub(crate) fn lead_nowhere(&self) {
         self.shared.to.store(0, Ordering::Release);
     }
 
-    /// Cuts links one after another, in this order.
+    /// Cuts connections one after another, in this order.
     pub(crate) fn cut(&self, cuts: impl IntoIterator<Item = Cut>) {
         self.shared.cuts.lock().expect("no link panicked").extend(cuts);
     }
 
-    /// Cuts every link now.
+    /// Cuts every connection now.
     pub(crate) fn cut_now(&self) {
         for link in self.shared.links.lock().expect("no link panicked").drain(..) {
             let _ = link.shutdown(Shutdown::Both);
@@ -81,7 +81,7 @@ impl Proxy {
         self.shared.cuts.lock().expect("no link panicked").is_empty()
     }
 
-    /// How many links were made.
+    /// The number of connections made.
     pub(crate) fn connections(&self) -> u32 {
         self.shared.connections.load(Ordering::Acquire)
     }
@@ -112,7 +112,7 @@ impl Shared {
         std::thread::spawn(move || shared.copy_until_cut(server, client));
     }
 
-    /// From the server to the client, up to the byte where the next cut is to happen.
+    /// From the server to the client, up to the byte of the next cut.
     fn copy_until_cut(&self, mut from: TcpStream, mut to: TcpStream) {
         let (mut piece, mut sent, mut recent) = (vec![0; 64 << 10], 0, Vec::new());
         'link: while let Ok(count @ 1..) = from.read(&mut piece) {
@@ -141,7 +141,7 @@ impl Shared {
             }
             sent += count;
         }
-        // What was sent is to arrive before the end does: the other direction stays open for a moment.
+        // The bytes must arrive before the end does: the other direction stays open for a moment.
         let _ = to.shutdown(Shutdown::Write);
         std::thread::sleep(Duration::from_millis(5));
         let _ = from.shutdown(Shutdown::Both);

@@ -1,4 +1,5 @@
-//! `--format resp` of a snapshot makes the same data in an empty server of the same version; JSON says what the server's own commands say.
+//! `--format resp` of a snapshot makes the same data in an empty server of the same version; JSON agrees with the
+//! server's own commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +19,7 @@ use crate::tool::Tool;
 
 pub(crate) const LAST: &[u8] = b"the last key";
 
-/// Writes the last key, and gives all that the tool has printed, when it has ended in order.
+/// Writes the last key, and returns the complete output of the tool after its orderly end.
 pub(crate) fn finish(mut tool: Tool, server: &Server) -> Vec<u8> {
     server.call(&[&b"SET"[..], LAST, b"v"]);
     let mut bytes = tool.until(LAST);
@@ -28,7 +29,7 @@ pub(crate) fn finish(mut tool: Tool, server: &Server) -> Vec<u8> {
     bytes
 }
 
-/// What the tool prints of these bytes, or arguments, in order and with success.
+/// The tool's output for these bytes, or arguments, in order and with success.
 pub(crate) fn printed(args: &[&str], input: &[u8]) -> (Vec<u8>, String) {
     let output = Tool::run(args, input);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -36,13 +37,13 @@ pub(crate) fn printed(args: &[&str], input: &[u8]) -> (Vec<u8>, String) {
     (output.stdout, errors)
 }
 
-/// Both hold the same, but for what no command makes again: pending entries that are no longer in their stream (which servers leave out
-/// of their own append-only files too), and when consumers were last seen.
+/// Both have the same data, except what no command can recreate: pending entries that are no longer in their stream
+/// (which servers omit from their own append-only files too), and the times when consumers were last seen.
 pub(crate) fn same_but_for_what_is_lost(one: &Server, other: &Server, at: &str) {
     same(one, other, &[], at);
 }
 
-/// The same after a stream: how much a group has read is not replicated, unless it reads without acknowledgement.
+/// The same after a stream: the read count of a group is not replicated, unless it reads without acknowledgement.
 pub(crate) fn same_but_for_what_is_not_replicated(one: &Server, other: &Server, at: &str) {
     same(one, other, &["entries-read", "lag"], at);
 }
@@ -56,7 +57,7 @@ fn same(one: &Server, other: &Server, without: &[&str], at: &str) {
     }
 }
 
-/// Of each key what the digest does not see, and all functions.
+/// The data of each key outside the digest, and all functions.
 fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Value>> {
     let mut facts = BTreeMap::new();
     let mut client = server.client();
@@ -93,7 +94,7 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Valu
     facts
 }
 
-/// `XINFO STREAM FULL` without what is lost.
+/// `XINFO STREAM FULL` without the lost fields.
 fn stream(client: &mut Client, kind: Kind, key: &[u8], without: &[&str]) -> Value {
     let ids = client.call(&[b"XRANGE", key, b"-", b"+"]);
     let ids: BTreeSet<String> = ids.items().iter().map(|entry| entry.items()[0].text()).collect();
@@ -124,7 +125,7 @@ fn without_lost(value: Value, lost: &[&str], is_there: &dyn Fn(&str) -> bool) ->
     Value::Array(kept)
 }
 
-/// The recordings of real servers, where they are.
+/// The recordings of real servers, if available.
 fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("REDTAIL_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
@@ -165,7 +166,7 @@ fn snapshots() -> Vec<(Kind, String, Vec<u8>)> {
         let bytes = fs::read(&file).expect("a file");
         let snapshots = match file.extension().and_then(|extension| extension.to_str()) {
             Some("rdb") => vec![bytes],
-            // Behind the snapshot stand commands, some with times that count from when they are loaded.
+            // Commands follow the snapshot, some with times relative to their loading.
             Some("aof") if bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY") => vec![first(&bytes)],
             Some("bin") => recorded(&file, &bytes),
             _ => continue,
@@ -191,7 +192,7 @@ fn first(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len() - input.len()].to_vec()
 }
 
-/// The snapshots in a recording, by what is noted of its layout.
+/// The snapshots in a recording, according to the notes on its layout.
 fn recorded(file: &Path, bytes: &[u8]) -> Vec<Vec<u8>> {
     let Some(meta) = meta(file) else { return Vec::new() };
     let parts = meta["layout"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -224,7 +225,7 @@ fn recorded_snapshots_are_made_again() {
     println!("{} snapshots", snapshots.len());
 }
 
-/// Snapshot and stream of a recording, up to where its server was asked for its digest.
+/// Snapshot and stream of a recording, up to the request for the server's digest.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn recorded_digests_come_out() {
@@ -246,7 +247,7 @@ fn recorded_digests_come_out() {
     assert!(checked >= 12);
 }
 
-/// Every type and encoding, by settings that make each packed form occur.
+/// Every type and encoding, with settings that produce each packed form.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn every_encoding_is_made_again() {
@@ -260,8 +261,8 @@ fn every_encoding_is_made_again() {
             let dump = server.folder().join("dump.rdb");
             let (resp, errors) = printed(&["decode", "--format", "resp", dump.to_str().expect("a path")], b"");
             let said = |words: &str| errors.contains(words);
-            assert!(said("when consumers of streams were last seen"), "{errors}");
-            assert_eq!(said("how often keys were used"), settings.contains(&"--maxmemory-policy"), "{errors}");
+            assert!(said("the last activity of stream consumers"), "{errors}");
+            assert_eq!(said("frequencies of access"), settings.contains(&"--maxmemory-policy"), "{errors}");
             let copy = Server::start(kind);
             replay_bytes(&copy, &resp);
             same_but_for_what_is_lost(&server, &copy, &format!("{kind:?}, {name}"));
@@ -270,7 +271,7 @@ fn every_encoding_is_made_again() {
     }
 }
 
-/// The keys of `redtail snapshot` as JSON, and what the server says of each.
+/// The keys of `redtail snapshot` as JSON, and the server's values of each.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn json_says_what_the_server_says() {
@@ -282,7 +283,7 @@ fn json_says_what_the_server_says() {
                 assert!(!reply.is_error(), "{kind:?}: {reply:?}");
             }
             let (json, errors) = printed(&["snapshot", &server.address(), "--format", "json"], b"");
-            assert!(errors.contains(&format!("goes on from there with --from {}:", server.replid())), "{errors}");
+            assert!(errors.contains(&format!("redtail tail --from {}:", server.replid())), "{errors}");
             let lines: Vec<Json> = std::str::from_utf8(&json)
                 .expect("text")
                 .lines()
@@ -307,7 +308,7 @@ fn json_says_what_the_server_says() {
     }
 }
 
-/// A key in JSON, as the library hands it out whole.
+/// A key in JSON, from the library's whole key.
 fn whole(line: &Json) -> WholeKey {
     let value = &line["value"];
     let list = |value: &Json| value.as_array().expect("an array").iter().map(bytes).collect();

@@ -1,4 +1,4 @@
-//! What real servers send, recorded and played: to a follower the same as from the server.
+//! Streams of real servers, recorded and played: a follower receives the same as from the server.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 use std::io::{self, Write};
@@ -38,7 +38,7 @@ impl Write for Tape {
     }
 }
 
-/// The commands that count, of everything that was told.
+/// The relevant commands of all events.
 fn standing(events: &[OwnedEvent]) -> Vec<OwnedCommand> {
     let mut commands: Vec<OwnedCommand> = Vec::new();
     for event in events {
@@ -61,7 +61,7 @@ fn standing(events: &[OwnedEvent]) -> Vec<OwnedCommand> {
     commands
 }
 
-/// Follows until it has come there, with the last byte of the history `id`.
+/// Follows until this offset of the history `id`.
 fn told(builder: redtail::Builder, id: &str, end: u64) -> Vec<OwnedEvent> {
     let mut follower = builder.connect().unwrap();
     let mut events = Vec::new();
@@ -74,7 +74,7 @@ fn told(builder: redtail::Builder, id: &str, end: u64) -> Vec<OwnedEvent> {
     events
 }
 
-/// Writes everything, and now and then closes the follower's link.
+/// Writes everything, and sometimes closes the follower's connection.
 fn load(server: &Server) {
     let mut client = server.client();
     for round in 0..6 {
@@ -135,7 +135,7 @@ fn a_server_under_load_is_played_as_it_was() {
         let originals = standing(&events);
         assert!(originals.len() > 500, "{kind:?}");
 
-        // Read, it gives what was given then.
+        // The read recording gives the recorded events.
         let options = options! { control: true };
         let mut reader = RecordingReader::with(bytes.as_slice(), options, None);
         let mut again = Vec::new();
@@ -145,7 +145,7 @@ fn a_server_under_load_is_played_as_it_was() {
         assert_eq!(reader.position(), Some(end));
         assert!(standing(&again) == originals, "{kind:?}");
 
-        // Played, too: from the beginning, and from anywhere.
+        // The played recording too: from the beginning, and from any position.
         let primary = Primary::serve(Recording::parse(&bytes).unwrap()).unwrap();
         let port = primary.address().port();
         let id = end.replid.to_string();
@@ -167,7 +167,7 @@ fn a_server_under_load_is_played_as_it_was() {
     }
 }
 
-/// A server that has lost its memory: the gap is in the recording, and played.
+/// A server that has lost its history: the gap is in the recording, and is played.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_server_that_forgets_is_played_as_one() {
@@ -236,7 +236,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The lines of commands, without what differs between a server and its recording.
+/// The lines of commands, without the fields that differ between a server and its recording.
 fn lines(output: &[u8]) -> Vec<Json> {
     let mut lines: Vec<Json> = output
         .split(|byte| *byte == b'\n')
@@ -250,7 +250,7 @@ fn lines(output: &[u8]) -> Vec<Json> {
     lines
 }
 
-/// `redtail record` killed and gone on with, while somebody writes; then `redtail replay`, beside the server itself.
+/// `redtail record` killed and continued under load; then `redtail replay`, compared with the server itself.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_tool_records_and_plays_what_the_server_has() {
@@ -261,7 +261,7 @@ fn the_tool_records_and_plays_what_the_server_has() {
         let mut tail = Tool::start(&["tail", &server.address(), "--from", "snapshot", "--format", "json"]);
         tail.event_named("snapshot");
         let mut record = Tool::start(&["record", &server.address(), "-o", file.path(), "--from", "snapshot"]);
-        record.says("the snapshot is whole");
+        record.says("the snapshot is complete");
         for round in 0..4 {
             let mut client = server.client();
             for commands in workload(kind).chunks(50) {
@@ -311,7 +311,7 @@ fn the_tool_records_and_plays_what_the_server_has() {
     }
 }
 
-/// What standard tools make of it on the way is no concern of ours.
+/// The intermediate output of standard tools is irrelevant.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_recording_flows_through_a_pipe() {

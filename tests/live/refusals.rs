@@ -1,11 +1,11 @@
-//! Servers that do not let us in: fatal words at once, those that pass by themselves retried where asked for.
+//! Servers that refuse a follower: permanent errors end it at once, temporary ones are retried on request.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use redtail::net::{Login, Socket};
-use redtail::{AttachMethod, Builder, DisconnectReason, Disconnected, Error, Follower, SessionError, Start};
+use redtail::net::{Login, Socket, Source};
+use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Follower, SessionError, Start};
 
 use socket2::{Domain, Type};
 
@@ -15,8 +15,8 @@ use crate::follow::{Told, Watch, follow};
 use crate::help::{eventually, free_port};
 use crate::server::{Kind, Server};
 
-/// What a follower that is not patient says of a server.
-fn words(builder: redtail::Builder) -> String {
+/// The error of a follower without retries at a server.
+fn words<S: Source<Transport: Send>>(builder: redtail::Builder<S>) -> String {
     let (seen, error) = Watch::start(builder).fails();
     assert!(seen.attached().is_empty());
     error.to_string()
@@ -51,7 +51,7 @@ fn three_permissions_are_enough() {
         assert_eq!(seen.texts(), ["SET k 1", "SET k 2"], "{kind:?}");
         assert!(seen.writes().iter().all(|write| write.db == Some(3)));
         assert!(matches!(seen.told[0], Told::Forking(forking) if forking.used_memory.is_none()));
-        // The user may not ask INFO, and is not made to ask again.
+        // The user may not use INFO, and is not made to ask again.
         let denied = server.call(&["ACL", "LOG"]);
         assert!(denied.items().len() <= 1, "{denied:?}");
 
@@ -109,7 +109,7 @@ fn a_wrong_password_is_said_at_once() {
     }
 }
 
-/// A password where none is needed is no reason to stay away.
+/// A password for a server without one is no reason to fail.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_password_too_many_is_no_harm() {
@@ -131,7 +131,7 @@ fn user_and_password_are_asked_for_at_every_connect() {
     let known = password.clone();
     let login = move || {
         let password = known.lock().expect("nobody panicked").as_bytes().to_vec();
-        Ok(Login { user: Some("cdc".into()), password: Some(password) })
+        Ok(Login::user("cdc", password))
     };
     let watch = Watch::attached(follow(&server).login(login));
     let mut expected = count(&server, "k", 0..3);
@@ -143,7 +143,7 @@ fn user_and_password_are_asked_for_at_every_connect() {
     watch.reaches(server.offset());
     assert_eq!(watch.seen().texts(), expected);
 
-    // A user who is deleted is cut off, and told why.
+    // A deleted user is disconnected, and receives the reason.
     server.call(&["ACL", "DELUSER", "cdc"]);
     let (seen, error) = watch.fails();
     assert_says(&error.to_string(), &["WRONGPASS", "wrong user or password"]);
@@ -153,7 +153,7 @@ fn user_and_password_are_asked_for_at_every_connect() {
     ));
 }
 
-/// Fails at once when told nothing else, and when told to be patient, attaches once `mend` has been done.
+/// Fails at once by default; with retries, attaches once `mend` has been done.
 fn passes(server: &Server, said: &str, mend: impl FnOnce()) {
     let words = words(follow(server));
     assert_says(&words, &[said]);
@@ -254,13 +254,13 @@ fn a_replica_without_its_primary_passes() {
 fn protected_mode_is_explained() {
     let server = Server::start(Kind::Redis70);
     let port = server.port;
-    let builder = || Builder::from_connector(move || from_another_host(port));
+    let builder = || Follower::with_connector(move || from_another_host(port));
     assert_says(&words(builder()), &["protected mode", "DENIED", "set a password"]);
     server.config_set("protected-mode", "no");
     Watch::attached(builder()).stop();
 }
 
-/// A link whose client has an address that a server does not take for its own host's, though it never leaves it.
+/// A connection whose client address is not the server's own host, though it never leaves it.
 fn from_another_host(port: u16) -> io::Result<Socket> {
     let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
@@ -289,7 +289,7 @@ fn a_port_without_a_server_is_an_error_at_once() {
     assert_says(&error.to_string(), &[&target, "refused"]);
 }
 
-/// Sentinels and others that speak the same protocol serve no replication.
+/// Sentinels and other servers of the same protocol serve no replication.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_sentinel_is_not_followed() {

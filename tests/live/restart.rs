@@ -1,4 +1,4 @@
-//! Primaries that go away and come back: with their history, or without.
+//! Primaries that stop and return: with their history, or without.
 
 use redtail::{AttachMethod, Error, OnGap, Position, SessionError};
 
@@ -8,7 +8,7 @@ use crate::help::eventually;
 use crate::proxy::Proxy;
 use crate::server::{Kind, Server};
 
-/// A primary that shuts down waits for replicas that lag, and an observer always seems to.
+/// A primary that shuts down waits for lagging replicas, and an observer always appears to lag.
 fn start(kind: Kind) -> Server {
     if kind == Kind::Redis62 { Server::start(kind) } else { Server::start_with(kind, &["--shutdown-timeout", "1"]) }
 }
@@ -44,7 +44,7 @@ fn a_primary_that_was_shut_down_in_order_goes_on_under_a_new_id() {
     }
 }
 
-/// Follows a server that then loses its history, by the end of `lose`, and gives what was reached before.
+/// Follows a server that then loses its history, by the end of `lose`, and returns the earlier events.
 fn lose_history(kind: Kind, on_gap: OnGap, lose: fn(&mut Server)) -> (Server, Watch, Position) {
     let mut server = start(kind);
     server.make_backlog();
@@ -83,7 +83,7 @@ fn a_primary_that_was_killed_is_a_gap_and_the_end() {
     }
 }
 
-/// A saved snapshot knows the history up to its own moment, so a sudden end behind it does no harm.
+/// A saved snapshot contains the history up to its own moment: a sudden end right after it does no harm.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_primary_killed_right_after_a_save_returns_with_a_new_id() {
@@ -105,8 +105,8 @@ fn a_primary_killed_right_after_a_save_returns_with_a_new_id() {
     }
 }
 
-/// What came after the snapshot has been told, and never happened. The server writes on past those offsets before we are back, so
-/// that a number alone would look right.
+/// The follower delivered the writes after the snapshot, and the server forgot them. The server writes past those
+/// offsets before the follower returns: the offset alone would appear right.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_primary_that_fell_back_to_its_snapshot_is_a_gap() {
@@ -123,7 +123,7 @@ fn a_primary_that_fell_back_to_its_snapshot_is_a_gap() {
         proxy.lead_nowhere();
         server.kill();
         server.start_again();
-        // A server without its history counts nothing until a replica comes.
+        // A server without its history counts no offsets until a replica attaches.
         server.make_backlog();
         count(&server, "instead", 0..100);
         assert!(server.offset() > from.offset, "{kind:?}");
@@ -184,7 +184,7 @@ fn after_a_gap_a_snapshot_comes_if_wanted() {
     for kind in Kind::ALL {
         let (server, watch, from) = lose_history(kind, OnGap::Snapshot, |server| {
             fill(server);
-            // Else the file would bring the history back, too.
+            // Otherwise the file would restore the history, too.
             server.call(&["DEBUG", "CHANGE-REPL-ID"]);
             save(server);
             server.kill();

@@ -1,4 +1,4 @@
-//! Links that break: nothing is lost, and nothing comes twice but from the place that was announced.
+//! Lost connections: nothing is lost, and repetitions start only at the announced position.
 
 use redtail::{AttachMethod, DisconnectReason, Disconnected, Error, Event, Follower, OnGap, SessionError, Start};
 
@@ -35,7 +35,7 @@ fn a_cut_link_goes_on_without_loss_or_repetition() {
     }
 }
 
-/// The transaction begins again at its MULTI, wherever in it the link broke.
+/// The transaction begins again at its MULTI, for a loss at any byte of it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
@@ -66,7 +66,7 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
             ]);
             assert!(replies.iter().all(|reply| !reply.is_error()));
             eventually("the link is cut", || proxy.is_done());
-            // Where all of it was told before the cut, there is nothing else to wait for.
+            // If all of it was delivered before the cut, there is nothing else to wait for.
             watch.wait("the cut is told", |seen| {
                 seen.told[told..].iter().any(|told| matches!(told, Told::Disconnected(_)))
             });
@@ -91,7 +91,7 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
     }
 }
 
-/// Cut after any number of bytes, in the handshake too, while writes and transactions go on.
+/// Cut after any number of bytes, in the handshake too, under writes and transactions.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_link_cut_again_and_again_anywhere_loses_nothing() {
@@ -100,7 +100,7 @@ fn a_link_cut_again_and_again_anywhere_loses_nothing() {
         server.make_backlog();
         let proxy = Proxy::start(&server);
         let watch = Watch::attached(follow_port(proxy.port));
-        // Handshakes are some kilobytes, because INFO is asked.
+        // Handshakes have some kilobytes, because of INFO.
         let cuts: Vec<_> = (0..40).map(|n: usize| Cut::After(n * n * 7919 % 12_000)).collect();
         proxy.cut(cuts);
         proxy.cut_now();
@@ -132,7 +132,7 @@ fn a_broken_snapshot_is_an_error_and_retried_only_if_asked() {
         let server = Server::start(kind);
         fill(&server);
         let proxy = Proxy::start(&server);
-        // In the middle of the value that is 1 MiB long, and repeats itself: where it is not compressed, that is.
+        // In the middle of the value of 1 MiB, which is delivered again: in the uncompressed part.
         server.config_set("rdbcompression", "no");
         let middle: Vec<u8> = (100..120).collect();
         proxy.cut([Cut::Behind(middle.clone())]);
@@ -159,7 +159,7 @@ fn a_broken_snapshot_is_an_error_and_retried_only_if_asked() {
     }
 }
 
-/// A backlog that has moved on tells to the byte how much is missing.
+/// A backlog that has advanced shows the missing amount to the byte.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn what_the_backlog_no_longer_holds_is_a_gap_of_known_size() {
@@ -188,12 +188,12 @@ fn what_the_backlog_no_longer_holds_is_a_gap_of_known_size() {
         let seen = watch.stop();
         assert_eq!(seen.texts(), expected, "{kind:?}");
         assert_eq!(seen.gaps().len(), 1);
-        // Without the filter it would be a dump of everything, so INFO is believed.
+        // Without the filter it would be a full dump: INFO is believed.
         assert_eq!(full() == before, kind == Kind::Redis62, "{kind:?}");
     }
 }
 
-/// A follower that may not fork asks INFO first also when it comes back, and then knows of the gap without any PSYNC.
+/// A follower that may not fork asks INFO first also at a reconnect, and then knows of the gap without any PSYNC.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_gap_is_known_without_a_fork_where_none_is_allowed() {
@@ -223,7 +223,7 @@ fn a_gap_is_known_without_a_fork_where_none_is_allowed() {
     }
 }
 
-/// With reconnection off, the end of the link is the end of the events, and no error.
+/// Without reconnection, the end of the connection is the end of the events, and no error.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn without_reconnection_a_closed_link_is_the_end() {
@@ -263,7 +263,7 @@ fn a_unix_socket_is_followed_too() {
     }
 }
 
-/// A primary that is left alone for longer than `repl-backlog-ttl` forgets its history.
+/// A primary without replicas for longer than `repl-backlog-ttl` forgets its history.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_backlog_that_was_freed_is_a_gap() {

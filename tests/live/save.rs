@@ -1,4 +1,4 @@
-//! `redtail snapshot -o` and `tail --snapshot-to`: the file is loaded by the server it comes from, and is all of it.
+//! `redtail snapshot -o` and `tail --snapshot-to`: the source server loads the file, which is complete.
 
 use std::fs;
 use std::path::Path;
@@ -35,14 +35,14 @@ fn a_saved_snapshot_is_loaded_with_the_same_digest() {
     }
 }
 
-/// Elements that are pushed one after another: one that is missing, or comes twice, shows.
+/// Elements pushed one after another: a missing or repeated one is visible.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_saved_snapshot_and_the_writes_after_it_are_the_primary() {
     for (kind, diskless) in
         [(Kind::Redis62, "no"), (Kind::Redis70, "yes"), (Kind::Redis82, "no"), (Kind::Valkey91, "yes")]
     {
-        // Each key takes half a millisecond to save, so that there is time to write meanwhile.
+        // Each key takes half a millisecond to save: there is time to write meanwhile.
         let server = Server::start_with(kind, &["--repl-diskless-sync", diskless, "--rdb-key-save-delay", "500"]);
         fill(&server);
         let file = server.folder().join("saved.rdb");

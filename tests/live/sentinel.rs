@@ -16,15 +16,15 @@ use crate::load::Load;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 
-fn finder(sentinels: &[Server]) -> Sentinel {
-    Sentinel::new(sentinels.iter().map(Server::address), "watched").expect("addresses")
+fn finder(sentinels: &[Server]) -> Builder<Sentinel> {
+    Sentinel::builder(sentinels.iter().map(Server::address), "watched").expect("addresses")
 }
 
-fn follow(sentinel: Sentinel) -> Builder {
-    sentinel.builder().control(true).reconnect(BACKOFF)
+fn follow(sentinel: Builder<Sentinel>) -> Builder<Sentinel> {
+    sentinel.control(true).reconnect(BACKOFF)
 }
 
-/// The last snapshot, or nothing, and the stream behind it.
+/// The last snapshot, if any, and the stream after it.
 pub(crate) fn rebuilt(seen: &Seen, kind: Kind) -> Server {
     let snapshot = seen.told.iter().rposition(|told| matches!(told, Told::SnapshotEnd(_)));
     let Some(at) = snapshot else {
@@ -39,7 +39,7 @@ pub(crate) fn rebuilt(seen: &Seen, kind: Kind) -> Server {
     copy
 }
 
-/// The primary is killed again and again while it is written to; who was killed comes back as a replica.
+/// The primary is killed repeatedly under load; the killed server returns as a replica.
 fn failovers(kind: Kind, count: usize) {
     let mut servers: Vec<Server> = (0..3).map(|_| Server::start(kind)).collect();
     for replica in &servers[1..] {
@@ -60,7 +60,7 @@ fn failovers(kind: Kind, count: usize) {
         another_is_promoted(&sentinels, primary);
         load.goes_on();
         servers[at].start_again();
-        // Sentinel closes the connections of those it makes replicas, ours too.
+        // Sentinel closes the connections of the servers it makes replicas, the test's too.
         let linked = |server: &Server| {
             let asked =
                 Client::connect(server.port, None).and_then(|mut client| client.try_call(&["INFO", "replication"]));
@@ -82,7 +82,7 @@ fn failovers(kind: Kind, count: usize) {
         nothing_is_missing(&seen, primary);
     }
     same_data(&rebuilt(&seen, kind), primary);
-    // Each attach is exact, or a gap was said before it.
+    // Each attach is exact, or a gap was delivered before it.
     let exact = seen.attached()[1..].iter().filter(|attached| attached.method == AttachMethod::Continued).count();
     assert!(exact + seen.gaps().len() >= count, "{:?}", seen.attached());
 }
@@ -101,7 +101,7 @@ fn twenty_failovers_lose_nothing() {
     }
 }
 
-/// A primary that hangs says nothing for longer than anybody would wait; that another one took over is heard from the Sentinels.
+/// A primary that hangs is silent for longer than any timeout; the Sentinels report the new primary.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_primary_that_hangs_is_left_at_once() {
@@ -114,7 +114,7 @@ fn a_primary_that_hangs_is_left_at_once() {
     let began = Instant::now();
     primary.stand_still();
     watch.wait("attached to the new primary", |seen| seen.attached().len() == 2);
-    // Far less than the silence that was allowed; how long Sentinel took is its own affair.
+    // Far less than the permitted silence; the time that Sentinel took is irrelevant.
     assert!(began.elapsed() < Duration::from_secs(60));
     replica.call(&["SET", "k", "v"]);
     watch.wait("the write", |seen| seen.write("SET k v").is_some());
@@ -135,11 +135,11 @@ fn a_replica_may_be_followed_instead() {
             fields.chunks(2).any(|pair| pair == ["master-link-status", "ok"])
         })
     });
-    let login = |password: &'static str| move || Ok(Login { user: None, password: Some(password.into()) });
+    let login = |password: &'static str| move || Ok(Login::password(password));
     let finder = || {
         let dead = format!("127.0.0.1:{}", free_port());
         let sentinels = [dead, sentinel.address()];
-        let finder = Sentinel::new(sentinels, "watched").expect("addresses");
+        let finder = Sentinel::builder(sentinels, "watched").expect("addresses");
         finder.password("secret").sentinel_login(login("other"))
     };
     let mut asked = finder().prefer_replica(true);
@@ -164,21 +164,21 @@ fn a_replica_may_be_followed_instead() {
 fn what_can_not_be_found_says_why() {
     let server = Server::start(Kind::Redis70);
     let sentinel = Server::start_sentinel(&server);
-    let error = Sentinel::new([sentinel.address()], "unheard-of").expect("an address").builder().connect();
+    let error = Sentinel::builder([sentinel.address()], "unheard-of").expect("an address").connect();
     let error = error.expect_err("it is not known");
     assert!(error.to_string().contains("know no primary called \"unheard-of\""), "{error}");
-    // A server that is no Sentinel, and nobody at all.
+    // A server that is not a Sentinel, and an unused port.
     let nobody = format!("127.0.0.1:{}", free_port());
-    let error = Sentinel::new([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
+    let error = Sentinel::builder([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
     let words = error.to_string();
     assert!(words.contains("unknown command") && words.contains("refused"), "{words}");
-    assert_eq!(Sentinel::new([""; 0], "watched").err(), Some(SentinelError::NoSentinel));
-    assert!(matches!(Sentinel::new(["nowhere"], "watched").err(), Some(SentinelError::Target(_))));
-    // A Sentinel that is wrong about who is the primary.
+    assert_eq!(Sentinel::builder([""; 0], "watched").err(), Some(SentinelError::NoSentinel));
+    assert!(matches!(Sentinel::builder(["nowhere"], "watched").err(), Some(SentinelError::Target(_))));
+    // A Sentinel that is wrong about the primary.
     let replica = Server::start(Kind::Redis70);
     replica.replica_of(&server);
     let wrong = Server::start_sentinel(&replica);
-    let outcome = Sentinel::new([wrong.address()], "watched").expect("an address").builder().connect();
+    let outcome = Sentinel::builder([wrong.address()], "watched").expect("an address").connect();
     match outcome {
         Err(Error::Connect { source, .. }) => assert!(source.to_string().contains("is a replica itself"), "{source}"),
         // It has corrected itself meanwhile.
@@ -187,7 +187,8 @@ fn what_can_not_be_found_says_why() {
     }
 }
 
-/// Under its usual label a follower is taken for no replica; under one that is an address, it is, so the check above can fail.
+/// With its default label a follower is not taken for a replica. With an address as its label it is: the check above
+/// can fail.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn sentinel_knows_a_follower_only_by_an_address() {
@@ -217,7 +218,7 @@ fn the_tool_asks_sentinels() {
         command.env("REDTAIL_SENTINEL_PASSWORD", "other");
         Tool::start_command(&mut command)
     };
-    // Sentinels write too: they greet each other through the servers they watch.
+    // Sentinels write too: they publish greetings through the servers they watch.
     let write = |tool: &mut Tool, value: &str| {
         while tool.event_named("command")["args"] != serde_json::json!(["SET", "k", value]) {}
     };

@@ -22,10 +22,11 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
 
-    /// Those that know `REPLCONF rdb-filter-only`, whose history survives a restart, and that tell when a key expires.
+    /// Servers that support `REPLCONF rdb-filter-only`, whose history survives a restart, and that report when a key
+    /// expires.
     pub(crate) const SINCE_7: [Kind; 4] = [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
 
-    /// What INFO calls it, and how its version starts.
+    /// Its name in INFO, and the start of its version.
     pub(crate) fn version(self) -> (&'static str, &'static str) {
         match self {
             Kind::Redis62 => ("redis_version", "6.2."),
@@ -52,7 +53,7 @@ impl Kind {
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) port: u16,
-    /// Of the default user; the harness uses it for its own connections too.
+    /// The password of the default user; the harness uses it for its own connections too.
     pub(crate) password: Option<String>,
     folder: PathBuf,
     args: Vec<String>,
@@ -60,15 +61,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A primary without data, without persistence, that starts a diskless snapshot at once and allows DEBUG.
+    /// A primary without data and persistence that starts a diskless snapshot at once and allows DEBUG.
     pub(crate) fn start(kind: Kind) -> Server {
         Server::start_with(kind, &[])
     }
 
-    /// As `start`, with more arguments of the command line, which win over the harness's own: `["--requirepass", "secret"]`.
+    /// Like `start`, with more command-line arguments, which override the harness's own: `["--requirepass",
+    /// "secret"]`.
     pub(crate) fn start_with(kind: Kind, args: &[&str]) -> Server {
         let password = args.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].into());
-        // A PING at a moment of its own choice would move offsets between two looks at them.
+        // A PING at a random moment would change the offset between two reads of it.
         let mut all = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
         all.extend(["--repl-ping-replica-period", "3600"]);
         if kind != Kind::Redis62 {
@@ -78,14 +80,14 @@ impl Server {
         Server::launch(kind, new_folder(), password, &all)
     }
 
-    /// One that has loaded this dump file.
+    /// A server that has loaded this dump file.
     pub(crate) fn start_from_dump(kind: Kind, dump: &[u8]) -> Server {
         Server::start_prepared(kind, &["--appendonly", "no"], |folder| {
             fs::write(folder.join("dump.rdb"), dump).expect("write the dump file");
         })
     }
 
-    /// One that finds in its folder what was put there before.
+    /// A server with these files in its folder.
     pub(crate) fn start_prepared(kind: Kind, args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
         let folder = new_folder();
         prepare(&folder);
@@ -97,17 +99,18 @@ impl Server {
         Server::launch(kind, folder, None, &all)
     }
 
-    /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after two seconds of silence.
+    /// A Sentinel that watches `primary` under the name `watched` and alone decides on a failover, after two seconds
+    /// of silence.
     pub(crate) fn start_sentinel(primary: &Server) -> Server {
         Server::start_sentinel_of(primary, 1)
     }
 
-    /// As `start_sentinel`, where so many Sentinels must agree that the primary is gone.
+    /// Like `start_sentinel`, with this number of Sentinels to agree that the primary is gone.
     pub(crate) fn start_sentinel_of(primary: &Server, quorum: u32) -> Server {
         Server::start_sentinel_with(primary, quorum, None)
     }
 
-    /// One that wants a password itself.
+    /// A Sentinel that requires a password itself.
     pub(crate) fn start_sentinel_with(primary: &Server, quorum: u32, password: Option<&str>) -> Server {
         let folder = new_folder();
         let conf = folder.join("sentinel.conf");
@@ -126,7 +129,7 @@ impl Server {
     fn launch(kind: Kind, folder: PathBuf, password: Option<String>, args: &[&str]) -> Server {
         let args = args.iter().map(|arg| arg.to_string()).collect();
         let mut server = Server { kind, port: 0, password, folder, args, process: None };
-        // Somebody else may take the port between our look and the server's bind.
+        // Another process may take the port between the check and the server's bind.
         for _ in 0..20 {
             server.port = free_port();
             if server.try_start() {
@@ -136,7 +139,7 @@ impl Server {
         panic!("{kind:?} does not start; its last words:\n{}", server.log());
     }
 
-    /// Starts it again where it was: same port, same folder, same arguments.
+    /// Starts it again: same port, same folder, same arguments.
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "stop it first");
         eventually("the server starts on its old port", || self.try_start());
@@ -147,7 +150,8 @@ impl Server {
             File::options().create(true).append(true).open(self.folder.join("log")).expect("open the server's log");
         let binary = self.kind.binary();
         let (port, folder) = (self.port.to_string(), self.folder.to_string_lossy());
-        // A configuration file comes first, so our arguments go to the end, and the caller's must not touch these.
+        // A configuration file must be first: the harness's arguments are last, and the caller's must not conflict
+        // with these.
         let child = Command::new(&binary)
             .args(&self.args)
             .args([
@@ -176,7 +180,7 @@ impl Server {
                 self.process = None;
                 return false;
             }
-            // The answer counts only if it comes from our process, not from a stranger on the same port.
+            // The reply counts only if it is from this process, not from a stranger on the same port.
             if self.process_id() == Some(pid.clone()) {
                 return true;
             }
@@ -225,7 +229,7 @@ impl Server {
         self.client().offset()
     }
 
-    /// Asserts that nothing but PINGs was written to its replicas behind this offset.
+    /// Asserts that only PINGs were written to its replicas after this offset.
     pub(crate) fn has_only_pinged_since(&self, offset: u64) {
         let now = self.offset();
         let ping = b"*1\r\n$4\r\nPING\r\n".len() as u64;
@@ -249,12 +253,12 @@ impl Server {
         eventually("the replica is linked to its primary", || self.info("replication")["master_link_status"] == "up");
     }
 
-    /// A backlog is made when the first replica comes, and stays.
+    /// The first replica creates a backlog, which stays.
     pub(crate) fn make_backlog(&self) {
         Server::start(self.kind).replica_of(self);
     }
 
-    /// Closes the links of all its replicas.
+    /// Closes the connections of all its replicas.
     pub(crate) fn drop_replicas(&self) {
         self.call(&["CLIENT", "KILL", "TYPE", "replica"]);
     }
@@ -286,13 +290,13 @@ impl Server {
         }
     }
 
-    /// It hangs from now on: the system keeps its connections open, and it says nothing. Only `kill` ends that.
+    /// Makes it hang: the system keeps its connections open, and it is silent. Only `kill` ends that.
     pub(crate) fn stand_still(&self) {
         let pid = self.process.as_ref().expect("it runs").id().to_string();
         assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
     }
 
-    /// The end of what it wrote to its log.
+    /// The end of its log.
     pub(crate) fn log(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = String::from_utf8_lossy(&log).lines().map(str::to_owned).collect();

@@ -1,4 +1,5 @@
-//! Snapshots of real servers, read through the decoder and through the server's own commands: the same keys, element by element.
+//! Snapshots of real servers, read through the decoder and through the server's own commands: the same keys, element
+//! by element.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,7 @@ use redtail::rdb::Decoder;
 use crate::client::{Client, Command, Value, command};
 use crate::server::{Kind, Server};
 
-/// Settings under which each value takes another form.
+/// Settings under which each value has another encoding.
 pub(crate) const SETTINGS: [(&str, &[&str]); 4] = [
     ("as it comes", &[]),
     (
@@ -210,7 +211,7 @@ pub(crate) fn check(client: &mut Client, kind: Kind, key: &WholeKey, at: &str) {
         client.call(&args.chain(after.iter().map(|arg| arg.as_bytes())).collect::<Vec<_>>())
     };
     let expiry = match kind {
-        // Older servers tell only how long it still has.
+        // Older servers report only the remaining time.
         Kind::Redis62 => (ask(&["PTTL"], &[]).int() < 0).then_some(-1),
         _ => Some(ask(&["PEXPIRETIME"], &[]).int()),
     };

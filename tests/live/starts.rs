@@ -1,15 +1,14 @@
-//! Each way to start, on every kind of server.
+//! Every start, on every kind of server.
 
 use std::net::TcpStream;
 
-use redtail::net::Builder;
-use redtail::{AttachMethod, Error, ForkReason, Position, Role, ServerKind, SessionError, Start};
+use redtail::{AttachMethod, Error, Follower, ForkReason, Position, Role, ServerKind, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow};
 use crate::server::{Kind, Server};
 
-/// Attached is what INFO says now, while nobody writes.
+/// The attached position is that of INFO, while nobody writes.
 fn attached_is_true(server: &Server, seen: &Seen, method: AttachMethod) {
     let [attached] = seen.attached()[..] else { panic!("attached once: {:?}", seen.told) };
     assert_eq!(attached.method, method, "{:?}", server.kind);
@@ -30,7 +29,7 @@ fn forks(server: &Server) -> String {
     server.info("stats")["total_forks"].clone()
 }
 
-/// On a server that has never seen a replica, and again on the same server with backlog and data.
+/// On a server that has never had a replica, and again on the same server with backlog and data.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn now_tells_the_place_and_the_database_by_an_empty_snapshot() {
@@ -126,7 +125,7 @@ fn now_without_fork_does_not_fork_and_learns_db_from_select() {
     }
 }
 
-/// Snapshot and stream together are the data, with no gap and no overlap between, though somebody writes all the time.
+/// Snapshot and stream together are the data, with no gap and no overlap, under constant writes.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_snapshot_and_the_stream_after_it_are_the_data() {
@@ -178,7 +177,7 @@ fn fill_more(server: &Server) {
     }
 }
 
-/// A primary that writes its dump to disk first tells the length; bytes and stream are as exact.
+/// A primary that first writes its dump to disk announces the length; bytes and stream are as exact.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_snapshot_with_a_length_ends_exactly() {
@@ -214,7 +213,7 @@ fn a_saved_position_goes_on_where_it_was() {
         let position = watch.stop().position.expect("a position");
         assert_eq!((position.offset, position.db), (server.offset(), Some(6)), "{kind:?}");
 
-        // No SELECT stands before these in the stream.
+        // No SELECT precedes these in the stream.
         for n in 0..10 {
             client.call(&["SET", &format!("missed{n}"), "1"]);
         }
@@ -255,24 +254,24 @@ fn sync_gives_the_data_and_the_stream_without_a_position() {
     }
 }
 
-/// One link is enough for every start but a probe, which says so.
+/// One connection is enough for every start except a probe, which reports that.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_link_of_the_callers_own_is_enough() {
     let link = |server: &Server| {
         let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("connect");
-        Builder::from_stream(stream).control(true)
+        Follower::with_stream(stream).control(true)
     };
     for kind in Kind::ALL {
         let server = Server::start(kind);
         if kind == Kind::Redis62 {
-            let probing = link(&server).allow_probe(true).follow().expect("the link stands");
+            let probing = link(&server).allow_probe(true).connect().expect("the link stands");
             let (_, error) = Watch::over(probing).fails();
             assert!(matches!(&error, Error::Session(why) if **why == SessionError::SecondLinkNeeded), "{error}");
             server.make_backlog();
         }
         for start in [Start::Now, Start::NowWithoutFork, Start::Snapshot, Start::Sync] {
-            let watch = Watch::over(link(&server).start(start).follow().expect("the link stands"));
+            let watch = Watch::over(link(&server).start(start).connect().expect("the link stands"));
             watch.wait("attached", |seen| !seen.attached().is_empty());
             server.call(&["SET", "k", "v"]);
             watch.wait("the write", |seen| seen.write("SET k v").is_some());

@@ -1,4 +1,4 @@
-//! State plus changes: `redtail tail --from snapshot` while somebody writes all the time, and snapshots that break off.
+//! State plus changes: `redtail tail --from snapshot` under constant writes, and snapshots that break off.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::server::{Kind, Server};
 use crate::snapshots::{data, expires_fields};
 use crate::tool::Tool;
 
-/// How often each server and framing takes its turn: `tests/soak snapshots` says 20.
+/// The number of rounds for each server and framing: 20 in `tests/soak snapshots`.
 fn rounds() -> u64 {
     std::env::var("REDTAIL_ROUNDS").map_or(1, |rounds| rounds.parse().expect("REDTAIL_ROUNDS is a number"))
 }
@@ -34,7 +34,7 @@ fn snapshot_and_stream_equal_the_primary_under_writes_by_disk() {
 fn snapshot_and_stream_are_the_primary(diskless: &str) {
     for round in 0..rounds() {
         for kind in Kind::ALL {
-            // Each key takes half a millisecond to save, so that there is time to write meanwhile.
+            // Each key takes half a millisecond to save: there is time to write meanwhile.
             let server = Server::start_with(kind, &["--repl-diskless-sync", diskless, "--rdb-key-save-delay", "500"]);
             let mut client = server.client();
             let replies = client.pipeline(&data(kind));
@@ -50,10 +50,10 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
                 }
                 let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp"];
                 let tool = Tool::start(&args);
-                tool.says("the snapshot is whole");
+                tool.says("the snapshot is complete");
                 std::thread::sleep(Duration::from_millis(200));
                 stop.store(true, Ordering::Release);
-                // What the threads still write comes before it, or after, in whole commands.
+                // Later writes of the threads come before it, or after, in whole commands.
                 eventually("nobody writes", || is_quiet(&server));
                 finish(tool, &server)
             });
@@ -67,7 +67,7 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
 
 fn is_quiet(server: &Server) -> bool {
     let clients = server.call(&["CLIENT", "LIST", "TYPE", "normal"]).text();
-    // Ours, and the one that asks.
+    // The follower, and the connection that asks.
     clients.lines().filter(|line| !line.trim().is_empty()).count() <= 2
 }
 
@@ -75,7 +75,7 @@ fn load(kind: Kind, mut client: Client, mut random: Random, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         let commands: Vec<Command> = (0..20).flat_map(|_| random.write(kind)).collect();
         for (command, reply) in commands.iter().zip(client.pipeline(&commands)) {
-            // The group may be there already, and somebody else may flush it away.
+            // The group may exist already, and another thread may flush it.
             let allowed = ["BUSYGROUP", "NOGROUP"];
             let words = command.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>().join(" ");
             let is_well = !reply.is_error() || allowed.iter().any(|word| reply.text().contains(word));
@@ -84,7 +84,7 @@ fn load(kind: Kind, mut client: Client, mut random: Random, stop: &AtomicBool) {
     }
 }
 
-/// Numbers that look like chance, and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -93,7 +93,7 @@ impl Random {
         (self.0 >> 33) % most
     }
 
-    /// A write of any kind that succeeds on any data that these writes leave.
+    /// A write of any kind that succeeds on any data made by these writes.
     fn write(&mut self, kind: Kind) -> Vec<Command> {
         let (key, number) = (self.below(100), self.below(1_000_000));
         let value = match self.below(50) {
@@ -167,7 +167,7 @@ impl Random {
 
     fn group(&mut self, key: u64) -> Vec<Command> {
         let (stream, consumer) = (format!("stream:{key}"), format!("consumer:{}", self.below(3)));
-        // A consumer that comes into being by reading nothing is not replicated, so all are made with their group.
+        // A consumer created by an empty read is not replicated: all are made with their group.
         let make = |consumer| command(&["XGROUP", "CREATECONSUMER", &stream, "group", consumer]);
         let read = ["XREADGROUP", "GROUP", "group", &consumer, "COUNT", "3"];
         vec![
@@ -183,7 +183,7 @@ impl Random {
     }
 }
 
-/// A history that is lost: the second snapshot takes the place of the first, in the output too.
+/// A lost history: the second snapshot replaces the first, in the output too.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_second_snapshot_takes_the_place_of_the_first() {
@@ -192,16 +192,16 @@ fn a_second_snapshot_takes_the_place_of_the_first() {
         server.client().pipeline(&data(kind));
         let args = ["tail", &server.address(), "--from", "snapshot", "--on-gap", "snapshot", "--format", "resp"];
         let mut tool = Tool::start(&args);
-        tool.says("the snapshot is whole");
+        tool.says("the snapshot is complete");
         server.call(&["SET", "first", "1"]);
         let mut bytes = tool.until(b"first");
-        // What is done now is not in the history any more.
+        // This write is not in the history any more.
         server.call(&["DEBUG", "CHANGE-REPL-ID"]);
         server.drop_replicas();
         server.call(&["DEL", "first", "hash"]);
         server.call(&[&b"SET"[..], LAST, b"v"]);
         bytes.extend(tool.until(LAST));
-        eventually("it is back", || tool.errors().matches("the snapshot is whole").count() == 2);
+        eventually("it is back", || tool.errors().matches("the snapshot is complete").count() == 2);
         tool.signal("INT");
         bytes.extend(tool.rest());
         assert!(tool.wait().success(), "{}", tool.errors());
@@ -212,7 +212,7 @@ fn a_second_snapshot_takes_the_place_of_the_first() {
     }
 }
 
-/// What was printed of it is void: the exit code, standard error and the last line say so.
+/// The printed part of it is void: the exit code, standard error and the last line report that.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_snapshot_that_breaks_off_is_void_and_says_so() {
@@ -248,7 +248,7 @@ fn a_snapshot_that_breaks_off_is_void_and_says_so() {
                     let ran = run(&["--format", "resp"]);
                     let errors = String::from_utf8_lossy(&ran.stderr);
                     assert_eq!(ran.status.code(), Some(1), "{at}: {errors}");
-                    if !errors.contains("can't be loaded as it is") {
+                    if !errors.contains("can't be loaded") {
                         replay_bytes(&Server::start(kind), &ran.stdout);
                     }
                 }

@@ -1,4 +1,4 @@
-//! `--stats` on real servers: how far behind we are, where that may be asked.
+//! `--stats` on real servers: the lag, if the user may read it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
-/// What a terminal shows while a server is followed and writes 30 commands in three seconds.
+/// The terminal output while a server is followed and writes 30 commands in three seconds.
 fn shown(server: &Server, user: &str, arguments: &str) -> String {
     let tool = env!("CARGO_BIN_EXE_redtail");
     let target = format!("redis://{user}:secret@127.0.0.1:{}", server.port);
@@ -40,7 +40,7 @@ fn the_lag_is_asked_for_where_that_is_allowed() {
                     "{kind:?}: {allowed:?}"
                 );
                 if kind == Kind::Redis62 {
-                    // Without INFO there is no start there but a snapshot.
+                    // Without INFO the only start there is a snapshot.
                     return;
                 }
                 let denied = shown(&server, "may-not", "");

@@ -1,4 +1,4 @@
-//! What comes out is what was written: every kind of value, every database, transactions, any size.
+//! Events equal the writes: every kind of value, every database, transactions, any size.
 
 use redtail::resp::Part;
 use redtail::{AttachMethod, Event};
@@ -11,7 +11,7 @@ use crate::proxy::{Cut, Proxy};
 use crate::server::{Kind, Server};
 use crate::workload::{parse, workload};
 
-/// The yardstick is a real replica: 7.0, for one, does not replicate how far a consumer group has read.
+/// The reference is a real replica: 7.0, for one, does not replicate the read count of a consumer group.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn everything_that_is_written_comes_out_and_makes_the_same_data() {
@@ -28,7 +28,7 @@ fn everything_that_is_written_comes_out_and_makes_the_same_data() {
         eventually("the replica has everything", || replica.digest() == server.digest());
         same_data(&replica, &copy);
 
-        // What servers replicate as it was sent, they hand on byte for byte.
+        // Commands that servers replicate unchanged are delivered byte for byte.
         let told: Vec<_> = seen.writes().iter().map(|write| write.args.clone()).collect();
         let verbatim = ["APPEND", "SETRANGE", "MSET", "RPUSH", "HSET", "SADD", "PFADD", "RENAME", "PUBLISH"];
         let named = |command: &Command, name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
@@ -41,7 +41,7 @@ fn everything_that_is_written_comes_out_and_makes_the_same_data() {
     }
 }
 
-/// Each key's name says where it was written.
+/// The name of each key contains its database.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn every_event_has_the_right_database() {
@@ -57,7 +57,7 @@ fn every_event_has_the_right_database() {
         for db in [0, 9, 15, 3, 3, 0] {
             write(db, 0);
         }
-        // A link that comes back is told no database.
+        // A reconnection does not receive the database.
         for db in [7, 7, 2] {
             watch.reaches(server.offset());
             server.drop_replicas();
@@ -76,7 +76,7 @@ fn every_event_has_the_right_database() {
         watch.reaches(server.offset());
         let seen = watch.stop();
         assert!(seen.disconnected().len() >= 3, "{kind:?}");
-        // The SELECT inside the script is the script's own.
+        // The SELECT inside the script belongs to the script.
         assert_eq!(seen.writes().len(), 6 + 3 + 3 + 1 + 2 + 1, "{kind:?}: {:?}", seen.texts());
         for write in seen.writes() {
             let name = String::from_utf8_lossy(&write.args[1]).parse().ok();
@@ -85,7 +85,7 @@ fn every_event_has_the_right_database() {
     }
 }
 
-/// The kinds of events, and the transaction each belongs to.
+/// The kinds of events, and the transaction of each.
 fn shape(seen: &Seen) -> Vec<(&'static str, bool)> {
     let shape = seen.told.iter().filter_map(|told| match told {
         Told::Multi(write) => Some(("multi", write.tx.is_some())),
@@ -146,7 +146,7 @@ fn thousands_of_arguments_come_whole() {
     }
 }
 
-/// Bytes of no short period, so that a piece in the wrong place shows.
+/// Bytes without a short period: a misplaced piece is visible.
 fn huge() -> Vec<u8> {
     let mut state = 1_u32;
     let bytes = (0..64 << 20).map(|_| {
@@ -186,7 +186,7 @@ fn a_huge_value_comes_whole() {
     }
 }
 
-/// A value in parts, checked as it flows. Gives the number of pieces and the longest of them.
+/// A value in parts, checked as it arrives. Returns the number of pieces and the longest of them.
 #[derive(Default)]
 struct Flow {
     argument: usize,
@@ -218,7 +218,7 @@ impl Flow {
     }
 }
 
-/// In memory that does not depend on the value, and from the start again where the link breaks in the middle of it.
+/// In memory independent of the value, and from the start again after a connection lost in the middle of it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_huge_value_comes_in_parts_also_when_the_link_breaks() {

@@ -12,7 +12,7 @@ use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 use crate::workload::parse;
 
-/// What the tool says of arguments, as the bytes they were.
+/// The tool's form of arguments, converted back to bytes.
 fn bytes(args: &Json) -> Command {
     let decode = |arg: &Json| match arg.as_str() {
         Some(text) => text.as_bytes().to_vec(),
@@ -24,7 +24,7 @@ fn bytes(args: &Json) -> Command {
     args.as_array().expect("a list of arguments").iter().map(decode).collect()
 }
 
-/// Commands that are replicated as they were sent.
+/// Commands that are replicated unchanged.
 const VERBATIM: &str = r#"
 SET plain v
 SET "b:\r\n\x00k" "v\r\n\x00\xff"
@@ -124,7 +124,7 @@ fn each_end_has_its_exit_code() {
     }
 }
 
-/// The keys of the commands that one run told for good: those of a transaction once its EXEC has come.
+/// The keys of the final commands of one run: those of a transaction once its EXEC has arrived.
 fn keys_of(lines: &[u8]) -> Vec<u32> {
     let (mut keys, mut open) = (Vec::new(), Vec::new());
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
@@ -141,7 +141,7 @@ fn keys_of(lines: &[u8]) -> Vec<u32> {
     keys
 }
 
-/// Somebody writes all the time, the tool is ended and started again all the time: together the runs have everything, once.
+/// Under constant writes the tool is ended and restarted repeatedly: together the runs have everything, once.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn runs_that_are_interrupted_add_up() {
@@ -155,7 +155,7 @@ fn runs_that_are_interrupted_add_up() {
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut client = server.client();
-                // An end that a failing test meets, too.
+                // Also reached by a failing test.
                 for round in 0..100_000 {
                     if enough.load(Ordering::Acquire) {
                         return 3 * round;
@@ -189,7 +189,7 @@ fn runs_that_are_interrupted_add_up() {
     }
 }
 
-/// The PINGs of the primary move the position on, and a heartbeat says so.
+/// The PINGs of the primary advance the position, and a heartbeat reports it.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_heartbeat_tells_how_far_the_silence_goes() {
@@ -203,7 +203,7 @@ fn a_heartbeat_tells_how_far_the_silence_goes() {
         let [replid, offset, _db] = position.split(':').collect::<Vec<_>>()[..] else { panic!("{position}") };
         assert_eq!(replid, server.replid());
         let passed = offset.parse::<u64>().expect("an offset") - from;
-        // The first thing in the stream is a PING or the SELECT of whatever comes.
+        // The first item in the stream is a PING, or the SELECT of the next command.
         assert_eq!(passed % 14, 0, "{position}");
         if passed >= 28 {
             break;
@@ -232,7 +232,7 @@ fn a_transaction_is_not_cut_in_two_by_a_count() {
     }
 }
 
-/// `--all` leaves no byte of the stream out.
+/// `--all` omits no byte of the stream.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn all_shows_what_passes_beside_the_writes() {
@@ -259,7 +259,7 @@ fn all_shows_what_passes_beside_the_writes() {
     }
 }
 
-/// Each way to say who we are, and each kind of address.
+/// Each source of credentials, and each kind of address.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn passwords_and_addresses_of_all_kinds() {
@@ -296,7 +296,7 @@ fn passwords_and_addresses_of_all_kinds() {
     }
 }
 
-/// A server that is not there yet is waited for, if told so; each try is a line.
+/// A server that is not up yet is waited for on request; each retry is a line.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn reconnection_is_told_line_by_line() {

@@ -1,4 +1,4 @@
-//! TLS against a real server: certificates that are good, and each way they can be bad; links that break.
+//! TLS against a real server: valid certificates, each kind of invalid one, and lost connections.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::help::{eventually, free_port, output};
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 
-/// A server that speaks TLS beside its plain port. Only Debian's has it built in.
+/// A server with TLS next to its plain port. Only Debian's has it built in.
 struct Secured {
     server: Server,
     port: u16,
@@ -36,12 +36,10 @@ impl Secured {
         Follower::builder(format!("{host}:{}", self.port)).control(true).reconnect(BACKOFF).tls(tls)
     }
 
-    /// Why a follower can't connect.
+    /// The reason why a follower cannot connect.
     fn refused(&self, host: &str, tls: Tls) -> TlsError {
         match self.follow(host, tls).connect() {
-            Err(Error::Connect { source, .. }) => {
-                source.get_ref().and_then(|error| error.downcast_ref::<TlsError>()).expect("an error of TLS").clone()
-            }
+            Err(Error::Connect { source, .. }) => TlsError::find(&source).expect("an error of TLS").clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -82,7 +80,7 @@ fn everything_comes_over_tls() {
 #[ignore = "needs real servers: tests/run"]
 fn a_certificate_is_good_or_an_error_says_what_is_wrong_with_it() {
     let secured = Secured::start("server", &[]);
-    // By address, by name, by a name that was given, by a folder of authorities, and where nothing is verified.
+    // By address, by name, by a given name, by a folder of authorities, and without verification.
     for (host, tls) in [
         ("127.0.0.1", trusting()),
         ("localhost", trusting()),
@@ -90,7 +88,7 @@ fn a_certificate_is_good_or_an_error_says_what_is_wrong_with_it() {
         ("127.0.0.1", trusting().server_name("elsewhere.test").verify(Verify::Authority)),
         ("127.0.0.1", Tls::new().ca_folder(file(""))),
         ("127.0.0.1", Tls::new().verify(Verify::Nothing)),
-        // The certificate itself as the one that is trusted.
+        // The certificate itself as the trusted one.
         ("127.0.0.1", Tls::new().ca_file(file("server.crt")).verify(Verify::Authority)),
     ] {
         drop(Watch::attached(secured.follow(host, tls)));
@@ -104,16 +102,16 @@ fn a_certificate_is_good_or_an_error_says_what_is_wrong_with_it() {
 
     let nameless = Secured::start("nameless", &[]);
     let words = nameless.refused("localhost", trusting()).to_string();
-    assert!(words.contains("it names nobody"), "{words}");
+    assert!(words.contains("it has no name"), "{words}");
     drop(Watch::attached(nameless.follow("localhost", trusting().verify(Verify::Authority))));
 
     let expired = Secured::start("expired", &[]);
     for tls in [trusting(), trusting().verify(Verify::Authority)] {
-        assert!(matches!(expired.refused("localhost", tls), TlsError::Expired { seconds: 86_400.. }));
+        assert!(matches!(expired.refused("localhost", tls), TlsError::Expired { ago } if ago.as_secs() >= 86_400));
     }
 }
 
-/// The certificates of these tests end in 2101, and none after it was made for longer than a century.
+/// The certificates of these tests end in 2101, and no other has lasted longer than a century.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_certificate_tells_when_it_will_end() {
@@ -136,10 +134,10 @@ fn a_certificate_tells_when_it_will_end() {
 fn a_server_may_ask_for_our_certificate() {
     let secured = Secured::start("server", &["--tls-auth-clients", "yes"]);
     drop(Watch::attached(secured.follow("127.0.0.1", trusting().identity(file("client.crt"), file("client.key")))));
-    // With TLS 1.3 a client hears only after its handshake that it should have shown one.
+    // With TLS 1.3 a client learns only after its handshake that a certificate was required.
     let watch = Watch::start(secured.follow("127.0.0.1", trusting()).reconnect(redtail::Backoff::OFF));
     let (_, error) = watch.fails();
-    assert!(error.to_string().contains("wants to see a certificate of ours"), "{error}");
+    assert!(error.to_string().contains("requires a client certificate"), "{error}");
     let older = Secured::start("server", &["--tls-auth-clients", "yes", "--tls-protocols", "TLSv1.2"]);
     assert_eq!(older.refused("127.0.0.1", trusting()), TlsError::CertificateWanted);
     let others = trusting().identity(file("client.crt"), file("server.key"));
@@ -150,15 +148,14 @@ fn a_server_may_ask_for_our_certificate() {
 #[ignore = "needs real servers: tests/run"]
 fn what_is_no_tls_says_so_in_time() {
     let limit = Duration::from_millis(500);
-    let timeouts = Timeouts { connect: limit, ..Timeouts::default() };
-    let refused = |address: &str| match Follower::builder(address).timeouts(timeouts).tls(trusting()).connect() {
+    let refused = |address: &str| match Follower::builder(address).connect_timeout(limit).tls(trusting()).connect() {
         Err(Error::Connect { source, .. }) => source.to_string(),
         other => panic!("{other:?}"),
     };
     let server = Server::start(Kind::Redis70);
     let words = refused(&server.address());
     assert!(words.contains("is it the port without TLS?"), "{words}");
-    // One that takes our hello, says nothing, and stays; and one that goes in the middle.
+    // A server that accepts the hello, is silent, and stays; and one that leaves in the middle.
     for stays in [true, false] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address").to_string();
@@ -171,13 +168,13 @@ fn what_is_no_tls_says_so_in_time() {
         let began = Instant::now();
         let words = refused(&address);
         assert!(
-            words.contains(if stays { "was not done within 500 ms" } else { "closed the connection within" }),
+            words.contains(if stays { "was not complete within 500 ms" } else { "closed the connection during" }),
             "{words}"
         );
         assert!(!stays || began.elapsed() >= limit);
         peer.join().expect("the peer ends");
     }
-    // The other way round: the plain protocol where TLS is expected.
+    // The reverse: the plain protocol at a TLS port.
     let secured = Secured::start("server", &[]);
     let watch = Watch::start(Follower::builder(secured.address()).reconnect(redtail::Backoff::OFF));
     let (_, error) = watch.fails();
@@ -205,8 +202,8 @@ fn a_link_over_tls_that_is_cut_goes_on() {
     assert!(seen.attached()[1..].iter().all(|attached| attached.method == AttachMethod::Continued));
 }
 
-/// The server drops a replica that is silent for two seconds; this one is blocked in its consumer for five, and is heard of only
-/// through its handle. Then the link is silent for as long, and blocked in a read.
+/// The server drops a replica that is silent for two seconds. This one is blocked in its consumer for five, and sends
+/// heartbeats only through its handle. Then the connection is silent for as long, and blocked in a read.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn other_threads_are_heard_over_tls() {
@@ -232,7 +229,7 @@ fn other_threads_are_heard_over_tls() {
                         std::thread::sleep(Duration::from_secs(5));
                     }
                     if slept == 3 {
-                        // From here on next() waits in a read, and is stopped there.
+                        // From here on next() blocks in a read, and is stopped there.
                         let handle = handle.clone();
                         scope.spawn(move || {
                             std::thread::sleep(Duration::from_secs(5));
@@ -265,13 +262,13 @@ fn the_tool_speaks_tls() {
 
     let address = secured.address();
     for (args, words) in [
-        (vec!["tail", &address], "if it wants TLS: --tls, or rediss:// before the address"),
+        (vec!["tail", &address], "if the server requires TLS, use --tls, or rediss:// before the address"),
         (vec!["tail", &address, "--tls"], "--cacert FILE"),
         (
             vec!["tail", &address, "--tls", "--cacert", &ca, "--sni", "a.test"],
             "it is for localhost, redis.test, 127.0.0.1; connect to that name, or give it with --sni",
         ),
-        (vec!["tail", &address, "--tls", "--cacert", &ca], "wants to see a certificate of ours"),
+        (vec!["tail", &address, "--tls", "--cacert", &ca], "requires a client certificate"),
         (
             vec!["tail", &address, "--tls", "--insecure", "--reconnect", "never"],
             "the server's certificate is not verified",
@@ -301,9 +298,9 @@ fn the_doctor_and_saved_snapshots_go_over_tls_too() {
     assert!(page.starts_with(&format!("rediss://{address}\n")) && page.contains("Redis 7.0."), "{page}");
     let (code, page) = doctor(&["--tls"]);
     assert!(code == Some(1) && page.contains("from nobody who is trusted") && page.contains("--cacert FILE"), "{page}");
-    // Spoken to the wrong way round, it is found out what it is.
+    // With the wrong protocol, the right one is found.
     let (code, page) = doctor(&[]);
-    assert!(code == Some(1) && page.contains("wants TLS"), "{page}");
+    assert!(code == Some(1) && page.contains("requires TLS"), "{page}");
     assert!(page.contains(&format!("=> redtail doctor rediss://{address}\n")), "{page}");
     let plain = secured.server.address();
     let page = redtail(&["doctor", &plain, "--tls", "--insecure"]).output().expect("run the tool");

@@ -1,4 +1,4 @@
-//! The tool `redtail` as a process: its lines, its words on standard error, signals, its end.
+//! The tool `redtail` as a process: its output, its standard error, signals, its end.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::help::{PATIENCE, eventually, output, wait};
 
-/// The tool with these arguments, untouched by the environment of the person who runs the tests.
+/// The tool with these arguments, independent of the environment of the user who runs the tests.
 pub(crate) fn redtail(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redtail"));
     command.args(args).env_remove("REDTAIL_PASSWORD").env_remove("REDISCLI_AUTH").stdin(Stdio::null());
@@ -29,7 +29,7 @@ impl Tool {
         Tool::start_command(&mut redtail(args))
     }
 
-    /// As `start`, for a command with an environment or a standard input of its own.
+    /// Like `start`, for a command with an environment or a standard input of its own.
     pub(crate) fn start_command(command: &mut Command) -> Tool {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
         let stdout = process.stdout.take().expect("its standard output is a pipe");
@@ -37,7 +37,7 @@ impl Tool {
         Tool::read(process, stdout, lines, move |line| sender.send(line).is_ok())
     }
 
-    /// As `start`, where nothing is read from its standard output before it is asked for, so that the tool has to wait.
+    /// Like `start`, but nothing is read from its standard output before a request: the tool has to wait.
     pub(crate) fn start_unhurried(args: &[&str]) -> Tool {
         let mut command = redtail(args);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the tool");
@@ -46,7 +46,7 @@ impl Tool {
         Tool::read(process, stdout, lines, move |line| sender.send(line).is_ok())
     }
 
-    /// As `start_command`, where nobody reads what it writes.
+    /// Like `start_command`, without a reader of its output.
     pub(crate) fn start_silent(command: &mut Command) -> Tool {
         let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start the tool");
         Tool::read(process, std::io::empty(), channel().1, |_| false)
@@ -89,7 +89,7 @@ impl Tool {
         std::iter::from_fn(|| self.bytes()).flatten().collect()
     }
 
-    /// Standard output up to and with the line that holds these bytes.
+    /// Standard output up to and with the line that contains these bytes.
     pub(crate) fn until(&mut self, words: &[u8]) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
@@ -101,24 +101,24 @@ impl Tool {
         }
     }
 
-    /// Waits for words on standard error.
+    /// Waits for a text on standard error.
     pub(crate) fn says(&self, words: &str) {
         eventually(&format!("the tool says {words:?}"), || self.errors().contains(words));
     }
 
-    /// The position it says one can resume from; after its end.
+    /// The resumable position it reports; after its end.
     pub(crate) fn resume(&self) -> String {
         let errors = self.errors();
         let words = errors.lines().last().and_then(|line| line.split_once("resume with --from "));
         words.unwrap_or_else(|| panic!("its last words are no position:\n{errors}")).1.to_owned()
     }
 
-    /// The most memory it has used until now, in bytes.
+    /// Its peak memory so far, in bytes.
     pub(crate) fn most_memory(&self) -> u64 {
         self.look_at_memory().expect("it runs, on Linux")
     }
 
-    /// Waits for its end, and looks at its memory until then.
+    /// Waits for its end, and reads its memory until then.
     pub(crate) fn most_memory_of_all(&mut self) -> u64 {
         let mut most = 0;
         while let Some(memory) = self.look_at_memory() {
@@ -150,7 +150,7 @@ impl Tool {
         self.line().map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// The next event of this name, such as `command`; those before it are passed over.
+    /// The next event of this name, such as `command`; earlier ones are skipped.
     pub(crate) fn event_named(&mut self, name: &str) -> serde_json::Value {
         loop {
             match self.event() {
@@ -161,7 +161,7 @@ impl Tool {
         }
     }
 
-    /// What it wrote to standard error until now; complete after `wait`.
+    /// Its standard error so far; complete after `wait`.
     pub(crate) fn errors(&self) -> String {
         self.errors.lock().expect("no reader panicked").clone()
     }

@@ -1,4 +1,5 @@
-//! A fixed list of client commands: every data type, scripts, transactions, several databases, binary keys, large commands.
+//! A fixed list of client commands: every data type, scripts, transactions, several databases, binary keys, large
+//! commands.
 //!
 //! One command a line, quoted as in redis-cli; `\r`, `\n` and `\xHH` inside double quotes.
 
@@ -171,7 +172,7 @@ HPEXPIREAT h:t 4000000000000 FIELDS 1 b
 HPERSIST h:t FIELDS 1 b
 "#;
 
-/// 5000 arguments, a value of 1 MiB, and a value that is all line ends.
+/// 5000 arguments, a value of 1 MiB, and a value of line ends only.
 fn large() -> Vec<Command> {
     let mut many = command(&["RPUSH", "big:args"]);
     many.extend((0..4998).map(|number: u32| number.to_string().into_bytes()));
@@ -203,7 +204,7 @@ fn split(line: &str) -> Command {
     args
 }
 
-/// The bytes up to the closing quote, and what follows it.
+/// The bytes up to the closing quote, and the rest after it.
 fn unquote(mut text: &str) -> (Vec<u8>, &str) {
     let mut bytes = Vec::new();
     loop {

@@ -101,7 +101,7 @@ fn recordings() -> Vec<(&'static str, Vec<u8>, Option<u64>)> {
 }
 
 #[test]
-fn buffered_session__every_cut_gives_the_same_events() {
+fn every_cut_gives_the_same_events() {
     for (name, bytes, offset) in recordings() {
         let whole = follow(name, &bytes, offset, &[], Take::Next);
         assert!(whole.len() > 2, "{name}: {whole:?}");
@@ -154,7 +154,7 @@ fn streaming(options: Options) -> BufferedSession {
 }
 
 #[test]
-fn buffered_session__received_events_precede_the_end_of_a_connection() {
+fn received_events_precede_the_end_of_a_connection() {
     let mut session = streaming(Options::default());
     receive(&mut session, &INCR.repeat(3));
     session.disconnected(Closed::Failed("reset"));
@@ -182,7 +182,7 @@ fn buffered_session__received_events_precede_the_end_of_a_connection() {
 }
 
 #[test]
-fn buffered_session__a_second_connection_is_refused() {
+fn a_second_connection_is_refused() {
     let mut session = streaming(Options::default());
     assert!(!session.connected(Credentials::default(), 0));
     receive(&mut session, INCR);
@@ -198,7 +198,7 @@ fn buffered_session__a_second_connection_is_refused() {
 }
 
 #[test]
-fn buffered_session__a_session_that_is_over_stays_so() {
+fn a_session_that_is_over_stays_so() {
     let mut session = BufferedSession::new(options! { backoff: Backoff::OFF });
     session.connect_failed(Closed::Failed("refused"));
     assert!(!session.connected(Credentials::default(), 0));
@@ -212,7 +212,7 @@ fn buffered_session__a_session_that_is_over_stays_so() {
 }
 
 #[test]
-fn buffered_session__commits_and_peeked_events() {
+fn commits_and_peeked_events() {
     let mut session = streaming(options! { ack: Ack::Applied });
     receive(&mut session, &INCR.repeat(2));
     assert!(!session.is_drained(0));
@@ -228,7 +228,7 @@ fn buffered_session__commits_and_peeked_events() {
 }
 
 #[test]
-fn buffered_session__silence_ends_a_connection() {
+fn silence_ends_a_connection() {
     let mut session = streaming(options! { silence: Some(std::time::Duration::from_millis(200)) });
     session.silent(199);
     assert!(matches!(session.next(199), Step::Read { deadline_ms: 200 }));
@@ -237,7 +237,7 @@ fn buffered_session__silence_ends_a_connection() {
 }
 
 #[test]
-fn buffered_session__the_buffer_grows_only_for_what_is_not_whole() {
+fn the_buffer_grows_only_for_what_is_not_whole() {
     let session = Session::commands(Options::default(), 0);
     let mut session = BufferedSession::with_capacity(session, 1024).unwrap();
     // Whoever reads on without taking events fills the buffer, and no more.
@@ -260,7 +260,7 @@ fn buffered_session__the_buffer_grows_only_for_what_is_not_whole() {
 }
 
 #[test]
-fn buffered_session__the_limit_has_room_for_the_longest_command() {
+fn the_limit_has_room_for_the_longest_command() {
     const LONGEST: u64 = 3 << 20;
     for (over, kind) in [(0, "Command"), (1, "Failed")] {
         let mut limits = Limits::default();
@@ -308,7 +308,7 @@ impl Write for Tape {
 }
 
 #[test]
-fn buffered_session__a_recording_ends_with_the_last_delivered_event() {
+fn a_recording_ends_with_the_last_delivered_event() {
     for is_peeked in [false, true] {
         let tape = Tape::default();
         let mut session = BufferedSession::new(options! { start: Start::At(position(100)) });
@@ -338,7 +338,7 @@ fn buffered_session__a_recording_ends_with_the_last_delivered_event() {
 }
 
 #[test]
-fn buffered_session__a_recording_that_fails_ends_the_reading() {
+fn a_recording_that_fails_ends_the_reading() {
     struct Broken;
     impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -358,7 +358,7 @@ fn buffered_session__a_recording_that_fails_ends_the_reading() {
 }
 
 #[test]
-fn session__its_size_is_what_its_page_says() {
+fn the_size_of_a_session_is_what_its_page_says() {
     let size = size_of::<Session>();
     assert!((70_000..80_000).contains(&size), "{size} bytes");
     assert!(size_of::<BufferedSession>() < 1024, "{}", size_of::<BufferedSession>());

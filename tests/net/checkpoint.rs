@@ -100,7 +100,7 @@ fn the_places_of_a_cluster_are_kept_as_one() {
     let folder = Folder::new("cluster");
     let file = folder.path("positions");
     let saved = |node: &str, slots: &str, offset| format!("{node}@{slots}={}", at(offset)).parse().unwrap();
-    let positions = Positions { shards: vec![saved("aa", "0-99,200", 7), saved("bb", "", 8)] };
+    let positions = Positions::from_iter([saved("aa", "0-99,200", 7), saved("bb", "", 8)]);
     let open = || ClusterCheckpoint::open(&file, "node:7000");
     let mut checkpoint = open().unwrap();
     assert_eq!(checkpoint.position(), None);

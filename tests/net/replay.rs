@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use redtail::replay::{Cut, Playback, Primary, Recording, RecordingError};
-use redtail::{Backoff, Builder, Event, Follower, Position, Start};
+use redtail::{Backoff, Event, Follower, Position, Start};
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const SNAPSHOT: &[u8] = b"REDIS0010\xfa\x0erepl-stream-db\xc0\x05\xff\0\0\0\0\0\0\0\0";
@@ -502,7 +502,7 @@ fn cuts_are_replication_offsets_whatever_a_link_begins_with() {
 }
 
 fn follower(primary: &Primary, start: Start) -> Follower {
-    Builder::new(primary.address().to_string())
+    Follower::builder(primary.address().to_string())
         .start(start)
         .reconnect(Backoff::new(Duration::from_millis(1), Duration::from_millis(1)))
         .connect()

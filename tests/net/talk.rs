@@ -4,14 +4,15 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use redtail::net::{Answer, Login, Socket, Talk, TalkError, Timeouts};
+use redtail::net::{Client, ClientError, Login, Reply, Socket, Timeouts};
 
 /// Talks with one that gives these answers, one for each read, and then hangs up; it stays if there are none.
-fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Talk, TalkError> {
+fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Client, ClientError> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap().to_string().parse().unwrap();
     let silence = if answers.is_empty() { Duration::from_millis(200) } else { Duration::from_secs(60) };
-    let timeouts = Timeouts { read: Some(silence), ..Timeouts::default() };
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(silence);
     let answers = answers.to_vec();
     std::thread::spawn(move || {
         let (mut link, _) = listener.accept().unwrap();
@@ -22,7 +23,7 @@ fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Talk, TalkError> {
         }
         while answers.is_empty() && link.read(&mut space).is_ok_and(|count| count > 0) {}
     });
-    Talk::begin(Socket::connect(&target, &timeouts).unwrap(), login)
+    Client::new(Socket::connect(&target, &timeouts).unwrap(), login)
 }
 
 #[test]
@@ -30,13 +31,13 @@ fn answers_of_every_kind_own_what_they_say() {
     let map = b"%2\r\n+Role\r\n$6\r\nmaster\r\n+n\r\n:7\r\n";
     let mut talk = talk(&[map, b"-NOPERM no\r\n", b"$-1\r\n", b"$2\r\n\xff!\r\n"], &Login::default()).unwrap();
     let answer = talk.ask(&["HELLO", "3"]).unwrap();
-    assert_eq!(answer.field("role").and_then(Answer::text), Some("master"));
-    assert_eq!((answer.field("n").and_then(Answer::text), answer.list().len()), (Some("7"), 4));
+    assert_eq!(answer.field("role").and_then(Reply::text), Some("master"));
+    assert_eq!((answer.field("n").and_then(Reply::text), answer.list().len()), (Some("7"), 4));
     let denied = talk.ask(&["ROLE"]).unwrap();
     assert!(denied.is_denied() && denied.error() == Some("NOPERM no") && denied.text().is_none());
-    assert_eq!(talk.ask(&["GET", "k"]).unwrap(), Answer::Null);
+    assert_eq!(talk.ask(&["GET", "k"]).unwrap(), Reply::Null);
     assert_eq!(talk.ask(&["GET", "k"]).unwrap().text(), Some("\u{fffd}!"));
-    assert!(matches!(talk.ask(&["PING"]), Err(TalkError::Closed { asked }) if asked == "PING"));
+    assert!(matches!(talk.ask(&["PING"]), Err(ClientError::Closed { asked }) if asked == "PING"));
 }
 
 #[test]
@@ -44,13 +45,13 @@ fn what_is_no_answer_says_what_it_is() {
     let nobody = Login::default();
     let alert = b"\x15\x03\x01\x00\x02\x02\x46";
     match talk(&[alert], &nobody).unwrap().ask(&["PING"]) {
-        Err(TalkError::Foreign { heard }) => assert_eq!(heard, alert),
+        Err(ClientError::Protocol { heard }) => assert_eq!(heard, alert),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(talk(&[], &nobody).unwrap().ask(&["PING"]), Err(TalkError::Silent)));
-    let login = Login { user: Some("cdc".into()), password: Some(b"secret".to_vec()) };
+    assert!(matches!(talk(&[], &nobody).unwrap().ask(&["PING"]), Err(ClientError::TimedOut)));
+    let login = Login::user("cdc", "secret");
     let wrong = b"-WRONGPASS invalid username-password pair\r\n";
-    assert!(matches!(talk(&[wrong], &login), Err(TalkError::Refused(words)) if words.starts_with("WRONGPASS")));
+    assert!(matches!(talk(&[wrong], &login), Err(ClientError::Refused(words)) if words.starts_with("WRONGPASS")));
     // One that asks for none has nothing against one.
     let open = b"-ERR AUTH <password> called without any password configured for the default user.\r\n";
     let mut open = talk(&[open, b"+PONG\r\n"], &login).unwrap();

@@ -116,7 +116,7 @@ fn a_peer_that_takes_nothing_is_an_error_in_time() {
     let remote = socket.remote().unwrap().unwrap();
     let error = remote.send(&vec![0; 64 << 20]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    assert!(error.to_string().contains("write time-out"), "{error}");
+    assert!(error.to_string().contains("write timeout"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Writes snapshots, for what no server at hand writes any more, or yet.
+//! Writes snapshots that no server at hand writes.
 
 /// A snapshot being written.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl File {
         self.raw(ms.to_be_bytes()).raw(seq.to_be_bytes())
     }
 
-    /// The end, with a checksum where the version has one.
+    /// The end, with a checksum if the version has one.
     pub(crate) fn end(self) -> Vec<u8> {
         let mut file = self.number(255);
         let digits = file.0[5..9].iter().filter(|byte| byte.is_ascii_digit());
@@ -67,7 +67,7 @@ impl File {
     }
 }
 
-/// One bit at a time.
+/// The checksum, one bit at a time.
 pub(crate) fn crc(bytes: &[u8]) -> u64 {
     let mut crc: u64 = 0;
     for byte in bytes {
@@ -92,13 +92,13 @@ pub(crate) fn string(bytes: &[u8]) -> Vec<u8> {
     [len(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-/// A string that is compressed, whether that makes it shorter or not.
+/// A compressed string, even if compression makes it longer.
 pub(crate) fn lzf(bytes: &[u8]) -> Vec<u8> {
     let packed = compress(bytes);
     [vec![0xc3], len(packed.len() as u64), len(bytes.len() as u64), packed].concat()
 }
 
-/// Greedy: the newest place with the same three bytes.
+/// Greedy: the latest position with the same three bytes.
 pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut places = std::collections::HashMap::new();
     let (mut out, mut literals, mut at) = (Vec::new(), Vec::new(), 0);
@@ -159,7 +159,7 @@ impl From<&[u8]> for Atom {
     }
 }
 
-/// A list of [`Atom`]s out of numbers and strings.
+/// A list of [`Atom`]s from numbers and strings.
 macro_rules! atoms {
     ($($atom:expr),* $(,)?) => { [$($crate::build::Atom::from($atom)),*] };
 }
@@ -249,7 +249,7 @@ pub(crate) fn intset(width: usize, values: &[i64]) -> Vec<u8> {
     [&(width as u32).to_le_bytes()[..], &((values.len() / width) as u32).to_le_bytes(), &values].concat()
 }
 
-/// Each pair with so many unused bytes after the value.
+/// Each pair with the given number of unused bytes after the value.
 pub(crate) fn zipmap(pairs: &[(&[u8], &[u8], u8)]) -> Vec<u8> {
     let size = |bytes: &[u8]| match bytes.len() {
         short @ 0..254 => vec![short as u8],
@@ -264,7 +264,7 @@ pub(crate) fn zipmap(pairs: &[(&[u8], &[u8], u8)]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_written_is_valid() {
+fn built_snapshots_are_valid() {
     let bytes: Vec<u8> = (0..100_000u32).map(|n| (n % 8000 * 7) as u8).collect();
     assert!(compress(&[b'a'; 1000]).len() < 20);
     assert!(compress(&bytes).len() < bytes.len());

@@ -1,4 +1,4 @@
-//! Snapshots of real servers: those carried along, and all of the recordings where they are at hand.
+//! Snapshots of real servers: those in the repository, and those of the recordings if they are present.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(crate) struct Snapshot {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Snapshots that stand in the repository.
+/// The snapshots in the repository.
 pub(crate) fn carried() -> Vec<Snapshot> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut snapshots: Vec<Snapshot> = fs::read_dir(folder)
@@ -29,7 +29,7 @@ pub(crate) fn carried() -> Vec<Snapshot> {
     snapshots
 }
 
-/// Every snapshot in the shared recordings: from replication links, from dumps, at the front of append-only files.
+/// Every snapshot in the shared recordings: of replication links, of dumps, at the front of append-only files.
 fn corpus() -> Vec<Snapshot> {
     let folder = std::env::var_os("REDTAIL_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
@@ -89,7 +89,7 @@ fn check(snapshot: &Snapshot, cuts: &[usize], expected: &(Vec<Seen>, usize)) {
 }
 
 #[test]
-fn as_the_oracle_says_whole_and_byte_by_byte() {
+fn recorded_snapshots_agree_with_the_oracle() {
     for snapshot in all() {
         let expected = oracle::read(&snapshot.bytes);
         check(&snapshot, &[], &expected);
@@ -114,7 +114,7 @@ fn random_cuts_change_nothing() {
 }
 
 #[test]
-fn what_follows_a_snapshot_is_not_touched() {
+fn bytes_after_a_snapshot_are_left() {
     for snapshot in carried() {
         let expected = oracle::read(&snapshot.bytes);
         let bytes = [&snapshot.bytes[..], b"*1\r\n$4\r\nPING\r\n"].concat();

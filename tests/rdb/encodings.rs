@@ -1,4 +1,4 @@
-//! Every type and encoding, written by hand: what the recordings lack, and all of it at its edges.
+//! Every type and encoding, written by hand: those that the recordings lack, and the limits of all.
 
 use proptest::test_runner::{Config, TestRunner};
 use redtail::rdb::{Item, Role};
@@ -7,7 +7,7 @@ use crate::build::{Atom, File, atoms, intset, listpack, lzf, ziplist, zipmap};
 use crate::oracle;
 use crate::run::{Seen, one_byte_at_a_time, run};
 
-/// A name and a snapshot. Small enough to be cut and broken at every byte.
+/// Names and snapshots. They are small enough to be cut and broken at every byte.
 pub(crate) fn small() -> Vec<(&'static str, Vec<u8>)> {
     let redis = || File::new("REDIS0014");
     let valkey = || File::new("VALKEY081");
@@ -211,7 +211,7 @@ pub(crate) fn large() -> Vec<(&'static str, Vec<u8>)> {
         };
         (0..length).map(|_| next()).collect()
     };
-    // Repeats with a period of nearly the whole window, and with a short one.
+    // Repetitions with a period of nearly the whole window, and with a short one.
     let far = |length: usize| -> Vec<u8> { noise(8192).into_iter().cycle().take(length).collect() };
     let near = |length: usize| -> Vec<u8> { b"abcdefghijk".iter().copied().cycle().take(length).collect() };
     let sizes = [16_383, 16_384, 16_385, 40_000, 100_000];
@@ -272,7 +272,7 @@ fn check(name: &str, bytes: &[u8], cuts: &[usize], expected: &(Vec<Seen>, usize)
 }
 
 #[test]
-fn as_the_oracle_says_however_cut() {
+fn encodings_agree_with_the_oracle_however_cut() {
     for (name, bytes) in small().into_iter().chain(large()) {
         let expected = oracle::read(&bytes);
         assert_eq!(expected.1, bytes.len(), "{name}");
@@ -294,7 +294,7 @@ fn seen(name: &str) -> Vec<Seen> {
     let (_, bytes) = small().into_iter().find(|(found, _)| *found == name).unwrap();
     let (seen, end) = run(&bytes, &[]);
     assert_eq!(end, Ok(bytes.len()));
-    // Without the start and the end, which are the same everywhere.
+    // Without the start and the end, which are always the same.
     seen[1..seen.len() - 1].to_vec()
 }
 
@@ -310,10 +310,10 @@ fn key(name: &str, facts: &str) -> Seen {
     Seen::Key(name.into(), facts.into())
 }
 
-// What the oracle says too, once in words that a person can check.
+// The oracle's result, once in a form that a person can check.
 
 #[test]
-fn what_is_said_before_a_key_is_said_of_that_key_alone() {
+fn attributes_belong_to_the_next_key_alone() {
     assert_eq!(
         seen("around a key"),
         [
@@ -354,7 +354,7 @@ fn expiries_of_fields_follow_the_field() {
 }
 
 #[test]
-fn deleted_entries_are_passed_over_and_shared_names_told_again() {
+fn deleted_entries_are_skipped_and_names_repeated() {
     let (_, bytes) = small().into_iter().find(|(found, _)| *found == "stream 1").unwrap();
     let (seen, _) = run(&bytes, &[]);
     let entries: Vec<String> =

@@ -1,4 +1,4 @@
-//! Snapshots that are cut short, broken, or lie.
+//! Truncated, damaged and inconsistent snapshots.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -15,7 +15,7 @@ fn names() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn cut_short_at_every_byte() {
+fn snapshots_are_truncated_at_every_byte() {
     for (name, bytes) in names() {
         for length in 0..bytes.len() {
             let (_, end) = run(&bytes[..length], &[]);
@@ -27,7 +27,7 @@ fn cut_short_at_every_byte() {
 }
 
 #[test]
-fn long_values_cut_short() {
+fn long_values_are_truncated_anywhere() {
     for (name, bytes) in large() {
         for length in (0..bytes.len()).step_by(bytes.len() / 50 + 1) {
             let error = run(&bytes[..length], &[]).1.unwrap_err();
@@ -36,7 +36,8 @@ fn long_values_cut_short() {
     }
 }
 
-/// A broken snapshot ends, says where, and says the same however it arrives. A checksum finds every break.
+/// A damaged snapshot ends with an error and its offset, the same for every division of the input. A checksum finds
+/// every damage.
 fn check_broken(name: &str, bytes: &[u8], checked: bool) {
     let (seen, end) = run(bytes, &[]);
     match end {
@@ -45,7 +46,7 @@ fn check_broken(name: &str, bytes: &[u8], checked: bool) {
     }
     let lenient = || Decoder::new().without_checksum().any_version();
     let unchecked = run_with(lenient(), bytes, &[]);
-    // Only the end tells that nobody looked.
+    // Only the end says that the checksum was ignored.
     let before = &seen[..seen.len() - usize::from(end.is_ok())];
     assert!(unchecked.0.starts_with(before), "{name}: {end:?}, {:?}", unchecked.1);
     let cuts = one_byte_at_a_time(bytes);
@@ -55,9 +56,9 @@ fn check_broken(name: &str, bytes: &[u8], checked: bool) {
 }
 
 #[test]
-fn broken_at_every_byte() {
+fn snapshots_are_broken_at_every_byte() {
     for (name, mut bytes) in names() {
-        // The version, and a checksum that is not there, find nothing.
+        // The version and a missing checksum find no damage.
         let checked = !matches!(name.as_str(), "version 1" | "version 4" | "old scores" | "no checksum");
         let small = bytes.len() < 1000;
         for at in (0..bytes.len()).step_by(if small { 1 } else { 61 }) {
@@ -73,7 +74,7 @@ fn broken_at_every_byte() {
 }
 
 #[test]
-fn broken_in_many_places() {
+fn snapshots_are_broken_in_many_bytes() {
     let files = names();
     let places = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6);
     let mut runner = TestRunner::new(Config { cases: 600, failure_persistence: None, ..Config::default() });
@@ -91,7 +92,7 @@ fn broken_in_many_places() {
 }
 
 #[test]
-fn noise_in_each_type() {
+fn noise_is_refused_in_each_type() {
     let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..200);
     let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
     runner
@@ -104,7 +105,7 @@ fn noise_in_each_type() {
 }
 
 #[test]
-fn noise_in_each_packed_form() {
+fn noise_is_refused_in_each_packed_form() {
     let noise = proptest::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..60);
     let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
     runner
@@ -128,7 +129,7 @@ fn noise_in_each_packed_form() {
         .unwrap();
 }
 
-/// The error and its offset of a snapshot with a good checksum.
+/// The error of a snapshot with a valid checksum, and its offset.
 fn error(file: File) -> (String, u64) {
     let bytes = file.end();
     let error = run(&bytes, &[]).1.unwrap_err();
@@ -148,7 +149,7 @@ fn says(file: File, words: &str, offset: u64) {
 }
 
 #[test]
-fn what_is_unknown_is_named() {
+fn unknown_numbers_are_named() {
     says(redis().number(100), "unknown type or opcode 100 in a REDIS0014 snapshot: expected a type 0 to 5", 9);
     says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in a VALKEY080 snapshot", 9);
     says(File::new("VALKEY080").number(23), "23 in a VALKEY080 snapshot can't be read: the layout", 9);
@@ -172,7 +173,7 @@ fn what_is_unknown_is_named() {
 }
 
 #[test]
-fn compression_that_lies() {
+fn invalid_compression_is_refused() {
     let packed =
         |length: u64, bytes: &[u8]| redis().key(0, "k").raw([0xc3]).len(bytes.len() as u64).len(length).raw(bytes);
     let at = 15;
@@ -194,7 +195,7 @@ fn compression_that_lies() {
 }
 
 #[test]
-fn packed_values_that_lie() {
+fn invalid_packed_values_are_refused() {
     let set = |blob: &[u8]| redis().key(20, "s").string(blob);
     let list = |blob: &[u8]| redis().key(10, "l").string(blob);
     let (lp, zl) = (listpack(&atoms!["abc", 1]), ziplist(&atoms!["abc", 1]));
@@ -219,12 +220,12 @@ fn packed_values_that_lie() {
     says(redis().key(16, "h").string(listpack(&atoms!["f"])), "whole rows", 23);
     says(redis().key(17, "z").string(listpack(&atoms!["f", "x"])), "invalid score: expected a number", 25);
     says(redis().key(16, "h").raw([0xc0, 7]), "found an integer", 12);
-    // Nested: a good compression over a bad listpack.
+    // Nested: a valid compression of an invalid listpack.
     says(redis().key(20, "s").lzf(with(&lp, 0, 99)), "99 declared, 14 found", 15);
 }
 
 #[test]
-fn streams_that_lie() {
+fn invalid_streams_are_refused() {
     let stream = |atoms: &[crate::build::Atom]| {
         redis().key(15, "s").len(1).raw([16]).id(1, 1).string(listpack(atoms)).lens(&[0, 0, 0, 0])
     };
@@ -239,7 +240,7 @@ fn streams_that_lie() {
 }
 
 #[test]
-fn a_wrong_checksum_is_told_in_full() {
+fn a_wrong_checksum_shows_both_sums() {
     let mut bytes = redis().key(0, "k").string("v").end();
     bytes[11] = b'l';
     let error = run(&bytes, &[]).1.unwrap_err();
@@ -251,7 +252,7 @@ fn a_wrong_checksum_is_told_in_full() {
 }
 
 #[test]
-fn a_version_from_the_future_can_be_tried() {
+fn newer_versions_are_read_on_request() {
     let bytes = File::new("REDIS0079").key(0, "k").string("v").end();
     let (seen, end) = run_with(Decoder::new().any_version(), &bytes, &[]);
     assert_eq!(end, Ok(bytes.len()));
@@ -259,7 +260,7 @@ fn a_version_from_the_future_can_be_tried() {
 }
 
 #[test]
-fn what_is_damaged_can_be_passed_over() {
+fn damaged_values_are_skipped_on_request() {
     let mut broken = listpack(&atoms!["a", "b", "c", "d"]);
     broken[12] = 0xf5;
     let bad_text = [&[0xc3][..], &len(4), &len(50), b"\x00a\x40\x09"].concat();
@@ -304,9 +305,9 @@ fn what_is_damaged_can_be_passed_over() {
 }
 
 #[test]
-fn an_error_names_its_place_in_the_whole() {
+fn errors_have_offsets_in_the_whole_snapshot() {
     const LAST: u64 = i64::MAX as u64;
-    // Beyond the last number nothing could be counted.
+    // Offsets beyond the largest one can't be counted.
     for (begin, first) in [(1000, 1000), (LAST, LAST), (u64::MAX, LAST)] {
         let mut decoder = Decoder::new().starting_at(begin);
         let bytes = redis().number(100).0;
@@ -319,7 +320,7 @@ fn an_error_names_its_place_in_the_whole() {
 }
 
 #[test]
-fn lengths_and_counts_of_a_quintillion_are_taken_as_they_come() {
+fn huge_lengths_and_counts_wait_for_their_bytes() {
     const MANY: u64 = 1_000_000_000_000_000_000;
     for number in [1, 2, 3, 4, 5, 14, 15, 18, 22] {
         let (_, end) = run(&redis().key(number, "k").len(MANY).0, &[]);

@@ -1,4 +1,4 @@
-//! The snapshot decoder, against an oracle that knows no bounds.
+//! The snapshot decoder against an oracle without limits.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 

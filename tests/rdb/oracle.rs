@@ -1,13 +1,14 @@
-//! Another decoder: the whole snapshot in memory, every string undone at once, panics on what it does not expect.
+//! A second decoder. It holds the whole snapshot in memory, decompresses every string at once, and panics on unexpected
+//! bytes.
 //!
-//! Written apart from the library's: nothing of it is shared but the names of the items.
+//! It shares nothing with the library but the names of the items.
 
 use redtail::rdb::{Checksum, Entry, Format, Item, Magic, ModuleId, Role, SHARED_FIELDS, StreamId, StreamState};
 
 use crate::build::crc;
 use crate::run::{Seen, key_facts};
 
-/// Everything in the snapshot at the front of `bytes`, and how long it is.
+/// Everything in the snapshot at the front of `bytes`, and its length.
 pub(crate) fn read(bytes: &[u8]) -> (Vec<Seen>, usize) {
     let mut oracle = Oracle { bytes, at: 0, seen: Vec::new(), redis: true };
     oracle.snapshot();

@@ -1,15 +1,15 @@
-//! Drives the decoder over bytes that arrive in pieces.
+//! Runs the decoder over bytes that arrive in pieces.
 
 use std::ops::ControlFlow;
 
 use redtail::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, Role, WHOLE_TEXT};
 use redtail::resp::Status;
 
-/// An item by value, with strings and raw bytes put together.
+/// An item by value. Strings and raw bytes are joined.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Seen {
     Text(Role, Vec<u8>),
-    /// The name, and everything else there is about the key.
+    /// The name, and the other attributes of the key.
     Key(Vec<u8>, String),
     Raw(Vec<u8>),
     Other(String),
@@ -27,7 +27,8 @@ impl std::fmt::Debug for Seen {
     }
 }
 
-/// What a decoder makes of `bytes`, of which as many have arrived as each of `cuts` says, then all. Gives the bytes used up.
+/// The items that a decoder finds in `bytes`, which arrive up to each of `cuts` and then whole. Returns the bytes used
+/// up.
 pub(crate) fn run_with(decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
     let singly = singly(decoder.clone(), bytes, cuts);
     assert!(batched(decoder, bytes, cuts) == singly, "batches give something else than single items");
@@ -69,7 +70,7 @@ fn singly(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Res
     (seen, end)
 }
 
-/// The same in batches, of which some are broken off.
+/// The same in batches, some of which break early.
 fn batched(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
     let (mut seen, mut used, mut items) = (Vec::new(), 0, 0);
     for &arrived in cuts.iter().chain([&bytes.len()]) {
@@ -113,7 +114,7 @@ fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
         Item::Key(key) => {
             assert!(key.name.is_first());
             assert!(key.name.is_whole() || key.name.length > WHOLE_TEXT as u64);
-            let rest = key_facts(key.database, key.number, key.expire_at_ms, key.idle_s, key.frequency);
+            let rest = key_facts(key.db, key.number, key.expire_at_ms, key.idle_s, key.frequency);
             seen.push(Seen::Key(key.name.bytes.to_vec(), format!("{:?} {rest}", key.kind)));
         }
         Item::Text(text) => {

@@ -1,4 +1,4 @@
-//! What the command-line tool prints of a snapshot, read back, is what the oracle sees in it.
+//! The output of the command-line tool for a snapshot, read back, agrees with the oracle.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -22,7 +22,7 @@ fn built() -> impl Iterator<Item = Snapshot> {
     built.map(|(name, bytes)| Snapshot { name: name.into(), bytes })
 }
 
-/// The tool on standard input, which comes in pieces that end at these bytes.
+/// Runs the tool on standard input, which arrives in pieces that end at `cuts`.
 fn decode(bytes: &[u8], cuts: &[usize], arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redtail"));
     command.arg("decode").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -32,7 +32,7 @@ fn decode(bytes: &[u8], cuts: &[usize], arguments: &[&str]) -> Output {
         scope.spawn(move || {
             let mut from = 0;
             for &to in cuts.iter().chain([&bytes.len()]) {
-                // It may end before it has read everything.
+                // The tool may end before it has read everything.
                 if stdin.write_all(&bytes[from..to]).and_then(|()| stdin.flush()).is_err() {
                     break;
                 }
@@ -50,7 +50,7 @@ fn lines(snapshot: &Snapshot, cuts: &[usize], arguments: &[&str]) -> Vec<Value> 
     assert_eq!(errors, "", "{}", snapshot.name);
     let text = String::from_utf8(output.stdout).unwrap();
     let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    // Behind the snapshot stand the commands of an append-only file.
+    // The commands of an append-only file follow the snapshot.
     let mut lines: Vec<Value> = text.lines().map(parse).collect();
     let end = lines.iter().position(|line| line["event"] == "snapshot").unwrap();
     assert_eq!(lines[end]["bytes"], oracle::read(&snapshot.bytes).1);
@@ -60,7 +60,7 @@ fn lines(snapshot: &Snapshot, cuts: &[usize], arguments: &[&str]) -> Vec<Value> 
     lines
 }
 
-/// About a dozen places, at random but always the same.
+/// About a dozen positions, random but always the same.
 fn cuts(snapshot: &Snapshot) -> Vec<usize> {
     let length = snapshot.bytes.len();
     let mut random = length as u64;
@@ -74,10 +74,10 @@ fn cuts(snapshot: &Snapshot) -> Vec<usize> {
     cuts
 }
 
-/// What the oracle sees, but for what the lines of keys do not show: encodings, hints, bytes of modules.
+/// The items of the oracle without those that the lines of keys do not show: encodings, hints, bytes of modules.
 fn expected(snapshot: &Snapshot) -> Vec<Seen> {
     let mut expected = Vec::new();
-    // Names that entries share, which entries without names are shown with.
+    // The names that entries share; the tool prints them with entries without names.
     let (mut shared, mut sharing, mut unnamed) = (Vec::new(), false, None);
     for seen in oracle::read(&snapshot.bytes).0 {
         match seen {
@@ -125,7 +125,7 @@ fn expected(snapshot: &Snapshot) -> Vec<Seen> {
 #[derive(Default)]
 struct Reader {
     seen: Vec<Seen>,
-    /// Pieces that belong to the next line.
+    /// Pieces of the next line.
     pieces: Vec<(String, Vec<u8>)>,
 }
 
@@ -304,7 +304,7 @@ impl Reader {
         });
     }
 
-    /// A line of `--elements`. Counts that only the lines to come tell are 0.
+    /// A line of `--elements`. Counts that only later lines contain are 0.
     fn element(&mut self, kind: &mut String, line: &Value) {
         match line["event"].as_str().unwrap() {
             "piece" => {
@@ -393,7 +393,7 @@ fn stream_id(value: &Value) -> StreamId {
     StreamId { ms: ms.parse().unwrap(), seq: seq.parse().unwrap() }
 }
 
-/// The text of the number, not what a parser of JSON makes of it: that may be inexact.
+/// The text of the number. The value of a JSON parser may be inexact.
 fn score(value: &Value) -> f64 {
     match value {
         Value::String(text) => text.parse().unwrap(),
@@ -401,7 +401,7 @@ fn score(value: &Value) -> f64 {
     }
 }
 
-/// Without the name in the number of a module, which is its id.
+/// Without the number of a module's type, which is its id.
 fn comparable(seen: Vec<Seen>, counted: bool) -> Vec<Seen> {
     let modules = |text: &str| {
         let number = text.strip_prefix("Module(ModuleId(")?.strip_suffix("))")?;
@@ -436,7 +436,7 @@ fn check(snapshot: &Snapshot, found: Vec<Seen>, counted: bool) {
 }
 
 #[test]
-fn json_has_everything() {
+fn key_lines_have_everything() {
     for snapshot in snapshots() {
         let mut reader = Reader::default();
         let found = lines(&snapshot, &cuts(&snapshot), &["--format", "json", "--max-arg", "1000000000"]);
@@ -446,7 +446,7 @@ fn json_has_everything() {
 }
 
 #[test]
-fn lines_of_elements_have_everything() {
+fn element_lines_have_everything() {
     for snapshot in snapshots() {
         let (mut reader, mut kind) = (Reader::default(), String::new());
         let found = lines(&snapshot, &cuts(&snapshot), &["--format", "json", "--elements"]);
@@ -457,7 +457,7 @@ fn lines_of_elements_have_everything() {
 }
 
 #[test]
-fn what_stands_beside_the_keys_is_shown_when_asked_for() {
+fn data_beside_the_keys_is_printed_on_request() {
     for snapshot in all() {
         let found = lines(&snapshot, &[], &["--format", "json", "--all"]);
         let seen = oracle::read(&snapshot.bytes).0;
@@ -488,7 +488,7 @@ fn what_stands_beside_the_keys_is_shown_when_asked_for() {
 }
 
 #[test]
-fn where_the_input_is_cut_changes_nothing() {
+fn input_cuts_change_no_output() {
     for snapshot in carried().into_iter().chain(built()) {
         for arguments in [
             &["--format", "json", "--all"][..],
@@ -509,12 +509,12 @@ fn where_the_input_is_cut_changes_nothing() {
     }
 }
 
-/// Whatever a byte is turned into, lines are whole objects, commands are whole commands, and nothing but success is exit code 0.
+/// For any changed byte, lines are whole objects, commands are whole commands, and only success has exit code 0.
 #[test]
 fn damaged_bytes_leave_whole_lines_and_commands() {
     let mut passed_over = 0;
     for snapshot in carried().into_iter().chain(built().filter(|snapshot| snapshot.bytes.len() < 3000)) {
-        // Other bytes in other files, so that together they are many.
+        // Other bytes in other files, so that many bytes are covered together.
         let step = 1 + snapshot.bytes.len() / 5;
         for at in (9 + snapshot.name.len() % step..snapshot.bytes.len()).step_by(step) {
             let mut bytes = snapshot.bytes.clone();
@@ -524,7 +524,7 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
                 let output = decode(&bytes, &[], &[arguments, &["--skip-damaged"]].concat());
                 let errors = String::from_utf8_lossy(&output.stderr);
                 assert!(!errors.contains("panicked"), "{name}: {errors}");
-                passed_over += errors.matches("passed over").count();
+                passed_over += errors.matches("skipped a damaged value").count();
                 let failed = output.status.code() == Some(1);
                 assert!(failed || output.status.success(), "{name}: {errors}");
                 if arguments.contains(&"json") {
@@ -533,7 +533,7 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
                         |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
                     let lines: Vec<Value> = text.lines().map(parse).collect();
                     let is_last = |event: &str| lines.last().is_some_and(|line| line["event"] == event);
-                    // A flaw before the first item, the magic, leaves no line.
+                    // A flaw in the magic, before the first item, leaves no line.
                     assert!(
                         if failed { is_last("void") || lines.is_empty() } else { is_last("snapshot") },
                         "{name}: {errors}"
@@ -542,7 +542,7 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
                     let mut parser = redtail::CommandParser::stream();
                     let mut rest = &output.stdout[..];
                     while let redtail::Status::Complete(_) = parser.next(&mut rest).unwrap() {}
-                    assert!(rest.is_empty() || errors.contains("can't be loaded as it is"), "{name}: {errors}");
+                    assert!(rest.is_empty() || errors.contains("can't be loaded"), "{name}: {errors}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Keys put together: everything the items say, and nothing beyond the limit.
+//! Whole keys: every fact of their items, and no key over the limit.
 
 use redtail::Status;
 use redtail::owned::{ArrayElement, CollectError, Collector, Value, Whole};
@@ -65,7 +65,7 @@ fn texts(whole: &[Whole]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_string_is_in_its_key() {
+fn whole_keys_have_every_string() {
     let files = small().into_iter().chain(large()).map(|(name, bytes)| (name.to_owned(), bytes));
     let files = files.chain(carried().into_iter().map(|snapshot| (snapshot.name, snapshot.bytes)));
     for (name, bytes) in files.filter(|(name, _)| !name.starts_with("stream") || name.len() == 8) {
@@ -87,7 +87,7 @@ fn every_string_is_in_its_key() {
 }
 
 #[test]
-fn names_that_did_not_fit_are_put_back() {
+fn dropped_stream_names_are_restored() {
     for name in ["stream", "stream, compressed"] {
         let (_, bytes) = large().into_iter().find(|(found, _)| *found == name).unwrap();
         let whole = collect(&bytes, 1 << 30).unwrap();
@@ -104,7 +104,7 @@ fn names_that_did_not_fit_are_put_back() {
 }
 
 #[test]
-fn facts_are_kept() {
+fn whole_keys_keep_their_attributes() {
     let bytes = |name: &str| small().into_iter().find(|(found, _)| *found == name).unwrap().1;
     let first = |name: &str| collect(&bytes(name), 1 << 20).unwrap().remove(0);
     let Whole::Key(key) = first("stream 5") else { panic!() };
@@ -128,12 +128,12 @@ fn facts_are_kept() {
 }
 
 #[test]
-fn over_the_limit_is_an_error() {
+fn keys_over_the_limit_are_errors() {
     let set = File::new("REDIS0011").key(20, "s").string(listpack(&atoms!["a", "b", "c"])).end();
     assert!(collect(&set, 4 * 49).is_ok());
     let error = collect(&set, 4 * 49 - 1).unwrap_err();
     assert_eq!(error, CollectError::TooLarge { limit: 195 });
-    // The limit is for one key, not for all.
+    // The limit applies to one key, not to all.
     let many = (0..100).fold(File::new("REDIS0011"), |file, _| file.key(0, "k").string("v")).end();
     assert_eq!(collect(&many, 200).unwrap().len(), 100);
 }

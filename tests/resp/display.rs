@@ -1,4 +1,4 @@
-//! Commands and frames as redis-cli shows them.
+//! Commands and frames print as redis-cli shows them.
 
 use redtail::resp::{Kind, Quoted, Token};
 use redtail::{CommandParser, Frame, FrameParser, Status};
@@ -12,7 +12,7 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
 }
 
 #[test]
-fn quoting() {
+fn quotes_are_those_of_redis_cli() {
     assert_eq!(Quoted(b"").to_string(), r#""""#);
     assert_eq!(Quoted(b"a b\n\r\t\x07\x08\\\"'").to_string(), r#""a b\n\r\t\a\b\\\"'""#);
     assert_eq!(Quoted(b"\0\x1b\x7f\x80\xff~ ").to_string(), r#""\x00\x1b\x7f\x80\xff~ ""#);
@@ -21,7 +21,7 @@ fn quoting() {
 }
 
 #[test]
-fn commands() {
+fn commands_print_quoted_arguments() {
     let mut parser = CommandParser::stream();
     let mut input: &[u8] = b"*3\r\n$3\r\nSET\r\n$2\r\nk\n\r\n$0\r\n\r\n";
     let Status::Complete(command) = parser.next(&mut input).unwrap() else { panic!() };
@@ -30,7 +30,7 @@ fn commands() {
 }
 
 #[test]
-fn scalars() {
+fn scalars_print_as_in_redis_cli() {
     let shown = [
         ("+OK\r\n", "OK"),
         ("-ERR no\r\n", "(error) ERR no"),
@@ -58,7 +58,7 @@ fn scalars() {
 }
 
 #[test]
-fn aggregates() {
+fn aggregates_print_as_in_redis_cli() {
     let nested = b"*3\r\n:1\r\n*2\r\n$1\r\na\r\n*1\r\n+x\r\n:2\r\n";
     assert_eq!(frame(nested).to_string(), "1) (integer) 1\n2) 1) \"a\"\n   2) 1) x\n3) (integer) 2");
     let map = b"%2\r\n$1\r\nk\r\n:1\r\n$1\r\nl\r\n*2\r\n:2\r\n:3\r\n";
@@ -73,9 +73,9 @@ fn aggregates() {
     assert!(text.starts_with(" 1) (integer) 1\n 2) ") && text.ends_with("\n10) (integer) 1"), "{text}");
 }
 
-/// The walk is balanced and stays in step with the items, and needs no recursion at the deepest level there can be.
+/// The walk is balanced, agrees with the items, and needs no recursion at the deepest nesting.
 #[test]
-fn tokens() {
+fn token_walks_are_balanced() {
     let deepest = [&b"*1\r\n".repeat(redtail::MAX_DEPTH)[..], b"$?\r\n;1\r\nx\r\n;0\r\n"].concat();
     let tokens: Vec<_> = frame(&deepest).tokens().collect();
     assert_eq!(tokens.len(), 2 * redtail::MAX_DEPTH + 3);

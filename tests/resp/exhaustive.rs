@@ -1,5 +1,5 @@
-//! All byte strings up to a length over the protocol's alphabet: the parser, fed at once and byte by byte, sees what the oracle
-//! sees; and `needed` is what trying shows.
+//! All byte strings of a small length over the protocol's alphabet. The parser, fed at once and byte by byte, agrees
+//! with the oracle. `needed` is the length of the shortest completion.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::oracle::Seen;
 
 const ALPHABET: &[u8] = b"*$+-:_#,(%~>|!=;?.0123\r\nat";
 
-/// All strings of at most `longest` bytes that begin with `bytes`. Where an item is whole or wrong, one byte more is tried.
+/// All strings of at most `longest` bytes that begin with `bytes`. An item that is whole or wrong gets one byte more.
 fn walk(
     mode: Mode,
     limits: Limits,
@@ -46,7 +46,7 @@ fn walk(
     }
 }
 
-/// Walks from a prefix on, and holds `needed` against the shortest whole item among all strings.
+/// Walks from a prefix and compares `needed` with the shortest whole item of all strings.
 fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
     let limits = Limits::DEFAULT;
     let mut needs: Vec<(Vec<u8>, u64)> = Vec::new();
@@ -74,7 +74,7 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
                 assert_eq!(needed, least, "{mode:?} {} needs", feed::show(bytes));
                 within += 1;
             }
-            // A count over the limit is only told from one that fits at the end of its line.
+            // Only the end of its line decides between a count over the limit and one that fits.
             None if bytes
                 .iter()
                 .rev()
@@ -97,14 +97,14 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
 }
 
 #[test]
-fn short_strings() {
+fn all_short_strings_agree_with_the_oracle() {
     for mode in MODES {
         try_all(mode, b"", ALPHABET, 3);
     }
 }
 
 #[test]
-fn aggregates() {
+fn all_short_aggregates_agree() {
     try_all(Mode::Frames, b"", b"*%|?.01\r\n_", 8);
     try_all(Mode::Frames, b"", b"*~>$01-\r\n_", 6);
     try_all(Mode::Frames, b"%?\r\n", b"*%|?.01\r\n_", 12);
@@ -113,19 +113,19 @@ fn aggregates() {
 }
 
 #[test]
-fn strings() {
+fn all_short_bulk_strings_agree() {
     try_all(Mode::Frames, b"$", b"?;-01\r\n", 10);
     try_all(Mode::Frames, b"", b"=!041:\r\n", 8);
 }
 
 #[test]
-fn numbers() {
+fn all_short_numbers_agree() {
     try_all(Mode::Frames, b"", b",-+.e07infa\r\n", 5);
     try_all(Mode::Frames, b"", b":(#-01t\r\n", 6);
 }
 
 #[test]
-fn commands() {
+fn all_short_commands_agree() {
     try_all(Mode::Stream, b"", b"*$01\r\n", 11);
     try_all(Mode::Aof, b"", b"*$-012#\r\n", 5);
     try_all(Mode::Aof, b"*2\r\n$0\r\n\r\n", b"*$-012#\r\n", 16);
@@ -133,13 +133,13 @@ fn commands() {
 }
 
 #[test]
-fn inline() {
+fn all_short_inline_commands_agree() {
     try_all(Mode::Requests, b"", b"a\"'\\x4 \0\r\n\x0b", 4);
 }
 
-/// With limits so small that most strings meet one.
+/// The limits are so small that most strings exceed one.
 #[test]
-fn under_limits() {
+fn all_strings_agree_under_tight_limits() {
     let tight = feed::limits!(bulk: 2, command: 12, arguments: 2, depth: 1, line: 2);
     try_all_wrong(Mode::Frames, tight, b"*%|?.12\r\n_", 7);
     try_all_wrong(Mode::Frames, feed::limits!(tight; line: 9, command: 6), b"+(,:$0123\r\n", 5);
@@ -151,7 +151,7 @@ fn under_limits() {
     try_all_wrong(Mode::Requests, feed::limits!(tight; line: 4), b"a\"' \r\n", 5);
 }
 
-/// `needed` looks past the limits of commands and frames, so only the oracle is asked.
+/// `needed` may exceed the limits of commands and frames, so only the oracle is compared.
 fn try_all_wrong(mode: Mode, limits: Limits, alphabet: &[u8], longest: usize) {
     let mut wrong = 0;
     walk(mode, limits, alphabet, longest, &mut Vec::new(), (&Parser::new(mode, limits), 0), &mut |_, seen| {
@@ -160,10 +160,10 @@ fn try_all_wrong(mode: Mode, limits: Limits, alphabet: &[u8], longest: usize) {
     assert!(wrong > 300);
 }
 
-/// The same, longer: minutes in a release build.
+/// The same with longer strings: minutes in a release build.
 #[test]
 #[ignore = "long"]
-fn long_strings() {
+fn all_long_strings_agree_with_the_oracle() {
     for mode in MODES {
         try_all(mode, b"", ALPHABET, if mode == Mode::Requests { 4 } else { 5 });
     }

@@ -1,11 +1,11 @@
-//! All parsers behind one face, fed in pieces and held against the oracle after every piece.
+//! One interface to all parsers. The input arrives in pieces, and every result is compared with the oracle.
 
 use redtail::resp::{Frame, Kind, Poll, Request, RequestParser};
 use redtail::{CommandParser, FrameParser, Limits, ProtocolError};
 
 use crate::oracle::{self, Fault, Node, Seen, Value};
 
-/// [`Limits`] with some of them changed: `limits!(bulk: 10)` from the defaults, `limits!(tight; bulk: 10)` from others.
+/// [`Limits`] with other values: `limits!(bulk: 10)` changes the defaults, `limits!(tight; bulk: 10)` changes `tight`.
 macro_rules! limits {
     ($base:expr; $($field:ident: $value:expr),+) => {{
         let mut limits: redtail::Limits = $base;
@@ -28,7 +28,7 @@ pub(crate) enum Mode {
 
 pub(crate) const MODES: [Mode; 4] = [Mode::Frames, Mode::Stream, Mode::Aof, Mode::Requests];
 
-/// Where parsers under test start to count.
+/// The offset of the first byte for the parsers under test.
 pub(crate) const BASE: u64 = 1_000;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +85,7 @@ impl Parser {
     }
 }
 
-/// What the oracle sees in the bytes.
+/// The item that the oracle finds in the bytes.
 pub(crate) fn expected(mode: Mode, bytes: &[u8], limits: Limits) -> Seen<Item> {
     match mode {
         Mode::Frames => map(oracle::frame(bytes, limits), Item::Frame),
@@ -103,7 +103,8 @@ fn map<T, U>(seen: Seen<T>, item: impl Fn(T) -> U) -> Seen<U> {
     }
 }
 
-/// Shows the parser `bytes` from `front` on and tells what it saw in terms of all `bytes`. `front` moves past what is used up.
+/// Passes `bytes` from `front` to the parser, and returns the result in terms of all `bytes`. Moves `front` past the
+/// bytes used up.
 pub(crate) fn step(parser: &mut Parser, bytes: &[u8], front: &mut usize) -> Seen<Item> {
     let input = &bytes[*front..];
     match parser.poll(input) {
@@ -126,8 +127,8 @@ pub(crate) fn step(parser: &mut Parser, bytes: &[u8], front: &mut usize) -> Seen
     }
 }
 
-/// Shows a fresh parser ever more of `bytes`, up to each of `cuts` and then all, and holds each answer against the oracle. Gives the
-/// last.
+/// Passes growing prefixes of `bytes` to a new parser, up to each of `cuts` and then all. Compares each result with the
+/// oracle and returns the last one.
 pub(crate) fn check(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> Seen<Item> {
     let mut parser = Parser::new(mode, limits);
     let mut front = 0;
@@ -142,7 +143,7 @@ pub(crate) fn check(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) ->
     expected(mode, bytes, limits)
 }
 
-/// Item after item of `bytes`, cut everywhere, and the error if one ends them.
+/// Finds item after item in `bytes` for every cut. Returns the items and the error that ends them.
 pub(crate) fn all(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Item>, Option<ProtocolError>) {
     let mut parser = Parser::new(mode, limits);
     let (mut front, mut items) = (0, Vec::new());

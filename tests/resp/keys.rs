@@ -1,4 +1,4 @@
-//! Which arguments are keys. That the table is the servers' own is tested live; here, that it is read rightly.
+//! The search for keys. A live test compares the table with the servers; these tests check the use of the table.
 
 use proptest::prelude::*;
 use redtail::TAPE_LENGTH;
@@ -10,7 +10,7 @@ fn encoded(args: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// What a command touches, and the numbers of its keys.
+/// The reach of a command and the indices of its keys.
 fn keys(args: &[&[u8]]) -> (Reach, Vec<usize>) {
     let bytes = encoded(args);
     let (mut parser, mut input) = (CommandParser::stream(), bytes.as_slice());
@@ -46,7 +46,7 @@ fn names_are_found_in_any_case() {
 }
 
 #[test]
-fn what_touches_none_all_or_nobody_knows() {
+fn commands_without_named_keys_are_told_apart() {
     for line in ["PING", "PUBLISH c m", "SPUBLISH c m", "MULTI", "SELECT 1", "FUNCTION LOAD x", "EVAL s 0 a", "COMMAND"]
     {
         check(line, Reach::None, &[]);
@@ -61,7 +61,7 @@ fn what_touches_none_all_or_nobody_knows() {
         "XGROUP NEW k",
         "XGROUP|CREATE k",
         "A-NAME-THAT-IS-LONGER-THAN-ANY-COMMAND-OF-ANY-SERVER k",
-        // What no server takes.
+        // No server accepts these.
         "DEL",
         "EVAL s x a",
         "EVAL s -1 a",
@@ -80,7 +80,7 @@ fn what_touches_none_all_or_nobody_knows() {
 }
 
 #[test]
-fn words_and_counts_are_followed() {
+fn options_and_counts_lead_to_keys() {
     check("SORT k BY store LIMIT 0 10 GET limit STORE d", Reach::Some, &[1, 10]);
     check("SORT k STORE a STORE b", Reach::Some, &[1, 5]);
     check("SORT k STORE", Reach::Some, &[1]);
@@ -93,7 +93,7 @@ fn words_and_counts_are_followed() {
 }
 
 #[test]
-fn keys_behind_the_tape_are_found() {
+fn keys_beyond_the_tape_are_found() {
     let names: Vec<String> = (0..5 * TAPE_LENGTH).map(|number| format!("key:{number}")).collect();
     let mut args: Vec<&[u8]> = vec![b"DEL"];
     args.extend(names.iter().map(String::as_bytes));
@@ -107,7 +107,8 @@ fn keys_behind_the_tape_are_found() {
     assert_eq!(keys(&args), (Reach::Some, vec![1, last + 1]));
 }
 
-/// Shows the command to a finder in parts cut at these lengths. Gives what it touches, and which arguments were keys when they began.
+/// Passes the command to a finder in parts cut at these lengths. Returns its reach, and the arguments that were keys
+/// when they began.
 fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
     let (mut finder, mut indices, mut cuts) = (KeyFinder::new(), Vec::new(), cuts.iter().cycle());
     finder.part(&Part::Begin { argc: args.len() });
@@ -135,14 +136,14 @@ fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
     }
     finder.part(&Part::End);
     assert!(finder.is_done());
-    // Of a value that follows the keys it is known that it is none before it comes.
+    // A value after the keys is known not to be a key before it arrives.
     if args[0].eq_ignore_ascii_case(b"set") && args.len() > 2 {
         assert_eq!(done, Some(1));
     }
     (finder.reach().unwrap(), indices)
 }
 
-/// Such a command may take back what it said before.
+/// Whether the end of such a command may revoke an earlier key.
 fn says_twice(args: &[&[u8]]) -> bool {
     args[0].eq_ignore_ascii_case(b"sort") || args[0].eq_ignore_ascii_case(b"migrate")
 }
@@ -150,7 +151,7 @@ fn says_twice(args: &[&[u8]]) -> bool {
 const NAMES: &str = "set DEL MSET BITOP LCS BLPOP PFMERGE EVAL MSETEX ZUNIONSTORE LMPOP BZMPOP XREAD XREADGROUP SORT GEORADIUS \
     GEORADIUSBYMEMBER MIGRATE XGROUP XINFO OBJECT FLUSHALL PUBLISH nonsense COMMAND";
 
-/// What can stand behind them; among it the empty word.
+/// Arguments that may follow, the empty one included.
 const WORDS: &str = "0 1 2 3 -1 007 store STORE storedist streams KEYS auth AUTH2 by get limit create stream encoding key  \
     a-value-that-is-longer-than-any-name-in-the-table";
 
@@ -171,7 +172,7 @@ proptest! {
         let (reach_in_parts, parts) = found(&args, &cuts);
         prop_assert_eq!(reach, reach_in_parts);
         prop_assert!(whole.is_sorted() && whole.iter().all(|index| (1..args.len()).contains(index)));
-        // In parts a SORT or MIGRATE may name one more than it means in the end, and a count that can't be is found out late.
+        // In parts, a SORT or MIGRATE may name one key more than at its end, and an invalid count is found late.
         if says_twice(&args) || reach == Reach::Unknown {
             prop_assert!(whole.iter().all(|index| parts.contains(index)));
         } else {

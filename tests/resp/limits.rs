@@ -1,5 +1,5 @@
-//! Each limit has its own error, which names the limit, the value and the byte; hostile input meets one before anything is waited
-//! for.
+//! Each limit has an error of its own, which names the limit, the value and the byte. Hostile input is refused before
+//! the parser waits for more.
 
 use redtail::resp::Byte;
 use redtail::resp::{Part, PartsParser, PartsPoll, Poll, RequestParser};
@@ -26,7 +26,7 @@ fn request(bytes: &[u8]) -> Result<Poll, ProtocolError> {
 }
 
 #[test]
-fn bulk() {
+fn long_bulk_strings_are_refused() {
     let over = |length, offset| Err(error(ProtocolErrorKind::BulkTooLong { length, limit: 100 }, offset));
     assert_eq!(frame(b"$101\r\n"), over(101, 501));
     assert_eq!(frame(b"*2\r\n:1\r\n!500\r\n"), over(500, 509));
@@ -38,14 +38,14 @@ fn bulk() {
     assert_eq!(request(b"*1\r\n$101\r\n"), over(101, 505));
     assert_eq!(frame(&[b"$?\r\n;60\r\n" as &[u8], &[b'x'; 60], b"\r\n;41\r\n"].concat()), over(101, 572));
     assert_eq!(command(&[b"*1\r\n$100\r\n" as &[u8], &[b'x'; 100], b"\r\n"].concat()).map(|poll| poll.used()), Ok(112));
-    // The line is waited for, the payload is not.
+    // The parser waits for the end of the line, not for the payload.
     assert_eq!(command(b"*1\r\n$101"), Ok(Poll::Incomplete { skipped: 0, needed: 2 }));
     assert_eq!(frame(b"$999999999999\r"), Ok(Poll::Incomplete { skipped: 0, needed: 1 }));
 }
 
-/// Lengths of three digits and of four are read in one look each, longer ones are not: nobody is to see that.
+/// Lengths of three and of four digits have fast paths of their own; the results must be the same.
 #[test]
-fn lengths_where_the_digits_change() {
+fn lengths_at_the_digit_boundaries_follow_the_limits() {
     let limits = |bulk, command| feed::limits!(bulk: bulk, command: command);
     let all = [
         Limits::DEFAULT,
@@ -81,7 +81,7 @@ fn lengths_where_the_digits_change() {
 }
 
 #[test]
-fn whole_commands_and_frames() {
+fn long_commands_and_frames_are_refused() {
     let over = |length, offset| Err(error(ProtocolErrorKind::CommandTooLong { length, limit: 200 }, offset));
     let two = [b"*2\r\n$90\r\n" as &[u8], &[b'x'; 90], b"\r\n$93\r\n"].concat();
     assert_eq!(command(&two), over(201, 602));
@@ -90,25 +90,25 @@ fn whole_commands_and_frames() {
     let fits = [b"*2\r\n$90\r\n" as &[u8], &[b'x'; 90], b"\r\n$92\r\n", &[b'y'; 92], b"\r\n"].concat();
     assert_eq!(command(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
     assert_eq!(frame(&fits), Ok(Poll::Complete { skipped: 0, length: 200 }));
-    // Also where the limit for bulk strings leaves the short way open.
+    // The limit of bulk strings allows the fast path here.
     let limits = feed::limits!(command: 200);
     for bytes in [&two[..], &[&two[..], &[b'y'; 500]].concat()] {
         assert_eq!(CommandParser::stream().with_limits(limits).starting_at(500).poll(bytes), over(201, 602));
     }
-    // The first thing wrong is the same at once and byte by byte.
+    // The first error is the same at once and byte by byte.
     let limits = feed::limits!(command: 6);
     let expected = Err(error(ProtocolErrorKind::CommandTooLong { length: 7, limit: 6 }, 4));
     assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n(x"), expected);
     assert_eq!(FrameParser::new().with_limits(limits).poll(b"*1\r\n("), expected);
-    // A long prefix in the same buffer does not loosen it.
+    // A long prefix in the same buffer does not relax the limit.
     assert_eq!(command(&[&two[..], &[b'y'; 500]].concat()), over(201, 602));
-    // Aggregates without end: the first element that passes the limit is named.
+    // Streamed aggregates: the error names the first element over the limit.
     let endless = [b"*?\r\n" as &[u8], &b"|0\r\n".repeat(100)].concat();
     assert_eq!(frame(&endless), over(201, 700));
 }
 
 #[test]
-fn arguments_and_elements() {
+fn too_many_arguments_or_elements_are_refused() {
     let over = |count, offset| Err(error(ProtocolErrorKind::TooManyArguments { count, limit: 10 }, offset));
     assert_eq!(command(b"*11\r\n"), over(11, 501));
     assert_eq!(request(b"*11\r\n"), over(11, 501));
@@ -116,7 +116,7 @@ fn arguments_and_elements() {
     assert_eq!(frame(b"~1000000000000000000\r\n"), over(1_000_000_000_000_000_000, 501));
     assert_eq!(frame(b"%6\r\n"), over(12, 501));
     assert_eq!(frame(b"|6\r\n"), over(12, 501));
-    // Pairs whose number fits in 64 bits and whose elements don't.
+    // A number of pairs that fits in 64 bits, while the number of elements does not.
     assert_eq!(frame(b"%9223372036854775808\r\n"), over(u64::MAX, 501));
     assert_eq!(frame(b"%18446744073709551615\r\n"), over(u64::MAX, 501));
     assert_eq!(frame(b"*18446744073709551616"), over(u64::MAX, 501));
@@ -128,11 +128,11 @@ fn arguments_and_elements() {
 }
 
 #[test]
-fn depth() {
+fn deep_nesting_is_refused() {
     let over = |offset| Err(error(ProtocolErrorKind::TooDeep { limit: 3 }, offset));
     assert_eq!(frame(b"*1\r\n*1\r\n*1\r\n*1\r\n"), over(512));
     assert_eq!(frame(b"*1\r\n|1\r\n*1\r\n%?\r\n"), over(512));
-    // What has no elements does not nest.
+    // An aggregate without elements does not nest.
     assert_eq!(frame(b"*1\r\n*1\r\n*1\r\n*0\r\n"), Ok(Poll::Complete { skipped: 0, length: 16 }));
     let bombs = [b"*1\r\n", b"*9\r\n", b"%1\r\n", b"*?\r\n", b"|1\r\n"];
     for bomb in bombs {
@@ -151,7 +151,7 @@ fn depth() {
 }
 
 #[test]
-fn lines() {
+fn long_lines_are_refused() {
     let over = |offset| Err(error(ProtocolErrorKind::LineTooLong { limit: 20 }, offset));
     for kind in ["+", "-", "(", ","] {
         assert_eq!(frame(format!("{kind}{}", "1".repeat(21)).as_bytes()), over(521), "{kind}");
@@ -163,7 +163,7 @@ fn lines() {
     assert_eq!(command(format!("#{}", "x".repeat(21)).as_bytes()), over(521));
     assert_eq!(request("x".repeat(21).as_bytes()), over(520));
     assert_eq!(request(format!("{}\r\n", "x".repeat(20)).as_bytes()), Ok(Poll::Complete { skipped: 0, length: 22 }));
-    // An error line without end ends where the limit is, however it arrives.
+    // An error line without an end is refused at the limit, however it arrives.
     let endless = vec![b'-'; 200_000];
     let limit = Limits::DEFAULT.line;
     let expected = error(ProtocolErrorKind::LineTooLong { limit }, 1 + limit as u64);
@@ -174,7 +174,7 @@ fn lines() {
 }
 
 #[test]
-fn the_byte_is_named() {
+fn errors_name_the_byte() {
     let unexpected =
         |expected, found, offset| Err(error(ProtocolErrorKind::Unexpected { expected, found: Byte(found) }, offset));
     assert_eq!(command(b"\n\n+OK\r\n"), unexpected("'*' of a command", b'+', 502));
@@ -197,9 +197,9 @@ fn the_byte_is_named() {
     assert_eq!(request(b"set \"a\"b\r\n"), Err(error(ProtocolErrorKind::UnbalancedQuotes, 507)));
 }
 
-/// Positions count on over 32 bits and over 63; from a number that leaves nothing to count, they count from the last that does.
+/// Offsets count beyond 32 and 63 bits. A first offset that is too large counts as the largest one.
 #[test]
-fn far_positions() {
+fn offsets_count_beyond_32_bits() {
     const LAST: u64 = i64::MAX as u64;
     for (begin, first) in [(LAST - 20, LAST - 20), (LAST, LAST), (LAST + 1, LAST), (u64::MAX, LAST)] {
         let ping = b"*1\r\n$4\r\nPING\r\n";
@@ -238,7 +238,7 @@ fn parts_keep_the_other_limits() {
     };
     assert_eq!(error.offset, 500 + 4 + 7 + 2000 + 2 + 1);
     assert_eq!(parts.poll(b""), Err(error));
-    // A threshold below the least is read as the least.
+    // A threshold below the minimum counts as the minimum.
     let mut parts = PartsParser::stream(Some(1));
     let small = [b"*1\r\n$1023\r\n" as &[u8], &[b'x'; 1023], b"\r\n"].concat();
     assert!(matches!(parts.poll(&small), Ok(PartsPoll::Command { length: 1036, .. })));
@@ -246,9 +246,9 @@ fn parts_keep_the_other_limits() {
     assert_eq!(parts.item(b"*1\r\n$1024\r\n"), Some(redtail::resp::PartsItem::Part(Part::Begin { argc: 1 })));
 }
 
-/// The shortest shape there is, with so much behind it that lengths may be compared instead of read.
+/// The shortest shape, with enough bytes after it for a comparison of lengths.
 #[test]
-fn limits_hold_for_the_first_command_with_much_behind_it() {
+fn limits_hold_for_the_first_of_many_commands() {
     let bytes = [b"*1\r\n$1\r\nx\r\n" as &[u8], &[b'\n'; 200]].concat();
     for (limits, kind) in [
         (feed::limits!(LIMITS; arguments: 0), ProtocolErrorKind::TooManyArguments { count: 1, limit: 0 }),

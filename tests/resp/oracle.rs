@@ -1,16 +1,16 @@
-//! A second parser, slow and allocating, with nothing in common with the first: it reads byte by byte, recursively, and from the
-//! first byte each time.
+//! A second parser, slow and allocating, which shares nothing with the first. It reads byte by byte, recursively, from
+//! the first byte each time.
 
 use redtail::{Limits, ProtocolErrorKind};
 
-/// What bytes begin with.
+/// The item at the front of the bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen<T> {
     /// After `skipped` bytes an item of `length` bytes.
     Whole { skipped: usize, length: usize, item: T },
-    /// After `skipped` bytes an item that needs this many more.
+    /// After `skipped` bytes an item that needs this number of further bytes.
     Needs { skipped: usize, needed: u64 },
-    /// Wrong at this byte.
+    /// An error at this byte.
     Wrong { fault: Fault, at: usize },
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Value {
     Text(u8, Vec<u8>),
     Streamed(Vec<Vec<u8>>),
     Integer(i64),
-    /// As Rust shows it: no NaN is equal to another.
+    /// Printed by Rust: a NaN is not equal to another one.
     Double(String),
     Boolean(bool),
     /// `* % ~ >`, by the type byte; keys and values in turn.
@@ -68,15 +68,15 @@ pub(crate) enum Value {
 }
 
 enum Stop {
-    /// The bytes end here; so many more, at least.
+    /// The bytes end here. At least this number of further bytes is needed.
     Needs(u64),
-    /// The bytes end in a line whose end, so many bytes on, is an error.
+    /// The bytes end in a line whose end, this number of bytes ahead, is an error.
     Refused(u64),
     Wrong(Fault, usize),
 }
 
 impl Stop {
-    /// What must follow the thing that was cut.
+    /// Adds the bytes that must follow the item.
     fn and(self, more: u64) -> Self {
         match self {
             Self::Needs(needed) => Self::Needs(needed + more),
@@ -106,20 +106,20 @@ struct Reader<'a> {
     limits: Limits,
 }
 
-/// A number and its CR LF, or as much of its digits as there is.
+/// A number and its CR LF, or the digits that are complete.
 enum Number {
     Whole(u64),
     Cut { digits: String, cr: bool },
 }
 
-/// The frame that bytes begin with.
+/// The frame at the front of the bytes.
 pub(crate) fn frame(bytes: &[u8], limits: Limits) -> Seen<Node> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     let read = reader.frame(0);
     seen(read, 0, reader.at)
 }
 
-/// The command that bytes of a stream, or with `annotations` of an append-only file, begin with.
+/// The command at the front of the bytes of a stream, or with `annotations` of an append-only file.
 pub(crate) fn command(bytes: &[u8], annotations: bool, limits: Limits) -> Seen<Vec<Vec<u8>>> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     loop {
@@ -192,7 +192,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The least number of bytes that make `digits` a number of at least `least`, its CR LF, and `follows` of the number.
+    /// The least number of bytes that make `digits` a number of at least `least`, with its CR LF and the bytes that
+    /// `follows` requires.
     fn cheapest(digits: &str, cr: bool, least: u64, follows: impl Fn(u64) -> u64) -> Option<u64> {
         if cr {
             let number = digits.parse().unwrap();
@@ -209,7 +210,7 @@ impl Reader<'_> {
             .min()
     }
 
-    /// What is read must end within the limit for whole frames; if not, the error is at `at`.
+    /// Checks that an item ends within the limit of whole frames. An error is at `at`.
     fn fits(&self, end: u64, at: usize) -> Read<()> {
         if end - self.begin as u64 > self.limits.command { wrong(Fault::Command, at) } else { Ok(()) }
     }
@@ -267,7 +268,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A line whose bytes `good` accepts one after the other; `owed` tells how many it still wants before it may end.
+    /// A line. `good` accepts its bytes one after the other, and `owed` returns the number of bytes it still needs.
     fn text(&mut self, kind: u8, good: impl Fn(&[u8], u8) -> bool, owed: impl Fn(&[u8]) -> u64) -> Read<Value> {
         let start = self.at;
         self.at += 1;
@@ -292,7 +293,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The limits of a line that is held against them only at its end.
+    /// The limits of a line that are checked only at its end.
     fn short_line(&self, start: usize, text: usize) -> Read<()> {
         self.fits((start + text.min(self.limits.line) + 3) as u64, start)?;
         if text > self.limits.line {
@@ -301,7 +302,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The same for one that is cut.
+    /// The same for an incomplete line.
     fn short_stop(&self, start: usize, text: usize, stop: Stop) -> Stop {
         match (self.short_line(start, text), stop) {
             (Err(_), Stop::Needs(needed)) => Stop::Refused(needed),
@@ -488,7 +489,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `None`: an empty command, after which at least `next` bytes bring something.
+    /// `None`: an empty command. At least `next` bytes after it complete an item.
     fn command(&mut self, next: u64) -> Read<Option<Vec<Vec<u8>>>> {
         let count = self.count(next)?;
         if count == 0 {
@@ -551,7 +552,7 @@ fn big(text: &[u8], byte: u8) -> bool {
     byte.is_ascii_digit() || (byte == b'-' && text.is_empty())
 }
 
-/// The least number of bytes that make this the text of a double; `None` if none do.
+/// The least number of bytes that complete the text of a double; `None` if no bytes do.
 fn doubles(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
     ["", "0", "n", "f", "nf", "an", "inf", "nan"]
@@ -579,7 +580,7 @@ pub(crate) enum Request {
     Inline(Vec<Vec<u8>>),
 }
 
-/// The request that bytes begin with.
+/// The request at the front of the bytes.
 pub(crate) fn request(bytes: &[u8], limits: Limits) -> Seen<Request> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
     loop {
@@ -611,7 +612,7 @@ pub(crate) fn request(bytes: &[u8], limits: Limits) -> Seen<Request> {
     }
 }
 
-/// The first byte of a line after which nothing can make it good.
+/// The first byte of a line that no later byte can make valid.
 fn first_wrong(rest: &[u8], limits: Limits) -> Option<(Fault, usize)> {
     for (at, byte) in rest.iter().enumerate() {
         if at >= limits.line && *byte != b'\n' && !(at == limits.line && *byte == b'\r') {
@@ -632,14 +633,15 @@ fn first_wrong(rest: &[u8], limits: Limits) -> Option<(Fault, usize)> {
     None
 }
 
-/// How many words the beginning of a line has: those it would have with its quotes closed.
+/// The number of arguments in the beginning of a line, if its quotes were closed.
 fn words_begun(line: &[u8]) -> u64 {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let closed = ["", "\"", "'", "x\"", "x'"].iter().filter_map(|end| split(&[line, end.as_bytes()].concat()));
     closed.map(|words| words.len() as u64).min().unwrap_or(0)
 }
 
-/// The least number of bytes after which a line, or if it can't have words the next, is a request.
+/// The least number of bytes that complete a request in this line, or in the next one if this line can have no
+/// argument.
 fn completion(line: &[u8]) -> Option<u64> {
     let ends = ["\n", "a\n", "\"\n", "'\n", "a\"\n", "a'\n", "\na\n"];
     ends.iter()
@@ -652,7 +654,7 @@ fn completion(line: &[u8]) -> Option<u64> {
         .min()
 }
 
-/// The words of a line, as Redis' `sdssplitargs` finds them.
+/// The arguments of a line, as Redis' `sdssplitargs` finds them.
 pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let line: Vec<u8> = line.iter().copied().take_while(|byte| *byte != 0).collect();
     let is_space = |byte: u8| matches!(byte, b' ' | 9..=13);

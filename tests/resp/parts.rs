@@ -1,4 +1,5 @@
-//! Commands in parts: which ones, and that their parts are the command, is a function of the bytes, not of how they arrive.
+//! Commands in parts. Which commands are delivered in parts, and what the parts contain, depends on the bytes alone and
+//! not on how they arrive.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,7 @@ use redtail::{Limits, ProtocolError};
 
 use crate::feed;
 
-/// What came, with the pieces of an argument joined.
+/// The events, with the pieces of an argument joined.
 #[derive(Debug, Clone, PartialEq)]
 enum Event {
     Command(Vec<Vec<u8>>),
@@ -17,8 +18,8 @@ enum Event {
     End,
 }
 
-/// Feeds `bytes` in pieces that end at `cuts`. Gives the events, each with the offset after it (of an argument: after its length
-/// line), and the error.
+/// Feeds `bytes` in pieces that end at `cuts`. Returns the error and the events, each with the offset after it. The
+/// offset of an argument is that after its length line.
 fn feed(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> (Vec<(Event, u64)>, Option<ProtocolError>) {
     let (mut events, mut front): (Vec<(Event, u64)>, usize) = (Vec::new(), 0);
     for &cut in cuts.iter().chain([&bytes.len()]) {
@@ -56,7 +57,7 @@ fn feed(mut parser: PartsParser, bytes: &[u8], cuts: &[usize]) -> (Vec<(Event, u
     (events, None)
 }
 
-/// The commands, however they came.
+/// The commands, whole and in parts.
 fn joined(events: &[(Event, u64)]) -> Vec<Vec<Vec<u8>>> {
     let mut commands = Vec::new();
     let mut open: Option<(usize, Vec<Vec<u8>>)> = None;
@@ -92,7 +93,7 @@ fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// The rule as the documentation has it.
+/// The rule in the documentation.
 fn comes_in_parts(arguments: &[Vec<u8>], threshold: u64, limit: u64) -> bool {
     let mut end = format!("*{}\r\n", arguments.len()).len();
     arguments.iter().any(|argument| {
@@ -163,9 +164,9 @@ proptest! {
         prop_assert_eq!(feed(parser(), &bytes, &cuts), feed(parser(), &bytes, &[]));
     }
 
-    /// Without a threshold it is the command parser.
+    /// Without a threshold the parser is the command parser.
     #[test]
-    fn no_threshold_no_parts(command in arguments(), limit in prop::sample::select(vec![60u64, 1100, 1 << 30])) {
+    fn commands_are_whole_without_a_threshold(command in arguments(), limit in prop::sample::select(vec![60u64, 1100, 1 << 30])) {
         let limits = feed::limits!(command: limit);
         let bytes = encode(&command);
         let (events, error) = feed(PartsParser::stream(None).with_limits(limits), &bytes, &[]);
@@ -177,7 +178,7 @@ proptest! {
     }
 }
 
-/// Events in bytes, and what is needed after them.
+/// The length of the events in bytes, and the number of bytes needed after them.
 fn needed(limits: Limits, bytes: &[u8]) -> Option<(usize, usize)> {
     let mut parser = PartsParser::stream(Some(1024)).with_limits(limits);
     let (mut events, mut front) = (0, 0);
@@ -191,9 +192,10 @@ fn needed(limits: Limits, bytes: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-/// `needed` is the least that brings the next command or part: among all strings, none shorter does and one as long does.
+/// `needed` is the least length that completes a command or part. Among all strings no shorter one does, and one of
+/// this length does.
 #[test]
-fn needed_is_what_trying_shows() {
+fn needed_is_the_least_of_all_strings() {
     let limits = feed::limits!(command: 14);
     let (longest, alphabet) = (11, b"*$019\r\n");
     let mut seen: HashMap<Vec<u8>, (usize, usize)> = HashMap::new();
@@ -216,7 +218,7 @@ fn needed_is_what_trying_shows() {
     for (bytes, &(events, needed)) in seen.iter().filter(|(_, (events, _))| *events < 2) {
         match least.get(bytes) {
             Some(&least) => assert_eq!(needed, least, "{} after {events} events", crate::feed::show(bytes)),
-            // A count or length over its limit is only told from one that fits at the end of its line.
+            // Only the end of its line decides between a count or length over its limit and one that fits.
             None if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() > 7 => {}
             None => assert!(bytes.len() + needed > longest, "{} needs {needed}?", crate::feed::show(bytes)),
         }
@@ -225,7 +227,7 @@ fn needed_is_what_trying_shows() {
 }
 
 #[test]
-fn needed_looks_ahead_to_the_threshold() {
+fn needed_considers_the_threshold() {
     let needed = |bytes: &[u8]| needed(Limits::DEFAULT, bytes).unwrap();
     assert_eq!(needed(b"*1\r\n$102"), (0, 3), "4 CR LF");
     assert_eq!(needed(b"*1\r\n$20"), (0, 4), "00 CR LF");
@@ -236,9 +238,9 @@ fn needed_looks_ahead_to_the_threshold() {
     assert_eq!(needed(&[b"*2\r\n$1024\r\n" as &[u8], &[b'x'; 1024]].concat()), (3, 6), "CR LF $0 CR LF");
 }
 
-/// A threshold that no argument can reach, since the limit for arguments is lower: then nothing comes in parts.
+/// A threshold that no argument can reach, because the limit of arguments is lower: no command is delivered in parts.
 #[test]
-fn a_threshold_beyond_the_limits_is_as_none() {
+fn a_threshold_beyond_the_limits_has_no_effect() {
     for command in [2048, 10_000] {
         let limits = feed::limits!(bulk: 30, command: command, arguments: 3);
         assert_eq!(needed(limits, b"").unwrap(), (0, 10));

@@ -1,9 +1,9 @@
-//! What other parsers got wrong: the rows of tests/PITFALLS.md that speak of parsers, and the bombs.
+//! Errors of other parsers: the rows of tests/PITFALLS.md about parsers, and the bombs.
 
 use redtail::resp::{PartsParser, PartsPoll, Poll, RequestParser};
 use redtail::{CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, ProtocolErrorKind, Status};
 
-/// Each parser's answer to bytes at once.
+/// The result of each parser for the bytes at once.
 fn verdicts(bytes: &[u8]) -> [Result<usize, ProtocolError>; 5] {
     let parts = |threshold| match PartsParser::stream(threshold).poll(bytes) {
         Ok(PartsPoll::Incomplete { needed, .. }) => Ok(needed),
@@ -29,7 +29,7 @@ fn frames(bytes: &[u8]) -> ProtocolError {
 }
 
 #[test]
-fn row_9_nested_arrays_end_no_process() {
+fn row_9_nested_arrays_overflow_no_stack() {
     let bomb = b"*1\r\n".repeat(5000);
     assert_eq!(bomb.len(), 20_000);
     let expected =
@@ -38,7 +38,7 @@ fn row_9_nested_arrays_end_no_process() {
 }
 
 #[test]
-fn depth_bombs() {
+fn depth_bombs_are_refused() {
     let expected = |length: usize| (ProtocolErrorKind::TooDeep { limit: MAX_DEPTH }, (length * MAX_DEPTH) as u64);
     for level in
         ["*1\r\n", "*?\r\n", "~1\r\n", "~?\r\n", "*16777216\r\n", "%1\r\n", "%?\r\n", "|1\r\n", "%1\r\n+key\r\n"]
@@ -46,22 +46,22 @@ fn depth_bombs() {
         let bomb = level.repeat(1_000_000);
         let error = frames(bomb.as_bytes());
         assert_eq!((error.kind, error.offset), expected(level.len()), "{level:?} at once");
-        // In pieces, of which none is kept once it was seen.
+        // In pieces that are not kept.
         let mut parser = FrameParser::new();
         let fed = (1..).find_map(|count| parser.poll(&bomb.as_bytes()[..count * 1000]).err()).unwrap();
         assert_eq!(fed, error, "{level:?} in pieces");
     }
-    // A stack is no help where the depth comes from what stands before elements.
+    // A stack does not help if the depth is in the attributes before elements.
     let attributes = b"|1\r\n+a\r\n".repeat(1_000_000);
     assert!(FrameParser::new().poll(&attributes).is_err());
-    // Commands and requests nest nothing.
+    // Commands and requests do not nest.
     for verdict in &verdicts(b"*1\r\n*1\r\n")[1..] {
         assert_eq!(verdict.unwrap_err().offset, 4);
     }
 }
 
 #[test]
-fn row_11_lengths_of_a_quintillion_are_refused_at_their_first_digit() {
+fn row_11_huge_lengths_are_refused_at_their_first_digit() {
     const LENGTH: u64 = 1_000_000_000_000_000_000;
     let limits = Limits::DEFAULT;
     let bulk = ProtocolErrorKind::BulkTooLong { length: LENGTH, limit: limits.bulk };
@@ -85,16 +85,16 @@ fn row_11_lengths_of_a_quintillion_are_refused_at_their_first_digit() {
     for verdict in &verdicts(format!("*{LENGTH}\r\n").as_bytes())[1..] {
         assert_eq!(*verdict, Err(ProtocolError { kind: many, offset: 1 }));
     }
-    // Not waited for either: while its line is not at its end, no more is asked for than that.
+    // The parser waits for the end of the line, not for the payload.
     for verdict in verdicts(format!("*{LENGTH}").as_bytes()) {
         assert_eq!(verdict, Ok(2));
     }
 }
 
 #[test]
-fn a_hundred_megabytes_of_one_byte() {
+fn a_hundred_megabytes_of_one_byte_are_refused_or_skipped() {
     for byte in b"*$+-:_#,(%~>|!=;?.\r\n 0a\0\xff\"" {
-        // Newlines are gone through; of anything else no parser looks at more than a line.
+        // Newlines are skipped. Of any other byte no parser reads more than a line.
         let bytes = vec![*byte; if *byte == b'\n' { 100_000 } else { 100_000_000 }];
         let limit = Limits::DEFAULT.line as u64;
         let all = [

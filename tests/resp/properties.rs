@@ -1,5 +1,5 @@
-//! Generated frames and commands, whole and broken, cut anywhere: the parser sees what was generated, and always what the oracle
-//! sees.
+//! Generated frames and commands, valid and broken, cut anywhere. The parser finds the generated items and always
+//! agrees with the oracle.
 
 use proptest::prelude::*;
 use redtail::Limits;
@@ -9,7 +9,7 @@ use crate::oracle::{Node, Seen, Value};
 
 type Encoded = (Node, Vec<u8>);
 
-/// A node and its bytes, in which aggregates may be streamed.
+/// A node and its bytes. Aggregates may be streamed.
 fn nodes() -> impl Strategy<Value = Encoded> {
     let scalar = prop_oneof![
         Just((Value::Null, b"_\r\n".to_vec())),
@@ -90,7 +90,7 @@ fn commands() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<u8>)> {
     })
 }
 
-/// Commands with what may stand between them in every mode.
+/// Commands with the bytes that each mode allows between them.
 fn streams() -> impl Strategy<Value = (Vec<Vec<Vec<u8>>>, Vec<u8>)> {
     let between =
         prop_oneof![4 => Just(""), 1 => Just("\n"), 1 => Just("\r\n"), 1 => Just("*0\r\n"), 1 => Just("*-1\r\n\n")];
@@ -114,7 +114,7 @@ fn at(cuts: &[prop::sample::Index], length: usize) -> Vec<usize> {
     cuts
 }
 
-/// One change to bytes: another byte, one more, one less, an end.
+/// A change of bytes: another byte, one more, one less, an end.
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8, u8)>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"*$+-:_#,(%~>|!=;?.0129\r\n".to_vec())];
     prop::collection::vec((any::<prop::sample::Index>(), 0..8u8, byte), 1..3)

@@ -1,6 +1,6 @@
-//! Replies of real servers parse to the types and values that were recorded with them.
+//! Replies of real servers have the types and values recorded with them.
 //!
-//! A small recording is carried along; the whole corpus is looked for beside the project, or where REDTAIL_CORPUS says.
+//! The repository has a small recording. The whole corpus is expected beside the project or at REDTAIL_CORPUS.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use redtail::resp::Kind;
 use redtail::{CommandParser, Frame, FrameParser, Status};
 use serde_json::{Value, json};
 
-/// A frame in the words of the recordings. Long texts are listed there by length and digest; the digest is not checked.
+/// A frame in the format of the recordings. They list long texts by length and digest; the digest is not checked.
 fn told(frame: Frame<'_>) -> Value {
     if let Some(attributes) = frame.attributes() {
         let pairs: Vec<_> = attributes.map(|(key, value)| json!([told(key), told(value)])).collect();
@@ -56,7 +56,7 @@ fn text(bytes: &[u8]) -> Value {
     }
 }
 
-/// Texts in their various spellings mean the same: a string, base64, or only a length.
+/// Compares two spellings of a text: a string, base64, or only a length.
 fn same(told: &Value, listed: &Value) -> bool {
     match (told, listed) {
         (told, Value::Object(listed)) if listed.contains_key("sha256") => bytes(told).len() as u64 == listed["len"],
@@ -80,7 +80,7 @@ fn bytes(text: &Value) -> Vec<u8> {
     }
 }
 
-/// Every reply of one recording; how many there were.
+/// Checks every reply of one recording and returns their number.
 fn replies(bin: &Path, lines: &Path) -> usize {
     let recorded = std::fs::read(bin).unwrap();
     let mut frames = 0;
@@ -103,7 +103,7 @@ fn replies(bin: &Path, lines: &Path) -> usize {
     frames
 }
 
-/// The whole file as one stream, in pieces of every size up to 20.
+/// Checks the whole file as one stream, in pieces of every size up to 20.
 fn one_after_the_other(recorded: &[u8], frames: usize) {
     for size in 1..20 {
         let (mut parser, mut front, mut found) = (FrameParser::new(), 0, 0);
@@ -129,7 +129,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 #[test]
-fn carried_replies() {
+fn replies_in_the_repository_have_their_values() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     assert!(replies(&data.join("replies-resp2.bin"), &data.join("replies-resp2.jsonl")) > 20);
     assert!(replies(&data.join("replies-resp3.bin"), &data.join("replies-resp3.jsonl")) > 20);
@@ -153,7 +153,7 @@ fn recorded_replies_of_all_servers() {
     assert!(servers > 0);
 }
 
-/// The commands of append-only files, which end where the file ends.
+/// The commands of append-only files end at the end of the file.
 #[test]
 fn recorded_append_only_files() {
     let Some(corpus) = corpus() else { return };

@@ -1,10 +1,10 @@
-//! What was seen is not read again: a frame in n pieces costs what it costs in one. Shown without a clock: bytes of elements that
-//! are complete are overwritten in the buffer before the next piece comes, and the parser does not notice.
+//! Bytes are not read twice: a frame in several pieces costs as much as in one. The tests use no clock. They overwrite
+//! the bytes of complete elements before the next piece arrives, and the parser does not notice.
 
 use redtail::resp::{PartsParser, PartsPoll, Poll, RequestParser};
 use redtail::{CommandParser, FrameParser};
 
-/// Elements of a frame or command, each of which is spoiled once the next has begun.
+/// The elements of a frame or command. Each is overwritten once the next one has begun.
 fn elements() -> Vec<Vec<u8>> {
     let mut elements = vec![b"*200\r\n".to_vec()];
     for index in 0..200 {
@@ -14,8 +14,8 @@ fn elements() -> Vec<Vec<u8>> {
     elements
 }
 
-/// Shows `elements` byte by byte to `poll`, which gives the length once all is there. A complete element is overwritten with bytes
-/// that are an error wherever they are read, once `behind` bytes of the next are there.
+/// Passes `elements` byte by byte to `poll`, which returns the length at the end. A complete element is overwritten
+/// with bytes that are always an error, once `behind` bytes of the next element have arrived.
 fn feed_and_spoil(elements: &[Vec<u8>], behind: usize, mut poll: impl FnMut(&[u8]) -> Option<usize>) {
     let bytes = elements.concat();
     let mut buffer = Vec::new();
@@ -40,7 +40,7 @@ fn length(poll: Poll) -> Option<usize> {
 }
 
 #[test]
-fn frames_go_on_where_they_stopped() {
+fn frames_resume_without_rereading() {
     let mut parser = FrameParser::new();
     feed_and_spoil(&elements(), 0, |bytes| length(parser.poll(bytes).unwrap()));
     let nested: Vec<Vec<u8>> = [b"*1\r\n".to_vec(), b"%?\r\n".to_vec()]
@@ -63,7 +63,7 @@ fn frames_go_on_where_they_stopped() {
 }
 
 #[test]
-fn commands_go_on_where_they_stopped() {
+fn commands_resume_without_rereading() {
     let mut stream = CommandParser::stream();
     feed_and_spoil(&shifted(elements()), 2, |bytes| length(stream.poll(bytes).unwrap()));
     let mut requests = RequestParser::new();
@@ -75,7 +75,8 @@ fn commands_go_on_where_they_stopped() {
     });
 }
 
-/// A command parser stands before a CR LF, not after: moves it into the element that follows, which begins with it.
+/// The position of a command parser is before a CR LF. Moves the CR LF into the next element, which then begins with
+/// it.
 fn shifted(elements: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut shifted: Vec<Vec<u8>> = Vec::new();
     let mut carried = Vec::new();
@@ -87,9 +88,9 @@ fn shifted(elements: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     shifted
 }
 
-/// A line that takes long to end is searched once: what was searched may change.
+/// A long line is searched once: the bytes searched may change.
 #[test]
-fn lines_go_on_where_they_stopped() {
+fn lines_resume_without_rereading() {
     let kinds: [(&[u8], u8, u8); 4] =
         [(b"+", b'x', b'\n'), (b"-", b'x', b'\n'), (b"(", b'1', b'x'), (b",", b'1', b'x')];
     for (kind, good, bad) in kinds {
@@ -120,9 +121,9 @@ fn lines_go_on_where_they_stopped() {
     assert_eq!(requests.poll(&line), Ok(Poll::Complete { skipped: 0, length: 2002 }));
 }
 
-/// The check above can fail: a parser that starts anew meets the spoiled bytes.
+/// Shows that the check can fail: a new parser reads the overwritten bytes.
 #[test]
-fn a_fresh_parser_would_notice() {
+fn a_fresh_parser_meets_the_spoiled_bytes() {
     let elements = elements();
     let failed = std::panic::catch_unwind(|| {
         feed_and_spoil(&elements, 0, |bytes| FrameParser::new().poll(bytes).ok().and_then(length));

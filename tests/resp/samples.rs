@@ -1,4 +1,4 @@
-//! One sample of everything, right and wrong, cut at every byte, at every two bytes, and shown byte by byte.
+//! One sample of every item, valid and invalid, cut at every byte, at every two bytes, and passed byte by byte.
 
 use redtail::Limits;
 
@@ -187,9 +187,9 @@ const INLINE: &[&[u8]] = &[
     b"\r*1\r\n",
 ];
 
-/// Every sample as each mode reads it, whatever it was made for.
+/// Every sample in every mode.
 #[test]
-fn every_cut_of_every_sample() {
+fn every_sample_agrees_at_every_cut() {
     for sample in [FRAMES, WRONG_FRAMES, COMMANDS, WRONG_COMMANDS, INLINE].concat() {
         for mode in MODES {
             feed::check(mode, sample, &(0..sample.len()).collect::<Vec<_>>(), Limits::DEFAULT);
@@ -204,7 +204,7 @@ fn every_cut_of_every_sample() {
 }
 
 #[test]
-fn right_ones_are_whole_and_wrong_ones_are_wrong() {
+fn valid_samples_are_whole_and_invalid_ones_errors() {
     let whole = |mode, sample: &[u8]| match feed::check(mode, sample, &[], Limits::DEFAULT) {
         Seen::Whole { skipped, length, .. } => assert_eq!(skipped + length, sample.len(), "{}", feed::show(sample)),
         other => panic!("{mode:?} {}: {other:?}", feed::show(sample)),
@@ -222,9 +222,9 @@ fn right_ones_are_whole_and_wrong_ones_are_wrong() {
     INLINE.iter().take(10).for_each(|sample| whole(Mode::Requests, sample));
 }
 
-/// Heads of one, two and three digits are read eight bytes at a time: each byte of them is tried with every value.
+/// Heads of one, two and three digits are read eight bytes at a time. Each of their bytes has every value once.
 #[test]
-fn every_value_of_every_byte_of_a_head() {
+fn heads_agree_for_every_value_of_every_byte() {
     let payload = |length: usize| format!("${length}\r\n{}\r\n", "p".repeat(length));
     let few = ["*3\r\n", &payload(1), &payload(12), &payload(123)].concat();
     let many = ["*12\r\n", &payload(2).repeat(12)].concat();
@@ -239,9 +239,9 @@ fn every_value_of_every_byte_of_a_head() {
     }
 }
 
-/// A reply may have attributes, and a push may come between any two.
+/// A reply may have attributes, and a push may arrive between any two replies.
 #[test]
-fn attributes_before_every_reply_and_pushes_between() {
+fn attributes_and_pushes_agree_beside_every_reply() {
     let (mut bytes, mut count) = (Vec::new(), 0);
     for sample in FRAMES {
         bytes.extend(b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n|1\r\n+ttl\r\n:5\r\n");
@@ -254,9 +254,9 @@ fn attributes_before_every_reply_and_pushes_between() {
     assert_eq!(feed::all(Mode::Frames, &bytes, &cuts, Limits::DEFAULT), (items, None));
 }
 
-/// What a session meets between handshake and stream: nothing is lost where items touch.
+/// The items of a session between handshake and stream: no byte is lost between two items.
 #[test]
-fn item_after_item_at_every_cut() {
+fn consecutive_items_agree_at_every_cut() {
     let stream = [COMMANDS, COMMANDS].concat().concat();
     let whole = feed::all(Mode::Aof, &stream, &[], Limits::DEFAULT);
     assert_eq!((whole.0.len(), whole.1), (16, None));

@@ -1,12 +1,12 @@
-//! Templates are invisible: with and without them a parser gives the same, on streams that make them grow, shrink and be replaced,
-//! cut anywhere and broken anywhere.
+//! Templates change no result. With and without them a parser finds the same items, on streams that make them grow,
+//! shrink and be replaced, cut and broken anywhere.
 
 use redtail::resp::{PartsItem, PartsParser, PartsPoll, Poll};
 use redtail::{CommandParser, Limits, ProtocolError};
 
 use crate::feed;
 
-/// What a parser made of a stream: places, arguments and offsets, then how it ended.
+/// The items of a stream (position, arguments, offset), then the error.
 type Seen = (Vec<(usize, Vec<Vec<u8>>, u64)>, Option<ProtocolError>);
 
 struct Random(u64);
@@ -18,7 +18,7 @@ impl Random {
     }
 }
 
-/// A few shapes, each with arguments that mostly keep their length.
+/// A few shapes. Their arguments mostly keep their length.
 fn stream(random: &mut Random) -> Vec<u8> {
     let shapes: Vec<Vec<usize>> = (0..1 + random.below(20))
         .map(|_| {
@@ -42,7 +42,7 @@ fn stream(random: &mut Random) -> Vec<u8> {
                 _ => length,
             };
             bytes.extend(format!("${length}\r\n").bytes());
-            // Payloads that look like headers.
+            // Payloads that resemble headers.
             bytes.extend((0..length).map(|at| b"\r\n$12\r\n*3\r\n$3\r\n"[at % 15]));
             bytes.extend(b"\r\n");
         }

@@ -1,4 +1,4 @@
-//! Append-only files and directories: from a server's own, torn, broken, followed as they grow.
+//! Append-only files and directories: complete, torn, damaged, and followed as they grow.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -57,7 +57,7 @@ fn a_directory_says_which_file_and_what_time() {
             json!({"event": "exec", "offset": 73, "db": 0, "file": "a.2.incr.aof"}),
         ]
     );
-    // Without the option its keys are printed, as those of a snapshot are.
+    // Without the option its keys are printed like those of a snapshot.
     let whole = run(&["decode", "--format", "json", folder.name()]).ok();
     let keys = run_on(&["decode", "--format", "json"], &small()).ok();
     assert_eq!(whole.json()[1..=7], keys.json());
@@ -68,7 +68,7 @@ fn a_directory_says_which_file_and_what_time() {
         resp.out,
         [keys.out, commands(&["SELECT 3", "SET k v", "SELECT 0", "MULTI", "INCR n", "EXEC"])].concat()
     );
-    // Times no calendar has.
+    // Times beyond any calendar.
     for seconds in ["253402300800", "18446744073709551615"] {
         let input = [format!("#TS:{seconds}\r\n").into_bytes(), commands(&["SET k v"])].concat();
         assert!(run_on(&["decode"], &input).ok().text().starts_with(&format!("# time {seconds}\n")));
@@ -88,7 +88,7 @@ fn large_commands_say_where_they_stand_too() {
 #[test]
 fn options_that_count_bytes_are_for_one_file() {
     let folder = directory("usage");
-    for (option, word) in [("--offset", "several"), ("--until", "several")] {
+    for (option, word) in [("--offset", "of each file"), ("--until", "of each file")] {
         let ran = run(&["decode", folder.name(), option, "7"]);
         assert!(ran.code == 2 && ran.err.contains(word), "{}", ran.err);
     }
@@ -114,11 +114,9 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     let ran = run(&["decode", folder.name()]).ok();
     assert_eq!(ran.text(), whole.text());
     let path = folder.path("a.2.incr.aof");
-    let words = format!(
-        "redtail: {path}: the command that begins at byte 73 is cut off at byte 91; servers load what is before it"
-    );
+    let words = format!("redtail: {path}: the command that begins at byte 73 is cut off at byte 91; servers ignore it");
     assert!(ran.err.starts_with(&words) && ran.err.lines().count() == 1, "{}", ran.err);
-    // A transaction that has no end: what a server is given of it, it is told to forget.
+    // An unfinished transaction: the output discards it.
     folder.write("a.2.incr.aof", commands(&["SELECT 0", "SET k v", "MULTI", "INCR n"]));
     let ran = run(&["decode", "--format", "resp", "--commands-only", folder.name()]).ok();
     let open = ["SELECT 3", "SET k v", "SELECT 0", "SET k v", "MULTI", "INCR n", "DISCARD"];
@@ -129,7 +127,7 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     let ran = run(&["decode", "--commands-only", folder.name()]);
     assert_eq!((ran.code, ran.err.lines().count(), ran.text().lines().count()), (1, 1, 4));
     assert!(ran.err.contains(&folder.path("a.1.incr.aof")) && ran.err.contains("not the last file"), "{}", ran.err);
-    // Nor in the base.
+    // And not in the base.
     folder.write("a.1.base.rdb", &small()[..40]);
     let ran = run(&["decode", folder.name()]);
     assert!(
@@ -162,7 +160,7 @@ fn what_is_no_append_only_file_is_one_line() {
         folder.manifest("file pipe seq 1 type i\n");
         one_line(run(&["decode", folder.name()]), &["no regular file", "pipe"]);
     }
-    // No permission; who may do everything has it anyway.
+    // A file without read permission, which root ignores.
     folder.write("a.1.incr.aof", "");
     folder.manifest("file a.1.incr.aof seq 1 type i\n");
     #[cfg(unix)]
@@ -183,7 +181,7 @@ fn the_snapshot_goes_into_a_file_of_its_own() {
     let ran = run(&["decode", folder.name(), "--snapshot-to", &to]).ok();
     assert_eq!((ran.text(), fs::read(&to).unwrap()), (expected.text(), small()));
     assert!(ran.err.contains(&format!("wrote {to}: {} bytes", small().len())), "{}", ran.err);
-    // Not over what is there, unless that is asked for.
+    // An existing file is replaced with --force only.
     let ran = run(&["decode", folder.name(), "--snapshot-to", &to]);
     assert!(ran.code == 1 && ran.text().is_empty() && ran.err.contains("--force"), "{}", ran.err);
     fs::write(&to, "old").unwrap();
@@ -201,14 +199,14 @@ fn the_snapshot_goes_into_a_file_of_its_own() {
     }
     let names = folder.names();
 
-    // Nothing is left where there is none, or none that is whole.
+    // Without a complete snapshot no file is left.
     let other = folder.path("other.rdb");
     let none = |ran: Ran, word: &str| {
         assert_eq!((ran.code, ran.text()), (1, ""), "{}", ran.err);
         assert!(ran.err.contains(word), "{word}: {}", ran.err);
         assert_eq!(folder.names(), names);
     };
-    none(run_on(&["decode", "--snapshot-to", &other], &commands(&["SET k v"])), "no snapshot at the front");
+    none(run_on(&["decode", "--snapshot-to", &other], &commands(&["SET k v"])), "does not begin with a snapshot");
     none(run_on(&["decode", "--snapshot-to", &other], &small()[..50]), "cut short");
     let mut broken = small();
     let end = broken.len();
@@ -218,9 +216,9 @@ fn the_snapshot_goes_into_a_file_of_its_own() {
     none(run(&["decode", folder.name(), "--snapshot-to", "/nowhere/at/all"]), "/nowhere/at/all");
 }
 
-// ---- following --------------------------------------------------------------------------------------------------------
+// ---- following ------------------------------------------------------------------------------------------------------
 
-/// The tool, following; ended when dropped.
+/// The tool with --follow; killed when dropped.
 struct Follow(Child, BufReader<std::process::ChildStdout>);
 
 impl Follow {
@@ -237,7 +235,7 @@ impl Follow {
         line.trim_end().to_owned()
     }
 
-    /// How it ends by itself.
+    /// Waits for its end, and returns the result.
     fn end(mut self) -> (Option<i32>, String, String) {
         let (mut rest, mut err) = (String::new(), String::new());
         std::io::Read::read_to_string(&mut self.1, &mut rest).unwrap();
@@ -265,7 +263,7 @@ fn it_goes_on_as_a_directory_grows_and_is_rewritten() {
     let folder = directory("follow");
     let mut tool = Follow::start(&["--commands-only", folder.name()]);
     while tool.line() != "73 [0] \"EXEC\"" {}
-    // Half a command is waited for.
+    // Half a command is not printed yet.
     let bytes = commands(&["SET a 1"]);
     folder.append("a.2.incr.aof", &bytes[..20]);
     std::thread::sleep(std::time::Duration::from_millis(120));
@@ -315,9 +313,9 @@ fn count_ends_it() {
     assert!(ran.text().ends_with("73 [0] \"EXEC\"\n"), "{}", ran.text());
 }
 
-// ---- what servers wrote -----------------------------------------------------------------------------------------------
+// ---- corpus -------------- ---------------------------------------------------------------------------------------------
 
-/// The directories of the corpus, under their own names again, and the one that is carried along.
+/// The directories of the corpus with their original names, and the one in this repository.
 fn directories(test: &str) -> Vec<(Folder, Vec<Value>)> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.0.15-appendonlydir");
     let servers = corpus().map(|corpus| fs::read_dir(corpus).unwrap().flatten().map(|entry| entry.path()).collect());
@@ -370,7 +368,7 @@ fn directories_of_servers_decode_to_their_commands() {
                 event["offset"].as_u64(),
                 noted["at"].as_u64().zip(noted["len"].as_u64()).map(|(at, len)| at + len)
             );
-            // The recorder knew none before the first SELECT; a server begins in 0.
+            // The recorder knows no database before the first SELECT; a server begins in 0.
             let db = if noted["db"].is_null() { &json!(0) } else { &noted["db"] };
             assert_eq!(event["db"], *db, "{noted}");
             match event["event"].as_str().unwrap() {
@@ -391,7 +389,7 @@ fn directories_of_servers_decode_to_their_commands() {
     }
 }
 
-/// What is written out is what stands there, and a directory says in one go what its files say one by one.
+/// The resp output equals the file, and a directory prints the same as its files one by one.
 #[test]
 fn directories_of_servers_are_their_files() {
     for (folder, _) in directories("files") {
@@ -400,7 +398,7 @@ fn directories_of_servers_are_their_files() {
         let whole = run(&["decode", "--format", "resp", folder.name()]).ok().out;
         let parts = [".base.", ".incr."]
             .map(|part| run(&["decode", "--format", "resp", "--assume-db", "0", &file(part)]).ok().out);
-        // Where one ends in another database than the next begins in, nothing is missing: each file selects its own.
+        // Each file selects its own database.
         let select = commands(&["SELECT 0"]);
         assert!(whole == parts.concat() || whole == [&parts[0], parts[1].strip_prefix(&select[..]).unwrap()].concat());
         if file(".base.").ends_with(".rdb") {

@@ -1,4 +1,4 @@
-//! `redtail tail --cluster` against nodes that are made up: one page, one file, and what else goes for all shards together.
+//! `redtail tail --cluster` against simulated nodes: output, checkpoint and options for all shards together.
 
 use std::fs;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::folder::Folder;
 use crate::nodes::{Node, Plan, eventually};
 use crate::run::{Ran, redtail, run};
 
-/// Two shards and what was written to each, followed from the beginning by a file.
+/// Two shards with their writes, followed from the start by a checkpoint.
 struct Made {
     nodes: [Node; 2],
     folder: Folder,
@@ -44,9 +44,9 @@ impl Made {
         run(&[&["tail", &address, "--cluster", "--checkpoint", &file], more].concat())
     }
 
-    /// How far each shard was saved, of how much.
+    /// For each shard the saved offset, and the length of the stream.
     fn saved(&self) -> [(u64, u64); 2] {
-        let Positions { shards } = self.checkpoint().position().unwrap();
+        let Positions { shards, .. } = self.checkpoint().position().unwrap();
         self.nodes.each_ref().map(|node| {
             let saved = shards.iter().find(|saved| saved.node == node.id).unwrap();
             (saved.position.offset, node.stream().len() as u64)
@@ -65,7 +65,7 @@ fn one_file_holds_the_places_of_all_shards() {
     {
         assert!(line.starts_with(&format!("127.0.0.1:{} ", node.port)) && line.ends_with(words), "{line}");
     }
-    assert!(first.err.contains("says where to start: 2 shards, saved 0 s ago"), "{}", first.err);
+    assert!(first.err.contains(": 2 shards, saved 0 s ago"), "{}", first.err);
     assert!(made.saved().iter().all(|(saved, all)| saved == all), "{:?}", made.saved());
     assert_eq!(made.checkpoint().saved().unwrap().target, made.address());
 
@@ -87,7 +87,7 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     let both = made.run(&["--from", "now"]);
     assert_eq!(both.code, 2, "{}", both.err);
     assert!(both.err.contains("--from can't be used with the checkpoint"), "{}", both.err);
-    // Of one server; and what has no checksum.
+    // A checkpoint of one server, and one without a checksum.
     let alone = made.folder.path("alone");
     Checkpoint::open(&alone, "x").unwrap().save(format!("{}:5:0", "a".repeat(40)).parse().unwrap()).unwrap();
     let plain = made.nodes.each_ref().map(Node::beginning).join("\n");
@@ -104,9 +104,9 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
 }
 
-/// A save without the place would be a gap that nobody hears of again.
+/// A save without the lost shard would hide the gap.
 #[test]
-fn a_place_that_nobody_continues_is_told_until_somebody_goes_on_without_it() {
+fn a_lost_shard_is_reported_until_on_gap_continue() {
     let made = Made::new("cluster-lost", [&["SET a 1"], &["SET b 2"]]);
     let strange = "f".repeat(40);
     let lost = format!("{strange}@={strange}:5:0");
@@ -149,7 +149,7 @@ fn what_was_saved_is_acknowledged_if_that_is_wanted() {
     assert_eq!(fs::read_to_string(made.folder.path("out")).unwrap().lines().count(), 2);
     tool.kill().unwrap();
     tool.wait().unwrap();
-    // A checkpoint is what it acknowledges.
+    // --ack applied needs a checkpoint.
     assert_eq!(run(&["tail", &address, "--cluster", "--ack", "applied"]).code, 2);
 }
 
@@ -159,7 +159,7 @@ fn filters_keys_and_numbers_are_those_of_one_server() {
         [&["SET user:1 x", "DEL other", "MULTI", "SET user:2 x", "EXEC"], &["MSET user:3 x other x"]];
     let made = Made::new("cluster-filters", writes);
     let only = ["--format", "json", "--key", "user:*", "--command", "SET,MSET", "--db", "0", "--keys", "--stats"];
-    // Not before the transaction is through.
+    // The count ends after the transaction.
     let ran = made.run(&[&only[..], &["--count", "3"]].concat()).ok();
     let events = ran.json();
     let commands = events.iter().filter(|event| event["event"] == "command");
@@ -172,7 +172,7 @@ fn filters_keys_and_numbers_are_those_of_one_server() {
     assert_eq!(ran.err.matches(" commands, ").count(), 1, "one line for all: {}", ran.err);
 }
 
-/// What moves slots is marked, whole or in parts; what a client may have written is not.
+/// Commands that move slots are marked, complete or in parts. Commands of clients are not.
 #[test]
 fn commands_that_move_slots_are_marked() {
     let establish = "CLUSTER SYNCSLOTS ESTABLISH SOURCE a0fe NAME 55c1 SLOTSRANGE 1 9";
@@ -194,7 +194,7 @@ fn commands_that_move_slots_are_marked() {
         Some("ends"),
         Some("trimmed"),
     ]);
-    // With the last, every command comes in parts.
+    // With the last, every command arrives in parts.
     for (at, max_arg) in ["1000", "50", "0"].into_iter().enumerate() {
         let made = Made::new(&format!("cluster-migration-{at}"), writes);
         let ran = made.run(&["--format", "json", "--max-arg", max_arg, "--count", "10"]).ok();
@@ -239,7 +239,7 @@ fn each_shard_that_is_quiet_says_where_it_stands() {
     eventually("both say so", || made.nodes.iter().all(said));
     tool.kill().unwrap();
     tool.wait().unwrap();
-    // Each names its own server, not the one that was asked.
+    // Each names its own server, not the given node.
     let text = fs::read_to_string(&out).unwrap();
     for node in &made.nodes {
         let mut attached = text.lines().filter(|line| line.contains("\"attached\"") && line.contains(&node.id));

@@ -1,4 +1,4 @@
-//! Every recording of the corpus, decoded by the tool, against the commands noted beside it.
+//! Every recording of the corpus, decoded by the tool, against the list of its commands.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -23,7 +23,7 @@ impl Recording {
         &self.bytes[at..at + len]
     }
 
-    /// The offset once a command is processed. Where the recording knows none, bytes of the stream, or of the file.
+    /// The offset after a command. Without one in the recording, bytes of the stream or the file.
     fn offset(&self, command: &Value) -> u64 {
         let [at, len] = ["at", "len"].map(|field| command[field].as_u64().unwrap());
         let stream = if self.file.extension().unwrap() == "aof" { 0 } else { self.commands[0]["at"].as_u64().unwrap() };
@@ -85,7 +85,7 @@ fn resp_is_the_commands_that_can_be_loaded() {
     }
 }
 
-/// The commands that make the keys of a recorded snapshot again, if there is one.
+/// The commands that recreate the keys of a recorded snapshot, if there is one.
 fn keys(recording: &[u8]) -> Vec<u8> {
     let magic: fn(&[u8]) -> bool = |bytes| bytes.starts_with(b"REDIS0") || bytes.starts_with(b"VALKEY0");
     let Some(start) = (0..recording.len().min(1000)).find(|at| magic(&recording[*at..])) else { return Vec::new() };
@@ -117,7 +117,7 @@ fn check(recording: &Recording, ran: &Ran) {
     let names = ["command", "multi", "exec"];
     let events: Vec<&Value> = all.iter().filter(|event| names.iter().any(|name| event["event"] == *name)).collect();
     assert_eq!(events.len(), recording.commands.len(), "{file}: {}", ran.err);
-    // The recorder did not look into snapshots, which tell the database too.
+    // The recorder did not read snapshots, which contain the database too.
     let told = all.iter().find(|event| event["event"] == "snapshot").map_or(&Value::Null, |snapshot| &snapshot["db"]);
     let mut open = false;
     for (event, noted) in events.into_iter().zip(&recording.commands) {
@@ -142,7 +142,7 @@ fn check(recording: &Recording, ran: &Ran) {
     }
 }
 
-/// An argument as our JSON shows it, or a recorder's, back to bytes.
+/// The bytes of an argument in the JSON of the tool or of the recorder.
 pub(crate) fn bytes(argument: &Value) -> Vec<u8> {
     match argument {
         Value::String(text) => text.clone().into_bytes(),
@@ -150,7 +150,7 @@ pub(crate) fn bytes(argument: &Value) -> Vec<u8> {
     }
 }
 
-/// The arguments of a whole command, the slow and plain way.
+/// The arguments of a complete command, parsed slowly and plainly.
 fn arguments(mut raw: &[u8]) -> Vec<Vec<u8>> {
     let number = |rest: &mut &[u8]| {
         let end = rest.windows(2).position(|pair| pair == b"\r\n").unwrap();
@@ -185,7 +185,7 @@ fn recordings(ending: &str, wanted: impl Fn(&str) -> bool) -> Vec<Recording> {
             format!("{folder}commands.jsonl"),
         ];
         if let Some(noted) = noted.iter().find(|noted| Path::new(noted).exists()) {
-            // Annotations of append-only files are noted too; they are no commands.
+            // Annotations of append-only files are listed too, but are not commands.
             let commands = lines(Path::new(noted)).into_iter().filter(|line| line.get("args").is_some()).collect();
             found.push(Recording { bytes: fs::read(&file).unwrap(), commands, file });
         }
@@ -210,7 +210,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The recordings of real servers, where they are.
+/// The recordings of real servers, if they are present.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let folder = env::var_os("REDTAIL_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);

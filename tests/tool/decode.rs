@@ -102,7 +102,7 @@ fn a_command_larger_than_any_buffer_flows() {
 }
 
 #[test]
-fn count_ends_after_printed_commands_but_not_inside_a_transaction() {
+fn count_ends_outside_of_transactions() {
     let lines = |arguments: &[&str]| {
         run_on(&[&["decode", "--offset", "100"], arguments].concat(), &small()).ok().text().lines().count()
     };
@@ -149,7 +149,7 @@ fn resp_selects_before_a_transaction_that_needs_it() {
     assert_eq!(run_on(&["decode", "--format", "resp"], &input).code, 1);
     let ran = run_on(&["decode", "--format", "resp", "--assume-db", "7"], &input).ok();
     assert_eq!(ran.out, commands(&["SELECT 7", "MULTI", "SET k v", "EXEC"]));
-    // A transaction that selects for itself needs nothing.
+    // A transaction with its own SELECT needs no further one.
     let input = commands(&["multi", "SELECT 3", "SET k v", "EXEC", "SET k w"]);
     assert_eq!(run_on(&["decode", "--format", "resp"], &resumed(&input)).ok().out, input);
 }
@@ -185,10 +185,10 @@ fn a_large_command_that_breaks_off_is_void() {
         let ran = run_on(&["decode", "--max-arg", "2000"], &input[..input.len() - 100]);
         assert_eq!((ran.code, ran.text()), (code, ""));
     }
-    // Of what is written already nothing can be taken back.
+    // Written bytes can't be taken back.
     let input = [commands(&["SELECT 0"]), command(&[b"SET", b"k", &vec![b'x'; 90_000]])].concat();
     let ran = run_on(&["decode", "--format", "resp"], &input[..input.len() - 100]);
-    assert!(ran.code == 1 && ran.err.contains("can't be loaded as it is"), "{}", ran.err);
+    assert!(ran.code == 1 && ran.err.contains("can't be loaded"), "{}", ran.err);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! `redtail doctor --cluster` against nodes that say what a test tells them to.
+//! `redtail doctor --cluster` against scripted nodes.
 
 use std::net::TcpListener;
 
 use crate::doctor::{Asked, Examined, Script};
 use crate::run::{Ran, run};
 
-/// Three primaries, each with a replica: node n + 3 is that of node n.
+/// Three primaries with a replica each: node n + 3 is the replica of node n.
 struct Nodes {
     ports: Vec<u16>,
     listeners: Vec<Option<TcpListener>>,
@@ -36,7 +36,7 @@ impl Nodes {
         format!("*3\r\n{}", self.slots.iter().enumerate().map(shard).collect::<String>())
     }
 
-    /// What a node in good order says.
+    /// The answers of a healthy node.
     fn node(&self, at: usize) -> Script {
         let script = Script::healthy().info(&[("cluster_enabled", "1"), ("redis_mode", "cluster")]);
         let script = script.answer("CLUSTER SHARDS", &self.shards([0, 1, 2]));
@@ -49,7 +49,7 @@ impl Nodes {
         }
     }
 
-    /// Has them all answer, those that `change` gives nothing for excepted; gives the address of the first and what it was asked.
+    /// Starts all nodes, except those for which `change` returns `None`. Returns the address of the first.
     fn serve(mut self, change: impl Fn(usize, Script, &Self) -> Option<Script>) -> (String, Vec<Asked>) {
         let address = format!("127.0.0.1:{}", self.ports[0]);
         let mut asked = Vec::new();
@@ -86,7 +86,7 @@ fn a_good_cluster_is_good_on_one_page() {
     let ran = Nodes::new().page(|_, script, _| Some(script)).ok();
     let text = ran.text();
     assert!(text.contains("\n good  cluster        3 shards, 6 nodes: Redis 7.0.15\n"), "{text}");
-    assert!(text.contains("all 6 that can be asked agree on primaries and slots"), "{text}");
+    assert!(text.contains("all 6 that answer agree on primaries and slots"), "{text}");
     assert_eq!(text.matches("\n good  shard ").count(), 3, "{text}");
     assert!(text.contains("where to start (redtail tail --cluster --from ...)"), "{text}");
     assert!(text.trim_end().ends_with("--cluster") && text.lines().count() <= 40, "{text}");
@@ -105,29 +105,29 @@ fn nodes_that_are_away_are_named() {
     let without_replica = |at: usize, script: Script, _: &Nodes| (at != 4).then_some(script);
     Nodes::new()
         .examine(without_replica)
-        .only("warn", &["the replica 127.0.0.1:", "Connection refused", "take the place"]);
+        .only("warn", &["the replica 127.0.0.1:", "Connection refused", "can't replace its primary"]);
     let without_primary = Nodes::new().examine(|at, script, _| (at != 1).then_some(script));
     without_primary.only("bad", &["no reachable primary for 5462 slots", "Connection refused"]);
     assert_eq!(without_primary.report["facts"]["shards"][1]["facts"], serde_json::Value::Null);
     let page = Nodes::new().page(|at, script, _| (at != 1).then_some(script));
-    assert!(page.code == 1 && page.text().ends_with("It can't be followed as things are.\n"), "{}", page.text());
+    assert!(page.code == 1 && page.text().ends_with("It can't be followed.\n"), "{}", page.text());
 }
 
 #[test]
 fn slots_and_primaries_that_nodes_disagree_about_are_warnings() {
     let open = Nodes { slots: [(0, 5000), (5461, 10_922), (10_923, 16_383)], ..Nodes::new() };
     let open = open.examine(|_, script, _| Some(script));
-    open.only("warn", &["460 of 16384 slots are served by nobody: 5001-5460", "redis-cli --cluster fix 127.0.0.1:"]);
+    open.only("warn", &["460 of 16384 slots have no node: 5001-5460", "redis-cli --cluster fix 127.0.0.1:"]);
     let other = |at: usize, script: Script, nodes: &Nodes| {
         Some(if at == 5 { script.answer("CLUSTER SHARDS", &nodes.shards([0, 4, 2])) } else { script })
     };
     let other = Nodes::new().examine(other);
-    other.only("warn", &["1 of 6 see other primaries or slots than the rest", "redis-cli --cluster check"]);
+    other.only("warn", &["1 of 6 report other primaries or slots than the rest", "redis-cli --cluster check"]);
     let demoted = |at: usize, script: Script, _: &Nodes| {
         let role = "*5\r\n$5\r\nslave\r\n+127.0.0.1\r\n:1\r\n+connected\r\n:0\r\n";
         Some(if at == 1 { script.answer("ROLE", role) } else { script })
     };
-    Nodes::new().examine(demoted).only("warn", &["named as a primary, and says that it is a replica"]);
+    Nodes::new().examine(demoted).only("warn", &["listed as a primary, but reports that it is a replica"]);
 }
 
 #[test]
@@ -138,21 +138,23 @@ fn a_cluster_that_is_down_can_not_be_followed() {
     let one = |at: usize, script: Script, _: &Nodes| {
         Some(if at == 2 { script.answer("CLUSTER INFO", fails) } else { script })
     };
-    Nodes::new().examine(one).only("warn", &["it is down for 127.0.0.1:", "can't reach most of the others"]);
+    Nodes::new()
+        .examine(one)
+        .only("warn", &["the cluster is down according to 127.0.0.1:", "can't reach most of the others"]);
     let alone = Script::healthy();
     let alone = alone.answer("CLUSTER", "-ERR This instance has cluster support disabled\r\n");
     let alone = Nodes::new().examine(move |at, _, _| (at == 0).then(|| alone.clone()));
-    alone.only("bad", &["no node of a cluster", "support disabled", "redtail doctor 127.0.0.1:"]);
+    alone.only("bad", &["not a node of a cluster", "support disabled", "redtail doctor 127.0.0.1:"]);
 }
 
 #[test]
 fn what_may_not_be_asked_of_a_cluster_is_named_with_its_rules() {
     for (question, rule) in [("CLUSTER INFO", "+cluster|info"), ("ROLE", "+role")] {
         let examined = Nodes::new().examine(|_, script, _| Some(script.denied(question)));
-        examined.only("warn", &["may not ask all", rule, "ACL SETUSER cdc"]);
+        examined.only("warn", &["lacks", rule, "ACL SETUSER cdc"]);
     }
     let nothing = Nodes::new().examine(|_, script, _| Some(script.denied("CLUSTER")));
-    nothing.only("bad", &["may not ask what the cluster consists of", "+cluster|shards +cluster|slots"]);
+    nothing.only("bad", &["may not ask for the nodes of the cluster", "+cluster|shards +cluster|slots"]);
     let psync = Nodes::new().examine(|_, script, _| Some(script.answer("ACL DRYRUN", "$2\r\nno\r\n")));
     psync.says("bad", &["each shard: the user cdc may not replicate"]);
 }
@@ -163,15 +165,15 @@ fn what_is_wrong_with_shards_is_said_once_for_all_that_have_it() {
         Some(if at < 2 { script.info(&[("repl_backlog_active", "0")]) } else { script })
     };
     let none = Nodes::new().examine(none);
-    none.only("unknown", &["none yet; the first replica makes one", ", 127.0.0.1:"]);
+    none.only("unknown", &["none yet; the first replica creates one", ", 127.0.0.1:"]);
     let small =
         Nodes::new().examine(|at, script, _| Some(Script { grows: if at == 0 { 1_000_000 } else { 1 }, ..script }));
     small.says("warn", &["127.0.0.1:", "covers an outage of", "CONFIG SET repl-backlog-size"]);
     let all = Nodes::new().examine(|_, script, _| Some(script.info(&[("rdb_last_bgsave_status", "err")])));
-    all.only("warn", &["each shard: its last save in the background failed"]);
+    all.only("warn", &["each shard: the last background save failed"]);
 }
 
-/// A node may say anything.
+/// A node may answer anything.
 #[test]
 fn hostile_nodes_get_a_report() {
     for answer in ["*-1\r\n", ":7\r\n", "*1\r\n*1\r\n*-1\r\n", "+\x1b[2J\r\n", "-\r\n", "%1\r\n+a\r\n+b\r\n"] {

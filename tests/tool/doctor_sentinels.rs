@@ -1,11 +1,11 @@
-//! `redtail doctor` with Sentinels that say what a test tells them to.
+//! `redtail doctor` with scripted Sentinels.
 
 use std::net::TcpListener;
 
 use crate::doctor::{Examined, Script};
 use crate::run::run;
 
-/// What a Sentinel says of `m`.
+/// The answers of a Sentinel about `m`.
 #[derive(Clone)]
 struct Says {
     primary: u16,
@@ -47,7 +47,7 @@ impl Says {
     }
 }
 
-/// Three Sentinels, the first of which is named to the tool; those that `change` takes away listen nowhere.
+/// Three Sentinels. The tool gets the first one. Those for which `change` returns `None` do not listen.
 fn examine(change: impl Fn(usize, &mut Says) -> bool) -> Examined {
     let (primary, _) = Script::healthy().serve();
     let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
@@ -75,7 +75,7 @@ fn examine(change: impl Fn(usize, &mut Says) -> bool) -> Examined {
 fn sentinels_that_agree_are_good() {
     let examined = examine(|_, _| true);
     assert_eq!(examined.code, 0, "{:#}", examined.report);
-    examined.says("good", &["3 of 3 Sentinels say that the primary m is at 127.0.0.1:"]);
+    examined.says("good", &["3 of 3 Sentinels say that the primary m is 127.0.0.1:"]);
     let sentinels = examined.report["sentinels"].as_array().unwrap();
     assert_eq!(sentinels.len(), 3, "each of them once: {:#}", examined.report);
     assert!(sentinels.iter().all(|one| one["quorum"] == 2 && one["config_epoch"] == 3 && one["others"] == 2));
@@ -89,7 +89,7 @@ fn sentinels_that_disagree_are_warnings_with_what_each_says() {
         }
         true
     });
-    elsewhere.only("warn", &["they disagree where m is", "127.0.0.1:1 (127.0.0.1:", "SENTINEL MASTER m"]);
+    elsewhere.only("warn", &["they disagree on the address of m", "127.0.0.1:1 (127.0.0.1:", "SENTINEL MASTER m"]);
     elsewhere.says("good", &["2 of 3 Sentinels say"]);
     let of_the_past = examine(|at, says| {
         says.epoch += u32::from(at == 0);
@@ -115,8 +115,8 @@ fn sentinels_that_disagree_are_warnings_with_what_each_says() {
 
 #[test]
 fn sentinels_that_are_away_are_counted() {
-    examine(|at, _| at != 2).only("warn", &["can't be asked: Connection refused", "the others tell where"]);
-    examine(|at, _| at == 0).only("warn", &["2 of 3 can't be asked", "no majority"]);
+    examine(|at, _| at != 2).only("warn", &["does not answer: Connection refused", "the others know the primary"]);
+    examine(|at, _| at == 0).only("warn", &["2 of 3 do not answer", "no majority"]);
     let nobody = examine(|_, _| false);
     assert_eq!(nobody.code, 1);
     nobody.says("bad", &["no Sentinel tells where m is"]);
@@ -131,19 +131,19 @@ fn no_failover_and_a_primary_that_is_down_are_said() {
         }
         true
     });
-    without.only("warn", &["there could be no failover", "1 usable Sentinels", "SENTINEL RESET m"]);
+    without.only("warn", &["a failover is impossible", "1 usable Sentinels", "SENTINEL RESET m"]);
     let down = examine(|at, says| {
         if at < 2 {
             says.flags = "master,s_down";
         }
         true
     });
-    down.only("warn", &["can't reach m, and takes it for down"]);
+    down.only("warn", &["can't reach m and regards it as down"]);
     let under_way = examine(|_, says| {
         says.flags = "master,s_down,o_down,failover_in_progress";
         true
     });
-    under_way.only("warn", &["a failover is under way"]);
+    under_way.only("warn", &["a failover is in progress"]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ const LINES: [&str; 18] = [
     "MOVE user:3 0",
 ];
 
-/// The commands that are printed, without offsets and databases.
+/// The printed commands, without offsets and databases.
 #[track_caller]
 fn passing(arguments: &[&str]) -> (Vec<String>, String) {
     let ran = run_on(&[&["decode"], arguments].concat(), &commands(&LINES)).ok();
@@ -64,7 +64,7 @@ fn commands_are_chosen_by_name() {
     check(&["--command", "XGROUP DESTROY"], &[]);
     let (lines, err) = passing(&["--command", "HSTE", "--command", "JSON.SET"]);
     assert_eq!(lines, ["JSON.SET d $ 1", "json.set e $ 1"]);
-    assert!(err.lines().count() == 2 && err.contains("--command HSTE: no server"), "{err}");
+    assert!(err.lines().count() == 2 && err.contains("--command HSTE: no known server"), "{err}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn keys_are_chosen_by_pattern() {
     let (lines, err) = passing(&["--key", "user:[19]", "--key", "*\\:3"]);
     let expected = ["SET user:1 v", "DEL a b user:9", "JSON.SET d $ 1", "json.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
     assert_eq!(lines, expected);
-    assert_eq!(err, "redtail: \"JSON.SET\": which keys it touches is not known here, so --key lets it pass\n");
+    assert_eq!(err, "redtail: \"JSON.SET\": the keys of this command are unknown, so --key lets it pass\n");
     check(&["--key", "user:*", "--db", "1", "--command", "set"], &["MULTI", "SET user:2 x", "EXEC"]);
 }
 
@@ -85,7 +85,7 @@ fn a_transaction_is_printed_with_what_passes_of_it() {
     assert_eq!(ran.json()[1]["tx_id"], ran.json()[0]["offset"]);
     let ran = run_on(&["decode", "--key", "user:*", "--format", "resp"], &input).ok();
     assert_eq!(String::from_utf8(ran.out), String::from_utf8(commands(&["SELECT 0", "MULTI", "INCR user:n", "EXEC"])));
-    // A transaction that lacks its end is said, though nothing of it is printed.
+    // An unfinished transaction is reported, even if none of it is printed.
     let cut = &input[..input.len() - commands(&["EXEC"]).len()];
     let ran = run_on(&["decode", "--key", "user:*"], cut).ok();
     assert_eq!(ran.text().lines().count(), 3, "{}", ran.text());
@@ -123,7 +123,7 @@ fn before_the_first_select_every_database_is_possible() {
     let ran = run_on(&["decode", "--db", "1"], &input).ok();
     assert_eq!(ran.text().lines().map(|line| line.split('"').nth(3).unwrap()).collect::<String>(), "abd");
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
-    assert!(ran.err.contains("the database is not known"), "{}", ran.err);
+    assert!(ran.err.contains("the database is unknown"), "{}", ran.err);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn with_all_what_steers_the_stream_is_filtered_too() {
     assert_eq!(shown(&["--key", "*"]), "SET");
 }
 
-/// What passes is counted; where it ended is told whatever passed.
+/// Only printed commands count; the end position is independent of the filter.
 #[test]
 fn counts_are_of_what_is_printed_and_positions_of_what_was_read() {
     let stream = commands(&LINES);
@@ -188,7 +188,7 @@ fn large(name: &str, key: &str) -> Vec<u8> {
     command(&[name.as_bytes(), key.as_bytes(), &vec![b'x'; 100_000]])
 }
 
-/// Large commands, some of them in transactions, of which `--key user:*` lets these pass.
+/// Large commands, some in transactions, and those that pass `--key user:*`.
 fn with_large() -> (Vec<u8>, Vec<u8>) {
     let stream = [
         commands(&["SELECT 2", "SET user:1 v", "SET other v"]),
@@ -218,7 +218,7 @@ fn large_commands_are_chosen_as_small_ones_are() {
     let (stream, passing) = with_large();
     let ran = run_on(&["decode", "--key", "user:*", "--format", "resp"], &stream).ok();
     assert!(ran.out == passing, "{}", String::from_utf8_lossy(&ran.out).replace("xxxxxxxxxx", ""));
-    // In parts and whole, the same lines.
+    // The same lines in parts and as a whole.
     let few = ["decode", "--key", "user:*", "--format", "json", "--keys", "--max-arg", "2000"];
     let parts = run_on(&few, &stream).ok();
     let whole = run_on(&[&few[..6], &["--max-arg", "200000"]].concat(), &stream).ok();
@@ -234,7 +234,7 @@ fn large_commands_are_chosen_as_small_ones_are() {
     assert_eq!(without(&parts), without(&whole));
     assert_eq!(parts.json()[2]["args"], json!(["RPUSH", "user:l", {"omitted": 100_000}]));
     assert_eq!(parts.json()[2]["keys"], json!(["user:l"]));
-    // By database, and by name, before the rest has come.
+    // By database and by name, before the rest has arrived.
     for (arguments, count) in
         [(&["--db", "3"][..], 9), (&["--db", "9"], 0), (&["--command", "rpush"], 4), (&["--command", "config set"], 0)]
     {
@@ -246,7 +246,7 @@ fn large_commands_are_chosen_as_small_ones_are() {
 #[test]
 fn a_link_cut_anywhere_changes_nothing_in_what_passes() {
     let (stream, passing) = with_large();
-    // The reply line and the snapshot come before the stream.
+    // The reply line and the snapshot precede the stream.
     let ends = [
         0, 23, 50, 81, 150, 50_000, 100_100, 100_130, 100_160, 100_200, 150_000, 200_190, 200_260, 300_290, 300_320,
         300_350, 300_400,
@@ -263,7 +263,7 @@ fn a_link_cut_anywhere_changes_nothing_in_what_passes() {
     }
 }
 
-/// A megabyte of a large command is held, not more.
+/// At most a megabyte of a large command is held.
 #[test]
 fn what_can_not_be_told_in_time_passes() {
     let names = |count: usize, last: &str| {
@@ -273,7 +273,7 @@ fn what_can_not_be_told_in_time_passes() {
     let value = vec![b'x'; 2_000_000];
     let msets = |first: &str| command(&[b"MSET", first.as_bytes(), &value, b"b", b"v"]);
     let arguments = ["decode", "--key", "user:*", "--format", "json", "--keys", "--max-arg", "1000"];
-    // Commands of more than 4 MiB come in parts.
+    // Commands of more than 4 MiB arrive in parts.
     for (input, passes, held) in [
         (names(300_000, "last"), true, false),
         (names(300_000, "user:1"), true, false),
@@ -290,7 +290,7 @@ fn what_can_not_be_told_in_time_passes() {
         let events = ran.json();
         let shown = String::from_utf8_lossy(&input[..30]).into_owned();
         assert_eq!(events.len(), usize::from(passes), "{shown}");
-        // A megabyte of keys is not told either.
+        // A megabyte of keys is not printed either.
         assert!(
             !passes || events[0]["keys"].is_null() != held || input.starts_with(b"*1"),
             "{shown}: {}",
@@ -299,7 +299,7 @@ fn what_can_not_be_told_in_time_passes() {
     }
     let ran = run_on(&arguments, &[msets("a"), msets("b")].concat()).ok();
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
-    assert!(ran.err.contains("so large that --key can't tell"), "{}", ran.err);
+    assert!(ran.err.contains("too large to find its keys"), "{}", ran.err);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn keys_of_snapshots_are_chosen_too() {
     assert_eq!(keys(&["--key", "[lz]", "--count", "1"]).0, "l");
     let (names, ran) = keys(&["--command", "SET"]);
     assert_eq!(names, "snapshot");
-    assert!(ran.err.lines().count() == 1 && ran.err.contains("--command leaves them out"), "{}", ran.err);
+    assert!(ran.err.lines().count() == 1 && ran.err.contains("--command drops them"), "{}", ran.err);
     for (arguments, lines) in [(&["--key", "l"][..], 1), (&["--key", "l", "--key", "t"], 2)] {
         let ran = run_on(&[&["decode"], arguments].concat(), &small()).ok();
         assert_eq!(ran.text().lines().count(), lines);
@@ -331,7 +331,7 @@ fn keys_of_snapshots_are_chosen_too() {
     assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
 }
 
-/// Of a name of more than 16 KiB only a piece comes at first.
+/// A name of more than 16 KiB arrives in pieces.
 #[test]
 fn long_names_of_keys_are_read_to_their_end() {
     let snapshot = |length: u32, last: u8| {

@@ -1,4 +1,4 @@
-//! Completions and manual pages, as they are made and as they are installed.
+//! Completions and manual pages, generated and installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn verbs() -> Vec<String> {
     let help = run(&["--help"]).ok();
     let listed =
         help.text().lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // A name stands at the margin, and what is said of it further in.
+    // A name is at the margin, its description is indented.
     let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     let verbs: Vec<String> =
         names.map(|line| line.split(' ').next().unwrap().to_owned()).filter(|it| it != "help").collect();
@@ -20,7 +20,7 @@ fn verbs() -> Vec<String> {
     verbs
 }
 
-/// What a program prints, where it is installed.
+/// The output of a program, if it is installed.
 fn printed(program: &str, arguments: &[&str], input: &str) -> Option<String> {
     let mut command = Command::new(program);
     let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -93,7 +93,7 @@ fn there_is_a_page_for_every_verb() {
         let arguments: Vec<&str> = verb.into_iter().chain(["--help"]).collect();
         let Some(shown) = printed("groff", &["-man", "-ww", "-Tascii", "-P-cbou"], &text) else { continue };
         assert!(shown.contains("SYNOPSIS") && shown.contains("NOTES"), "{page}: {shown}");
-        // What help ends with is the same, line for line.
+        // The end of the help text is the same, line for line.
         let notes: Vec<&str> = shown.lines().skip_while(|line| *line != "NOTES").map(str::trim).collect();
         let help = run(&arguments).ok();
         let help: Vec<&str> = help.text().lines().skip_while(|line| *line != "Examples:").map(str::trim).collect();
@@ -149,7 +149,7 @@ fn make_installs_and_removes_all_of_it() {
     assert_eq!(left, Vec::<&Path>::new());
 }
 
-/// The units are what systemd understands, where it is installed.
+/// systemd accepts the units, if it is installed.
 #[cfg(unix)]
 #[test]
 fn systemd_understands_the_units() {

@@ -1,4 +1,4 @@
-//! Snapshots much larger than the memory of whoever reads them.
+//! Snapshots much larger than the memory of the reader.
 
 use std::fs;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -10,11 +10,11 @@ use redtail::{Event, Follower, SnapshotForm, Start};
 
 use crate::run::{REPLID, commands, redtail};
 
-/// What a reader may have at most, in bytes.
+/// The maximum memory of a reader, in bytes.
 const MOST: u64 = 10_000_000;
 const MARK: [u8; 40] = [b'm'; 40];
 
-/// A snapshot of two keys: a set of so many members, a string of so many bytes.
+/// A snapshot of two keys: a set with this number of members, and a string of this length.
 #[derive(Clone, Copy)]
 struct Large {
     members: u32,
@@ -25,7 +25,7 @@ const SMALL: Large = Large { members: 1000, value: 100_000 };
 const HUGE: Large = Large { members: 50_000_000, value: 256 << 20 };
 
 impl Large {
-    /// Writes it, made on the way.
+    /// Writes it while generating it.
     fn write(self, to: impl Write) {
         let mut to = Summed { to: BufWriter::with_capacity(64 << 10, to), crc: Crc64::new() };
         to.put(b"REDIS0011\xfe\x00\x02\x03set\x80");
@@ -66,20 +66,20 @@ impl<W: Write> Summed<W> {
     }
 }
 
-/// The most memory that a process has used until now, in bytes. `None` once it has ended.
+/// The peak memory of a process in bytes. `None` once it has ended.
 pub(crate) fn most_memory(process: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
 }
 
-/// Lets the tool read it and gives the bytes it has printed, and its memory.
+/// Lets the tool read it. Returns the printed bytes, and the memory of the tool.
 fn through_the_tool(write: impl FnOnce(&mut ChildStdin) + Send + 'static, args: &[&str]) -> (u64, u64) {
     let mut child: Child = redtail(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut stdin, process) = (child.stdin.take().unwrap(), child.id().to_string());
     let writer = std::thread::spawn(move || {
         write(&mut stdin);
-        // It waits for more, so that it is still there.
+        // The tool waits for more input, so it still runs.
         most_memory(&process).unwrap()
     });
     let (mut out, mut buffer) = (child.stdout.take().unwrap(), vec![0; 1 << 20]);
@@ -124,11 +124,11 @@ fn serve(large: Large, stream: TcpStream) {
     large.write(&stream);
     stream.write_all(&MARK).unwrap();
     stream.write_all(b"*2\r\n$3\r\nDEL\r\n$3\r\nkey\r\n").unwrap();
-    // What the follower says until it goes is not to meet a closed door.
+    // Reads until the follower closes, to avoid a reset.
     let _ = std::io::copy(&mut heard, &mut std::io::sink());
 }
 
-/// Lets a follower read it, and gives the bytes of its members and of its value.
+/// Lets a follower read it. Returns the bytes of its members and of its value.
 fn through_a_follower(large: Large) -> (u64, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -164,7 +164,7 @@ fn a_snapshot_made_on_the_way_is_read() {
     }
 }
 
-/// A SET of a value of 24 MB, and a DEL of half a million keys; behind them a command that passes.
+/// A SET of a value of 24 MB, a DEL of half a million keys, and a command that passes.
 fn write_large_commands(to: &mut ChildStdin) {
     let mut to = BufWriter::with_capacity(64 << 10, to);
     to.write_all(&commands(&["SELECT 0"])).unwrap();
@@ -184,7 +184,7 @@ fn what_filters_keep_back_flows_through_little_memory() {
     for (args, printed) in [
         (["--key", "user:*", "--command", "SET"].as_slice(), last..=last),
         (&["--db", "1"], 0..=0),
-        // Of so many keys it can't be told in time that none is meant, so that they pass; and are told by no --keys.
+        // The DEL has too many keys to decide, so it passes; and --keys prints null.
         (&["--key", "user:*"], 500_000 * 13..=500_000 * 13 + 100),
     ] {
         let args = [&["decode", "--format", "resp"], args].concat();
@@ -200,14 +200,14 @@ fn what_filters_keep_back_flows_through_little_memory() {
 #[test]
 #[ignore = "takes minutes: tests/soak big-snapshot"]
 fn a_huge_snapshot_flows_through_little_memory() {
-    // What this process has used before does not count.
+    // Resets the peak of this process.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     assert_eq!(through_a_follower(HUGE), HUGE.contents());
     let memory = most_memory("self").unwrap();
     eprintln!("a snapshot of 2 GB through a follower, primary and test included: at most {memory} bytes resident");
     assert!((1..MOST).contains(&memory), "{memory} bytes");
     let (members, value) = HUGE.contents();
-    // In whole lines a string is held whole, so one of that length is left out unless asked for.
+    // A line holds its string as a whole, so one of this length is omitted by default.
     for (args, least) in [
         (["decode", "--format", "json"].as_slice(), members),
         (&["decode", "--format", "json", "--elements"], members + value),

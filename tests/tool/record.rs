@@ -1,4 +1,4 @@
-//! `redtail record`: what comes, in a file; and the end of it, which is never the end of what was there before.
+//! `redtail record`: the stream in a file, and the end of a run, which never harms earlier data.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::run::{REPLID, Ran, commands, redtail, run, run_in_terminal, run_on};
 use crate::tail::{end, primary, stream};
 
-/// The lines of a run, without what differs between a server and a file.
+/// The lines of a run, without the differences between a server and a file.
 pub(crate) fn lines(ran: &Ran) -> Vec<Value> {
     let mut lines = ran.json();
     for line in &mut lines {
@@ -70,7 +70,7 @@ fn a_file_that_is_there_is_kept() {
     let ran = run(&["record", &address, "-o", &file, "--append"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("not a recording"), "{}", ran.err);
-    // Nothing answers: nothing takes its place.
+    // Without a server the old file stays.
     let ran = run(&["record", "127.0.0.1:1", "-o", &file, "--force"]);
     assert_eq!(ran.code, 1);
     assert_eq!(fs::read(&file).unwrap(), b"precious");
@@ -86,10 +86,10 @@ fn runs_are_appended_to_one_another() {
     let (stream, folder) = (stream(), Folder::new("append"));
     let primary = primary(&stream, Playback::default());
     let (address, file) = (primary.address().to_string(), folder.path("grows"));
-    // There is none yet, so it is begun.
+    // There is no file yet, so it is created.
     run(&["record", &address, "-o", &file, "--append", "--from", "snapshot", "--count", "1"]).ok();
     let ran = run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream)]).ok();
-    assert!(ran.err.contains(&format!("going on after {REPLID}:1050:2")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("resuming after {REPLID}:1050:2")), "{}", ran.err);
     let ran = run(&["decode", &file, "--format", "json"]).ok();
     let names: Vec<_> = ran.json().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
     assert_eq!(
@@ -102,7 +102,7 @@ fn runs_are_appended_to_one_another() {
 
     let ran = run(&["record", &address, "-o", &file, "--append", "--from", "now"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
-    assert!(ran.err.contains("says where to go on"), "{}", ran.err);
+    assert!(ran.err.contains("contains the position to resume from"), "{}", ran.err);
     let other = folder.path("sync");
     run(&["record", &address, "-o", &other, "--from", "sync", "--until", "50"]).ok();
     let ran = run(&["record", &address, "-o", &other, "--append"]);
@@ -116,7 +116,7 @@ fn a_gap_is_recorded_if_it_may_be() {
     let file = folder.path("gap");
     let first = primary(&commands(&["SET a 1"]), Playback::default());
     run(&["record", &first.address().to_string(), "-o", &file, "--count", "1"]).ok();
-    // The same server, as far as it remembers; but not far enough.
+    // The same server, whose backlog is too short.
     let later = format!("+FULLRESYNC {REPLID} 5000\r\n$18\r\nREDIS0010");
     let later = [later.as_bytes(), b"\xff\0\0\0\0\0\0\0\0", &commands(&["SELECT 3", "SET b 2"])].concat();
     let later = Primary::serve(Recording::parse(&later).unwrap()).unwrap();
@@ -144,7 +144,7 @@ fn a_pipe_takes_it_as_well() {
     let ran = run(&["record", &primary.address().to_string(), "-o", "-", "--until", &end(&stream)]).ok();
     let decoded = run_on(&["decode"], &ran.out).ok();
     assert!(decoded.text().starts_with("1050 [2] \"SET\" \"k\" \"v\"\n"), "{}", decoded.text());
-    // Who has had enough of it is no failure.
+    // A closed pipe is not a failure.
     let mut child = redtail(&["record", &primary.address().to_string(), "-o", "-", "--from", "snapshot"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -198,7 +198,7 @@ fn a_full_disk_leaves_what_can_be_read() {
     let count = told.iter().filter(|line| line["event"] == "command").count();
     assert!((100..2000).contains(&count), "{count}");
 
-    // There is room again.
+    // The limit is gone.
     run(&["record", &address, "-o", &file, "--append", "--until", &end(&stream)]).ok();
     let told = run(&["decode", &file, "--format", "json"]).ok().json();
     let offsets: Vec<_> =
@@ -249,11 +249,11 @@ fn an_interrupt_ends_it_well() {
             redtail(&["record", &address, "-o", &file, "--from", "snapshot"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        while !line.contains("the snapshot is whole") {
+        while !line.contains("the snapshot is complete") {
             line.clear();
             assert!(words.read_line(&mut line).unwrap() > 0);
         }
-        // All of the stream comes with it, or right behind.
+        // The whole stream arrives with it, or right after it.
         while fs::metadata(&file).unwrap().len() < stream.len() as u64 {
             thread::sleep(Duration::from_millis(5));
         }
@@ -275,7 +275,7 @@ fn it_may_last_so_long() {
     let file = folder.path("short");
     let ran = run(&["record", &primary.address().to_string(), "-o", &file, "--duration", "0.8"]).ok();
     let told = run(&["decode", &file, "--format", "json"]).ok().json();
-    // The transaction takes three of its commands to end.
+    // The count ends three commands later, after the transaction.
     assert!(ran.err.contains("recorded"), "{}", ran.err);
     assert!(
         told.iter().filter(|line| line["event"] == "multi").count()
@@ -283,7 +283,7 @@ fn it_may_last_so_long() {
     );
 }
 
-/// One line that changes, and is gone at the end.
+/// A status line, which is removed at the end.
 #[cfg(target_os = "linux")]
 #[test]
 fn in_a_terminal_it_tells_how_it_goes() {
@@ -293,11 +293,11 @@ fn in_a_terminal_it_tells_how_it_goes() {
     let (code, screen) = run_in_terminal(&arguments);
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("4 commands, ") && screen.contains(&format!("offset {}", end(&stream()))), "{screen}");
-    assert!(screen.contains("Ctrl-C ends it"), "{screen}");
+    assert!(screen.contains("Ctrl-C ends the recording"), "{screen}");
     let last = screen.rsplit('\r').next().unwrap();
     assert!(!last.contains("Ctrl-C"), "{screen}");
-    // A recording is nothing to look at.
+    // A recording is not for a terminal.
     let (code, screen) = run_in_terminal(&["record", &primary.address().to_string(), "-o", "-"]);
     assert_eq!(code, 2, "{screen}");
-    assert!(screen.contains("is a terminal"), "{screen}");
+    assert!(screen.contains("can't write a recording to a terminal"), "{screen}");
 }

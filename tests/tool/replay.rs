@@ -27,7 +27,7 @@ impl Replay {
         Self { child, address: address.trim_end().to_owned() }
     }
 
-    /// Waits until it ends by itself, and gives what it said.
+    /// Waits for its end, and returns its messages.
     fn end(mut self) -> String {
         let mut words = String::new();
         std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut words).unwrap();
@@ -65,7 +65,7 @@ fn a_replay_is_followed_as_the_server_was() {
         assert_eq!(lines(&tail(&replay.address)), lines(&tail(&server.address().to_string())), "{from}");
         let words = replay.end();
         assert!(words.contains(&format!("{REPLID}, offsets 1000 to {}", end(&stream))), "{words}");
-        assert!(words.contains(if from == "now" { "gets an empty one" } else { "with the data" }), "{words}");
+        assert!(words.contains(if from == "now" { "get an empty one" } else { "with its snapshot" }), "{words}");
     }
 }
 
@@ -90,7 +90,7 @@ fn it_can_be_slowed_down() {
         let replay = Replay::start(&[&file, "--speed", speed, "--once"]);
         let began = Instant::now();
         run(&["tail", &replay.address, "--until", &end(&stream())]).ok();
-        // Only that it can't be faster is certain.
+        // A faster end is impossible.
         assert!(began.elapsed().as_secs_f64() >= least, "{speed}: {:?}", began.elapsed());
         replay.end();
     }
@@ -160,14 +160,14 @@ fn what_cannot_be_played_says_why_in_one_line() {
         assert_eq!(ran.err.lines().count(), 1, "{path}: {}", ran.err);
         assert!(ran.err.contains(words) && ran.err.contains(&path), "{path}: {}", ran.err);
     }
-    // Cut off later, it is played as far as it goes.
+    // Cut off later, it is served up to its last complete command.
     let file = file("cut", &whole[..whole.len() - 3]);
     let replay = Replay::start(&[&file, "--once"]);
     run(&["tail", &replay.address, "--count", "3"]).ok();
     assert!(replay.end().contains("in the middle of"));
 }
 
-/// Its most memory in bytes, once it has ended well.
+/// Its peak memory in bytes, after a successful end.
 #[cfg(target_os = "linux")]
 fn memory_of(mut child: Child) -> u64 {
     let mut memory = 0;
@@ -179,7 +179,7 @@ fn memory_of(mut child: Child) -> u64 {
     memory
 }
 
-/// Recorded, opened, played and printed in little memory, however long a value or the recording is.
+/// Recording, opening, replaying and printing need little memory, for any length of a value or a recording.
 #[cfg(target_os = "linux")]
 #[test]
 fn length_costs_no_memory() {

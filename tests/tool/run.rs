@@ -23,7 +23,7 @@ pub(crate) fn run_on(arguments: &[&str], input: &[u8]) -> Ran {
         redtail(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // It may end before it has read everything.
+    // The tool may end before it has read everything.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -37,7 +37,7 @@ impl Folder {
     }
 }
 
-/// Runs the tool in a terminal of 80 columns, and gives all that it showed there.
+/// Runs the tool in a terminal of 80 columns. Returns its output.
 #[cfg(target_os = "linux")]
 pub(crate) fn run_in_terminal(arguments: &[&str]) -> (i32, String) {
     let quoted = |word: &&str| format!("'{word}'");
@@ -49,7 +49,7 @@ pub(crate) fn run_in_terminal(arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// How it ended and what it said.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -92,7 +92,7 @@ pub(crate) fn command(args: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Commands written as words between spaces.
+/// Commands, with arguments separated by spaces.
 pub(crate) fn commands(lines: &[&str]) -> Vec<u8> {
     lines.iter().flat_map(|line| command(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>())).collect()
 }

@@ -1,4 +1,4 @@
-//! `snapshot -o` and `tail --snapshot-to`: the file is whole, or it is not there.
+//! `snapshot -o` and `tail --snapshot-to`: the file is complete, or does not exist.
 
 use std::fs;
 use std::io::Write;
@@ -24,7 +24,7 @@ fn a_snapshot_is_a_file_in_both_framings() {
         assert_eq!(fs::read(folder.path("x.rdb")).unwrap(), small());
         assert_eq!(folder.names(), ["x.rdb"]);
         assert!(ran.err.contains(&format!("x.rdb: {} bytes in ", small().len())), "{}", ran.err);
-        let last = format!("redtail tail goes on from there with --from {REPLID}:1000:?\n");
+        let last = format!("to print the writes after it: redtail tail --from {REPLID}:1000:?\n");
         assert!(ran.err.ends_with(&last), "{}", ran.err);
         assert!(!ran.err.contains('\r') && !ran.err.contains('\x1b'), "a bar is for terminals: {:?}", ran.err);
         assert_eq!(run(&["decode", &folder.path("x.rdb")]).ok().out, run_on(&["decode"], &small()).ok().out);
@@ -58,7 +58,7 @@ fn a_file_that_is_there_is_replaced_only_if_wanted() {
     let folder = Folder::new("save-exists");
     let file = folder.path("x.rdb");
     fs::write(&file, "before").unwrap();
-    // Nobody is asked for a snapshot that can't be kept: nobody listens there.
+    // No server is asked for a snapshot that can't be saved: no server listens there.
     for arguments in [
         &["snapshot", "127.0.0.1:1", "-o", &file][..],
         &["tail", "127.0.0.1:1", "--from", "snapshot", "--snapshot-to", &file],
@@ -82,12 +82,12 @@ fn a_place_that_can_not_be_is_one_line() {
     let folder = Folder::new("save-place");
     fs::write(folder.path("file"), "").unwrap();
     for (place, words) in [
-        (folder.path(""), "name a file in it"),
+        (folder.path(""), "give the path of a file"),
         (folder.path("nowhere/x.rdb"), "nowhere/x.rdb"),
         (folder.path("file/x.rdb"), "file/x.rdb"),
         (folder.path(&"x".repeat(300)), "too long"),
         #[cfg(unix)]
-        ("/dev/null".into(), "-o - writes to standard output"),
+        ("/dev/null".into(), "use -o - and redirect standard output"),
     ] {
         for force in [&[][..], &["--force"]] {
             let ran = run(&[&["snapshot", "127.0.0.1:1", "-o", &place], force].concat());
@@ -108,7 +108,7 @@ fn standard_output_takes_it_too() {
     }
 }
 
-/// Half a snapshot is no success, though nobody wanted more of it.
+/// Half a snapshot is a failure, even if the reader has closed the pipe.
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_output_that_is_not_taken_is_a_failure() {
@@ -117,7 +117,7 @@ fn standard_output_that_is_not_taken_is_a_failure() {
     let ran: Ran =
         redtail(&["snapshot", &scripted(vec![link.clone()]), "-o", "-"]).stdout(full).output().unwrap().into();
     assert_eq!(ran.code, 1, "{}", ran.err);
-    assert!(ran.err.contains("No space left") && ran.err.contains("not whole"), "{}", ran.err);
+    assert!(ran.err.contains("No space left") && ran.err.contains("incomplete"), "{}", ran.err);
     let mut child = redtail(&["snapshot", &slow_half().0, "-o", "-"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -130,7 +130,7 @@ fn standard_output_that_is_not_taken_is_a_failure() {
     assert!(!ran.err.contains("wrote"), "{}", ran.err);
 }
 
-/// A file may not grow beyond a limit: to whoever writes, a full disk.
+/// A limit on the size of files, which acts like a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_nothing_behind() {
@@ -150,7 +150,7 @@ fn a_full_disk_leaves_nothing_behind() {
     assert!(folder.names().is_empty(), "{:?}", folder.names());
 }
 
-/// A server that sends half a snapshot, then keeps silent; and when it has.
+/// A server that sends half a snapshot and is silent then. The flag is set once it has.
 fn slow_half() -> (String, Receiver<()>) {
     let (sender, receiver) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -168,7 +168,7 @@ fn slow_half() -> (String, Receiver<()>) {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_leaves_nothing_behind_and_a_kill_no_file_of_that_name() {
+fn a_signal_leaves_nothing_and_a_kill_no_such_file() {
     for signal in ["-INT", "-TERM", "-KILL"] {
         let folder = Folder::new(&format!("save{signal}"));
         let file = folder.path("x.rdb");
@@ -193,21 +193,21 @@ fn a_signal_leaves_nothing_behind_and_a_kill_no_file_of_that_name() {
                 fs::remove_file(folder.path(&folder.names()[0])).unwrap();
             } else {
                 assert_eq!(output.status.code(), Some(1), "{err}");
-                assert!(err.contains("ended before the snapshot was whole, so there is no "), "{err}");
+                assert!(err.contains("the run ended before the snapshot was complete; "), "{err}");
             }
             assert!(folder.names().is_empty(), "{:?}", folder.names());
         }
     }
 }
 
-/// The second signal ends it where it stands.
+/// The second signal ends the run at once.
 #[cfg(unix)]
 #[test]
 fn a_second_signal_leaves_nothing_behind_either() {
     let folder = Folder::new("save-twice");
     let many = (0..5000).map(|n| format!("SET k{n} {}", "v".repeat(100))).collect::<Vec<_>>();
     let stream = commands(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    // Before its snapshot the stream of another history: standard output is full while the snapshot is under way.
+    // A stream of another history comes first, so that standard output is full during the snapshot.
     let first = [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &stream].concat();
     let [second, _] = with_keys();
     let address = scripted(vec![second, first]);
@@ -280,7 +280,7 @@ fn after_a_gap_the_newer_snapshot_replaces_it() {
     assert!(ran.err.contains("history lost"), "{}", ran.err);
     assert_eq!(fs::read(&file).unwrap(), newer);
 
-    // One that breaks off leaves the older one, which is still whole.
+    // A snapshot that is cut off leaves the older file.
     fs::remove_file(&file).unwrap();
     let address = scripted(vec![link, head.into_bytes()]);
     let ran = run(&[&["tail", &address], &arguments[..]].concat());
@@ -302,7 +302,7 @@ fn a_checkpoint_is_saved_behind_the_file() {
     assert_eq!(saved.to_string(), format!("{REPLID}:1043:3"));
 }
 
-/// A length that is told, and one that is not; shown in steps, so that there is time to see it.
+/// A known length and an unknown one; sent slowly, so that the bar is drawn.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_shows_how_far_it_is() {
@@ -340,7 +340,7 @@ fn a_terminal_shows_how_far_it_is() {
 fn a_snapshot_is_not_for_a_terminal() {
     let (code, screen) = crate::run::run_in_terminal(&["snapshot", "127.0.0.1:1", "-o", "-"]);
     assert_eq!(code, 2, "{screen}");
-    assert!(screen.contains("not for a terminal") && screen.contains("-o FILE"), "{screen}");
+    assert!(screen.contains("can't write a snapshot to a terminal") && screen.contains("-o FILE"), "{screen}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Snapshots made by hand: formats, limits, and what is cut short or damaged.
+//! Handmade snapshots: formats, limits, cut and damaged data.
 
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn resp_makes_the_keys_again() {
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: no command makes again: when or how often keys were used, by which the server evicts\n"
+        "redtail: no command recreates the times and frequencies of access, which the server uses for eviction\n"
     );
 }
 
@@ -181,7 +181,7 @@ fn pieces_end_between_characters() {
     }
 }
 
-/// Everything that may be cut: keys of several lengths, in lines that are held and lines that flow.
+/// A snapshot to cut at every byte: keys of several lengths, in lines that are held and lines that are not.
 fn large() -> Vec<u8> {
     let list = (0..3000).fold(Snapshot::new().key(1, "list").len(3000), |list, n| {
         list.string(format!("element {n}, which is not short"))
@@ -211,7 +211,7 @@ fn cut_short_it_is_void_and_says_so() {
         assert!(ran.code == 1 && ran.err.contains("cut short"), "{}", ran.err);
         let ran = run_on(&["decode", "--format", "resp"], cut);
         assert_eq!(ran.code, 1);
-        // Whole commands, and what is half of a key is taken back; or the words that this can't be.
+        // Complete commands, with half a key deleted again; or a message that this is impossible.
         match loaded(&ran.out) {
             Some(commands) => {
                 let last = commands.last().map_or("".into(), |command| command[..2].join(" "));
@@ -220,12 +220,12 @@ fn cut_short_it_is_void_and_says_so() {
                     "{length}: {last}"
                 );
             }
-            None => assert!(ran.err.contains("can't be loaded as it is"), "{}", ran.err),
+            None => assert!(ran.err.contains("can't be loaded"), "{}", ran.err),
         }
     }
 }
 
-/// The commands, if all of them are whole.
+/// The commands, if all are complete.
 fn loaded(mut bytes: &[u8]) -> Option<Vec<Vec<String>>> {
     let number = |bytes: &mut &[u8]| {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
@@ -294,7 +294,7 @@ fn commands_follow_in_an_append_only_file() {
     assert!(ran.out.ends_with(&commands(&["SELECT 2", "SET k v", "MULTI", "INCR n", "EXEC"])));
     let ran = run_on(&["decode", "--count", "6"], &input).ok();
     assert_eq!(ran.text().lines().last(), Some(format!("{end} [2] \"SET\" \"k\" \"v\"").as_str()));
-    // Its errors name bytes of the file.
+    // Its errors contain offsets in the file.
     let ran = run_on(&["decode"], &input[..input.len() - 3]).ok();
     assert!(ran.err.contains(&format!("byte {}", input.len() - 3)), "{}", ran.err);
     let ran = run_on(&["decode"], &[&input[..], b"hello\r\n"].concat());
@@ -322,7 +322,7 @@ fn damage_ends_it_or_is_passed_over() {
     assert_eq!(lines[1]["value"], json!([["abc", null]]));
     assert!(lines[1]["damaged"].as_str().unwrap().contains("at byte"), "{}", lines[1]);
     assert_eq!((&lines[2]["key"], lines.len()), (&json!("b"), 4));
-    assert!(ran.err.contains("passed over a value of 21 bytes"), "{}", ran.err);
+    assert!(ran.err.contains("skipped a damaged value, or its rest, of 21 bytes"), "{}", ran.err);
 
     let ran = json(&damaged(), &["--skip-damaged", "--elements"]).ok();
     assert!(ran.json().iter().any(|line| line["event"] == "key_end" && line["damaged"].is_string()), "{}", ran.text());
@@ -332,7 +332,7 @@ fn damage_ends_it_or_is_passed_over() {
     assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "SET b 2"]));
 }
 
-/// A compressed string of which the second half can't be undone, after a part of it has been written.
+/// A compressed string whose second half is damaged, after a part of it has been written.
 #[test]
 fn damage_inside_a_command_is_filled_up() {
     let packed = [&[0x1f][..], &[b'x'; 32], &[0xe0, 0xff, 0].repeat(400), &[0x20, 0xff].repeat(400)].concat();

@@ -1,4 +1,4 @@
-//! `--stats`, colours, help: what a person sees in a terminal, and what stands in files.
+//! `--stats`, colors and help, in a terminal and in files.
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use redtail::replay::Playback;
 use crate::run::{commands, run, run_on};
 use crate::tail::{end, primary};
 
-/// Runs a line of shell in a terminal of 80 columns, where `$TOOL` is the tool; gives all bytes that came to the terminal.
+/// Runs a shell line in a terminal of 80 columns. `$TOOL` is the tool. Returns all bytes of the terminal.
 fn in_terminal(line: &str, environment: &[(&str, &str)]) -> String {
     let line = format!("stty cols 80 rows 40; {line}");
     let mut script = Command::new("script");
@@ -19,7 +19,7 @@ fn in_terminal(line: &str, environment: &[(&str, &str)]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What can be read in the terminal at the end: lines, without colours.
+/// The final lines in the terminal, without colors.
 fn screen(bytes: &str) -> Vec<String> {
     let (mut lines, mut column) = (vec![Vec::new()], 0);
     let mut rest = bytes.chars();
@@ -47,7 +47,7 @@ fn screen(bytes: &str) -> Vec<String> {
 }
 
 trait TakeWhileInclusive: Iterator<Item = char> {
-    /// Up to and with the first that does not hold.
+    /// Includes the first that does not hold.
     fn take_while_inclusive(&mut self, holds: impl Fn(&char) -> bool) -> String {
         let mut taken = String::new();
         for character in self {
@@ -66,7 +66,7 @@ fn slow() -> Playback {
     playback! { commands_per_second: Some(15) }
 }
 
-/// So long that some seconds pass.
+/// Long enough for some seconds to pass.
 fn stream() -> Vec<u8> {
     let mut lines = vec!["SELECT 2".to_owned()];
     lines.extend((0..40).map(|number| format!("SET key:{number} v")));
@@ -82,19 +82,19 @@ fn a_line_in_the_terminal_goes_and_a_summary_stays() {
     let bytes = in_terminal(&line, &[]);
     let written = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    // While it ran, each second:
+    // During the run, once per second:
     let shown: Vec<&str> = bytes.split('\r').filter(|line| line.contains("commands/s, ")).collect();
     assert!(!shown.is_empty(), "{bytes:?}");
     assert!(shown.iter().any(|line| line.contains("B/s, lag ") && line.contains(", at 26e9aa58..:")), "{shown:?}");
     assert!(shown.iter().all(|line| line.trim_start_matches("\x1b[2K").chars().count() <= 80), "{shown:?}");
-    // What remains:
+    // At the end:
     let screen = screen(&bytes);
     assert!(screen.iter().all(|line| !line.contains("commands/s, lag")), "{screen:?}");
     let summary = screen.iter().find(|line| line.starts_with("redtail: 40 commands, ")).unwrap();
     assert!(summary.contains("B in ") && summary.contains("/s, lag "), "{summary}");
     assert!(screen.iter().any(|line| line.starts_with("redtail: attached to 127.0.0.1:")), "{screen:?}");
     assert!(screen[screen.len() - 2].starts_with("redtail: resume with --from "), "{screen:?}");
-    // Nothing of it is in the file.
+    // The file contains no statistics.
     assert_eq!(written.lines().count(), 40);
     assert!(!written.contains('\x1b') && !written.contains('\r'));
 }
@@ -125,11 +125,11 @@ fn where_nobody_watches_there_is_the_summary_alone() {
         ran.err
     );
     assert!(!ran.err.contains('\x1b'), "{}", ran.err);
-    // Whoever watches a dumb terminal too.
+    // A dumb terminal gets them too.
     let line = format!("$TOOL tail {address} --until {until} --stats");
     let bytes = in_terminal(&line, &[("TERM", "dumb")]);
     assert!(!bytes.contains('\x1b') && bytes.contains("redtail: 40 commands, "), "{bytes}");
-    // Without --stats nothing is said.
+    // Without --stats there is no message.
     assert!(!run(&["tail", &address, "--until", &until]).ok().err.contains("/s"));
 }
 
@@ -154,7 +154,7 @@ fn colours_are_for_terminals() {
     let plain = run(&["decode", file.to_str().unwrap()]).ok();
     let lines: Vec<String> = plain.text().lines().map(str::to_owned).collect();
     assert_eq!(screen(&bytes)[..4], lines);
-    // A name that comes in parts is painted too.
+    // A name that arrives in parts is colored too.
     std::fs::write(&file, crate::run::command(&[b"SET", b"k", &[b'x'; 3000]])).unwrap();
     let in_parts = in_terminal(&format!("{decode} --max-arg 1000"), &[]);
     assert!(in_parts.ends_with(" \x1b[1m\"SET\"\x1b[0m \"k\" (omitted 3000 bytes)\r\n"), "{in_parts:?}");
@@ -170,12 +170,12 @@ fn colours_are_for_terminals() {
         assert!(!bytes.contains('\x1b'), "{options}: {bytes:?}");
     }
     std::fs::remove_file(&file).unwrap();
-    // Words on standard error: bold, and red where it is the end.
+    // Messages on standard error: bold, and red for a failure.
     let missing = in_terminal("$TOOL decode /nowhere; true", &[]);
     assert!(missing.starts_with("\x1b[1;31mredtail:\x1b[0m can't read"), "{missing:?}");
     assert!(in_terminal("$TOOL decode /nowhere; true", &[("NO_COLOR", "1")]).starts_with("redtail: can't read"));
     assert!(in_terminal("$TOOL decode /dev/null", &[]).starts_with("\x1b[1mredtail:\x1b[0m the input is empty"));
-    // An empty NO_COLOR is none.
+    // An empty NO_COLOR is ignored.
     assert!(in_terminal("$TOOL decode /dev/null", &[("NO_COLOR", "")]).contains('\x1b'));
 }
 

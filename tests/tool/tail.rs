@@ -1,4 +1,4 @@
-//! Following a primary over a socket: the embedded one, which plays what a test gives it.
+//! Following the embedded primary over a socket.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -50,7 +50,7 @@ fn the_default_start_gives_every_write() {
 }
 
 #[test]
-fn text_has_commands_on_standard_output_and_words_on_standard_error() {
+fn commands_go_to_stdout_and_messages_to_stderr() {
     let stream = stream();
     let primary = primary(&stream, Playback::default());
     let address = primary.address().to_string();
@@ -155,7 +155,7 @@ fn keys_come_before_the_writes_after_them() {
         let address = scripted(vec![link.clone()]);
         let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp"]).ok();
         let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
-        // The snapshot's last database is the stream's first, so nothing has to be selected but by the stream itself.
+        // The stream begins in the last database of the snapshot, so the output needs no SELECT of its own.
         assert_eq!(ran.out, [&keys.out[..], &commands(&["SELECT 3", "DEL z"])].concat());
 
         let address = scripted(vec![link.clone()]);
@@ -177,7 +177,7 @@ fn a_snapshot_of_a_server_ends_with_it() {
             let file = run_on(&[&["decode"], arguments].concat(), &small()).ok();
             let mut out = ran.text().to_owned();
             if arguments.contains(&"json") {
-                // Around the keys stands what a file has not.
+                // Lines around the keys that a file does not have.
                 let lines: Vec<&str> = ran.text().lines().filter(|line| !line.contains("\"offset\":")).collect();
                 out = lines.join("\n") + "\n";
                 let end = file.text().lines().next_back().unwrap();
@@ -194,7 +194,7 @@ fn a_snapshot_of_a_server_ends_with_it() {
 fn a_snapshot_cut_at_any_byte_is_void() {
     for link in with_keys() {
         let end = link.len() - commands(&["SELECT 3", "DEL z"]).len();
-        // Before the first byte of the snapshot nothing of it is void.
+        // Before the first byte of the snapshot there is nothing to declare void.
         let start = link.windows(5).position(|bytes| bytes == b"REDIS").unwrap();
         for cut in start..end {
             let address = scripted(vec![link[..cut].to_vec()]);
@@ -210,7 +210,7 @@ fn a_snapshot_cut_at_any_byte_is_void() {
 
 #[test]
 fn a_second_snapshot_starts_anew() {
-    // The position of the first is not continued from: the history is another.
+    // The first position can't be resumed: the history is another one.
     let [link, _] = with_keys();
     let other = String::from_utf8_lossy(&link).replace(REPLID, &REPLID.replace('a', "b"));
     let other = [other.as_bytes()[..56].to_vec(), link[56..].to_vec()].concat();
@@ -232,7 +232,7 @@ fn a_second_snapshot_starts_anew() {
 fn a_link_cut_anywhere_changes_nothing_in_resp() {
     let stream = stream();
     let expected = [commands(&["SELECT 1"]), stream.clone()].concat();
-    // The first link carries reply line, snapshot and stream; the next ones +CONTINUE and the rest.
+    // The first connection has the reply line, snapshot and stream; the next ones have +CONTINUE and the rest.
     let interesting = [300, 350, 400, 430, 460, 500, 700, 50_000, 90_000, 100_380, 100_400, 100_420];
     for cut in interesting {
         let primary = primary(
@@ -275,7 +275,7 @@ fn a_cut_is_told_once_and_repeats_only_what_is_void() {
     assert_eq!(ran.err.lines().filter(|line| line.contains("trying again")).count(), 1, "{}", ran.err);
 }
 
-/// A primary that sends each link what a test says, and closes it in good order.
+/// A primary that sends given bytes over each connection, and closes it properly.
 pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -290,14 +290,14 @@ pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
     address
 }
 
-/// A close with something unread, like an acknowledgement, would be a reset, which takes with it what is still under way.
+/// Closing with unread bytes, such as an acknowledgement, would reset the connection and drop unsent bytes.
 pub(crate) fn close(mut link: TcpStream) {
     let _ = link.shutdown(Shutdown::Write);
     let _ = std::io::copy(&mut link, &mut std::io::sink());
 }
 
 pub(crate) fn answer_until_psync(link: &mut TcpStream) {
-    // A follower asks one thing at a time, so that one read is one question.
+    // A follower sends one command at a time, so that one read is one command.
     let mut question = [0; 4096];
     loop {
         let length = link.read(&mut question).unwrap();
@@ -308,7 +308,7 @@ pub(crate) fn answer_until_psync(link: &mut TcpStream) {
     }
 }
 
-/// A primary that accepts a resume, says one piece after another with pauses between, and then nothing more.
+/// A primary that accepts a resume, sends pieces with pauses between, and is silent then.
 fn slow(pieces: Vec<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -354,7 +354,7 @@ fn a_heartbeat_does_not_break_into_a_large_command() {
 
 #[test]
 fn what_could_not_be_written_is_not_what_to_resume_after() {
-    // The first command's database is unknown: it was not printed, so it is where the next run has to go on.
+    // The first command has an unknown database: it was not printed, so the next run resumes before it.
     let address = slow(vec![commands(&["SET k v", "SELECT 1", "SET k w"])]);
     let from = format!("{REPLID}:1000:?");
     let ran = run(&["tail", &address, "--from", &from, "--format", "resp"]);
@@ -438,7 +438,7 @@ fn without_reconnection_a_reset_link_is_a_failure() {
         let (mut link, _) = listener.accept().unwrap();
         answer_until_psync(&mut link);
         link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
-        // An acknowledgement that is there unread makes a reset of the close.
+        // An unread acknowledgement turns the close into a reset.
         link.peek(&mut [0]).unwrap();
     });
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--reconnect", "never"]);
@@ -561,12 +561,12 @@ impl Drop for Running {
     }
 }
 
-/// What a port for TLS makes of a plain PING: an alert, or nothing.
+/// The answers of a TLS port to a plain PING: an alert, or nothing.
 #[test]
 fn a_port_that_wants_tls_is_said_to() {
     for (answer, words) in [
-        (&b"\x15\x03\x01\x00\x02\x02\x46"[..], "what listens there wants TLS: "),
-        (b"", "the server closed the connection; if it wants TLS: "),
+        (&b"\x15\x03\x01\x00\x02\x02\x46"[..], "the server requires TLS: "),
+        (b"", "the server closed the connection; if the server requires TLS, "),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! Wrong usage ends with exit code 2 and with words that name the option, the value and the remedy.
+//! Wrong usage ends with exit code 2 and a message with the option, the value and the fix.
 
 use crate::run::{redtail, run, run_on};
 
@@ -156,7 +156,7 @@ fn unreadable_files_are_exit_code_1_with_one_line() {
 
 #[test]
 fn a_server_that_is_not_there_is_one_line_and_no_retry() {
-    // Bound and dropped again: most likely nobody listens there.
+    // Bound and closed again: probably no server listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ran = run(&["tail", &format!("127.0.0.1:{port}")]);
     assert_eq!(ran.code, 1, "{}", ran.err);

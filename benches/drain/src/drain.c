@@ -1,4 +1,4 @@
-/* The follower as a C program uses it. */
+/* The follower in a C program. */
 #include <redtail.h>
 #include <stdio.h>
 
@@ -15,15 +15,13 @@ static int each(void *context, const redtail_event *event) {
 }
 
 /* Returns the number of commands. */
-uint64_t drain_in_c(const char *target, const char *place, uint64_t end) {
+uint64_t drain_in_c(const char *target, const char *position, uint64_t end) {
     struct drain drain = {0, 0, end};
     redtail_options options;
-    redtail_position position;
     redtail_options_init(&options, sizeof options);
     options.start = REDTAIL_START_AT;
-    options.position = &position;
     options.control = 1;
-    if (redtail_position_parse(place, &position) != REDTAIL_OK) return 0;
+    if (redtail_position_parse(position, &options.position) != REDTAIL_OK) return 0;
     redtail_follower *follower = redtail_follower_new(&options);
     int status = redtail_follower_connect(follower, target);
     while (status == REDTAIL_OK) status = redtail_follower_batch(follower, each, &drain);

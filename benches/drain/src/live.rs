@@ -1,4 +1,4 @@
-//! Live: a server under load, and who keeps up.
+//! Live: a server under load, and the lag of each reader.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::corpora::server::Server;
 use crate::process;
 
-/// How one has kept up.
+/// The lag of one reader.
 struct Kept {
     load_seconds: f64,
-    /// The most bytes that waited in the server during the load, and how many when it ended.
+    /// The maximum of bytes that waited in the server during the load, and the number at its end.
     most: u64,
     behind: u64,
     caught_up_seconds: f64,
@@ -19,28 +19,28 @@ struct Kept {
     peak_kib: u64,
 }
 
-/// Attaches each in turn, loads the server with `bytes` of stream, and tells how much of it waits in the server for the replica, how
-/// long that takes to go when the load ends, and what it has cost.
+/// Attaches each reader in turn and loads the server with `bytes` of stream. Reports the bytes that wait in the server
+/// for the replica, the time until they are gone after the load, and the cost.
 pub fn compare(tool: &Path, bytes: u64) -> io::Result<()> {
     println!(
         "{:<22}{:>8}{:>10}{:>12}{:>12}{:>13}{:>12}{:>10}",
         "live", "load s", "K cmd/s", "most MiB", "behind MiB", "caught up s", "ns CPU/cmd", "peak KiB"
     );
-    let ways: [(&str, &[&str]); 4] = [
+    let readers: [(&str, &[&str]); 4] = [
         ("tail --format resp", &["tail", "ADDRESS", "--format", "resp"]),
         ("tail --format json", &["tail", "ADDRESS", "--format", "json"]),
         ("tail --format text", &["tail", "ADDRESS", "--format", "text"]),
         ("redis-cli --replica", &["-p", "PORT", "--replica"]),
     ];
-    for (name, args) in ways {
-        // A server each: what one leaves behind is not what another has to load.
+    for (name, args) in readers {
+        // A server for each: one reader's backlog must not burden the next.
         let Some(server) = Server::start(64 << 20)? else { return Err(io::Error::other("no redis-server")) };
         let address = format!("127.0.0.1:{}", server.port);
         let args = args.iter().map(|arg| arg.replace("ADDRESS", &address).replace("PORT", &server.port.to_string()));
         let program = if name.starts_with("redis") { Path::new("redis-cli") } else { tool };
         let mut child = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let kept = keep_up(&server, bytes, child.id());
-        // The load's own time is counted by now as well, but before and after alike.
+        // The total also counts the CPU time of the load, but equally before and after.
         let before = process::children_cpu_seconds()?;
         child.kill()?;
         child.wait()?;
@@ -92,7 +92,7 @@ fn keep_up(server: &Server, bytes: u64, replica: u32) -> io::Result<Kept> {
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// Servers keep what waits in blocks, of which one is never empty.
+/// Servers keep unsent data in blocks; one of them is never empty.
 const A_BLOCK: u64 = 64 << 10;
 
 fn mebibytes(bytes: u64) -> f64 {

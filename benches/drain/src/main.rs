@@ -1,13 +1,13 @@
-//! Drains the backlog of a real server with redtail, with others and with a bare `read()` loop, in turns.
+//! Drains the backlog of a real server with redtail, with other readers and with a bare `read()` loop, in turns.
 //!
 //! `./run [--rounds N] [--size MIB] [--live]`
 //!
-//! Each way runs in a process of its own, which tells how long it took, how much CPU time, and the most memory it had. Then the tool,
-//! to /dev/null in each format.
+//! Each reader runs in a process of its own, which reports its elapsed time, CPU time and peak memory. The tool then
+//! drains to /dev/null in each format.
 
 mod live;
 mod process;
-mod ways;
+mod readers;
 
 #[path = "../../corpora/mod.rs"]
 mod corpora;
@@ -18,10 +18,10 @@ use std::time::Instant;
 
 use corpora::server::Server;
 
-/// The key of the last command: for those who can't tell offsets.
+/// The key of the last command, for readers without offsets.
 pub const LAST_KEY: &str = "redtail:last";
 
-/// What is to be drained.
+/// The backlog to drain.
 pub struct Job {
     pub port: u16,
     pub id: String,
@@ -43,7 +43,7 @@ impl Job {
     }
 }
 
-/// What one run has cost.
+/// The cost of one run.
 struct Cost {
     commands: u64,
     seconds: f64,
@@ -53,10 +53,10 @@ struct Cost {
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [way, port, id, offset, end] = args.as_slice() {
+    if let [reader, port, id, offset, end] = args.as_slice() {
         let number = |text: &String| text.parse::<u64>().map_err(io::Error::other);
         let job = Job { port: number(port)? as u16, id: id.clone(), offset: number(offset)?, end: number(end)? };
-        return one(way, &job);
+        return one(reader, &job);
     }
     let option = |name: &str, default: usize| {
         let value = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)?.parse().ok());
@@ -69,10 +69,10 @@ fn main() -> io::Result<()> {
     all(rounds, size)
 }
 
-/// In a process of its own.
-fn one(way: &str, job: &Job) -> io::Result<()> {
-    let run = ways::WAYS.iter().find(|(name, _)| *name == way).map(|(_, run)| run);
-    let run = run.ok_or_else(|| io::Error::other(format!("there is no way {way}")))?;
+/// Runs in a process of its own.
+fn one(reader: &str, job: &Job) -> io::Result<()> {
+    let run = readers::READERS.iter().find(|(name, _)| *name == reader).map(|(_, run)| run);
+    let run = run.ok_or_else(|| io::Error::other(format!("there is no reader {reader}")))?;
     let began = Instant::now();
     let commands = run(job)?;
     let seconds = began.elapsed().as_secs_f64();
@@ -89,7 +89,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     server.fill(size as u64)?;
     let mut link = server.connect()?;
     link.write_all(format!("SET {LAST_KEY} 1\r\n").as_bytes())?;
-    // The answer: the command is in the stream.
+    // The reply: the command is in the stream.
     std::io::Read::read_exact(&mut link, &mut [0; 5])?;
     let job = Job { port: server.port, id, offset, end: server.offset()? };
     println!("a backlog of {} MiB", (job.end - job.offset) >> 20);
@@ -97,8 +97,8 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     let mut results: Vec<(String, Vec<Cost>)> = Vec::new();
     let tool = tool();
     for _ in 0..rounds {
-        for (way, _) in ways::WAYS {
-            note(&mut results, way, child(way, &job)?);
+        for (reader, _) in readers::READERS {
+            note(&mut results, reader, child(reader, &job)?);
         }
         for format in ["resp", "json", "text"] {
             if tool.exists() {
@@ -111,7 +111,7 @@ fn all(rounds: usize, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A second port, with the certificates of the tests.
+/// A second port, with the test certificates.
 fn speak_tls(server: &Server) -> io::Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let file = |name| format!("{CERTIFICATES}/{name}");
@@ -126,7 +126,7 @@ fn speak_tls(server: &Server) -> io::Result<()> {
 
 pub const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls");
 
-/// The tool, as `./run` builds it.
+/// The tool, built by `./run`.
 fn tool() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/redtail")
 }
@@ -138,15 +138,15 @@ fn note(results: &mut Vec<(String, Vec<Cost>)>, name: &str, cost: Cost) {
     }
 }
 
-fn child(way: &str, job: &Job) -> io::Result<Cost> {
+fn child(reader: &str, job: &Job) -> io::Result<Cost> {
     let output = Command::new(std::env::current_exe()?)
-        .args([way, &job.port.to_string(), &job.id, &job.offset.to_string(), &job.end.to_string()])
+        .args([reader, &job.port.to_string(), &job.id, &job.offset.to_string(), &job.end.to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let [commands, seconds, cpu, peak] = numbers[..] else {
-        return Err(io::Error::other(format!("{way} failed: {}", output.status)));
+        return Err(io::Error::other(format!("{reader} failed: {}", output.status)));
     };
     Ok(Cost { commands: commands as u64, seconds, cpu, peak_kib: peak as u64 })
 }

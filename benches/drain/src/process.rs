@@ -1,11 +1,11 @@
-//! What a process has used, as Linux tells it.
+//! Resource usage of a process, from Linux's /proc.
 
 use std::fs;
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-/// Clock ticks per second in /proc: 100 on every Linux that matters.
+/// Clock ticks per second in /proc: 100 on every common Linux.
 const TICKS: f64 = 100.0;
 
 /// Of this process, user and system.
@@ -13,21 +13,21 @@ pub fn cpu_seconds() -> io::Result<f64> {
     Ok((stat(13)? + stat(14)?) / TICKS)
 }
 
-/// Of its children that have ended.
+/// Of its finished children.
 pub fn children_cpu_seconds() -> io::Result<f64> {
     Ok((stat(15)? + stat(16)?) / TICKS)
 }
 
-/// The most memory it has had, in KiB.
+/// Peak memory in KiB.
 pub fn peak_kib() -> io::Result<u64> {
     peak_kib_of("self")
 }
 
-/// Waits for the end of a child and tells the most memory it has had, in KiB, as it was last seen.
+/// Waits for a child to exit and returns its last observed peak memory, in KiB.
 pub fn wait(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
     let mut peak = 0;
     loop {
-        // What has ended has no memory any more.
+        // A finished process has no memory.
         peak = peak.max(peak_kib_of(&child.id().to_string()).unwrap_or(0));
         if let Some(status) = child.try_wait()? {
             return Ok((status, peak));
@@ -36,7 +36,7 @@ pub fn wait(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
     }
 }
 
-/// The same of another.
+/// Of another process.
 pub fn peak_kib_of(process: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -47,7 +47,7 @@ pub fn peak_kib_of(process: &str) -> io::Result<u64> {
 /// A field of /proc/self/stat, counted from 0.
 fn stat(field: usize) -> io::Result<f64> {
     let text = fs::read_to_string("/proc/self/stat")?;
-    // The name may hold blanks; two fields stand before its end.
+    // The name may contain blanks; two fields precede its end.
     let rest = text.rsplit(')').next().unwrap_or_default();
     let word = rest.split_whitespace().nth(field - 2).and_then(|word| word.parse().ok());
     word.ok_or_else(|| io::Error::other("/proc/self/stat can't be read"))

@@ -1,7 +1,8 @@
-//! Runs one case under callgrind: prints the number of commands, and the instructions are those inside `measured`.
+//! Runs one case under callgrind and prints the number of commands. The counted instructions are those inside
+//! `measured`.
 //!
-//! What the caller's loop costs is part of it: it counts commands, arguments and bytes, and in the ways `visit` and `walk` looks at each
-//! argument or element. No byte is copied: what copying costs in instructions depends on the machine's C library.
+//! They include the caller's loop: it counts commands, arguments and bytes. The cases `visit` and `walk` visit each
+//! argument or element. No byte is copied, because the instructions of a copy depend on the machine's C library.
 
 #[path = "../../corpora/mod.rs"]
 mod corpora;
@@ -16,10 +17,10 @@ use redtail::replication::{Progress, Session};
 use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token};
 use redtail::{Builder, Event, Follower, Options, Start};
 
-/// How a corpus is parsed.
-type Way = fn(&[u8], usize) -> (u64, u64);
+/// A method of parsing a corpus.
+type Method = fn(&[u8], usize) -> (u64, u64);
 
-const WAYS: &[(&str, Way)] = &[
+const METHODS: &[(&str, Method)] = &[
     ("batch", batch),
     ("visit", visit),
     ("tape", tape),
@@ -38,23 +39,23 @@ const SIZE: usize = 2 << 20;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [way, corpus, piece] = args.as_slice() else {
-        eprintln!("usage: redtail-icount WAY CORPUS PIECE");
+    let [method, corpus, piece] = args.as_slice() else {
+        eprintln!("usage: redtail-icount METHOD CORPUS PIECE");
         std::process::exit(2);
     };
-    let way = WAYS.iter().find(|(name, _)| name == way).expect("a way").1;
+    let method = METHODS.iter().find(|(name, _)| name == method).expect("a method").1;
     let bytes = corpora::make(corpus, SIZE);
     let piece = piece.parse().expect("bytes");
-    let (commands, sum) = measured(way, &bytes, piece);
+    let (commands, sum) = measured(method, &bytes, piece);
     println!("{commands} {sum}");
 }
 
 #[inline(never)]
-fn measured(way: Way, corpus: &[u8], piece: usize) -> (u64, u64) {
-    way(std::hint::black_box(corpus), piece)
+fn measured(method: Method, corpus: &[u8], piece: usize) -> (u64, u64) {
+    method(std::hint::black_box(corpus), piece)
 }
 
-/// Shows `corpus` as if it came in pieces. `parse` is shown all unread bytes and tells how many it used up.
+/// Passes `corpus` in pieces. `parse` gets all unread bytes and returns the number it consumed.
 #[inline(always)]
 fn feed(corpus: &[u8], piece: usize, mut parse: impl FnMut(&[u8]) -> usize) {
     let (mut start, mut end) = (0, 0);
@@ -69,7 +70,7 @@ fn batch(corpus: &[u8], piece: usize) -> (u64, u64) {
     batches(CommandParser::stream(), corpus, piece, measure)
 }
 
-/// The sum of the lengths of all arguments, by a look at each.
+/// The total length of all arguments, with a visit of each.
 fn visit(corpus: &[u8], piece: usize) -> (u64, u64) {
     let visit = |command: Command<'_>| command.args().map(|arg| arg.len() as u64).sum();
     batches(CommandParser::stream(), corpus, piece, visit)
@@ -90,7 +91,7 @@ fn batches(mut parser: CommandParser, corpus: &[u8], piece: usize, measure: impl
     (commands, sum)
 }
 
-/// What is there without a look at the arguments.
+/// The raw length, without a visit of the arguments.
 fn measure(command: Command<'_>) -> u64 {
     (command.raw().len() + command.argc()) as u64
 }
@@ -159,7 +160,7 @@ fn each_frame(corpus: &[u8], piece: usize, measure: impl Fn(Frame<'_>) -> u64) -
     (frames, sum)
 }
 
-/// A shell's loop around the session, with a fixed time.
+/// An event loop around the session, with a fixed time.
 fn session(corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut session = Session::commands(Options::default(), 0);
     let (mut commands, mut sum) = (0, 0);
@@ -180,7 +181,7 @@ fn session(corpus: &[u8], piece: usize) -> (u64, u64) {
     (commands, sum)
 }
 
-/// The same with as many events at once as a follower asks for.
+/// The same loop in batches of the follower's size.
 fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut session = Session::commands(Options::default(), 0);
     let (mut commands, mut sum) = (0, 0);
@@ -216,7 +217,7 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     (commands, sum)
 }
 
-/// The same, and between two reads only what was received, as the batches of the C interface do.
+/// A blocking follower; between two reads it takes only received events, like the batches of the C interface.
 fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);
@@ -229,7 +230,7 @@ fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
     (commands, sum)
 }
 
-/// The same in batches.
+/// A blocking follower in batches.
 fn follower_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);

@@ -1,9 +1,10 @@
-//! What stands for `read()`: a corpus is copied into a buffer piece by piece, and the unfinished tail is kept.
+//! Simulates `read()`: copies a corpus into a buffer piece by piece, and keeps the unfinished tail.
 
-/// The size of a read, as it was found to be best for all but hiredis.
+/// The size of a read: the best one for all peers but hiredis.
 pub const FEED: usize = 64 << 10;
 
-/// Copies `corpus` into a buffer, `feed` bytes at a time. `parse` is shown all unread bytes and tells how many it used up.
+/// Copies `corpus` into a buffer, `feed` bytes at a time. `parse` gets all unread bytes and returns the number it
+/// consumed.
 #[inline(always)]
 pub fn feed(corpus: &[u8], feed: usize, mut parse: impl FnMut(&[u8]) -> usize) {
     let mut buffer = vec![0; 8 * feed];

@@ -1,4 +1,5 @@
-/* hiredis as its users run it, and thread CPU time. The whole loop is C: calls from Rust would count against it. */
+/* hiredis as its users run it, and thread CPU time. The whole loop is C: calls from Rust would count against
+ * hiredis. */
 #include <hiredis.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,7 +55,7 @@ static uint64_t sum(const redisReply *reply) {
     return bytes;
 }
 
-/* Returns 0, or -1 where hiredis refuses the bytes. */
+/* Returns 0, or -1 if hiredis rejects the bytes. */
 int hiredis_run(const char *data, size_t length, size_t feed, int default_replies, int visit, struct outcome *out) {
     redisReplyObjectFunctions functions = noop;
     if (visit) functions.createString = visit_string;

@@ -14,7 +14,7 @@ unsafe extern "C" {
     fn thread_seconds() -> f64;
 }
 
-/// Its best: it moves the rest of its buffer after each reply, so that large feeds are slow.
+/// Its best size: it moves the rest of its buffer after each reply, and large feeds are slow.
 const FEED: usize = 16 << 10;
 
 pub fn noop<const VISIT: bool>(corpus: &[u8]) -> Outcome {
@@ -35,6 +35,6 @@ fn run(corpus: &[u8], default_replies: i32, visit: i32) -> Outcome {
 
 /// CPU time of this thread in seconds.
 pub fn cpu() -> f64 {
-    // SAFETY: it only reads a clock.
+    // SAFETY: the call only reads a clock.
     unsafe { thread_seconds() }
 }

@@ -1,9 +1,9 @@
-//! redtail and its peers, side by side: one process, interleaved rounds, thread CPU time.
+//! Compares redtail with its peers: one process, interleaved rounds, thread CPU time.
 //!
 //! `./run [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
-//! Before anything is timed, all must agree on the number of frames and on the sum of the lengths of their bulk strings. What is timed
-//! is the parsing: frames are counted, their strings not looked at.
+//! Before timing, all must agree on the number of frames and on the total length of their bulk strings. Only the
+//! parsing is timed: frames are counted, their strings are not read.
 
 mod allocations;
 mod feed;
@@ -17,7 +17,7 @@ mod corpora;
 
 use corpora::Kind;
 
-/// What a run has found. The layout is that of the C side.
+/// The result of a run. The layout is that of the C side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Outcome {
@@ -25,8 +25,8 @@ pub struct Outcome {
     bytes: u64,
 }
 
-/// One way to parse, and the same with each string looked at.
-struct Way {
+/// One method of parsing, and the same with a visit of each string.
+struct Method {
     name: &'static str,
     run: Run,
     visit: Run,
@@ -34,51 +34,51 @@ struct Way {
 
 type Run = fn(&[u8]) -> Outcome;
 
-macro_rules! way {
+macro_rules! method {
     ($name:literal, $($run:ident)::+) => {
-        Way { name: $name, run: $($run)::+::<false>, visit: $($run)::+::<true> }
+        Method { name: $name, run: $($run)::+::<false>, visit: $($run)::+::<true> }
     };
 }
 
-/// The first is redtail's own figure, which all ratios are of.
-fn ways(kind: Kind) -> Vec<Way> {
-    let mut ways = match kind {
+/// The first is redtail's own figure, the base of all ratios.
+fn methods(kind: Kind) -> Vec<Method> {
+    let mut methods = match kind {
         Kind::Commands => vec![
-            way!("redtail", ours::batch),
-            // What a caller pays who looks at each argument.
-            Way { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
-            way!("redtail_next", ours::next),
-            way!("redtail_c", ours::c_callback),
-            way!("redtail_parts", ours::parts),
-            way!("redtail_tape", ours::tape),
+            method!("redtail", ours::batch),
+            // The cost for a caller that visits each argument.
+            Method { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
+            method!("redtail_next", ours::next),
+            method!("redtail_c", ours::c_callback),
+            method!("redtail_parts", ours::parts),
+            method!("redtail_tape", ours::tape),
         ],
-        Kind::Large => vec![way!("redtail", ours::parts), way!("redtail_whole", ours::batch)],
+        Kind::Large => vec![method!("redtail", ours::parts), method!("redtail_whole", ours::batch)],
         Kind::Replies2 | Kind::Replies3 => vec![
-            way!("redtail", ours::frames),
-            Way { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
+            method!("redtail", ours::frames),
+            Method { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
         ],
     };
-    ways.extend([
-        Way { name: MEMCPY, run: ours::copy, visit: ours::copy },
-        way!("hiredis_noop", hiredis::noop),
-        way!("hiredis_default", hiredis::default_replies),
+    methods.extend([
+        Method { name: MEMCPY, run: ours::copy, visit: ours::copy },
+        method!("hiredis_noop", hiredis::noop),
+        method!("hiredis_default", hiredis::default_replies),
     ]);
     if kind != Kind::Replies3 {
-        ways.push(way!("redis_protocol_resp2", theirs::redis_protocol_resp2));
+        methods.push(method!("redis_protocol_resp2", theirs::redis_protocol_resp2));
     }
     if kind != Kind::Replies2 {
-        ways.push(way!("redis_protocol_resp3", theirs::redis_protocol_resp3));
+        methods.push(method!("redis_protocol_resp3", theirs::redis_protocol_resp3));
     }
-    ways.push(way!("redis_rs", theirs::redis_rs));
+    methods.push(method!("redis_rs", theirs::redis_rs));
     if matches!(kind, Kind::Commands | Kind::Large) {
-        ways.push(way!("redis_event", theirs::redis_event));
+        methods.push(method!("redis_event", theirs::redis_event));
     }
-    ways
+    methods
 }
 
 /// The first is redtail.
 const OURS: &str = "redtail";
-/// The bound, which parses nothing.
+/// The lower bound, without parsing.
 const MEMCPY: &str = "memcpy";
 
 fn main() {
@@ -104,7 +104,7 @@ fn main() {
     }
 }
 
-/// Everything measured on one corpus.
+/// All measurements of one corpus.
 pub struct Measured {
     name: &'static str,
     frames: u64,
@@ -115,25 +115,27 @@ pub struct Measured {
 }
 
 fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
-    let mut ways = ways(kind);
-    ways.retain(|way| wish.peers.is_empty() || way.name == OURS || wish.peers.iter().any(|wanted| wanted == way.name));
-    let expected = (ways[0].visit)(corpus);
-    for way in ways.iter().filter(|way| way.name != MEMCPY) {
-        let peer = way.name;
-        assert_eq!((way.visit)(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
-        assert_eq!((way.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
+    let mut methods = methods(kind);
+    methods.retain(|method| {
+        wish.peers.is_empty() || method.name == OURS || wish.peers.iter().any(|wanted| wanted == method.name)
+    });
+    let expected = (methods[0].visit)(corpus);
+    for method in methods.iter().filter(|method| method.name != MEMCPY) {
+        let peer = method.name;
+        assert_eq!((method.visit)(corpus), expected, "{name}: {peer} does not agree with redtail on frames and bytes");
+        assert_eq!((method.run)(corpus).frames, expected.frames, "{name}: {peer} does not agree with itself");
     }
     eprintln!("{name}: all agree on {} frames and {} bytes of strings", expected.frames, expected.bytes);
-    // The buffer of the harness is the one allocation that is not the parser's.
+    // The harness's buffer is the only allocation outside the parser.
     let harness = allocations::during(|| _ = ours::copy(corpus));
-    let allocations = allocations::during(|| _ = (ways[0].visit)(corpus)) - harness;
+    let allocations = allocations::during(|| _ = (methods[0].visit)(corpus)) - harness;
     assert_eq!(allocations, 0, "{name}: redtail allocates");
 
-    let mut seconds: Vec<(&str, Vec<f64>)> = ways.iter().map(|way| (way.name, Vec::new())).collect();
+    let mut seconds: Vec<(&str, Vec<f64>)> = methods.iter().map(|method| (method.name, Vec::new())).collect();
     for _ in 0..if wish.check { 0 } else { wish.rounds } {
-        for (way, (_, times)) in ways.iter().zip(&mut seconds) {
+        for (method, (_, times)) in methods.iter().zip(&mut seconds) {
             let began = hiredis::cpu();
-            std::hint::black_box((way.run)(std::hint::black_box(corpus)));
+            std::hint::black_box((method.run)(std::hint::black_box(corpus)));
             times.push(hiredis::cpu() - began);
         }
     }
@@ -144,7 +146,7 @@ fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {
     if name != "captured" {
         return Some(corpora::make(name, size));
     }
-    // A capture takes a while: one is kept.
+    // A capture takes a while: one is cached.
     let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("captured-{size}.bin"));
     if let Ok(bytes) = std::fs::read(&kept) {
         return Some(bytes);
@@ -161,7 +163,7 @@ struct Wish {
     rounds: usize,
     size: usize,
     corpora: Vec<String>,
-    /// With redtail; if empty, all.
+    /// Always with redtail; all peers if empty.
     peers: Vec<String>,
 }
 

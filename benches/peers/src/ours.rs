@@ -1,4 +1,5 @@
-//! redtail, in each way it can be called. Where `VISIT` holds, each argument is looked at and the sum of their lengths taken.
+//! redtail, called by each of its methods. With `VISIT`, each argument is read and the total of their lengths
+//! returned.
 
 use std::ffi::{c_int, c_void};
 
@@ -7,13 +8,13 @@ use redtail::resp::{Command, CommandParser, Frame, FrameParser, Kind, Part, Part
 use crate::Outcome;
 use crate::feed::{FEED, feed};
 
-/// The bound: the copy alone.
+/// The lower bound: the copy alone.
 pub fn copy(corpus: &[u8]) -> Outcome {
     feed(corpus, FEED, |bytes| std::hint::black_box(bytes).len());
     Outcome::default()
 }
 
-/// All commands that are there in one call.
+/// All buffered commands in one call.
 pub fn batch<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     batches::<VISIT>(corpus, CommandParser::stream())
 }
@@ -37,7 +38,7 @@ fn batches<const VISIT: bool>(corpus: &[u8], mut parser: CommandParser) -> Outco
     outcome
 }
 
-/// What a command is asked for.
+/// The figures of one command.
 #[inline(always)]
 fn measure<const VISIT: bool>(command: Command<'_>) -> u64 {
     if VISIT { command.args().map(|arg| arg.len() as u64).sum() } else { (command.raw().len() + command.argc()) as u64 }
@@ -68,9 +69,9 @@ unsafe extern "C" {
 /// Through the C interface: a C function for each command.
 pub fn c_callback<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut outcome = Outcome::default();
-    // The library is linked for its C functions.
+    // Links the library for its C functions.
     std::hint::black_box(redtail::MAX_DEPTH);
-    // SAFETY: the parser is used by this thread alone and freed once; the bytes outlive each call.
+    // SAFETY: only this thread uses the parser, which is freed once; the bytes outlive each call.
     unsafe {
         let parser = redtail_batch_new();
         feed(corpus, FEED, |bytes| redtail_batch_run(parser, bytes.as_ptr(), bytes.len(), VISIT.into(), &mut outcome));
@@ -101,7 +102,7 @@ pub fn parts<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     outcome
 }
 
-/// Frames, found and checked.
+/// Frames, located and checked.
 pub fn frames<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     let mut parser = FrameParser::new();
     let mut outcome = Outcome::default();
@@ -116,7 +117,7 @@ pub fn frames<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     outcome
 }
 
-/// Lengths of all bulk strings in a frame, found by a walk over all its elements.
+/// Total length of all bulk strings in a frame, by a walk over all its elements.
 fn strings(frame: Frame<'_>) -> u64 {
     let length = |token| match token {
         Token::Scalar(scalar) if scalar.kind() == Kind::BulkString => scalar.as_bytes().map_or(0, <[u8]>::len) as u64,

@@ -25,7 +25,7 @@ void *redtail_batch_new(void) { return redtail_parser_new(REDTAIL_MODE_STREAM, N
 
 void redtail_batch_free(void *parser) { redtail_parser_free(parser); }
 
-/* Returns the bytes used up. */
+/* Returns the number of bytes consumed. */
 size_t redtail_batch_run(void *parser, const char *data, size_t length, int visit, struct outcome *out) {
     redtail_slice input = {data, length}, args[64];
     redtail_parser_batch(parser, &input, args, 64, visit ? visit_each : each, out);

@@ -1,4 +1,4 @@
-//! How results are shown.
+//! Prints the results.
 
 use std::fmt::Write;
 
@@ -23,13 +23,13 @@ pub fn print(result: &Measured, what: &str) {
             each(most),
             *bytes as f64 / median / 1e9,
             median / ours,
-            // How many times faster than hiredis each of our own ways is.
+            // The speed of each redtail method, relative to hiredis.
             if peer.starts_with(OURS) { format!("{:.2}", hiredis / median) } else { String::new() },
         );
     }
 }
 
-/// One JSON object: ratios are each peer's time through redtail's. What else redtail can do is in the table alone.
+/// Prints one JSON object: each peer's time divided by redtail's. redtail's other methods appear only in the table.
 pub fn json(results: &[Measured]) -> String {
     let each = |value: &dyn Fn(&Measured) -> String| {
         results.iter().map(|result| format!("\"{}\":{}", result.name, value(result))).collect::<Vec<_>>().join(",")

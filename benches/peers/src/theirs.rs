@@ -1,4 +1,4 @@
-//! The peers in Rust. Where `VISIT` holds, each string is looked at and the sum of their lengths taken.
+//! The peers in Rust. With `VISIT`, each string is read and the total of their lengths returned.
 
 use std::io::BufReader;
 
@@ -9,10 +9,10 @@ use redis_protocol::resp3::types::RangeFrame as Range3;
 use crate::Outcome;
 use crate::feed::{FEED, feed};
 
-/// What a frame is asked for.
+/// The figures of one frame.
 #[inline(always)]
 fn measure<const VISIT: bool, F>(frame: &F, sum: fn(&F) -> u64) -> u64 {
-    // Made in any case, whatever is done with it.
+    // Computed in any case, for an equal comparison.
     let frame = std::hint::black_box(frame);
     if VISIT { sum(frame) } else { 0 }
 }
@@ -63,7 +63,7 @@ pub fn redis_protocol_resp3<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     outcome
 }
 
-/// It reads by itself, and copies as it does.
+/// This parser does its own reading, and its own copies.
 pub fn redis_rs<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     use redis::Value;
     fn sum(value: &Value) -> u64 {
@@ -86,7 +86,7 @@ pub fn redis_rs<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     outcome
 }
 
-/// It reads byte by byte, so it gets a buffer in front.
+/// This parser reads byte by byte, and gets a buffer in front.
 pub fn redis_event<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     fn sum(value: &Resp) -> u64 {
         match value {

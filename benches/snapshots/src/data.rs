@@ -10,12 +10,12 @@ pub struct Set {
     pub name: &'static str,
     /// Makes keys `ARGV[1]` to `ARGV[2]`.
     script: &'static str,
-    /// About how many bytes one key takes in the snapshot.
+    /// The approximate size of one key in the snapshot, in bytes.
     bytes_each: u64,
     settings: &'static [(&'static str, &'static str)],
 }
 
-/// Packed encodings hold whatever the settings say, plain ones nothing.
+/// With these settings packed encodings hold values of any size, plain ones none.
 pub const SETS: [Set; 10] = [
     Set { name: "strings_40", script: "redis.call('SET', 'key:'..i, hex(i))", bytes_each: 56, settings: PLAIN },
     Set {
@@ -90,10 +90,11 @@ const PACKED: &[(&str, &str)] = &[
 
 const LZF: &[(&str, &str)] = &[("rdbcompression", "yes")];
 
-/// Keys made by one call of the script: few enough that the server answers soon.
+/// The number of keys made by one call of the script: few enough for a quick reply.
 const STEP: u64 = 1000;
 
-/// Fills the server with about `size` bytes of it, and saves. The file lies in the server's folder, and ends with it.
+/// Fills the server with about `size` bytes of the set, and saves. The file is in the server's folder, and is removed
+/// with it.
 pub fn make(server: &Server, set: &Set, size: u64) -> io::Result<PathBuf> {
     let mut link = server.connect()?;
     ask(&mut link, &["FLUSHALL"])?;

@@ -1,12 +1,14 @@
-//! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`, in turns.
+//! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`,
+//! in turns.
 //!
 //! `./run [--rounds N] [--size MIB] [--check]`
 //!
-//! Before anything is timed all must agree on the number of keys and on the bytes of their elements; with `--check` that is all.
-//! Times are CPU time of the process (user and system), so that other work on the machine counts little; each round runs each way once.
+//! Before timing, all must agree on the number of keys and on the bytes of their elements. With `--check` nothing else
+//! is done. Times are CPU time of the process (user and system), to reduce the effect of other work on the machine.
+//! Each round runs each reader once.
 
 mod data;
-mod ways;
+mod readers;
 
 #[path = "../../corpora/server.rs"]
 #[allow(dead_code, reason = "shared with the other benches")]
@@ -15,8 +17,8 @@ mod server;
 use std::io;
 use std::path::Path;
 
+use readers::{Found, READERS};
 use server::Server;
-use ways::{Found, WAYS};
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +33,7 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("there is no redis-server on the PATH"));
     };
     println!("redis-server {}; {rounds} rounds", server.info("redis_version")?.trim());
-    println!("{:<16}{:>8}  {}", "", "MiB", WAYS.map(|way| format!("{:>24}", way.name)).concat());
+    println!("{:<16}{:>8}  {}", "", "MiB", READERS.map(|reader| format!("{:>24}", reader.name)).concat());
     for set in data::SETS {
         let file = data::make(&server, &set, size)?;
         agree(&file)?;
@@ -45,11 +47,11 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// All who decode have found the same.
+/// Checks that all decoders agree.
 fn agree(file: &Path) -> io::Result<()> {
     let mut first: Option<Found> = None;
-    for way in WAYS {
-        let Some(found) = (way.run)(file)? else { continue };
+    for reader in READERS {
+        let Some(found) = (reader.run)(file)? else { continue };
         match first {
             None => first = Some(found),
             Some(first) if first == found => {}
@@ -57,7 +59,7 @@ fn agree(file: &Path) -> io::Result<()> {
                 return Err(io::Error::other(format!(
                     "{}: {} finds {found:?}, not {first:?}",
                     file.display(),
-                    way.name
+                    reader.name
                 )));
             }
         }
@@ -65,15 +67,15 @@ fn agree(file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints GB/s of each way (medians), and its time against that of the first.
+/// Prints GB/s of each reader (medians), and its time relative to the first.
 fn measure(name: &str, file: &Path, rounds: u64) -> io::Result<()> {
     let bytes = std::fs::metadata(file)?.len() as f64;
-    let mut times = WAYS.map(|_| Vec::new());
+    let mut times = READERS.map(|_| Vec::new());
     for _ in 0..rounds {
-        for (way, times) in WAYS.iter().zip(&mut times) {
-            let before = ways::cpu_seconds()?;
-            (way.run)(file)?;
-            times.push(ways::cpu_seconds()? - before);
+        for (reader, times) in READERS.iter().zip(&mut times) {
+            let before = readers::cpu_seconds()?;
+            (reader.run)(file)?;
+            times.push(readers::cpu_seconds()? - before);
         }
     }
     print!("{name:<16}{:>8.1}  ", bytes / f64::from(1 << 20));

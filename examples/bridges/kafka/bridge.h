@@ -1,9 +1,9 @@
-/* What the files of the bridge know of each other.
+/* The interfaces between the files of the bridge.
  *
- *   server.c or cluster.c --event--> publish.c --messages--> Kafka --delivery reports--> progress.c --position--> state.c
- *                                       | route.c: to which partitions; json.c: what stands in them
+ *   server.c or cluster.c --event--> publish.c --messages--> Kafka --reports--> progress.c --position--> state.c
+ *                                       | route.c: the partitions; json.c: the bodies
  *
- * A shard is one primary: its events come in one order, on one thread, and it has one position.
+ * A shard is one primary: its events are in one order, on one thread, with one position.
  */
 #ifndef BRIDGE_H
 #define BRIDGE_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- words.c: what is said, and how it ends ---- */
+/* ---- messages.c: messages to the user, and the end of the process ---- */
 
 /* The exit codes of the redtail tool. */
 enum { DONE = 0, FAILED = 1, USAGE = 2, HISTORY_LOST = 4 };
@@ -24,21 +24,21 @@ enum { DONE = 0, FAILED = 1, USAGE = 2, HISTORY_LOST = 4 };
 #define PRINTS(text, first)
 #endif
 
-/* A line on standard error. Any thread. */
+/* Prints a line on standard error. Any thread. */
 void say(const char *format, ...) PRINTS(1, 2);
-/* As say, and the bridge ends with this exit code; the first one counts. Any thread. */
+/* Like say, and ends the bridge with this exit code; the first call counts. Any thread. */
 void end_with(int code, const char *format, ...) PRINTS(2, 3);
-/* The bridge is to end, and need not say why. Any thread, and signal handlers. */
+/* Ends the bridge without a message. Any thread, and signal handlers. */
 void end_well(void);
 int is_ending(void);
 int exit_code(void);
 
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);
-/* Memory, or the end of the process: whatever was not confirmed comes again. */
+/* Returns memory or ends the process: unconfirmed messages are then published again by the next one. */
 void *memory(void *old, size_t bytes);
 
-/* Bytes that grow. */
+/* A growable byte string. */
 typedef struct text {
     char *bytes;
     size_t len, room;
@@ -53,15 +53,15 @@ typedef struct options {
     const char *target, *brokers, *topic, *state;
     /* Not 0: target is a list of nodes, and all primaries are followed. */
     int is_cluster;
-    /* Where a name is set: target is a list of Sentinels. */
+    /* With a name: target is a list of Sentinels. */
     redtail_sentinel sentinel;
     char *sentinel_password;
-    /* Where to start while there is no state, as it would stand there; NULL: now. */
+    /* The start without a state, in the state's format; NULL: now. */
     const char *from;
     int on_gap, ack;
     /* Not 0: leave long arguments out of messages that are too large; 0: stop there. */
     int omits;
-    /* Bytes of messages that a transaction may come to before its EXEC. */
+    /* The maximum of a transaction before its EXEC, in bytes of messages. */
     size_t transaction_limit;
     const char *user;
     char *password;
@@ -71,59 +71,59 @@ typedef struct options {
     rd_kafka_conf_t *kafka;
 } options;
 
-/* Reads the command line. What is wrong, or was asked for by --help, it says, and ends the process. */
+/* Reads the command line. Errors and --help print their text and end the process. */
 void read_options(options *options, int argc, char **argv);
-/* The command line is wrong: says so, with a text in the place of %s, and ends the process. */
+/* Prints an error of the command line, with what for %s, and ends the process. */
 void wrong(const char *format, const char *what);
-/* What a file holds, with a NUL behind it; or ends the process. */
+/* Returns the content of a file, with a NUL after it; or ends the process. */
 char *read_file(const char *path, size_t *len);
 
-/* ---- settings.c: the settings of librdkafka; what is wrong with one ends the process ---- */
+/* ---- settings.c: the settings of librdkafka; an invalid one ends the process ---- */
 
 rd_kafka_conf_t *settings_new(void);
 void settings_set(rd_kafka_conf_t *conf, const char *name, const char *value);
-/* name=value, from the command line; the text is changed. */
+/* name=value, from the command line; pair is modified. */
 void settings_pair(rd_kafka_conf_t *conf, char *pair);
-/* Lines of the same, from a file. */
+/* Lines of name=value, from a file. */
 void settings_file(rd_kafka_conf_t *conf, const char *path);
-/* None may take away what the bridge promises. */
+/* Rejects settings that break the guarantees of the bridge. */
 void settings_check(const rd_kafka_conf_t *conf);
 
-/* ---- progress.c: up to where everything is confirmed ---- */
+/* ---- progress.c: the confirmed position ---- */
 
-/* What one command or one transaction has become: messages, and the position behind it. */
+/* One command or transaction: its messages, and the position after it. */
 typedef struct step step;
 typedef struct progress progress;
 
 progress *progress_new(void);
 void progress_free(progress *progress);
-/* So many messages follow, each of which will be confirmed; behind them lies this position. NULL if there are none. */
+/* Adds a step of this number of messages and the position after them. NULL for no messages. */
 step *progress_add(progress *progress, const redtail_position *position, size_t messages);
 /* One message of the step is safe. Any thread. */
 void progress_confirm(step *step);
 /* The last position up to which everything is safe. REDTAIL_OK, or REDTAIL_NONE while there is none. Any thread. */
 int progress_position(progress *progress, redtail_position *position);
-/* Whether two are the same place. */
-int is_same_place(const redtail_position *one, const redtail_position *other);
-/* Nothing is waited for. Any thread. */
+/* Whether two positions are equal. */
+int is_same_position(const redtail_position *one, const redtail_position *other);
+/* Whether every step is confirmed. Any thread. */
 int progress_is_idle(progress *progress);
 
 /* ---- state.c: the file with the position ---- */
 
-/* Opens the file for this process alone, and gives what is in it, or NULL where there is none; or ends the process. */
+/* Opens the file for this process alone. Returns its content, or NULL if there is no file; or ends the process. */
 char *state_open(const char *path);
-/* Replaces what is in it, whole or not at all, also if the machine stops. 0, or -1 after having said why. */
+/* Replaces the content atomically, also if the machine stops. Returns 0; -1 after printing the error. */
 int state_save(const char *path, const char *content);
 
-/* ---- route.c: to which partitions ---- */
+/* ---- route.c: the partitions of a command ---- */
 
 typedef struct route {
-    /* Into so many partitions: these, in the order of the keys that lead there. */
+    /* The number of partitions, and the partitions in the order of their keys. */
     size_t copies;
     int32_t *partitions;
-    /* The first key; data is NULL where there is none. */
+    /* The first key; data is NULL if there is none. */
     redtail_slice key;
-    /* Ours. */
+    /* Private. */
     int32_t all;
     unsigned char *taken;
     size_t *indices;
@@ -135,68 +135,68 @@ void route_free(route *route);
 void route_command(route *route, const redtail_slice *args, size_t argc);
 void route_everywhere(route *route);
 
-/* ---- json.c: what stands in a message ---- */
+/* ---- json.c: the body of a message ---- */
 
-/* Adds the object that `redtail tail --format json` prints; shard: NULL where there is only one; migration: a word for what moves
- * slots, NULL for what may be a client's. Arguments longer than longest are left out, with a word of how long they were; with 0 all but
- * the name are, with a word of how many. */
+/* Adds the object that `redtail tail --format json` prints; shard: NULL if there is only one. migration: the term
+ * for a command of a slot migration, NULL for one that may be a client's. Arguments longer than longest are replaced by
+ * their length. With longest 0 all but the name are left out, and counted. */
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration, size_t longest);
-/* Events of these names: something begins, or is missing. from and to may be NULL. */
+/* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
 
-/* ---- publish.c: from events to messages ---- */
+/* ---- publish.c: converts events to messages ---- */
 
-/* What all shards share. */
+/* Shared by all shards. */
 typedef struct topic {
     rd_kafka_t *kafka;
     rd_kafka_topic_t *handle;
     int32_t partitions;
-    /* Of one message, with key and headers. */
+    /* The maximum size of a message, with key and headers. */
     size_t largest;
     const options *options;
 } topic;
 
 typedef struct publisher publisher;
 
-/* Of one shard. name: NULL where there is only one. goes_on: not 0 if it starts at a saved place; else the topic is told where it
- * begins. handle: told about each second that we live, while an event has to wait; NULL for none. */
-publisher *publisher_new(const topic *topic, const char *name, int goes_on, redtail_handle *handle);
+/* The publisher of one shard. name: NULL if there is only one. resumes: not 0 if it starts at a saved position; else it
+ * publishes `begin`. handle: sends a heartbeat about each second while an event has to wait; NULL for none. */
+publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.
- * Returns 0; -1 if the bridge is to end. */
+ * Returns 0; -1 if the bridge must end. */
 int publish(publisher *publisher, const redtail_event *event);
-/* Says that nothing comes after this place, though more may have been written: nobody continues it. Returns as publish. */
-int publish_lost(publisher *publisher, const redtail_position *place);
+/* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
+int publish_lost(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);
 
 /* ---- kafka.c: the producer ---- */
 
-/* Connects, and learns how many partitions there are. Returns 0; -1 after having said why. */
+/* Connects and reads the number of partitions. Returns 0; -1 after printing the error. */
 int topic_open(topic *topic, options *options);
-/* Waits for what is on its way, as long as that takes but not longer than so many milliseconds, and closes. */
+/* Waits until all messages are confirmed, up to limit_ms, and closes. */
 void topic_drain(topic *topic, unsigned limit_ms);
 void topic_close(topic *topic);
 
-/* ---- server.c, cluster.c: where events come from ---- */
+/* ---- server.c, cluster.c: the sources of events ---- */
 
 typedef struct source {
-    /* Follows on threads of its own. state: what was saved, or NULL. Returns 0; -1 after having said why. */
+    /* Follows on threads of its own. state: the saved state, or NULL. Returns 0; -1 after printing the error. */
     int (*start)(const topic *topic, const char *state);
-    /* Tells the primaries what is confirmed, and puts that into the file where it is new. Returns 0; -1 after having said why. */
+    /* Acknowledges the confirmed position to the primaries, and saves it if new. 0, or -1 after printing the error. */
     int (*save)(void);
-    /* Ends the threads. What they have published may still be confirmed, and saved. */
+    /* Ends the threads. Their published messages may still be confirmed, and saved. */
     void (*stop)(void);
     void (*free)(void);
 } source;
 
 extern const source ONE_SERVER, CLUSTER;
 
-/* The exit code for what redtail answered. */
+/* The exit code for a status of redtail. */
 int code_of(int status);
-/* What both take from the command line. */
+/* Sets the options that both sources share. */
 void follow_options(redtail_options *to, const options *from);
-/* The addresses of a list with commas, in one piece of memory that is to be freed; count: their number. */
+/* Splits a list of addresses at its commas. The result is one allocation, freed by the caller; count: the number. */
 const char **addresses(const char *list, size_t *count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Where events come from: all primaries of a cluster, each followed on a thread of its own. */
+/* The source of events: all primaries of a cluster, each followed on a thread of its own. */
 #include "bridge.h"
 
 #include <pthread.h>
@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is published for one shard; or for a saved place that no shard continues, which has no shard. */
+/* The state of one shard; or of a saved position that no shard continues, which has no shard. */
 typedef struct part {
     struct part *next;
     redtail_shard *shard;
     publisher *publisher;
     redtail_position committed;
     int has_committed;
-    /* How the state names it where the cluster knows it no more: node@slots */
+    /* Its name in the state if the cluster no longer knows it: node@slots */
     char *name;
 } part;
 
@@ -24,16 +24,16 @@ static struct {
     char *saved;
     pthread_mutex_t lock;
     part *parts;
-    /* What was saved and is lost has been published: it comes before the first shard. */
+    /* The lost positions have been published: they precede the first shard. */
     int is_settled;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static part *part_add(redtail_shard *shard, const char *node, const char *slots, int goes_on) {
+static part *part_add(redtail_shard *shard, const char *node, const char *slots, int resumes) {
     part *part = memory(NULL, sizeof *part);
     size_t size = strlen(node) + strlen(slots) + 2;
     memset(part, 0, sizeof *part);
     part->shard = shard;
-    part->publisher = publisher_new(all.topic, shard ? node : NULL, goes_on, shard ? redtail_shard_handle(shard) : NULL);
+    part->publisher = publisher_new(all.topic, shard ? node : NULL, resumes, shard ? redtail_shard_handle(shard) : NULL);
     part->name = memory(NULL, size);
     snprintf(part->name, size, "%s@%s", node, slots);
     pthread_mutex_lock(&all.lock);
@@ -51,12 +51,12 @@ static void on_lost(const redtail_notice *notice) {
     if (all.topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE) {
         publish_lost(part->publisher, notice->position);
     } else {
-        progress_add(progress, notice->position, 1); /* never confirmed, so the state keeps the place for whoever decides */
+        progress_add(progress, notice->position, 1); /* never confirmed: the state keeps the position until somebody decides */
         end_with(HISTORY_LOST, "%s", notice->message);
     }
 }
 
-/* On a thread of its own. */
+/* Runs on a thread of its own. */
 static void on_notice(void *context, const redtail_notice *notice) {
     (void)context;
     if (notice->kind != REDTAIL_NOTICE_ENDED)
@@ -67,7 +67,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
             notice->shard, part_add(notice->shard, redtail_shard_id(notice->shard), "", notice->start == REDTAIL_START_AT));
         break;
     case REDTAIL_NOTICE_LOST: on_lost(notice); break;
-    case REDTAIL_NOTICE_ENDED: /* the others would go on, and nobody might notice */
+    case REDTAIL_NOTICE_ENDED: /* the other shards would continue, and the failure might go unnoticed */
         if (notice->status != REDTAIL_CLOSED)
             end_with(code_of(notice->status), "%s", notice->message);
         break;
@@ -75,7 +75,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     }
 }
 
-/* On the shard's thread, as the next. */
+/* Runs on the shard's thread, like the next. */
 static int on_event(void *context, redtail_shard *shard, const redtail_event *event) {
     part *part = redtail_shard_context(shard);
     (void)context;
@@ -84,7 +84,7 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
     return publish(part->publisher, event);
 }
 
-/* While nothing is written, the server's PINGs move the position on. */
+/* Without writes, the server's PINGs advance the position. */
 static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
     progress *progress = publisher_progress(((part *)redtail_shard_context(shard))->publisher);
@@ -130,7 +130,7 @@ static char *committed(void) {
 static void commit(part *part) {
     redtail_position position;
     if (progress_position(publisher_progress(part->publisher), &position) != REDTAIL_OK
-        || (part->has_committed && is_same_place(&position, &part->committed)))
+        || (part->has_committed && is_same_position(&position, &part->committed)))
         return;
     if (part->shard)
         redtail_handle_commit(redtail_shard_handle(part->shard), &position);
@@ -138,8 +138,8 @@ static void commit(part *part) {
     part->has_committed = 1;
 }
 
-/* One value for all shards, which holds nothing that is not confirmed; also those that the cluster knows no more, as long as
- * anything of them is not. NULL: not yet. */
+/* One value for all shards, with confirmed positions only. It includes shards that the cluster no longer knows,
+ * until they are confirmed. NULL: not yet. */
 static char *state_text(void) {
     text text = {NULL, 0, 0};
     pthread_mutex_lock(&all.lock);
@@ -148,14 +148,14 @@ static char *state_text(void) {
     char *known = committed();
     text_add(&text, known, strlen(known));
     for (part *part = all.parts; part; part = part->next) {
-        char place[REDTAIL_POSITION_TEXT_SIZE];
+        char formatted[REDTAIL_POSITION_TEXT_SIZE];
         if (!part->has_committed || progress_is_idle(publisher_progress(part->publisher))
-            || redtail_position_format(&part->committed, place, sizeof place) != REDTAIL_OK || strstr(known, place))
+            || redtail_position_format(&part->committed, formatted, sizeof formatted) != REDTAIL_OK || strstr(known, formatted))
             continue;
         text_add(&text, ";", text.len ? 1 : 0);
         text_add(&text, part->name, strlen(part->name));
         text_add(&text, "=", 1);
-        text_add(&text, place, strlen(place));
+        text_add(&text, formatted, strlen(formatted));
     }
     int is_settled = all.is_settled;
     pthread_mutex_unlock(&all.lock);

@@ -2,11 +2,11 @@
  *
  *     redtail-kafka-consume [-X NAME=VALUE]... BROKERS TOPIC
  *
- * A line is the partition, a tab, and the body. It begins with what the topic still has, and ends with SIGINT or SIGTERM.
- *
- * This is how to tell a repetition: within a partition the offsets of one history grow, so what is not above the last of its
- * history was here before. A program that keeps what it reads keeps these last ids with it, and the place in the partition, in one
- * go.
+ * A line is the partition, a tab, and the body. The program begins with the oldest message of the topic, and ends
+ * with SIGINT or SIGTERM.
+ * Repetitions are recognised so: within a partition the offsets of one history increase. A message that is not
+ * above the last one of its history is a repetition. A program that stores the messages stores these last ids and
+ * the offset in the partition with them, in one transaction.
  */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ typedef struct history {
     char name[41];
     /* One above the last offset. */
     unsigned long long next_offset;
-    /* Lines of the transaction that is not whole yet. */
+    /* Lines of the unfinished transaction. */
     char *held;
     size_t held_len;
 } history;
@@ -43,7 +43,7 @@ static void fail(const char *what, const char *why) {
 static void *memory(void *old, size_t bytes) {
     void *new = realloc(old, bytes);
     if (!new)
-        fail("no memory", "the system gives none");
+        fail("no memory", "the allocation failed");
     return new;
 }
 
@@ -60,7 +60,7 @@ static history *history_of(int32_t partition, const char *name) {
     return histories = history;
 }
 
-/* The text of a header; "" where there is none. librdkafka puts a NUL behind it. */
+/* The text of a header; "" if there is none. librdkafka appends a NUL. */
 static const char *header(const rd_kafka_message_t *message, const char *name) {
     rd_kafka_headers_t *headers;
     const void *value;
@@ -91,7 +91,7 @@ static void take(const rd_kafka_message_t *message) {
     unsigned long long offset;
     unsigned part, parts;
     if (sscanf(header(message, "id"), "%40[0-9a-f]:%llu", name, &offset) != 2) {
-        fprintf(stderr, "redtail-kafka-consume: a message without id is not of redtail-kafka: passed over\n");
+        fprintf(stderr, "redtail-kafka-consume: skipped a message without id: it is not from redtail-kafka\n");
         return;
     }
     history *history = history_of(message->partition, name);
@@ -101,18 +101,18 @@ static void take(const rd_kafka_message_t *message) {
     }
     history->next_offset = offset + 1;
     printed++;
-    /* What stands alone has no part; of a transaction the last one says that it is whole in this partition. */
+    /* A single command has no part; the last part of a transaction completes it in this partition. */
     if (sscanf(header(message, "part"), "%u/%u", &part, &parts) != 2)
         part = parts = 1;
     if (part == 1)
-        history->held_len = 0; /* of a transaction whose rest is lost in a gap */
+        history->held_len = 0; /* from a transaction whose rest is lost in a gap */
     hold(history, message);
     if (part == parts)
         print_held(history);
 }
 
 static rd_kafka_t *connect_to(rd_kafka_conf_t *conf, const char *brokers) {
-    /* What was deleted before it was read is an error, not a hole. */
+    /* Messages deleted before they were read are an error, not a hole. */
     static const char *const defaults[][2] = {{"group.id", "redtail-kafka-consume"}, {"auto.offset.reset", "error"},
                                               {"enable.auto.commit", "false"}};
     char words[512];
@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
         if (message)
             rd_kafka_message_destroy(message);
     }
-    fprintf(stderr, "%llu messages, and %llu that came again\n", printed, repeated);
+    fprintf(stderr, "%llu messages, and %llu repetitions\n", printed, repeated);
     rd_kafka_consumer_close(kafka);
     rd_kafka_destroy(kafka);
     for (history *next; histories; histories = next) {

@@ -1,9 +1,9 @@
-/* What stands in a message: the JSON object that `redtail tail --format json` prints. */
+/* The body of a message: the JSON object that `redtail tail --format json` prints. */
 #include "bridge.h"
 
 #include <string.h>
 
-/* The length of the valid UTF-8 character at the front; 0: there is none. */
+/* The length of the valid UTF-8 character at the front; 0 if there is none. */
 static size_t character(const unsigned char *bytes, size_t len) {
     static const struct {
         unsigned char first, last, from, to; /* the range of the first byte, and of the second */
@@ -108,9 +108,9 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
 }
 
 static void add_position(text *out, const char *name, const redtail_position *position) {
-    char place[REDTAIL_POSITION_TEXT_SIZE];
-    if (position && redtail_position_format(position, place, sizeof place) == REDTAIL_OK)
-        text_print(out, ",\"%s\":\"%s\"", name, place);
+    char formatted[REDTAIL_POSITION_TEXT_SIZE];
+    if (position && redtail_position_format(position, formatted, sizeof formatted) == REDTAIL_OK)
+        text_print(out, ",\"%s\":\"%s\"", name, formatted);
     else
         text_print(out, ",\"%s\":null", name);
 }

@@ -1,16 +1,16 @@
-/* The producer: its settings, what it reports, and the topic. */
+/* The producer: its settings, its reports, and the topic. */
 #include "bridge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How long the brokers may take at the start, before a supervisor should hear of it. */
+/* The brokers' timeout at the start; after it the bridge ends, and a supervisor retries. */
 #define PATIENCE_MS 60000
-/* How long a topic may take to appear where brokers make topics themselves. */
+/* The timeout for a topic to appear if brokers create topics automatically. */
 #define CREATION_MS 10000
 
-/* The last complaint, said again only after a while: without brokers there are several each second. */
+/* The last error, printed again only after a while: without brokers there are several each second. */
 static void on_error(rd_kafka_t *kafka, int code, const char *reason, void *context) {
     static char last[256];
     static uint64_t last_ms;
@@ -33,7 +33,7 @@ static void on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, vo
         progress_confirm(message->_private);
         return;
     }
-    if (is_refused) /* all that is on its way behind the first one is refused with it */
+    if (is_refused) /* all messages in transit after the first refused one are refused too */
         return;
     is_refused = 1;
     rd_kafka_headers_t *headers;
@@ -51,7 +51,7 @@ static size_t number(const rd_kafka_conf_t *conf, const char *name) {
     return rd_kafka_conf_get(conf, name, value, &size) ? 0 : strtoull(value, NULL, 10);
 }
 
-/* The number of partitions; 0, and why it is not known. */
+/* The number of partitions; 0, with the error, if it is unknown. */
 static int32_t ask(topic *topic, rd_kafka_resp_err_t *error) {
     const struct rd_kafka_metadata *metadata;
     *error = rd_kafka_metadata(topic->kafka, 0, topic->handle, &metadata, 1000);
@@ -63,7 +63,7 @@ static int32_t ask(topic *topic, rd_kafka_resp_err_t *error) {
     return count;
 }
 
-/* The same, as long as it may take; 0 after having said why. */
+/* The same, with retries; 0 after printing the error. */
 static int32_t partitions(topic *topic, const char *name) {
     uint64_t start = now_ms();
     while (!is_ending()) {
@@ -73,7 +73,7 @@ static int32_t partitions(topic *topic, const char *name) {
         if (count)
             return count;
         if (now_ms() - start >= (is_away ? PATIENCE_MS : CREATION_MS))
-            end_with(FAILED, "the brokers tell nothing of the topic %s: %s", name, rd_kafka_err2str(error));
+            end_with(FAILED, "the brokers do not describe the topic %s: %s", name, rd_kafka_err2str(error));
         rd_kafka_poll(topic->kafka, 200);
     }
     return 0;
@@ -95,7 +95,7 @@ int topic_open(topic *topic, options *options) {
         end_with(USAGE, "Kafka: %s", words);
         return -1;
     }
-    options->kafka = NULL; /* the producer's now */
+    options->kafka = NULL; /* owned by the producer now */
     topic->handle = rd_kafka_topic_new(topic->kafka, options->topic, NULL);
     if (!topic->handle) {
         end_with(USAGE, "the topic %s: %s", options->topic, rd_kafka_err2str(rd_kafka_last_error()));
@@ -111,7 +111,7 @@ void topic_drain(topic *topic, unsigned limit_ms) {
         rd_kafka_poll(topic->kafka, 100);
     int left = rd_kafka_outq_len(topic->kafka);
     if (left)
-        say("%d messages are not confirmed yet: they come again at the next start", left);
+        say("%d messages are unconfirmed: they are published again at the next start", left);
 }
 
 void topic_close(topic *topic) {

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The position is saved so often. */
+/* The interval of saving the position. */
 #define SAVE_MS 1000
-/* How long brokers may take at the end to confirm what is on its way. What they do not comes again at the next start. */
+/* The brokers' timeout to confirm messages in transit at the end. Unconfirmed ones are published again at the next
+ * start. */
 #define DRAIN_MS 10000
 
 static void on_signal(int number) {
@@ -19,12 +20,12 @@ static void listen_to_signals(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND; /* the second one ends it at once */
+    action.sa_flags = (int)SA_RESETHAND; /* the second signal ends the process at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* This thread hears what is confirmed, and saves the position; others follow and publish. */
+/* This thread receives the confirmations and saves the position; others follow and publish. */
 static void run(const topic *topic, const source *source) {
     uint64_t saved = now_ms();
     while (!is_ending()) {
@@ -44,7 +45,7 @@ int main(int argc, char **argv) {
     char *state = state_open(options.state);
     listen_to_signals();
     if (options.tls.verify == REDTAIL_VERIFY_NOTHING)
-        say("the server's certificate is not verified (--insecure): anybody in between can read and change everything");
+        say("the server's certificate is not verified (--insecure): anyone on the network path can read and change everything");
     const source *source = options.is_cluster ? &CLUSTER : &ONE_SERVER;
     if (!topic_open(&topic, &options) && !source->start(&topic, state)) {
         run(&topic, source);

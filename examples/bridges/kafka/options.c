@@ -16,37 +16,36 @@ static const char HELP[] =
     "of one or more nodes or Sentinels, with commas between them.\n"
     "\n"
     "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
-    "--format json` prints, its header `id` names it once and for all. It goes to the partition where its key lives\n"
-    "(the key's cluster slot modulo the number of partitions), to several where it has keys in several, and to all\n"
-    "where it names none. What stands in a transaction is published at its EXEC. The position is saved once the\n"
-    "brokers have confirmed everything before it, so after any crash what was not confirmed comes again, under the\n"
-    "same id.\n"
+    "--format json` prints, its header `id` its permanent name. It goes to the partition of its key (the key's cluster\n"
+    "slot modulo the number of partitions), to several if it has keys in several, and to all if it names none. The\n"
+    "commands of a transaction are published at its EXEC. The position is saved once the brokers have confirmed\n"
+    "everything before it. After a crash all unconfirmed messages are published again, under the same ids.\n"
     "\n"
     "Kafka:\n"
     "  --brokers LIST             host:port of one or more brokers, with commas between them\n"
-    "  --topic TOPIC              the topic; it must exist, unless the brokers make topics themselves\n"
+    "  --topic TOPIC              the topic; it must exist, unless the brokers create topics automatically\n"
     "  -X NAME=VALUE              a setting of librdkafka, such as -X compression.codec=lz4; repeatable\n"
-    "  --kafka-config FILE        such settings, one a line; the only place for passwords\n"
-    "  --too-large stop|omit      a message above message.max.bytes: stop [default], or leave long arguments out and\n"
-    "                             say how long they were, in the message's header `omitted`\n"
-    "  --transaction-limit BYTES  of messages of one transaction, which are held until its EXEC [default: 256 MiB]\n"
+    "  --kafka-config FILE        settings of librdkafka, one a line; passwords are allowed only here\n"
+    "  --too-large stop|omit      for a message above message.max.bytes: stop [default], or replace long arguments by\n"
+    "                             their length, with the header `omitted`\n"
+    "  --transaction-limit BYTES  maximum size of one transaction's messages, held until its EXEC [default: 256 MiB]\n"
     "\n"
     "Position:\n"
-    "  --state FILE               keeps the position; FILE.lock and FILE.new stand beside it\n"
-    "  --from POSITION            where to start while there is no FILE [default: now]\n"
-    "  --on-gap stop|continue     the server no longer has what comes next: stop with exit code 4 [default], or go on\n"
-    "                             behind a message of event `gap` in each partition\n"
-    "  --ack applied|observe      tell the server what Kafka has, for WAIT [default], or nothing\n"
+    "  --state FILE               the file with the position; FILE.lock and FILE.new are in the same folder\n"
+    "  --from POSITION            the start without a FILE [default: now]\n"
+    "  --on-gap stop|continue     if the server no longer has the next part of the stream: stop with exit code 4\n"
+    "                             [default], or publish the event `gap` to each partition and continue\n"
+    "  --ack applied|observe      acknowledge the position confirmed by Kafka, for WAIT [default], or nothing\n"
     "\n"
     "Server:\n"
     "  --cluster                  follow all primaries of the cluster that these nodes belong to\n"
-    "  --sentinel NAME            follow the primary that these Sentinels call so, also after failovers\n"
+    "  --sentinel NAME            follow the primary of this name at these Sentinels, also after failovers\n"
     "  --prefer-replica           with --sentinel: follow a replica, to spare the primary\n"
     "  --sentinel-user NAME, --sentinel-password-file FILE (or REDTAIL_SENTINEL_PASSWORD)\n"
     "  --user NAME                the ACL user\n"
-    "  --password-file FILE       its password (a newline at the end does not count); or in the environment, as\n"
+    "  --password-file FILE       its password (a final newline is ignored); or in the environment, as\n"
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
-    "  --tls                      speak TLS (redtail must have been built with it)\n"
+    "  --tls                      use TLS (needs a redtail built with TLS)\n"
     "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
     "\n"
     "  -h, --help\n"
@@ -78,7 +77,7 @@ char *read_file(const char *path, size_t *len) {
     return text.bytes;
 }
 
-/* Which of two words was given, as the number that stands for it. */
+/* Returns the number of the given keyword, one of two. */
 static int one_of(const char *option, const char *value, const char *first, int one, const char *second, int two) {
     if (strcmp(value, first) && strcmp(value, second))
         wrong("%s takes one of two words, as --help tells", option);
@@ -94,7 +93,7 @@ static size_t bytes(const char *option, const char *value) {
     return number;
 }
 
-/* Out of a file, or out of one of two variables of the environment; NULL where there is none. */
+/* Reads a secret from a file, or from one of two variables of the environment; NULL if there is none. */
 static char *read_password(const char *path, const char *name, const char *other, const char *user, size_t *len) {
     const char *given = getenv(name);
     char *password = NULL;
@@ -200,7 +199,7 @@ void read_options(options *options, int argc, char **argv) {
         case 'V':
             printf("redtail-kafka with redtail %s and librdkafka %s\n", redtail_version(), rd_kafka_version_str());
             exit(DONE);
-        default: fputs("see redtail-kafka --help\n", stderr); exit(USAGE); /* getopt has said what is wrong */
+        default: fputs("see redtail-kafka --help\n", stderr); exit(USAGE); /* getopt has printed the error */
         }
     if (argc - optind != 1)
         wrong("%s", argc == optind ? "the server to follow is missing" : "there is one server to follow");

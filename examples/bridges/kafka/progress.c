@@ -1,8 +1,7 @@
-/* Up to where everything is confirmed.
+/* The position up to which everything is confirmed.
  *
- * Brokers confirm in any order; a position may be saved only once all before it is safe. So steps stand in the order of the stream,
- * and one whose messages are all confirmed counts only when it is the first.
- */
+ * Brokers confirm in any order. A position may be saved only once everything before it is safe. The steps are in
+ * the order of the stream, and a step with all messages confirmed counts only as the first. */
 #include "bridge.h"
 
 #include <pthread.h>
@@ -60,7 +59,7 @@ step *progress_add(progress *progress, const redtail_position *position, size_t 
             progress->first = step;
         progress->last = step;
     } else if (progress->last) {
-        progress->last->position = *position; /* safe as soon as what is before it */
+        progress->last->position = *position; /* safe as soon as everything before it is */
     } else {
         reach(progress, position);
     }
@@ -98,8 +97,8 @@ int progress_is_idle(progress *progress) {
     return is_idle;
 }
 
-/* Not by memcmp: between the fields lie bytes that nobody has set. */
-int is_same_place(const redtail_position *one, const redtail_position *other) {
+/* Not by memcmp: the padding between the fields is undefined. */
+int is_same_position(const redtail_position *one, const redtail_position *other) {
     return one->offset == other->offset && one->db == other->db && !strcmp(one->replid, other->replid)
            && !strcmp(one->history, other->history);
 }

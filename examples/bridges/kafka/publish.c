@@ -1,52 +1,52 @@
-/* From events to messages.
+/* Converts events to messages.
  *
- * What a transaction holds is kept until its EXEC, and then published at once; what stands alone is a transaction of one.
- */
+ * The messages of a transaction are kept until its EXEC, and then published together. A single command is a
+ * transaction of one. */
 #include "bridge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for everything in a message that is neither body nor key. */
+/* Room for everything in a message except body and key. */
 #define HEADERS 512
 /* Longer arguments are left out of a message that is too large. */
 #define LONG_ARGUMENT 1024
 #define NO_KEY SIZE_MAX
 
-/* Places in the publisher's bytes and partitions. */
+/* Offsets into the publisher's bytes and partitions. */
 typedef struct message {
     size_t id, body, body_len, key, key_len;
     size_t partitions, copies;
-    /* Bytes of the command, if some were left out; else 0. */
+    /* The size of the command if arguments were left out; else 0. */
     size_t omitted;
-    /* A word for a command that moves slots, which lives for ever; else NULL. */
+    /* The term for a command that moves slots, a static string; else NULL. */
     const char *migration;
 } message;
 
 struct publisher {
     const topic *topic;
     const char *name;
-    int goes_on;
+    int resumes;
     redtail_handle *handle;
     progress *progress;
     route route;
-    /* What is to be published at the next end of a transaction. */
+    /* The messages to publish at the next end of a transaction. */
     text bytes;
     message *messages;
     size_t count, room;
     int32_t *partitions;
     size_t partition_count, partition_room;
-    /* For each partition, how many messages of the transaction it gets, and has got. */
+    /* For each partition, the number of the transaction's messages in all, and so far. */
     uint32_t *parts, *part;
 };
 
-publisher *publisher_new(const topic *topic, const char *name, int goes_on, redtail_handle *handle) {
+publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle) {
     publisher *publisher = memory(NULL, sizeof *publisher);
     memset(publisher, 0, sizeof *publisher);
     publisher->topic = topic;
     publisher->name = name;
-    publisher->goes_on = goes_on;
+    publisher->resumes = resumes;
     publisher->handle = handle;
     publisher->progress = progress_new();
     route_init(&publisher->route, topic->partitions);
@@ -70,7 +70,7 @@ progress *publisher_progress(publisher *publisher) {
     return publisher->progress;
 }
 
-/* Forgets what was not published: it was, or it is void. */
+/* Forgets the kept messages: they are published, or void. */
 static void forget(publisher *publisher) {
     publisher->count = publisher->partition_count = publisher->bytes.len = 0;
     if (publisher->bytes.room > 4 << 20) { /* one large transaction is no reason to keep its memory */
@@ -80,7 +80,7 @@ static void forget(publisher *publisher) {
     }
 }
 
-/* A message with an id and the partitions of the route; its body comes next. */
+/* A message with an id and the partitions of the route; its body follows. */
 static message *begin(publisher *publisher, const char *id) {
     const route *route = &publisher->route;
     if (publisher->count == publisher->room) {
@@ -125,7 +125,7 @@ static int too_large(publisher *publisher, message *message, const redtail_event
     if (!publisher->topic->options->omits) {
         end_with(FAILED,
                  "the command %s (%zu bytes) makes a message of more than %zu bytes: raise message.max.bytes (with -X), and the "
-                 "topic's max.message.bytes; or choose --too-large omit. Nothing behind it was published",
+                 "topic's max.message.bytes; or choose --too-large omit. No later command was published",
                  id, event->raw.len, publisher->topic->largest);
         return -1;
     }
@@ -151,13 +151,13 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     size_t held = 0;
     for (size_t i = 0; i < event->argc; i++)
         held += event->args[i].len;
-    /* JSON makes nothing shorter, so a value of 512 MB need not be written to see that. */
+    /* JSON never shortens its input: a value of 512 MB need not be written to see that it is too large. */
     if (held > publisher->topic->largest || !write_body(publisher, message, event, id, publisher->topic->largest))
         if (too_large(publisher, message, event, id))
             return -1;
     if (publisher->bytes.len > publisher->topic->options->transaction_limit && event->tx) {
         end_with(FAILED,
-                 "the transaction that begins at offset %llu has made more than %zu bytes of messages and has not ended: raise "
+                 "the transaction at offset %llu has more than %zu bytes of messages and no EXEC yet: raise "
                  "--transaction-limit. Nothing of it was published",
                  (unsigned long long)event->tx, publisher->topic->options->transaction_limit);
         return -1;
@@ -183,7 +183,7 @@ static rd_kafka_resp_err_t produce(const topic *topic, rd_kafka_vu_t *fields, si
     return code;
 }
 
-/* Into the queue; while it is full, waits, and keeps the link to the primary alive. */
+/* Appends to the queue; while it is full, waits, and sends the primary heartbeats. */
 static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t count) {
     rd_kafka_resp_err_t code;
     char words[256];
@@ -192,7 +192,7 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
         if (is_ending())
             return -1;
         if (publisher->handle && now_ms() - heard >= 1000) {
-            redtail_handle_heartbeat(publisher->handle); /* that a link is lost shows when the next event is asked for */
+            redtail_handle_heartbeat(publisher->handle); /* the next request for an event reports a lost connection */
             heard = now_ms();
         }
         pause_ms(10);
@@ -245,7 +245,7 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
     return produce_patiently(publisher, fields, count);
 }
 
-/* All that was kept; behind it lies this position. tx: the transaction, or 0. */
+/* Publishes all kept messages; this position follows them. tx: the transaction, or 0. */
 static int publish_all(publisher *publisher, const redtail_position *position, uint64_t tx) {
     size_t sizes = (size_t)publisher->topic->partitions * sizeof *publisher->parts;
     if (tx) {
@@ -265,26 +265,26 @@ static int publish_all(publisher *publisher, const redtail_position *position, u
     return 0;
 }
 
-/* To every partition, so that whoever reads one knows that something is missing: what the gap tells, or, where that is NULL, all
- * before this place. above: what is added to the place's offset for the id. */
-static int publish_note(publisher *publisher, const redtail_position *place, const redtail_gap *gap, uint64_t above) {
+/* Publishes to every partition that something is missing: the gap, or, if that is NULL, everything before this
+ * position. above: added to the position's offset for the id. */
+static int publish_note(publisher *publisher, const redtail_position *position, const redtail_gap *gap, uint64_t above) {
     char id[64];
-    snprintf(id, sizeof id, "%s:%llu", place->history[0] ? place->history : place->replid,
-             (unsigned long long)(place->offset + above));
+    snprintf(id, sizeof id, "%s:%llu", position->history[0] ? position->history : position->replid,
+             (unsigned long long)(position->offset + above));
     route_everywhere(&publisher->route);
     message *message = begin(publisher, id);
     if (gap)
         json_gap(&publisher->bytes, gap, publisher->name, id);
     else
-        json_begin(&publisher->bytes, place, publisher->name, id);
+        json_begin(&publisher->bytes, position, publisher->name, id);
     message->body_len = publisher->bytes.len - message->body;
-    publisher->goes_on = 1;
-    return publish_all(publisher, place, 0);
+    publisher->resumes = 1;
+    return publish_all(publisher, position, 0);
 }
 
-int publish_lost(publisher *publisher, const redtail_position *place) {
-    redtail_gap gap = {place, NULL, REDTAIL_UNKNOWN};
-    return publish_note(publisher, place, &gap, 1); /* the id of the place itself was that of a command */
+int publish_lost(publisher *publisher, const redtail_position *position) {
+    redtail_gap gap = {position, NULL, REDTAIL_UNKNOWN};
+    return publish_note(publisher, position, &gap, 1); /* the id of the position itself was that of a command */
 }
 
 int publish(publisher *publisher, const redtail_event *event) {
@@ -298,7 +298,7 @@ int publish(publisher *publisher, const redtail_event *event) {
         /* fall through */
     case REDTAIL_EVENT_EXEC:
         if (redtail_event_position(event, &position) != REDTAIL_OK) {
-            end_with(FAILED, "at offset %llu there is no position to go on from", (unsigned long long)event->offset);
+            end_with(FAILED, "at offset %llu there is no resumable position", (unsigned long long)event->offset);
             return -1;
         }
         return publish_all(publisher, &position, event->tx);
@@ -306,9 +306,9 @@ int publish(publisher *publisher, const redtail_event *event) {
         forget(publisher);
         if (redtail_event_position(event, &position) != REDTAIL_OK)
             return 0;
-        return publisher->goes_on ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL, 0);
+        return publisher->resumes ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL, 0);
     case REDTAIL_EVENT_MULTI:
-    case REDTAIL_EVENT_DISCONNECTED: /* what came since its MULTI comes again, or never */
+    case REDTAIL_EVENT_DISCONNECTED: /* commands after the MULTI are delivered again, or never */
         forget(publisher);
         return 0;
     case REDTAIL_EVENT_GAP:

@@ -1,14 +1,13 @@
-/* To which partitions a command goes: where its keys live, by their cluster slots; and where it names none, everywhere.
+/* Finds the partitions of a command: those of its keys, by their cluster slots; all partitions if it names none.
  *
- * So who reads a partition sees, in their order, all commands that touch a key of it. One with keys of several partitions stands in
- * each of them, under the same id.
- */
+ * A reader of a partition therefore sees, in order, all commands that touch its keys. A command with keys of
+ * several partitions is in each of them, under the same id. */
 #include "bridge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a key with {something} in it only that counts, also without a cluster: who wants two keys in one partition can have it so. */
+/* Only the part in {} of a key counts, also without a cluster: it can join two keys in one partition. */
 static int32_t partition_of(redtail_slice key, int32_t partitions) {
     return redtail_slot(key.data, key.len) % partitions;
 }
@@ -43,7 +42,7 @@ void route_command(route *route, const redtail_slice *args, size_t argc) {
         route->indices = memory(route->indices, count * sizeof *route->indices);
         route->capacity = count;
     }
-    if (status != REDTAIL_OK || !count) { /* no key, all keys, or nobody knows which */
+    if (status != REDTAIL_OK || !count) { /* no key, all keys, or unknown keys */
         route_everywhere(route);
         return;
     }

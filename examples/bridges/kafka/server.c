@@ -1,4 +1,4 @@
-/* Where events come from: one server, or the one that Sentinels name, followed on a thread of its own. */
+/* The source of events: one server, or the primary of Sentinels, followed on a thread of its own. */
 #include "bridge.h"
 
 #include <pthread.h>
@@ -31,7 +31,7 @@ static void tell(const redtail_event *event) {
     }
 }
 
-/* While nothing is written, the server's PINGs move the position on. */
+/* Without writes, the server's PINGs advance the position. */
 static void note_position(void) {
     redtail_position position;
     progress *progress = publisher_progress(one.publisher);
@@ -73,7 +73,7 @@ int code_of(int status) {
     switch (status) {
     case REDTAIL_ERROR_HISTORY_LOST: return HISTORY_LOST;
     case REDTAIL_ERROR_ADDRESS:
-    case REDTAIL_ERROR_ARGUMENT: return USAGE; /* nothing that another try would mend */
+    case REDTAIL_ERROR_ARGUMENT: return USAGE; /* a retry would not help */
     default: return FAILED;
     }
 }
@@ -126,7 +126,7 @@ static int start(const topic *topic, const char *state) {
     if (from) {
         options.start = REDTAIL_START_AT;
         options.position = position;
-        say("goes on after %s", from);
+        say("resuming after %s", from);
     }
     follow_options(&options, chosen);
 
@@ -152,7 +152,7 @@ static int save(void) {
     char text[REDTAIL_POSITION_TEXT_SIZE];
     if (!one.publisher || progress_position(publisher_progress(one.publisher), &position) != REDTAIL_OK)
         return 0;
-    if (one.has_saved && is_same_place(&position, &one.saved))
+    if (one.has_saved && is_same_position(&position, &one.saved))
         return 0;
     if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->state, text))
         return -1;

@@ -1,4 +1,4 @@
-/* The settings of librdkafka: ours, and the user's. */
+/* The settings of librdkafka: the bridge's own, and the user's. */
 #include "bridge.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ void settings_set(rd_kafka_conf_t *conf, const char *name, const char *value) {
         wrong("Kafka: %s", words);
 }
 
-/* What everybody on this machine could read in the list of processes. */
+/* Settings that every user of this machine could read in the list of processes. */
 static int is_secret(const char *name) {
     return strstr(name, "password") || strstr(name, "secret") || strstr(name, "key.pem")
            || strstr(name, "sasl.oauthbearer.config");
@@ -23,7 +23,7 @@ static void set_pair(rd_kafka_conf_t *conf, char *pair, int is_public) {
         wrong("a setting for Kafka is NAME=VALUE, not %s", is_public ? pair : "a line without =");
     *value++ = 0;
     if (is_public && is_secret(pair))
-        wrong("%s on the command line would be for everybody on this machine to read: put it into --kafka-config", pair);
+        wrong("every user of this machine could read %s on the command line: put it into --kafka-config", pair);
     settings_set(conf, pair, value);
 }
 
@@ -44,14 +44,14 @@ void settings_file(rd_kafka_conf_t *conf, const char *path) {
     free(content);
 }
 
-/* Nothing may be lost, out of order or stored twice by retries within one run; and brokers may be away for as long as they like. */
+/* Nothing may be lost, reordered or stored twice by retries within one run. Brokers may be away for any time. */
 rd_kafka_conf_t *settings_new(void) {
     static const char *const defaults[][2] = {{"client.id", "redtail-kafka"},
                                               {"enable.idempotence", "true"},
                                               {"enable.gapless.guarantee", "true"},
                                               {"message.timeout.ms", "0"},
                                               {"queue.buffering.max.kbytes", "65536"},
-                                              /* the errors come to on_error */
+                                              /* errors are passed to on_error */
                                               {"log_level", "0"}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
@@ -59,7 +59,7 @@ rd_kafka_conf_t *settings_new(void) {
     return conf;
 }
 
-/* Settings that would take away what the bridge promises. */
+/* Settings that would break the guarantees of the bridge. */
 void settings_check(const rd_kafka_conf_t *conf) {
     static const char *const promises[][2] = {
         {"enable.idempotence", "true"}, {"enable.gapless.guarantee", "true"}, {"message.timeout.ms", "0"}};
@@ -67,6 +67,6 @@ void settings_check(const rd_kafka_conf_t *conf) {
         char value[64];
         size_t size = sizeof value;
         if (rd_kafka_conf_get(conf, promises[i][0], value, &size) != RD_KAFKA_CONF_OK || strcmp(value, promises[i][1]))
-            wrong("%s is not to be changed: without it changes could be lost or change places", promises[i][0]);
+            wrong("%s is not to be changed: without it changes could be lost or reordered", promises[i][0]);
     }
 }

@@ -23,7 +23,7 @@ static void refuse(const char *path, const char *why) {
     exit(FAILED);
 }
 
-/* Two that publish the same under one position would each undo what the other has saved. */
+/* Two bridges that publish the same from one position would each overwrite the other's position. */
 static void lock(const char *path) {
     char *name = with_ending(path, ".lock");
     int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -31,7 +31,7 @@ static void lock(const char *path) {
         refuse(name, strerror(errno));
     if (flock(file, LOCK_EX | LOCK_NB))
         refuse(name, errno == EWOULDBLOCK ? "another bridge is at work with this state" : strerror(errno));
-    free(name); /* the file stays open, and locked, as long as the process lives, however it ends */
+    free(name); /* the file stays open, and locked, until the process ends, in any manner */
 }
 
 char *state_open(const char *path) {
@@ -46,7 +46,7 @@ char *state_open(const char *path) {
     if (ferror(file))
         refuse(path, strerror(errno));
     fclose(file);
-    /* A fresh start where there was a position would be a hole that nobody hears of. */
+    /* A fresh start with an unreadable position would be a silent gap. */
     if (len < 2 || len > LONGEST || content[len - 1] != '\n' || memchr(content, 0, len))
         refuse(path, "this is no whole state; to start afresh on purpose, remove it");
     content[len - 1] = 0;
@@ -64,7 +64,7 @@ static int write_whole(const char *path, const char *content) {
     return is_written ? 0 : -1;
 }
 
-/* That another file has the name now is safe only with the folder. */
+/* The new name is safe only once the folder is synced. */
 static int sync_folder(const char *path) {
     char *folder = with_ending(path, "");
     char *slash = strrchr(folder, '/');
@@ -83,7 +83,7 @@ int state_save(const char *path, const char *content) {
     char *fresh = with_ending(path, ".new");
     int status = write_whole(fresh, content) || rename(fresh, path) || sync_folder(path) ? -1 : 0;
     if (status)
-        end_with(FAILED, "can't keep the position in %s: %s", path, strerror(errno));
+        end_with(FAILED, "can't save the position in %s: %s", path, strerror(errno));
     free(fresh);
     return status;
 }

@@ -1,4 +1,4 @@
-//! Calls on a follower and its handles. Its server is a Unix socket of this process, so that no call goes out to a network.
+//! Calls on a follower and its handles. Its server is a Unix socket of this process: no call reaches a network.
 
 use std::ffi::{CString, OsStr, c_int, c_void};
 use std::io::{Read, Write};
@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use redtail::capi::basics::redtail_status as Status;
 use redtail::capi::event::redtail_event;
 use redtail::capi::follower::*;
+use redtail::capi::handle::*;
 use redtail::capi::position::redtail_position;
 
 use crate::options::Given;
@@ -20,22 +21,22 @@ use crate::{Input, is, known, words};
 #[derive(Default)]
 pub(crate) struct Calls {
     follower: Option<Follower>,
-    /// They may outlive it, and belong to several.
+    /// They may outlive the follower, and belong to several.
     handles: Vec<Handle>,
 }
 
 struct Follower {
     handle: *mut redtail_follower,
-    /// The server's side of the link.
+    /// The server's side of the connection.
     peer: Option<UnixStream>,
     connected: bool,
     stopped: bool,
     single_link: bool,
-    /// The link is the only one, and the server has closed it.
+    /// The connection is the only one, and the server has closed it.
     cut: bool,
 }
 
-/// Its number is that of its follower's memory, which tells whether the follower is the one that lives now.
+/// Its number is that of its follower's memory. It identifies the living follower.
 struct Handle(*mut redtail_handle, usize);
 
 impl Drop for Follower {
@@ -71,7 +72,7 @@ impl Calls {
                     14 => follower.login(input),
                     _ if self.handles.len() < 4 => {
                         let handle = unsafe { redtail_follower_handle(follower.handle) };
-                        // Wrong options.
+                        // Invalid options.
                         if !handle.is_null() {
                             self.handles.push(Handle(handle, follower.handle.addr()));
                         }
@@ -84,7 +85,7 @@ impl Calls {
     }
 
     fn make(&mut self, input: &mut Input<'_>) {
-        // What lives at the address of one that is gone is another.
+        // A new follower may have the address of a freed one.
         self.follower = None;
         self.handles.iter_mut().for_each(|handle| handle.1 = 0);
         while server().0.accept().is_ok() {}
@@ -141,11 +142,11 @@ impl Follower {
         ];
         let address = addresses.get(usize::from(which)).map_or(std::ptr::null(), |address| address.as_ptr());
         let status = known(unsafe { redtail_follower_connect(self.handle, address) });
-        // Where the first attempt may fail, this one goes on trying.
+        // If the first attempt may fail, this follower retries.
         self.connected |= status == 0;
     }
 
-    /// Takes the last link that was made, and what was said on it, so that nobody waits for us.
+    /// Takes the last connection, and the bytes sent on it. The follower then does not block on them.
     fn accept(&mut self) {
         while let Ok((stream, _)) = server().0.accept() {
             stream.set_nonblocking(true).unwrap();
@@ -158,7 +159,7 @@ impl Follower {
 
     fn hear(&mut self, bytes: &[u8]) {
         if let Some(peer) = &mut self.peer {
-            // The follower may have gone.
+            // The follower may be gone.
             let _ = peer.write(bytes);
         }
     }
@@ -167,7 +168,7 @@ impl Follower {
         self.cut |= self.peer.take().is_some() && self.single_link;
     }
 
-    /// Nothing that could come is waited for without end.
+    /// No wait is endless.
     fn may_wait(&self) -> bool {
         self.cut || self.stopped || !self.connected
     }
@@ -194,7 +195,7 @@ impl Follower {
         }
     }
 
-    /// What is over stays so.
+    /// A finished state is final.
     fn ends(&mut self, status: c_int) {
         if is(status, Status::REDTAIL_IDLE) || is(status, Status::REDTAIL_STOPPED) {
             return;
@@ -240,7 +241,7 @@ struct Seen {
 unsafe extern "C" fn each(context: *mut c_void, event: *const redtail_event) -> c_int {
     let seen = unsafe { &mut *context.cast::<Seen>() };
     check(unsafe { &*event });
-    // What may be called in here.
+    // The calls allowed inside the callback.
     let mut position = crate::position::NOWHERE;
     unsafe {
         words(redtail_follower_message(seen.follower));
@@ -269,9 +270,9 @@ fn nothing() {
             redtail_follower_commit(null_mut(), none),
             redtail_follower_position(null_mut(), null_mut()),
             redtail_follower_login(null_mut(), std::ptr::null(), std::ptr::null(), 0),
-            redtail_handle_stop(std::ptr::null()),
-            redtail_handle_heartbeat(std::ptr::null()),
-            redtail_handle_commit(std::ptr::null(), none),
+            redtail_handle_stop(null_mut()),
+            redtail_handle_heartbeat(null_mut()),
+            redtail_handle_commit(null_mut(), none),
         ] {
             assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
         }

@@ -1,8 +1,8 @@
 #![no_main]
-//! The C functions, called in any order, as C calls them: raw pointers to memory of just the size that is promised, so that
-//! AddressSanitizer sees each byte read or written beside it, before it or after its life.
+//! The C functions, called in any order, as C calls them. Raw pointers lead to memory of exactly the promised size:
+//! AddressSanitizer sees each access outside it, or outside its lifetime.
 //!
-//! Each byte is a call; those after it are its arguments. What comes out is held against the parsers in Rust.
+//! Each byte is a call; the bytes after it are its arguments. Results are compared with the parsers in Rust.
 #![allow(
     unsafe_code,
     clippy::undocumented_unsafe_blocks,
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Arguments; 0 once there are none.
+/// Arguments; 0 after the last.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -49,7 +49,7 @@ impl<'a> Input<'a> {
         self.0.split_off_first().copied().unwrap_or(0)
     }
 
-    /// Bytes, after a byte that tells how many; 255: all that is left.
+    /// Bytes, after a byte with their number; 255: all that remain.
     fn bytes(&mut self) -> &'a [u8] {
         let count = match self.byte() {
             255 => self.0.len(),
@@ -67,12 +67,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Text that ends with NUL, and nothing behind it.
+    /// A NUL-terminated text, with nothing after it.
     fn text(&mut self) -> Box<[u8]> {
         [self.bytes(), b"\0"].concat().into_boxed_slice()
     }
 
-    /// NULL, or a struct of this library's header, an older one, or one that never was, in memory of just its size.
+    /// NULL, or a struct of this library's header, an older one, or an invalid one, in memory of exactly its size.
     fn limits(&mut self) -> Option<Box<[u64]>> {
         let words = match self.byte() % 6 {
             0 | 1 => return None,
@@ -90,7 +90,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What such a struct means; nothing where it is none.
+/// The meaning of such a struct; `None` if there is none.
 fn understood(given: Option<&[u64]>) -> Option<Limits> {
     let mut limits = Limits::DEFAULT;
     let Some(given) = given else { return Some(limits) };
@@ -107,7 +107,7 @@ fn pointer(limits: Option<&[u64]>) -> *const redtail_limits {
     limits.map_or(std::ptr::null(), |limits| limits.as_ptr().cast())
 }
 
-/// A status that exists, and is no bug.
+/// A status that exists and is not an internal error.
 #[track_caller]
 fn known(status: c_int) -> c_int {
     assert_ne!(status, redtail_status::REDTAIL_ERROR_PANIC as c_int);

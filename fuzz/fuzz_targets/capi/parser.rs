@@ -15,26 +15,26 @@ pub(crate) struct Calls {
     parser: Option<Parser>,
     /// The unread bytes, in memory of their own.
     unread: Box<[u8]>,
-    /// The same when the last item was asked for.
+    /// The unread bytes at the last request of an item.
     shown: Box<[u8]>,
     array: Box<[redtail_slice]>,
 }
 
 struct Parser {
     handle: *mut redtail_parser,
-    /// The caller's memory it lives in.
+    /// The caller's memory that holds the parser.
     memory: Option<(*mut u8, Layout)>,
     twin: Option<Twin>,
-    /// Where it began to count.
+    /// The offset of its first byte.
     begin: u64,
     item: *const redtail_item,
-    /// The last item's bytes are as they were.
+    /// The last item's bytes are unchanged.
     fresh: bool,
-    /// Arguments of it that were seen.
+    /// Arguments of the item that were seen.
     seen: usize,
 }
 
-/// The same in Rust.
+/// The same parser in Rust.
 enum Twin {
     Frames(FrameParser),
     Requests(RequestParser),
@@ -112,7 +112,7 @@ impl Calls {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        // New memory; who kept a pointer into the old reads what is freed.
+        // New memory: an access through a pointer into the old one is a use after free.
         self.unread = [&self.unread, bytes].concat().into_boxed_slice();
         self.shown = Box::default();
         if let Some(parser) = &mut self.parser {
@@ -144,7 +144,7 @@ impl Calls {
         }
         assert_eq!(parser.offset(), parser.begin + parser.twin.as_ref().unwrap().offset());
         let rest = self.unread[used..].into();
-        // The item's bytes live until the next are fed.
+        // The item's bytes live until the next feed.
         self.shown = std::mem::replace(&mut self.unread, rest);
     }
 
@@ -249,7 +249,7 @@ impl Parser {
 }
 
 impl Twin {
-    /// The bytes used up and, where they have an item, how many arguments it has if it has any.
+    /// The number of bytes consumed and, for an item, its number of arguments if any.
     fn next(&mut self, bytes: &[u8]) -> Result<(usize, Option<Option<usize>>), ()> {
         let poll = match self {
             Self::Frames(parser) => parser.poll(bytes),
@@ -279,7 +279,7 @@ impl Twin {
     }
 }
 
-/// An item as it should be: all in the bytes shown.
+/// An item as expected: all within the given bytes.
 fn check(item: &redtail_item, array: &[redtail_slice], shown: &[u8], argc: Option<usize>) {
     let inside = |slice: redtail_slice| {
         let bytes = read(slice);
@@ -336,7 +336,7 @@ fn unquote(input: &mut Input<'_>) {
     let mut length = usize::MAX;
     let status = known(unsafe { redtail_unquote(&slice, room.as_mut_ptr().cast(), room.len(), &mut length) });
     assert!(is(status, Status::REDTAIL_OK) && length <= word.len());
-    // In just the room it needs, and in one byte less.
+    // With exactly the necessary room, and with one byte less.
     let mut exact = vec![0_u8; length].into_boxed_slice();
     let mut again = 0;
     known(unsafe { redtail_unquote(&slice, exact.as_mut_ptr().cast(), length, &mut again) });

@@ -1,4 +1,4 @@
-//! Calls that take no handle, or NULL for one.
+//! Calls without a handle, or with NULL.
 
 use std::ffi::{c_char, c_int};
 

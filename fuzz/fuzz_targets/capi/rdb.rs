@@ -1,4 +1,4 @@
-//! Calls on a decoder of snapshots.
+//! Calls on a snapshot decoder.
 
 use std::ffi::c_uint;
 
@@ -73,7 +73,7 @@ impl Calls {
                 }
                 Err(_) => assert!(is(status, Status::REDTAIL_ERROR_SNAPSHOT)),
             }
-            // The item is of no more use; its bytes go.
+            // The item is no longer valid; its bytes are freed.
             self.unread = self.unread[used..].into();
             if status != 0 {
                 return;

@@ -19,7 +19,7 @@ pub(crate) struct Calls {
 
 struct Session {
     handle: *mut redtail_session,
-    /// Nothing but these comes from it.
+    /// The session returns only these.
     recorded: bool,
 }
 
@@ -67,7 +67,7 @@ impl Calls {
                 let length = if password[..] == *b"\0" { 0 } else { password.len() };
                 unsafe { redtail_session_login(handle, user.as_ptr().cast(), password.as_ptr().cast(), length) }
             }
-            // More than there is: refused, and nothing else.
+            // More than there is: rejected, with no other effect.
             14 => unsafe { redtail_session_sent(handle, usize::MAX) },
             _ => unsafe { redtail_session_received(handle, usize::MAX) },
         };
@@ -86,7 +86,7 @@ impl Calls {
             }
         };
         assert!(!handle.is_null());
-        // All of it is copied: it may go now.
+        // All of it is copied: it may be freed now.
         self.session = Some(Session { handle, recorded });
     }
 
@@ -102,7 +102,7 @@ impl Calls {
             assert!(room > 0 && !data.is_null());
             let (now, later) = rest.split_at(room.min(rest.len()));
             unsafe { std::ptr::copy_nonoverlapping(now.as_ptr().cast(), data, now.len()) };
-            // The last byte of the room is ours too.
+            // The last byte of the room is usable too.
             unsafe { data.add(room - 1).write(if room == now.len() { *now.last().unwrap() as c_char } else { 0 }) };
             if known(unsafe { redtail_session_received(session.handle, now.len()) }) != 0 {
                 return;
@@ -152,7 +152,7 @@ impl Calls {
     }
 }
 
-/// Reads all that an event points to.
+/// Reads everything an event points to.
 pub(crate) fn check(event: &redtail_event) {
     let args = match event.args.is_null() {
         true => &[],

@@ -1,4 +1,4 @@
-//! What is known to differ, one by one, and why.
+//! The known differences, one by one, with their reasons.
 
 use redtail::resp::{Frame, Kind, Token};
 use redtail::{ProtocolError, ProtocolErrorKind};
@@ -9,47 +9,48 @@ pub(crate) enum Peer {
     RedisRs,
 }
 
-/// A difference that is no fault of ours.
+/// A difference that is not our defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Difference {
-    /// Both peers accept more than our limits: longer lines and payloads, deeper nesting (hiredis: 1024), more elements.
+    /// Both peers accept more than our limits: longer lines and payloads, more elements, deeper nesting (hiredis:
+    /// 1024).
     OurLimits,
-    /// hiredis: attributes are a reply of their own, and inside an aggregate they count as an element. redis: the reply and its attributes
-    /// together are a value, and they can't stand before an element of anything. RESP3 says they belong to what follows and count
-    /// nowhere.
+    /// hiredis: attributes are a reply of their own, and count as an element inside an aggregate. redis: the reply and
+    /// its attributes together are a value, and cannot precede an element. RESP3: they describe the next value and are
+    /// not counted.
     Attributes,
-    /// Both know no streamed strings and aggregates.
+    /// Neither supports streamed strings and aggregates.
     NoStreams,
-    /// Both take a push anywhere. RESP3 has it only at the top level.
+    /// Both accept a push anywhere. RESP3 allows it only at the top level.
     PushAnywhere,
-    /// Both take more for a double than RESP3 has. hiredis: `.5`, `5.`, `INF`; redis: whatever Rust reads, blanks around it.
-    /// hiredis also refuses what is too large for a double, and texts over 325 bytes.
+    /// Both accept more doubles than RESP3. hiredis: `.5`, `5.`, `INF`; redis: any number that Rust parses, surrounded
+    /// by blanks. hiredis also rejects doubles that overflow, and texts over 325 bytes.
     Doubles,
-    /// Both take any big number that is empty, or (redis) any text at all.
+    /// Both accept an empty big number, redis any text.
     BigNumbers,
-    /// Both take more lengths of -1 for null than RESP2's two.
+    /// Both read a length of -1 as null for more types than the two of RESP2.
     NegativeLengths,
-    /// hiredis skips the two bytes after a payload, whatever they are.
+    /// hiredis skips the two bytes after a payload without checking them.
     UncheckedCrlf,
-    /// hiredis takes `#T`, `#F`, and, since it looks the byte up with strchr, `#` and a NUL.
+    /// hiredis accepts `#T`, `#F` and `#` with a NUL byte: it searches for the byte with strchr.
     Booleans,
-    /// hiredis knows no bulk errors.
+    /// hiredis does not support bulk errors.
     NoBulkErrors,
-    /// redis takes blanks around a number, a plus sign and leading zeros, in lengths too.
+    /// redis accepts blanks around a number, a plus sign and leading zeros, in lengths too.
     LooseNumbers,
-    /// redis takes any bytes up to CR LF for a line, also a lone CR or LF, and any text after `_`.
+    /// redis accepts any bytes up to CR LF as a line, also a lone CR or LF, and any text after `_`.
     LooseLines,
-    /// redis wants lines, bulk errors and verbatim strings to be UTF-8, or mends them.
+    /// redis requires UTF-8 in lines, bulk errors and verbatim strings, or converts them.
     OnlyUtf8,
-    /// redis takes the kind of a push for a string, wants one, and gives another value where it is not a bulk string.
+    /// redis requires a string as the kind of a push, and returns another value if it is not a bulk string.
     PushKinds,
-    /// redis cuts a verbatim string at its first colon, wherever it stands.
+    /// redis cuts a verbatim string at its first colon.
     VerbatimFormats,
-    /// redis nests no deeper than 100.
+    /// redis limits nesting to 100 levels.
     Depth100,
 }
 
-/// An aggregate is declared that has more elements than there are bytes. Both peers make room for all of them at once.
+/// An aggregate declares more elements than there are bytes. Both peers allocate all of them at once.
 pub(crate) fn declares_much(data: &[u8]) -> bool {
     data.windows(6).any(|window| {
         b"*%~>|$=!".contains(&window[0])
@@ -58,7 +59,7 @@ pub(crate) fn declares_much(data: &[u8]) -> bool {
 }
 
 impl Difference {
-    /// Why a peer can't read this frame as we do.
+    /// The reason why a peer reads this frame differently.
     pub(crate) fn in_frame(peer: Peer, frame: Frame<'_>) -> Option<Self> {
         let (mut depth, mut deepest) = (0_usize, 0);
         let mut found = None;
@@ -105,7 +106,7 @@ impl Difference {
         }
     }
 
-    /// Why a peer has a verdict on bytes that for us go on.
+    /// The reason why a peer decides on bytes that are incomplete for us.
     pub(crate) fn in_rest(peer: Peer, rest: &[u8]) -> Option<Self> {
         let has = |byte: u8| rest.contains(&byte);
         match peer {
@@ -120,9 +121,9 @@ impl Difference {
         }
     }
 
-    /// Why a peer takes what we refuse.
+    /// The reason why a peer accepts bytes that we reject.
     pub(crate) fn after(peer: Peer, error: &ProtocolError, rest: &[u8]) -> Option<Self> {
-        // A frame may have more than one of these: what was before it in the same frame counts too.
+        // A frame may have several reasons: earlier ones in the same frame count too.
         if let Some(difference) = Self::in_rest(peer, rest).filter(|difference| *difference == Self::Attributes) {
             return Some(difference);
         }
@@ -157,11 +158,11 @@ impl Difference {
     }
 }
 
-/// 130 arrays in one another, and 105.
+/// 130 nested arrays, and 105.
 const DEEP: &[u8] = &nested::<524>(130);
 const NESTED: &[u8] = &nested::<424>(105);
 
-/// `*1` and its CR LF again and again, then `:1`.
+/// `*1` and its CR LF repeatedly, then `:1`.
 const fn nested<const N: usize>(depth: usize) -> [u8; N] {
     let mut bytes = [0; N];
     let mut at = 0;
@@ -178,7 +179,7 @@ const fn nested<const N: usize>(depth: usize) -> [u8; N] {
     bytes
 }
 
-/// That each of them is still there: what a peer makes of these bytes differs so.
+/// Each difference still exists: the peers differ on these bytes.
 pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
     (Peer::Hiredis, Difference::OurLimits, DEEP),
     (Peer::Hiredis, Difference::Attributes, b"|1\r\n+ttl\r\n:3\r\n+OK\r\n"),

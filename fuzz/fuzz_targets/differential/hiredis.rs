@@ -1,4 +1,4 @@
-//! hiredis 1.5, with its usual replies.
+//! hiredis 1.5, with its default replies.
 #![allow(unsafe_code, reason = "calls into C")]
 
 use std::ffi::{c_char, c_int, c_longlong, c_void};
@@ -29,7 +29,7 @@ unsafe extern "C" {
 
 pub(crate) fn read(data: &[u8]) -> Reading {
     let mut values = Vec::new();
-    // SAFETY: the reader copies what it is fed, and each reply is freed once.
+    // SAFETY: the reader copies its input, and each reply is freed once.
     unsafe {
         let reader = redisReaderCreate();
         redisReaderFeed(reader, data.as_ptr().cast(), data.len());
@@ -52,12 +52,12 @@ pub(crate) fn read(data: &[u8]) -> Reading {
 fn value(reply: &Reply) -> Value {
     let bytes = || match reply.text.is_null() {
         true => Vec::new(),
-        // SAFETY: hiredis says so many bytes are there.
+        // SAFETY: hiredis reports this number of bytes.
         false => unsafe { std::slice::from_raw_parts(reply.text.cast::<u8>(), reply.length) }.to_vec(),
     };
     let elements = || match reply.elements.is_null() {
         true => Vec::new(),
-        // SAFETY: hiredis says so many replies are there.
+        // SAFETY: hiredis reports this number of replies.
         false => unsafe { std::slice::from_raw_parts(reply.elements, reply.count).iter().map(|reply| value(&**reply)) }
             .collect(),
     };

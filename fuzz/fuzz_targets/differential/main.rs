@@ -1,6 +1,6 @@
 #![no_main]
-//! The same bytes through redtail, hiredis and the redis crate: the same verdict and the same values, but for the differences that
-//! `differences.rs` lists one by one.
+//! Compares redtail, hiredis and the redis crate on the same bytes: the same verdict and the same values, except for
+//! the differences listed in `differences.rs`.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 mod differences;
@@ -15,7 +15,7 @@ use redtail::{FrameParser, ProtocolError};
 use differences::{Difference, Peer};
 use value::Value;
 
-/// What a peer makes of the bytes: replies, and why there are no more.
+/// A peer's result: replies, and the reason why they end.
 struct Reading {
     values: Vec<Value>,
     end: End,
@@ -35,7 +35,7 @@ fuzz_target!(
         }
     },
     |data: &[u8]| {
-        // Peers make room for as many elements as are declared.
+        // Peers allocate as many elements as are declared.
         if !differences::declares_much(data) {
             compare(Peer::Hiredis, data);
             compare(Peer::RedisRs, data);
@@ -43,7 +43,7 @@ fuzz_target!(
     }
 );
 
-/// Goes through both until they end, or until a difference that is known: what follows it means something else to each.
+/// Compares both until they end, or until a known difference: after it the bytes have another meaning for each.
 fn compare(peer: Peer, data: &[u8]) -> Option<Difference> {
     let theirs = match peer {
         Peer::Hiredis => hiredis::read(data),

@@ -1,4 +1,4 @@
-//! A reply, as all parsers can tell it.
+//! A reply, in a form common to all parsers.
 
 use redtail::resp::{Frame, Kind};
 
@@ -9,17 +9,17 @@ pub(crate) enum Value {
     Error(Vec<u8>),
     Bulk(Vec<u8>),
     Integer(i64),
-    /// The bits; all that are not a number are one.
+    /// The bits. All NaNs are equal.
     Double(u64),
     Boolean(bool),
     BigNumber(Vec<u8>),
     Verbatim([u8; 3], Vec<u8>),
     Array(Vec<Value>),
-    /// Keys and values in turn.
+    /// Alternating keys and values.
     Map(Vec<Value>),
     Set(Vec<Value>),
     Push(Vec<Value>),
-    /// What redtail has no value for.
+    /// A value that redtail does not have.
     Attributes,
 }
 

@@ -1,4 +1,4 @@
-//! `redtail` alone: a demonstration that needs no server and ends by itself.
+//! `redtail` without a verb: a demonstration that needs no server.
 
 use std::io::{self, Write};
 
@@ -9,17 +9,17 @@ use redtail::{Event, Follower, StreamCommand};
 use crate::failure::Failure;
 use crate::terminal::color::Colors;
 
-/// What a Redis 7.0 sent while a small bookshop opened, sold two books, and closed.
+/// The stream of a Redis 7.0 while a small bookshop opened, sold two books, and closed.
 const RECORDING: &[u8] = include_bytes!("demo.bin");
 
-/// Slow enough to be followed by eye.
+/// Slow enough to read.
 const COMMANDS_PER_SECOND: u32 = 14;
 
-/// Said before the command that ends at this offset.
+/// A remark before the command that ends at this offset.
 const REMARKS: &[(u64, &str)] = &[
     (72, "each line: offset, [database], command"),
-    (400, "GEOADD, as what it comes down to"),
-    (449, "any bytes"),
+    (400, "GEOADD, as the ZADD that it executes"),
+    (449, "binary data"),
     (547, "another database; \"expires in 1 s\" became a point in time"),
     (728, "INCRBYFLOAT, as its result"),
     (743, "an order: one transaction, over two databases"),
@@ -61,7 +61,7 @@ fn serve() -> Result<Primary, Failure> {
         .map_err(|error| Failure::Message(format!("the demonstration needs a port on 127.0.0.1: {error}")))
 }
 
-/// Standard output, with colours where a person looks at it.
+/// Standard output, with colors in a terminal.
 struct Screen {
     out: io::StdoutLock<'static>,
     colors: Colors,
@@ -103,12 +103,12 @@ impl Screen {
         let position = position.unwrap_or_default();
         write!(
             self.out,
-            "\n{writes} writes, and the place after the last one, which a later run resumes from:\n\
+            "\n{writes} writes. A later run resumes from the position after the last one:\n\
              \x20 {faint}{position}{end}\n\n\
              Next:\n\
              \x20 {bold}redtail tail HOST:PORT{end}                 your own server\n\
-             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object a line\n\
-             \x20 {bold}redtail help tail{end}                      where to start, resuming, the costs\n"
+             \x20 {bold}redtail tail HOST:PORT --format json{end}   for programs, one object per line\n\
+             \x20 {bold}redtail help tail{end}                      starts, resuming, permissions\n"
         )?;
         self.out.flush()
     }

@@ -1,4 +1,4 @@
-//! How a run can end other than well.
+//! Failures, their messages and exit codes.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -13,20 +13,20 @@ use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, Session
 
 use crate::terminal::log;
 
-/// Why the tool stops.
+/// Why a run fails.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nobody reads our output any more: a quiet end.
+    /// The reader of standard output has closed it: the run ends with exit code 0.
     ClosedPipe,
     /// Standard output can't be written.
     Output(io::Error),
-    /// The follower or a reader gave up.
+    /// The follower or a reader failed.
     Follower(Error),
-    /// Everything has been said; the exit code.
+    /// The report has been printed; the exit code.
     Reported(u8),
-    /// What is gone can't be had any more, in words.
+    /// Data was lost for good: exit code 4.
     HistoryLost(String),
-    /// Anything else, in words.
+    /// Any other failure, as a message.
     Message(String),
 }
 
@@ -40,8 +40,8 @@ impl From<io::Error> for Failure {
 }
 
 impl From<String> for Failure {
-    fn from(words: String) -> Self {
-        Self::Message(words)
+    fn from(message: String) -> Self {
+        Self::Message(message)
     }
 }
 
@@ -52,40 +52,38 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// There is nothing to resume from any more.
+    /// Whether the position can't be resumed from any longer.
     pub(crate) fn is_history_lost(&self) -> bool {
         matches!(self, Self::Follower(Error::Session(error)) if matches!(**error, SessionError::HistoryLost(_)))
     }
 
-    /// Says it on standard error, and gives the exit code: 1, or 4 where history was lost.
+    /// Prints the failure on standard error. Returns the exit code: 1, or 4 if history was lost.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Reported(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
-            Self::Message(words) => failed(words),
-            Self::HistoryLost(words) => {
-                log::say(words);
+            Self::Message(message) => failed(message),
+            Self::HistoryLost(message) => {
+                log::say(message);
                 ExitCode::from(4)
             }
-            // What was lost has been said when the gap came.
+            // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
                 log::say(
-                    "what came in between is not to be had any more. --on-gap continue goes on with the writes from now on. \
-                     Bytes that are missing: a larger repl-backlog-size on the server bridges longer outages. Another history: the \
-                     server was restarted without saving, or is another one",
+                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
+                     missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
+                     another one, the server was restarted without saving, or it is a different server",
                 );
                 ExitCode::from(4)
             }
             Self::Follower(error @ Error::Connect { source, .. }) => match source.kind() {
                 io::ErrorKind::ConnectionRefused => failed(format_args!(
-                    "{error}; check host and port: either nothing listens there, or on another address"
+                    "{error}; check host and port: nothing listens there, or the server listens on another address"
                 )),
                 io::ErrorKind::NotFound => failed(format_args!("{error}; check the path of the socket")),
                 #[cfg(feature = "tls")]
-                _ if source.get_ref().is_some_and(|source| source.is::<TlsError>()) => {
-                    failed(format_args!("{error}{}", tls_hint(source)))
-                }
+                _ if TlsError::find(source).is_some() => failed(format_args!("{error}{}", tls_hint(source))),
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
@@ -94,7 +92,7 @@ impl Failure {
     }
 }
 
-/// An error of the session, and the options of this tool that its advice comes down to.
+/// A session error, with the options of this tool that solve it.
 struct Hinted<'a>(&'a SessionError);
 
 impl Display for Hinted<'_> {
@@ -102,101 +100,99 @@ impl Display for Hinted<'_> {
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
-                ": what answers there does not speak the protocol of Redis and Valkey; check host and port"
+                ": the server does not speak the protocol of Redis and Valkey; check host and port"
             }
             SessionError::Lost { reason: DisconnectReason::Silence(_), .. } => {
                 "; check that a Redis or Valkey server listens there"
             }
             SessionError::Snapshot(error) => unknown(&error.kind),
-            SessionError::NoBacklog => ": --from snapshot, or --allow-probe",
-            SessionError::InfoNeeded => ": that is --from now",
-            SessionError::NotResumable(_) => "; --from now and --from snapshot can be",
+            SessionError::NoBacklog => ": use --from snapshot or --allow-probe",
+            SessionError::InfoNeeded => ": use --from now",
+            SessionError::NotResumable(_) => "; use --from now or --from snapshot",
             _ => "",
         })
     }
 }
 
 impl Failure {
-    /// Of a link without TLS on which nothing was ever attached: what looks as if the server wants it says so.
+    /// Adds advice about TLS to a failure that suggests it. For a connection without TLS that never attached.
     pub(crate) fn without_tls(self) -> Self {
         let Self::Follower(Error::Session(error)) = &self else { return self };
         const OURS: &str = if cfg!(feature = "tls") {
-            "--tls, or rediss:// before the address"
+            "use --tls, or rediss:// before the address"
         } else {
-            "it is not in this build (--features cli,tls)"
+            "this build has no TLS; build with --features cli,tls"
         };
         match **error {
-            // An alert of TLS: its answer to what is none.
+            // A TLS alert: the server's answer to input that is not TLS.
             SessionError::Protocol {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
-            } => Self::Message(format!("what listens there wants TLS: {OURS}")),
+            } => Self::Message(format!("the server requires TLS: {OURS}")),
             SessionError::Lost { reason, .. } if is_hung_up(reason) => {
-                Self::Message(format!("{error}; if it wants TLS: {OURS}"))
+                Self::Message(format!("{error}; if the server requires TLS, {OURS}"))
             }
             _ => self,
         }
     }
 }
 
-/// The server has ended the link by itself: servers that want TLS close, or reset.
+/// Whether the server has closed or reset the connection, as servers that require TLS do.
 fn is_hung_up(reason: DisconnectReason) -> bool {
     match reason {
         DisconnectReason::Closed => true,
-        DisconnectReason::Io(words) => words.to_string().to_ascii_lowercase().contains("reset"),
+        DisconnectReason::Io(message) => message.to_string().to_ascii_lowercase().contains("reset"),
         _ => false,
     }
 }
 
-/// The options of this tool that the advice about TLS comes down to.
+/// The options of this tool that solve a TLS error.
 #[cfg(feature = "tls")]
 pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
-    match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
-        Some(TlsError::Name { .. }) => "; connect to that name, or give it with --sni, or use --verify ca",
-        Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": --cacert FILE",
-        Some(TlsError::AuthorityAsServer) => ": --verify ca, with that certificate as --cacert",
-        Some(TlsError::CertificateWanted) => ": --cert FILE --cert-key FILE",
+    match TlsError::find(error) {
+        Some(TlsError::Name { .. }) => "; connect to that name, or use --sni NAME or --verify ca",
+        Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": use --cacert FILE",
+        Some(TlsError::AuthorityAsServer) => ": use --verify ca --cacert FILE with that certificate",
+        Some(TlsError::CertificateWanted) => ": use --cert FILE --cert-key FILE",
         Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
-            " That would be without --tls, or redis://"
+            "; if it has no TLS, remove --tls, or use redis://"
         }
         _ => "",
     }
 }
 
-/// What to do about a snapshot in a file that can't be read.
+/// Advice for an unreadable snapshot in a file.
 pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
         RdbErrorKind::Checksum { .. } => {
-            "; what was printed may be wrong: the file was damaged after the server wrote it"
+            "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
-        RdbErrorKind::Truncated(_) => {
-            "; what was printed is not all: the copy of the file, or the writing of it, did not come to its end"
-        }
+        RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
         RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
-        _ => "; --skip-damaged passes over broken values where it can",
+        _ => "; --skip-damaged skips damaged values where possible",
     }
 }
 
-/// What to do about what is not known in a snapshot.
+/// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
         RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
-            "; it may come from a server that is newer than this version of redtail"
+            "; the server may be newer than this version of redtail"
         }
         _ => "",
     }
 }
 
-fn failed(words: impl Display) -> ExitCode {
-    log::fail(words);
+fn failed(message: impl Display) -> ExitCode {
+    log::fail(message);
     ExitCode::FAILURE
 }
 
-/// The first of two failures, and words about the second.
+/// Returns the first of two failures, and prints the second.
 pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
-    if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(words))) = (&outcome, &finished) {
-        log::say(words);
+    if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(message))) = (&outcome, &finished) {
+        log::say(message);
     }
     outcome.and(finished)
 }

@@ -1,4 +1,4 @@
-//! `redtail completions` and `redtail man`: made from the arguments as they are defined.
+//! `redtail completions` and `redtail man`, generated from the definition of the arguments.
 
 use std::fs;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ pub(crate) fn completions(options: &Completions) -> Result<(), Failure> {
 
 pub(crate) fn man(options: &args::Man) -> Result<(), Failure> {
     let mut tool = Arguments::command().disable_help_subcommand(true);
-    // Gives the verbs what they have from above, their name in the whole of it too.
+    // Passes inherited settings and the full command name on to the verbs.
     tool.build();
     let Some(folder) = &options.folder else {
         return Ok(io::stdout().lock().write_all(&page(tool)?.1)?);
@@ -34,13 +34,13 @@ pub(crate) fn man(options: &args::Man) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The page of a command, and the name of its file.
+/// The manual page of a command, and its file name.
 fn page(command: Command) -> io::Result<(String, Vec<u8>)> {
     let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let man = Man::new(command.after_help(Resettable::Reset)).manual("redtail");
     let mut page = Vec::new();
     man.render(&mut page)?;
-    // What stands in columns is to stay there.
+    // Keeps columns aligned.
     page.extend_from_slice(b".SH NOTES\n.nf\n");
     for line in notes.lines() {
         page.extend_from_slice(escaped(line).as_bytes());
@@ -49,7 +49,8 @@ fn page(command: Command) -> io::Result<(String, Vec<u8>)> {
     Ok((man.get_filename(), page))
 }
 
-/// A line of text in the language of manual pages, in which some characters at the front, and backslashes, mean something.
+/// A line of text, escaped for manual pages: roff gives a meaning to backslashes and to some characters at the start of
+/// a line.
 fn escaped(line: &str) -> String {
     let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
     let text = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");

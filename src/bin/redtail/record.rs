@@ -1,4 +1,4 @@
-//! `redtail record`: what a server sends, into a file.
+//! `redtail record`: saves the stream of a server to a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -21,7 +21,7 @@ use crate::terminal::log;
 use crate::terminal::status::Status;
 
 pub(crate) fn run(options: &Record) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage("record", words));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("record", message));
     let handle = Handle::new();
     signals::listen(|| {})?;
     let stopper = handle.clone();
@@ -29,18 +29,15 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let target = address.endpoint.to_string();
     let name = options.output.display().to_string();
     let destination = Destination::open(options, &target)?;
-    let mut builder = address
-        .builder(handle.clone())
-        .map_err(Failure::Message)?
-        .options(recording_options())
-        .start(destination.start)
-        .on_gap(options.on_gap.into())
-        .allow_probe(options.allow_probe)
-        .record(destination.recorder);
+    let mut settings = recording_options();
+    settings.start = destination.start;
+    settings.on_gap = options.on_gap.into();
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    let followed = builder.connect().map_err(Failure::from).and_then(|mut follower| {
+    let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
         let keepalive = Keepalive::watch(&handle);
         let mut tally = Recorded::default();
         let outcome = follow(&mut follower, &keepalive, &mut tally, options, &target);
@@ -48,8 +45,8 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
             follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), RecordingFile::sync));
         if tally.attached {
             let bytes = HumanBytes(follower.recorded_bytes());
-            let place = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
-            log::say(format_args!("recorded {} commands ({bytes}) in {name}{place}", tally.commands));
+            let position = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
+            log::say(format_args!("recorded {} commands ({bytes}) in {name}{position}", tally.commands));
         }
         outcome.and(written.map_err(|error| Error::Recording(error).into()))
     });
@@ -57,20 +54,20 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         kept.remove_if_empty(&options.output);
     }
     match followed {
-        // Whoever reads our output has had enough.
+        // The reader of standard output has closed it.
         Err(Failure::Follower(Error::Recording(error)))
             if options.is_standard_output() && error.kind() == io::ErrorKind::BrokenPipe =>
         {
             Ok(())
         }
         Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Message(format!(
-            "can't write {name}: {error}; what is in it stays readable, up to the last whole command"
+            "can't write {name}: {error}; it stays readable up to its last complete command"
         ))),
         followed => followed,
     }
 }
 
-/// Snapshots pass as bytes, whatever is in them, and large values in parts.
+/// Snapshots are recorded as bytes, and large values in parts.
 fn recording_options() -> redtail::Options {
     let parts = 64 << 10;
     let mut limits = redtail::Limits::default();
@@ -102,7 +99,7 @@ fn follow(
             return Ok(());
         }
         let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
-        // Where the recording goes into a pipe, its reader may make us wait.
+        // The reader of a pipe may block the recording.
         let next = keepalive.while_printing(|| match patience {
             Some(patience) => follower.next_timeout(patience),
             None => follower.next(),
@@ -110,9 +107,7 @@ fn follow(
         let Some(event) = next else {
             return match signals::is_stopped() {
                 true => Ok(()),
-                false => {
-                    Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into()))
-                }
+                false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
             };
         };
         match &event {
@@ -131,22 +126,22 @@ fn follow(
         if status.patience().is_some_and(|patience| patience.is_zero()) {
             let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
-            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends it)", tally.commands));
+            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", tally.commands));
         }
     }
 }
 
-/// Where the recording goes, and where it begins.
+/// The output of the recording, and its start.
 struct Destination {
     recorder: Recorder,
     start: Start,
-    /// The file, where it is one.
+    /// The file, unless the output is a pipe or a device.
     kept: Option<RecordingFile>,
 }
 
 struct RecordingFile {
     file: File,
-    /// It was not there before.
+    /// This run has created it.
     created: bool,
 }
 
@@ -157,7 +152,7 @@ impl Destination {
             if io::stdout().is_terminal() {
                 wrong_usage(
                     "record",
-                    "standard output is a terminal, and a recording is nothing to look at: use -o FILE, or a pipe",
+                    "-o - can't write a recording to a terminal: redirect standard output, or use -o FILE",
                 );
             }
             return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
@@ -169,7 +164,7 @@ impl Destination {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(unwritable(error)),
         };
-        // A device or a pipe has nothing that could be written over.
+        // A device or a pipe has no contents to overwrite.
         if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
             let file = OpenOptions::new().write(true).open(path).map_err(unwritable)?;
             return Ok(Self { recorder: Recorder::new(file, target), start, kept: None });
@@ -177,7 +172,7 @@ impl Destination {
         let created = there.is_none();
         if there.is_some_and(|there| there.is_file()) && !options.append && !options.force {
             return Err(Failure::Message(format!(
-                "{} exists already; --append goes on where it ends, --force writes over it",
+                "{} exists already; --append continues it, --force overwrites it",
                 path.display()
             )));
         }
@@ -194,18 +189,19 @@ impl Destination {
         Ok(Self { recorder, start, kept: Some(kept) })
     }
 
-    /// Where to go on from, or where to start if nothing has been recorded yet.
+    /// The end of the existing recording, or the chosen start if it is empty.
     fn go_on(options: &Record, position: Option<Position>) -> Start {
         let path = options.output.display();
         match (position, options.from) {
             (Some(_), Some(_)) => wrong_usage(
                 "record",
                 format_args!(
-                    "--from can't be used with --append here: the recording in {path} says where to go on; use another file, or --force"
+                    "--from can't be used with --append here: the recording in {path} contains the position to resume \
+                     from; use another file, or --force"
                 ),
             ),
             (Some(position), None) => {
-                log::say(format_args!("going on after {position}, where the recording in {path} ends"));
+                log::say(format_args!("resuming after {position}, the end of the recording in {path}"));
                 Start::At(position)
             }
             (None, from) => from.unwrap_or_default(),
@@ -218,20 +214,20 @@ impl RecordingFile {
         self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
     }
 
-    /// Some systems tell only then that there was no room.
+    /// Some systems report a full disk only here.
     fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
     fn remove_if_empty(&self, path: &Path) {
         if self.created && self.is_empty() {
-            // It is of no harm where it can't be removed.
+            // An empty file does no harm.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// A file whose old contents go only when there are new ones.
+/// A file that keeps its old contents until the first write.
 struct Fresh {
     file: File,
     begun: bool,

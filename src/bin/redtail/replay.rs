@@ -1,4 +1,4 @@
-//! `redtail replay`: a primary that plays a recording.
+//! `redtail replay`: serves a recording as a primary.
 
 use std::io::{self, Write};
 use std::thread;
@@ -17,7 +17,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     let recording =
         Recording::open(&options.file).map_err(|error| Failure::Message(format!("can't play {name}: {error}")))?;
     let play = play(options)?;
-    // Nothing is lost by an end at any moment.
+    // The process may end at any moment without losing data.
     ctrlc::set_handler(|| std::process::exit(0))
         .map_err(|error| Failure::Message(format!("can't listen for Ctrl-C: {error}")))?;
     let open = play.password.is_none();
@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     let address = primary.address();
     if open && !address.ip().is_loopback() {
         log::say(format_args!(
-            "whoever reaches {address} gets what is in the recording; --password-file FILE asks for a password"
+            "everyone who can reach {address} can read the recording; --password-file FILE requires a password"
         ));
     }
     let mut out = io::stdout().lock();
@@ -61,14 +61,14 @@ fn play(options: &Replay) -> Result<Playback, Failure> {
     Ok(playback)
 }
 
-/// Says what a follower can get.
+/// Prints the positions that a follower can ask for.
 fn describe(recording: &Recording, name: &str) {
     if let Some(fault) = recording.cut_off() {
         log::say(format_args!("{name}: {fault}"));
     }
     for segment in recording.segments() {
         let (replid, start, end) = (segment.replid(), segment.start_offset(), segment.end_offset());
-        log::say(format_args!("playing {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
+        log::say(format_args!("serving {name}: {replid}, offsets {start} to {end}, {}", Data(segment)));
     }
 }
 
@@ -77,8 +77,8 @@ struct Data<'a>(&'a Segment);
 impl std::fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0.has_snapshot() {
-            true => "with the data before it",
-            false => "without the data before it: who asks for a snapshot gets an empty one",
+            true => "with its snapshot",
+            false => "without its snapshot: followers that ask for one get an empty one",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `snapshot -o` and `tail --snapshot-to`: the snapshot itself, into a file or to standard output.
+//! `snapshot -o` and `tail --snapshot-to`: write the snapshot to a file or to standard output.
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::terminal::log;
 use crate::terminal::progress::Progress;
 
-/// Takes a snapshot out of the events.
+/// Writes the snapshot that the events contain.
 pub(crate) struct Saver {
     to: To,
     received: u64,
@@ -30,7 +30,7 @@ enum To {
 }
 
 impl Saver {
-    /// Begins the file that was asked for, before anybody is asked for a snapshot: what can't be written shows at once.
+    /// Creates the file before the server is asked for a snapshot, so that an unwritable file is reported at once.
     pub(crate) fn open(options: &Follow) -> Result<Option<Self>, Failure> {
         let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
         let to = match path.as_os_str() == "-" {
@@ -63,27 +63,27 @@ impl Saver {
                 }
             }
             Event::SnapshotEnd(_) => self.whole()?,
-            // What is said of it should not meet the bar.
+            // The progress bar makes room for a message.
             _ => self.progress = None,
         }
         Ok(())
     }
 
-    /// At the end of everything: nothing whole is a failure, however it came to be.
+    /// Completes the run. An incomplete snapshot is a failure, whatever the reason.
     pub(crate) fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         self.progress = None;
         match (outcome, &self.to) {
-            // What was still in its buffer may be written by others.
+            // The rest of the buffer may be written by another writer.
             (Err(Failure::ClosedPipe), To::Output(_)) if !self.is_whole => {
                 Err(not_taken(io::ErrorKind::BrokenPipe.into()))
             }
             (Err(Failure::Output(error)), To::Output(_)) if !self.is_whole => Err(not_taken(error)),
             (Ok(()), To::File(file)) if !self.is_whole => Err(Failure::Message(format!(
-                "ended before the snapshot was whole, so there is no {}",
+                "the run ended before the snapshot was complete; {} was not written",
                 file.path().display()
             ))),
             (Ok(()), To::Output(_)) if !self.is_whole => Err(Failure::Message(
-                "ended before the snapshot was whole: what stands on standard output is void".into(),
+                "the run ended before the snapshot was complete: discard the data on standard output".into(),
             )),
             (outcome, _) => outcome,
         }
@@ -108,16 +108,16 @@ impl Saver {
 impl From<SnapshotFileError> for Failure {
     fn from(error: SnapshotFileError) -> Self {
         let hint = match &error {
-            SnapshotFileError::NotAFile { path } if path.is_dir() => "; it is a folder: name a file in it",
-            SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is whole",
-            SnapshotFileError::NotAFile { .. } => "; -o - writes to standard output, which can be sent anywhere",
+            SnapshotFileError::NotAFile { path } if path.is_dir() => "; it is a folder: give the path of a file",
+            SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is complete",
+            SnapshotFileError::NotAFile { .. } => "; use -o - and redirect standard output",
             _ => "",
         };
         Self::Message(format!("{error}{hint}"))
     }
 }
 
-/// A size that is more than a few bytes.
+/// A size in larger units, for more than a few bytes.
 struct InParentheses(u64);
 
 impl Display for InParentheses {
@@ -129,19 +129,21 @@ impl Display for InParentheses {
     }
 }
 
-/// Half a snapshot is none: whoever stopped reading it must not take this for a quiet end.
+/// A failure even for a closed pipe, since half a snapshot is useless.
 fn not_taken(error: io::Error) -> Failure {
-    Failure::Message(format!("can't write the snapshot to standard output: {error}; what stands there is not whole"))
+    Failure::Message(format!(
+        "can't write the snapshot to standard output: {error}; the data written there is incomplete"
+    ))
 }
 
-/// Begins the file that a snapshot goes into; with `force` it may replace one.
+/// Creates the file for a snapshot. With `force` it may replace an existing file.
 pub(crate) fn begin(path: &Path, force: bool) -> Result<SnapshotFile, SnapshotFileError> {
     let file = if force { SnapshotFile::create(path) } else { SnapshotFile::create_new(path) }?;
     set_unfinished(&file);
     Ok(file)
 }
 
-/// The file to be removed where the process ends at once.
+/// The file to remove if the process ends at once.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 pub(crate) fn set_unfinished(file: &SnapshotFile) {
@@ -150,7 +152,7 @@ pub(crate) fn set_unfinished(file: &SnapshotFile) {
     }
 }
 
-/// Before the process ends without further ado. Tells whether a snapshot was under way.
+/// Removes the unfinished file before the process ends at once. Returns whether there was one.
 pub(crate) fn abandon() -> bool {
     let unfinished = UNFINISHED.lock().ok().and_then(|mut unfinished| unfinished.take());
     unfinished.is_some_and(|path| fs::remove_file(path).is_ok())

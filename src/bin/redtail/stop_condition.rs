@@ -37,7 +37,7 @@ impl StopCondition {
         Self { all, printed: Arc::clone(printed), ..Self::at(count, until) }
     }
 
-    /// After `count` commands, or once the offset `until` is reached.
+    /// Stops after `count` commands, or at the offset `until`.
     pub(crate) fn at(count: Option<u64>, until: Option<u64>) -> Self {
         Self { count, until, all: false, printed: Arc::default(), open: None }
     }
@@ -76,7 +76,7 @@ impl StopCondition {
         self.open.is_none() && (self.is_enough() || self.until.is_some_and(|until| offset >= until))
     }
 
-    /// Counts a key of a snapshot file in the same way. `offset` is its end in the file.
+    /// Counts a key of a snapshot file likewise. `offset` is its end in the file.
     pub(crate) fn after_key(&mut self, offset: u64, is_printed: bool) -> bool {
         self.one_more_key(is_printed) || self.until.is_some_and(|until| offset >= until)
     }

@@ -17,8 +17,8 @@ use crate::replication::{
 };
 use crate::resp::Part;
 
-/// Where C sees events: memory of its own, which no reference to the handle covers. So an event stays valid while functions are called
-/// on the handle that do not ask for the next one.
+/// The event of C, in memory of its own. No reference to the handle covers it. The event remains valid while C
+/// calls functions that do not request the next one.
 #[derive(Debug)]
 pub(in crate::capi) struct EventBuffer(NonNull<Shown>);
 
@@ -36,7 +36,7 @@ impl EventBuffer {
         unsafe { self.0.as_mut() }.convert(event, guard)
     }
 
-    /// The event shown last.
+    /// The last event.
     #[inline]
     pub(in crate::capi) const fn event(&self) -> *const redtail_event {
         // SAFETY: ours, from `new`.
@@ -54,13 +54,13 @@ impl Drop for EventBuffer {
     }
 }
 
-/// The event, and all it points to that is not in the receive buffer.
+/// The event and all its data outside of the receive buffer.
 #[derive(Debug)]
 struct Shown {
     event: redtail_event,
     /// Always empty: its capacity is what is used.
     args: Vec<redtail_slice>,
-    /// Fields are set that commands do not speak of.
+    /// Fields are set that commands do not use.
     rare: bool,
     positions: [redtail_position; 2],
     server: Excerpt<64>,
@@ -111,7 +111,7 @@ impl Shown {
             guard.say(error);
         }
         self.item.convert(item);
-        // What the event before has set is kept only from one item to the next.
+        // Consecutive items use the same fields of the event.
         if self.event.kind != REDTAIL_EVENT_SNAPSHOT_ITEM as c_int {
             self.rare = true;
             self.event = redtail_event { kind: REDTAIL_EVENT_SNAPSHOT_ITEM as c_int, ..redtail_event::NOTHING };
@@ -179,7 +179,7 @@ impl Shown {
                 self.disconnected(disconnected);
             }
             Event::Idle(_) => return REDTAIL_IDLE,
-            // Shown above.
+            // Converted above.
             Event::SnapshotItem(_) | Event::Command(_) | Event::Multi(_) | Event::Exec(_) | Event::Control(_) => {}
         }
         REDTAIL_OK
@@ -216,7 +216,7 @@ impl Shown {
                 Some(Role::Primary) => REDTAIL_ROLE_PRIMARY,
                 Some(Role::Replica) => REDTAIL_ROLE_REPLICA,
             } as c_int,
-            position: self.place(0, attached.position),
+            position: self.keep(0, attached.position),
             server: std::ptr::null(),
         };
         if let Some(server) = attached.server {
@@ -265,7 +265,7 @@ impl Shown {
     }
 
     fn gap(&mut self, gap: &Gap) {
-        let (from, to) = (self.place(0, Some(gap.from)), self.place(1, Some(gap.to)));
+        let (from, to) = (self.keep(0, Some(gap.from)), self.keep(1, Some(gap.to)));
         self.gap = redtail_gap { from, to, missed: gap.missed.unwrap_or(REDTAIL_UNKNOWN) };
         self.event.kind = REDTAIL_EVENT_GAP as c_int;
         self.event.gap = &raw const self.gap;
@@ -279,7 +279,7 @@ impl Shown {
                 DisconnectReason::Silence(_) => REDTAIL_DISCONNECT_SILENCE,
                 DisconnectReason::Refused(_) => REDTAIL_DISCONNECT_REFUSED,
             } as c_int,
-            resume: self.place(0, disconnected.resume),
+            resume: self.keep(0, disconnected.resume),
             retry_in_ms: disconnected
                 .retry_in
                 .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
@@ -289,7 +289,7 @@ impl Shown {
     }
 
     /// Keeps a position for as long as the event.
-    fn place(&mut self, index: usize, position: Option<Position>) -> *const redtail_position {
+    fn keep(&mut self, index: usize, position: Option<Position>) -> *const redtail_position {
         match (position, self.positions.get_mut(index)) {
             (Some(position), Some(place)) => {
                 *place = position.into();
@@ -299,10 +299,10 @@ impl Shown {
         }
     }
 
-    /// An event after which the stream can be resumed, and whose ids nobody else keeps.
+    /// For an event with a resumable position. Its ids are stored nowhere else.
     fn resumable(&mut self, position: Option<Position>) {
         let Some(position) = position else { return };
-        self.place(0, Some(position));
+        self.keep(0, Some(position));
         let digits = |id: &[c_char; 41]| redtail_slice { data: id.as_ptr(), len: 40 };
         self.event.resumable = 1;
         self.event.replid = digits(&self.positions[0].replid);
@@ -310,7 +310,7 @@ impl Shown {
     }
 }
 
-/// The stream has passed the command already: whoever went on would miss it, so that nobody may.
+/// The stream is already past the command. Nobody may resume after it, because the command would be missing.
 #[cold]
 fn no_memory(guard: &mut Guard, argc: usize, offset: u64) -> redtail_status {
     *guard = Guard::closed(

@@ -55,7 +55,7 @@ impl redtail_rdb_item {
             Type::Rate => REDTAIL_RDB_TYPE_RATE,
         } as c_int;
         self.number = u64::from(key.number);
-        self.db = key.database.into();
+        self.db = key.db.into();
         self.time_ms = key.expire_at_ms.unwrap_or(REDTAIL_NO_TIME);
         self.idle_s = key.idle_s.unwrap_or(REDTAIL_UNKNOWN);
         self.frequency = key.frequency.map_or(-1, c_int::from);
@@ -250,7 +250,7 @@ mod tests {
                 name: text,
                 kind: Type::Hash,
                 number: 4,
-                database: 5,
+                db: 5,
                 expire_at_ms: Some(6),
                 idle_s: Some(7),
                 frequency: Some(8),
@@ -314,8 +314,8 @@ mod tests {
             let converted = converted(&[*item]);
             assert_eq!(converted.kind.to_string(), number);
             for field in changed(&converted) {
-                let mut words = comment.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-                assert!(words.any(|word| word == field), "{item:?} sets {field}: {comment}");
+                let mut named = comment.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                assert!(named.any(|name| name == field), "{item:?} sets {field}: {comment}");
             }
         }
     }

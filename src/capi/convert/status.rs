@@ -59,6 +59,6 @@ pub(in crate::capi) const fn follower_status(error: &Error) -> redtail_status {
         Error::Buffer(full) => full_status(full),
         Error::Recording(_) => REDTAIL_ERROR_RECORDING,
         // None of these can come about through C.
-        Error::Login(_) | Error::NotConnectable(_) => REDTAIL_ERROR_STATE,
+        Error::Login(_) => REDTAIL_ERROR_STATE,
     }
 }

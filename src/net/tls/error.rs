@@ -1,92 +1,91 @@
-//! What is wrong with a certificate, in words.
+//! Errors of TLS.
 
-use std::io;
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, io};
 
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
-use thiserror::Error;
 
-/// Why a link over TLS could not be made, or ended. Found inside an [`io::Error`] with [`get_ref`](io::Error::get_ref).
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// The reason why a TLS connection failed. Inside an [`io::Error`]: see [`TlsError::find`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificate names somebody else.
+    /// The certificate is for other names.
     #[error("the server's certificate is not for {expected}: {}", names(presented))]
     Name {
         /// The name that was expected.
         expected: String,
-        /// The names it has.
+        /// The names in the certificate.
         presented: Vec<String>,
     },
-    /// The certificate is too old.
-    #[error("the server's certificate expired {} ago", days(*seconds))]
+    /// The certificate has expired.
+    #[error("the server's certificate expired {} ago", days(*ago))]
     Expired {
-        /// For how many seconds.
-        seconds: u64,
+        /// The time since then.
+        ago: Duration,
     },
-    /// The certificate is too new, or our clock is wrong.
-    #[error("the server's certificate is valid only in {} from now, by the clock of this machine", days(*seconds))]
+    /// The certificate is not valid yet, or the clock of this machine is wrong.
+    #[error("the server's certificate is valid only in {} from now, by the clock of this machine", days(*valid_in))]
     NotYet {
-        /// In how many seconds it will be valid.
-        seconds: u64,
+        /// The time until then.
+        valid_in: Duration,
     },
-    /// No trusted authority stands behind the certificate.
-    #[error(
-        "the server's certificate comes from nobody who is trusted here: the authority's own certificate is needed"
-    )]
+    /// No trusted authority has signed the certificate.
+    #[error("the server's certificate is not signed by a trusted authority: the authority's own certificate is needed")]
     UnknownAuthority,
-    /// The certificate is one of an authority, which is no server's.
+    /// The certificate is an authority's, not a server's.
     #[error(
-        "the server's certificate is one of a certificate authority (CA:TRUE), which is not for servers; make one that the authority \
-         signs, or trust exactly this certificate and verify no name"
+        "the server's certificate is that of a certificate authority (CA:TRUE), not of a server; create one that the \
+         authority signs, or trust exactly this certificate and verify no name"
     )]
     AuthorityAsServer,
-    /// Something else is wrong with the certificate.
+    /// The certificate is invalid for another reason.
     #[error("the server's certificate is not valid: {0}")]
     Certificate(String),
-    /// The server asks for a certificate, and was shown none.
-    #[error("the server wants to see a certificate of ours: give one, with its key")]
+    /// The server requires a client certificate, and there is none.
+    #[error("the server requires a client certificate: give one, with its key")]
     CertificateWanted,
-    /// The server refuses the certificate it was shown.
-    #[error("the server does not accept our certificate: {0}")]
+    /// The server refuses the client certificate.
+    #[error("the server refuses the client certificate: {0}")]
     CertificateRefused(String),
-    /// The server refuses, for another reason.
-    #[error("the server broke off the TLS handshake: {0}")]
+    /// The server ended the handshake for another reason.
+    #[error("the server ended the TLS handshake: {0}")]
     Alert(String),
-    /// What answers is not TLS.
-    #[error("what answers at this port is not TLS: is it the port without TLS?")]
+    /// The server does not speak TLS.
+    #[error("the server's reply is not TLS: is it the port without TLS?")]
     NotTls,
-    /// The other side closed within the handshake.
-    #[error("the server closed the connection within the TLS handshake: is it the port without TLS?")]
+    /// The server closed the connection during the handshake.
+    #[error("the server closed the connection during the TLS handshake: is it the port without TLS?")]
     Closed,
-    /// The handshake took too long.
-    #[error("the TLS handshake was not done within {0} ms: is it the port without TLS?")]
-    TimedOut(u128),
+    /// The handshake was not complete in this time.
+    #[error("the TLS handshake was not complete within {} ms: is it the port without TLS?", .0.as_millis())]
+    TimedOut(Duration),
     /// A file can't be used.
-    #[error("{}: {words}", path.display())]
+    #[error("{}: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
-        words: String,
+        /// The reason.
+        reason: String,
     },
-    /// Certificate and key don't belong together, or are of a kind that can't be used.
-    #[error("{} and {} can't be used as certificate and key: {words}", certificate.display(), key.display())]
+    /// Certificate and key don't belong together, or are of an unsupported kind.
+    #[error("{} and {} can't be used as certificate and key: {reason}", certificate.display(), key.display())]
     Identity {
         /// The certificate.
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
-        /// Why.
-        words: String,
+        /// The reason.
+        reason: String,
     },
-    /// There are no authorities to trust.
+    /// No authority is trusted.
     #[error(
         "this system trusts no certificate authority (or its list was not found): give the authority's certificate"
     )]
     NobodyTrusted,
-    /// The text is neither a host name nor an address.
+    /// The name is neither a host name nor an address.
     #[error("{0:?} is neither a host name nor an address, so no certificate can be for it")]
     NotAName(String),
     /// Anything else.
@@ -95,18 +94,39 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    pub(super) fn other(error: impl std::fmt::Display) -> Self {
+    /// The TLS error inside an I/O error, however deep: a follower through Sentinels adds the server's address to it.
+    #[must_use]
+    pub fn find(error: &io::Error) -> Option<&Self> {
+        let mut inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
+        while let Some(error) = inner {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // The source of an I/O error is not the error inside it, but that one's source.
+            inner = match error.downcast_ref::<io::Error>() {
+                Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
+    pub(super) fn file(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::File { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn other(error: impl fmt::Display) -> Self {
         Self::Other(error.to_string())
     }
 
-    /// What rustls says, in words that say what to do. `with_identity`: whether we could show a certificate.
+    /// The error of rustls. `with_identity`: whether there is a client certificate.
     pub(super) fn of(error: rustls::Error, with_identity: bool) -> Self {
         use AlertDescription as Alert;
         match error {
             rustls::Error::InvalidCertificate(error) => Self::of_certificate(error),
             rustls::Error::AlertReceived(alert) => match alert {
                 Alert::CertificateRequired => Self::CertificateWanted,
-                // What older protocols, or servers that check late, say instead.
+                // Older protocols, and servers that check late, send these alerts instead.
                 Alert::HandshakeFailure | Alert::BadCertificate if !with_identity => Self::CertificateWanted,
                 Alert::UnknownCA => Self::CertificateRefused("its authority is unknown there".into()),
                 Alert::CertificateExpired => Self::CertificateRefused("it has expired".into()),
@@ -121,15 +141,15 @@ impl TlsError {
     }
 
     fn of_certificate(error: CertificateError) -> Self {
-        let apart = |one: UnixTime, other: UnixTime| one.as_secs().saturating_sub(other.as_secs());
+        let apart = |one: UnixTime, other: UnixTime| Duration::from_secs(one.as_secs().saturating_sub(other.as_secs()));
         match error {
             CertificateError::NotValidForNameContext { expected, presented } => Self::Name {
                 expected: expected.to_str().into_owned(),
                 presented: presented.iter().map(|name| plain(name)).collect(),
             },
-            CertificateError::ExpiredContext { time, not_after } => Self::Expired { seconds: apart(time, not_after) },
+            CertificateError::ExpiredContext { time, not_after } => Self::Expired { ago: apart(time, not_after) },
             CertificateError::NotValidYetContext { time, not_before } => {
-                Self::NotYet { seconds: apart(not_before, time) }
+                Self::NotYet { valid_in: apart(not_before, time) }
             }
             CertificateError::UnknownIssuer => Self::UnknownAuthority,
             CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
@@ -154,7 +174,7 @@ impl From<TlsError> for io::Error {
 
 fn names(presented: &[String]) -> String {
     match presented {
-        [] => "it names nobody (a common name does not count, only a subjectAltName)".into(),
+        [] => "it has no name (only a subjectAltName counts, not a common name)".into(),
         names => format!("it is for {}", names.join(", ")),
     }
 }
@@ -165,11 +185,11 @@ fn plain(name: &str) -> String {
     inner.trim_matches('"').to_owned()
 }
 
-fn days(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} seconds"),
-        120..=7_199 => format!("{} minutes", seconds / 60),
-        7_200..=172_799 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
+fn days(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} seconds"),
+        seconds @ 120..=7_199 => format!("{} minutes", seconds / 60),
+        seconds @ 7_200..=172_799 => format!("{} hours", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }

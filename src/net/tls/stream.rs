@@ -1,4 +1,4 @@
-//! A link over TLS.
+//! A connection over TLS.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -15,30 +15,30 @@ use crate::net::transport::{Remote, Transport};
 
 /// A TCP socket with TLS on it, made by [`Tls::connect`](crate::net::Tls::connect).
 ///
-/// A read that waits holds no lock, so that another thread can send meanwhile. Dropping it tells the server that the link ends.
+/// A read that waits holds no lock, so that another thread can send meanwhile. Dropping it sends `close_notify`.
 pub struct TlsStream {
-    shared: Arc<Shared>,
-    /// What the certificate was verified with, and for.
+    shared: Arc<TlsState>,
+    /// The verifier of the certificate, and the expected name.
     verifier: Arc<dyn ServerCertVerifier>,
     name: ServerName<'static>,
-    /// What came and was not taken apart yet: `start..end`.
+    /// Ciphertext that is not decrypted yet: `start..end`.
     received: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
-struct Shared {
-    /// Holding the lock may mean to write, never to wait for a read.
+struct TlsState {
+    /// A thread may write while it holds the lock. It never waits for a read.
     connection: Mutex<ClientConnection>,
     socket: TcpStream,
     with_identity: bool,
 }
 
-/// A record has at most 16 KiB and what belongs to it; a few of them are taken from the system at once.
+/// Room for a few records of at most 16 KiB and their headers.
 const RECEIVED: usize = 64 << 10;
 
-/// What a server that takes no bytes may cost somebody who is leaving.
-const FAREWELL: Duration = Duration::from_millis(100);
+/// The time that a drop may wait for a server that takes no bytes.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl TlsStream {
     /// The socket below, to wait for.
@@ -56,20 +56,21 @@ impl TlsStream {
         let with_identity = config.client_auth_cert_resolver.has_certs();
         let connection = ClientConnection::new(Arc::new(config), name.clone())
             .map_err(|error| TlsError::of(error, with_identity))?;
-        let shared = Arc::new(Shared { connection: Mutex::new(connection), socket, with_identity });
+        let shared = Arc::new(TlsState { connection: Mutex::new(connection), socket, with_identity });
         let received = vec![0; RECEIVED].into();
         let mut stream = Self { shared, verifier, name, received, start: 0, end: 0 };
         stream.handshake(limit).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit.as_millis()).into(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TlsError::TimedOut(limit).into(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => TlsError::Closed.into(),
             _ => error,
         })?;
         Ok(stream)
     }
 
-    /// How long the server's certificate, or one between it and its authority, is still valid, if that is less than `time`. `None` also
-    /// where its dates are not verified: under [`Verify::Nothing`](crate::net::Verify::Nothing), and where the certificate itself is
-    /// trusted.
+    /// The time until the server's certificate, or an intermediate one, expires, if that is less than `time`.
+    ///
+    /// `None` also if the dates are not verified: with [`Verify::Nothing`](crate::net::Verify::Nothing), and for a
+    /// certificate that is itself trusted.
     pub fn expires_within(&self, time: Duration) -> Option<Duration> {
         let connection = self.shared.lock();
         let (certificate, others) = connection.peer_certificates()?.split_first()?;
@@ -87,7 +88,7 @@ impl TlsStream {
         let end = Instant::now() + limit;
         loop {
             let mut connection = self.shared.lock();
-            self.shared.send_what_waits(&mut connection)?;
+            self.shared.flush_tls(&mut connection)?;
             if !connection.is_handshaking() {
                 return Ok(());
             }
@@ -103,16 +104,16 @@ impl TlsStream {
             }
             while self.start < self.end {
                 let mut connection = self.shared.lock();
-                self.start += self.shared.take_apart(&mut connection, &self.received[self.start..self.end])?;
+                self.start += self.shared.decrypt(&mut connection, &self.received[self.start..self.end])?;
                 if !connection.is_handshaking() {
-                    // What comes behind may be more than one read may hold back.
+                    // The bytes after the handshake stay for the first read.
                     break;
                 }
             }
         }
     }
 
-    /// Reads from the socket, once everything that came before has been taken apart.
+    /// Reads from the socket, once all earlier bytes are decrypted.
     fn receive(&mut self) -> io::Result<usize> {
         let count = (&self.shared.socket).read(&mut self.received)?;
         (self.start, self.end) = (0, count);
@@ -128,12 +129,12 @@ impl Read for TlsStream {
                 let mut connection = self.shared.lock();
                 while let Some(rest) = space.get_mut(filled..).filter(|rest| !rest.is_empty()) {
                     match connection.reader().read(rest) {
-                        // The server has said that it ends the link.
+                        // The server has sent `close_notify`.
                         Ok(0) => return Ok(filled),
                         Ok(count) => filled += count,
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                             let Some(came @ [_, ..]) = self.received.get(self.start..self.end) else { break };
-                            self.start += self.shared.take_apart(&mut connection, came)?;
+                            self.start += self.shared.decrypt(&mut connection, came)?;
                         }
                         Err(error) => return Err(error),
                     }
@@ -142,11 +143,11 @@ impl Read for TlsStream {
             if filled > 0 || space.is_empty() {
                 return Ok(filled);
             }
-            // A record that comes bit by bit is not to keep the caller from looking at the time.
+            // A record that arrives bit by bit must not keep the caller from its deadlines.
             if std::mem::replace(&mut has_received, true) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            // Servers seldom say that they end a link: for a stream that is resumed by its position it is no difference.
+            // Servers seldom send `close_notify`. A stream that resumes by its position does not need it.
             if self.receive()? == 0 {
                 return Ok(0);
             }
@@ -175,16 +176,16 @@ impl Transport for TlsStream {
     }
 
     fn remote(&self) -> io::Result<Option<Box<dyn Remote>>> {
-        Ok(Some(Box::new(Far(Arc::clone(&self.shared)))))
+        Ok(Some(Box::new(TlsRemote(Arc::clone(&self.shared)))))
     }
 }
 
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        // Courtesy, which nothing may be held up by.
+        // Best effort: a drop does not wait for a lock.
         if let Ok(mut connection) = self.shared.connection.try_lock() {
             connection.send_close_notify();
-            let _ = self.shared.socket.set_write_timeout(Some(FAREWELL));
+            let _ = self.shared.socket.set_write_timeout(Some(CLOSE_TIMEOUT));
             let _ = connection.write_tls(&mut &self.shared.socket);
         }
     }
@@ -196,9 +197,9 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-struct Far(Arc<Shared>);
+struct TlsRemote(Arc<TlsState>);
 
-impl Remote for Far {
+impl Remote for TlsRemote {
     fn stop(&self) {
         // Below TLS and without a lock: it must also end a `send` that waits.
         let _ = self.0.socket.shutdown(Shutdown::Both);
@@ -209,7 +210,7 @@ impl Remote for Far {
     }
 }
 
-impl Shared {
+impl TlsState {
     fn lock(&self) -> MutexGuard<'_, ClientConnection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,16 +220,16 @@ impl Shared {
         while !bytes.is_empty() {
             let count = connection.writer().write(bytes)?;
             bytes = bytes.get(count..).unwrap_or_default();
-            self.send_what_waits(&mut connection)?;
+            self.flush_tls(&mut connection)?;
         }
         Ok(())
     }
 
-    fn send_what_waits(&self, connection: &mut ClientConnection) -> io::Result<()> {
+    fn flush_tls(&self, connection: &mut ClientConnection) -> io::Result<()> {
         while connection.wants_write() {
             connection.write_tls(&mut &self.socket).map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                    io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write time-out")
+                    io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write timeout")
                 }
                 _ => error,
             })?;
@@ -236,15 +237,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Decrypts some of what came, and tells how much of it was taken.
-    fn take_apart(&self, connection: &mut ClientConnection, mut came: &[u8]) -> io::Result<usize> {
-        let count = connection.read_tls(&mut came)?;
+    /// Decrypts some of the received bytes, and returns their number.
+    fn decrypt(&self, connection: &mut ClientConnection, mut received: &[u8]) -> io::Result<usize> {
+        let count = connection.read_tls(&mut received)?;
         let done = connection.process_new_packets().map_err(|error| TlsError::of(error, self.with_identity));
-        // Also after an error: the server is told what was wrong.
-        let sent = self.send_what_waits(connection);
+        // Also after an error: the alert says what was wrong.
+        let sent = self.flush_tls(connection);
         done?;
         match sent {
-            // What came was taken all the same. What waits is tried again, and the next who sends is told.
+            // The received bytes are decrypted all the same. The next send tries again, and returns the error.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(count),
             sent => sent.map(|()| count),
         }

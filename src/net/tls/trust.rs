@@ -1,4 +1,4 @@
-//! Whose certificates are believed.
+//! The verifier of certificates, and the PEM files it reads.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use crate::net::tls::error::TlsError;
-use crate::net::tls::{Authority, Verify, file_error};
+use crate::net::tls::verify::{Authority, Verify};
 
 pub(super) fn verifier(
     verify: Verify,
@@ -43,7 +43,7 @@ pub(super) fn verifier(
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
-        Ok(found) if found.is_empty() => Err(file_error(path, "there is no certificate in it (PEM is expected)")),
+        Ok(found) if found.is_empty() => Err(TlsError::file(path, "there is no certificate in it (PEM is expected)")),
         Ok(found) => Ok(found),
         Err(error) => Err(unreadable(path, error)),
     }
@@ -52,7 +52,7 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
         pem::Error::NoItemsFound => {
-            file_error(path, "there is no private key in it that is not encrypted (PEM is expected)")
+            TlsError::file(path, "there is no private key in it that is not encrypted (PEM is expected)")
         }
         error => unreadable(path, error),
     })
@@ -60,7 +60,7 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 
 fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if authorities.is_empty() {
-        // What can't be read of the system's store is its own affair, as long as something can.
+        // Unreadable parts of the system's store do not matter as long as others can be read.
         return Ok(rustls_native_certs::load_native_certs().certs);
     }
     let mut trusted = Vec::new();
@@ -69,12 +69,12 @@ fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, Tl
             Authority::File(path) => trusted.extend(certificates(path)?),
             Authority::Folder(path) => {
                 let before = trusted.len();
-                let files = fs::read_dir(path).map_err(|error| file_error(path, error))?;
-                // The folders of OpenSSL hold other things too, and the same certificate under several names.
+                let files = fs::read_dir(path).map_err(|error| TlsError::file(path, error))?;
+                // OpenSSL's folders also contain other files, and the same certificate under several names.
                 let files = files.flatten().map(|file| file.path()).filter(|path| path.is_file());
                 trusted.extend(files.filter_map(|path| certificates(&path).ok()).flatten());
                 if trusted.len() == before {
-                    return Err(file_error(path, "there is no certificate in it (PEM files are expected)"));
+                    return Err(TlsError::file(path, "there is no certificate in it (PEM files are expected)"));
                 }
             }
         }
@@ -84,12 +84,12 @@ fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, Tl
 
 fn unreadable(path: &Path, error: pem::Error) -> TlsError {
     match error {
-        pem::Error::Io(error) => file_error(path, error),
-        error => file_error(path, format_args!("not PEM: {error}")),
+        pem::Error::Io(error) => TlsError::file(path, error),
+        error => TlsError::file(path, format_args!("not PEM: {error}")),
     }
 }
 
-/// Looks at no name; where there is no chain to be compared, at nothing but the handshake's signatures.
+/// Verifies no name. Without a chain it verifies the signatures of the handshake only.
 #[derive(Debug)]
 struct Lenient {
     algorithms: WebPkiSupportedAlgorithms,

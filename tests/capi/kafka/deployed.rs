@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use redtail::topology::{Cluster, Following, Shard};
+use redtail::topology::{Cluster, ClusterHandle, Shard};
 use redtail::{Event, Start};
 use serde_json::json;
 
@@ -20,14 +20,14 @@ use crate::server::{Kind, Server};
 /// What the library itself sees of all shards; of each in its order.
 struct Seen {
     written: Arc<Mutex<Vec<Written>>>,
-    following: Following,
+    following: ClusterHandle,
 }
 
 impl Seen {
     fn start(nodes: &Nodes) -> Seen {
         let (written, attached) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(HashSet::new())));
         let (into, at) = (Arc::clone(&written), Arc::clone(&attached));
-        let cluster = Cluster::new([nodes.servers[0].address()]).unwrap().start(Start::Now);
+        let cluster = Cluster::builder([nodes.servers[0].address()]).unwrap().start(Start::Now);
         let each = move |_: &Shard| {
             let (into, at) = (Arc::clone(&into), Arc::clone(&at));
             move |shard: &Shard, event: Event<'_>| {

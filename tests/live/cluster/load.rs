@@ -1,4 +1,4 @@
-//! Writes to all slots, by a client that goes where it is sent.
+//! Writes to all slots, by a client that follows redirections.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +13,7 @@ use crate::load::Load;
 /// Groups of keys; each has a slot of its own.
 const TAGS: u32 = 200;
 
-/// A load on all slots. What each write does shows in the data if it is left out, and if it is done twice.
+/// A load on all slots. A missing or repeated write shows in the data.
 pub(crate) fn start(nodes: &Nodes) -> Load {
     let mut writer = Writer { ports: nodes.servers.iter().map(|node| node.port).collect(), ..Writer::default() };
     let load = Load::of(move |round, end| {
@@ -44,7 +44,7 @@ pub(crate) fn everywhere(load: &Load) {
 struct Writer {
     ports: Vec<u16>,
     links: HashMap<u16, Client>,
-    /// Where the keys of a tag were last.
+    /// The last known node of the keys of a tag.
     places: HashMap<u32, u16>,
     turn: usize,
 }

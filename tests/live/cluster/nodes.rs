@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use redtail::Backoff;
 use redtail::net::Target;
 use redtail::topology::Cluster;
+use redtail::{Backoff, Builder};
 
 use crate::help::{eventually, output};
 use crate::server::{Kind, Server};
@@ -17,7 +17,7 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// A cluster of so many primaries, each with so many replicas, in order.
+    /// A cluster of this number of primaries, each with this number of replicas, in order.
     pub(crate) fn start(kind: Kind, primaries: usize, replicas: usize) -> Nodes {
         let servers: Vec<Server> = (0..primaries * (replicas + 1)).map(|_| node(kind)).collect();
         let addresses: Vec<String> = servers.iter().map(Server::address).collect();
@@ -31,12 +31,11 @@ impl Nodes {
         nodes
     }
 
-    /// What follows it, with short pauses and every command of the streams.
-    pub(crate) fn cluster(&self) -> Cluster {
+    /// A follower of it, with short pauses and every command of the streams.
+    pub(crate) fn cluster(&self) -> Builder<Cluster> {
         let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
-        let options = options! { control: true, backoff };
-        let cluster = Cluster::new(self.servers.iter().take(2).map(Server::address)).expect("addresses");
-        cluster.options(options).refresh(Duration::from_millis(500))
+        let cluster = Cluster::builder(self.servers.iter().take(2).map(Server::address)).expect("addresses");
+        cluster.control(true).reconnect(backoff).refresh(Duration::from_millis(500))
     }
 
     pub(crate) fn target(&self, node: usize) -> Target {
@@ -58,7 +57,7 @@ impl Nodes {
         self.servers.iter().position(is_replica).expect("a replica")
     }
 
-    /// Waits until every node says that all is well.
+    /// Waits until every node reports a healthy cluster.
     pub(crate) fn are_whole(&self) {
         eventually("the cluster is whole", || {
             let replicas = self.servers.iter().filter(|server| server.info("replication")["role"] == "slave").count();
@@ -90,7 +89,7 @@ impl Nodes {
         cluster(&["reshard", &address, "--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
     }
 
-    /// Takes one without slots out again.
+    /// Removes a node without slots.
     pub(crate) fn remove(&mut self, node: usize) {
         let id = self.servers[node].call(&["CLUSTER", "MYID"]).text();
         cluster(&["del-node", &self.servers[0].address(), &id]);
@@ -119,7 +118,7 @@ pub(super) fn cluster_over(link: &[&str], args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Somebody who says that a cluster has so many shards, all behind one port.
+/// A fake node that reports a cluster of this number of shards, all at one port.
 pub(crate) fn seed_of(shards: usize, port: u16) -> String {
     let shard = |at: usize| {
         let (first, last) = (at * 16_384 / shards, (at + 1) * 16_384 / shards - 1);

@@ -1,11 +1,11 @@
-//! Nodes that speak TLS with each other and with everybody.
+//! Nodes that use TLS with each other and with all clients.
 
 use super::nodes::{NODE, Nodes, cluster_over};
 use crate::help::free_port;
 use crate::server::{Kind, Server};
 use crate::tls::file;
 
-/// Primaries that speak TLS among each other, and at these ports with others.
+/// Primaries that use TLS among each other, and at these ports with clients.
 pub(crate) fn start(primaries: usize, replicas: usize) -> (Nodes, Vec<u16>) {
     let files = [file("ca.crt"), file("server.crt"), file("server.key")];
     let nodes = (0..primaries * (replicas + 1)).map(|_| {

@@ -1,19 +1,19 @@
-//! A cluster that is followed, and everything its shards told.
+//! A followed cluster, and all events of its shards.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redtail::topology::{Cluster, Following, Migration, Notice, Positions, Shard, slot};
-use redtail::{Event, Start};
+use redtail::topology::{Cluster, ClusterHandle, Migration, Notice, Positions, Shard, slot};
+use redtail::{Builder, Event, Start};
 
 use super::nodes::Nodes;
 use crate::follow::{Seen, Told, Write};
 use crate::help::PATIENCE;
 
 pub(crate) struct Watched {
-    pub(crate) following: Following,
+    pub(crate) following: ClusterHandle,
     /// By the ids of the shards.
     pub(crate) seen: Arc<Mutex<BTreeMap<String, Seen>>>,
     pub(crate) notices: Arc<Mutex<Vec<Notice>>>,
@@ -22,19 +22,19 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Follows, and waits until so many shards are attached.
-    pub(crate) fn start(cluster: Cluster, shards: usize) -> Watched {
+    /// Follows, and waits until this number of shards is attached.
+    pub(crate) fn start(cluster: Builder<Cluster>, shards: usize) -> Watched {
         Watched::with(cluster, BTreeMap::new(), shards)
     }
 
-    /// Goes on from saved positions; what came before is taken along.
-    pub(crate) fn again(cluster: Cluster, positions: &Positions, before: BTreeMap<String, Seen>) -> Watched {
+    /// Resumes from saved positions, and keeps the earlier events.
+    pub(crate) fn again(cluster: Builder<Cluster>, positions: &Positions, before: BTreeMap<String, Seen>) -> Watched {
         let count = positions.shards.len();
         let before = before.into_values().map(|seen| (seen.position.expect("a position").to_string(), seen)).collect();
         Watched::with(cluster.positions(positions.clone()), before, count)
     }
 
-    fn with(cluster: Cluster, mut before: BTreeMap<String, Seen>, shards: usize) -> Watched {
+    fn with(cluster: Builder<Cluster>, mut before: BTreeMap<String, Seen>, shards: usize) -> Watched {
         let seen: Arc<Mutex<BTreeMap<String, Seen>>> = Arc::default();
         let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
         let misplaced: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -75,9 +75,9 @@ impl Watched {
         watched
     }
 
-    /// The saved value, as a text, and what each shard told up to it.
+    /// The saved value, as a text, and the events of each shard up to it.
     pub(crate) fn end(mut self) -> (String, BTreeMap<String, Seen>) {
-        // As if it were killed: not after all that came, but somewhere.
+        // As after a kill: not after the last event, but somewhere before.
         let positions = self.following.positions();
         let shards = self.following.shards();
         self.following.stop();
@@ -86,7 +86,8 @@ impl Watched {
             let shard = shards.iter().find(|shard| shard.id() == id).expect("it is followed");
             let saved = positions.shards.iter().find(|saved| saved.slots == shard.slots()).expect("it is saved");
             seen.position = Some(saved.position);
-            // What came behind it comes again; what a lost link made void is left out now, while its end can be seen.
+            // The events after it are repeated. The ones made void by a lost connection are removed now, while their
+            // end can be seen.
             let is_kept = |write: &&Write| write.offset <= saved.position.offset;
             let kept: Vec<Told> = seen.stream().into_iter().filter(is_kept).cloned().map(Told::Command).collect();
             seen.told.retain(|told| matches!(told, Told::Gap(_)));
@@ -95,7 +96,7 @@ impl Watched {
         (positions.to_string(), seen)
     }
 
-    /// What each shard told, which has been checked.
+    /// The events of each shard, checked.
     pub(crate) fn stop(mut self) -> BTreeMap<String, Seen> {
         self.following.stop();
         for notice in &*self.notices.lock().expect("no panic") {
@@ -112,7 +113,7 @@ impl Watched {
         }
     }
 
-    /// Waits until each shard has told all that its primary has written.
+    /// Waits until each shard has delivered everything its primary has written.
     pub(crate) fn reaches(&self, nodes: &Nodes) {
         self.wait("everything", |watched| {
             let reached = watched.following.positions();
@@ -145,7 +146,7 @@ impl Watched {
         self.marks.lock().expect("no panic").clone()
     }
 
-    /// How many commands of that name have come from all shards.
+    /// The number of commands of that name from all shards.
     pub(crate) fn count_of(&self, name: &str) -> usize {
         let seen = self.seen.lock().expect("no panic");
         seen.values().flat_map(Seen::writes).filter(|write| write.is(name)).count()

@@ -49,7 +49,7 @@ fn runs_one_after_another_add_up() {
     loop {
         let (recorder, from) = append(file.open(), "a server").unwrap();
         let start = from.map_or(Start::Snapshot, Start::At);
-        let mut follower = builder(&[&primary]).start(start).record(recorder).follow().unwrap();
+        let mut follower = builder(&[&primary]).start(start).record(recorder).connect().unwrap();
         let until = from.map_or(100, |from| (from.offset + 200).min(end));
         events += standing(&follow(&mut follower, ID, until)).len();
         follower.finish_recording().unwrap();
@@ -130,7 +130,7 @@ fn a_gap_between_two_runs_is_recorded() {
         let (recorder, from) = append(file.open(), "a server").unwrap();
         let start = from.map_or(Start::Now, Start::At);
         let builder = builder(&[&primary]).start(start).on_gap(OnGap::Continue).record(recorder);
-        let mut follower = builder.follow().unwrap();
+        let mut follower = builder.connect().unwrap();
         follow(&mut follower, ID, offset + 27);
         follower.finish_recording().unwrap();
     }

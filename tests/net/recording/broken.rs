@@ -120,7 +120,7 @@ fn what_cannot_be_written_ends_the_follower_and_what_was_stays() {
     for left in (0..1200).step_by(37) {
         let tape = Tape::default();
         let recorder = Recorder::new(Full { tape: tape.clone(), left }, "x");
-        let mut follower = builder(&[&primary]).start(Start::Snapshot).record(recorder).follow().unwrap();
+        let mut follower = builder(&[&primary]).start(Start::Snapshot).record(recorder).connect().unwrap();
         let error = loop {
             if let Err(error) = follower.next() {
                 break error;

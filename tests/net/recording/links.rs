@@ -99,7 +99,7 @@ fn after_a_failover_only_what_came_again_counts() {
     let primary = serve(&bytes, Playback::default());
     for id in [ID, OTHER] {
         let place = position(id, 127, "5").with_history(ID.parse().unwrap());
-        let told = follow(&mut builder(&[&primary]).start(Start::At(place)).follow().unwrap(), ID, end);
+        let told = follow(&mut builder(&[&primary]).start(Start::At(place)).connect().unwrap(), ID, end);
         assert_eq!(standing(&told), standing(&events)[1..], "{id}");
     }
 }
@@ -161,7 +161,7 @@ fn what_is_missing_between_two_links_is_a_gap() {
 
     let primary = serve(&bytes, Playback::default());
     let builder = builder(&[&primary]).start(Start::Now).on_gap(redtail::OnGap::Continue);
-    let told = follow(&mut builder.follow().unwrap(), ID, 181);
+    let told = follow(&mut builder.connect().unwrap(), ID, 181);
     assert_eq!(super::gaps(&told)[0].missed, Some(27));
     assert_eq!(standing(&told), standing(&events));
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use redtail::io::recording::Recorder;
 use redtail::io::{ReadError, RecordingReader};
+use redtail::net::Connector;
 use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replay::{Playback, Primary, Recording};
 use redtail::{Backoff, Builder, DisconnectReason, Follower, Gap, OnGap, Position, Start};
@@ -68,9 +69,9 @@ impl Write for Tape {
 }
 
 /// A follower that asks these servers in turn, the last one again and again.
-pub(super) fn builder(servers: &[&Primary]) -> Builder<TcpStream> {
+pub(super) fn builder(servers: &[&Primary]) -> Builder<Connector<TcpStream>> {
     let mut addresses: Vec<_> = servers.iter().map(|server| server.address()).rev().collect();
-    Builder::from_connector(move || {
+    Follower::with_connector(move || {
         let address = if addresses.len() > 1 { addresses.pop().unwrap() } else { addresses[0] };
         TcpStream::connect(address)
     })
@@ -79,9 +80,9 @@ pub(super) fn builder(servers: &[&Primary]) -> Builder<TcpStream> {
 }
 
 /// The events up to and with the one that ends there in the last history, and the recording of them.
-pub(super) fn record(builder: Builder<TcpStream>, id: &str, end: u64) -> (Vec<OwnedEvent>, Vec<u8>) {
+pub(super) fn record(builder: Builder<Connector<TcpStream>>, id: &str, end: u64) -> (Vec<OwnedEvent>, Vec<u8>) {
     let tape = Tape::default();
-    let mut follower = builder.record(Recorder::new(tape.clone(), "a server")).follow().unwrap();
+    let mut follower = builder.record(Recorder::new(tape.clone(), "a server")).connect().unwrap();
     let events = follow(&mut follower, id, end);
     follower.finish_recording().unwrap();
     (events, tape.bytes())
@@ -167,7 +168,7 @@ pub(super) fn position(id: &str, offset: u64, db: &str) -> Position {
 /// A recording played to a follower.
 pub(super) fn replayed(bytes: &[u8], start: Start, id: &str, end: u64) -> Vec<OwnedEvent> {
     let primary = serve(bytes, Playback::default());
-    follow(&mut builder(&[&primary]).start(start).on_gap(OnGap::Continue).follow().unwrap(), id, end)
+    follow(&mut builder(&[&primary]).start(start).on_gap(OnGap::Continue).connect().unwrap(), id, end)
 }
 
 pub(super) fn stream_of(recording: &Recording, segment: usize) -> Vec<u8> {

@@ -87,7 +87,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     let stream = command("SET a 1");
     let end = 100 + stream.len() as u64;
     let primary = serve(&full(ID, 100, &stream), playback! { ping: Some(Duration::from_millis(30)) });
-    let mut follower = builder(&[&primary]).start(Start::Now).follow().unwrap();
+    let mut follower = builder(&[&primary]).start(Start::Now).connect().unwrap();
     let mut pings = 0;
     while pings < 3 {
         if let Event::Control(ping) = follower.next().unwrap().unwrap() {
@@ -98,7 +98,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     let place = follower.position().unwrap();
     drop(follower);
     // Any place among them can be resumed from, also in the middle of one.
-    let mut again = builder(&[&primary]).start(Start::At(place)).follow().unwrap();
+    let mut again = builder(&[&primary]).start(Start::At(place)).connect().unwrap();
     assert_eq!(follow(&mut again, ID, place.offset + 14).len(), 2, "the attach and the next PING");
     let mut link = ask(primary.address(), &format!("PSYNC {ID} {}", end + 1 + 5));
     hear(&mut link, b"+CONTINUE\r\n");
@@ -126,7 +126,7 @@ fn it_ends_when_somebody_has_had_everything() {
         cut.read_to_end(&mut Vec::new()).unwrap();
         drop(cut);
         assert!(!waits.is_finished());
-        let mut follower = builder(&[&primary]).start(Start::Now).follow().unwrap();
+        let mut follower = builder(&[&primary]).start(Start::Now).connect().unwrap();
         follow(&mut follower, ID, end);
         assert!(!waits.is_finished());
         drop(follower);
@@ -168,7 +168,7 @@ fn without_data_a_snapshot_is_empty() {
     let primary = serve(&bytes, Playback::default());
     assert!(!primary.recording().first().has_snapshot());
     for start in [Start::Snapshot, Start::Now, Start::At(position(ID, 500, "7"))] {
-        let told = follow(&mut builder(&[&primary]).start(start).follow().unwrap(), ID, 527);
+        let told = follow(&mut builder(&[&primary]).start(start).connect().unwrap(), ID, 527);
         let commands = standing(&told);
         assert_eq!((commands.len(), commands[0].offset, commands[0].db), (1, 527, Some(7)), "{start:?}");
     }

@@ -117,7 +117,7 @@ fn what_is_played_is_what_was_recorded() {
         let replay = serve(&bytes, Playback::default());
         for _ in 0..50 {
             let from = places[chance.below(places.len())];
-            let mut follower = builder(&[&replay]).start(Start::At(from)).follow().unwrap();
+            let mut follower = builder(&[&replay]).start(Start::At(from)).connect().unwrap();
             let told = follow(&mut follower, ID, end);
             let rest: Vec<_> = originals.iter().filter(|command| command.offset > from.offset).cloned().collect();
             assert_eq!(standing(&told), rest, "seed {seed}, from {from}");
@@ -173,7 +173,7 @@ fn a_gap_is_a_gap_again() {
             assert_eq!(kept, [(ID.to_owned(), 100, 127), (id.to_owned(), start, end)]);
             assert!(segments.iter().all(|it| it.has_snapshot() == (on_gap == OnGap::Snapshot)));
             let replayer = super::builder(&[&replay]).start(first).on_gap(on_gap);
-            let told = follow(&mut replayer.follow().unwrap(), id, end);
+            let told = follow(&mut replayer.connect().unwrap(), id, end);
             assert_eq!(gaps(&told), gaps(&events));
             assert_eq!(standing(&told), standing(&events));
         }

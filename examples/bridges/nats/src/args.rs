@@ -1,4 +1,4 @@
-//! What the user says.
+//! The command line.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,33 +7,33 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use redtail::net::Login;
 
-/// Every write of a Redis or Valkey server, or of a whole cluster, into one stream of NATS JetStream: each exactly once after the broker's
-/// deduplication, in order, transactions whole.
+/// Publish every write of a Redis or Valkey server, or of a whole cluster, into one NATS JetStream stream: in order,
+/// transactions whole, each write exactly once after the broker's deduplication.
 #[derive(Clone, Parser)]
 #[command(
     version,
-    after_help = "Passwords come from files or the environment, never from arguments, which everybody on the machine can read.\n\n\
-        Exit codes: 0 ended by a signal, everything confirmed is saved; 1 something failed that may pass, start it again;\n\
-        2 arguments, files or the stream's settings are wrong; 4 history was lost: somebody has to decide how to go on (--on-gap)."
+    after_help = "Passwords are read from files or the environment, never from arguments, which every user of the machine can read.\n\n\
+        Exit codes: 0 ended by a signal, the confirmed position is saved; 1 a temporary failure, start it again;\n\
+        2 invalid arguments, files or stream settings; 4 history was lost: an operator must choose --on-gap."
 )]
 pub(crate) struct Args {
-    /// The server to follow, host:port or unix:PATH; with --cluster some nodes of it, with --sentinel the Sentinels
+    /// The server to follow, host:port or unix:PATH; with --cluster some of its nodes, with --sentinel the Sentinels
     #[arg(required = true, value_name = "ADDRESS")]
     pub(crate) addresses: Vec<String>,
     /// Follow every primary of the cluster
     #[arg(long, conflicts_with = "sentinel")]
     pub(crate) cluster: bool,
-    /// Follow the primary that the Sentinels call by this name
+    /// Follow the primary that the Sentinels know by this name
     #[arg(long, value_name = "NAME")]
     pub(crate) sentinel: Option<String>,
-    /// The file that keeps how far the broker has confirmed
+    /// The file with the position that the broker has confirmed
     #[arg(long, value_name = "FILE")]
     pub(crate) state: PathBuf,
 
     /// The ACL user on the servers
     #[arg(long, env = "REDTAIL_USER")]
     user: Option<String>,
-    /// A file with its password, read anew at each connect; else REDTAIL_PASSWORD of the environment
+    /// A file with the user's password, read again at each connect; default: the environment's REDTAIL_PASSWORD
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// A file with the Sentinels' password
@@ -43,57 +43,58 @@ pub(crate) struct Args {
     #[cfg(feature = "tls")]
     #[arg(long)]
     tls: bool,
-    /// The authority of the servers' certificates, PEM; the system's, unless said
+    /// The CA file for the servers' certificates, PEM; default: the system's
     #[cfg(feature = "tls")]
     #[arg(long, value_name = "FILE", requires = "tls")]
     cacert: Option<PathBuf>,
 
-    /// Where the broker is, with commas between several; tls:// for TLS
+    /// URLs of the broker, separated by commas; tls:// for TLS
     #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
     pub(crate) broker: Vec<String>,
-    /// A file with credentials of NATS (JWT and key)
+    /// A NATS credentials file (JWT and key)
     #[cfg(feature = "nkeys")]
     #[arg(long, value_name = "FILE", group = "broker_login")]
     pub(crate) broker_creds: Option<PathBuf>,
     /// The user on the broker
     #[arg(long, value_name = "USER", group = "broker_login")]
     pub(crate) broker_user: Option<String>,
-    /// A file with its password, or with a token where no user is given; else NATS_PASSWORD of the environment
+    /// A file with the user's password, or with a token if there is no user; default: the environment's NATS_PASSWORD
     #[arg(long, value_name = "FILE")]
     broker_password_file: Option<PathBuf>,
-    /// The authority of the broker's certificate, PEM; the system's, unless said
+    /// The CA file for the broker's certificate, PEM; default: the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) broker_cacert: Option<PathBuf>,
 
-    /// The stream; made where there is none
+    /// The stream; created if it does not exist
     #[arg(long, value_name = "NAME")]
     pub(crate) stream: String,
     /// Subjects are PREFIX.PARTITION [default: the stream's name]
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
-    /// How many partitions there are; a key is in that of its hash slot modulo this. Not to be changed for a stream that has messages
+    /// The number of partitions; a key is in the partition of its hash slot modulo N. Do not change it for a stream
+    /// that has messages
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=16_384))]
     pub(crate) partitions: u16,
-    /// For how long the stream has to know ids again: longer than the longest outage that is to be survived without repetitions
+    /// The deduplication window of the stream: longer than the longest outage to survive without repetitions
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     pub(crate) window: Duration,
-    /// How many copies a new stream keeps in a cluster of brokers
+    /// The number of copies of a new stream in a cluster of brokers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) replicas: usize,
 
-    /// When the server no longer has what comes next: end with code 4, or tell the stream of the gap and go on
+    /// If the server no longer has the next part of the stream: end with exit code 4, or publish a gap and continue
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub(crate) on_gap: OnGap,
-    /// When a message is larger than the broker takes (max_payload): end, or publish it with {"omitted":BYTES} for its long arguments
+    /// If a message exceeds the broker's max_payload: end, or publish it with {"omitted":BYTES} for its long arguments
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub(crate) too_large: TooLarge,
-    /// How many messages may wait for the broker's word
+    /// The maximum number of messages that wait for the broker's confirmation
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(1..=4000))]
     pub(crate) in_flight: u16,
-    /// How many MiB of messages may wait; then the shards wait, and go on telling their primaries that they live
+    /// The maximum MiB of waiting messages; when reached, the shards wait, and send their primaries heartbeats
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub(crate) memory: usize,
-    /// How many MiB one transaction may have; a larger one ends the bridge
+    /// The maximum MiB of one transaction; a larger one ends the bridge
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) max_transaction: usize,
 }
@@ -115,12 +116,14 @@ impl Args {
         self.prefix.as_deref().unwrap_or(&self.stream)
     }
 
-    /// Asked at each connect to a server.
+    /// Called at each connect to a server.
     pub(crate) fn login(&self) -> impl FnMut() -> io::Result<Login> + Send + 'static {
         let (user, file) = (self.user.clone(), self.password_file.clone());
         move || {
             let password = secret(file.as_deref(), "REDTAIL_PASSWORD")?;
-            Ok(Login { user: user.clone(), password: password.map(String::into_bytes) })
+            let mut login = Login::default();
+            (login.user, login.password) = (user.clone(), password.map(String::into_bytes));
+            Ok(login)
         }
     }
 
@@ -128,7 +131,7 @@ impl Args {
         let file = self.sentinel_password_file.clone();
         move || {
             let password = secret(file.as_deref(), "REDTAIL_SENTINEL_PASSWORD")?;
-            Ok(Login { user: None, password: password.map(String::into_bytes) })
+            Ok(password.map_or_else(Login::default, Login::password))
         }
     }
 
@@ -149,7 +152,7 @@ impl Args {
 fn broker(text: &str) -> Result<String, &'static str> {
     match text.contains('@') {
         false => Ok(text.into()),
-        true => Err("everybody on the machine can read arguments: give --broker-user and --broker-password-file"),
+        true => Err("every user of the machine can read arguments: use --broker-user and --broker-password-file"),
     }
 }
 

@@ -15,20 +15,21 @@ use tokio::sync::Notify;
 use crate::args::Args;
 use crate::end::Failure;
 
-/// How long the broker may take for an answer before the connection counts as lost.
+/// The timeout of a reply; after it the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that is used until it is lost, and never made anew by the client library: what was sent just before would be missing while
-/// what was sent after it is stored, and the order is gone. The publisher makes another one, and sends all again that is not confirmed.
+/// One connection, used until it is lost. The client library never reconnects: messages sent just before would be
+/// missing while later ones are stored, out of order. The publisher opens a new connection and sends all unconfirmed
+/// messages again.
 pub(crate) struct Connection {
     pub(crate) jetstream: Context,
     pub(crate) max_payload: usize,
     lost: Arc<Notify>,
 }
 
-/// Why there is no connection, or no stream.
+/// The reason why there is no connection, or no stream.
 pub(crate) enum Trouble {
-    /// It is to be tried again.
+    /// Temporary: to be retried.
     Passing(String),
     Lasting(Failure),
 }
@@ -55,7 +56,7 @@ impl Connection {
         self.lost.notified().await;
     }
 
-    /// Looks whether the stream is what it has to be, and makes it where there is none and `may_make` says so.
+    /// Checks the stream's settings, and creates the stream if it does not exist and `may_make` allows it.
     pub(crate) async fn stream(&self, args: &Args, may_make: bool) -> Result<(), Trouble> {
         let name = &args.stream;
         let config = match self.jetstream.get_stream(name).await {
@@ -75,9 +76,9 @@ impl Connection {
                 }
                 jetstream::context::GetStreamErrorKind::InvalidStreamName
                 | jetstream::context::GetStreamErrorKind::EmptyName => {
-                    return Err(Trouble::Lasting(Failure::new(2, format!("{name:?} can't be the name of a stream"))));
+                    return Err(Trouble::Lasting(Failure::new(2, format!("{name:?} is not a valid stream name"))));
                 }
-                _ => return Err(Trouble::Passing(format!("the broker does not tell of the stream {name}: {error}"))),
+                _ => return Err(Trouble::Passing(format!("the broker does not describe the stream {name}: {error}"))),
             },
         };
         check(&config, args).map_err(|words| Trouble::Lasting(Failure::new(2, format!("the stream {name} {words}"))))
@@ -94,11 +95,11 @@ impl Connection {
         };
         match self.jetstream.create_stream(config).await {
             Ok(stream) => {
-                eprintln!("redtail-nats: made the stream {} with subjects {}.*", args.stream, args.prefix());
+                eprintln!("redtail-nats: created the stream {} with subjects {}.*", args.stream, args.prefix());
                 Ok(stream.cached_info().config.clone())
             }
             Err(error) => {
-                let words = format!("can't make the stream {}: {error}", args.stream);
+                let words = format!("can't create the stream {}: {error}", args.stream);
                 Err(match error.kind() {
                     CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => Trouble::Passing(words),
                     _ => Trouble::Lasting(Failure::new(2, words)),
@@ -108,14 +109,14 @@ impl Connection {
     }
 }
 
-/// What a stream must be so that nothing is there twice, out of order, or missing.
+/// Checks that the stream can hold every message once, in order, without loss.
 fn check(config: &Config, args: &Args) -> Result<(), String> {
     let human = |time: Duration| humantime::format_duration(time).to_string();
     let subject = format!("{}.*", args.prefix());
     let (name, window) = (&config.name, config.duplicate_window);
     if window < args.window {
         return Err(format!(
-            "knows ids again for {}, and --window asks for {}: `nats stream edit {name} --dupe-window {}`, or a smaller --window",
+            "has a deduplication window of {}, less than --window {}: `nats stream edit {name} --dupe-window {}`, or a smaller --window",
             human(window),
             human(args.window),
             human(args.window)
@@ -128,20 +129,20 @@ fn check(config: &Config, args: &Args) -> Result<(), String> {
         ));
     }
     if config.no_ack {
-        return Err("confirms nothing (no_ack), so nobody would know what it has".into());
+        return Err("confirms nothing (no_ack): the confirmed position would be unknown".into());
     }
     if config.sealed {
         return Err("is sealed".into());
     }
-    // One that is refused while the next is taken would come behind it.
+    // A refused message would be stored after the next one.
     if config.discard == DiscardPolicy::New && (config.max_bytes > 0 || config.max_messages > 0) {
         eprintln!(
-            "redtail-nats: the stream {name} refuses messages when it is full: messages on their way may then be stored out of order"
+            "redtail-nats: the stream {name} refuses messages when it is full: messages in transit may then be stored out of order"
         );
     }
     if config.max_message_size > 0 {
         eprintln!(
-            "redtail-nats: the stream {name} takes no messages above {} bytes: the first one ends this",
+            "redtail-nats: the stream {name} takes no messages above {} bytes: the first larger one ends the bridge",
             config.max_message_size
         );
     }

@@ -1,9 +1,10 @@
-//! How the bridge ends: by a signal, or because something can't go on.
+//! The end of the bridge: by a signal, or by a failure.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Why it can't go on, and the exit code: 1 for what may pass, 2 for arguments and settings, 4 for lost history.
+/// The reason of the end, and the exit code: 1 for a temporary failure, 2 for arguments and settings, 4 for lost
+/// history.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
@@ -34,13 +35,13 @@ impl End {
         self.changed.notify_all();
     }
 
-    /// The first failure counts: those that follow mostly follow from it.
+    /// The first failure counts: later ones usually follow from it.
     pub(crate) fn fail(&self, failure: Failure) {
         self.state().failure.get_or_insert(failure);
         self.stop();
     }
 
-    /// Waits at most so long; tells whether it is over.
+    /// Waits up to the given time. Returns whether the bridge has ended.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
         let waited = self.changed.wait_timeout_while(self.state(), limit, |state| !state.is_over);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_over

@@ -1,4 +1,4 @@
-//! One history that is followed: a shard of a cluster, or a server.
+//! One followed history: a shard of a cluster, or a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ pub(crate) struct Single {
 }
 
 impl Lane {
-    /// The broker has everything up to this place.
+    /// The broker has everything up to this position.
     pub(crate) fn commit(&self, position: Position) {
         if let Self::Single(single) = self {
             *single.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
@@ -27,12 +27,12 @@ impl Lane {
         self.handle().commit(position);
     }
 
-    /// Tells the primary that we live. A link that can't be written to is noticed by whoever reads it next.
+    /// Sends the primary a heartbeat. The next read reports a broken connection.
     pub(crate) fn beat(&self) {
         let _ = self.handle().heartbeat();
     }
 
-    /// What messages name it by; `None` for a server that is no shard.
+    /// The shard's name in messages; `None` for a single server.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Shard(shard) => Some(shard.id()),

@@ -1,8 +1,9 @@
-//! Every write of a Redis or Valkey server, or of a whole cluster, into one stream of NATS JetStream: each exactly once after the broker's
-//! deduplication, in order, transactions whole. See docs/bridges.md.
+//! Publishes every write of a Redis or Valkey server, or of a whole cluster, into one NATS JetStream stream. After the
+//! broker's deduplication each write is there exactly once, in order, transactions whole. See docs/bridges.md.
 //!
-//! One thread for each shard makes messages of its events ([`reader`]) and puts them into a queue of limited size ([`outbox`]); one
-//! publishes them and waits for the broker's word on each, in order ([`publisher`]); this one saves how far that word goes ([`place`]).
+//! One thread for each shard converts events to messages ([`reader`]) and puts them into a queue of limited size
+//! ([`outbox`]). One thread publishes them and waits for each confirmation, in order ([`publisher`]). The main thread
+//! saves the confirmed position ([`state`]).
 
 mod args;
 mod broker;
@@ -10,11 +11,11 @@ mod end;
 mod lane;
 mod message;
 mod outbox;
-mod place;
 mod publisher;
 mod reader;
 mod route;
 mod source;
+mod state;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,9 +30,9 @@ use crate::outbox::Outbox;
 use crate::publisher::Publisher;
 use crate::reader::Settings;
 
-/// How often the place is saved, and so how much of the stream comes twice after a crash, for the broker to drop.
+/// The interval of saves: the part of the stream that is repeated after a crash, for the broker to drop.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long an orderly end waits for the broker's word on what is on its way.
+/// The timeout of an orderly end for the confirmation of messages in transit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -48,10 +49,11 @@ fn main() -> ExitCode {
 
 fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
     let on_signal = Arc::clone(end);
-    ctrlc::set_handler(move || on_signal.stop()).map_err(|error| Failure::new(1, format!("no signals: {error}")))?;
-    let _lock = place::lock(args)?;
+    ctrlc::set_handler(move || on_signal.stop())
+        .map_err(|error| Failure::new(1, format!("can't install the signal handler: {error}")))?;
+    let _lock = state::lock(args)?;
     let outbox = Arc::new(Outbox::new(args.memory << 20));
-    // Before anything is asked of the server: a wrong broker or stream is to show at once.
+    // Before any request to the server: an invalid broker or stream is reported at once.
     let publisher = Publisher::connect(args, Arc::clone(&outbox), Arc::clone(end))?;
     let settings = Arc::new(Settings::of(args, publisher.largest()));
     let publishing = thread::Builder::new()
@@ -64,16 +66,16 @@ fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
         while !end.wait(EVERY) {
             source.save()?;
         }
-        // A thread that waits for room would be waited for.
+        // The join would otherwise wait for threads that wait for room.
         outbox.seal();
         source.stop();
-        // Nothing more comes; what is there may still be confirmed.
+        // No new messages; those inside may still be confirmed.
         outbox.finish(PATIENCE);
         source.save()
     });
     outbox.close();
     end.stop();
-    // Its panic was printed.
+    // The thread has already printed its panic.
     let _ = publishing.join();
     outcome
 }

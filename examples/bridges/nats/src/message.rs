@@ -1,4 +1,4 @@
-//! A message and its body: one JSON object, with the names that `redtail tail --format json` uses.
+//! A message and its body: one JSON object, with the names of `redtail tail --format json`.
 
 use std::io::{self, Write};
 
@@ -11,9 +11,9 @@ use serde_json::json;
 
 pub(crate) struct Message {
     pub(crate) partition: u16,
-    /// What the broker knows it again by.
+    /// The id by which the broker deduplicates.
     pub(crate) id: String,
-    /// Copies share it.
+    /// Copies share this id.
     pub(crate) body: Bytes,
 }
 
@@ -22,14 +22,16 @@ impl Message {
         self.id.len() + self.body.len()
     }
 
-    /// The how many-th of its transaction it is, in its partition: so a consumer knows when it has all.
+    /// The index of the message in its transaction, within its partition: a consumer sees when the transaction is
+    /// complete.
     pub(crate) fn number(&mut self, at: usize, of: usize) {
         let mut body: Vec<u8> = std::mem::take(&mut self.body).into();
         body.extend_from_slice(format!(",\"tx_at\":{at},\"tx_of\":{of}}}").as_bytes());
         self.body = body.into();
     }
 
-    /// Changes are missing behind `from`. A consumer has to know: what it has made of those before may be wrong. One for each partition.
+    /// Changes after `from` are missing: the results of earlier ones may be wrong, and consumers must know. One
+    /// message for each partition.
     pub(crate) fn gap(
         shard: Option<&str>,
         from: Position,
@@ -46,17 +48,17 @@ impl Message {
     }
 }
 
-/// What a message takes besides its body: headers, and the fields that are added to a body at the end of its transaction.
+/// The size of a message besides its body: headers, and the fields added to a body at the end of its transaction.
 pub(crate) const OVERHEAD: usize = 512;
 
-/// The body of a command without its last brace, so that fields can follow. `None`: it would be longer than `largest`.
+/// The body of a command without its last brace, to append fields. `None` if it would exceed `largest`.
 pub(crate) fn body(
     command: &StreamCommand<'_>,
     id: &str,
     shard: Option<&str>,
     largest: usize,
 ) -> io::Result<Option<Vec<u8>>> {
-    // JSON makes nothing shorter.
+    // JSON never shortens its input.
     if command.args().map(|arg| arg.len() + 3).sum::<usize>() > largest {
         return Ok(None);
     }
@@ -64,14 +66,14 @@ pub(crate) fn body(
     Ok(Some(body).filter(|body| body.len() <= largest))
 }
 
-/// The same, with no more of its arguments than fit.
+/// The same, with only as many arguments as fit.
 pub(crate) fn shortened(
     command: &StreamCommand<'_>,
     id: &str,
     shard: Option<&str>,
     largest: usize,
 ) -> io::Result<Vec<u8>> {
-    // From the mildest on: the longest argument is mostly the one value.
+    // The mildest omission first: the longest argument is usually the value.
     for (longest, most) in [(largest / 4, 1000), (4096, 1000), (64, 1000), (64, 64), (64, 8), (0, 1)] {
         let body = with_arguments(command, id, shard, longest, most)?;
         if body.len() <= largest {

@@ -1,4 +1,4 @@
-//! What waits for the broker: in order, and no more of it than there is memory for.
+//! The queue of messages for the broker: in order, and of limited size.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -12,19 +12,19 @@ use tokio::sync::Notify;
 use crate::lane::Lane;
 use crate::message::Message;
 
-/// How often whoever waits for room says that its link lives.
+/// The interval of heartbeats while a thread waits for room.
 const BEAT: Duration = Duration::from_secs(1);
 
 pub(crate) enum Item {
     Message(Message),
-    /// Everything that this lane has put in before stands before this place.
+    /// Everything that this lane has put in earlier is before this position.
     Reached(Lane, Position),
-    /// Raised once everything that was put in before is confirmed.
+    /// Raised once everything put in earlier is confirmed.
     Flag(Arc<AtomicBool>),
 }
 
 impl Item {
-    /// About how many bytes it holds.
+    /// The approximate size in bytes.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>()
             + match self {
@@ -44,7 +44,7 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 struct State {
     items: VecDeque<Item>,
-    /// Of all that was put in and is not confirmed, taken out or not.
+    /// The size of all unconfirmed messages, taken out or not.
     bytes: usize,
     is_sealed: bool,
     is_closed: bool,
@@ -55,7 +55,7 @@ impl Outbox {
         Self { limit, state: Mutex::default(), room: Condvar::new(), filled: Notify::new() }
     }
 
-    /// Waits for room, beating meanwhile; breaks once nothing is taken any more.
+    /// Waits for room, with heartbeats; breaks once the outbox is closed.
     pub(crate) fn push(&self, item: Item, beat: impl Fn()) -> ControlFlow<()> {
         let size = item.size();
         let mut beaten = Instant::now();
@@ -84,24 +84,24 @@ impl Outbox {
         self.state().items.pop_front()
     }
 
-    /// Something may have come since the last `take` that gave nothing.
+    /// A message may have arrived since the last `take` that returned nothing.
     pub(crate) async fn filled(&self) {
         self.filled.notified().await;
     }
 
-    /// So many bytes of what was taken are confirmed.
+    /// Frees this number of confirmed bytes.
     pub(crate) fn release(&self, bytes: usize) {
         self.state().bytes -= bytes;
         self.room.notify_all();
     }
 
-    /// Lets nothing more in; whoever waits for room waits no longer. What is in still goes out.
+    /// Closes the outbox to new messages and wakes all that wait for room. Messages inside are still published.
     pub(crate) fn seal(&self) {
         self.state().is_sealed = true;
         self.room.notify_all();
     }
 
-    /// Waits until all is confirmed, at most so long.
+    /// Waits until all messages are confirmed, up to the given time.
     pub(crate) fn finish(&self, limit: Duration) {
         drop(self.room.wait_timeout_while(self.state(), limit, |state| state.bytes > 0 && !state.is_closed));
     }

@@ -1,8 +1,9 @@
-//! Publishes what is in the outbox, in order, and tells each lane how far the broker has confirmed.
+//! Publishes the contents of the outbox, in order, and reports to each lane the position that the broker has
+//! confirmed.
 //!
-//! A connection is lost at the first thing that goes wrong: a missing or a negative answer too. Then all that is not confirmed is sent
-//! again from the first on, over a new one. The broker drops what it has, and the order stays: of two messages the second is never stored
-//! by a connection that has not sent the first.
+//! Any failure ends the connection, a missing or a negative reply too. Then all unconfirmed messages are sent again,
+//! from the first, over a new one. The broker drops the ones it has, and the order is kept: no connection stores the
+//! second of two messages without having sent the first.
 
 use std::collections::VecDeque;
 use std::future::IntoFuture;
@@ -31,7 +32,7 @@ pub(crate) struct Publisher {
     end: Arc<End>,
     /// The broker's max_payload.
     largest: Arc<AtomicUsize>,
-    /// Taken from the outbox and not confirmed, oldest first.
+    /// Taken from the outbox and unconfirmed, oldest first.
     unconfirmed: VecDeque<Item>,
     confirmed: u64,
     repeated: u64,
@@ -40,8 +41,8 @@ pub(crate) struct Publisher {
 type Answer = <PublishAckFuture as IntoFuture>::IntoFuture;
 
 impl Publisher {
-    /// Connects once and sees to the stream, so that what is wrong shows at once. Only where there is a saved place, and so a bridge that was at
-    /// work before, a broker that is away is waited for.
+    /// Connects once and checks the stream, to report errors at once. It waits for an absent broker only if there is a
+    /// saved position: a bridge has run before.
     pub(crate) fn connect(args: &Args, outbox: Arc<Outbox>, end: Arc<End>) -> Result<Self, Failure> {
         let is_first = !args.state.exists();
         let mut is_told = false;
@@ -57,10 +58,10 @@ impl Publisher {
                 Err(Trouble::Passing(words)) if is_first => return Err(Failure::new(1, words)),
                 Err(Trouble::Passing(words)) => {
                     if !std::mem::replace(&mut is_told, true) {
-                        eprintln!("redtail-nats: {words}; waits for it");
+                        eprintln!("redtail-nats: {words}; waiting for the broker");
                     }
                     if end.wait(SHORTEST_PAUSE) {
-                        return Err(Failure::new(1, "ended before the broker was there"));
+                        return Err(Failure::new(1, "ended before the broker was reachable"));
                     }
                 }
             }
@@ -73,7 +74,7 @@ impl Publisher {
         Arc::clone(&self.largest)
     }
 
-    /// Until the outbox is closed.
+    /// Runs until the outbox is closed.
     pub(crate) fn run(mut self) {
         let (mut pause, mut away_since) = (SHORTEST_PAUSE, None);
         while !self.outbox.is_closed() {
@@ -86,7 +87,7 @@ impl Publisher {
                 }
                 Err(Trouble::Passing(words)) => {
                     if away_since.is_none() {
-                        eprintln!("redtail-nats: {words}; {} messages wait for it", self.unconfirmed.len());
+                        eprintln!("redtail-nats: {words}; {} messages wait for the broker", self.unconfirmed.len());
                         away_since = Some(Instant::now());
                     }
                     pause = if self.confirmed > confirmed { SHORTEST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
@@ -95,14 +96,14 @@ impl Publisher {
             }
         }
         eprintln!(
-            "redtail-nats: {} messages confirmed, of which the broker had {} already",
+            "redtail-nats: {} messages confirmed; the broker already had {} of them",
             self.confirmed, self.repeated
         );
-        // Nobody is to wait for room any more.
+        // Nobody may wait for room any more.
         self.outbox.close();
     }
 
-    /// One connection, from its beginning to its end. All that belongs to it ends with its runtime.
+    /// One connection, from its beginning to its end. Everything that belongs to it ends with its runtime.
     fn epoch(&mut self, away_since: &mut Option<Instant>) -> Result<(), Trouble> {
         let runtime = runtime().map_err(Trouble::Lasting)?;
         runtime.block_on(async {
@@ -115,7 +116,7 @@ impl Publisher {
                 if away > self.args.window {
                     let count = self.unconfirmed.len().min(usize::from(self.args.in_flight));
                     eprintln!(
-                        "redtail-nats: that is longer than --window: up to {count} messages may be in the stream twice"
+                        "redtail-nats: the outage exceeded --window: up to {count} messages may be in the stream twice"
                     );
                 }
             }
@@ -125,7 +126,7 @@ impl Publisher {
 
     async fn publish(&mut self, connection: &Connection) -> Result<(), Trouble> {
         let most = usize::from(self.args.in_flight);
-        // For the first of the unconfirmed; places among them have none.
+        // Waits for the first unconfirmed message; positions among them have no reply.
         let mut answers: VecDeque<Option<Answer>> = VecDeque::new();
         loop {
             while answers.len() < self.unconfirmed.len() && answers.len() < most {
@@ -149,7 +150,7 @@ impl Publisher {
                 return Ok(());
             }
             if has_room {
-                // There may be more of what was put in before; but the connection is to have its turn, too.
+                // There may be more messages from the outbox, but the connection gets its turn too.
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -174,7 +175,7 @@ impl Publisher {
         }
     }
 
-    /// Sends that one of the unconfirmed, if it is a message.
+    /// Sends the unconfirmed entry at this index, if it is a message.
     async fn send(&self, connection: &Connection, at: usize) -> Result<Option<Answer>, Trouble> {
         let Some(Item::Message(Message { partition, id, body })) = self.unconfirmed.get(at) else { return Ok(None) };
         let subject = format!("{}.{partition}", self.args.prefix());
@@ -184,7 +185,7 @@ impl Publisher {
         let answer = sent.map_err(|error| match error.kind() {
             // It fitted when it was made.
             PublishErrorKind::MaxPayloadExceeded => {
-                let words = format!("max_payload of the broker has become smaller: {id} does not fit; nothing is lost");
+                let words = format!("the broker's max_payload has become smaller: {id} does not fit; nothing is lost");
                 Trouble::Lasting(Failure::new(1, words))
             }
             _ => Trouble::Passing(format!("can't publish: {}", with_cause(&error))),
@@ -192,7 +193,7 @@ impl Publisher {
         Ok(Some(answer.into_future()))
     }
 
-    /// The first of the unconfirmed is with the broker.
+    /// The first unconfirmed message is confirmed.
     fn confirm(&mut self) {
         let Some(item) = self.unconfirmed.pop_front() else { return };
         self.outbox.release(item.size());
@@ -204,7 +205,7 @@ impl Publisher {
     }
 }
 
-/// The answer to the first; for ever, where none is waited for.
+/// The reply to the first message; pending without end if none is expected.
 async fn next(answers: &mut VecDeque<Option<Answer>>) -> <Answer as Future>::Output {
     match answers.front_mut() {
         Some(Some(answer)) => answer.await,
@@ -221,5 +222,5 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 
 fn runtime() -> Result<Runtime, Failure> {
     let built = runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| Failure::new(1, format!("can't begin to talk to the broker: {error}")))
+    built.map_err(|error| Failure::new(1, format!("can't start the broker client: {error}")))
 }

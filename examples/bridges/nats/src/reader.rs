@@ -1,4 +1,4 @@
-//! The events of one lane, as messages.
+//! Converts the events of one lane into messages.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     partitions: u16,
     too_large: TooLarge,
     max_transaction: usize,
-    /// The broker's max_payload, in bytes, as it was told last.
+    /// The broker's latest max_payload, in bytes.
     largest: Arc<AtomicUsize>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Reader {
     /// The messages of an open transaction, whose bodies lack their last fields.
     open: Vec<Message>,
     open_bytes: usize,
-    /// The place that was put into the outbox last.
+    /// The last position put into the outbox.
     reached: Option<Position>,
 }
 
@@ -56,7 +56,7 @@ impl Reader {
                 self.commit_transaction()?;
                 self.reach(exec.position())
             }
-            // What came since its MULTI comes again, or never.
+            // Commands after the MULTI are delivered again, or never.
             Event::Disconnected(_) => {
                 self.void();
                 ControlFlow::Continue(())
@@ -69,7 +69,7 @@ impl Reader {
                 self.void();
                 self.reach(attached.position)
             }
-            // The data itself is not handed on, only what happens to it.
+            // Only changes are published, not the data set.
             Event::SnapshotEnd(end) => self.reach(end.position),
             Event::Idle(idle) => self.reach(idle.position),
             _ => ControlFlow::Continue(()),
@@ -102,7 +102,7 @@ impl Reader {
             Route::All => (0..self.settings.partitions).collect(),
         };
         let Some(history) = command.history() else {
-            return Err(Failure::new(1, "the server gives its events no names, so nobody could tell a repetition"));
+            return Err(Failure::new(1, "the server's events have no ids: repetitions could not be recognised"));
         };
         let id = format!("{history}:{}", command.offset);
         let mut body = self.body(command, &id).map_err(|error| Failure::new(1, error.to_string()))?;
@@ -118,7 +118,8 @@ impl Reader {
         Ok(partitions
             .into_iter()
             .map(|partition| {
-                // The window is the stream's, so that copies of one name would be taken for repetitions.
+                // The deduplication window covers the whole stream: copies under one name would be dropped as
+                // repetitions.
                 let id = if copies > 1 { format!("{id}@{partition}") } else { id.clone() };
                 Message { partition, id, body: body.clone() }
             })
@@ -127,7 +128,7 @@ impl Reader {
 
     fn body(&self, command: &StreamCommand<'_>, id: &str) -> io::Result<Vec<u8>> {
         let max_payload = self.settings.largest.load(Ordering::Relaxed);
-        // Numbers of partitions have five digits and a comma.
+        // A partition number has up to five digits and a comma.
         let largest = max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions));
         if let Some(body) = message::body(command, id, self.lane.name(), largest)? {
             return Ok(body);
@@ -154,8 +155,7 @@ impl Reader {
             return ControlFlow::Continue(());
         }
         let limit = self.settings.max_transaction >> 20;
-        let words =
-            format!("a transaction has more than the {limit} MiB that --max-transaction allows; nothing is lost");
+        let words = format!("a transaction exceeds --max-transaction ({limit} MiB); nothing is lost");
         self.end.fail(Failure::new(1, words));
         ControlFlow::Break(())
     }
@@ -183,7 +183,7 @@ impl Reader {
     }
 
     fn gap(&mut self, gap: &Gap) -> ControlFlow<()> {
-        eprintln!("redtail-nats: history lost, the stream is told of a gap: {gap}");
+        eprintln!("redtail-nats: history lost, a gap is published: {gap}");
         for message in Message::gap(self.lane.name(), gap.from, Some(gap.to), gap.missed, self.settings.partitions) {
             self.push(message)?;
         }

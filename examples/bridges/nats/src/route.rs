@@ -1,20 +1,20 @@
-//! Which partitions a command belongs to.
+//! Finds the partitions of a command.
 
 use redtail::resp::{Command, Keys};
 use redtail::topology::slot;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Into no stream: PUBLISH and SPUBLISH change nothing.
+    /// Not published: PUBLISH and SPUBLISH change no data.
     Nowhere,
-    /// In order, each once.
+    /// In ascending order, each once.
     Some(Vec<u16>),
-    /// It has no keys, or touches some that it does not name, or is not known.
+    /// The command has no keys, or touches keys it does not name, or is unknown.
     All,
 }
 
-/// A key is in the partition of its slot, whether there is a cluster or not, so that it stays where it is if there is one later. With
-/// keys of several partitions, which only servers outside of clusters take, a command goes to each.
+/// A key is in the partition of its slot, with a cluster or without: its partition is the same if there is a cluster
+/// later. A command with keys of several partitions, possible only outside of clusters, is in each of them.
 pub(crate) fn route(command: &Command<'_>, partitions: u16) -> Route {
     match command.keys() {
         Keys::Some(keys) => {

@@ -1,4 +1,4 @@
-//! What is followed: a cluster, a server, or what Sentinels name.
+//! The source: a cluster, a server, or the primary of Sentinels.
 
 use std::fmt::Display;
 use std::ops::ControlFlow;
@@ -7,25 +7,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use redtail::net;
 use redtail::replication::SessionError;
-use redtail::topology::{Cluster, ClusterCheckpoint, Following, Notice, Sentinel, Shard};
-use redtail::{Ack, Checkpoint, Error, Event, Follower, OnGap, Start};
+use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Sentinel, Shard};
+use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, Start};
 
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
 use crate::lane::{Lane, Single};
 use crate::message::Message;
 use crate::outbox::{Item, Outbox};
-use crate::place;
 use crate::reader::{Reader, Settings};
+use crate::state;
 
-/// How soon a shard that joins is seen. What is written to it before that is not in the stream.
+/// The delay until a new shard is noticed. Earlier writes to it are not in the stream.
 const REFRESH: Duration = Duration::from_secs(1);
 
 pub(crate) enum Source {
-    /// `may_save`: the stream has been told of all saved places that no shard continues. They are gone with the next save.
+    /// `may_save`: all saved positions that no shard continues have been published as lost. The next save removes
+    /// them.
     Cluster {
-        following: Following,
+        following: ClusterHandle,
         checkpoint: ClusterCheckpoint,
         may_save: Arc<AtomicBool>,
     },
@@ -36,7 +38,7 @@ pub(crate) enum Source {
     },
 }
 
-/// Starts to follow, behind the saved place or with the next write.
+/// Starts to follow, from the saved position or with the next write.
 pub(crate) fn start(
     args: &Args,
     settings: &Arc<Settings>,
@@ -54,13 +56,13 @@ pub(crate) fn start(
 }
 
 impl Source {
-    /// Writes down how far the broker has confirmed.
+    /// Saves the position that the broker has confirmed.
     pub(crate) fn save(&mut self) -> Result<(), Failure> {
         match self {
             Self::Cluster { may_save, .. } if !may_save.load(Ordering::Acquire) => Ok(()),
-            Self::Cluster { following, checkpoint, .. } => place::saved(checkpoint.save(following.committed())),
+            Self::Cluster { following, checkpoint, .. } => state::saved(checkpoint.save(following.committed())),
             Self::Single { single, checkpoint, .. } => match single.committed() {
-                Some(position) => place::saved(checkpoint.save(position)),
+                Some(position) => state::saved(checkpoint.save(position)),
                 None => Ok(()),
             },
         }
@@ -71,7 +73,7 @@ impl Source {
             Self::Cluster { following, .. } => following.stop(),
             Self::Single { single, thread, .. } => {
                 single.handle.stop();
-                // Its panic was printed.
+                // The thread has already printed its panic.
                 let _ = thread.take().map(JoinHandle::join);
             }
         }
@@ -84,9 +86,9 @@ fn cluster(
     outbox: &Arc<Outbox>,
     end: &Arc<End>,
 ) -> Result<Source, Failure> {
-    let checkpoint: ClusterCheckpoint = place::open(args)?;
+    let checkpoint: ClusterCheckpoint = state::open(args)?;
     let positions = checkpoint.position().unwrap_or_default();
-    let mut cluster = Cluster::new(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
+    let mut cluster = Cluster::builder(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
     #[cfg(feature = "tls")]
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
@@ -96,10 +98,10 @@ fn cluster(
     let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
-    // What is lost is told before any shard is added.
+    // Lost positions are published before any shard is added.
     let mut told = Some(Arc::clone(&may_save));
     let put = move |item| {
-        // Where nothing is let in any more, this ends.
+        // If the outbox accepts nothing any more, this ends.
         let _ = outbox.push(item, || {});
     };
     let notice = move |notice| match &notice {
@@ -110,10 +112,10 @@ fn cluster(
             }
         }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
-        // It stays among the places, so that the next start says the same.
+        // It stays among the positions: the next start reports it again.
         Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
         Notice::Lost(saved) => {
-            eprintln!("redtail-nats: {notice}; the stream is told");
+            eprintln!("redtail-nats: {notice}; a gap is published");
             for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
                 put(Item::Message(message));
             }
@@ -128,41 +130,51 @@ fn cluster(
     Ok(Source::Cluster { following, checkpoint, may_save })
 }
 
+/// The start of one server, found by its address or through Sentinels.
+struct Begin {
+    position: Option<Position>,
+    on_gap: OnGap,
+    handle: Handle,
+}
+
+impl Begin {
+    fn connect<S: net::Source + net::Reconnect>(self, builder: Builder<S>) -> Result<Follower<S::Transport>, Error> {
+        let builder = builder.start(self.position.map_or(Start::Now, Start::At)).on_gap(self.on_gap).ack(Ack::Applied);
+        // A server that is down when the bridge restarts is waited for.
+        builder.retry_first(self.position.is_some()).handle(self.handle).connect()
+    }
+}
+
 fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
-    let checkpoint: Checkpoint = place::open(args)?;
+    let checkpoint: Checkpoint = state::open(args)?;
     let position = checkpoint.position();
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
-    let builder = match &args.sentinel {
+    let start = Begin { position, on_gap: on_gap(args), handle };
+    let followed = match &args.sentinel {
         Some(name) => {
-            let sentinel = Sentinel::new(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
+            let sentinel = Sentinel::builder(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
                 Some(tls) => sentinel.tls(tls),
                 None => sentinel,
             };
-            sentinel.login(args.login()).sentinel_login(args.sentinel_login()).handle(handle).builder()
+            start.connect(sentinel.login(args.login()).sentinel_login(args.sentinel_login()))
         }
         None => {
             let [address] = &args.addresses[..] else {
-                return Err(Failure::new(2, "one server has one address: several are for --cluster and --sentinel"));
+                return Err(Failure::new(2, "several addresses need --cluster or --sentinel"));
             };
-            let builder = Follower::builder(address).login(args.login()).handle(handle);
+            let builder = Follower::builder(address).login(args.login());
             #[cfg(feature = "tls")]
             let builder = match args.tls() {
                 Some(tls) => builder.tls(tls),
                 None => builder,
             };
-            builder
+            start.connect(builder)
         }
     };
-    let builder = builder
-        .start(position.map_or(Start::Now, Start::At))
-        .on_gap(on_gap(args))
-        .ack(Ack::Applied)
-        // One that is down when the bridge starts again is waited for.
-        .retry_first(position.is_some());
-    let mut follower = builder.connect().map_err(|error| failure(&error, &error))?;
+    let mut follower = followed.map_err(|error| failure(&error, &error))?;
     let mut reader = reader(Lane::Single(Arc::clone(&single)));
     let end = Arc::clone(end);
     let follow = move || {
@@ -196,7 +208,7 @@ fn on_gap(args: &Args) -> OnGap {
     }
 }
 
-const LOST: &str = "; somebody has to decide whether to go on without it (--on-gap continue)";
+const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue)";
 
 fn failure(words: &dyn Display, error: &Error) -> Failure {
     match error {

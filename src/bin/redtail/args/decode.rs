@@ -47,8 +47,9 @@ followed directory lost writes before they were read.";
 pub(crate) struct Decode {
     /// The file or append-only directory, or - for standard input
     ///
-    /// One of: a snapshot (dump.rdb); an append-only file, with or without a binary preamble; an append-only directory or
-    /// its manifest; a recording, from `redtail record` or as sent by a server after PSYNC or SYNC; a stream of commands.
+    /// One of: a snapshot (dump.rdb); an append-only file, with or without a binary preamble; an append-only directory
+    /// or its manifest; a recording, from `redtail record` or as sent by a server after PSYNC or SYNC; a stream of
+    /// commands.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -60,8 +61,8 @@ pub(crate) struct Decode {
     ///
     /// An incomplete command is printed once it is complete. After a rewrite (BGREWRITEAOF) of a directory the new
     /// increment is printed, but not the new base, which repeats old data. The run ends if a rewrite replaces a single
-    /// file (Redis before 7.0). Writes made while appendonly is off, and snapshots received by a replica, are in no file
-    /// and go unnoticed.
+    /// file (Redis before 7.0). Writes made while appendonly is off, and snapshots received by a replica, are in no
+    /// file and go unnoticed.
     #[arg(long)]
     pub(crate) follow: bool,
 

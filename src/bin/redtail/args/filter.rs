@@ -24,8 +24,8 @@ pub(crate) struct Filter {
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
     /// SWAPDB touch all keys and pass. Unknown commands, such as those of modules, pass too, with one warning per
-    /// command. A command is printed with all its keys. A transaction is printed without the commands that do not match,
-    /// and is left out if none matches.
+    /// command. A command is printed with all its keys. A transaction is printed without the commands that do not
+    /// match, and is left out if none matches.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
 }
@@ -41,7 +41,8 @@ impl Filter {
         let is_name = |name: &String| (1..=2).contains(&name.split(['|', ' ']).filter(|word| !word.is_empty()).count());
         if !self.command.iter().all(is_name) {
             return Err(
-                "--command takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE', xgroup|create",
+                "--command takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE', \
+                 xgroup|create",
             );
         }
         Ok(())

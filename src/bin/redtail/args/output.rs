@@ -20,7 +20,7 @@ pub(crate) struct Output {
     #[arg(long, value_name = "OFFSET")]
     pub(crate) until: Option<u64>,
 
-    /// Print SELECT, PING and REPLCONF too, and the data of a snapshot that is not in keys
+    /// Also print SELECT, PING and REPLCONF, and the metadata of snapshots
     #[arg(long)]
     pub(crate) all: bool,
 
@@ -77,8 +77,8 @@ impl Output {
             Format::Resp => 64 << 10,
             Format::Text | Format::Json => self.max_arg().saturating_add(1),
         };
-        // Larger commands arrive in parts, so this bounds the memory. A large argument is never held as a whole, so it may
-        // be longer than servers allow by default.
+        // Larger commands arrive in parts, so this bounds the memory. A large argument is never held as a whole, so it
+        // may be longer than servers allow by default.
         let mut limits = Limits::default();
         (limits.command, limits.bulk) = (parts.saturating_mul(2).max(4 << 20), 1 << 40);
         let mut options = Options::default();
@@ -90,23 +90,24 @@ impl Output {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {
             Self { format: Format::Resp, all: true, .. } => Err(
-                "--all can't be used with --format resp: its output always has SELECT, and servers can't load PING and REPLCONF; \
-                 remove --all, or choose --format json",
+                "--all can't be used with --format resp: its output always has SELECT, and servers can't load PING \
+                 and REPLCONF; remove --all, or choose --format json",
             ),
-            Self { format: Format::Resp, max_arg: Some(_), .. } => Err(
-                "--max-arg can't be used with --format resp: a command with an argument left out can't be loaded; remove --max-arg \
-                 (values of any size pass in little memory)",
-            ),
-            Self { format: Format::Text | Format::Resp, elements: true, .. } => Err(
-                "--elements is for --format json only: text shortens long keys, and resp holds no whole key anyway; add --format json, \
-                 or remove --elements",
-            ),
+            Self { format: Format::Resp, max_arg: Some(_), .. } => {
+                Err("--max-arg can't be used with --format resp: servers can't load a command without one of its \
+                    arguments; remove --max-arg (values of any size need little memory)")
+            }
+            Self { format: Format::Text | Format::Resp, elements: true, .. } => {
+                Err("--elements is for --format json only: text shortens long keys, and resp never holds a whole key; \
+                    add --format json, or remove --elements")
+            }
             Self { format: Format::Text | Format::Resp, keys: true, .. } => {
                 Err("--keys adds a field to JSON lines: add --format json, or remove --keys")
             }
-            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => Err(
-                "--assume-db is for --format resp only: text and json show an unknown database as unknown; remove --assume-db",
-            ),
+            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => {
+                Err("--assume-db is for --format resp only: text and json show an unknown database as unknown; remove \
+                    --assume-db")
+            }
             _ => self.filter.check(),
         }
     }

@@ -40,8 +40,8 @@ pub(crate) struct Replay {
 
     /// Send a PING every N seconds after the end of the recording; 0 sends none
     ///
-    /// Followers disconnect from a silent server. These PINGs are part of the stream: they advance the offset beyond the
-    /// end of the recording.
+    /// Followers disconnect from a silent server. These PINGs are part of the stream: they advance the offset beyond
+    /// the end of the recording.
     #[arg(long, value_name = "SECONDS", value_parser = ping, default_value = "10", allow_negative_numbers = true)]
     pub(crate) ping: Ping,
 

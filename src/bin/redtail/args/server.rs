@@ -16,7 +16,7 @@ pub(crate) struct Server {
     /// REDTAIL_PASSWORD or REDISCLI_AUTH.
     pub(crate) target: String,
 
-    /// The ACL user
+    /// The ACL user to log in as
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
 

@@ -65,7 +65,7 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "GLOB")]
     key: Vec<OsString>,
 
-    /// Print the data of the snapshot that is not in keys too
+    /// Also print the metadata of the snapshot
     #[arg(long)]
     all: bool,
 
@@ -136,8 +136,8 @@ impl Snapshot {
                 "-o writes the whole snapshot, and --max-arg is for printed keys; remove one of them",
             ),
         ];
-        if let Some((_, words)) = about_keys.into_iter().find(|(given, _)| *given) {
-            return Err(words);
+        if let Some((_, message)) = about_keys.into_iter().find(|(given, _)| *given) {
+            return Err(message);
         }
         if file.as_os_str() == "-" && io::stdout().is_terminal() {
             return Err("-o - can't write a snapshot to a terminal: redirect standard output, or use -o FILE");

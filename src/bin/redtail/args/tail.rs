@@ -50,8 +50,8 @@ Possible values:
   arrives
 - snapshot:         Print all data of the server key by key, then the
   writes after it, without a gap. The server forks and sends all data
-- sync:             As snapshot, with the old SYNC command, for servers
-  without PSYNC. Such a run can't be resumed
+- sync:             As snapshot, with the old SYNC command, for
+  servers without PSYNC. Such a run can't be resumed
 - POSITION:         Resume after this position of an earlier run
   (replid:offset:db)";
 
@@ -65,8 +65,8 @@ pub(crate) struct Tail {
     ///
     /// A text line begins with the address of the shard's primary. JSON has "shard", a name that survives failovers. A
     /// command that moves slots is marked with (migration WORD) or "migration":WORD. WORD is key, begins, ends, failed,
-    /// trimmed or word. The checkpoint holds the positions of all shards. --stats and --count count all shards together;
-    /// some commands beyond --count may be printed. The run ends when one shard can't be followed any longer.
+    /// trimmed or word. The checkpoint holds the positions of all shards. --stats and --count count all shards
+    /// together; some commands beyond --count may be printed. The run ends when one shard can't be followed any longer.
     #[arg(long)]
     cluster: bool,
 
@@ -94,8 +94,8 @@ pub(crate) struct Tail {
 
     /// With --from snapshot: write the snapshot to FILE, a dump.rdb, and print only the writes after it
     ///
-    /// FILE appears once the snapshot is complete (see `redtail help snapshot`). Its keys are not printed. With --on-gap
-    /// snapshot a later snapshot replaces it.
+    /// FILE appears once the snapshot is complete (see `redtail help snapshot`). Its keys are not printed. With
+    /// --on-gap snapshot a later snapshot replaces it.
     #[arg(long, value_name = "FILE")]
     snapshot_to: Option<PathBuf>,
 
@@ -187,13 +187,14 @@ impl Tail {
             }
             if file.as_os_str() == "-" {
                 return Err(
-                    "standard output is for the writes: use --snapshot-to FILE, or redtail snapshot TARGET -o - for the \
-                     snapshot alone",
+                    "standard output is for the writes: use --snapshot-to FILE, or redtail snapshot TARGET -o - for \
+                     the snapshot alone",
                 );
             }
             if self.output.elements {
                 return Err(
-                    "--elements prints the keys of the snapshot, and --snapshot-to writes them to a file; remove one of them",
+                    "--elements prints the keys of the snapshot, and --snapshot-to writes them to a file; remove one \
+                     of them",
                 );
             }
         }
@@ -204,16 +205,18 @@ impl Tail {
         let refused = [
             (
                 self.output.format == Format::Resp,
-                "--format resp can't be used with --cluster: transactions of several shards would mix; choose --format json",
+                "--format resp can't be used with --cluster: transactions of several shards would mix; choose \
+                 --format json",
             ),
             (self.output.until.is_some(), "--until is an offset, and each shard of a cluster has its own: remove it"),
             (self.snapshot_to.is_some(), "--snapshot-to writes the snapshot of one server: remove --cluster"),
             (
                 matches!(self.from, Some(Start::At(_) | Start::Sync)),
-                "with --cluster, --from takes now, now-without-fork or snapshot; use --checkpoint FILE for positions of all shards",
+                "with --cluster, --from takes now, now-without-fork or snapshot; use --checkpoint FILE for positions \
+                 of all shards",
             ),
         ];
-        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, words)| Err(words))
+        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
     }
 
     pub(crate) fn follow(self) -> Follow {

@@ -44,8 +44,8 @@ pub(crate) struct Tls {
     insecure: bool,
 }
 
-/// Renames redis-cli's --key to --cert-key, since --key is a filter here. With --cert, this is the first --key after it,
-/// or else the first before it.
+/// Renames redis-cli's --key to --cert-key, since --key is a filter here. With --cert, this is the first --key after
+/// it, or else the first before it.
 pub(super) fn without_redis_cli_key(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = typed.collect();
     let is = |word: &OsString, name: &str| {

@@ -1,4 +1,4 @@
-//! `redtail decode` of append-only files: one or a directory of them, to their end or as they grow.
+//! `redtail decode` of append-only files: a single file or a directory, with or without `--follow`.
 
 use std::io::{self, StdoutLock};
 use std::time::Duration;
@@ -16,26 +16,28 @@ use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
-/// A directory, a manifest, or what is to be followed: it is read by its path.
+/// Whether the input is read by path: a directory, a manifest, or a file to follow.
 pub(crate) fn is_meant(options: &Decode) -> bool {
     let is_directory = || options.file.is_dir() || options.file.extension().is_some_and(|it| it == "manifest");
     options.follow || (!options.is_standard_input() && !options.frames && is_directory())
 }
 
-/// Reads what is at the path.
+/// Prints the file or directory at the path.
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let files = AppendOnly::with(&options.file, options.settings()).map_err(|error| failed(error, options))?;
     if files.file().kind != FileKind::Single {
         if options.offset.is_some() {
             wrong_usage(
                 "decode",
-                "--offset is for one stream of commands, and there are several files: offsets count bytes in each",
+                "--offset is for one stream of commands, and this is a directory: its offsets count the bytes of each \
+                 file",
             );
         }
         if options.output.until.is_some() {
             wrong_usage(
                 "decode",
-                "--until is for one file, and there are several: offsets count bytes in each; give the one that is meant",
+                "--until is for one file, and this is a directory: its offsets count the bytes of each file; give the \
+                 path of one file",
             );
         }
     } else if options.follow && options.offset.is_some() {
@@ -44,7 +46,7 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     print(files, options)
 }
 
-/// Prints what is in the files.
+/// Prints the contents of the files.
 pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failure> {
     let mut save = Save::open(options)?;
     if options.follow {
@@ -57,7 +59,7 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     failure::first(outcome.and(saved), finished)
 }
 
-/// Between two looks at a file that does not grow: less than the time in which a server rewrites its files twice.
+/// The time between two reads at the end of a file. A server takes longer to rewrite its files twice.
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn follow(
@@ -81,7 +83,7 @@ fn follow(
                 if let Some(unfinished) = files.unfinished() {
                     let path = files.file().path.display();
                     log::say(format_args!(
-                        "{path}: {unfinished}; servers load what is before it, and so much was printed"
+                        "{path}: {unfinished}; servers ignore it, so everything before it was printed"
                     ));
                 }
                 return Ok(());
@@ -99,7 +101,7 @@ fn follow(
     Ok(())
 }
 
-/// Prints an event, and tells whether it was the last one wanted.
+/// Prints an event. Returns whether it was the last one wanted.
 fn is_last(
     event: &FileEvent<'_>,
     output: &mut Printer<StdoutLock<'_>>,
@@ -111,7 +113,7 @@ fn is_last(
     output.at_time(event.time)?;
     match &event.event {
         Event::SnapshotBegin(_) | Event::SnapshotBytes(_) => {}
-        // Nothing was said of one that is passed over.
+        // A skipped snapshot has printed nothing.
         Event::SnapshotEnd(whole) if output.is_in_snapshot() => output.snapshot_end(whole.bytes)?,
         Event::SnapshotEnd(_) => {}
         Event::SnapshotItem(item) => {
@@ -135,7 +137,7 @@ fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
             Failure::Message(format!("{error} (offset {offset})"))
         }
         AppendOnlyError::NotAFile { .. } if options.follow => {
-            Failure::Message(format!("{error}; --follow is for files that grow"))
+            Failure::Message(format!("{error}; --follow needs a file that grows"))
         }
         error => Failure::Message(error.to_string()),
     }

@@ -1,4 +1,4 @@
-//! `redtail decode`: the same output from a file.
+//! `redtail decode`: prints the contents of a file.
 
 mod append_only;
 mod snapshot_to;
@@ -38,12 +38,12 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
             append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
         }
         InputKind::Nothing => {
-            log::say("the input is empty: there are no commands in it");
+            log::say("the input is empty");
             Ok(())
         }
         InputKind::Unknown(byte) => Err(Failure::Message(format!(
-            "a snapshot begins with REDIS or VALKEY, a recording with \"redtail recording\" or '+', '-' or '$', a stream of commands with '*' or '#', and this \
-             with {byte}; --frames prints RESP of any kind"
+            "the input begins with {byte}; a snapshot begins with REDIS or VALKEY, a recording with \"redtail \
+             recording\", '+', '-' or '$', a stream of commands with '*' or '#'; --frames prints any kind of RESP"
         ))),
     }
 }
@@ -97,31 +97,31 @@ fn print<R: Read, W: Write>(
     match end.open_transaction() {
         None => Ok(()),
         Some(offset) => Err(Failure::Message(format!(
-            "the input ends inside the transaction that begins with the MULTI at offset {offset}: without its EXEC nothing in it counts"
+            "the input ends inside a transaction: the MULTI at offset {offset} has no EXEC, so its commands are void"
         ))),
     }
 }
 
-/// A link of a recording ends, and another follows.
+/// A connection of a recording ends, and another follows.
 struct EndOfLink<'a>(&'a Disconnected);
 
 impl Display for EndOfLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.resume {
-            Some(place) => write!(
+            Some(position) => write!(
                 f,
-                "the connection ends; what came after {place} is void, and comes again if it was part of the history"
+                "the connection ended; commands after {position} are void, and follow again if they were executed"
             ),
-            None => f.write_str("the connection ends; what came on it is void"),
+            None => f.write_str("the connection ended; its commands are void"),
         }
     }
 }
 
-/// Where a recorded stream breaks the protocol is told by its offsets.
+/// Adds the replication offset to a protocol error in a recorded stream.
 fn broken(error: &SessionError) -> Failure {
     Failure::Message(match error {
         SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
-            format!("in the stream of the recording: {kind}, at offset {offset}")
+            format!("protocol error in the recording at offset {offset}: {kind}")
         }
         error => error.to_string(),
     })
@@ -132,7 +132,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     let mut reader = FrameReader::new(input);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
-    // Whoever writes to standard input may be waiting for what we say.
+    // The program that writes to standard input may wait for the output.
     let at_once = options.is_standard_input();
     let mut left = options.output.count.unwrap_or(u64::MAX);
     let outcome = loop {
@@ -157,7 +157,7 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     outcome
 }
 
-/// What a file is, by its first byte that is no newline.
+/// The kind of a file, by its first byte that is not a newline.
 enum InputKind {
     Recording,
     Commands,
@@ -178,7 +178,7 @@ fn kind(head: &[u8]) -> InputKind {
     }
 }
 
-/// Reads until the kind can be told: newlines may stand before it, and six bytes tell it.
+/// Reads until the kind is known: after leading newlines, six bytes are enough.
 fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
     const LONGEST: usize = 4096;
     let mut head = Vec::new();

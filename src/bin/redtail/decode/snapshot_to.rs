@@ -1,4 +1,4 @@
-//! `decode --snapshot-to`: the bytes of a snapshot, into a file of their own.
+//! `decode --snapshot-to`: writes the snapshot to a file.
 
 use std::fmt::Display;
 
@@ -11,28 +11,30 @@ use crate::snapshot_file;
 use crate::snapshot_file::set_unfinished;
 use crate::terminal::log;
 
-/// Takes the first snapshot out of the events.
+/// Writes the first snapshot that the events contain.
 pub(crate) struct Save {
     file: SnapshotFile,
     whole: bool,
 }
 
 impl Save {
-    /// Begins the file that was asked for: what can't be written shows at once.
+    /// Creates the file at once, so that an unwritable file is reported before reading.
     pub(crate) fn open(options: &Decode) -> Result<Option<Self>, Failure> {
         let Some(path) = &options.snapshot_to else { return Ok(None) };
-        // Interrupted half-way, it is to leave nothing behind.
+        // An interrupted run leaves no file behind.
         signals::listen(|| {})?;
         let file = snapshot_file::begin(path, options.force).map_err(not_saved)?;
         Ok(Some(Self { file, whole: false }))
     }
 
-    /// Takes an event of the input that is called `name`, where the snapshot stands before all commands.
+    /// Handles an event of the input `name`. The snapshot must precede all commands.
     pub(crate) fn event(&mut self, event: &Event<'_>, name: &dyn Display) -> Result<(), Failure> {
         match event {
             Event::SnapshotBegin(_) if self.whole => {
                 let file = self.file.path().display();
-                return Err(Failure::Message(format!("a second snapshot, in {name}: {file} holds the first")));
+                return Err(Failure::Message(format!(
+                    "there is a second snapshot in {name}; {file} contains the first"
+                )));
             }
             Event::Command(_) | Event::Multi(_) | Event::Control(_) | Event::Part(_) if !self.whole => {
                 return Err(self.nothing(name));
@@ -48,12 +50,12 @@ impl Save {
         Ok(())
     }
 
-    /// At the end of everything.
+    /// Completes the run.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.whole {
             true => Ok(()),
             false if signals::is_stopped() => {
-                Err(Failure::Message(format!("interrupted: there is no {}", self.file.path().display())))
+                Err(Failure::Message(format!("interrupted; {} was not written", self.file.path().display())))
             }
             false => Err(self.nothing(&"the input")),
         }
@@ -61,15 +63,13 @@ impl Save {
 
     fn nothing(&self, name: &dyn Display) -> Failure {
         let file = self.file.path().display();
-        Failure::Message(format!(
-            "there is no snapshot at the front of {name}, so {file} was not written: remove --snapshot-to"
-        ))
+        Failure::Message(format!("{name} does not begin with a snapshot; {file} was not written: remove --snapshot-to"))
     }
 }
 
 fn not_saved(error: SnapshotFileError) -> Failure {
     let hint = match error {
-        SnapshotFileError::Exists { .. } => "; --force replaces it once the new one is whole",
+        SnapshotFileError::Exists { .. } => "; --force replaces it once the new snapshot is complete",
         _ => "",
     };
     Failure::Message(format!("{error}{hint}"))

@@ -1,35 +1,35 @@
-//! What was learned of a server.
+//! The facts about a server.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Everything that the findings are drawn from. What could not be learned is absent.
+/// The input of the findings. Unknown facts are absent.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// Who we are to the server.
+    /// User and password for a server.
     pub(super) user: String,
-    /// The words with which it refuses for now: it loads, or is busy.
+    /// The message of a temporary refusal: the server loads data, or is busy.
     pub(super) refuses: Option<String>,
     pub(super) info: Option<Info>,
-    /// Bytes that its stream grew by, and in which time.
+    /// The growth of its stream in bytes, and the time it took.
     pub(super) growth: Option<(u64, Duration)>,
     pub(super) may: Permissions,
-    /// Whether PSYNC, SYNC and REPLCONF are known by these names.
+    /// Whether PSYNC, SYNC and REPLCONF exist by these names.
     pub(super) has: Commands,
-    /// Whether it makes snapshots without data.
+    /// Whether the server supports snapshots without data.
     pub(super) filters: Option<bool>,
     pub(super) settings: Settings,
-    /// What a Sentinel watches: name and address.
+    /// The primaries that a Sentinel watches: name and address.
     pub(super) watched: Vec<(String, String)>,
     pub(super) cluster: Option<ClusterNode>,
-    /// How long the server's certificate is still valid, if that is not long.
+    /// The remaining validity of the server's certificate, if it is short.
     #[cfg(feature = "tls")]
     pub(super) certificate: Option<Duration>,
-    /// The kernel's answer to large allocations, where the server runs on this machine.
+    /// The value of vm.overcommit_memory, if the server runs on this machine.
     pub(super) overcommit: Option<u8>,
 }
 
-/// What was found out about something that is or is not.
+/// A fact that may be unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Known {
     Yes,
@@ -39,7 +39,7 @@ pub(super) enum Known {
 }
 
 impl Known {
-    /// Yes only if all are; no if any is not.
+    /// `Yes` if all are, `No` if any is not.
     pub(super) fn all(of: &[Known]) -> Known {
         if of.contains(&Self::No) {
             Self::No
@@ -61,7 +61,7 @@ impl From<Option<bool>> for Known {
     }
 }
 
-/// What our user may do.
+/// The permissions of the user.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Permissions {
     pub(super) ping: Known,
@@ -71,7 +71,7 @@ pub(super) struct Permissions {
     pub(super) sync: Known,
 }
 
-/// Which commands there are.
+/// The commands that exist.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Commands {
     pub(super) replconf: Known,
@@ -109,14 +109,14 @@ impl Info {
         self.is("repl_backlog_active", "1")
     }
 
-    /// Its replicas, as `slaveN` lines describe them.
+    /// The replicas in the `slaveN` lines.
     pub(super) fn replicas(&self) -> Vec<Replica> {
         let count = self.number("connected_slaves").unwrap_or(0).min(1000);
         (0..count).filter_map(|index| self.get(&format!("slave{index}")).map(Replica::read)).collect()
     }
 }
 
-/// Somebody who replicates from the server.
+/// A replica of the server.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Replica {
     pub(super) address: String,
@@ -136,7 +136,7 @@ impl Replica {
     }
 }
 
-/// An address as it is written on a command line, where somebody may well paste it: what could be more than an address there is none.
+/// An address for a command line that is likely to be pasted. Text that could be more than an address becomes `?`.
 pub(super) fn address(host: &str, port: &str) -> String {
     let is_plain =
         |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '%'));
@@ -149,11 +149,11 @@ pub(super) fn address(host: &str, port: &str) -> String {
     }
 }
 
-/// What CONFIG GET told.
+/// The answers of CONFIG GET.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) values: HashMap<&'static str, String>,
-    /// The user may not ask, or there is no such command.
+    /// CONFIG GET is denied or does not exist.
     pub(super) denied: bool,
 }
 
@@ -175,7 +175,7 @@ impl Settings {
     }
 }
 
-/// Bytes that may wait for one replica; 0: any number.
+/// The limits of the output buffer of a replica in bytes; 0 is unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OutputLimit {
     pub(super) hard: u64,
@@ -183,10 +183,10 @@ pub(super) struct OutputLimit {
     pub(super) soft_seconds: u64,
 }
 
-/// The place of a server in its cluster.
+/// The share of a node in its cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ClusterNode {
-    /// Slots that it, or the primary it follows, serves.
+    /// The number of slots of its shard.
     pub(super) slots: u64,
     /// The primaries of the other shards.
     pub(super) others: Vec<String>,

@@ -44,13 +44,15 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{object}")
 }
 
-/// Numbers and names for programs; null where they could not be learned.
+/// The facts, for programs. Unknown facts are null.
 fn facts(facts: &Facts) -> Value {
     let info = facts.info.as_ref();
     let kind = info.map(ServerKind::of);
     let number = |name| info.and_then(|info| info.number(name));
     let text = |name| info.and_then(|info| info.get(name));
     let rate = facts.growth.map(|(bytes, time)| bytes as f64 / time.as_secs_f64().max(0.001));
+    let covers = rate.filter(|rate| *rate > 0.0).zip(number("repl_backlog_size"));
+    let covers = covers.map(|(rate, size)| size as f64 / rate);
     let replicas = info.map(|info| {
         let each = |replica: super::facts::Replica| {
             json!({"address": replica.address, "state": replica.state, "lag_s": replica.lag})
@@ -76,7 +78,7 @@ fn facts(facts: &Facts) -> Value {
         "backlog_active": info.map(super::facts::Info::has_backlog),
         "backlog_bytes": number("repl_backlog_size"),
         "bytes_per_second": rate,
-        "backlog_covers_s": rate.filter(|rate| *rate > 0.0).zip(number("repl_backlog_size")).map(|(rate, size)| size as f64 / rate),
+        "backlog_covers_s": covers,
         "used_memory": number("used_memory"),
         "last_fork_us": number("latest_fork_usec"),
         "filtered_snapshots": facts.filters,
@@ -86,10 +88,13 @@ fn facts(facts: &Facts) -> Value {
     })
 }
 
-/// Of each shard its primary's facts, which are null where it could not be asked.
+/// The facts of each primary. null if it could not be asked.
 fn of_cluster(cluster: &ClusterFacts) -> Value {
     let of_shard = |shard: usize| cluster.nodes.iter().filter(move |node| node.shard == shard);
-    let node = |asked: &Asked| json!({"id": asked.node.id, "address": asked.node.target.to_string(), "reachable": asked.seen.is_ok()});
+    let node = |asked: &Asked| {
+        let address = asked.node.target.to_string();
+        json!({"id": asked.node.id, "address": address, "reachable": asked.seen.is_ok()})
+    };
     let shards = cluster.topology.shards.iter().enumerate().map(|(at, shard)| {
         let primary = of_shard(at).find(|asked| asked.is_primary);
         json!({
@@ -102,7 +107,7 @@ fn of_cluster(cluster: &ClusterFacts) -> Value {
     json!({"shards": shards.collect::<Vec<_>>()})
 }
 
-/// What a Sentinel says; null where it does not.
+/// The answers of a Sentinel. null if it did not answer.
 fn watcher(watcher: &SentinelReport) -> Value {
     let watch = watcher.says.as_ref().ok();
     json!({
@@ -125,7 +130,7 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// True, false, or null where it could not be found out.
+/// true, false, or null if unknown.
 fn known(known: Known) -> Value {
     match known {
         Known::Yes => true.into(),

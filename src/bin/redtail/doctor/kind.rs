@@ -1,16 +1,16 @@
-//! Which server it is, by the fields of INFO.
+//! The kind of server, by the fields of INFO.
 
 use crate::doctor::facts::Info;
 
-/// A server, a service, or something that only looks like one.
+/// The kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServerKind {
     pub(super) family: Family,
-    /// As a person names it: `Redis 7.0.15`.
+    /// Name and version: `Redis 7.0.15`.
     pub(super) name: String,
-    /// Major and minor number, of the family's own counting.
+    /// Major and minor version of the family.
     pub(super) version: Option<(u32, u32)>,
-    /// Who runs it, where INFO shows that.
+    /// The cloud service that runs it, if INFO shows it.
     pub(super) service: Option<&'static str>,
 }
 
@@ -19,12 +19,12 @@ pub(super) enum Family {
     Redis,
     Valkey,
     KeyDb,
-    /// Redict, the continuation of Redis 7.2 by others.
+    /// Redict, a fork of Redis 7.2.
     Redict,
     Sentinel,
-    /// It speaks to clients as Redis does, but not to replicas: what it does instead.
+    /// It supports the clients of Redis, but not its replicas; the reason.
     Foreign(&'static str),
-    /// INFO says nothing that is known.
+    /// INFO has no known field.
     Unknown,
 }
 
@@ -42,10 +42,10 @@ impl Family {
     }
 }
 
-/// The field that a server has which is no Redis, its name, and why it can't be followed.
+/// Servers that can't be followed: their field in INFO, their name, and the reason.
 const FOREIGN: [(&str, &str, &str); 4] = [
-    ("dragonfly_version", "Dragonfly", "it replicates by a protocol of its own (DFLY) and knows no PSYNC"),
-    ("kvrocks_version", "Kvrocks", "its PSYNC is another protocol: it sends batches of its storage engine"),
+    ("dragonfly_version", "Dragonfly", "it replicates with a protocol of its own (DFLY), and has no PSYNC"),
+    ("kvrocks_version", "Kvrocks", "its PSYNC is a different protocol, which sends batches of its storage engine"),
     ("garnet_version", "Garnet", "it replicates to other Garnet servers only"),
     ("upstash_version", "Upstash", "the service has no replication for clients"),
 ];
@@ -78,7 +78,7 @@ impl ServerKind {
         match redis {
             Some(version) if is_keydb(info) => new(Family::KeyDb, "KeyDB", Some(version)),
             Some(version) => new(Family::Redis, "Redis", Some(version)),
-            None => new(Family::Unknown, "no server that is known here", None),
+            None => new(Family::Unknown, "unknown server", None),
         }
     }
 }
@@ -94,7 +94,7 @@ fn service(info: &Info) -> Option<&'static str> {
     .find_map(|(is, name)| is.then_some(name))
 }
 
-/// It has no field with its own version.
+/// KeyDB has no field with its own version.
 fn is_keydb(info: &Info) -> bool {
     let path = |field| info.get(field).is_some_and(|path| path.to_ascii_lowercase().contains("keydb"));
     info.get("mvcc_depth").is_some()
@@ -104,7 +104,7 @@ fn is_keydb(info: &Info) -> bool {
         || path("config_file")
 }
 
-/// `7.0.15`, `df-v1.40.1`: the first two numbers.
+/// The first two numbers of a version such as `7.0.15` or `df-v1.40.1`.
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let digits = version.trim_start_matches(|c: char| !c.is_ascii_digit());
     let mut numbers = digits.split(|c: char| !c.is_ascii_digit());
@@ -135,7 +135,7 @@ mod tests {
                 Some((6, 0)),
                 Some("Amazon ElastiCache"),
             ),
-            ("", "no server that is known here", None, None),
+            ("", "unknown server", None, None),
         ] {
             let kind = ServerKind::of(&Info::read(info));
             assert_eq!((kind.name.as_str(), kind.version, kind.service), (name, version, service));

@@ -1,4 +1,4 @@
-//! `redtail doctor`: whether a server, or all shards of a cluster, can be followed, and how well.
+//! `redtail doctor`: checks whether a server or cluster can be followed.
 
 mod cluster;
 mod facts;
@@ -24,11 +24,11 @@ use crate::target::endpoint::Endpoint;
 use crate::terminal::log;
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage("doctor", words));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("doctor", message));
     let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
     if options.sample > Duration::from_secs(2) {
-        let (place, seconds) = (&address.endpoint, options.sample.as_secs_f64());
-        log::say(format_args!("watching the stream of {place} grow for {seconds} s"));
+        let (endpoint, seconds) = (&address.endpoint, options.sample.as_secs_f64());
+        log::say(format_args!("measuring the write rate of {endpoint} for {seconds} s"));
     }
     let report = match &address.endpoint {
         Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options.sample),
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
     if options.json {
         json::print(&report, &mut io::stdout().lock())?;
     } else {
-        // Leaves the colours out where nobody sees them, and where nobody wants them (NO_COLOR).
+        // Drops the colors outside of a terminal, and with NO_COLOR.
         let mut out = anstream::AutoStream::auto(io::stdout().lock());
         text::print(&report, &mut out)?;
         out.flush()?;

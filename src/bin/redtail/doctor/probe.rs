@@ -1,11 +1,11 @@
-//! What is asked, in which order. Nothing of it changes anything on the server, and PSYNC is not among it.
+//! The questions to a server, in order. None changes the server, and PSYNC is never sent.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "tls")]
 use redtail::net::Socket;
-use redtail::net::{Answer, Login, Talk, Target, Timeouts};
+use redtail::net::{Client, Login, Reply, Target, Timeouts};
 
 use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
 use crate::doctor::kind::{Family, ServerKind};
@@ -13,7 +13,7 @@ use crate::doctor::rules;
 use crate::target::address::Address;
 use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-/// Asks the server everything it lets us ask. `sample`: how long to watch its stream grow.
+/// Asks the server all permitted questions. `sample`: the time to measure the write rate.
 pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
     let (mut talk, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
@@ -28,27 +28,28 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
     Ok(facts)
 }
 
-/// What anybody may ask of anything.
-pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Talk, Facts), ProbeError> {
-    let timeouts = Timeouts { read: Some(TIMEOUT), ..Timeouts::default() };
-    let mut talk = Talk::begin(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
+/// Connects, and asks PING and INFO.
+pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
+    let mut timeouts = Timeouts::default();
+    timeouts.read = Some(TIMEOUT);
+    let mut talk = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut talk, &mut facts)?;
     #[cfg(feature = "tls")]
-    if let Socket::Tls(stream) = talk.link() {
+    if let Socket::Tls(stream) = talk.socket() {
         facts.certificate = stream.expires_within(SOON);
     }
     info(&mut talk, &mut facts)?;
     Ok((talk, facts))
 }
 
-/// A certificate that ends sooner is a warning: by then somebody should have renewed it.
+/// A certificate that expires sooner is a warning.
 #[cfg(feature = "tls")]
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
-/// What matters of a server that is to be followed. `sample`: since when, and how long, to watch its stream grow.
+/// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
 pub(super) fn closely(
-    talk: &mut Talk,
+    talk: &mut Client,
     facts: &mut Facts,
     target: &Target,
     (seen, sample): (Instant, Duration),
@@ -62,34 +63,34 @@ pub(super) fn closely(
     Ok(())
 }
 
-fn ping(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["PING"])?;
     facts.may.ping = may(&reply);
-    let Some(words) = reply.error() else { return Ok(()) };
-    let says = |prefix: &str| words.starts_with(prefix);
+    let Some(message) = reply.error() else { return Ok(()) };
+    let says = |prefix: &str| message.starts_with(prefix);
     if says("NOAUTH") || says("DENIED") || says("ERR max number of clients") || says("ERR operation not permitted") {
-        return Err(ProbeError::Refused(words.into()));
+        return Err(ProbeError::Refused(message.into()));
     }
     if says("LOADING") || says("BUSY") || says("MASTERDOWN") {
-        facts.refuses = Some(words.into());
+        facts.refuses = Some(message.into());
         facts.may.ping = Known::Unknown;
     }
     Ok(())
 }
 
-fn info(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["INFO"])?;
     facts.may.info = may(&reply);
     match &reply {
-        Answer::Text(text) => facts.info = Some(Info::read(text)),
-        Answer::Error(words) if words.starts_with("BUSY") => facts.may.info = Known::Unknown,
+        Reply::Text(text) => facts.info = Some(Info::read(text)),
+        Reply::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
     Ok(())
 }
 
-/// What a follower says before it asks for the stream: a server remembers it for this connection alone.
-fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+/// Sends the REPLCONF of a follower. A server remembers it for this connection only.
+fn replconf(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
     if is_unknown(&reply) {
@@ -102,20 +103,20 @@ fn replconf(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn commands(talk: &mut Talk, before: Commands) -> Result<Commands, ProbeError> {
+fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError> {
     let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
-    let is_there = |reply: &Answer| Known::from(Some(!reply.list().is_empty()));
-    // One that has answered is there, whatever is said of it.
+    let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
+    // A command that has answered exists.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
 }
 
-/// Asks what we may do of what is not to be tried.
-fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
+/// Asks for permissions of commands that are not tried.
+fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     let who = talk.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
-        // Before 6.0 whoever is let in may do everything.
+        // Before 6.0 every client has all permissions.
         facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
         return Ok(());
     }
@@ -129,7 +130,7 @@ fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
         facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
     } else {
         let user = talk.ask(&["ACL", "GETUSER", &facts.user])?;
-        if let Some(rules) = user.field("commands").and_then(Answer::text) {
+        if let Some(rules) = user.field("commands").and_then(Reply::text) {
             facts.may.psync = rules::allow(rules, "psync").into();
             facts.may.sync = rules::allow(rules, "sync").into();
         }
@@ -137,12 +138,12 @@ fn permissions(talk: &mut Talk, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-/// What ACL DRYRUN says; `None` if it may not be asked, or is not there.
-fn tried(reply: &Answer, is_there: &mut Known) -> Option<Known> {
+/// The answer of ACL DRYRUN. `None` if it is denied or does not exist.
+fn tried(reply: &Reply, is_there: &mut Known) -> Option<Known> {
     match reply {
-        Answer::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
-        // It has another name: nothing is said of the permission.
-        Answer::Error(words) if words.starts_with("ERR Command ") && words.contains("not found") => {
+        Reply::Text(text) => Some(Known::from(Some(text.eq_ignore_ascii_case("OK")))),
+        // The command is renamed, so its permission is unknown.
+        Reply::Error(message) if message.starts_with("ERR Command ") && message.contains("not found") => {
             *is_there = Known::No;
             Some(Known::Unknown)
         }
@@ -164,16 +165,16 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
+fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
-    // One by one: before 7.0 it takes but one name.
+    // Before 7.0 CONFIG GET takes a single name.
     for name in SETTINGS {
         let reply = talk.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
             settings.denied = true;
             break;
         }
-        if let Some(value) = reply.field(name).and_then(Answer::text) {
+        if let Some(value) = reply.field(name).and_then(Reply::text) {
             settings.values.insert(name, value.to_owned());
         }
     }
@@ -181,12 +182,12 @@ fn settings(talk: &mut Talk) -> Result<Settings, ProbeError> {
 }
 
 fn growth(
-    talk: &mut Talk,
+    talk: &mut Client,
     facts: &Facts,
     seen: Instant,
     sample: Duration,
 ) -> Result<Option<(u64, Duration)>, ProbeError> {
-    // Without a backlog the offset stands still, whatever is written.
+    // Without a backlog the offset does not grow.
     let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
     thread::sleep(sample.saturating_sub(seen.elapsed()));
     let reply = talk.ask(&["INFO", "replication"])?;
@@ -197,17 +198,17 @@ fn growth(
     Ok(from.zip(to).filter(|_| same).map(|(from, to)| (to.saturating_sub(from), elapsed)))
 }
 
-/// Name and address of each primary that a Sentinel watches.
-fn watched(talk: &mut Talk) -> Result<Vec<(String, String)>, ProbeError> {
+/// The name and address of each primary that a Sentinel watches.
+fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
     let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
-    let one = |primary: &Answer| {
-        let text = |name| primary.field(name).and_then(Answer::text);
+    let one = |primary: &Reply| {
+        let text = |name| primary.field(name).and_then(Reply::text);
         Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
     };
     Ok(reply.list().iter().filter_map(one).collect())
 }
 
-fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
+fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
     if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Ok(None);
     }
@@ -217,9 +218,8 @@ fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeE
     let mut cluster = ClusterNode::default();
     for range in slots.list() {
         let [first, last, nodes @ ..] = range.list() else { continue };
-        let number = |reply: &Answer| reply.text().and_then(|text| text.parse::<u64>().ok());
-        let part =
-            |node: &Answer, index: usize| node.list().get(index).and_then(Answer::text).unwrap_or("?").to_owned();
+        let number = |reply: &Reply| reply.text().and_then(|text| text.parse::<u64>().ok());
+        let part = |node: &Reply, index: usize| node.list().get(index).and_then(Reply::text).unwrap_or("?").to_owned();
         if nodes.iter().any(|node| part(node, 2) == me) {
             let (first, last) = (number(first).unwrap_or_default(), number(last).unwrap_or_default());
             cluster.slots = cluster.slots.saturating_add(last.saturating_add(1).saturating_sub(first));
@@ -233,11 +233,11 @@ fn cluster(talk: &mut Talk, facts: &Facts) -> Result<Option<ClusterNode>, ProbeE
     Ok(Some(cluster))
 }
 
-/// The kernel's setting counts only if the server runs on the kernel we are on.
+/// The setting of this kernel, if the server runs on this machine.
 fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     let is_near = match target {
-        Target::Unix(_) => true,
         Target::Tcp { host, .. } => host == "localhost" || host == "::1" || host.starts_with("127."),
+        _ => true,
     };
     let process = facts.info.as_ref()?.number("process_id").filter(|_| is_near)?;
     let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
@@ -246,16 +246,16 @@ fn overcommit(target: &Target, facts: &Facts) -> Option<u8> {
     setting.trim().parse().ok()
 }
 
-/// Whether an answer shows that we may ask this.
-pub(super) fn may(reply: &Answer) -> Known {
+/// Whether an answer shows that the command is permitted.
+pub(super) fn may(reply: &Reply) -> Known {
     match reply {
         _ if reply.is_denied() => Known::No,
-        Answer::Error(_) => Known::Unknown,
+        Reply::Error(_) => Known::Unknown,
         _ => Known::Yes,
     }
 }
 
-fn is_unknown(reply: &Answer) -> bool {
-    let says = |words: &str| words.to_ascii_lowercase().starts_with("err unknown command");
+fn is_unknown(reply: &Reply) -> bool {
+    let says = |message: &str| message.to_ascii_lowercase().starts_with("err unknown command");
     reply.error().is_some_and(says)
 }

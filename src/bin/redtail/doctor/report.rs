@@ -13,19 +13,19 @@ use crate::doctor::sentinels::SentinelReport;
 use crate::doctor::{probe, tls_probe};
 use crate::target::address::Address;
 
-/// All that is printed.
+/// The content of the report.
 pub(super) struct Report {
     pub(super) target: String,
     pub(super) learned: Learned,
     pub(super) sentinels: Vec<SentinelReport>,
     pub(super) findings: Vec<Finding>,
-    /// Empty where nothing could be followed from anywhere.
+    /// Empty if no start is possible.
     pub(super) starts: Vec<StartChoice>,
 }
 
-/// What was found out.
+/// The facts.
 pub(super) enum Learned {
-    /// There was no talking.
+    /// The server did not answer.
     Nothing,
     Server(Box<Facts>),
     Cluster(ClusterFacts),
@@ -34,7 +34,7 @@ pub(super) enum Learned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Good,
-    /// Possible, as far as could be found out, and something may go wrong.
+    /// It can probably be followed, with warnings.
     Warnings,
     Impossible,
 }
@@ -66,7 +66,7 @@ impl Report {
         login: &Login,
         sample: Duration,
     ) -> Self {
-        let found = address.find();
+        let found = address.find(sentinels, name);
         let about = findings::watched(name, found.as_ref().ok(), &reports);
         let mut report = match found {
             Ok(found) => Self::server(address, &found.target, login, sample),
@@ -105,7 +105,7 @@ impl Report {
         Self { findings: vec![finding], starts, sentinels, learned: Learned::Nothing, target }
     }
 
-    /// What follows it.
+    /// The command that follows the target.
     pub(super) fn tail(&self) -> String {
         let cluster = if matches!(self.learned, Learned::Cluster(_)) { " --cluster" } else { "" };
         format!("redtail tail {}{cluster}", self.target)

@@ -1,9 +1,10 @@
-//! ACL rules, for servers that can't try one out (before 7.0).
+//! ACL rules, for servers without ACL DRYRUN (before 7.0).
 
-/// The categories that the replication commands belong to, on every version.
+/// The categories of the replication commands, on every version.
 const CATEGORIES: [&str; 4] = ["all", "admin", "slow", "dangerous"];
 
-/// Whether the rules of `ACL GETUSER` allow PSYNC or SYNC; the last one that fits counts. `None` where none fits that is known here.
+/// Whether the rules of `ACL GETUSER` allow PSYNC or SYNC. The last matching rule counts. `None` without a matching
+/// rule.
 pub(super) fn allow(rules: &str, command: &str) -> Option<bool> {
     let mut allowed = None;
     for rule in rules.split_whitespace() {

@@ -1,45 +1,45 @@
-//! What each of the Sentinels says of a primary.
+//! The answers of the Sentinels about a primary.
 
 use std::time::Duration;
 use std::{io, thread};
 
-use redtail::net::{Answer, Login, Talk, TalkError, Target, Timeouts};
+use redtail::net::{Client, ClientError, Login, Reply, Target, Timeouts};
 
 use crate::doctor::facts::address;
 use crate::target::address::Address;
 
-/// One Sentinel.
+/// A Sentinel and its answers.
 #[derive(Debug)]
 pub(super) struct SentinelReport {
     pub(super) target: Target,
-    /// What it says, or why it says nothing.
+    /// Its answers, or why there are none.
     pub(super) says: Result<SentinelView, String>,
 }
 
-/// What a Sentinel says of the primary by that name.
+/// The answers of a Sentinel about the primary with a given name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SentinelView {
-    /// Where it is; `None`: it knows no such name.
+    /// The address of the primary. `None` if the name is unknown.
     pub(super) primary: Option<String>,
-    /// The names it knows, where that one is not among them.
+    /// The known names, if that name is unknown.
     pub(super) names: Vec<String>,
-    /// How the Sentinel calls itself; empty before 6.2.
+    /// The id of the Sentinel; empty before 6.2.
     id: String,
-    /// What it takes the primary for: `master`, `s_down`, …
+    /// The flags of the primary: `master`, `s_down`, …
     pub(super) flags: Vec<String>,
     pub(super) quorum: Option<u64>,
-    /// The number of the last failover it knows of.
+    /// The number of the last known failover.
     pub(super) epoch: Option<u64>,
-    /// How the others that it knows call themselves, and where they are.
+    /// The ids and addresses of the other Sentinels.
     pub(super) others: Vec<(String, Target)>,
-    /// Why there could be no failover, in its words.
+    /// Its message if a failover is impossible.
     pub(super) no_quorum: Option<String>,
 }
 
-/// As many Sentinels as are asked: whoever answers may name any number of others.
+/// The maximum number of Sentinels to ask.
 const MOST: usize = 32;
 
-/// Asks these Sentinels, and those they know of.
+/// Asks these Sentinels, and the Sentinels that they know.
 pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Result<Vec<SentinelReport>> {
     let login = address.sentinel_login()?;
     let mut reports = Vec::new();
@@ -48,19 +48,19 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
         let each = |target: Target| {
             let login = &login;
             move || {
-                let says = watch(address, &target, login, name).map_err(|error| error.to_string());
+                let says = view(address, &target, login, name).map_err(|error| error.to_string());
                 SentinelReport { target, says }
             }
         };
-        // A dead one is waited for, and they are waited for together.
+        // All are asked at the same time, so that dead ones cost one timeout together.
         reports.extend(thread::scope(|scope| {
             let asked: Vec<_> = round.drain(..).map(|target| scope.spawn(each(target))).collect();
             asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
         }));
-        let said = || reports.iter().filter_map(|watcher| watcher.says.as_ref().ok());
-        for (id, target) in said().flat_map(|watch| &watch.others) {
-            // The same one may have been given by another name.
-            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|watch| watch.id == *id);
+        let said = || reports.iter().filter_map(|report| report.says.as_ref().ok());
+        for (id, target) in said().flat_map(|view| &view.others) {
+            // The same Sentinel may have been given by another name.
+            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|view| view.id == *id);
             if !is_known && !round.contains(target) && reports.len() + round.len() < MOST {
                 round.push(target.clone());
             }
@@ -69,12 +69,12 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
     Ok(reports)
 }
 
-fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, TalkError> {
+fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, ClientError> {
     let short = Duration::from_secs(2);
-    let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
-    let mut talk = Talk::begin(address.connect(target, &timeouts)?, login)?;
+    let timeouts = Timeouts::all(short);
+    let mut talk = Client::new(address.connect(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match talk.ask(&[&["SENTINEL"], what].concat())? {
-        Answer::Error(words) => Err(TalkError::Refused(words)),
+        Reply::Error(message) => Err(ClientError::Refused(message)),
         answer => Ok(answer),
     };
     let place = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
@@ -86,19 +86,19 @@ fn watch(address: &Address, target: &Target, login: &Login, name: &str) -> Resul
     };
     let primary = Some(self::address(host.text().unwrap_or_default(), port.text().unwrap_or_default()));
     let fields = ask(&["MASTER", name])?;
-    let text = |field: &str| fields.field(field).and_then(Answer::text);
+    let text = |field: &str| fields.field(field).and_then(Reply::text);
     let flags = text("flags").unwrap_or_default().split(',').map(str::to_owned).collect();
     let number = |field: &str| text(field)?.parse().ok();
     let (quorum, epoch) = (number("quorum"), number("config-epoch"));
     let others = ask(&["SENTINELS", name])?.list().iter().filter_map(other).collect();
     let no_quorum = match ask(&["CKQUORUM", name]) {
-        Err(TalkError::Refused(words)) if words.starts_with("NOQUORUM") => Some(words),
+        Err(ClientError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
         _ => None,
     };
     Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })
 }
 
-fn other(fields: &Answer) -> Option<(String, Target)> {
+fn other(fields: &Reply) -> Option<(String, Target)> {
     let text = |field: &str| fields.field(field)?.text();
     let port = text("port")?.parse().ok().filter(|&port| port > 0)?;
     Some((text("runid")?.to_owned(), Target::Tcp { host: text("ip")?.to_owned(), port }))

@@ -1,4 +1,4 @@
-//! The report as a page of 80 columns.
+//! The report as text of 80 columns.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::doctor::findings::finding::Severity;
 use crate::doctor::report::{Learned, Report, Verdict};
 
 const WIDTH: usize = 80;
-/// Where the second column begins, and the third.
+/// The start of the second and third columns.
 const ABOUT: usize = 7;
 const WHAT: usize = 22;
 
@@ -45,7 +45,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
 fn fix(commands: &[String], out: &mut impl Write) -> io::Result<()> {
     let style = Style::new().bold();
     for command in commands {
-        // Never broken into lines: it is to be copied.
+        // A command is never wrapped, so that it can be copied.
         writeln!(out, "{:ABOUT$}=> {style}{}{style:#}", "", printable(command))?;
     }
     Ok(())
@@ -77,17 +77,17 @@ fn verdict(report: &Report) -> String {
         Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
             format!("It can be followed; {parts}.")
         }
-        Verdict::Warnings => format!("Whether it can be followed could not be found out; {parts}."),
-        Verdict::Impossible => "It can't be followed as things are.".into(),
+        Verdict::Warnings => format!("Could not check whether it can be followed; {parts}."),
+        Verdict::Impossible => "It can't be followed.".into(),
     }
 }
 
-/// A server says what it likes, and a terminal does what it is told.
+/// Removes control characters of the server's text, which a terminal would execute.
 fn printable(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 
-/// Text in a column that begins at `indent`.
+/// Wraps text in a column that begins at `indent`.
 fn wrapped(text: &str, indent: usize) -> String {
     // A word with hyphens is the name of a setting.
     let whole = textwrap::WordSplitter::NoHyphenation;

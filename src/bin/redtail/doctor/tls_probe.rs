@@ -1,11 +1,11 @@
-//! Whether somebody who does not answer would, spoken to the other way: over TLS, or without.
+//! Tries a server that does not answer with TLS, or without.
 
 use redtail::net::Target;
 
 use crate::target::address::Address;
 use crate::target::probe_error::ProbeError;
 
-/// How what listens there wants to be spoken to.
+/// The protocol that the server expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaks {
     Tls,
@@ -13,47 +13,47 @@ pub(super) enum Speaks {
     Plain,
 }
 
-/// Tries the other way, where what was met looks as if that could be it. No password is sent.
+/// Tries the other protocol if the error suggests it. Sends no password.
 #[cfg(feature = "tls")]
 pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Option<Speaks> {
     use std::time::Duration;
 
-    use redtail::net::{Login, Socket, Talk, TalkError, Timeouts, Tls, TlsError, Verify};
+    use redtail::net::{Client, ClientError, Login, Socket, Timeouts, Tls, TlsError, Verify};
 
     use crate::target::address::Security;
 
     let short = Duration::from_secs(2);
-    let timeouts = Timeouts { connect: short, read: Some(short), write: Some(short) };
-    let of_tls = |error: &std::io::Error| error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()).cloned();
+    let timeouts = Timeouts::all(short);
+    let of_tls = |error: &std::io::Error| TlsError::find(error).cloned();
     let is_none = |error: &TlsError| matches!(error, TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_));
     match (&address.security, met) {
-        (Security::Plain, ProbeError::Talk(TalkError::Closed { asked }))
+        (Security::Plain, ProbeError::Talk(ClientError::Closed { asked }))
             if matches!(asked.as_str(), "AUTH" | "PING") =>
         {
             let tried = Socket::connect_tls(target, &timeouts, &Tls::new().verify(Verify::Nothing));
-            // One that asks for a certificate of ours speaks it just as well.
+            // A server that requires a client certificate supports TLS too.
             let is_tls = tried.map_or_else(|error| of_tls(&error).is_some_and(|error| !is_none(&error)), |_| true);
             is_tls.then_some(Speaks::Tls)
         }
-        (Security::Plain, ProbeError::Talk(TalkError::Foreign { heard })) if heard.starts_with(&[0x15, 0x03]) => {
+        (Security::Plain, ProbeError::Talk(ClientError::Protocol { heard })) if heard.starts_with(&[0x15, 0x03]) => {
             Some(Speaks::Tls)
         }
         (Security::Tls(_), ProbeError::Connect(error)) if of_tls(error).is_some_and(|error| is_none(&error)) => {
             let link = Socket::connect(target, &timeouts).ok()?;
-            let answer = Talk::begin(link, &Login::default()).and_then(|mut talk| talk.ask(&["PING"]));
+            let answer = Client::new(link, &Login::default()).and_then(|mut talk| talk.ask(&["PING"]));
             answer.is_ok().then_some(Speaks::Plain)
         }
         _ => None,
     }
 }
 
-/// Without TLS there is only what it says itself.
+/// Without the feature `tls`, only a TLS alert of the server shows it.
 #[cfg(not(feature = "tls"))]
 pub(super) fn speaks(_: &Address, _: &Target, met: &ProbeError) -> Option<Speaks> {
-    use redtail::net::TalkError;
+    use redtail::net::ClientError;
 
     match met {
-        ProbeError::Talk(TalkError::Foreign { heard }) if heard.starts_with(&[0x15, 0x03]) => Some(Speaks::Tls),
+        ProbeError::Talk(ClientError::Protocol { heard }) if heard.starts_with(&[0x15, 0x03]) => Some(Speaks::Tls),
         _ => None,
     }
 }

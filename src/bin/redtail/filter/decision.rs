@@ -1,15 +1,15 @@
 //! What happens to a command or key that arrives in pieces.
 
-/// What becomes of a piece of a command or key that comes in pieces.
+/// The decision about a piece of a command or key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// To be printed, after what is held.
+    /// Print it, after the held pieces.
     Print,
-    /// Held until more is known.
+    /// Hold it until more is known.
     Hold,
-    /// To be left out, and what is held with it.
+    /// Drop it, and the held pieces.
     Drop,
 }
 
-/// What a large command or a long name may hold before it is known whether it passes. Then it does.
+/// The bytes that are held of a large command or a long name. Beyond them it passes without a decision.
 pub(super) const MOST_HELD: u64 = 1 << 20;

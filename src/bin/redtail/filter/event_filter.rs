@@ -10,7 +10,7 @@ use crate::filter::glob::Glob;
 use crate::filter::warn_once::WarnOnce;
 use crate::terminal::log;
 
-/// What passes.
+/// The filters.
 #[derive(Debug)]
 pub(crate) struct EventFilter {
     pub(super) dbs: Vec<u32>,
@@ -19,7 +19,7 @@ pub(crate) struct EventFilter {
     pub(super) warn_once: WarnOnce,
 }
 
-/// A command by name, or one subcommand of it.
+/// A command by name, or one of its subcommands.
 #[derive(Debug)]
 pub(super) struct Name {
     pub(super) command: Vec<u8>,
@@ -27,7 +27,7 @@ pub(super) struct Name {
 }
 
 impl EventFilter {
-    /// `None`: everything passes.
+    /// Returns `None` without any filter.
     pub(crate) fn new(options: &args::Filter) -> Option<Self> {
         if !options.is_any() {
             return None;
@@ -38,7 +38,7 @@ impl EventFilter {
         static WARNED: Once = Once::new();
         WARNED.call_once(|| {
             for (_, text) in commands.iter().zip(command).filter(|(name, _)| !name.is_known()) {
-                log::say(format_args!("--command {text}: no server that is known here has such a command"));
+                log::say(format_args!("--command {text}: no known server has this command"));
             }
         });
         let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
@@ -95,10 +95,10 @@ impl Name {
         Self { command: words.next().unwrap_or_default(), subcommand: words.next() }
     }
 
-    /// Some server has it.
+    /// Whether any known server has this command.
     fn is_known(&self) -> bool {
         let mut finder = KeyFinder::new();
-        // Two arguments to come, so that nothing but the name can be wrong.
+        // Two more arguments are announced, so that only the name can be unknown.
         finder.part(&Part::Begin { argc: 4 });
         for (index, word) in std::iter::once(&self.command).chain(&self.subcommand).enumerate() {
             finder.part(&Part::Argument { index, length: word.len() as u64 });

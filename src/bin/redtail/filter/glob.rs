@@ -1,6 +1,7 @@
-//! Patterns of keys, as the servers' KEYS and SCAN read them.
+//! Patterns of keys, as KEYS and SCAN read them.
 
-/// A pattern: `*` any bytes, `?` one byte, `[abc]`, `[a-z]`, `[^x]` one of a class, `\` before a byte that is meant as it is.
+/// A pattern: `*` is any bytes, `?` is one byte, `[abc]`, `[a-z]` and `[^x]` are one byte of a class, `\` escapes a
+/// byte.
 #[derive(Debug, Clone)]
 pub(crate) struct Glob(Vec<u8>);
 
@@ -9,10 +10,10 @@ impl Glob {
         Self(pattern)
     }
 
-    /// Whether the whole key matches. In time that is no more than the product of the two lengths.
+    /// Whether the whole key matches. The time is at most proportional to the product of both lengths.
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         let (mut pattern, mut rest) = (self.0.as_slice(), key);
-        // Behind the last star, and what of the key it has not taken yet.
+        // The pattern after the last star, and the rest of the key for it.
         let mut star: Option<(&[u8], &[u8])> = None;
         loop {
             if let [b'*', after @ ..] = pattern {
@@ -25,7 +26,7 @@ impl Glob {
                 (pattern, rest) = (next, after);
                 continue;
             }
-            // The last star takes one byte more; an earlier one need never.
+            // Only the last star has to take one more byte.
             let Some((behind, [_, left @ ..])) = star else { return false };
             star = Some((behind, left));
             (pattern, rest) = (behind, left);
@@ -33,7 +34,7 @@ impl Glob {
     }
 }
 
-/// Matches one byte. Gives what follows of the pattern.
+/// Matches one byte. Returns the rest of the pattern.
 fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     match pattern {
         [] => None,
@@ -43,7 +44,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     }
 }
 
-/// Matches what stands in brackets. One that is never closed ends with the pattern.
+/// Matches a class in brackets. A class without a closing bracket ends with the pattern.
 fn class(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let (is_not, mut rest) = match pattern {
         [b'^', rest @ ..] => (true, rest),
@@ -82,7 +83,7 @@ mod tests {
         Glob::new(pattern.into()).matches(key.as_bytes())
     }
 
-    /// The same is asked of real servers in `tests/live/filters.rs`.
+    /// `tests/live/filters.rs` asks real servers for the same matches.
     #[test]
     fn patterns_match_as_on_a_server() {
         for (pattern, yes, no) in [

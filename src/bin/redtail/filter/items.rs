@@ -1,4 +1,4 @@
-//! Keys of snapshots: left out from their beginning to their end, or not.
+//! The filter for keys of snapshots.
 
 use redtail::owned::OwnedItem;
 use redtail::rdb::{Item, Role, Text};
@@ -8,20 +8,20 @@ use crate::filter::event_filter::EventFilter;
 
 #[derive(Debug, Default)]
 pub(crate) struct ItemFilter {
-    /// What was decided of the key that is open.
+    /// The decision about the current key.
     open: Option<Decision>,
-    /// The beginning of a key whose name has not come whole.
+    /// The items of a key whose name is incomplete.
     held: Vec<OwnedItem>,
     name: Vec<u8>,
 }
 
 impl ItemFilter {
-    /// What becomes of this item. With [`Decision::Print`], what is held comes before it.
+    /// Decides about an item. With [`Decision::Print`], the caller prints the held items first.
     pub(crate) fn item(&mut self, filter: &mut EventFilter, item: &Item<'_>) -> Decision {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.forget();
-                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.database);
+                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.db);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
                         filter.warn_once.no_keys();
@@ -43,7 +43,7 @@ impl ItemFilter {
             }
             (_, Some(verdict)) => verdict,
             (Item::Text(text), None) => match text.role {
-                // They belong to no database, and are no keys.
+                // They belong to no database and are not keys.
                 Role::Function | Role::AuxName | Role::AuxValue if is_narrow(filter) => Decision::Drop,
                 _ => Decision::Print,
             },
@@ -51,12 +51,12 @@ impl ItemFilter {
         }
     }
 
-    /// What is held of the key that passes now.
+    /// Returns the held items of a key that passes.
     pub(crate) fn take(&mut self) -> Vec<OwnedItem> {
         std::mem::take(&mut self.held)
     }
 
-    /// No end comes of the key that is open.
+    /// The current key has no end.
     pub(crate) fn forget(&mut self) {
         self.open = None;
         self.held.clear();
@@ -84,7 +84,7 @@ impl ItemFilter {
     }
 }
 
-/// Commands or keys were chosen.
+/// Whether commands or keys are filtered.
 fn is_narrow(filter: &EventFilter) -> bool {
     !filter.commands.is_empty() || !filter.keys.is_empty()
 }

@@ -1,4 +1,4 @@
-//! Commands that come in parts: held until enough has come to tell whether they pass, then printed or left out as they come.
+//! The filter for commands that arrive in parts. Parts are held until the decision is known.
 
 use redtail::resp::{KeyFinder, Part, Reach};
 use redtail::{StreamPart, TAPE_LENGTH};
@@ -9,21 +9,21 @@ use crate::filter::event_filter::Name;
 
 #[derive(Debug)]
 pub(crate) struct PartFilter {
-    /// What was decided of the command that is open.
+    /// The decision about the current command.
     verdict: Decision,
     finder: KeyFinder,
     held: HeldParts,
-    /// Bytes that are held once the open argument is whole, with those that tell of arguments.
+    /// The bytes held once the current argument is complete, its header included.
     size: u64,
     name: Vec<u8>,
-    /// What has come of the argument that is open, and the bytes that are missing.
+    /// The received bytes of the current argument, and the number of missing bytes.
     argument: Vec<u8>,
     missing: u64,
     index: usize,
     passed: Passed,
 }
 
-/// Which of the filters the command has passed.
+/// The filters that the command has passed.
 #[derive(Debug, Default)]
 struct Passed {
     db: bool,
@@ -31,7 +31,7 @@ struct Passed {
     key: bool,
 }
 
-/// The parts of the beginning of a command.
+/// The first parts of a command.
 #[derive(Debug, Default)]
 pub(crate) struct HeldParts {
     parts: Vec<HeldPart>,
@@ -47,7 +47,7 @@ enum HeldPart {
         index: usize,
         length: u64,
     },
-    /// So many of the bytes.
+    /// The next bytes, by number.
     Piece(usize),
 }
 
@@ -100,9 +100,10 @@ impl PartFilter {
         }
     }
 
-    /// What becomes of this part. With [`Decision::Print`], what is held comes before it.
+    /// Decides about a part. With [`Decision::Print`], the caller prints the held parts first.
     ///
-    /// That is a function of the command's bytes, never of how they are cut into pieces: after a broken link it comes out the same.
+    /// The decision depends on the bytes of the command alone, not on how they are split, so it is the same after a
+    /// reconnect.
     pub(crate) fn part(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
         if let Part::Begin { .. } = part.part {
             self.begin();
@@ -138,12 +139,12 @@ impl PartFilter {
         self.verdict
     }
 
-    /// What is held of the command that passes now.
+    /// Returns the held parts of a command that passes.
     pub(crate) fn take(&mut self) -> HeldParts {
         std::mem::take(&mut self.held)
     }
 
-    /// Gives the room back.
+    /// Returns the buffer for reuse.
     pub(crate) fn put_back(&mut self, mut held: HeldParts) {
         held.clear();
         self.held = held;
@@ -156,7 +157,7 @@ impl PartFilter {
         self.passed = Passed::default();
     }
 
-    /// Looks at an argument that is whole.
+    /// Decides by a complete argument.
     fn look(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) {
         let Self { argument, passed, finder, .. } = self;
         let argument = argument.as_slice();
@@ -205,9 +206,9 @@ impl PartFilter {
         }
     }
 
-    /// No more can be held.
+    /// The argument is too long to hold.
     fn forced(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
-        // No command has such a name, and none such a subcommand.
+        // No command or subcommand has such a long name.
         if self.index == 0 {
             self.passed.db = passes_db(filter, b"", part.db);
             self.passed.name = filter.commands.is_empty();
@@ -222,7 +223,7 @@ impl PartFilter {
         Decision::Print
     }
 
-    /// No more comes that could tell.
+    /// No further part can change the decision.
     fn last(&mut self, filter: &mut EventFilter) -> Decision {
         match self.finder.reach() {
             Some(Reach::Unknown) if self.passed.name => {
@@ -234,7 +235,7 @@ impl PartFilter {
     }
 }
 
-/// As for a whole command, but what could name a database is not there yet.
+/// As for a whole command, but without the arguments that may name a database.
 fn passes_db(filter: &mut EventFilter, name: &[u8], db: Option<u32>) -> bool {
     if filter.dbs.is_empty() {
         return true;

@@ -1,4 +1,4 @@
-//! What is said once.
+//! Warnings that are printed once.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use redtail::resp::Quoted;
 
 use crate::terminal::log;
 
-/// So many names are remembered; a stream of nothing but new ones would fill memory.
+/// The number of names remembered. A stream of ever new names would otherwise fill the memory.
 const MOST_NAMES: usize = 1000;
 
 #[derive(Debug, Default)]
@@ -27,25 +27,25 @@ impl WarnOnce {
             return;
         }
         let shown = name.get(..64).unwrap_or(&name);
-        log::say(format_args!("{}: which keys it touches is not known here, so --key lets it pass", Quoted(shown)));
+        log::say(format_args!("{}: the keys of this command are unknown, so --key lets it pass", Quoted(shown)));
         self.unknown.insert(name);
     }
 
     pub(super) fn no_db(&mut self) {
         if !std::mem::replace(&mut self.no_db, true) {
-            log::say("no SELECT has passed, so the database is not known: until then --db lets everything pass");
+            log::say("the database is unknown until the first SELECT; until then --db lets everything pass");
         }
     }
 
     pub(super) fn large(&mut self) {
         if !std::mem::replace(&mut self.large, true) {
-            log::say("a command is so large that --key can't tell before it has to be printed: it passes");
+            log::say("a command is too large to find its keys, so --key lets it pass");
         }
     }
 
     pub(super) fn no_keys(&mut self) {
         if !std::mem::replace(&mut self.no_keys, true) {
-            log::say("keys of a snapshot are no commands, so --command leaves them out");
+            log::say("keys of a snapshot are not commands, so --command drops them");
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use redtail::topology::{Cluster, Following, Positions, Shard};
-use redtail::{Ack, Backoff, Event};
+use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
+use redtail::{Ack, Builder, Event};
 
 use crate::args;
 use crate::args::wrong_usage;
@@ -29,7 +29,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let (cluster, target) = cluster(options)?;
     let keeper = Keeper::open(options, &target)?;
     let saved = keeper.as_ref().and_then(Keeper::saved);
-    let cluster = saved.into_iter().fold(cluster, Cluster::positions);
+    let cluster = saved.into_iter().fold(cluster, Builder::positions);
     signals::listen(|| std::process::exit(130))?;
     let stdout = Arc::new(SharedStdout::new(options));
     let stats = ClusterStats::start(&options.output).map(Arc::new);
@@ -95,7 +95,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// Flushes the output and saves the positions until the cluster is no longer followed.
 fn keep(
     stdout: &SharedStdout,
-    mut following: Following,
+    mut following: ClusterHandle,
     mut keeper: Option<Keeper<Positions>>,
     options: &Follow,
 ) -> Result<(), Failure> {
@@ -130,18 +130,18 @@ fn keep(
 fn save(
     keeper: &mut Keeper<Positions>,
     stdout: &SharedStdout,
-    following: &Following,
+    following: &ClusterHandle,
     options: &Follow,
 ) -> Result<(), Failure> {
     let shards = following.shards();
-    let places: Vec<_> = shards.iter().filter_map(|shard| Some((shard, shard.place()?))).collect();
+    let places: Vec<_> = shards.iter().filter_map(|shard| Some((shard, shard.saved()?))).collect();
     stdout.flush()?;
     // The position of a shard also counts events that it failed to print.
     if matches!(*stdout.failure(), Some(Failure::Output(_) | Failure::ClosedPipe)) {
         return Ok(());
     }
     let saved = places.iter().map(|(_, place)| place.clone()).chain(following.lost());
-    keeper.save(Positions { shards: saved.collect() })?;
+    keeper.save(saved.collect())?;
     if options.ack == Ack::Applied {
         places.iter().for_each(|(shard, place)| shard.handle().commit(place.position));
     }
@@ -149,26 +149,22 @@ fn save(
 }
 
 /// The cluster to follow, and its address for messages.
-fn cluster(options: &Follow) -> Result<(Cluster, String), Failure> {
+fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
     // For a single address the option needs Sentinels.
     let server = Server { prefer_replica: false, ..options.server.clone() };
-    let address = Address::of(&server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let address = Address::of(&server).unwrap_or_else(|message| wrong_usage(options.verb, message));
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
-        wrong_usage(
-            options.verb,
-            "--cluster finds its nodes by itself: give the address of one of them, not of Sentinels",
-        );
+        wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");
     };
     let target = target.to_string();
-    let cluster = Cluster::new([&target]).map_err(message)?.login(move || login.read());
+    let cluster = Cluster::builder([&target]).map_err(message)?.login(move || login.read());
     let cluster = match security {
         Security::Plain => cluster,
         #[cfg(feature = "tls")]
         Security::Tls(tls) => cluster.tls(tls),
     };
-    // The nodes complete a failover within seconds, so a longer back-off would delay the output.
-    let backoff = options.reconnect.unwrap_or(Backoff::new(Backoff::default().first, Duration::from_secs(1)));
+    let backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
     let mut settings = options.output.settings();
     (settings.allow_probe, settings.backoff) = (options.allow_probe, backoff);
     let cluster = cluster.options(settings).on_gap(options.on_gap).ack(options.ack);

@@ -38,7 +38,8 @@ impl Describe for Positions {
 }
 
 impl<P: CheckpointPosition + Describe> Keeper<P> {
-    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts the file.
+    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts
+    /// the file.
     pub(super) fn open(options: &Follow, target: &str) -> Result<Option<Self>, Failure> {
         let Some(wanted) = &options.checkpoint else { return Ok(None) };
         let path = wanted.path.display();
@@ -48,14 +49,15 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
                 wrong_usage(
                     options.verb,
                     format_args!(
-                        "--from can't be used with the checkpoint {path}, which says where to start; to start elsewhere, remove that file"
+                        "--from can't be used with the checkpoint {path}, which contains a position; to start \
+                         elsewhere, remove that file"
                     ),
                 );
             }
             let (position, age) = (saved.position.describe(), age(saved.saved_ms));
-            log::say(format_args!("the checkpoint {path} says where to start: {position}, saved {age} s ago"));
+            log::say(format_args!("resuming from the checkpoint {path}: {position}, saved {age} s ago"));
             if saved.target != target {
-                log::say(format_args!("it was saved while {} was followed", saved.target));
+                log::say(format_args!("the checkpoint was saved for another target: {}", saved.target));
             }
         }
         Ok(Some(Self { checkpoint, file: regular_output() }))

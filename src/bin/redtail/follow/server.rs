@@ -20,7 +20,7 @@ use crate::target::address::{Address, Security};
 use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|words| wrong_usage(options.verb, words));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
     let target = address.endpoint.to_string();
     signals::listen(|| std::process::exit(i32::from(snapshot_file::abandon())))?;
     let keeper = Keeper::open(options, &target)?;
@@ -54,17 +54,15 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
     if options.snapshot_to.is_some() {
         settings.snapshot = SnapshotForm::Bytes;
     }
-    let mut builder = address
-        .builder(Handle::new())?
-        .options(settings)
-        .start(start)
-        .ack(options.ack)
-        .on_gap(options.on_gap)
-        .allow_probe(options.allow_probe);
+    settings.ack = options.ack;
+    settings.start = start;
+    settings.on_gap = options.on_gap;
+    settings.allow_probe = options.allow_probe;
     if let Some(backoff) = options.reconnect {
-        builder = builder.reconnect(backoff).retry_first(backoff.attempts != Some(0));
+        settings.backoff = backoff;
+        settings.retry_first = backoff.attempts != Some(0);
     }
-    Ok(builder.connect()?)
+    address.follow(Handle::new(), settings, None)
 }
 
 struct Run<'a> {
@@ -151,12 +149,12 @@ impl Run<'_> {
 
     fn say_resume(&self, position: Position, is_finished: bool) {
         if self.keeper.is_some() && is_finished {
-            log::say(format_args!("the checkpoint says where to go on: {position}"));
+            log::say(format_args!("saved the position to resume from in the checkpoint: {position}"));
         } else if self.options.only_snapshot {
-            log::say(format_args!("redtail tail goes on from there with --from {position}"));
+            log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
         } else {
             if self.options.output.format == Format::Resp {
-                log::say("if the reader of this output was cut off, it has loaded less than what this counts:");
+                log::say("if the reader of this output was cut off, it has loaded less than this position says:");
             }
             log::say(format_args!("resume with --from {position}"));
         }
@@ -174,7 +172,8 @@ fn before(
     keeper.save(*position)
 }
 
-/// What an event counts for --checkpoint-commands. The end of a snapshot is saved at once, so that no run repeats the snapshot.
+/// What an event counts for --checkpoint-commands. The end of a snapshot is saved at once, so that no run repeats the
+/// snapshot.
 fn commands(event: &Event<'_>) -> u64 {
     match event {
         Event::Command(_) | Event::Part(_) => 1,
@@ -186,6 +185,6 @@ fn commands(event: &Event<'_>) -> u64 {
 fn ended() -> Result<(), Failure> {
     match signals::is_stopped() {
         true => Ok(()),
-        false => Err(Failure::Message("the server closed the connection, and --reconnect never was chosen".into())),
+        false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
     }
 }

@@ -64,7 +64,8 @@ impl SharedStdout {
         }
     }
 
-    /// Reports a notice on standard error, and in JSON. A shard that fails ends the run, so that no shard is silently missing.
+    /// Reports a notice on standard error, and in JSON. A shard that fails ends the run, so that no shard is silently
+    /// missing.
     pub(super) fn notice(&self, notice: Notice) {
         log::say(notices::message(&notice));
         if let (Format::Json, Some(line)) = (self.format, notices::json(&notice))
@@ -76,7 +77,9 @@ impl SharedStdout {
         match notice {
             Notice::Ended { error: Some(error), .. } => self.end(Failure::Follower(error)),
             Notice::Lost(_) if self.on_gap == OnGap::Stop => self.end(Failure::HistoryLost(
-                "somebody has to decide whether to go on without it: --on-gap continue does. Until then the checkpoint keeps the place".into(),
+                "a saved shard is gone: --on-gap continue continues without it; until then the checkpoint keeps its \
+                 position"
+                    .into(),
             )),
             _ => {}
         }

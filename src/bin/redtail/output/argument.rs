@@ -1,12 +1,12 @@
-//! An argument as text and JSON print it.
+//! An argument, as text and JSON print it.
 
-/// An argument as text and JSON print it.
+/// An argument, as text and JSON print it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Argument<'a> {
     Whole(&'a [u8]),
-    /// Longer than `--max-arg`; its length.
+    /// Longer than `--max-arg`; its length in bytes.
     Omitted(u64),
-    /// So many bytes, which have been printed in pieces.
+    /// Printed in pieces; its length in bytes.
     Pieces(u64),
 }
 

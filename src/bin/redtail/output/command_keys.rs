@@ -1,4 +1,4 @@
-//! `--keys`: the field of a JSON line that tells which keys a command touches.
+//! `--keys`: the JSON field with the keys of a command.
 
 use std::io;
 
@@ -12,7 +12,7 @@ const NONE: &[u8] = b",\"keys\":[]";
 const ALL: &[u8] = b",\"keys\":[],\"all_keys\":true";
 const UNKNOWN: &[u8] = b",\"keys\":null";
 
-/// Appends the field of a whole command.
+/// Appends the field of a complete command.
 pub(super) fn push(line: &mut Vec<u8>, command: &Command<'_>, max_arg: u64) -> io::Result<()> {
     match command.keys() {
         resp::Keys::None => line.extend_from_slice(NONE),
@@ -32,20 +32,20 @@ pub(super) fn push(line: &mut Vec<u8>, command: &Command<'_>, max_arg: u64) -> i
     Ok(())
 }
 
-/// The keys of a command that comes in parts stand behind its arguments, so that they are held until then.
+/// The keys of a command that arrives in parts. They are printed after its arguments, and are held until then.
 #[derive(Debug, Default)]
 pub(super) struct CommandKeys {
     finder: KeyFinder,
-    /// They are held no more.
+    /// They are too long to hold.
     is_long: bool,
     line: Vec<u8>,
 }
 
-/// What is held of them, as JSON.
+/// The limit for held keys, as JSON, in bytes.
 const MOST: usize = 1 << 20;
 
 impl CommandKeys {
-    /// Takes note of the next part.
+    /// Reads the next part.
     pub(super) fn part(&mut self, part: &Part<'_>) {
         self.finder.part(part);
         if let Part::Begin { .. } = part {
@@ -55,7 +55,7 @@ impl CommandKeys {
         }
     }
 
-    /// Takes note of the argument that the last part has completed.
+    /// Reads the argument that the last part has completed.
     pub(super) fn argument(&mut self, argument: Argument<'_>) -> io::Result<()> {
         if !self.finder.is_key() || self.is_long {
             return Ok(());
@@ -71,7 +71,7 @@ impl CommandKeys {
         push_argument(&mut self.line, argument)
     }
 
-    /// Appends the field, once all parts were there.
+    /// Appends the field after the last part.
     pub(super) fn push(&self, line: &mut Vec<u8>) {
         match self.finder.reach() {
             Some(Reach::None) => line.extend_from_slice(NONE),

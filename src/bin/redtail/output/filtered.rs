@@ -1,4 +1,4 @@
-//! What stands between the events and the format where filters were chosen.
+//! The filter between events and format.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ pub(super) struct Filtered {
     pub(super) filter: EventFilter,
     pub(super) items: ItemFilter,
     parts: PartFilter,
-    /// MULTI as the format has it, while nothing of its transaction has passed.
+    /// MULTI in the output format, until a command of its transaction passes.
     multi: Vec<u8>,
     is_waiting: bool,
     all: bool,
@@ -30,7 +30,7 @@ impl Filtered {
         Some(Self { filter, items, parts, multi: Vec::new(), is_waiting: false, all })
     }
 
-    /// Prints the event if it passes, and tells whether it did.
+    /// Prints the event if it passes. Returns whether it did.
     pub(super) fn event(
         &mut self,
         event: &Event<'_>,
@@ -39,7 +39,7 @@ impl Filtered {
     ) -> Result<bool, Failure> {
         let passes = match event {
             Event::Command(command) => self.filter.passes(command),
-            // Commands that load are given the SELECTs they need, so that those of others can be left out.
+            // The resp format adds the SELECT that a printed command needs.
             Event::Control(command) => self.all && self.filter.passes(command),
             Event::Part(part) => return self.part(part, format, out),
             Event::Multi(_) => {
@@ -85,7 +85,7 @@ impl Filtered {
         Ok(true)
     }
 
-    /// What belongs before something that passes.
+    /// Prints the time and the MULTI that belong before a printed event.
     fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
         format.tell_time(out)?;
         if std::mem::take(&mut self.is_waiting) {

@@ -1,4 +1,4 @@
-//! The three formats.
+//! The three output formats.
 
 use std::io::{self, Write};
 
@@ -40,7 +40,7 @@ impl FormatWriter {
         }
     }
 
-    /// Before something is printed that a filter could have kept back.
+    /// Prints the time before an event that a filter has passed.
     pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Text(text) => text.tell_time(out),

@@ -1,4 +1,4 @@
-//! One line a frame, for `decode --frames`.
+//! One line per frame, for `decode --frames`.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,8 @@ use redtail::resp::{Frame, Kind, Quoted, Token};
 use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
 
-/// Appends the frame that begins at byte `at`, as one line. Values longer than `max_arg` are left out.
+/// Appends the frame that begins at byte `at`, as one line. Values longer than `max_arg` bytes are replaced by their
+/// length.
 pub(crate) fn push(line: &mut Vec<u8>, frame: Frame<'_>, at: u64, json: bool, max_arg: u64) -> io::Result<()> {
     let length = frame.raw().len();
     if json {
@@ -28,13 +29,13 @@ struct Walk<'a> {
     json: bool,
     max_arg: u64,
     levels: Vec<Level>,
-    /// The object of the element to come is begun already.
+    /// The object of the next element is open already.
     in_object: bool,
-    /// A streamed string, put together.
+    /// The bytes of a streamed string.
     text: Vec<u8>,
 }
 
-/// An aggregate whose elements are coming.
+/// An aggregate that is incomplete.
 struct Level {
     kind: Kind,
     elements: u64,
@@ -76,7 +77,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What stands between this element and the one before.
+    /// Writes the separator before an element.
     fn begin_element(&mut self) {
         if self.in_object {
             self.in_object = false;
@@ -141,7 +142,7 @@ impl Walk<'_> {
             Kind::Boolean => self.plain(name, frame.as_bool().unwrap_or_default()),
             Kind::Double => match frame.as_f64().unwrap_or_default() {
                 number if number.is_finite() => self.plain(name, number),
-                // JSON has no number for it.
+                // JSON has no such number.
                 number if self.json => self.plain(name, format_args!("\"{number}\"")),
                 number => self.plain(name, number),
             },

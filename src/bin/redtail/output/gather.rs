@@ -4,12 +4,13 @@ use redtail::resp::Part;
 
 use crate::output::argument::Argument;
 
-/// Puts the arguments of a command together that comes in parts. Holds at most one, and none longer than `--max-arg`.
+/// Joins the arguments of a command that arrives in parts. Holds at most one argument, and none longer than
+/// `--max-arg`.
 #[derive(Debug)]
 pub(super) struct Gather {
     max_arg: u64,
     held: Vec<u8>,
-    /// Bytes still to come of the argument held.
+    /// The missing bytes of the held argument.
     missing: u64,
 }
 
@@ -18,7 +19,7 @@ impl Gather {
         Self { max_arg, held: Vec::new(), missing: 0 }
     }
 
-    /// The argument that `part` completes, if it does.
+    /// Returns the argument that `part` completes.
     pub(super) fn part(&mut self, part: &Part<'_>) -> Option<Argument<'_>> {
         match *part {
             Part::Argument { length, .. } if length > self.max_arg => {

@@ -1,4 +1,4 @@
-//! For programs: one JSON object a line. Fields are added, never changed; readers ignore events they do not know.
+//! For programs: one JSON object per line. Fields may be added but never change. Readers ignore unknown events.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -27,24 +27,24 @@ pub(super) struct Json {
     target: String,
     line: Vec<u8>,
     gather: Gather,
-    /// Arguments already written of a command that comes in parts; `None`: no such line is open.
+    /// The number of written arguments of a command that arrives in parts. `None` between commands.
     open: Option<u64>,
     items: KeyLines,
-    /// Keys of the snapshot that have been printed; `None` where it goes elsewhere.
+    /// The number of printed keys of the snapshot. `None` if keys are not printed.
     count: Option<u64>,
     /// With `--keys`.
     keys: Option<CommandKeys>,
-    /// Of a cluster.
+    /// Set for a cluster.
     migrations: Option<Beginnings>,
     stands: Stands,
 }
 
-/// Where in append-only files the next commands stand.
+/// The append-only file of the next commands, and their time.
 #[derive(Default)]
 struct Stands {
     file: Option<AppendOnlyFile>,
     time: Option<u64>,
-    /// What a line says of both.
+    /// The JSON fields for both.
     fields: String,
 }
 
@@ -112,7 +112,7 @@ impl Json {
         object("snapshot", &fields, out)
     }
 
-    /// Ends the line that is open, and says that all of the snapshot before it is void too.
+    /// Ends the open line, and declares the keys of the snapshot void.
     pub(super) fn snapshot_broken(&mut self, out: &mut impl Write) -> io::Result<()> {
         match &mut self.items {
             KeyLines::Lines(keys) => keys.abandon(out)?,
@@ -124,7 +124,7 @@ impl Json {
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
         match event {
             Event::Part(_) => {}
-            // Its line is being written: that something comes is plain to see, and the line is no place for another.
+            // The open line shows progress, and must not be split.
             Event::Idle(_) if self.open.is_some() => return Ok(()),
             _ => self.finish(out)?,
         }
@@ -160,7 +160,7 @@ impl Json {
         }
     }
 
-    /// Ends the line of a command that broke off, as an event of another name: what it told is void.
+    /// Ends the line of an incomplete command as a "void" event.
     pub(super) fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self.open.take() {
             Some(_) => out.write_all(b"],\"event\":\"void\"}\n"),
@@ -192,7 +192,7 @@ impl Json {
         out.write_all(line)
     }
 
-    /// Such a line flows out as it comes, so its offset, and whether it ever became a command, stand at its end.
+    /// The arguments are written as they arrive, so the offset and the name of the event come last.
     pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.part(part);
@@ -263,7 +263,7 @@ impl Stands {
     }
 }
 
-/// A rare event; its fields in the order they are documented in.
+/// Writes an event with its fields in the documented order.
 fn object(event: &str, fields: &[(&str, Value)], out: &mut impl Write) -> io::Result<()> {
     write!(out, "{{\"event\":\"{event}\"")?;
     for (name, value) in fields {
@@ -272,7 +272,7 @@ fn object(event: &str, fields: &[(&str, Value)], out: &mut impl Write) -> io::Re
     out.write_all(b"}\n")
 }
 
-/// What something prints as a JSON string, or null.
+/// The displayed value as a JSON string, or null.
 fn text(value: Option<impl Display>) -> Value {
     value.map(|value| value.to_string()).into()
 }

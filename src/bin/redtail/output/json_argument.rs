@@ -15,7 +15,7 @@ pub(super) fn push_argument(line: &mut impl Write, argument: Argument<'_>) -> io
     }
 }
 
-/// A string where it is valid UTF-8, else `{"base64":"…"}`.
+/// A string if it is valid UTF-8, else `{"base64":"…"}`.
 fn push_bytes(line: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(serde_json::to_writer(line, text)?),

@@ -1,28 +1,28 @@
-//! Which commands of a cluster's streams are no client's: those that move slots.
+//! Commands of a cluster that move slots, and do not come from a client.
 
 use redtail::Command;
 use redtail::resp::Part;
 use redtail::topology::Migration;
 
-/// The word for a whole command, where it is such a one.
+/// The migration word of a complete command.
 pub(super) fn word(command: &Command<'_>) -> Option<&'static str> {
     Migration::of(command).map(|migration| migration.as_str())
 }
 
-/// The beginnings of the first arguments of a command that comes in parts.
+/// The first bytes of the first arguments of a command that arrives in parts.
 #[derive(Debug, Default)]
 pub(super) struct Beginnings {
     args: Vec<Vec<u8>>,
-    /// The argument at hand.
+    /// The index of the current argument.
     index: usize,
 }
 
-/// More arguments than stand in front of the slots, and longer ones than any word that counts.
+/// Enough arguments and bytes for every command that moves slots.
 const MOST: usize = 16;
 const LONGEST: usize = 64;
 
 impl Beginnings {
-    /// Takes note of the next part.
+    /// Reads the next part.
     pub(super) fn part(&mut self, part: &Part<'_>) {
         match *part {
             Part::Begin { .. } => self.args.clear(),
@@ -42,7 +42,7 @@ impl Beginnings {
         }
     }
 
-    /// The word for the command, once all its parts were there.
+    /// The migration word, after the last part.
     pub(super) fn word(&self) -> Option<&'static str> {
         Migration::of_args(self.args.iter().map(Vec::as_slice)).map(|migration| migration.as_str())
     }

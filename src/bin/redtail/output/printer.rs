@@ -17,7 +17,7 @@ use crate::output::resp::Resp;
 use crate::output::text::Text;
 use crate::stats::{Stats, StatusWriter, Tally};
 
-/// Large enough that system calls do not matter, small enough to be nothing.
+/// In bytes. Large enough that system calls do not matter.
 const BUFFER: usize = 64 << 10;
 
 /// Prints events.
@@ -25,7 +25,7 @@ pub(crate) struct Printer<W: Write> {
     out: BufWriter<StatusWriter<W>>,
     format: FormatWriter,
     names: SharedNames,
-    /// A snapshot has begun and is not at its end.
+    /// A snapshot is incomplete.
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Printer<W: Write> {
 }
 
 impl<W: Write> Printer<W> {
-    /// `target`: where the events come from, for JSON.
+    /// `target`: the address of the server, for JSON.
     pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
         let format = match options.format {
             args::Format::Text => FormatWriter::Text(Text::new(options)),
@@ -48,14 +48,14 @@ impl<W: Write> Printer<W> {
         Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
     }
 
-    /// The events come from elsewhere from now on.
+    /// Sets the address of the server.
     pub(crate) fn come_from(&mut self, target: String) {
         if let FormatWriter::Json(json) = &mut self.format {
             json.come_from(target);
         }
     }
 
-    /// The events are those of a cluster: says of commands that move slots that they do.
+    /// Marks commands that move slots, for a cluster.
     pub(crate) fn of_cluster(mut self) -> Self {
         match &mut self.format {
             FormatWriter::Text(text) => text.tell_migrations(),
@@ -65,19 +65,19 @@ impl<W: Write> Printer<W> {
         self
     }
 
-    /// Counts with others, for a line that is theirs together.
+    /// Counts for the statistics of several streams.
     pub(crate) fn counting(self, tally: Option<Tally>) -> Self {
         Self { tally, ..self }
     }
 
-    /// The snapshot goes elsewhere as it is.
+    /// Does not print the keys of snapshots.
     pub(crate) fn without_keys(&mut self) {
         if let FormatWriter::Json(json) = &mut self.format {
             json.without_keys();
         }
     }
 
-    /// Prints an event, or leaves it out where the format has no place for it or a filter keeps it back.
+    /// Prints an event, unless the format has no line for it or a filter drops it.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         match event {
             Event::SnapshotBegin(_) => self.in_snapshot = true,
@@ -96,17 +96,17 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    /// What counts for `--stats`.
+    /// The statistics, with `--stats`.
     pub(crate) fn stats(&self) -> Option<&Stats> {
         self.stats.as_ref()
     }
 
-    /// No filter kept the last event or item back.
+    /// Whether the last event or item passed the filters.
     pub(crate) fn is_printed(&self) -> bool {
         self.is_printed
     }
 
-    /// Prints what stands in a snapshot.
+    /// Prints an item of a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
         self.is_printed = self.filtered_item(item)?;
@@ -135,7 +135,7 @@ impl<W: Write> Printer<W> {
         self.format.item(item, &mut self.out)
     }
 
-    /// What follows stands in this of several append-only files. Its offsets count from its first byte.
+    /// The next events are in this append-only file. Their offsets count from its first byte.
     pub(crate) fn in_file(&mut self, file: &AppendOnlyFile) -> io::Result<()> {
         match &mut self.format {
             FormatWriter::Text(text) => text.in_file(file, &mut self.out),
@@ -144,7 +144,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// What follows was taken by its server at this time, in Unix seconds, where its file tells.
+    /// The server executed the next events at this time, in Unix seconds, if the file contains it.
     pub(crate) fn at_time(&mut self, time: Option<u64>) -> io::Result<()> {
         match &mut self.format {
             FormatWriter::Text(text) if self.filter.is_some() => {
@@ -160,7 +160,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// The snapshot of a file is whole; it took so many bytes.
+    /// The snapshot of a file is complete; its size in bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
         if let Some(tally) = &self.tally {
@@ -172,17 +172,17 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Whether something of a snapshot was printed whose end has not come.
+    /// Whether a printed snapshot is incomplete.
     pub(crate) fn is_in_snapshot(&self) -> bool {
         self.in_snapshot
     }
 
-    /// All was printed that was asked for, be it in the middle of a snapshot.
+    /// Everything wanted has been printed, even if a snapshot is incomplete.
     pub(crate) fn enough(&mut self) {
         self.in_snapshot = false;
     }
 
-    /// A snapshot breaks off: what was printed of it is void.
+    /// The snapshot is cut off: its printed keys are void.
     fn snapshot_broken(&mut self) -> Result<(), Failure> {
         if !std::mem::take(&mut self.in_snapshot) {
             return Ok(());
@@ -197,12 +197,12 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Hands over what is still in the buffer.
+    /// Writes the buffered bytes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Closes what was left open, and flushes.
+    /// Ends open lines and transactions, and flushes.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let broken = self.snapshot_broken();
         let finished = self.finish_stream();

@@ -1,7 +1,7 @@
-//! For servers: a command stream that `redis-cli --pipe` loads.
+//! For servers: a stream of commands for `redis-cli --pipe`.
 //!
-//! What is forwarded is forwarded byte for byte. Two things are added: a SELECT where the stream relies on one that passed before
-//! we came, and a DISCARD where a transaction will never see its EXEC.
+//! Commands are forwarded byte for byte. Two commands are added: SELECT, if the stream relies on one before the start,
+//! and DISCARD, if a transaction has no EXEC.
 
 use std::io::{self, Write};
 
@@ -16,23 +16,23 @@ use crate::output::stream_context::StreamContext;
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
 
 pub(super) struct Resp {
-    /// The database of commands whose own is unknown.
+    /// The database of commands with an unknown database.
     assumed: Option<u32>,
-    /// The database that the output has selected.
+    /// The database selected by the output.
     selected: Option<u32>,
-    /// A MULTI not yet written: a SELECT may have to stand before it.
+    /// A MULTI that is not written yet, since a SELECT may have to precede it.
     multi: Vec<u8>,
-    /// The output stands inside a transaction.
+    /// The output is inside a transaction.
     in_transaction: bool,
-    /// The output stands inside a command that comes in parts.
+    /// The output is inside a command that arrives in parts.
     in_command: bool,
-    /// Whether an argument of it is open, whose line end is still to be written.
+    /// An argument of that command still needs its line end.
     in_argument: bool,
-    /// Bytes forwarded since the last place that a broken link resumes from.
+    /// The bytes forwarded since the position that a reconnect resumes from.
     since: u64,
-    /// After a broken link: the bytes that were forwarded already and come again.
+    /// After a reconnect: the bytes that arrive again and are already written.
     again: u64,
-    /// The break lies inside a command.
+    /// The disconnect was inside a command.
     torn: bool,
     replid: Option<ReplicationId>,
     keys: RespKeys,
@@ -94,18 +94,19 @@ impl Resp {
         }
     }
 
-    /// The transaction whose MULTI has come is left out as a whole.
+    /// Drops the MULTI of a transaction that is left out.
     pub(super) fn forget_multi(&mut self) {
         self.multi.clear();
     }
 
-    /// Leaves nothing open that a server would wait for.
+    /// Ends an open transaction.
     pub(super) fn finish(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         self.disconnect();
         self.void(out)
     }
 
-    /// On the same history the bytes after a break come again, and those already written are dropped. On another they need not.
+    /// On the same history the bytes after the resume position arrive again, and written bytes are dropped. On another
+    /// history an open transaction is discarded.
     fn attached(&mut self, attached: &Attached, out: &mut impl Write) -> Result<(), Failure> {
         if attached.method != AttachMethod::Continued || attached.replid != self.replid {
             self.void(out)?;
@@ -124,19 +125,19 @@ impl Resp {
         self.multi.clear();
     }
 
-    /// Takes back what was forwarded after the last place that can be resumed.
+    /// Discards the transaction that was written since the resume position.
     fn void(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             return Ok(());
         }
         if self.torn {
             return Err(Failure::Message(
-                "the stream broke off inside a large command of which a part is already written, and it does not come again: \
-                 the output ends inside that command and can't be loaded as it is"
+                "the stream was cut off inside a large command that is partly written, and the server does not send \
+                 it again: the output ends inside that command and can't be loaded"
                     .into(),
             ));
         }
-        // SELECTs inside the transaction are taken back with it.
+        // DISCARD also drops the SELECTs of the transaction.
         self.selected = None;
         self.in_transaction = false;
         self.again = 0;
@@ -178,7 +179,7 @@ impl Resp {
         Ok(())
     }
 
-    /// Sees to the database, and to a MULTI that waits for it.
+    /// Writes the SELECT that the command needs, and a pending MULTI.
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
@@ -209,7 +210,7 @@ impl Resp {
         out.write_all(bytes.get(known..).unwrap_or_default())
     }
 
-    /// After a command: outside a transaction a broken link resumes here.
+    /// A command is complete. Outside a transaction a reconnect resumes here.
     fn at_end(&mut self, in_transaction: bool) {
         if !in_transaction {
             self.since = 0;
@@ -219,8 +220,6 @@ impl Resp {
 
 fn unknown_database() -> Failure {
     Failure::Message(
-        "the database of the next command is unknown, so a server could not load it into the right one: say which it is with \
-         --assume-db N, or start with --from now, which asks the server"
-            .into(),
+        "the database of the next command is unknown: use --assume-db N, or --from now, which asks the server".into(),
     )
 }

@@ -2,13 +2,13 @@
 
 use redtail::{ReplicationId, StreamCommand, StreamPart};
 
-/// Where a part of a command stands.
+/// The position and transaction of a command or part.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamContext {
     pub(super) db: Option<u32>,
     pub(super) tx: Option<u64>,
     pub(super) received_ms: Option<u64>,
-    /// At the end of the command.
+    /// The offset, in the last part only.
     pub(super) offset: Option<u64>,
     pub(super) history: Option<ReplicationId>,
 }

@@ -1,4 +1,4 @@
-//! For people: one line a command.
+//! For people: one line per command.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,8 +19,8 @@ use crate::output::migrations::Beginnings;
 use crate::output::stream_context::StreamContext;
 use crate::terminal::color::Colors;
 
-/// A line of a command that comes in parts is held until the offset at its front is known. Arguments after so many bytes are
-/// counted instead.
+/// The limit for a line of a command that arrives in parts, in bytes. The line is held until its offset is known;
+/// arguments beyond the limit are only counted.
 const LONGEST_LINE: usize = 64 << 20;
 
 pub(super) struct Text {
@@ -31,19 +31,19 @@ pub(super) struct Text {
     left_out: u64,
     keys: TextKeys,
     colors: Colors,
-    /// Of a cluster.
+    /// Set for a cluster.
     migrations: Option<Beginnings>,
-    /// Kind and number of the file that the lines stand in.
+    /// The kind and number of the file that contains the next lines.
     file: Option<(FileKind, Option<u64>)>,
     time: Option<u64>,
-    /// What is to be told before the next line.
+    /// The time to print before the next line.
     next_time: Option<u64>,
 }
 
 impl Text {
     pub(super) fn new(options: &args::Output) -> Self {
         let (all, max_arg) = (options.all, options.max_arg());
-        // Of a long string in a snapshot no more than the beginning is shown anyway.
+        // A long string of a snapshot is shortened anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
         let (gather, colors) = (Gather::new(max_arg), Colors::on(&io::stdout()));
         Self {
@@ -74,7 +74,7 @@ impl Text {
         writeln!(out, "# file {}", Quoted(file.name().as_bytes()))
     }
 
-    /// The time of the next line, to be told with it: it may be left out.
+    /// Sets the time of the next line, which a filter may drop.
     pub(super) fn next_at_time(&mut self, time: Option<u64>) {
         self.next_time = time;
     }
@@ -155,7 +155,7 @@ impl Text {
     }
 }
 
-/// Unix seconds as people read them, in front of which stands a space. Nothing where no calendar goes so far.
+/// Unix seconds as a date after a space. Empty beyond the year 9999.
 struct Date(u64);
 
 impl fmt::Display for Date {
@@ -173,7 +173,7 @@ fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
 }
 
-/// In front of the command: its value may be long.
+/// Before the command, since its value may be long.
 fn push_migration(line: &mut impl Write, colors: Colors, word: Option<&str>) -> io::Result<()> {
     let Colors { faint, end, .. } = colors;
     match word {
@@ -182,7 +182,7 @@ fn push_migration(line: &mut impl Write, colors: Colors, word: Option<&str>) -> 
     }
 }
 
-/// `colors`: of the name, which stands out.
+/// `colors`: set for the name of the command.
 fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> io::Result<()> {
     line.push(b' ');
     if let Some(colors) = colors {

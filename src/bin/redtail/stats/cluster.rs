@@ -1,4 +1,4 @@
-//! The same for all shards of a cluster together.
+//! The statistics of all shards of a cluster together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::stats::ticker::show;
 use crate::terminal::log;
 use crate::terminal::status::Status;
 
-/// Of each shard there was, what it brought.
+/// The counters of each shard.
 #[derive(Default)]
 struct Shards {
     counters: Mutex<Vec<Arc<Counters>>>,
@@ -27,7 +27,7 @@ pub(crate) struct ClusterStats {
 }
 
 impl ClusterStats {
-    /// `None` where nobody asked for it. Shows the line where standard error is a terminal.
+    /// Returns `None` without `--stats`. Shows the status line if standard error is a terminal.
     pub(crate) fn start(options: &args::Output) -> Option<Self> {
         if !options.stats {
             return None;
@@ -40,14 +40,14 @@ impl ClusterStats {
         Some(Self { shards, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }
 
-    /// What counts for one more shard.
+    /// The counter for one more shard.
     pub(crate) fn tally(&self) -> Tally {
         let counters = Arc::<Counters>::default();
         self.shards.counters().push(counters.clone());
         Tally(counters)
     }
 
-    /// Takes the line away, and says what it came to.
+    /// Removes the status line, and prints the summary.
     pub(crate) fn finish(self) {
         let Self { shards, begun, is_filtered, status } = self;
         shards.is_over.store(true, Ordering::Relaxed);

@@ -1,37 +1,37 @@
-//! Where the primary stands: INFO, once a second, over a connection of its own.
+//! The lag: asks the primary for its offset with INFO once per second, over a second connection.
 
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use redtail::net::{Answer, Talk, TalkError, Timeouts};
+use redtail::net::{Client, ClientError, Reply, Timeouts};
 
 use crate::stats::tally::Counters;
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
 
-/// After a failure the next try is so far away.
+/// The time between two attempts after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Why nothing is known.
+/// Why the offset is unknown.
 enum Trouble {
-    /// The server does not let us ask: each try would be an entry in its log.
+    /// INFO is not allowed. Each attempt would add an entry to the server's ACL LOG.
     Denied,
-    /// It may go away.
+    /// A temporary failure.
     Other,
 }
 
-impl From<TalkError> for Trouble {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(_) => Self::Denied,
+            ClientError::Refused(_) => Self::Denied,
             _ => Self::Other,
         }
     }
 }
 
-/// Asks until the counters say that it is over, or the server that it may not.
+/// Asks until the run ends, or the server denies it.
 pub(super) fn watch(address: &Address, counters: &Counters) {
     let mut talk = None;
     while !counters.is_over.load(Ordering::Relaxed) {
@@ -46,7 +46,7 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
             Ok(_) => thread::sleep(INTERVAL),
             Err(Trouble::Denied) => return,
             Err(Trouble::Other) => {
-                // Where a Sentinel is asked, the server may be another one by now.
+                // With Sentinels, the server may have changed.
                 talk = None;
                 thread::sleep(PAUSE);
             }
@@ -54,14 +54,14 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
     }
 }
 
-/// The offset of the history that we follow.
-fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
+/// The offset of the followed history.
+fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
     let talk = match talk {
         Some(talk) => talk,
         None => talk.insert(connect(address)?),
     };
     let info = match talk.ask(&["INFO", "replication"])? {
-        Answer::Text(text) => text,
+        Reply::Text(text) => text,
         answer if answer.is_denied() => return Err(Trouble::Denied),
         _ => return Err(Trouble::Other),
     };
@@ -71,9 +71,9 @@ fn ask(talk: &mut Option<Talk>, address: &Address, counters: &Counters) -> Resul
     offset.and_then(|offset| offset.parse().ok()).ok_or(Trouble::Other)
 }
 
-fn connect(address: &Address) -> Result<Talk, Trouble> {
-    let target = address.find().map_err(|_| Trouble::Other)?.target;
-    let timeouts = Timeouts { connect: TIMEOUT, read: Some(TIMEOUT), write: Some(TIMEOUT) };
+fn connect(address: &Address) -> Result<Client, Trouble> {
+    let target = address.server().map_err(|_| Trouble::Other)?;
+    let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
-    Ok(Talk::begin(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
+    Ok(Client::new(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
 }

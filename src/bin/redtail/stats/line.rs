@@ -1,4 +1,4 @@
-//! The words of `--stats`.
+//! The text of `--stats`.
 
 use std::fmt::{self, Display};
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use redtail::replication::Database;
 
 use crate::stats::tally::Counters;
 
-/// The counters at one moment.
+/// A copy of the counters.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) commands: u64,
@@ -23,7 +23,7 @@ pub(super) struct Sample {
     pub(super) db: Option<u32>,
     pub(super) replid: Option<ReplicationId>,
     pub(super) lag: Lag,
-    /// Of a cluster: how many shards are attached, and followed.
+    /// For a cluster: the numbers of attached and of followed shards.
     pub(super) shards: Option<(usize, usize)>,
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Lag {
 
 impl Sample {
     pub(super) fn of(counters: &Counters) -> Self {
-        // The primary's place first: what we take in between is no negative lag.
+        // The offset of the primary is read first, so that the lag is never negative.
         let primary = counters.primary.load(Ordering::Relaxed);
         let offset = counters.offset.load(Ordering::Relaxed);
         let db = counters.db.load(Ordering::Relaxed).checked_sub(1).and_then(|db| u32::try_from(db).ok());
@@ -61,7 +61,7 @@ impl Sample {
         }
     }
 
-    /// What all shards have brought; so many are followed now.
+    /// The sum of all shards. `followed`: the number of shards that are followed now.
     pub(super) fn of_shards(samples: impl Iterator<Item = Self>, followed: usize) -> Self {
         let none = Self {
             commands: 0,
@@ -87,12 +87,12 @@ impl Sample {
     }
 }
 
-/// So many in such a time, a second.
+/// The count per second.
 fn rate(count: u64, elapsed: Duration) -> u64 {
     (count as f64 / elapsed.as_secs_f64().max(0.001)).round() as u64
 }
 
-/// What the last second brought.
+/// The status line: the rates since `before`.
 pub(super) struct RateLine<'a> {
     pub(super) sample: &'a Sample,
     pub(super) before: &'a Sample,
@@ -119,7 +119,7 @@ impl Display for RateLine<'_> {
         }
         if sample.in_snapshot {
             if sample.keys == 0 {
-                // It goes elsewhere as it is.
+                // The snapshot goes to a file.
                 let all = DecimalBytes(sample.bytes);
                 return write!(f, "{}/s; {all} of the snapshot", DecimalBytes(bytes));
             }
@@ -152,7 +152,7 @@ impl Display for OfLag {
     }
 }
 
-/// What all of it came to.
+/// The summary of a run.
 pub(super) struct Summary {
     pub(super) sample: Sample,
     pub(super) elapsed: Duration,

@@ -18,12 +18,12 @@ pub(crate) struct Stats {
     counters: Arc<Counters>,
     begun: Instant,
     is_filtered: bool,
-    /// Where standard error is a terminal.
+    /// Hidden if standard error is not a terminal.
     status: Status,
 }
 
 impl Stats {
-    /// `None` where nobody asked for it. Shows the line where standard error is a terminal.
+    /// Returns `None` without `--stats`. Shows the status line if standard error is a terminal.
     pub(crate) fn start(options: &args::Output) -> Option<Self> {
         if !options.stats {
             return None;
@@ -36,12 +36,12 @@ impl Stats {
         Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }
 
-    /// What counts for it.
+    /// The counter of the events.
     pub(crate) fn tally(&self) -> Tally {
         Tally(self.counters.clone())
     }
 
-    /// Asks the server each second, over a connection of its own, where it stands.
+    /// Asks the server for its offset each second, over a second connection.
     pub(crate) fn watch_lag(&self, address: Address) {
         if self.status.patience().is_some() {
             self.counters.is_asked.store(true, Ordering::Relaxed);
@@ -50,7 +50,7 @@ impl Stats {
         }
     }
 
-    /// Takes the line away, and says what it came to.
+    /// Removes the status line, and prints the summary.
     pub(crate) fn finish(self) {
         let Self { counters, begun, is_filtered, status } = self;
         counters.is_over.store(true, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::args;
 use crate::terminal::status;
 
-/// Standard output, beside the line if both are in the terminal.
+/// Standard output. Hides the status line meanwhile, if both are in the terminal.
 pub(crate) struct StatusWriter<W> {
     to: W,
     is_shared: bool,
@@ -20,7 +20,7 @@ impl<W> StatusWriter<W> {
 impl<W: Write> Write for StatusWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.is_shared {
-            // What the terminal's own buffer keeps back would come under the line.
+            // Bytes in the buffer of standard output would mix with the status line.
             true => status::aside(|| self.to.write(bytes).and_then(|count| self.to.flush().and(Ok(count)))),
             false => self.to.write(bytes),
         }

@@ -7,11 +7,11 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId};
 
-/// Counts what one stream brings.
+/// Counts the events of one stream.
 pub(crate) struct Tally(pub(super) Arc<Counters>);
 
 impl Tally {
-    /// Counts an event; `is_printed`: no filter kept it back.
+    /// Counts an event. `is_printed`: no filter dropped it.
     pub(crate) fn event(&self, event: &Event<'_>, is_printed: bool) {
         let counters = &self.0;
         let offset = match event {
@@ -57,7 +57,7 @@ impl Tally {
         add(&self.0.printed, u64::from(is_printed));
     }
 
-    /// Counts what stands in a snapshot.
+    /// Counts an item of a snapshot.
     pub(crate) fn item(&self, item: &Item<'_>, is_printed: bool) {
         let counters = &self.0;
         add(&counters.bytes, item.bytes().len() as u64);
@@ -71,7 +71,7 @@ impl Tally {
         }
     }
 
-    /// The snapshot of a file is at its end.
+    /// The snapshot of a file is complete.
     pub(crate) fn snapshot_end(&self) {
         self.0.in_snapshot.store(false, Ordering::Relaxed);
     }
@@ -84,24 +84,24 @@ impl Drop for Tally {
     }
 }
 
-/// What has come until now. Written by one thread and read by others; nothing hangs on their order.
+/// The counters of one stream. One thread writes them, others read them in any order.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) commands: AtomicU64,
     pub(super) keys: AtomicU64,
     pub(super) printed: AtomicU64,
     pub(super) bytes: AtomicU64,
-    /// The place of the last command, and its database and one, or 0.
+    /// The offset after the last command, and its database plus one, or 0.
     pub(super) offset: AtomicU64,
     pub(super) db: AtomicU64,
-    /// Where the primary stands, and one; 0 while that is not known.
+    /// The offset of the primary plus one, or 0 while it is unknown.
     pub(super) primary: AtomicU64,
     pub(super) in_snapshot: AtomicBool,
-    /// The server's offset can be asked for.
+    /// The lag is measured.
     pub(super) is_asked: AtomicBool,
-    /// The link is there.
+    /// The follower is attached.
     pub(super) is_attached: AtomicBool,
-    /// The server lets us ask.
+    /// INFO is allowed.
     pub(super) may_ask: AtomicBool,
     pub(super) is_over: AtomicBool,
     pub(super) replid: Mutex<Option<ReplicationId>>,
@@ -113,7 +113,7 @@ impl Counters {
     }
 }
 
-/// Adds to a counter that nobody else writes.
+/// Adds to a counter with a single writer.
 fn add(to: &AtomicU64, count: u64) {
     to.store(to.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }

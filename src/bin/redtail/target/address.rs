@@ -1,14 +1,16 @@
-//! Which server, and who we are to it.
+//! The address of a server, with credentials and TLS.
 
 use std::io;
 use std::path::Path;
 
-use redtail::net::{Login, Socket, Target, Timeouts};
-use redtail::topology::{Found, Sentinel, SentinelError};
-use redtail::{Builder, Follower, Handle};
+use redtail::io::recording::Recorder;
+use redtail::net::{Login, Socket, Source, Target, Timeouts};
+use redtail::topology::{FoundServer, Sentinel, SentinelError};
+use redtail::{Builder, Error, Follower, Handle, Options};
 use url::Url;
 
 use crate::args::Server;
+use crate::failure::Failure;
 use crate::target::credentials::{Credentials, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
 #[cfg(feature = "tls")]
@@ -23,14 +25,14 @@ pub(crate) struct Address {
     sentinels: SentinelOptions,
 }
 
-/// How to ask Sentinels, and for what.
+/// The credentials for Sentinels, and the choice between primary and replica.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct SentinelOptions {
     login: Credentials,
     prefer_replica: bool,
 }
 
-/// Whether anybody on the way can listen.
+/// The security of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     Plain,
@@ -38,71 +40,99 @@ pub(crate) enum Security {
     Tls(redtail::net::Tls),
 }
 
+/// The configuration of a follower of any endpoint.
+struct FollowerConfig {
+    login: Credentials,
+    handle: Handle,
+    options: Options,
+    recorder: Option<Recorder>,
+}
+
+impl FollowerConfig {
+    fn connect<S: Source<Transport = Socket>>(self, builder: Builder<S>) -> Result<Follower, Error> {
+        let Self { login, handle, options, recorder } = self;
+        let builder = builder.options(options).handle(handle).login(move || login.read());
+        match recorder {
+            Some(recorder) => builder.record(recorder).connect(),
+            None => builder.connect(),
+        }
+    }
+}
+
 impl Address {
-    /// What the arguments and the environment say.
+    /// Reads the address from arguments and environment.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
-        let address = Self::read(&server.target).map_err(|words| format!("TARGET: {words}"))?;
+        let address = Self::read(&server.target).map_err(|message| format!("TARGET: {message}"))?;
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
         let address = address.with_tls(&server.tls)?;
         address.with_sentinels(server)
     }
 
-    /// The way to this server, with a login that is asked for anew at every connect. Sentinels that tell of a switch need the handle too.
-    pub(crate) fn builder(self, handle: Handle) -> Result<Builder, String> {
+    /// Follows this server. The credentials are read before each connect.
+    pub(crate) fn follow(
+        self,
+        handle: Handle,
+        options: Options,
+        recorder: Option<Recorder>,
+    ) -> Result<Follower, Failure> {
         let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
             self;
+        let config = FollowerConfig { login, handle, options, recorder };
         match endpoint {
             Endpoint::Server(target) => {
-                let builder = Follower::builder(target.to_string()).handle(handle).login(move || login.read());
-                Ok(match security {
+                let builder = Follower::builder(target.to_string());
+                let builder = match security {
                     Security::Plain => builder,
                     #[cfg(feature = "tls")]
                     Security::Tls(tls) => builder.tls(tls),
-                })
+                };
+                Ok(config.connect(builder)?)
             }
             Endpoint::Watched { sentinels, name } => {
                 let sentinels = sentinels.iter().map(Target::to_string);
-                let sentinel = Sentinel::new(sentinels, name).map_err(|error| error.to_string())?;
-                let sentinel = sentinel.login(move || login.read()).sentinel_login(move || to_sentinels.read());
-                let sentinel = sentinel.prefer_replica(prefer_replica).handle(handle);
-                Ok(match security {
-                    Security::Plain => sentinel,
+                let builder =
+                    Sentinel::builder(sentinels, name).map_err(|error| Failure::Message(error.to_string()))?;
+                let builder = builder.sentinel_login(move || to_sentinels.read()).prefer_replica(prefer_replica);
+                let builder = match security {
+                    Security::Plain => builder,
                     #[cfg(feature = "tls")]
-                    Security::Tls(tls) => sentinel.tls(tls.clone()).sentinel_tls(tls),
-                }
-                .builder())
+                    Security::Tls(tls) => builder.tls(tls.clone()).sentinel_tls(tls),
+                };
+                Ok(config.connect(builder)?)
             }
         }
     }
 
-    /// Where the server is now: Sentinels are asked.
-    pub(crate) fn find(&self) -> Result<Found, SentinelError> {
-        let (sentinels, name) = match &self.endpoint {
-            Endpoint::Server(target) => {
-                let (target, told_by) = (target.clone(), target.clone());
-                return Ok(Found { target, is_replica: false, told_by });
-            }
-            Endpoint::Watched { sentinels, name } => (sentinels.iter().map(Target::to_string), name),
-        };
+    /// The current address of the server. Asks the Sentinels.
+    pub(crate) fn server(&self) -> Result<Target, SentinelError> {
+        match &self.endpoint {
+            Endpoint::Server(target) => Ok(target.clone()),
+            Endpoint::Watched { sentinels, name } => Ok(self.find(sentinels, name)?.target),
+        }
+    }
+
+    /// The server that these Sentinels report.
+    pub(crate) fn find(&self, sentinels: &[Target], name: &str) -> Result<FoundServer, SentinelError> {
+        let sentinels = sentinels.iter().map(Target::to_string);
         let SentinelOptions { login, prefer_replica } = &self.sentinels;
         let login = login.clone();
-        let sentinel = Sentinel::new(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
         let sentinel = sentinel.sentinel_login(move || login.read());
-        match &self.security {
+        let mut sentinel = match &self.security {
             Security::Plain => sentinel,
             #[cfg(feature = "tls")]
             Security::Tls(tls) => sentinel.sentinel_tls(tls.clone()),
-        }
-        .find()
+        };
+        sentinel.find()
     }
 
-    /// What to log in to the Sentinels with now.
+    /// Reads the credentials for the Sentinels.
     pub(crate) fn sentinel_login(&self) -> io::Result<Login> {
         self.sentinels.login.read()
     }
 
-    /// A link to a server, for talk of another kind than a follower's.
+    /// Opens a connection to a server for commands.
     pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
         match &self.security {
             Security::Plain => Socket::connect(target, timeouts),
@@ -111,7 +141,7 @@ impl Address {
         }
     }
 
-    /// What stands before an address that is to be reached in the same way.
+    /// The URL scheme for other addresses with the same security.
     pub(crate) fn scheme(&self) -> &'static str {
         match self.security {
             Security::Plain => "",
@@ -120,7 +150,7 @@ impl Address {
         }
     }
 
-    /// The same before the addresses of Sentinels.
+    /// The URL scheme for Sentinels with the same security.
     pub(crate) fn sentinel_scheme(&self) -> &'static str {
         match self.scheme() {
             "" => "redis+sentinel://",
@@ -128,7 +158,7 @@ impl Address {
         }
     }
 
-    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. No error repeats the text where a password may be in it.
+    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. An error never repeats a text that may contain a password.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("redis", _)) => Self::from_url(text),
@@ -139,16 +169,19 @@ impl Address {
                 Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..plain? })
             }
             #[cfg(not(feature = "tls"))]
-            Some(("rediss" | "rediss+sentinel", _)) => Err("TLS (rediss://) is not in this build: build it with --features cli,tls, or reach the server \
-                                        at its port without TLS"
-                .into()),
-            Some((scheme, _)) if scheme != "unix" => {
-                Err(format!("{scheme}:// is not known here: write host:port, redis://host:port, redis+sentinel://host:port/name or unix:PATH"))
-            }
-            _ if text.contains('@') && !text.starts_with("unix:") => {
-                Err("user and password belong in a URL, redis://user:password@host:port, or better in --user and --password-file"
+            Some(("rediss" | "rediss+sentinel", _)) => {
+                Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server \
+                    without TLS"
                     .into())
             }
+            Some((scheme, _)) if scheme != "unix" => Err(format!(
+                "{scheme}:// is not supported: write host:port, redis://host:port, redis+sentinel://host:port/name or \
+                 unix:PATH"
+            )),
+            _ if text.contains('@') && !text.starts_with("unix:") => Err(
+                "user and password need a URL, redis://user:password@host:port, or better --user and --password-file"
+                    .into(),
+            ),
             _ => match text.parse() {
                 Ok(target) => Ok(Self::at(Endpoint::Server(target), Credentials::default())),
                 Err(error) => Err(error.to_string()),
@@ -161,11 +194,12 @@ impl Address {
         let wanted = self.security != Security::Plain;
         if let Some(tls) = options.chosen(wanted)? {
             if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
-                return Err("there is no TLS over a Unix socket: remove --tls".into());
+                return Err("TLS is not supported over a Unix socket: remove --tls".into());
             }
             if options.is_insecure() {
                 log::say(
-                    "the server's certificate is not verified: whoever is in between can read and change everything",
+                    "the server's certificate is not verified: an attacker on the network can read and change \
+                     everything",
                 );
             }
             self.security = Security::Tls(tls);
@@ -197,8 +231,8 @@ impl Address {
         let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Given));
         if let (Some(user), None) = (sentinel_user, &password) {
             return Err(format!(
-                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the environment as \
-                 REDTAIL_SENTINEL_PASSWORD"
+                "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the \
+                 environment as REDTAIL_SENTINEL_PASSWORD"
             ));
         }
         let login = Credentials { user: sentinel_user.clone(), password };
@@ -206,7 +240,7 @@ impl Address {
         Ok(self)
     }
 
-    /// What stands behind `redis+sentinel://`. The credentials are those of the servers.
+    /// Reads the text after `redis+sentinel://`. The credentials are those of the servers.
     fn from_sentinels(text: &str) -> Result<Self, String> {
         let (login, place) = match text.rsplit_once('@') {
             Some((login, place)) => (login, place),
@@ -224,12 +258,10 @@ impl Address {
     fn from_url(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
         if !matches!(url.path(), "" | "/") {
-            return Err(
-                "a replication stream carries all databases: remove what stands behind the port in the URL".into()
-            );
+            return Err("a replication stream contains all databases: remove the database from the URL".into());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("there are no options in the URL of a server: remove what stands behind the port".into());
+            return Err("the URL of a server has no options: remove the text after the port".into());
         }
         let host =
             url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
@@ -241,17 +273,17 @@ impl Address {
         Ok(Self::at(Endpoint::Server(target), Credentials { user, password }))
     }
 
-    /// Adds what `--user`, `--password-file` and the environment say.
+    /// Adds `--user`, `--password-file` and the environment.
     pub(crate) fn with_credentials(mut self, user: Option<&str>, file: Option<&Path>) -> Result<Self, String> {
         let login = &mut self.login;
         match (user, &login.user) {
-            (Some(_), Some(_)) => return Err("there is a user in the URL and one in --user: keep one of them".into()),
+            (Some(_), Some(_)) => return Err("the URL and --user both give a user: remove one of them".into()),
             (Some(user), None) => login.user = Some(user.into()),
             (None, _) => {}
         }
         match (file, &login.password) {
             (Some(_), Some(_)) => {
-                return Err("there is a password in the URL and one in --password-file: keep the file".into());
+                return Err("the URL and --password-file both give a password: remove it from the URL".into());
             }
             (Some(file), None) => login.password = Some(Password::File(file.into())),
             (None, Some(_)) => {}
@@ -262,8 +294,8 @@ impl Address {
         }
         if let (Some(user), None) = (&login.user, &login.password) {
             return Err(format!(
-                "the user {user} has no password: give it with --password-file, or in the environment as REDTAIL_PASSWORD or \
-                 REDISCLI_AUTH"
+                "the user {user} has no password: give it with --password-file, or in the environment as \
+                 REDTAIL_PASSWORD or REDISCLI_AUTH"
             ));
         }
         Ok(self)

@@ -5,7 +5,7 @@ use std::{env, fmt, fs, io};
 
 use redtail::net::Login;
 
-/// Who we are to the server.
+/// User and password for a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(super) user: Option<String>,
@@ -19,14 +19,16 @@ pub(super) enum Password {
 }
 
 impl Credentials {
-    /// What to log in with now. A file is read anew at every connect: a password may change in a long life.
+    /// Reads the credentials. A file is read before each connect, since a password may change during a run.
     pub(crate) fn read(&self) -> io::Result<Login> {
         let password = match &self.password {
             None => None,
             Some(Password::Given(password)) => Some(password.clone()),
             Some(Password::File(file)) => Some(password_in(file)?),
         };
-        Ok(Login { user: self.user.clone(), password })
+        let mut login = Login::default();
+        (login.user, login.password) = (self.user.clone(), password);
+        Ok(login)
     }
 }
 
@@ -43,11 +45,11 @@ pub(super) fn from_environment(name: &str) -> Option<Vec<u8>> {
 
 pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     let mut password = fs::read(file).map_err(|error| {
-        let words = format!(
-            "can't read {}: {error}; --password-file takes a file that holds the password alone",
+        let message = format!(
+            "can't read {}: {error}; --password-file takes a file that contains only the password",
             file.display()
         );
-        io::Error::new(error.kind(), words)
+        io::Error::new(error.kind(), message)
     })?;
     if password.last() == Some(&b'\n') {
         password.pop();
@@ -58,7 +60,7 @@ pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     Ok(password)
 }
 
-/// Strict: a stray `%` in a password would otherwise be a wrong password that nobody understands.
+/// Strict, since a stray `%` would otherwise become an inexplicably wrong password.
 pub(super) fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -1,31 +1,30 @@
-//! Where the server is: at an address, or wherever the Sentinels say.
+//! The server to connect to: an address, or a name known to Sentinels.
 
 use std::fmt;
 
 use redtail::net::Target;
 
-/// Where to connect.
+/// An address, or a name known to Sentinels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Server(Target),
-    /// The primary of this name.
+    /// The primary with this name.
     Watched {
         sentinels: Vec<Target>,
         name: String,
     },
 }
 
-const EXAMPLE: &str =
-    "write redis+sentinel://host:port,host:port/name, with the name that the Sentinels have for the primary";
+const EXAMPLE: &str = "write redis+sentinel://host:port,host:port/name, with the name of the primary at the Sentinels";
 
 impl Endpoint {
-    /// Reads what stands behind `redis+sentinel://`, without credentials: `host[:port],host[:port]/name`.
+    /// Reads the text after `redis+sentinel://`, without credentials: `host[:port],host[:port]/name`.
     pub(crate) fn watched(text: &str) -> Result<Self, String> {
         let (hosts, name) = text.split_once('/').unwrap_or((text, ""));
         if name.is_empty() || name.contains(['/', '?', '#']) {
-            return Err(format!("there is no name of a primary in this URL: {EXAMPLE}"));
+            return Err(format!("the URL has no name of a primary: {EXAMPLE}"));
         }
-        let sentinels = hosts.split(',').map(|host| sentinel(host).map_err(|words| format!("{words}; {EXAMPLE}")));
+        let sentinels = hosts.split(',').map(|host| sentinel(host).map_err(|message| format!("{message}; {EXAMPLE}")));
         Ok(Self::Watched { sentinels: sentinels.collect::<Result<_, _>>()?, name: name.into() })
     }
 }
@@ -57,8 +56,8 @@ mod tests {
         let endpoint = Endpoint::watched("a,b:7000,[::1],[::2]:1/my master").unwrap();
         assert_eq!(endpoint.to_string(), "redis+sentinel://a:26379,b:7000,[::1]:26379,[::2]:1/my master");
         for text in ["a:1", "a:1/", "a:1/m?x", "a:1,/m", "/m", "a:x/m"] {
-            let words = Endpoint::watched(text).unwrap_err();
-            assert!(words.contains(EXAMPLE), "{text}: {words}");
+            let message = Endpoint::watched(text).unwrap_err();
+            assert!(message.contains(EXAMPLE), "{text}: {message}");
         }
     }
 }

@@ -1,31 +1,31 @@
-//! Talk with a server, and what may stand in its way.
+//! Failures of commands to a server.
 
 use std::io;
 use std::time::Duration;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 use redtail::topology::SentinelError;
 
-/// How long a server may think about an answer.
+/// The time limit for an answer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there can be no talk at all.
+/// Why a server can't be asked.
 #[derive(Debug)]
 pub(crate) enum ProbeError {
-    /// The Sentinels do not tell where the server is.
+    /// The Sentinels do not know the server.
     Lost(SentinelError),
-    /// Nobody is reached.
+    /// The connect failed.
     Connect(io::Error),
-    /// There are no answers.
-    Talk(TalkError),
-    /// The server refuses to talk to us: its words.
+    /// The server does not answer, or not in its protocol.
+    Talk(ClientError),
+    /// The server refuses the client; its message.
     Refused(String),
 }
 
-impl From<TalkError> for ProbeError {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for ProbeError {
+    fn from(error: ClientError) -> Self {
         match error {
-            TalkError::Refused(words) => Self::Refused(words),
+            ClientError::Refused(message) => Self::Refused(message),
             error => Self::Talk(error),
         }
     }

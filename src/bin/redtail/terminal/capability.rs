@@ -1,15 +1,15 @@
-//! What the terminal can do.
+//! The capabilities of the terminal.
 
 use std::env;
 
 use indicatif::ProgressDrawTarget;
 
-/// It knows no colours, and can't go back to the start of a line.
+/// Whether the terminal has no colors and can't rewrite a line.
 pub(crate) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Where lines are drawn that change: nowhere, if standard error is no terminal or a dumb one.
+/// The target for changing lines. Hidden if standard error is not a terminal, or is a dumb one.
 pub(crate) fn draw_target() -> ProgressDrawTarget {
     if is_dumb() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) }
 }

@@ -1,11 +1,11 @@
-//! Colours, where a person looks.
+//! Colors for terminals.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
 use crate::terminal::capability::is_dumb;
 
-/// What to write in front of a word and behind it. Empty where there are no colours.
+/// The escape codes before and after a word. Empty without colors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Colors {
     pub(crate) faint: &'static str,
@@ -20,9 +20,9 @@ const COLOURS: Colors =
 const PLAIN: Colors = Colors { faint: "", number: "", bold: "", wrong: "", end: "" };
 
 impl Colors {
-    /// Colours only in a terminal that knows them, and where nobody refuses them (NO_COLOR).
+    /// Colors if the stream is a terminal that has them, unless NO_COLOR is set.
     pub(crate) fn on(stream: &impl RawStream) -> Self {
-        // anstream takes any terminal for one that knows colours where CI is set: its logs may, a dumb terminal does not.
+        // With CI set, anstream assumes colors even for a dumb terminal.
         let is_refused = is_dumb() || AutoStream::choice(stream) == ColorChoice::Never;
         if stream.is_terminal() && !is_refused { COLOURS } else { PLAIN }
     }

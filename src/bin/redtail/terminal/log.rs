@@ -1,4 +1,4 @@
-//! What goes to standard error: words for the person who watches.
+//! Messages on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,56 +10,56 @@ use crate::args::Format;
 use crate::terminal::color::Colors;
 use crate::terminal::status;
 
-/// One line on standard error. Nobody reading it is no reason to stop.
-pub(crate) fn say(words: impl Display) {
+/// Prints a line on standard error. A closed standard error is ignored.
+pub(crate) fn say(message: impl Display) {
     let Colors { bold, end, .. } = Colors::on(&io::stderr());
-    write(bold, end, words);
+    write(bold, end, message);
 }
 
-/// The same of what is wrong.
-pub(crate) fn fail(words: impl Display) {
+/// Prints a failure likewise.
+pub(crate) fn fail(message: impl Display) {
     let Colors { wrong, end, .. } = Colors::on(&io::stderr());
-    write(wrong, end, words);
+    write(wrong, end, message);
 }
 
-fn write(mark: &str, end: &str, words: impl Display) {
+fn write(mark: &str, end: &str, message: impl Display) {
     status::aside(|| {
-        let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {words}");
+        let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {message}");
     });
 }
 
-/// Says what a person should know of an event. In JSON most of it is on standard output already.
+/// Prints the message of an event, if it has one. In JSON most events are on standard output already.
 pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
-    if let Some(words) = words(event, format, target) {
-        say(words);
+    if let Some(message) = message(event, format, target) {
+        say(message);
     }
 }
 
-/// The same of one of several shards.
+/// Prints the message of an event of one shard.
 pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format) {
-    if let Some(words) = words(event, format, "") {
-        say(format_args!("{shard}: {words}"));
+    if let Some(message) = message(event, format, "") {
+        say(format_args!("{shard}: {message}"));
     }
 }
 
-fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
+fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
     let json = format == Format::Json;
     Some(match event {
         Event::Forking(forking) if forking.reason == ForkReason::Filtered => format!(
-            "{forking}; that can take its repl-diskless-sync-delay (5 s), and what is written before it is done is not shown"
+            "{forking}; this can take repl-diskless-sync-delay (5 s), and writes before the fork are not printed"
         ),
         Event::Forking(forking) => forking.to_string(),
         Event::SnapshotItem(item) => return passed_over(item),
         Event::Gap(gap) => format!("history lost: {gap}"),
-        // Without another try it is the end, which has words of its own.
+        // Without a reconnect it is the end of the run, which has a message of its own.
         Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
         Event::Attached(attached) if !json => AttachMessage { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
-            Some(length) => format!("a snapshot of {length} bytes begins"),
-            None => "a snapshot begins".into(),
+            Some(length) => format!("receiving a snapshot of {length} bytes"),
+            None => "receiving a snapshot".into(),
         },
         Event::SnapshotEnd(end) if !json => {
-            format!("the snapshot is whole ({} bytes); the writes after it follow", end.bytes)
+            format!("the snapshot is complete ({} bytes); the writes after it follow", end.bytes)
         }
         Event::Idle(idle) if !json => match idle.position {
             Some(position) => format!("position {position}"),
@@ -69,16 +69,16 @@ fn words(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
     })
 }
 
-/// Says what was passed over in a snapshot.
+/// Prints a message for a skipped value of a snapshot.
 pub(crate) fn item(item: &Item<'_>) {
-    if let Some(words) = passed_over(item) {
-        say(words);
+    if let Some(message) = passed_over(item) {
+        say(message);
     }
 }
 
 fn passed_over(item: &Item<'_>) -> Option<String> {
     let Item::Skipped { error, bytes } = item else { return None };
-    Some(format!("passed over a value of {bytes} bytes, or what was left of it: {error}"))
+    Some(format!("skipped a damaged value, or its rest, of {bytes} bytes: {error}"))
 }
 
 struct AttachMessage<'a> {

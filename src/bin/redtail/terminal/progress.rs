@@ -1,4 +1,4 @@
-//! A bar on standard error while a snapshot comes, where that is a terminal.
+//! A progress bar for a snapshot, if standard error is a terminal.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::terminal::capability::draw_target;
 use crate::terminal::status;
 
-/// Gone again when dropped.
+/// Removed when dropped.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// `length`: how many bytes will come, where the server has told it.
+    /// `length`: the size of the snapshot in bytes, if the server has sent it.
     pub(crate) fn new(length: Option<u64>) -> Self {
         let template = match length {
             Some(_) => "{bytes} of {total_bytes} [{wide_bar}] {percent}% {bytes_per_sec}, {eta} left",
-            None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (how much will come is not known)",
+            None => "{spinner} {bytes}, {bytes_per_sec}, {elapsed} so far (total size unknown)",
         };
-        // Two of them would write over each other.
+        // Two changing lines would overwrite each other.
         let target = if status::is_shown() { ProgressDrawTarget::hidden() } else { draw_target() };
         let bar = ProgressBar::with_draw_target(length, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
         }
-        // So that a stall shows as one.
+        // Keeps the rate current during a stall.
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }

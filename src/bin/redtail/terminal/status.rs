@@ -1,4 +1,4 @@
-//! A line on standard error that tells how it goes, where that is a terminal.
+//! A status line, if standard error is a terminal.
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use crate::terminal::capability::draw_target;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The line in the terminal, while there is one: whoever else writes there has it stand aside.
+/// The current status line. Other output to the terminal hides it meanwhile.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs what writes to the terminal beside the line.
+/// Runs `work` while the status line is hidden.
 pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
     let line = shown().clone();
     match line {
@@ -24,12 +24,12 @@ pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// There is a line already.
+/// Whether a status line is shown.
 pub(crate) fn is_shown() -> bool {
     shown().as_ref().is_some_and(|line| !line.is_hidden())
 }
 
-/// Gone again when dropped. There is one at a time.
+/// The status line. There is one at a time; it is removed when dropped.
 pub(crate) struct Status {
     bar: ProgressBar,
     next: Instant,
@@ -47,18 +47,18 @@ impl Status {
         Self { bar, next: Instant::now() }
     }
 
-    /// For a thread of its own that fills it.
+    /// The bar, for a thread that updates it.
     pub(crate) fn bar(&self) -> ProgressBar {
         self.bar.clone()
     }
 
-    /// How long until something is to be shown; `None`: nobody looks.
+    /// The time until the next update. `None` without a terminal.
     pub(crate) fn patience(&self) -> Option<Duration> {
         (!self.bar.is_hidden()).then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
-    pub(crate) fn show(&mut self, words: impl Display) {
-        self.bar.set_message(words.to_string());
+    pub(crate) fn show(&mut self, message: impl Display) {
+        self.bar.set_message(message.to_string());
         self.bar.tick();
         self.next = Instant::now() + INTERVAL;
     }

@@ -1,4 +1,4 @@
-//! A broker that is away for longer than the primary waits for a replica.
+//! A broker outage longer than the primary's timeout for a replica.
 
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn while_the_broker_is_away_the_bridge_waits_and_acknowledges() {
     let mut broker = Broker::new(&folder);
     broker.start();
     let mut bridge = Bridge::new(&folder, std::slice::from_ref(&node), &broker);
-    // Far less than what is written: so the follower's thread waits.
+    // Far less than the written amount: the follower's thread waits.
     bridge.start(&["--memory", "1"]);
     eventually("the bridge has a place", || bridge.places() == 1);
     broker.kill();
@@ -32,7 +32,7 @@ fn while_the_broker_is_away_the_bridge_waits_and_acknowledges() {
     let info = node.ask(&["INFO", "all"]);
     assert!(info.contains("connected_slaves:1"), "{info}");
     assert!(bridge.memory_kib() < 40_000, "{} KiB", bridge.memory_kib());
-    // It is still the link it was.
+    // The connection is still the first one.
     assert_eq!(links(&info), before);
     // In order, with nothing confirmed; and once more from there.
     bridge.end();

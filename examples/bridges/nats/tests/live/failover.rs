@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::servers::{Bridge, Broker, Folder, Node, eventually};
 use crate::stream;
 
-/// Slot 7365, of the second primary; it is made the first here.
+/// Slot 7365 belongs to the second primary; the test makes it the first.
 fn write(node: &Node, numbers: Range<u32>, copies: u32) {
     for number in numbers {
         node.ask(&["MULTI"]);
@@ -13,7 +13,7 @@ fn write(node: &Node, numbers: Range<u32>, copies: u32) {
         node.ask(&["RPUSH", "{c}list", &format!("{number}")]);
         node.ask(&["EXEC"]);
     }
-    // Also of the broker: it is the bridge's acknowledgement.
+    // The broker has it too: WAIT returns the bridge's acknowledgement.
     assert_eq!(node.ask(&["WAIT", &copies.to_string(), "60000"]), format!(":{copies}"));
 }
 
@@ -32,7 +32,7 @@ fn a_successor_goes_on_where_the_primary_was_killed() {
 
     let first = nodes.remove(0);
     write(&first, 0..50, 2);
-    // What is read now can't be confirmed, and its primary dies with the replica knowing of it.
+    // Writes read now cannot be confirmed, and their primary dies before the replica has them.
     broker.kill();
     write(&first, 50..100, 1);
     drop(first);

@@ -1,4 +1,4 @@
-//! A saved place that no shard continues, and a broker that does not take the news at once.
+//! A saved position that no shard continues, and a broker that does not accept the gap at once.
 
 use std::thread;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::servers::{Bridge, Broker, Folder, Node, eventually};
 use crate::stream::{self, PARTITIONS};
 
-/// The last of them leaves, and the first has its slots.
+/// The last shard leaves, and the first takes its slots.
 fn without_the_last(nodes: &mut Vec<Node>) {
     let last = nodes.pop().expect("a node");
     let id = last.ask(&["CLUSTER", "MYID"]);
@@ -18,7 +18,7 @@ fn without_the_last(nodes: &mut Vec<Node>) {
     eventually("all know it", || nodes.iter().all(|node| node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")));
 }
 
-/// With the place the news would be gone, too: the next run would know nothing of it.
+/// Without the saved position the next run would not report the loss.
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
 fn a_place_that_is_lost_is_kept_until_the_stream_is_told() {
@@ -34,7 +34,7 @@ fn a_place_that_is_lost_is_kept_until_the_stream_is_told() {
     bridge.end();
     without_the_last(&mut nodes);
 
-    // Nobody has decided to go on without it; and that is still so the next time.
+    // Nobody has decided to continue without it; the next run reports it again.
     for _ in 0..2 {
         bridge.start(&["--cluster"]);
         assert_eq!(bridge.wait(), Some(4), "{}", bridge.words());
@@ -43,7 +43,7 @@ fn a_place_that_is_lost_is_kept_until_the_stream_is_told() {
     stream::close(&broker, true);
     bridge.start(&["--cluster", "--on-gap", "continue"]);
     eventually("the broker refuses", || bridge.words().contains("did not take a message"));
-    // Time enough to save, for one that would.
+    // Enough time for a wrong save.
     thread::sleep(Duration::from_secs(3));
     assert_eq!(bridge.places(), 3);
     bridge.kill();

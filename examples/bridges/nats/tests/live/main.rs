@@ -1,4 +1,4 @@
-//! The bridge between real servers, which are killed.
+//! The bridge between real servers that are killed.
 
 mod away;
 mod failover;

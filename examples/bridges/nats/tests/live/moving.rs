@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::servers::{Bridge, Broker, Folder, Link, Node, encoded, eventually};
 use crate::stream;
 
-/// Each has one key; their slots are of all three nodes.
+/// Each has one key; their slots belong to all three nodes.
 const TAGS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-/// A client that goes where the cluster sends it.
+/// A client that follows the cluster's redirections.
 struct Client {
     links: HashMap<u16, Link>,
     first: u16,
@@ -49,13 +49,13 @@ impl Client {
     }
 }
 
-/// As `redis-cli --cluster reshard` does it.
+/// Moves slots like `redis-cli --cluster reshard`.
 fn move_slot(tag: &str, from: &Node, to: &Node, nodes: &[Node]) {
     let slot = slot(tag.as_bytes()).to_string();
     let (source, target) = (from.ask(&["CLUSTER", "MYID"]), to.ask(&["CLUSTER", "MYID"]));
     to.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
     from.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
-    // Whoever writes meanwhile is sent to the other node as soon as the key is there.
+    // Writers are redirected to the other node as soon as the key is there.
     thread::sleep(Duration::from_millis(20));
     let key = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "10"]);
     assert_eq!(key, tag);
@@ -67,7 +67,7 @@ fn move_slot(tag: &str, from: &Node, to: &Node, nodes: &[Node]) {
     }
 }
 
-/// What a consumer makes of the stream that keeps the data of each shard by itself, as docs/bridges.md says.
+/// A consumer that keeps the data of each shard separately, as docs/bridges.md recommends.
 #[derive(Default)]
 struct Consumer {
     seen: HashSet<String>,
@@ -137,11 +137,11 @@ fn slots_that_move_lose_and_repeat_nothing() {
                 number += 1;
                 thread::sleep(Duration::from_micros(500));
             }
-            // Whatever was moved last is written once more.
+            // The last moved keys are written once more.
             TAGS.iter().for_each(|tag| client.set(tag, number));
             number + 1
         });
-        // Each slot goes all the way round, and so back to where it was.
+        // Each slot visits all nodes and returns to its first.
         for round in 0..3 {
             for (at, tag) in TAGS.iter().enumerate() {
                 let to = (owners[at] + 1) % nodes.len();

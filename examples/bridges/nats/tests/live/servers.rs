@@ -1,4 +1,4 @@
-//! The processes: a cluster of three primaries, a broker, a bridge. All end with what holds them.
+//! The processes: a cluster of three primaries, a broker, a bridge. Each ends when its value is dropped.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::stream::PARTITIONS;
 
-/// Where all of them keep their files.
+/// The folder of all their files.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -53,7 +53,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-/// A Sentinel that watches this server under the name `orders`; gives its port.
+/// A Sentinel that watches this server under the name `orders`. Returns its port.
 pub(crate) struct Sentinel {
     pub(crate) port: u16,
     _process: Process,
@@ -115,7 +115,7 @@ impl Node {
         nodes.into_iter().map(|(node, _)| node).collect()
     }
 
-    /// A replica of the first of these.
+    /// A replica of the first primary.
     pub(crate) fn replica(folder: &Folder, nodes: &[Self]) -> Self {
         let (replica, bus) = Self::of_cluster(folder, (1, 0));
         let primary = &nodes[0];
@@ -138,7 +138,7 @@ impl Node {
         (node, bus)
     }
 
-    /// A server on its own. Started again it has another history.
+    /// A single server. After a restart it has another history.
     pub(crate) fn alone(folder: &Folder, port: Option<u16>) -> Self {
         Self::start(folder, port.unwrap_or_else(free_port), (0, 16_383), &[])
     }
@@ -166,7 +166,7 @@ impl Node {
     }
 }
 
-/// Commands out, replies in.
+/// Sends commands, reads replies.
 pub(crate) struct Link {
     socket: TcpStream,
     bytes: Vec<u8>,
@@ -289,7 +289,7 @@ impl Bridge {
         self.process = Some(Process::start(command.args(&self.args).args(more), &self.log));
     }
 
-    /// Another one that is told the same.
+    /// Another bridge with the same arguments.
     pub(crate) fn copy(&self) -> Self {
         Self {
             args: self.args.clone(),
@@ -299,7 +299,7 @@ impl Bridge {
         }
     }
 
-    /// Waits until it ends by itself; gives its exit code.
+    /// Waits for the process to exit; returns its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("a process");
         let mut status = None;
@@ -314,7 +314,7 @@ impl Bridge {
         self.process = None;
     }
 
-    /// Resident, as Linux tells it.
+    /// Resident memory, from /proc.
     pub(crate) fn memory_kib(&self) -> u64 {
         let id = self.process.as_ref().expect("a process").0.id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
@@ -322,7 +322,7 @@ impl Bridge {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// How many lanes have one in its file.
+    /// The number of lanes with a position in the file.
     pub(crate) fn places(&self) -> usize {
         let text = fs::read_to_string(&self.state).unwrap_or_default();
         text.lines().filter(|line| line.starts_with("position ") || line.starts_with("shard ")).count()
@@ -334,7 +334,7 @@ impl Bridge {
         assert!(status.is_none(), "the bridge has ended: {status:?}\n{}", self.words());
     }
 
-    /// In order; gives its words.
+    /// In order; returns its messages.
     pub(crate) fn end(&mut self) -> String {
         let mut process = self.process.take().expect("a process");
         let kill = Command::new("kill").arg(process.0.id().to_string()).status();

@@ -1,4 +1,4 @@
-//! A server on its own: what does not fit, what was lost, and streams that are not what they have to be.
+//! A single server: large messages, lost history, and streams with wrong settings.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn commands_reach_the_partitions_of_their_keys_large_ones_too() {
     node.ask(&["SET", "a", "6"]);
     assert_eq!(bridge.wait(), Some(1));
     assert!(bridge.words().contains("max_payload is 1048576 bytes"), "{}", bridge.words());
-    // Nothing was passed over: it goes on where it ended.
+    // Nothing was skipped: the bridge resumes where it ended.
     start(&mut bridge, &["--too-large", "omit"]);
     stream::wait(&broker, 7);
     let told = bridge.end();
@@ -91,7 +91,7 @@ fn a_lost_history_ends_the_bridge_or_is_told_to_the_stream() {
     assert_eq!(all.last().expect("a message").2["args"], json!(["SET", "a", "2"]));
 }
 
-/// Places alone, of commands that go nowhere, are no reason to wait for more.
+/// Positions alone, of unpublished commands, are no reason to wait for more.
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
 fn what_is_published_nowhere_holds_nothing_up() {
@@ -115,11 +115,11 @@ fn what_would_lose_or_repeat_is_refused() {
     let folder = Folder::new();
     let (_node, _broker, mut bridge) = all(&folder);
     start(&mut bridge, &["--window", "1m"]);
-    // Two with one file.
+    // Two bridges with one file.
     let mut other = bridge.copy();
     other.start(&[]);
     assert_eq!(other.wait(), Some(1));
-    assert!(other.words().contains("another bridge is at work"), "{}", other.words());
+    assert!(other.words().contains("another bridge is running"), "{}", other.words());
     bridge.end();
     bridge.start(&["--window", "2m"]);
     assert_eq!(bridge.wait(), Some(2));

@@ -1,5 +1,6 @@
-//! A cluster under load; broker, bridge and links killed at random; at the end the stream has each change once, in order, and transactions
-//! whole. `REDTAIL_CHANGES` says how many; `REDTAIL_SEED` gives the same pauses again.
+//! A cluster under load; broker, bridge and connections killed at random. At the end the stream has each change once,
+//! in order, and transactions whole. `REDTAIL_CHANGES` is the number of changes; `REDTAIL_SEED` repeats the same
+//! pauses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ fn number(variable: &str, unless_said: u64) -> u64 {
     std::env::var(variable).map_or(unless_said, |text| text.parse().expect(variable))
 }
 
-/// What happened to them.
+/// The number of faults.
 #[derive(Default, Debug)]
 struct Kills {
     brokers: u32,
@@ -77,7 +78,7 @@ fn each_change_is_in_the_stream_once() {
                 kills.links += 1;
             }
         }
-        // One that could not go on ends with a message of its own.
+        // A bridge that failed ends with a message of its own.
         bridge.assert_is_running();
     }
     let sequences: Vec<_> = writers.into_iter().flat_map(|writer| writer.join().expect("a writer")).collect();

@@ -1,4 +1,4 @@
-//! What is in the stream at the end.
+//! Checks of the stream at the end.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn with<T>(broker: &Broker, work: impl AsyncFnOnce(Context) -> T) -> T {
     })
 }
 
-/// Lets the stream take no more messages than it has, or as many as come.
+/// Limits the stream to its present number of messages, or removes the limit.
 pub(crate) fn close(broker: &Broker, is_closed: bool) {
     with(broker, async |context| {
         let stream = context.get_stream("writes").await.expect("the stream");
@@ -35,7 +35,7 @@ pub(crate) fn close(broker: &Broker, is_closed: bool) {
     });
 }
 
-/// Until so many messages are there, or no more come.
+/// Waits until this number of messages is there, or no more arrive.
 pub(crate) fn wait(broker: &Broker, expected: u64) {
     with(broker, async |context| {
         let mut stream = context.get_stream("writes").await.expect("the stream");
@@ -78,7 +78,7 @@ pub(crate) fn read(broker: &Broker, mut each: impl FnMut(&str, &str, Value)) {
     });
 }
 
-/// That each change is there once, in order, and each transaction whole.
+/// Checks that each change is there once, in order, and each transaction whole.
 pub(crate) fn check(broker: &Broker, sequences: &[(String, u64)], expected: u64) {
     let mut seen = Seen::default();
     read(broker, |subject, id, body| seen.take(subject, id, &body));
@@ -101,7 +101,7 @@ struct Seen {
     next: HashMap<String, u64>,
     /// The last offset of each shard in each partition.
     offsets: HashMap<(u16, String), u64>,
-    /// Transactions that are not whole yet: id, how much of it came.
+    /// Unfinished transactions: id, number of messages.
     open: HashMap<(u16, String), (u64, u64)>,
 }
 
@@ -140,7 +140,7 @@ impl Seen {
         assert_eq!(is_binary, number.is_multiple_of(8), "{value:?}");
     }
 
-    /// Nothing else of the same shard stands between the messages of one.
+    /// No other message of the same shard is between those of one transaction.
     fn transaction(&mut self, lane: (u16, String), body: &Value) {
         let open = self.open.remove(&lane);
         if body["tx"] == false {

@@ -1,4 +1,4 @@
-//! A client that writes numbers: each tag has its own, without a hole.
+//! A client that writes numbers: each tag has its own sequence, without a hole.
 
 use std::thread;
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Writer {
             changes -= batch;
             while batch > 0 {
                 let at = self.random.below(TAGS as u64) as usize;
-                // One in four changes stands in a transaction.
+                // One in four changes is in a transaction.
                 let count = if self.random.below(10) == 0 { 2 + self.random.below(4) } else { 1 }.min(batch);
                 batch -= count;
                 if count > 1 {
@@ -49,12 +49,12 @@ impl Writer {
             }
             self.link.send(&bytes);
             (0..replies).for_each(|_| drop(self.link.reply()));
-            // So that there is time to kill.
+            // Time for the kills.
             thread::sleep(Duration::from_millis(self.random.below(40)));
         }
     }
 
-    /// Some values are no text.
+    /// Some values are not UTF-8.
     fn change(&mut self, at: usize) -> Vec<u8> {
         let (tag, count) = &mut self.tags[at];
         let mut value = format!("{tag} {count} ").into_bytes();
@@ -65,7 +65,7 @@ impl Writer {
         encoded(&[b"SET", format!("{{{tag}}}:key").as_bytes(), &value])
     }
 
-    /// Each tag, and how many changes it has had.
+    /// Each tag, and its number of changes.
     pub(crate) fn sequences(self) -> Vec<(String, u64)> {
         self.tags
     }

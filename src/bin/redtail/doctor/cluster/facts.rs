@@ -1,40 +1,40 @@
-//! What was learned of a cluster.
+//! The facts about a cluster.
 
 use redtail::topology::{Node, Topology};
 
 use crate::doctor::facts::Facts;
 use crate::target::probe_error::ProbeError;
 
-/// All nodes, as the one that was named knows them.
+/// All nodes known to the given node.
 pub(in crate::doctor) struct ClusterFacts {
     pub(in crate::doctor) topology: Topology,
     pub(in crate::doctor) nodes: Vec<Asked>,
-    /// What the one that was named does not let us ask.
+    /// The commands that a node has denied.
     pub(in crate::doctor) denied: Denied,
 }
 
-/// A node, and what became of asking it.
+/// A node and its answers.
 pub(in crate::doctor) struct Asked {
     pub(in crate::doctor) node: Node,
-    /// Of its shard among those of the topology.
+    /// The index of its shard in the topology.
     pub(in crate::doctor) shard: usize,
     pub(in crate::doctor) is_primary: bool,
     pub(in crate::doctor) seen: Result<Seen, ProbeError>,
 }
 
-/// What a node says.
+/// The answers of a node.
 pub(in crate::doctor) struct Seen {
     pub(in crate::doctor) facts: Facts,
-    /// What it takes the cluster for.
+    /// The topology, as the node sees it.
     pub(in crate::doctor) view: Option<Topology>,
-    /// `cluster_state:ok`, where it tells.
+    /// Whether `cluster_state` is ok, if it is known.
     pub(in crate::doctor) is_in_order: Option<bool>,
-    /// By its own words.
+    /// The role that the node reports.
     pub(in crate::doctor) is_replica: Option<bool>,
     pub(super) denied: Denied,
 }
 
-/// The questions of a follower of clusters that a user may not ask.
+/// The denied commands that a follower of a cluster needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::doctor) struct Denied {
     pub(in crate::doctor) shards: bool,

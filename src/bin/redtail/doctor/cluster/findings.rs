@@ -1,4 +1,4 @@
-//! What is to be said of a cluster.
+//! Findings about a cluster.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ const ABOUT: &str = "cluster";
 const NODES: &str = "nodes";
 const SHARD: &str = "shard";
 
-/// As many shards have a line of their own.
+/// The maximum number of shards with a line each.
 const SHOWN: usize = 8;
-/// As many findings of one kind are told one by one.
+/// The maximum number of similar findings.
 const MOST_ALIKE: usize = 3;
 
 pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) -> Vec<Finding> {
@@ -31,20 +31,20 @@ pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) 
     all
 }
 
-/// It talks, but tells of no cluster.
-pub(super) fn no_cluster(words: &str, facts: &Facts, target: &str, denied: Denied) -> Finding {
+/// The server answers, but not as a node of a cluster.
+pub(super) fn no_cluster(message: &str, facts: &Facts, target: &str, denied: Denied) -> Finding {
     if denied.shards || denied.slots {
         let rules = "+cluster|shards +cluster|slots +cluster|info +role";
-        return Finding::bad(ABOUT, format!("the user {} may not ask what the cluster consists of", facts.user))
-            .why("without CLUSTER SHARDS (before 7.0 CLUSTER SLOTS) its shards can't be found; each node has rules of its own")
+        return Finding::bad(ABOUT, format!("the user {} may not ask for the nodes of the cluster", facts.user))
+            .why("the shards are found with CLUSTER SHARDS (before 7.0 CLUSTER SLOTS); each node has an ACL of its own")
             .fix(format!("ACL SETUSER {} {rules}", facts.user));
     }
-    Finding::bad(ABOUT, format!("this is no node of a cluster: {words}"))
-        .why("--cluster is for servers that were started with cluster-enabled yes")
+    Finding::bad(ABOUT, format!("not a node of a cluster: {message}"))
+        .why("--cluster needs servers with cluster-enabled yes")
         .fix(format!("redtail doctor {target}"))
 }
 
-/// From where all shards can be followed.
+/// The starts that are possible for all shards.
 pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<StartChoice> {
     let mut merged: Vec<StartChoice> = Vec::new();
     for (at, node) in primaries(cluster).enumerate() {
@@ -58,7 +58,7 @@ pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<Star
             merged = starts;
             continue;
         }
-        // What one of them can't do can't be done.
+        // A start must be possible for every shard.
         merged.retain(|start| starts.iter().any(|one| one.name == start.name));
         for start in &mut merged {
             let Some(one) = starts.iter().find(|one| one.name == start.name).cloned() else { continue };
@@ -108,13 +108,13 @@ fn coverage(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
         false => format!("{first}-{last}"),
     }));
     Some(
-        Finding::warn("slots", format!("{} of 16384 slots are served by nobody: {ranges}", open.len()))
-            .why("nothing can be written to them, and unless cluster-require-full-coverage is no, nothing to the others either")
+        Finding::warn("slots", format!("{} of 16384 slots have no node: {ranges}", open.len()))
+            .why("they can't be written; with cluster-require-full-coverage yes, no slot can be")
             .fix(check(target, "fix")),
     )
 }
 
-/// `redis-cli --cluster check`, or another of its words.
+/// The `redis-cli --cluster` command `what`.
 fn check(target: &str, what: &str) -> String {
     match target.strip_prefix("rediss://") {
         Some(address) => format!("redis-cli --tls --cluster {what} {address}"),
@@ -129,18 +129,18 @@ fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
         return None;
     }
     let names = || some_of(fails.iter().map(|(node, _)| node.node.target.to_string()));
-    let why = "redtail follows no primary that says so: it may have been replaced without having heard of it";
+    let why = "redtail does not follow a primary in this state, since it may have been replaced";
     Some(match fails.len() == all {
         true => Finding::bad(ABOUT, "the cluster is down (cluster_state:fail)").why(why).fix(check(target, "check")),
-        false => Finding::warn(ABOUT, format!("it is down for {}", names()))
-            .why(format!("{why}; they can't reach most of the others"))
+        false => Finding::warn(ABOUT, format!("the cluster is down according to {}", names()))
+            .why(format!("{why}; these nodes can't reach most of the others"))
             .fix(check(target, "check")),
     })
 }
 
 fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let Denied { shards, slots, info, role } = cluster.denied;
-    // CLUSTER SLOTS is asked where CLUSTER SHARDS is refused or not known.
+    // CLUSTER SLOTS is asked if CLUSTER SHARDS is denied or unknown.
     let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
     let missing: Vec<_> = needs.into_iter().filter_map(|(rule, is_denied)| is_denied.then_some(rule)).collect();
     if missing.is_empty() {
@@ -149,19 +149,18 @@ fn permission(cluster: &ClusterFacts) -> Option<Finding> {
     let user = seen(cluster).map(|(_, seen)| seen.facts.user.as_str()).next().unwrap_or("default");
     let why = match info || role {
         true => {
-            "without CLUSTER INFO and ROLE a node that comes back and does not know yet that it was replaced is believed; and each denial is an entry in the ACL LOG"
+            "without CLUSTER INFO and ROLE redtail may follow a node that was replaced; and each denial is an entry \
+             in the ACL LOG"
         }
         false => {
-            "without CLUSTER SHARDS primaries without slots are not seen, nor which nodes are down; and each denial is an entry in the ACL LOG"
+            "without CLUSTER SHARDS primaries without slots and nodes that are down are unknown; and each denial is \
+             an entry in the ACL LOG"
         }
     };
     Some(
-        Finding::warn(
-            "permission",
-            format!("the user {user} may not ask all, on some node or each: {} is missing", missing.join(" ")),
-        )
-        .why(why)
-        .fix(format!("ACL SETUSER {user} {}", missing.join(" "))),
+        Finding::warn("permission", format!("the user {user} lacks {} on at least one node", missing.join(" ")))
+            .why(why)
+            .fix(format!("ACL SETUSER {user} {}", missing.join(" "))),
     )
 }
 
@@ -171,7 +170,7 @@ fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         let Err(obstacle) = &asked.seen else { continue };
         let target = format!("{scheme}{}", asked.node.target);
         let Finding { what, why, fix, .. } = findings::no_talk(obstacle, &target, None);
-        let says_up = if asked.node.is_up { "" } else { "; the others say so too" };
+        let says_up = if asked.node.is_up { "" } else { "; the other nodes agree" };
         let mut finding = match asked.is_primary {
             true => {
                 let slots = cluster.topology.shards.get(asked.shard).map(|shard| shard.slots.len()).unwrap_or_default();
@@ -184,13 +183,13 @@ fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         found.push(if asked.is_primary || why.is_empty() {
             finding.why(why)
         } else {
-            finding.why(format!("it could not take the place of its primary; {why}"))
+            finding.why(format!("it can't replace its primary; {why}"))
         });
     }
     alike(found)
 }
 
-/// A cluster in one word: which node is a primary, and for which slots.
+/// The primaries and their slots, as a node sees them.
 fn view(seen: &Seen) -> Option<Vec<(String, String)>> {
     let shards = seen.view.as_ref()?.shards.iter();
     let shards = shards.filter(|shard| !shard.slots.is_empty());
@@ -206,12 +205,18 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     if let Some((_, most)) = views.iter().max_by_key(|(_, view)| votes(view)) {
         let others: Vec<_> = views.iter().filter(|(_, view)| view != most).collect();
         found.push(match others.len() {
-            0 => Finding::good(NODES, format!("all {} that can be asked agree on primaries and slots", views.len())),
+            0 => Finding::good(NODES, format!("all {} that answer agree on primaries and slots", views.len())),
             count => {
                 let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
-                Finding::warn(NODES, format!("{count} of {} see other primaries or slots than the rest: {names}", views.len()))
-                    .why("while slots move or a shard fails over that passes within seconds; if it stays, they have lost touch, and redtail believes whoever it asks first")
-                    .fix(check(target, "check"))
+                Finding::warn(
+                    NODES,
+                    format!("{count} of {} report other primaries or slots than the rest: {names}", views.len()),
+                )
+                .why(
+                    "this lasts seconds while slots move or a shard fails over; if it stays, the nodes are \
+                     disconnected, and redtail follows the first answer",
+                )
+                .fix(check(target, "check"))
             }
         });
     }
@@ -220,15 +225,15 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     if !wrong.is_empty() {
         let names = some_of(wrong.iter().map(|(node, _)| node.node.target.to_string()));
         found.push(
-            Finding::warn(NODES, format!("named as a primary, and says that it is a replica: {names}"))
-                .why("a failover that not all have heard of; redtail waits until they have")
+            Finding::warn(NODES, format!("listed as a primary, but reports that it is a replica: {names}"))
+                .why("not all nodes know of a failover yet; redtail waits until they do")
                 .fix(check(target, "check")),
         );
     }
     found
 }
 
-/// A line for each shard that is as it should be, and what is not with those that are not.
+/// A line per shard, and the findings about its primary.
 fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
     let mut troubles = Vec::new();
@@ -245,7 +250,7 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         };
         let (target, slots) = (&asked.node.target, shard.slots.len());
         lines.push(Finding::good(SHARD, format!("{target}: {slots} slots, {replicas}{backlog}")));
-        // That it is one of several is no news here.
+        // The finding that it is a node of a cluster is left out.
         let trouble = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
         troubles.extend(trouble.map(|finding| (asked.node.target.to_string(), finding)));
     }
@@ -256,7 +261,7 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     lines
 }
 
-/// Says once what holds for several shards.
+/// Merges equal findings of several shards.
 fn grouped(findings: Vec<(String, Finding)>, shards: usize) -> Vec<Finding> {
     let mut groups: Vec<(Vec<String>, Finding)> = Vec::new();
     for (target, finding) in findings {
@@ -279,7 +284,7 @@ fn grouped(findings: Vec<(String, Finding)>, shards: usize) -> Vec<Finding> {
     groups.into_iter().map(named).collect()
 }
 
-/// A page has no room for a hundred shards that all have the same trouble with other numbers.
+/// Limits similar findings that differ in numbers only.
 fn alike(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     let mut left: Vec<(Severity, &'static str, usize)> = Vec::new();
@@ -298,8 +303,8 @@ fn alike(findings: Vec<Finding>) -> Vec<Finding> {
         kept.push(Finding {
             severity,
             about,
-            what: format!("and {count} more of the kind"),
-            why: "redtail doctor with the address of one node tells all of it".into(),
+            what: format!("and {count} more like this"),
+            why: "redtail doctor with the address of one node shows all findings".into(),
             fix: Vec::new(),
         });
     }

@@ -1,9 +1,9 @@
-//! A whole cluster: each node is asked what it knows, and each primary what matters of a server that is followed.
+//! Asks each node about the cluster, and each primary the questions that matter for following.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redtail::net::{Answer, Login, Talk, TalkError, Target};
+use redtail::net::{Client, ClientError, Login, Reply, Target};
 use redtail::topology::{Node, Topology};
 
 use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
@@ -13,10 +13,10 @@ use crate::doctor::probe;
 use crate::target::address::Address;
 use crate::target::probe_error::ProbeError;
 
-/// Why nothing is known of the cluster.
+/// Why the cluster is unknown.
 pub(in crate::doctor) enum Unknown {
     ProbeError(ProbeError),
-    /// It talks, but not about that.
+    /// The server answers, but not about a cluster.
     Answers(Box<Finding>),
 }
 
@@ -26,13 +26,13 @@ impl From<ProbeError> for Unknown {
     }
 }
 
-impl From<TalkError> for Unknown {
-    fn from(error: TalkError) -> Self {
+impl From<ClientError> for Unknown {
+    fn from(error: ClientError) -> Self {
         Self::ProbeError(error.into())
     }
 }
 
-/// So many nodes are asked at once.
+/// The number of nodes that are asked at the same time.
 const AT_ONCE: usize = 32;
 
 pub(in crate::doctor) fn probe(
@@ -46,9 +46,9 @@ pub(in crate::doctor) fn probe(
     let is_tls = address.scheme() != "";
     let topology = match topology(&mut talk, seed, is_tls, &mut denied)? {
         Ok(topology) => topology,
-        Err(words) => {
+        Err(message) => {
             return Err(Unknown::Answers(
-                no_cluster(&words, &facts, &format!("{}{seed}", address.scheme()), denied).into(),
+                no_cluster(&message, &facts, &format!("{}{seed}", address.scheme()), denied).into(),
             ));
         }
     };
@@ -75,11 +75,11 @@ pub(in crate::doctor) fn probe(
             asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
         }));
     }
-    // Each node has its own rules.
+    // Each node has its own ACL.
     Ok(ClusterFacts { denied: denied_at(&nodes, denied), nodes, topology })
 }
 
-/// Asks a node; of a primary (where there is a sample to be taken) all that matters to a follower.
+/// Asks a node. `sample`: set for a primary, which is asked all questions that matter for following.
 fn see(
     address: &Address,
     target: &Target,
@@ -91,7 +91,7 @@ fn see(
     let began = Instant::now();
     let view = topology(&mut talk, target, address.scheme() != "", &mut denied)?.ok();
     let info = asked(&mut talk, &["CLUSTER", "INFO"], &mut denied.info)?;
-    let is_in_order = info.as_ref().and_then(Answer::text).map(|text| !text.contains("cluster_state:fail"));
+    let is_in_order = info.as_ref().and_then(Reply::text).map(|text| !text.contains("cluster_state:fail"));
     let role = asked(&mut talk, &["ROLE"], &mut denied.role)?;
     let role = role.as_ref().and_then(|role| role.list().first()?.text());
     let is_replica = role.map(|role| role == "slave");
@@ -101,33 +101,33 @@ fn see(
     Ok(Seen { facts, view, is_in_order, is_replica, denied })
 }
 
-/// As a follower asks: what is refused is not asked again, because each denial is an entry in the server's log.
+/// Asks as a follower does. A denied command is not repeated, since each denial adds an entry to the server's ACL LOG.
 fn topology(
-    talk: &mut Talk,
+    talk: &mut Client,
     target: &Target,
     is_tls: bool,
     denied: &mut Denied,
-) -> Result<Result<Topology, String>, TalkError> {
-    let mut words = String::new();
+) -> Result<Result<Topology, String>, ClientError> {
+    let mut message = String::new();
     if let Some(answer) = asked(talk, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
         match answer {
-            Answer::Error(error) => words = error,
+            Reply::Error(error) => message = error,
             answer => return Ok(Ok(Topology::from_shards(&answer, target, is_tls))),
         }
     }
     match asked(talk, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
-        None => Ok(Err(words)),
-        Some(Answer::Error(error)) => Ok(Err(error)),
+        None => Ok(Err(message)),
+        Some(Reply::Error(error)) => Ok(Err(error)),
         Some(answer) => Ok(Ok(Topology::from_slots(&answer, target))),
     }
 }
 
-/// `None` if it may not be asked.
-fn asked(talk: &mut Talk, words: &[&str], is_denied: &mut bool) -> Result<Option<Answer>, TalkError> {
+/// Returns `None` if the command is denied.
+fn asked(talk: &mut Client, message: &[&str], is_denied: &mut bool) -> Result<Option<Reply>, ClientError> {
     if *is_denied {
         return Ok(None);
     }
-    let answer = talk.ask(words)?;
+    let answer = talk.ask(message)?;
     *is_denied = answer.is_denied();
     Ok(Some(answer).filter(|_| !*is_denied))
 }

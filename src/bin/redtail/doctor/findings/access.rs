@@ -1,4 +1,4 @@
-//! Whether we may replicate.
+//! Findings about permissions.
 
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Finding;
@@ -14,14 +14,14 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     if subject.facts.may.ping == Known::No {
         findings.push(
             Finding::warn(ABOUT, "PING is not allowed")
-                .why("a follower does without, but each connect leaves an entry in the server's ACL LOG")
+                .why("following works without it, but each connect adds an entry to the server's ACL LOG")
                 .fix(subject.allow(&["+ping"])),
         );
     }
     findings
 }
 
-/// Commands that are not there by their names.
+/// Commands that are renamed or blocked.
 fn renamed(subject: Subject<'_>) -> Vec<Finding> {
     let has = subject.facts.has;
     let service = subject.kind.and_then(|kind| kind.service);
@@ -32,11 +32,13 @@ fn renamed(subject: Subject<'_>) -> Vec<Finding> {
             let finding = Finding::bad(ABOUT, format!("{name} is renamed or blocked"));
             match service {
                 Some(service) => finding.why(format!(
-                    "{service} does not serve replication to clients; follow a server of your own that it replicates to, if it does that"
+                    "{service} has no replication for clients; if it can replicate to a server of yours, follow that"
                 )),
-                None => finding
-                    .why("without it there is no replication; services often block it, others rename it in redis.conf")
-                    .fix(format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server")),
+                None => {
+                    finding.why("replication needs it; cloud services often block it, or redis.conf renames it").fix(
+                        format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server"),
+                    )
+                }
             }
         })
         .collect()
@@ -50,7 +52,7 @@ fn permission(subject: Subject<'_>) -> Finding {
     if !denied.is_empty() {
         let rules = [&denied[..], &unsure[..]].concat();
         return Finding::bad(ABOUT, format!("the user {user} may not replicate: {} is missing", denied.join(" and ")))
-            .why("no key patterns are needed: the stream carries every key, whatever the user may read")
+            .why("key patterns are not needed: the stream contains every key, even those that the user may not read")
             .fix(subject.allow(&rules));
     }
     if !unsure.is_empty() {
@@ -58,7 +60,10 @@ fn permission(subject: Subject<'_>) -> Finding {
             ABOUT,
             format!("could not check whether the user {user} may replicate ({})", unsure.join(" and ")),
         )
-        .why("that is told by ACL WHOAMI and ACL DRYRUN (before 7.0 GETUSER), which the user may not ask; somebody who may can, or allow it all")
+        .why(
+            "the user may not use ACL WHOAMI and ACL DRYRUN (before 7.0 ACL GETUSER); check as an administrator, or \
+             permit them",
+        )
         .fix(format!("ACL DRYRUN {user} PSYNC ? -1"))
         .fix(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
     }

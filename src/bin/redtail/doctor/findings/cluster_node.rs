@@ -1,4 +1,4 @@
-//! A server that is a part of something larger.
+//! Findings about a node of a cluster.
 
 use crate::doctor::findings::finding::Finding;
 use crate::doctor::findings::subject::Subject;
@@ -11,8 +11,8 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     }
     let Some(cluster) = &subject.facts.cluster else {
         return vec![
-            Finding::unknown(ABOUT, "a node of a cluster: it has its own slots only; could not check which")
-                .why("each shard has a stream of its own, and all of them are needed to see every write")
+            Finding::unknown(ABOUT, "a node of a cluster with its own slots only; could not check which slots")
+                .why("each shard has a stream of its own, and every write is in one of them")
                 .fix(subject.allow(&["+cluster|slots", "+cluster|myid"])),
         ];
     };
@@ -23,7 +23,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let shards = if count == 1 { "one other shard has".to_owned() } else { format!("{count} other shards have") };
     let mut finding =
         Finding::warn(ABOUT, format!("a node of a cluster with {} of 16384 slots; {shards} the rest", cluster.slots))
-            .why("each shard has a stream of its own; between them there is no order. --cluster follows all of them")
+            .why("each shard has a stream of its own, without an order between shards; --cluster follows all of them")
             .fix(format!("redtail doctor {} --cluster", subject.target))
             .fix(format!("redtail tail {} --cluster", subject.target));
     for address in cluster.others.iter().take(SHOWN) {

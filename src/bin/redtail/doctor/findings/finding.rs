@@ -1,28 +1,28 @@
-//! A finding, and how numbers and names are written in it.
+//! Findings, and the format of times and names in them.
 
-/// How good or bad something is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::doctor) enum Severity {
-    /// As it should be, or no matter.
+    /// No problem.
     Good,
-    /// It can be followed, and something may go wrong.
+    /// The server can be followed, with a risk.
     Warn,
-    /// It can't be followed.
+    /// The server can't be followed.
     Bad,
-    /// It could not be found out.
+    /// Could not be checked.
     Unknown,
 }
 
-/// One thing found.
+/// A finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::doctor) struct Finding {
     pub(in crate::doctor) severity: Severity,
-    /// What it is about, in a word.
+    /// The subject, in a word.
     pub(in crate::doctor) about: &'static str,
     pub(in crate::doctor) what: String,
-    /// Why it matters.
+    /// The reason why it matters.
     pub(in crate::doctor) why: String,
-    /// What fixes it: commands, one each.
+    /// Commands that fix it.
     pub(in crate::doctor) fix: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Finding {
     }
 }
 
-/// The first few, and how many more there are.
+/// The first few names, and the number of further ones.
 pub(in crate::doctor) fn some_of(names: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 3;
     let names: Vec<_> = names.collect();
@@ -69,11 +69,11 @@ pub(in crate::doctor) fn some_of(names: impl Iterator<Item = String>) -> String 
     }
 }
 
-/// A time as a person says it.
+/// A duration with its unit.
 pub(super) fn time(seconds: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second")];
     let seconds = seconds.max(0.0);
-    // Below two of a unit the smaller one tells more, but for a whole hour.
+    // Less than two of a unit are shown in the smaller unit, except for a whole hour or day.
     let fits = |length: f64| seconds >= 2.0 * length || (length > 60.0 && seconds == length);
     let (length, name) = UNITS.into_iter().find(|(length, _)| fits(*length)).unwrap_or((1.0, "second"));
     if length == 1.0 && seconds < 10.0 && seconds.fract() > 0.05 {

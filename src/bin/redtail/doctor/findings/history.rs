@@ -1,15 +1,15 @@
-//! How long we may be away.
+//! Findings about the backlog: the outage that can be resumed.
 
 use indicatif::HumanBytes;
 
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
 
-/// What a backlog should cover, in seconds: less than it takes to restart a machine is a warning.
+/// A backlog that covers fewer seconds is a warning. A restart of a machine takes about as long.
 const ENOUGH: f64 = 300.0;
-/// What is advised.
+/// The advised coverage in seconds.
 const PLENTY: f64 = 3600.0;
-/// More memory than this is not advised: some servers take all of it at once.
+/// The largest advised size in bytes. Some servers allocate all of it at once.
 const MOST: u64 = 1 << 30;
 
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
@@ -23,29 +23,31 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
 fn backlog(subject: Subject<'_>) -> Finding {
     const ABOUT: &str = "backlog";
     let Some(bytes) = subject.number("repl_backlog_size") else {
-        return Finding::unknown(ABOUT, "could not check its size: INFO does not tell it")
-            .why("it decides how long an outage can be resumed from");
+        return Finding::unknown(ABOUT, "could not check its size: it is not in INFO")
+            .why("it decides after how long an outage a run can resume");
     };
     let size = HumanBytes(bytes);
     if !subject.info.is_some_and(|info| info.has_backlog()) {
-        return Finding::unknown(ABOUT, format!("none yet; the first replica makes one of {size}"))
-            .why("until then the offset stands still, so how long an outage it will cover could not be measured")
+        return Finding::unknown(ABOUT, format!("none yet; the first replica creates one of {size}"))
+            .why("until then the offset does not grow, so the write rate could not be measured")
             .fix(format!("redtail doctor {}   # again, while redtail tail runs", subject.target));
     }
     let (Some(rate), Some((grown, measured))) = (subject.rate(), subject.facts.growth) else {
         return Finding::unknown(ABOUT, format!("{size}; the write rate could not be measured"))
-            .why("it decides how long an outage can be resumed from");
+            .why("it decides after how long an outage a run can resume");
     };
     if grown == 0 {
-        return Finding::good(ABOUT, format!("{size}; nothing was written in {}", time(measured.as_secs_f64())))
-            .why("how long an outage that covers shows when it is measured under load: --sample 60");
+        return Finding::good(ABOUT, format!("{size}; no writes within {}", time(measured.as_secs_f64())))
+            .why("measure the covered outage under load: --sample 60");
     }
     let covers = bytes as f64 / rate;
-    let what = format!("{size}; at {}/s, as now, it covers an outage of {}", HumanBytes(rate as u64), time(covers));
+    let what =
+        format!("{size}; at the current rate of {}/s it covers an outage of {}", HumanBytes(rate as u64), time(covers));
     if covers >= ENOUGH {
         return Finding::good(ABOUT, what);
     }
-    let finding = Finding::warn(ABOUT, what).why("whoever is away longer has a gap: the writes between are lost to it");
+    let finding =
+        Finding::warn(ABOUT, what).why("a longer outage is a gap: the writes in between are lost to the follower");
     let most =
         subject.number("total_system_memory").filter(|total| *total > 0).map_or(MOST, |total| MOST.min(total / 8));
     let megabytes = (((rate * PLENTY).min(most as f64) as u64).next_power_of_two().min(most) >> 20).max(1);
@@ -56,14 +58,14 @@ fn backlog(subject: Subject<'_>) -> Finding {
     finding.fix(format!("CONFIG SET repl-backlog-size {megabytes}mb   # covers {covers} at this rate"))
 }
 
-/// What becomes of the backlog when nobody replicates.
+/// Whether the backlog is freed without a replica.
 fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
     const ABOUT: &str = "alone";
     if subject.is_replica() || !alone {
         return None;
     }
     if subject.facts.settings.denied {
-        // Said with the other settings.
+        // Reported with the other settings.
         return None;
     }
     let seconds = subject.facts.settings.number("repl-backlog-ttl")?;
@@ -71,38 +73,41 @@ fn freed(subject: Subject<'_>, alone: bool) -> Option<Finding> {
         0 => Finding::good(ABOUT, "redtail would be the only replica; the backlog is never freed (repl-backlog-ttl 0)"),
         1..600 => Finding::warn(
             ABOUT,
-            format!("redtail would be the only replica, and away for {} it loses all history", time(seconds as f64)),
+            format!("redtail would be the only replica; an outage of {} loses the history", time(seconds as f64)),
         )
-        .why("repl-backlog-ttl: so long after the last replica has left, the backlog is freed, and the next start is a gap")
+        .why("the backlog is freed repl-backlog-ttl after the last replica has left, and the next start is a gap")
         .fix("CONFIG SET repl-backlog-ttl 3600"),
         seconds => Finding::good(
             ABOUT,
-            format!("redtail would be the only replica: away for {}, it has a gap (repl-backlog-ttl)", time(seconds as f64)),
+            format!(
+                "redtail would be the only replica; an outage of {} is a gap (repl-backlog-ttl)",
+                time(seconds as f64)
+            ),
         ),
     })
 }
 
-/// What becomes of the history when the server is restarted.
+/// Whether a restart of the server ends the history.
 fn restart(subject: Subject<'_>) -> Option<Finding> {
     const ABOUT: &str = "restart";
     if subject.is_replica() {
         return None;
     }
     let settings = &subject.facts.settings;
-    let why = "whoever follows then has a gap, or takes a snapshot (--on-gap snapshot)";
+    let why = "followers then have a gap, or take a snapshot (--on-gap snapshot)";
     if !subject.is_since_7() {
         return Some(
             Finding::warn(ABOUT, "a restart of the server ends its history")
-                .why(format!("before 7.0 it always does; {why}")),
+                .why(format!("before 7.0 this is always so; {why}")),
         );
     }
     let (save, aof) = (settings.get("save")?, settings.get("appendonly")?);
     Some(if aof == "yes" {
         Finding::warn(ABOUT, "a restart of the server ends its history")
-            .why(format!("it loads its append-only file, which holds no history; {why}"))
+            .why(format!("it loads its append-only file, which does not contain the history; {why}"))
     } else if save.is_empty() {
         Finding::warn(ABOUT, "a restart of the server ends its history")
-            .why(format!("it saves no snapshot when it is shut down; {why}"))
+            .why(format!("it saves no snapshot at shutdown; {why}"))
             .fix("CONFIG SET save \"3600 1\"   # a snapshot at SHUTDOWN keeps the history")
     } else {
         Finding::good(ABOUT, "a graceful restart of the server keeps its history, a crash ends it")

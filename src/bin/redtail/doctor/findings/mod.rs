@@ -1,4 +1,4 @@
-//! What is to be said of a server, as data.
+//! Findings about a server.
 
 mod access;
 mod acknowledge;
@@ -15,7 +15,7 @@ mod subject;
 #[cfg(feature = "tls")]
 mod tls;
 
-use redtail::topology::{Found, SentinelError};
+use redtail::topology::{FoundServer, SentinelError};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
@@ -25,13 +25,13 @@ use crate::doctor::sentinels::SentinelReport;
 use crate::doctor::tls_probe::Speaks;
 use crate::target::probe_error::ProbeError;
 
-/// Everything that is to be said where the server talks to us, in the order in which it is printed.
+/// All findings about a server that answers, in the order of the report.
 pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     let kind = facts.info.as_ref().map(ServerKind::of);
     let subject = Subject { target, scheme, facts, info: facts.info.as_ref(), kind: kind.as_ref() };
     let mut findings = server::findings(subject);
     if findings.iter().any(|finding| finding.severity == Severity::Bad && finding.about == server::KIND) {
-        // Nothing else matters there.
+        // No other finding matters then.
         return findings;
     }
     #[cfg(feature = "tls")]
@@ -46,23 +46,23 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     findings
 }
 
-/// What is to be said where there is no talking.
+/// The finding about a server that does not answer.
 pub(super) fn no_talk(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     obstacle::finding(obstacle, target, speaks)
 }
 
-/// What the Sentinels say that watch this name, and where they lead.
-pub(super) fn watched(name: &str, found: Option<&Found>, reports: &[SentinelReport]) -> Vec<Finding> {
+/// The findings about the Sentinels of this name.
+pub(super) fn watched(name: &str, found: Option<&FoundServer>, reports: &[SentinelReport]) -> Vec<Finding> {
     sentinels::findings(name, found, reports)
 }
 
-/// None of the Sentinels says where the server is.
+/// The finding if no Sentinel knows the server.
 pub(super) fn not_watched(error: SentinelError, reports: &[SentinelReport], sentinels: &str) -> Finding {
     let names = sentinels::known_names(reports, sentinels);
     names.into_iter().fold(obstacle::finding(&ProbeError::Lost(error), sentinels, None), Finding::fix)
 }
 
-/// Whether, and how, the server can be started from.
+/// The possible starts.
 pub(super) fn starts(facts: &Facts, target: &str) -> Vec<starts::StartChoice> {
     let kind = facts.info.as_ref().map(ServerKind::of);
     let subject = Subject { target, scheme: "", facts, info: facts.info.as_ref(), kind: kind.as_ref() };

@@ -1,8 +1,8 @@
-//! No talk at all: what stands in the way.
+//! The finding about a server that does not answer.
 
 use std::io;
 
-use redtail::net::TalkError;
+use redtail::net::ClientError;
 
 use crate::doctor::findings::finding::CONNECTION;
 use crate::doctor::findings::finding::Finding;
@@ -13,55 +13,62 @@ use crate::target::probe_error::{ProbeError, TIMEOUT};
 
 const PERMISSION: &str = "permission";
 
-/// `target`: with what stands before it; `speaks`: how what listens there wants to be spoken to, if that is known.
+/// `target`: with its scheme. `speaks`: the protocol that the server expects, if it is known.
 pub(super) fn finding(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     if speaks == Some(Speaks::Tls) {
         return wants_tls(target);
     }
     match obstacle {
-        ProbeError::Lost(error) => Finding::bad("sentinel", error.to_string())
-            .why("Sentinels tell where the primary is; without them it can't be found"),
+        ProbeError::Lost(error) => {
+            Finding::bad("sentinel", error.to_string()).why("the address of the primary is known to the Sentinels only")
+        }
         ProbeError::Connect(error) => connect(error, target, speaks),
         ProbeError::Talk(error) => talk(error, target),
-        ProbeError::Refused(words) => refused(words),
+        ProbeError::Refused(message) => refused(message),
     }
 }
 
 fn wants_tls(target: &str) -> Finding {
-    let finding = Finding::bad(CONNECTION, "what listens there wants TLS");
+    let finding = Finding::bad(CONNECTION, "the server requires TLS");
     match cfg!(feature = "tls") {
         true => finding
-            .why("it closes where it is asked without; --tls speaks it, or rediss:// before the address")
+            .why("it closes connections without TLS; use --tls, or rediss:// before the address")
             .fix(format!("redtail doctor rediss://{target}")),
-        false => finding.why(
-            "TLS is not in this build: build it with --features cli,tls, or reach the server at its port without TLS",
-        ),
+        false => finding
+            .why("this build has no TLS: build with --features cli,tls, or use the port of the server without TLS"),
     }
 }
 
-fn talk(error: &TalkError, target: &str) -> Finding {
+fn talk(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        TalkError::Broken(error) if tls::is_tls(error) => tls::finding(error, target, None),
-        TalkError::Foreign { heard } => foreign(heard),
-        TalkError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
-            Finding::bad(CONNECTION, format!("the connection was closed when it was asked {asked}"))
-                .why("a proxy that lets but few commands through does so; reach the server itself")
+        ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
+        ClientError::Protocol { heard } => foreign(heard),
+        ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+            Finding::bad(CONNECTION, format!("the connection was closed after {asked}"))
+                .why("a proxy that permits few commands does so; connect to the server itself")
         }
-        TalkError::Closed { .. } => {
-            let finding = Finding::bad(CONNECTION, "the connection was closed without a word");
+        ClientError::Closed { .. } => {
+            let finding = Finding::bad(CONNECTION, "the connection was closed without an answer");
             match target.starts_with("rediss://") {
-                true => finding.why("a server that wants a certificate of ours does so (--cert FILE --cert-key FILE), and one with too many clients"),
-                false => finding.why("a port that wants TLS does so (--tls), a proxy without a server behind it, and a server with too many clients"),
+                true => finding.why(
+                    "the server may require a client certificate (--cert FILE --cert-key FILE), or have too many \
+                     clients",
+                ),
+                false => finding.why(
+                    "the server may require TLS (--tls) or have too many clients; or this is a proxy without a server",
+                ),
             }
         }
-        TalkError::Silent => Finding::bad(CONNECTION, format!("nothing came for {} seconds", TIMEOUT.as_secs()))
-            .why("another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow disk"),
+        ClientError::TimedOut => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
+            "another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow \
+             disk",
+        ),
         error => Finding::bad(CONNECTION, format!("the connection broke: {error}")),
     }
 }
 
-#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "what only TLS is about"))]
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "used with TLS only"))]
 fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     #[cfg(feature = "tls")]
     if tls::is_tls(error) {
@@ -69,47 +76,50 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     }
     let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            finding.why("nothing listens there, or on another address of that host (`bind` in redis.conf)")
-        }
+        io::ErrorKind::ConnectionRefused => finding
+            .why("nothing listens there, or the server listens on another address of that host (`bind` in redis.conf)"),
         io::ErrorKind::TimedOut => {
-            finding.why("the host does not answer: a wrong address, or a firewall that lets nothing through")
+            finding.why("the host does not answer: the address is wrong, or a firewall blocks it")
         }
         io::ErrorKind::NotFound => finding.why("there is no such socket (`unixsocket` in redis.conf)"),
         io::ErrorKind::PermissionDenied => {
-            finding.why("the file of the socket does not let you in (`unixsocketperm` in redis.conf)")
+            finding.why("the permissions of the socket deny access (`unixsocketperm` in redis.conf)")
         }
         _ => finding.why("check host and port"),
     }
 }
 
 fn foreign(bytes: &[u8]) -> Finding {
-    let what = "what listens there does not speak the protocol of Redis and Valkey";
+    let what = "the server does not speak the protocol of Redis and Valkey";
     Finding::bad(CONNECTION, what)
         .why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
 }
 
-fn refused(words: &str) -> Finding {
-    let says = |prefix: &str| words.starts_with(prefix);
+fn refused(message: &str) -> Finding {
+    let says = |prefix: &str| message.starts_with(prefix);
     if says("DENIED") {
         return Finding::bad(PERMISSION, "the server is in protected mode")
-            .why("it has no password, so it takes connections from its own host only; set a password, or run redtail on that host")
+            .why(
+                "it has no password, so it accepts connections from its own host only; set a password, or run redtail \
+                 there",
+            )
             .fix("CONFIG SET requirepass PASSWORD")
-            .fix("CONFIG SET protected-mode no   # where a firewall keeps strangers away");
+            .fix("CONFIG SET protected-mode no   # behind a firewall");
     }
     if says("ERR max number of clients") {
-        return Finding::bad(CONNECTION, "the server has as many clients as it takes (maxclients)")
-            .why("it turns everybody else away")
+        return Finding::bad(CONNECTION, "the server has reached its limit of clients (maxclients)")
+            .why("it refuses further connections")
             .fix("CONFIG SET maxclients 20000");
     }
     if says("NOAUTH") || says("ERR operation not permitted") {
-        return Finding::bad(PERMISSION, "the server asks for a password, and none was given")
-            .why("give one with --password-file, or as REDTAIL_PASSWORD in the environment; with --user, if it has ACL users");
+        return Finding::bad(PERMISSION, "the server requires a password, and none was given").why(
+            "use --password-file, or the environment variable REDTAIL_PASSWORD; add --user if the server has ACL users",
+        );
     }
     if says("WRONGPASS") || says("ERR invalid password") {
         return Finding::bad(PERMISSION, "wrong user or password, or the user is disabled")
-            .why(format!("the server said: {words}"))
+            .why(format!("the server answered: {message}"))
             .fix("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
     }
-    Finding::bad(CONNECTION, "the server refuses to talk to us").why(format!("it said: {words}"))
+    Finding::bad(CONNECTION, "the server refuses the client").why(format!("it answered: {message}"))
 }

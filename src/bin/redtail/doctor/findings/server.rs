@@ -1,11 +1,11 @@
-//! Which server it is, and in what state.
+//! Findings about the kind and state of a server.
 
 use crate::doctor::facts::{Info, Known, address};
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
 use crate::doctor::kind::{Family, ServerKind};
 
-/// What a finding is about that no other matters beside, if it is bad.
+/// The subject of the finding about the kind of server. If that is bad, no other finding matters.
 pub(super) const KIND: &str = "server";
 const STATE: &str = "state";
 
@@ -33,22 +33,22 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
     match kind.family {
         Family::Foreign(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
         Family::Sentinel => sentinel(subject, name),
-        Family::Unknown => Finding::unknown(KIND, "INFO names no server that is known here")
-            .why("only Redis, Valkey and what descends from them can be followed"),
-        Family::Redis if info.get("rlec_version").is_some() => {
-            Finding::bad(KIND, format!("{name} can't be followed"))
-                .why("its proxy has no PSYNC as Redis knows it; Redis Cloud and Redis Enterprise replicate by means of their own")
+        Family::Unknown => {
+            Finding::unknown(KIND, "INFO has no known server").why("only Redis, Valkey and their forks can be followed")
         }
+        Family::Redis if info.get("rlec_version").is_some() => Finding::bad(KIND, format!("{name} can't be followed"))
+            .why("its proxy has no PSYNC; Redis Cloud and Redis Enterprise replicate with a protocol of their own"),
         _ if kind.version.is_some_and(|version| kind.family == Family::Redis && version < (2, 8)) => {
             Finding::warn(KIND, described)
-                .why("before 2.8 there is no PSYNC: --from sync is the only start, and it can't be resumed")
+                .why("PSYNC exists since 2.8: --from sync is the only start, and it can't be resumed")
         }
         Family::Redis | Family::KeyDb if kind.version.is_some_and(|version| version < (6, 2)) => {
-            Finding::warn(KIND, described).why("redtail is tested with Redis 6.2 and later, and with Valkey; what is older may differ")
+            Finding::warn(KIND, described)
+                .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ")
         }
         Family::KeyDb => Finding::warn(KIND, described).why(
-            "redtail is not tested with KeyDB. With active-replica its writes come as RREPLAY with the command inside; without, as \
-             those of Redis 6",
+            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the \
+             command, without it as from Redis 6",
         ),
         _ => Finding::good(KIND, described),
     }
@@ -57,7 +57,7 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
 fn sentinel(subject: Subject<'_>, name: &str) -> Finding {
     let watched = &subject.facts.watched;
     let mut finding = Finding::bad(KIND, format!("this is a {name}, which holds no data"))
-        .why("a Sentinel watches servers and serves no replication; follow the primary that it watches");
+        .why("a Sentinel watches servers and has no replication; follow the primary that it watches");
     for (name, primary) in watched {
         let name = address(name, "");
         finding = finding.fix(format!("redtail doctor {}/{name}   # now {primary}", subject.as_sentinel()));
@@ -69,9 +69,9 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     if !info.is_replica() {
         let failing_over = info.get("master_failover_state").filter(|state| *state != "no-failover");
         return Some(match failing_over {
-            Some(state) => Finding::bad(STATE, format!("a FAILOVER is under way ({state})"))
-                .why("until it is done or given up, PSYNC is refused (NOMASTERLINK)")
-                .fix("FAILOVER ABORT   # gives it up"),
+            Some(state) => Finding::bad(STATE, format!("a FAILOVER is in progress ({state})"))
+                .why("PSYNC is refused (NOMASTERLINK) until it completes or is aborted")
+                .fix("FAILOVER ABORT"),
             None => Finding::good(STATE, "a primary"),
         });
     }
@@ -79,65 +79,66 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     let primary = address(part("master_host"), part("master_port"));
     let elsewhere = format!("redtail doctor {}{primary}   # its primary", subject.scheme);
     if info.is("master_link_status", "up") {
-        let finding = Finding::good(STATE, format!("a replica of {primary}, its link is up"));
-        return Some(
-            finding.why(
-                "what it gets it passes on; while its own link is broken, nothing comes, and nothing is said of it",
-            ),
-        );
+        let finding = Finding::good(STATE, format!("a replica of {primary}, connected"));
+        return Some(finding.why(
+            "it forwards the stream of its primary; while it is disconnected no writes arrive, without a notice",
+        ));
     }
     let doing = match info.number("master_sync_in_progress") {
-        Some(1..) => "it is taking its data anew".to_owned(),
+        Some(1..) => "receiving a full resynchronisation".to_owned(),
         _ => match info.number("master_link_down_since_seconds") {
             Some(seconds) => format!("since {}", time(seconds as f64)),
-            None => "it is not linked yet".to_owned(),
+            None => "not connected yet".to_owned(),
         },
     };
     Some(
-        Finding::bad(STATE, format!("a replica of {primary} whose link is down ({doing})"))
-            .why("it refuses PSYNC (NOMASTERLINK) until its link is up again; follow its primary, or wait")
+        Finding::bad(STATE, format!("a replica of {primary}, disconnected ({doing})"))
+            .why("it refuses PSYNC (NOMASTERLINK) until it is connected again; follow its primary, or wait")
             .fix(elsewhere),
     )
 }
 
-/// INFO tells nothing.
+/// INFO is missing.
 fn nothing(subject: Subject<'_>) -> Option<Finding> {
     match subject.facts.may.info {
         Known::No => Some(
             Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
-                .why("following needs no INFO (but --from now-without-fork, and the default start before 7.0); this page does")
+                .why(
+                    "this report needs INFO; following needs it for --from now-without-fork, and before 7.0 for the \
+                     default start",
+                )
                 .fix(subject.allow(&["+info"])),
         ),
-        // What is in the way of INFO is said below.
+        // [`refuses`] reports the reason.
         _ if subject.facts.refuses.is_some() => None,
-        _ => Some(Finding::unknown(KIND, "could not check what it is: it gives no INFO").why(
-            "a proxy, a service or another program may answer here; only Redis, Valkey and what descends from them can be followed",
+        _ => Some(Finding::unknown(KIND, "could not check the kind of server: INFO has no answer").why(
+            "a proxy, a service or another program may answer; only Redis, Valkey and their forks can be followed",
         )),
     }
 }
 
-/// It answers PING with a reason why not now.
+/// A temporary refusal in the answer to PING.
 fn refuses(subject: Subject<'_>) -> Option<Finding> {
-    let words = subject.facts.refuses.as_deref()?;
-    let finding = if words.starts_with("LOADING") {
+    let message = subject.facts.refuses.as_deref()?;
+    let finding = if message.starts_with("LOADING") {
         let left =
             subject.number("loading_eta_seconds").map(|seconds| format!(", about {} left", time(seconds as f64)));
         let percent =
             subject.info.and_then(|info| info.get("loading_loaded_perc")).map(|percent| format!(", {percent} % done"));
         let (left, percent) = (left.unwrap_or_default(), percent.unwrap_or_default());
         Finding::bad(STATE, format!("it is loading its data{percent}{left}"))
-            .why("until that is done PSYNC is refused (LOADING); `redtail tail --reconnect forever` waits for it")
-    } else if words.starts_with("BUSY") {
-        Finding::bad(STATE, "a script or function keeps it busy")
-            .why("until that ends PSYNC is refused (BUSY); `redtail tail --reconnect forever` waits for it")
-            .fix("SCRIPT KILL   # or FUNCTION KILL, if it has not written yet")
+            .why("PSYNC is refused (LOADING) until then; `redtail tail --reconnect forever` waits for it")
+    } else if message.starts_with("BUSY") {
+        Finding::bad(STATE, "busy with a script or function")
+            .why("PSYNC is refused (BUSY) until it ends; `redtail tail --reconnect forever` waits for it")
+            .fix("SCRIPT KILL   # or FUNCTION KILL; works until the first write")
     } else {
-        // MASTERDOWN: the link that is down has been told, where INFO tells it.
+        // For MASTERDOWN, [`role`] reports the lost connection if INFO shows it.
         if subject.info.is_some() {
             return None;
         }
-        Finding::bad(STATE, "a replica whose link to its primary is down")
-            .why("it refuses PSYNC until its link is up again; follow its primary, or wait")
+        Finding::bad(STATE, "a replica, disconnected from its primary")
+            .why("it refuses PSYNC until it is connected again; follow its primary, or wait")
     };
     Some(finding)
 }

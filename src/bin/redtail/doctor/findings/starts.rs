@@ -1,4 +1,4 @@
-//! From where the server can be followed.
+//! Findings about the possible starts.
 
 use indicatif::HumanBytes;
 
@@ -11,7 +11,7 @@ use crate::doctor::findings::subject::Subject;
 pub(in super::super) struct StartChoice {
     pub(in super::super) name: &'static str,
     pub(in super::super) possible: Known,
-    /// What it does, or what is missing.
+    /// Its effect, or the missing permission.
     pub(in super::super) how: String,
     pub(in super::super) fix: Vec<String>,
 }
@@ -39,14 +39,12 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         ),
     };
     let now = if subject.facts.filters == Some(false) {
-        // As the library does it on such servers.
+        // The library does the same on such servers.
         let mut now = without_fork(subject);
         now.name = "now";
         if backlog == Some(false) {
-            now.fix = vec![format!(
-                "redtail tail {} --allow-probe   # it dumps its data to its own disk, once",
-                subject.target
-            )];
+            now.fix =
+                vec![format!("redtail tail {} --allow-probe   # dumps its data to its own disk once", subject.target)];
         }
         now
     } else {
@@ -57,18 +55,19 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         without_fork(subject),
         start(subject, "snapshot", &[psync, replconf], Ok(format!("forks and sends everything{}", size(subject)))),
         start(subject, "POSITION", &[psync, replconf], resume(subject)),
-        start(subject, "sync", &[sync, replconf], Ok("as snapshot, without a position to resume from".into())),
+        start(subject, "sync", &[sync, replconf], Ok("as snapshot, but can't be resumed".into())),
     ]
 }
 
-/// The default start is what people try first.
+/// Findings about the default start.
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let needs_info = subject.facts.filters == Some(false);
     let base = Known::all(&[subject.facts.may.psync, subject.facts.may.replconf]);
     if !needs_info || base == Known::No {
         return Vec::new();
     }
-    let why = "this server knows no snapshot without data (Redis 7.0 does), so the default start, now, asks INFO for the position";
+    let why = "this server has no snapshots without data (added in Redis 7.0), so the default start, now, asks INFO \
+        for the position";
     if subject.facts.may.info == Known::No {
         return vec![
             Finding::warn("start", "the default start needs INFO, which is not allowed")
@@ -79,7 +78,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     match subject.info.map(|info| info.has_backlog()) {
         Some(false) => vec![
             Finding::warn("start", "the default start needs a backlog, and there is none")
-                .why(format!("{why}, and without a backlog that is void. The first replica makes one, and it stays"))
+                .why(format!("{why}, which needs a backlog. The first replica creates one, and it stays"))
                 .fix(format!("redtail tail {} --from snapshot   # or with --allow-probe", subject.target)),
         ],
         _ => Vec::new(),
@@ -119,7 +118,7 @@ fn start(subject: Subject<'_>, name: &'static str, needs: &[Need], how: Result<S
 fn resume(subject: Subject<'_>) -> Result<String, String> {
     let Some(info) = subject.info else { return Ok("as far back as the backlog reaches".into()) };
     if !info.has_backlog() {
-        return Err("there is no backlog yet, so any position is a gap".into());
+        return Err("there is no backlog yet, so every position is a gap".into());
     }
     match info.number("repl_backlog_histlen") {
         Some(bytes) => Ok(format!("as far back as the backlog: {} now", HumanBytes(bytes))),

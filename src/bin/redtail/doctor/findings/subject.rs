@@ -1,13 +1,13 @@
-//! What the findings are drawn from.
+//! The input of the findings.
 
 use crate::doctor::facts::{Facts, Info};
 use crate::doctor::kind::{Family, ServerKind};
 
-/// What the findings subject at.
+/// The server to report on.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) target: &'a str,
-    /// What stands before the address of another server.
+    /// The URL scheme for other servers.
     pub(super) scheme: &'a str,
     pub(super) facts: &'a Facts,
     pub(super) info: Option<&'a Info>,
@@ -23,7 +23,7 @@ impl Subject<'_> {
         self.info.is_some_and(Info::is_replica)
     }
 
-    /// Redis 7.0 or later, or what comes from it; also where that is not known.
+    /// Whether the server is Redis 7.0 or later, or a fork of it. True if unknown.
     pub(super) fn is_since_7(&self) -> bool {
         match self.kind {
             Some(kind) => match kind.family {
@@ -34,20 +34,20 @@ impl Subject<'_> {
         }
     }
 
-    /// Bytes a second.
+    /// The write rate in bytes per second.
     pub(super) fn rate(&self) -> Option<f64> {
         let (bytes, time) = self.facts.growth?;
         Some(bytes as f64 / time.as_secs_f64().max(0.001))
     }
 
-    /// A replica of the server to turn to instead.
+    /// The address of a replica to use instead.
     pub(super) fn replica(&self) -> String {
         let replicas = self.info.map(Info::replicas).unwrap_or_default();
         let online = replicas.into_iter().find(|replica| replica.state == "online" && replica.address.contains(':'));
         online.map_or_else(|| "REPLICA".into(), |replica| format!("{}{}", self.scheme, replica.address))
     }
 
-    /// How the server is named as a Sentinel.
+    /// The URL of the server as a Sentinel.
     pub(super) fn as_sentinel(&self) -> String {
         match self.target.strip_prefix("rediss://") {
             Some(address) => format!("rediss+sentinel://{address}"),
@@ -55,7 +55,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The rule that allows our user more.
+    /// The command that permits more to the user.
     pub(super) fn allow(&self, commands: &[&str]) -> String {
         format!("ACL SETUSER {} {}", self.facts.user, commands.join(" "))
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a certificate, ours or theirs, and what fixes it.
+//! Findings about certificates, of the server or the client.
 
 use std::io;
 use std::time::Duration;
@@ -14,54 +14,57 @@ use crate::doctor::tls_probe::Speaks;
 const ABOUT: &str = "certificate";
 
 pub(super) fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<TlsError>())
+    TlsError::find(error).is_some()
 }
 
-/// No link over TLS. `target` begins with `rediss://`.
+/// The finding about a failed TLS connection. `target` begins with `rediss://`.
 pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     let again = |options: &str| format!("redtail doctor {target} {options}");
-    let Some(tls) = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) else {
-        return Finding::bad(CONNECTION, format!("no link over TLS: {error}"));
+    let Some(tls) = TlsError::find(error) else {
+        return Finding::bad(CONNECTION, format!("the TLS connection failed: {error}"));
     };
     let certificate = Finding::bad(ABOUT, tls.to_string());
     match tls {
         TlsError::Name { presented, .. } => {
             let names = presented.iter().map(|name| address(name, ""));
-            let finding = certificate
-                .why("the server is called otherwise than in its certificate, or somebody else answers in its place");
+            let finding =
+                certificate.why("the name of the server differs from its certificate, or another server answers");
             let finding = match names.into_iter().find(|name| name != "?") {
                 Some(name) => finding.fix(again(&format!("--sni {name}"))),
                 None => finding,
             };
-            finding.fix(again("--verify ca   # whatever the name"))
+            finding.fix(again("--verify ca   # any name"))
         }
         TlsError::Expired { .. } => certificate
-            .why("nobody who verifies it gets in: a follower that loses its link does not come back")
+            .why("clients that verify it can't connect; a follower can't reconnect after a lost connection")
             .fix("CONFIG SET tls-cert-file FILE   # once it is renewed"),
         TlsError::NotYet { .. } => certificate
-            .why("the clock of this machine is wrong, or was that of the one where it was made")
-            .fix("date --utc   # here and there"),
+            .why("the clock of this machine is wrong, or the clock of the machine that issued it was")
+            .fix("date --utc   # on both machines"),
         TlsError::UnknownAuthority | TlsError::NobodyTrusted => certificate
-            .why("--cacert takes the certificate of whoever signed the server's; on the server's side it is often the same file")
+            .why(
+                "--cacert takes the CA certificate that signed the server's; it is often the server's own \
+                 tls-ca-cert-file",
+            )
             .fix(again("--cacert FILE"))
             .fix("CONFIG GET tls-ca-cert-file   # on the server"),
         TlsError::AuthorityAsServer => certificate
-            .why("clients that follow the rules refuse it")
-            .fix(again("--verify ca --cacert FILE   # that one")),
+            .why("strict clients refuse it")
+            .fix(again("--verify ca --cacert FILE   # with that certificate")),
         TlsError::CertificateWanted => certificate
-            .why("it lets in whoever has one that an authority in its tls-ca-cert-file has signed")
+            .why("it accepts client certificates signed by a CA in its tls-ca-cert-file")
             .fix(again("--cert FILE --cert-key FILE"))
-            .fix("CONFIG SET tls-auth-clients optional   # then nobody needs one"),
+            .fix("CONFIG SET tls-auth-clients optional   # requires none"),
         TlsError::CertificateRefused(_) => certificate
-            .why("it takes what an authority in its tls-ca-cert-file has signed and what has not expired")
+            .why("it accepts certificates that a CA in its tls-ca-cert-file has signed and that have not expired")
             .fix("openssl verify -CAfile THE-SERVERS-CA.crt OURS.crt"),
         TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_) => {
             let plain = format!("redtail doctor {}", target.trim_start_matches("rediss://"));
             match speaks {
-                Some(Speaks::Plain) => Finding::bad(CONNECTION, "what listens there does not speak TLS")
-                    .why("without TLS it answers: it is the plain port (the other is `tls-port` in redis.conf)")
+                Some(Speaks::Plain) => Finding::bad(CONNECTION, "the server does not speak TLS")
+                    .why("it answers without TLS: this is the plain port (see `tls-port` in redis.conf)")
                     .fix(plain),
-                _ => Finding::bad(CONNECTION, format!("no link over TLS: {tls}"))
+                _ => Finding::bad(CONNECTION, format!("the TLS connection failed: {tls}"))
                     .fix(format!("{plain}   # without TLS")),
             }
         }
@@ -69,14 +72,14 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
     }
 }
 
-/// One that is good today.
+/// The finding about a valid certificate that expires soon.
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     subject.facts.certificate.map(expires).into_iter().collect()
 }
 
 fn expires(left: Duration) -> Finding {
     Finding::warn(ABOUT, format!("the server's certificate expires in {}", time(left.as_secs_f64())))
-        .why("links that stand then go on, but one that is lost does not come back")
+        .why("open connections continue after that, but a lost one can't be restored")
         .fix("CONFIG SET tls-cert-file FILE   # once it is renewed")
 }
 
@@ -99,10 +102,10 @@ mod tests {
         let name = |presented: &str| TlsError::Name { expected: "db".into(), presented: vec![presented.into()] };
         for (error, fix) in [
             (name("db.test"), "redtail doctor rediss://db:1 --sni db.test"),
-            // Nothing of it goes into a command that somebody may run.
+            // Text of a certificate never becomes part of a command.
             (name("*.test;reboot"), "redtail doctor rediss://db:1 --verify ca"),
-            (TlsError::Expired { seconds: 5 }, "CONFIG SET tls-cert-file FILE"),
-            (TlsError::NotYet { seconds: 5 }, "date --utc"),
+            (TlsError::Expired { ago: Duration::from_secs(5) }, "CONFIG SET tls-cert-file FILE"),
+            (TlsError::NotYet { valid_in: Duration::from_secs(5) }, "date --utc"),
             (TlsError::UnknownAuthority, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::NobodyTrusted, "redtail doctor rediss://db:1 --cacert FILE"),
             (TlsError::AuthorityAsServer, "redtail doctor rediss://db:1 --verify ca"),
@@ -116,7 +119,7 @@ mod tests {
             assert!(!finding.fix.concat().contains("reboot"), "{finding:?}");
         }
         let plain = found(TlsError::Closed, Some(Speaks::Plain));
-        assert_eq!(plain.what, "what listens there does not speak TLS");
+        assert_eq!(plain.what, "the server does not speak TLS");
     }
 
     #[test]

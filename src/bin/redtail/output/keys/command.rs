@@ -1,25 +1,25 @@
-//! Commands for servers that are written as their arguments come.
+//! Commands for servers, written as their arguments arrive.
 
 use std::io::{self, Write};
 
 use redtail::rdb::Text;
 use redtail::resp::{encode_command, encoded_len};
 
-/// Beyond so many bytes a command flows out before it is whole, and a batch is closed.
+/// In bytes. A longer command is written before it is complete, and a longer batch is closed.
 pub(super) const SHORT: usize = 64 << 10;
 
-/// Elements of one batch.
+/// The elements of one batch.
 const BATCH: u64 = 128;
 
-/// Appends a whole command.
+/// Appends a complete command.
 pub(super) fn append(to: &mut Vec<u8>, args: &[&[u8]]) {
     let start = to.len();
     to.resize(start + encoded_len(args), 0);
-    // There is just the room it needs.
+    // The buffer has exactly the required size.
     let _ = encode_command(to.get_mut(start..).unwrap_or_default(), args);
 }
 
-/// Writes a whole command.
+/// Writes a complete command.
 pub(super) fn write(out: &mut impl Write, args: &[&[u8]]) -> io::Result<()> {
     write!(out, "*{}\r\n", args.len())?;
     for arg in args {
@@ -30,24 +30,24 @@ pub(super) fn write(out: &mut impl Write, args: &[&[u8]]) -> io::Result<()> {
     Ok(())
 }
 
-/// A command whose last arguments come later, in pieces of any size.
+/// A command whose last arguments arrive later, in pieces of any size.
 #[derive(Debug, Default)]
 pub(super) struct Command {
     bytes: Vec<u8>,
-    /// Arguments still to come.
+    /// The number of missing arguments.
     arguments: u64,
-    /// Bytes still to come of the one that has begun; `None` between two.
+    /// The missing bytes of the current argument. `None` between arguments.
     left: Option<u64>,
     is_flowing: bool,
 }
 
 impl Command {
-    /// Begins with these arguments; `more` follow.
+    /// Begins a command with these arguments; `more` follow.
     pub(super) fn begin(&mut self, args: &[&[u8]], more: u64) {
         self.bytes.clear();
         self.bytes.shrink_to(2 * SHORT);
         (self.arguments, self.left, self.is_flowing) = (more, None, false);
-        // A Vec takes everything.
+        // Writing to a Vec never fails.
         let _ = write!(self.bytes, "*{}\r\n", args.len() as u64 + more);
         for arg in args {
             let _ = write!(self.bytes, "${}\r\n", arg.len());
@@ -60,12 +60,12 @@ impl Command {
         self.arguments > 0
     }
 
-    /// A part of it is out, and can't be taken back.
+    /// A part of the command is written already.
     pub(super) fn is_flowing(&self) -> bool {
         self.is_open() && self.is_flowing
     }
 
-    /// The next argument, or a piece of it.
+    /// Adds the next argument, or a piece of it.
     pub(super) fn text(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
         if !self.is_open() {
             return Ok(());
@@ -95,10 +95,10 @@ impl Command {
         Ok(())
     }
 
-    /// What should come next is damaged. What is not out yet is dropped; else the rest is filled up, with zero bytes and empty
-    /// arguments: tells whether that was done. An error if the rest is too long for that.
+    /// The next argument is damaged. Drops an unwritten command, or completes a written one with zero bytes and empty
+    /// arguments. Returns whether it was completed. Fails if the missing length is implausible.
     pub(super) fn give_up(&mut self, out: &mut impl Write) -> Result<bool, GiveUp> {
-        /// A length that is larger is rather damaged itself.
+        /// A larger length is probably damaged itself.
         const MOST: u64 = 1 << 30;
         if !self.is_flowing() {
             self.arguments = 0;
@@ -122,7 +122,7 @@ impl Command {
     }
 }
 
-/// Why a command can't be filled up.
+/// Why a command can't be completed.
 pub(super) enum GiveUp {
     TooLong,
     Output(io::Error),
@@ -134,7 +134,7 @@ impl From<io::Error> for GiveUp {
     }
 }
 
-/// Elements that go into one command, once there are many of them or the key is at its end.
+/// Elements for one command, which is written once there are enough of them or the key ends.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     arguments: Vec<u8>,
@@ -143,7 +143,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// An element of these arguments.
+    /// Adds an element with these arguments.
     pub(super) fn push(&mut self, args: &[&[u8]]) {
         for arg in args {
             let _ = write!(self.arguments, "${}\r\n", arg.len());
@@ -158,7 +158,7 @@ impl Batch {
         self.elements >= BATCH || self.arguments.len() >= SHORT
     }
 
-    /// Writes them behind the command's name and the key.
+    /// Writes the command with its name, the key and the elements.
     pub(super) fn write(&mut self, verb: &str, key: &[u8], out: &mut impl Write) -> io::Result<()> {
         if self.count > 0 {
             write!(out, "*{}\r\n${}\r\n{verb}\r\n${}\r\n", self.count + 2, verb.len(), key.len())?;

@@ -1,4 +1,4 @@
-//! One JSON line an element, and long strings in lines of their pieces: memory does not depend on what is in the snapshot.
+//! One JSON line per element, and lines for the pieces of long strings. Memory is independent of the snapshot.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ pub(in crate::output) struct Elements {
 }
 
 impl Elements {
-    /// Without `max_arg` nothing is left out.
+    /// Without `max_arg` no string is omitted.
     pub(in crate::output) fn new(all: bool, max_arg: Option<u64>) -> Self {
         let pieces = Pieces { most: max_arg.unwrap_or(u64::MAX), at: 0, bytes: Vec::new() };
         let lines = Lines {
@@ -45,11 +45,11 @@ impl Elements {
             item => return non_keys.fact(item, out),
         };
         if text.is_first() && lines.begins(text.role) {
-            // The pieces of the next line's strings stand before it, and behind this one.
+            // Ends the previous line before the pieces of the next.
             lines.end(out)?;
         }
         let argument = match text.role {
-            // They stand in the entries too.
+            // The entries contain them too.
             Role::SharedField => None,
             role if lines.key.is_none() && !non_keys.wants(role) => None,
             _ => pieces.text(&text, out)?,
@@ -62,7 +62,7 @@ impl Elements {
         }
     }
 
-    /// The snapshot breaks off.
+    /// The snapshot is cut off.
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.lines.key = None;
         self.lines.object.void(out)?;
@@ -72,23 +72,23 @@ impl Elements {
 
 /// The lines of a key.
 struct Lines {
-    /// The one that is being made. It may not be at its end until the next begins.
+    /// The current line. It may be complete only when the next begins.
     object: Object,
     event: &'static str,
     key: Option<KeyFacts>,
     elements: u64,
-    /// A pair was begun and lacks its second part.
+    /// A pair lacks its second value.
     is_half: bool,
     module: String,
     raw: u64,
     damage: Option<String>,
 }
 
-/// How deep the pairs of a stream's entry stand in its line.
+/// The depth of the pairs of a stream entry in its line.
 const PAIRS: usize = 2;
 
 impl Lines {
-    /// Whether such a string begins a line.
+    /// Whether a string with this role begins a line.
     fn begins(&self, role: Role) -> bool {
         let is_array = self.key.is_some_and(|key| key.kind == Type::Array);
         match role {
@@ -102,7 +102,7 @@ impl Lines {
         let Some(key) = self.key else { return Ok(()) };
         (self.raw, self.is_half, self.damage) = (0, false, None);
         let fields = self.begin("key_begin", out)?;
-        fields.name("db").number(key.database);
+        fields.name("db").number(key.db);
         fields.name("key").argument(name, out)?;
         non_keys.key(&key, fields);
         self.end(out)?;
@@ -237,7 +237,7 @@ impl Lines {
         self.end(out)
     }
 
-    /// The next line begins.
+    /// Begins the next line.
     fn begin(&mut self, event: &'static str, out: &mut impl Write) -> io::Result<&mut Object> {
         self.end(out)?;
         self.elements += u64::from(matches!(event, "element" | "entry"));
@@ -246,7 +246,7 @@ impl Lines {
         Ok(&mut self.object)
     }
 
-    /// The line that was begun is whole.
+    /// Completes the line.
     fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
         if !self.object.is_open() {
             return Ok(());
@@ -258,7 +258,7 @@ impl Lines {
         self.object.end(self.event, out)
     }
 
-    /// The second part of an element comes next. The first, of this name, was damaged if it is not there.
+    /// The second value of an element is next. If the first, with this name, is missing, it was damaged.
     fn second(&mut self, first: &str, out: &mut impl Write) -> io::Result<()> {
         if !std::mem::take(&mut self.is_half) {
             self.begin("element", out)?.name(first).null();
@@ -266,7 +266,7 @@ impl Lines {
         Ok(())
     }
 
-    /// The name of this has come, unless it was damaged.
+    /// Writes null for a damaged name.
     fn name_of(&mut self, event: &'static str, out: &mut impl Write) -> io::Result<()> {
         if !std::mem::take(&mut self.is_half) {
             self.begin(event, out)?.name("name").null();
@@ -282,19 +282,19 @@ impl Lines {
     }
 }
 
-/// Cuts long strings into lines of pieces.
+/// Splits long strings into lines.
 struct Pieces {
     most: u64,
-    /// Where the held bytes stand in the string.
+    /// The offset of the held bytes in the string.
     at: u64,
     bytes: Vec<u8>,
 }
 
-/// The length of a piece, but for a character at its end.
+/// The length of a piece in bytes, except for an incomplete character at its end.
 const PIECE: usize = WHOLE_TEXT;
 
 impl Pieces {
-    /// Writes the pieces that are there. Gives what stands for the string in its line, once it is at its end.
+    /// Writes the available pieces. Returns the argument for the line of the string, at its end.
     fn text<'a>(&mut self, text: &Text<'a>, out: &mut impl Write) -> io::Result<Option<Argument<'a>>> {
         if text.length <= WHOLE_TEXT as u64 {
             return Ok(Some(Argument::of(text.bytes, self.most)));
@@ -314,14 +314,14 @@ impl Pieces {
                 self.piece(text, out)?;
             }
         }
-        // What is left of the last is the beginning of a character that never came.
+        // The rest is an incomplete character.
         if text.is_last() && !self.bytes.is_empty() {
             self.write(self.bytes.len(), text, out)?;
         }
         Ok(text.is_last().then_some(Argument::Pieces(text.length)))
     }
 
-    /// Writes what is held, but for the beginning of a character whose end comes next.
+    /// Writes the held bytes, except for an incomplete character at the end.
     fn piece(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
         let whole = match std::str::from_utf8(&self.bytes) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),

@@ -1,4 +1,4 @@
-//! Consumer groups of a stream, as commands that make them again.
+//! Consumer groups of a stream, as commands that recreate them.
 
 use std::io::{self, Write};
 
@@ -7,16 +7,16 @@ use redtail::rdb::{StreamId, StreamState};
 use crate::output::keys::command::write;
 use crate::output::keys::loss::{Loss, Losses};
 
-/// The group that is being read. Its pending entries come before it is told whose they are, so they are held: 32 bytes each.
+/// The current group. Its pending entries arrive before their consumers, so they are held, at 32 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     state: Option<StreamState>,
-    /// The first and the last entry of the stream.
+    /// The ids of the first and the last entry of the stream.
     entries: Option<(StreamId, StreamId)>,
     name: Vec<u8>,
     consumer: Vec<u8>,
     pending: Vec<Pending>,
-    /// Its name has come: it can be made again.
+    /// Its name is known, so it can be recreated.
     is_known: bool,
 }
 
@@ -36,11 +36,11 @@ impl Groups {
         self.entries = Some(self.entries.map_or((id, id), |(first, _)| (first, id)));
     }
 
-    /// All entries have been written; makes the stream's own counts what they were.
+    /// Writes the counts of the stream, after its entries.
     pub(super) fn state(&mut self, key: &[u8], state: StreamState, out: &mut impl Write) -> io::Result<()> {
         self.state = Some(state);
         if self.entries.is_none() {
-            // The servers' own way to make a stream without entries.
+            // Servers create an empty stream likewise.
             write(out, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"])?;
         }
         let last = state.last.to_string();
@@ -79,7 +79,7 @@ impl Groups {
     }
 
     pub(super) fn pending(&mut self, id: StreamId, delivered_at_ms: i64, deliveries: u64, losses: &mut Losses) {
-        // Since 7.0 servers claim only what is in the stream.
+        // Since 7.0 XCLAIM ignores entries that are not in the stream.
         let checked = self.state.is_some_and(|state| state.added.is_some());
         let (is_gone, may_be_gone) = match (self.entries, self.state) {
             (None, _) => (true, true),
@@ -96,9 +96,9 @@ impl Groups {
         self.pending.push(Pending { id, delivered_at_ms, deliveries });
     }
 
-    /// The pending entries are all there.
+    /// All pending entries have arrived.
     pub(super) fn consumers(&mut self) {
-        // They stand in order, unless somebody wrote the snapshot by hand.
+        // They are in order, except in a handmade snapshot.
         self.pending.sort_by_key(|pending| pending.id);
         self.consumer.clear();
     }
@@ -125,7 +125,7 @@ impl Groups {
         write(out, &[claim, how].concat())
     }
 
-    /// A name or the whole rest was damaged.
+    /// A name, or all of the rest, was damaged.
     pub(super) fn damaged(&mut self) {
         self.is_known = false;
     }

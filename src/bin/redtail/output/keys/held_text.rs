@@ -4,14 +4,14 @@ use redtail::rdb::Text;
 
 use crate::output::argument::Argument;
 
-/// Puts strings together that come in pieces. Holds at most one, and none longer than allowed.
+/// Joins strings that arrive in pieces. Holds at most one string, and none longer than `most` bytes.
 #[derive(Debug)]
 pub(super) struct HeldText {
     most: u64,
     bytes: Vec<u8>,
 }
 
-/// What one held string may leave reserved for the next.
+/// The capacity that is kept for the next string, in bytes.
 const KEPT: usize = 64 << 10;
 
 impl HeldText {
@@ -19,7 +19,7 @@ impl HeldText {
         Self { most, bytes: Vec::new() }
     }
 
-    /// The string that this piece completes, if it does.
+    /// Returns the string that this piece completes.
     pub(super) fn text<'a>(&'a mut self, text: &Text<'a>) -> Option<Argument<'a>> {
         if text.is_whole() {
             return Some(Argument::of(text.bytes, self.most));

@@ -1,4 +1,4 @@
-//! One JSON line a key, written as it is decoded.
+//! One JSON line per key, written while it is decoded.
 
 use std::io::{self, Write};
 
@@ -10,12 +10,12 @@ use crate::output::keys::key_facts::KeyFacts;
 use crate::output::keys::non_keys::NonKeys;
 use crate::output::keys::object::Object;
 
-/// How deep things stand in the line. The elements of a value:
+/// Depths in the line. The elements of a value:
 const ELEMENTS: usize = 2;
-/// The fields of a stream or an array, and what is listed in them: entries, groups, elements.
+/// The fields of a stream or an array, and their lists: entries, groups, elements.
 const FIELDS: usize = 2;
 const LISTED: usize = 3;
-/// The pairs of a stream's entry.
+/// The pairs of a stream entry.
 const PAIRS: usize = 5;
 /// The fields of a group, and its pending entries or consumers.
 const GROUP: usize = 4;
@@ -35,11 +35,11 @@ struct KeyLine {
     object: Object,
     key: Option<KeyFacts>,
     module: String,
-    /// Bytes of a module's value.
+    /// The size of a module's value in bytes.
     raw: u64,
-    /// A pair was begun and lacks its second part.
+    /// A pair lacks its second value.
     is_half: bool,
-    /// The list of entries that were given back is begun.
+    /// The list of returned entries is open.
     has_returned: bool,
     has_value: bool,
     damage: Option<String>,
@@ -85,7 +85,7 @@ impl JsonKeys {
         }
     }
 
-    /// The snapshot breaks off.
+    /// The snapshot is cut off.
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.line.key = None;
         self.non_keys.abandon(out)?;
@@ -99,7 +99,7 @@ impl KeyLine {
         (self.raw, self.is_half, self.has_returned, self.has_value, self.damage) = (0, false, false, false, None);
         let object = &mut self.object;
         object.begin();
-        object.name("db").number(key.database);
+        object.name("db").number(key.db);
         object.name("key").argument(name, out)?;
         non_keys.key(&key, object);
         match key.kind {
@@ -134,7 +134,7 @@ impl KeyLine {
             Role::ConsumerName => self.named(CONSUMERS),
             Role::ProducerName => self.named(PRODUCERS),
             Role::IdempotencyKey => self.first(PRODUCER_KEYS),
-            // Shared names stand in the entries too.
+            // The entries contain the shared names too.
             _ => return Ok(()),
         }
         self.object.argument(argument, out)
@@ -266,7 +266,7 @@ impl KeyLine {
         self.key.is_some_and(|key| key.kind == kind)
     }
 
-    /// A pair begins among others that stand at this depth: its first part comes next.
+    /// Begins a pair at this depth. Its first value is next.
     fn first(&mut self, depth: usize) {
         self.close_to(depth);
         self.object.element().array();
@@ -274,7 +274,7 @@ impl KeyLine {
         self.is_half = true;
     }
 
-    /// The second part comes next. The first was damaged if it is not there.
+    /// The second value is next. A missing first value was damaged.
     fn second(&mut self, depth: usize) {
         if !std::mem::take(&mut self.is_half) {
             self.close_to(depth);
@@ -284,14 +284,14 @@ impl KeyLine {
         self.object.element();
     }
 
-    /// Something with a name begins, in a list that stands at this depth: the name comes next.
+    /// Begins an object with a name, in a list at this depth. The name is next.
     fn named(&mut self, depth: usize) {
         self.close_to(depth);
         self.object.element().object();
         self.object.name("name");
     }
 
-    /// Something whose fields stand at this depth has its name, unless that was damaged.
+    /// Writes null for the damaged name of an object with fields at this depth.
     fn name_of(&mut self, depth: usize) {
         if self.object.depth() != depth {
             self.named(depth - 1);
@@ -299,7 +299,7 @@ impl KeyLine {
         }
     }
 
-    /// Closes what is deeper, and gives a pair whose second part was damaged one.
+    /// Closes deeper levels. Adds null for a damaged second value.
     fn close_to(&mut self, depth: usize) {
         if std::mem::take(&mut self.is_half) {
             self.object.element().null();

@@ -2,10 +2,10 @@
 
 use crate::terminal::log;
 
-/// The longest value of a module that is held: its length is not known before its end, and RESTORE wants it first.
+/// The longest module value that is held, in bytes. RESTORE needs its length first, which is known only at its end.
 pub(super) const MODULE: usize = 16 << 20;
 
-/// What no command makes again.
+/// Data that no command can recreate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
     Use,
@@ -22,11 +22,11 @@ pub(super) enum Loss {
     Metadata,
 }
 
-/// Says each kind once.
+/// Warns once per kind.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     warned: Vec<Loss>,
-    /// The module whose value is being read.
+    /// The module of the current value.
     pub(super) module: String,
 }
 
@@ -41,31 +41,30 @@ impl Losses {
         }
         self.warned.push(loss);
         let what = match loss {
-            Loss::Use => "when or how often keys were used, by which the server evicts",
-            Loss::Array => "arrays: those keys are left out",
-            Loss::Rate => "the state of rate limiters: those keys are left out",
-            Loss::Nan => "scores that are no number: those members are left out",
-            Loss::Seen => "when consumers of streams were last seen",
-            Loss::Returned => "entries of streams that were given back to their group",
+            Loss::Use => "the times and frequencies of access, which the server uses for eviction",
+            Loss::Array => "arrays: those keys are omitted",
+            Loss::Rate => "the state of rate limiters: those keys are omitted",
+            Loss::Nan => "scores that are not a number: those members are omitted",
+            Loss::Seen => "the last activity of stream consumers",
+            Loss::Returned => "stream entries that were returned to their group",
             Loss::Idempotence => "the idempotency keys of streams",
-            Loss::PendingOfDeleted => "pending entries that are no longer in the stream: they are left out",
+            Loss::PendingOfDeleted => "pending entries that are no longer in the stream: they are omitted",
             Loss::PendingOfDeletedPerhaps => {
-                "pending entries that are no longer in the stream: if entries in the middle of it were deleted while they were pending, they \
-                 are left out"
+                "pending entries that were deleted from the middle of the stream: they are omitted"
             }
             Loss::LongModule => {
                 return log::say(format_args!(
-                    "no command makes again: values of more than {MODULE} bytes of the module {module}, whose length RESTORE wants before it \
-                 is known: those keys are left out"
+                    "no command recreates values of more than {MODULE} bytes of the module {module}: those keys are \
+                     omitted"
                 ));
             }
             Loss::ModuleAux => {
                 return log::say(format_args!(
-                    "no command makes again: what the module {module} keeps beside the keys"
+                    "no command recreates the data that the module {module} saves outside of keys"
                 ));
             }
-            Loss::Metadata => "metadata that modules attach to keys",
+            Loss::Metadata => "the metadata that modules attach to keys",
         };
-        log::say(format_args!("no command makes again: {what}"));
+        log::say(format_args!("no command recreates {what}"));
     }
 }

@@ -1,4 +1,4 @@
-//! What stands in a snapshot beside the keys, as JSON.
+//! Data of a snapshot that is not in keys, as JSON.
 
 use std::io::{self, Write};
 
@@ -11,12 +11,12 @@ use crate::output::keys::object::Object;
 pub(super) struct NonKeys {
     all: bool,
     object: Object,
-    /// What the raw bytes that come belong to.
+    /// The owner of the raw bytes.
     raw: Raw,
-    /// Classes of the metadata of the key to come, and their bytes.
+    /// The metadata of the next key: classes and their sizes in bytes.
     metadata: Vec<(String, u64)>,
     database: u32,
-    /// Arguments to come of a command.
+    /// The number of missing arguments of a command.
     arguments: u64,
 }
 
@@ -32,7 +32,7 @@ impl NonKeys {
         Self { all, object, raw: Raw::Metadata, metadata, database: 0, arguments: 0 }
     }
 
-    /// The fields of a key behind its name.
+    /// Writes the fields of a key after its name.
     pub(super) fn key(&mut self, key: &KeyFacts, object: &mut Object) {
         object.name("type").plain(key.kind.name());
         object.name("expire_at_ms").optional(key.expire_at_ms);
@@ -55,7 +55,7 @@ impl NonKeys {
         }
     }
 
-    /// Whether such a string is shown.
+    /// Whether a string with this role is printed.
     pub(super) fn wants(&self, role: Role) -> bool {
         self.all || matches!(role, Role::Function | Role::Argument)
     }
@@ -74,7 +74,7 @@ impl NonKeys {
             }
             Role::AuxValue if self.all => {
                 if !self.object.is_open() {
-                    // Its name was damaged.
+                    // The name was damaged.
                     self.object.begin();
                     self.object.name("name").null();
                 }
@@ -186,13 +186,13 @@ impl NonKeys {
         object.end(event, out)
     }
 
-    /// An argument of a command has come.
+    /// An argument of a command is complete.
     fn one_argument(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.arguments = self.arguments.saturating_sub(1);
         if self.arguments == 0 { self.object.end("snapshot_command", out) } else { Ok(()) }
     }
 
-    /// The snapshot breaks off.
+    /// The snapshot is cut off.
     pub(super) fn abandon(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.metadata.clear();
         self.object.void(out)

@@ -1,4 +1,4 @@
-//! A JSON object that is built as its parts come, and may be written before it is whole.
+//! A JSON object that may be written before it is complete.
 
 use std::io::{self, Write};
 
@@ -7,8 +7,8 @@ use redtail::rdb::{StreamId, StreamState};
 use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
 
-/// An object of one line. While it is short it is held, so that the event stands first in it; once it is long it flows, and the
-/// event stands last: it may turn out to be void.
+/// An object in one line. A short one is held, and begins with its event. A long one is written as it grows, and ends
+/// with its event, which may be "void".
 #[derive(Debug, Default)]
 pub(super) struct Object {
     bytes: Vec<u8>,
@@ -37,12 +37,12 @@ impl Object {
         !self.levels.is_empty()
     }
 
-    /// How deep in arrays and objects it stands: 1 in the object itself.
+    /// The current depth of arrays and objects: 1 in the object itself.
     pub(super) fn depth(&self) -> usize {
         self.levels.len()
     }
 
-    /// Closes what is deeper.
+    /// Closes deeper levels.
     pub(super) fn close_to(&mut self, depth: usize) {
         while self.levels.len() > depth {
             if let Some(level) = self.levels.pop() {
@@ -51,7 +51,7 @@ impl Object {
         }
     }
 
-    /// The next thing is an element here, or a name.
+    /// Begins an element or a name.
     pub(super) fn element(&mut self) -> &mut Self {
         if let Some(level) = self.levels.last_mut() {
             if !level.is_empty {
@@ -85,7 +85,7 @@ impl Object {
     }
 
     pub(super) fn number(&mut self, number: impl std::fmt::Display) {
-        // A Vec takes everything.
+        // Writing to a Vec never fails.
         let _ = write!(self.bytes, "{number}");
     }
 
@@ -96,7 +96,7 @@ impl Object {
         }
     }
 
-    /// Something whose text needs no escapes.
+    /// Writes a value whose text needs no escapes.
     pub(super) fn plain(&mut self, text: impl std::fmt::Display) {
         let _ = write!(self.bytes, "\"{text}\"");
     }
@@ -112,7 +112,7 @@ impl Object {
         }
     }
 
-    /// A long one flows out at once: it is not held twice.
+    /// A long argument is written at once, and not held twice.
     pub(super) fn argument(&mut self, argument: Argument<'_>, out: &mut impl Write) -> io::Result<()> {
         match argument {
             Argument::Whole(bytes) if bytes.len() > SHORT => {
@@ -123,7 +123,7 @@ impl Object {
         }
     }
 
-    /// What a stream knows of itself, as fields.
+    /// Writes the state of a stream as fields.
     pub(super) fn state(&mut self, state: &StreamState) {
         let id = |id: Option<StreamId>| id.map(Id);
         self.name("length").number(state.length);
@@ -133,12 +133,12 @@ impl Object {
         self.name("entries_added").optional(state.added);
     }
 
-    /// To be called between parts: lets a long one flow.
+    /// Writes a long object. Called between its parts.
     pub(super) fn part(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.bytes.len() > SHORT { self.flow(out) } else { Ok(()) }
     }
 
-    /// The line is whole.
+    /// Completes the line.
     pub(super) fn end(&mut self, event: &str, out: &mut impl Write) -> io::Result<()> {
         self.close_to(1);
         self.levels.clear();
@@ -152,7 +152,7 @@ impl Object {
         out.write_all(b"}\n")
     }
 
-    /// The line will not be whole: what has flowed out of it is void, what has not is dropped.
+    /// The line stays incomplete. Declares it void if it is written already, or drops it.
     pub(super) fn void(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.is_open() && self.is_flowing {
             return self.end("void", out);
@@ -172,7 +172,7 @@ impl Object {
     }
 }
 
-/// A stream's id in quotes.
+/// A stream id in quotes.
 struct Id(StreamId);
 
 impl std::fmt::Display for Id {
@@ -181,7 +181,8 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// A floating-point number in the fewest digits that give it back, as JSON and servers read it: `1`, `0.1`, `1e300`, `inf`, `-inf`, `nan`.
+/// A floating-point number in the fewest digits that restore it, as JSON and servers read it: `1`, `0.1`, `1e300`,
+/// `inf`, `-inf`, `nan`.
 pub(super) struct Number(pub(super) f64);
 
 impl std::fmt::Display for Number {

@@ -1,4 +1,4 @@
-//! Commands that make the keys of a snapshot again in an empty server.
+//! Commands that recreate the keys of a snapshot in an empty server.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use crate::output::keys::loss::{Loss, Losses, MODULE};
 use crate::output::keys::object::Number;
 use crate::terminal::log;
 
-/// The number of a module's value in a snapshot, which RESTORE wants in front of it.
+/// The type number of a module value, the first byte for RESTORE.
 const MODULE_TYPE: u8 = 7;
 
 pub(in crate::output) struct RespKeys {
@@ -24,15 +24,15 @@ pub(in crate::output) struct RespKeys {
     name: Vec<u8>,
     command: Command,
     batch: Batch,
-    /// What follows the batch: expiries of its fields.
+    /// Commands after the batch: expiries of its fields.
     after: Vec<u8>,
     held: HeldText,
-    /// The field or member that waits for what belongs to it.
+    /// The field or member whose value or score is next.
     first: Option<Vec<u8>>,
     groups: Groups,
-    /// A module's value. `None`: it is too long.
+    /// The value of a module. `None` if it is too long.
     raw: Option<Vec<u8>>,
-    /// The auxiliary field whose value comes is the code of a script.
+    /// The next auxiliary value is the code of a script.
     is_script: bool,
     losses: Losses,
 }
@@ -56,7 +56,7 @@ impl RespKeys {
         }
     }
 
-    /// `selected`: the database that the output has selected.
+    /// `selected`: the database selected by the output.
     pub(in crate::output) fn item(
         &mut self,
         item: &Item<'_>,
@@ -97,13 +97,13 @@ impl RespKeys {
         Ok(())
     }
 
-    /// The snapshot breaks off.
+    /// The snapshot is cut off.
     pub(in crate::output) fn abandon(&mut self, out: &mut impl Write) -> Result<(), Failure> {
         let key = self.key.take();
         if self.command.is_flowing() {
             return Err(Failure::Message(
-                "the snapshot broke off inside a large value of which a part is already written: the output ends inside a \
-                 command and can't be loaded as it is"
+                "the snapshot was cut off inside a large value that is partly written: the output ends inside a \
+                 command and can't be loaded"
                     .into(),
             ));
         }
@@ -111,7 +111,7 @@ impl RespKeys {
         self.batch.clear();
         self.after.clear();
         match key {
-            // A part of it may have been written.
+            // A part of the key may have been written.
             Some(_) if !self.name.is_empty() => Ok(write(out, &[b"DEL", &self.name])?),
             _ => Ok(()),
         }
@@ -160,10 +160,10 @@ impl RespKeys {
             Type::Stream => self.groups.begin(),
             _ => {}
         }
-        select(key.database, selected, out)
+        select(key.db, selected, out)
     }
 
-    /// A command whose last argument this is, or a piece of it.
+    /// Writes a command with this string, or a piece of it, as its last argument.
     fn alone(&mut self, args: &[&[u8]], text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
         if text.is_first() {
             self.command.begin(args, 1);
@@ -185,7 +185,7 @@ impl RespKeys {
     }
 
     fn field_value(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
-        // Its field was damaged if there is none.
+        // Without a field, the field was damaged.
         let Some(field) = self.first.take() else { return Ok(()) };
         if is_short(text) {
             self.flush_full(out)?;
@@ -196,7 +196,7 @@ impl RespKeys {
             self.alone(&[b"HSET", &name, &field], text, out)?;
             self.name = name;
         }
-        // Its expiry may follow, and asks for it again.
+        // Its expiry may follow, and needs the field again.
         self.first = Some(field);
         Ok(())
     }
@@ -268,21 +268,20 @@ impl RespKeys {
         Ok(())
     }
 
-    /// Something of the key, or beside the keys, was passed over.
+    /// Damaged data was skipped, in a key or outside of keys.
     fn damaged(&mut self, out: &mut impl Write) -> Result<(), Failure> {
-        // A field and a member are worth nothing without what belongs to them.
+        // A field without its value, or a member without its score, is dropped.
         self.first = None;
         self.groups.damaged();
         match self.command.give_up(out) {
             Ok(false) => Ok(()),
             Ok(true) => {
-                log::say("what was damaged lies inside a large value: the rest of that value is filled up with zero bytes");
+                log::say("a large value is damaged: its rest is filled up with zero bytes");
                 Ok(())
             }
             Err(GiveUp::Output(error)) => Err(error.into()),
             Err(GiveUp::TooLong) => Err(Failure::Message(
-                "what was damaged lies inside a value whose length can't be true: the output ends inside a command and can't be \
-                 loaded as it is"
+                "a damaged value has an implausible length: the output ends inside a command and can't be loaded"
                     .into(),
             )),
         }
@@ -327,7 +326,7 @@ impl RespKeys {
     }
 }
 
-/// Whether it goes into a batch. How it came must not matter for that.
+/// Whether the string goes into a batch. Independent of how it arrived.
 fn is_short(text: &Text<'_>) -> bool {
     text.length <= WHOLE_TEXT as u64
 }
@@ -339,7 +338,7 @@ fn select(database: u32, selected: &mut Option<u32>, out: &mut impl Write) -> io
     write(out, &[b"SELECT", database.to_string().as_bytes()])
 }
 
-/// A second snapshot takes the place of what was written before, as in a replica.
+/// A second snapshot replaces all data, as in a replica.
 fn empty(format: Format, out: &mut impl Write) -> io::Result<()> {
     write(out, &[b"FLUSHALL"])?;
     match format {

@@ -1,19 +1,19 @@
-//! Field names of stream entries.
+//! Shared field names of stream entries.
 
 use redtail::rdb::{Item, Role};
 
-/// The field names that entries of a stream share, for those entries that come without them because the names are long.
+/// The field names that entries of a stream share. Entries arrive without them if the names are long.
 #[derive(Debug, Default)]
 pub(in crate::output) struct SharedNames {
     names: Vec<Vec<u8>>,
-    /// More names of the same node may come.
+    /// More names of the same node may follow.
     gathering: bool,
-    /// The entry being read comes without names; the number of the next.
+    /// The current entry has no names; the index of the next name.
     unnamed: Option<usize>,
 }
 
 impl SharedNames {
-    /// The field name that belongs in front of this item.
+    /// Returns the field name that belongs before this item.
     pub(in crate::output) fn before(&mut self, item: &Item<'_>) -> Option<&[u8]> {
         match item {
             Item::Text(text) if text.role == Role::SharedField => {

@@ -1,4 +1,4 @@
-//! One readable line a key: what it holds, or how it begins.
+//! One readable line per key, shortened if it is long.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,7 +9,8 @@ use redtail::resp::Quoted;
 use crate::output::keys::key_facts::KeyFacts;
 use crate::output::keys::object::Number;
 
-/// Bytes that are shown of an element and of a key's name, and characters of a line after which elements are only counted.
+/// The shown bytes of an element and of a key's name, and the characters of a line before further elements are
+/// only counted.
 const SHOWN: usize = 64;
 const NAME: usize = 120;
 const LINE: usize = 200;
@@ -18,7 +19,7 @@ pub(in crate::output) struct TextKeys {
     all: bool,
     max_arg: u64,
     line: String,
-    /// The beginning of a string that comes in pieces.
+    /// The first bytes of a string that arrives in pieces.
     beginning: Vec<u8>,
     key: Option<KeyFacts>,
     elements: u64,
@@ -88,7 +89,7 @@ impl TextKeys {
     fn text(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
         let is_value = matches!(text.role, Role::Element | Role::Member | Role::Field | Role::FieldValue);
         if is_value && self.line.len() >= LINE {
-            // It would not be shown.
+            // The rest is not printed.
             self.elements += u64::from(text.is_last() && self.counts(text.role));
             self.more("");
             return Ok(());
@@ -114,7 +115,7 @@ impl TextKeys {
         match text.role {
             Role::KeyName => {
                 let Some(key) = self.key else { return Ok(()) };
-                self.begin(format_args!("[{}] {shown} {}", key.database, key.kind.name()));
+                self.begin(format_args!("[{}] {shown} {}", key.db, key.kind.name()));
             }
             Role::Function => {
                 self.begin(format_args!("function {shown}"));
@@ -135,13 +136,13 @@ impl TextKeys {
                 self.elements += u64::from(self.counts(text.role));
                 self.more(shown);
             }
-            // Of a stream its state is shown.
+            // A stream prints its state.
             _ => {}
         }
         Ok(())
     }
 
-    /// Whether each such string is one more element. An array tells the place of each.
+    /// Whether a string with this role is an element. An array has an index for each.
     fn counts(&self, role: Role) -> bool {
         match role {
             Role::Member | Role::Field => true,
@@ -152,11 +153,11 @@ impl TextKeys {
 
     fn begin(&mut self, words: std::fmt::Arguments<'_>) {
         self.line.clear();
-        // A String takes everything.
+        // Writing to a String never fails.
         let _ = self.line.write_fmt(words);
     }
 
-    /// Adds something, if there is still room.
+    /// Adds text while there is room.
     fn more(&mut self, what: impl std::fmt::Display) {
         if self.line.len() < LINE {
             let _ = write!(self.line, " {what}");
@@ -194,7 +195,7 @@ impl TextKeys {
 
 const MORE: &str = " ...";
 
-/// A string, or its beginning and its length.
+/// A string, or its first bytes and its length.
 struct Shown<'a> {
     bytes: &'a [u8],
     length: u64,

@@ -1,4 +1,4 @@
-//! The ways to drain: each runs in a process of its own and tells the number of commands.
+//! The readers: each runs in a process of its own and reports the number of commands.
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
@@ -13,9 +13,9 @@ use redtail::{Builder, Event, Follower, Position, Start};
 
 use crate::Job;
 
-pub type Way = fn(&Job) -> io::Result<u64>;
+pub type Reader = fn(&Job) -> io::Result<u64>;
 
-pub const WAYS: &[(&str, Way)] = &[
+pub const READERS: &[(&str, Reader)] = &[
     ("read", bare_read),
     ("redtail_batch", batch),
     ("redtail_next", next),
@@ -28,7 +28,7 @@ unsafe extern "C" {
     fn drain_in_c(target: *const c_char, place: *const c_char, end: u64) -> u64;
 }
 
-/// The bound: the bytes are received and not looked at.
+/// The lower bound: receives the bytes and does not inspect them.
 fn bare_read(job: &Job) -> io::Result<u64> {
     let mut link = job.server().resume(&job.id, job.offset)?;
     let mut buffer = vec![0; 256 << 10];
@@ -104,7 +104,7 @@ fn next(job: &Job) -> io::Result<u64> {
 }
 
 fn in_c(job: &Job) -> io::Result<u64> {
-    // The library is linked for its C functions.
+    // Links the library for its C functions.
     std::hint::black_box(redtail::MAX_DEPTH);
     let text = |text: String| CString::new(text).map_err(io::Error::other);
     let (target, place) = (text(job.target())?, text(job.position())?);
@@ -112,7 +112,7 @@ fn in_c(job: &Job) -> io::Result<u64> {
     Ok(unsafe { drain_in_c(target.as_ptr(), place.as_ptr(), job.end) })
 }
 
-/// The whole of redis-event, whose handler is given each command. It ends at the last command, which has a key of its own.
+/// All of redis-event, with a handler for each command. It ends at the last command, which has a unique key.
 fn redis_event(job: &Job) -> io::Result<u64> {
     use redis_event::{EventHandler, RedisListener, cmd, config::Config, listener};
     struct Count {
@@ -139,7 +139,7 @@ fn redis_event(job: &Job) -> io::Result<u64> {
         username: String::new(),
         password: String::new(),
         repl_id: job.id.clone(),
-        // It asks for what comes after.
+        // PSYNC takes the next offset.
         repl_offset: job.offset as i64 + 1,
         read_timeout: None,
         write_timeout: None,

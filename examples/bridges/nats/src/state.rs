@@ -1,4 +1,4 @@
-//! The file that keeps how far the broker has confirmed.
+//! The state file: the position that the broker has confirmed.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -11,7 +11,7 @@ use redtail::io::CheckpointPosition;
 use crate::args::Args;
 use crate::end::Failure;
 
-/// What is held for as long as the bridge runs: two that save into one file would lose what the slower one has not confirmed.
+/// The lock of this bridge. Two bridges with one file would lose the unconfirmed messages of the slower one.
 pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
     let mut name = args.state.as_os_str().to_owned();
     name.push(".lock");
@@ -20,13 +20,13 @@ pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Failure::new(1, format!("another bridge is at work with --state {}", args.state.display())))
+            Err(Failure::new(1, format!("another bridge is running with --state {}", args.state.display())))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
-/// Reads it, where there is one.
+/// Reads the file, if it exists.
 pub(crate) fn open<P: CheckpointPosition>(args: &Args) -> Result<CheckpointFile<P>, Failure> {
     let target = args.addresses.join(" ");
     let file = CheckpointFile::open(&args.state, &target).map_err(|error| Failure::new(2, error.to_string()))?;
@@ -36,13 +36,13 @@ pub(crate) fn open<P: CheckpointPosition>(args: &Args) -> Result<CheckpointFile<
     Ok(file)
 }
 
-/// The primary's PINGs move the place on, so its time tells when a bridge was last at work.
+/// The primary's PINGs advance the position: the file's time is the last time a bridge ran.
 fn warn_of_repetitions(args: &Args, saved_at: SystemTime) {
     let age = saved_at.elapsed().unwrap_or_default();
     if age > args.window {
         eprintln!(
-            "redtail-nats: the place in {} is {} old, more than the window of {}: if the last run was killed, what it published after that \
-             place is in the stream twice",
+            "redtail-nats: the position in {} is {} old, more than the window of {}: if the last run was killed, its messages after that \
+             position are in the stream twice",
             args.state.display(),
             humantime::format_duration(Duration::from_secs(age.as_secs())),
             humantime::format_duration(args.window)

@@ -1,4 +1,4 @@
-/* What is said, and how it ends; and the little that every file needs. */
+/* Messages to the user, the end of the process, and small helpers for all files. */
 #include "bridge.h"
 
 #include <stdarg.h>
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-/* -1: it goes on. */
+/* -1: the bridge is running. */
 static atomic_int ending = -1;
 
 static void print(const char *format, va_list arguments) {
-    flockfile(stderr); /* one line at a time, whoever says it */
+    flockfile(stderr); /* one line at a time, from any thread */
     fputs("redtail-kafka: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);

@@ -1,7 +1,7 @@
-//! Answers of real servers (`tests/data/cluster`), and changes to them.
+//! Replies of real servers (`tests/data/cluster`), and changes to them.
 
 use crate::io::FrameReader;
-use crate::topology::cluster::topology::*;
+use crate::topology::cluster::members::*;
 
 macro_rules! recorded {
     ($name:literal) => {
@@ -9,8 +9,8 @@ macro_rules! recorded {
     };
 }
 
-fn answer(text: &str) -> Answer {
-    Answer::of(FrameReader::new(text.as_bytes()).next_frame().unwrap().unwrap().item)
+fn answer(text: &str) -> Reply {
+    Reply::of(FrameReader::new(text.as_bytes()).next_frame().unwrap().unwrap().item)
 }
 
 fn from_shards(text: &str) -> Topology {

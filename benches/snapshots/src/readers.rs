@@ -1,4 +1,4 @@
-//! The ways to read a snapshot.
+//! The readers of a snapshot.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -6,32 +6,32 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use redtail::rdb::{Decoder, Item, Role};
-use redtail::resp::Status;
 use redtail::owned::Collector;
 use redtail::owned::Value;
 use redtail::owned::Whole;
+use redtail::rdb::{Decoder, Item, Role};
+use redtail::resp::Status;
 
-pub struct Way {
+pub struct Reader {
     pub name: &'static str,
     pub run: fn(&Path) -> io::Result<Option<Found>>,
 }
 
-/// What stands in a snapshot, in two numbers.
+/// The contents of a snapshot, in two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Found {
     pub keys: u64,
-    /// Of values, elements, members, fields: not of keys.
+    /// Of values, elements, members and fields, without keys.
     pub bytes: u64,
 }
 
-pub const WAYS: [Way; 6] = [
-    Way { name: "redtail items", run: |file| items(file, Decoder::new()).map(Some) },
-    Way { name: "without checksum", run: |file| items(file, Decoder::new().without_checksum()).map(Some) },
-    Way { name: "one item a call", run: |file| single_items(file).map(Some) },
-    Way { name: "redtail whole keys", run: |file| whole(file).map(Some) },
-    Way { name: "rdb 0.4", run: |file| rdb_crate(file).map(Some) },
-    Way { name: "redis-check-rdb", run: |file| check_rdb(file).map(|()| None) },
+pub const READERS: [Reader; 6] = [
+    Reader { name: "redtail items", run: |file| items(file, Decoder::new()).map(Some) },
+    Reader { name: "without checksum", run: |file| items(file, Decoder::new().without_checksum()).map(Some) },
+    Reader { name: "one item a call", run: |file| single_items(file).map(Some) },
+    Reader { name: "redtail whole keys", run: |file| whole(file).map(Some) },
+    Reader { name: "rdb 0.4", run: |file| rdb_crate(file).map(Some) },
+    Reader { name: "redis-check-rdb", run: |file| check_rdb(file).map(|()| None) },
 ];
 
 /// The buffer of each reader.
@@ -113,7 +113,7 @@ fn single_items(file: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Shows the file to `take`, which moves the slice past what it has used up, until it wants no more or there is no more.
+/// Passes the file to `take`, which advances the slice past its consumed bytes, until `take` ends or the file does.
 fn feed(file: &Path, mut take: impl FnMut(&mut &[u8]) -> io::Result<bool>) -> io::Result<()> {
     let mut file = File::open(file)?;
     let mut buffer = vec![0; BUFFER];
@@ -160,7 +160,7 @@ fn check_rdb(file: &Path) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("redis-check-rdb: {status}"))) }
 }
 
-/// Of this process and its children that have ended.
+/// Of this process and its finished children.
 pub fn cpu_seconds() -> io::Result<f64> {
     let own = fs::read_to_string("/proc/self/schedstat")?;
     let own: f64 = own.split(' ').next().unwrap_or_default().parse().map_err(io::Error::other)?;

@@ -1,0 +1,32 @@
+//! Errors of clusters.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::net::{Target, TargetError};
+use crate::topology::error::each;
+
+/// The reason why a cluster can't be followed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The list of nodes is empty.
+    #[error("there is no node to ask: give at least one host:port")]
+    NoNode,
+    /// The address of a node is invalid.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// No node answered with the cluster's topology.
+    #[error("no node tells what the cluster consists of: {}", each(tried))]
+    Silent {
+        /// The nodes, each with its error.
+        tried: Vec<(Target, String)>,
+    },
+    /// [`Options::single_link`](crate::Options::single_link) is set.
+    #[error("single_link is set: a cluster is never followed over one connection")]
+    SingleLink,
+    /// The system starts no thread.
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+}

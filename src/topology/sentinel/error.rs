@@ -1,0 +1,63 @@
+//! Errors of Sentinel deployments.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::net::{Target, TargetError};
+use crate::topology::error::each;
+
+/// The reason why Sentinels name no server. A follower reports it inside an [`io::Error`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SentinelError {
+    /// No Sentinel answered.
+    #[error("no Sentinel tells where {name} is: {}", each(tried))]
+    Silent {
+        /// The name of the primary.
+        name: String,
+        /// The Sentinels, each with its error.
+        tried: Vec<(Target, String)>,
+    },
+    /// No Sentinel that answered knows the name.
+    #[error("the Sentinels know no primary called {name:?}: `SENTINEL MASTERS` lists those they know")]
+    UnknownName {
+        /// The name of the primary.
+        name: String,
+    },
+    /// The server is a replica, although the Sentinels name it as the primary. This passes once the Sentinels agree.
+    #[error("{target} is a replica, although the Sentinels name it as the primary of {name}")]
+    NotPrimary {
+        /// The name of the primary.
+        name: String,
+        /// The server.
+        target: Target,
+    },
+    /// The list of Sentinels is empty.
+    #[error("there is no Sentinel to ask: give at least one host:port")]
+    NoSentinel,
+    /// The address of a Sentinel is invalid.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+impl From<SentinelError> for io::Error {
+    fn from(error: SentinelError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// A server that the Sentinels name, and that can't be used.
+#[derive(Debug, Error)]
+#[error("{target}, the address from the Sentinel {told_by}: {source}")]
+pub(super) struct ServerError {
+    pub(super) target: Target,
+    pub(super) told_by: Target,
+    pub(super) source: io::Error,
+}
+
+impl From<ServerError> for io::Error {
+    fn from(error: ServerError) -> Self {
+        Self::new(error.source.kind(), error)
+    }
+}
