@@ -20,7 +20,7 @@
  *         if (event.is("SET"))
  *             std::cout << event.args()[1] << std::endl;
  *
- * OPTIONS are structs whose fields have defaults; C++20 names fields in place:
+ * OPTIONS are structs whose fields have defaults. In C++20 with designated initialisers:
  *
  *     redtail::follower follower({.start = REDTAIL_START_AT, .position = saved, .tls = {.ca_file = "ca.pem"}});
  */
@@ -217,7 +217,7 @@ private:
     redtail_position position_;
 };
 
-/** What stands next in a snapshot; a view. */
+/** The next item of a snapshot; a view. */
 class snapshot_item {
 public:
     snapshot_item() noexcept = default;
@@ -313,8 +313,8 @@ struct limits {
     }
 };
 
-/** How to speak TLS, if on or any other field is set. The other fields are those of redtail_tls; the texts must live until
- * the options are used. */
+/** TLS settings, in use if on or any other field is set. The other fields are those of redtail_tls. The texts must live
+ * until the options are used. */
 struct tls {
     bool on = false;
     int verify = REDTAIL_VERIFY_FULL;

@@ -2,7 +2,7 @@
  *
  *     cluster 127.0.0.1:7000 [FILE]
  *
- * FILE keeps the places in all shards: started again with it, it goes on where it was.
+ * FILE stores the positions of all shards. The next run with the same file resumes there.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <redtail.h>
@@ -44,7 +44,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     fprintf(stderr, "%s\n", notice->message);
 }
 
-/* Everything that the positions cover is printed. The file is whole at every moment. */
+/* All events up to the positions were printed. The file is complete at every moment. */
 static int save(redtail_cluster *cluster, const char *name) {
     size_t size = 0, needed = 0;
     char *text = NULL, fresh[4096];

@@ -1,7 +1,8 @@
 /* Follows two primaries of this machine at once, in one thread with one poll loop: "embed 6379 6380 | slow-consumer".
  *
- * What they write goes to standard output through one bounded queue. While that is full no link is read, and the primaries still
- * hear from us. It reconnects, and ends when its standard output is closed or both sessions are over.
+ * Their writes go to standard output through one bounded queue. While the queue is full, no connection is read, but the
+ * primaries still receive acknowledgements. The program reconnects. It ends when standard output is closed or both
+ * sessions have ended.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
@@ -39,12 +40,12 @@ static void dial(follower_t *f) {
     f->socket = socket(AF_INET, SOCK_STREAM, 0);
     fcntl(f->socket, F_SETFL, O_NONBLOCK);
     if (connect(f->socket, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) lost(f, strerror(errno));
-    else redtail_session_connected(f->session, now_ms()); /* what it has to send waits until the socket is writable */
-    f->status = REDTAIL_NEED_MORE; /* what was said of the link before does not hold for this one */
+    else redtail_session_connected(f->session, now_ms()); /* its output waits until the socket is writable */
+    f->status = REDTAIL_NEED_MORE; /* statuses of the previous connection no longer apply */
 }
 
 static void enqueue(const follower_t *f, const redtail_event *event) {
-    char *line = queue + queued, *end = queue + QUEUE - 1; /* a command that is too long is cut */
+    char *line = queue + queued, *end = queue + QUEUE - 1; /* long commands are cut */
     line += snprintf(line, (size_t)(end - line), "%d %llu", f->port, (unsigned long long)event->offset);
     for (size_t i = 0; i < event->argc && (size_t)(end - line) > event->args[i].len; i++) {
         *line++ = ' ';
@@ -87,7 +88,7 @@ int main(int argc, char **argv) {
     follower_t followers[2];
     redtail_options options;
     redtail_options_init(&options, sizeof options);
-    options.retry_first = 1; /* a primary that is not up yet is waited for */
+    options.retry_first = 1; /* wait for a primary that is not up yet */
     for (int i = 0; i < 2; i++)
         followers[i] = (follower_t){argc > i + 1 ? atoi(argv[i + 1]) : 6379 + i, -1, 0, redtail_session_new(&options)};
     signal(SIGPIPE, SIG_IGN);
@@ -102,7 +103,7 @@ int main(int argc, char **argv) {
             redtail_session_to_send(f->session, &out, &len);
             redtail_session_deadline_ms(f->session, &deadline);
             if (deadline < wake && (queued < FULL || f->socket >= 0)) wake = deadline;
-            polled[i].fd = queued < FULL || len > 0 ? f->socket : -1; /* -1 is passed over */
+            polled[i].fd = queued < FULL || len > 0 ? f->socket : -1; /* poll ignores -1 */
             polled[i].events = (short)((queued < FULL ? POLLIN : 0) | (len > 0 ? POLLOUT : 0));
         }
         polled[2] = (struct pollfd){STDOUT_FILENO, queued > 0 ? POLLOUT : 0, 0};

@@ -43,7 +43,7 @@ static void print_frame(redtail_parser *parser) {
 int main(void) {
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
     size_t size = 4096, filled = 0;
-    ssize_t count; /* read, and not fread: what is there is shown, and not held until the buffer is full */
+    ssize_t count; /* not fread, which waits until the buffer is full */
     char *buffer = malloc(size);
     int status = parser && buffer ? REDTAIL_NEED_MORE : REDTAIL_ERROR_MEMORY;
 
@@ -55,7 +55,7 @@ int main(void) {
         while ((status = redtail_parser_next(parser, &unread, NULL, 0, &frame)) == REDTAIL_OK)
             print_frame(parser);
         fflush(stdout);
-        memmove(buffer, unread.data, filled = unread.len); /* what is not whole yet stays, at the front */
+        memmove(buffer, unread.data, filled = unread.len); /* the incomplete item stays, at the front */
         if (filled == size) {
             char *larger = realloc(buffer, size *= 2);
             if (larger == NULL) {

@@ -1,6 +1,6 @@
-/* Prints what stands in a snapshot, in constant memory: "snapshot < dump.rdb".
+/* Prints the contents of a snapshot, in constant memory: "snapshot < dump.rdb".
  *
- * A line for each key, and one for each element below it. Strings longer than 16 KiB come in pieces, printed as they come.
+ * One line for each key, and one for each element below it. Strings of more than 16 KiB are printed in pieces.
  */
 #include <redtail.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ int main(void) {
     while (status == REDTAIL_NEED_MORE) {
         const redtail_rdb_item *item;
         size_t count;
-        memmove(buffer, unread.data, unread.len); /* what is not used up yet stays, at the front */
+        memmove(buffer, unread.data, unread.len); /* the unread bytes stay, at the front */
         count = fread(buffer + unread.len, 1, sizeof buffer - unread.len, stdin);
         if (count == 0) {
             status = redtail_rdb_finish(rdb);

@@ -2,7 +2,7 @@
  *
  *     tail 127.0.0.1:6379 [POSITION]
  *
- * At the end it prints the position to go on from.
+ * At the end it prints the position to resume from.
  */
 #include <errno.h>
 #include <redtail.h>
@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     signal(SIGTERM, on_signal);
 
     int status = redtail_follower_connect(follower, address);
-    const redtail_event *event; /* the follower's; until the next call */
+    const redtail_event *event; /* owned by the follower; valid until the next call */
     while (status == REDTAIL_OK && (status = redtail_follower_next(follower, &event)) == REDTAIL_OK)
         switch (event->kind) {
         case REDTAIL_EVENT_ATTACHED: fprintf(stderr, "following %s\n", address); break;
@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "go on with: tail %s %s\n", address, text);
     if (status < 0)
         fprintf(stderr, "tail: %s\n", redtail_follower_message(follower));
-    signal(SIGINT, SIG_DFL); /* before the handle goes that they use */
+    signal(SIGINT, SIG_DFL); /* before the handle is freed */
     signal(SIGTERM, SIG_DFL);
     redtail_handle_free(handle);
     redtail_follower_free(follower);

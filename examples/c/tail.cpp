@@ -12,7 +12,7 @@ extern "C" void on_signal(int) {
     errno = before;
 }
 
-struct signals { // while the handle lives that they use
+struct signals { // as long as their handle lives
     signals() { std::signal(SIGINT, on_signal), std::signal(SIGTERM, on_signal); }
     ~signals() { std::signal(SIGINT, SIG_DFL), std::signal(SIGTERM, SIG_DFL); }
 };

@@ -1,4 +1,4 @@
-//! Bytes of a source, buffered, each with its number.
+//! A buffered source that counts its bytes.
 
 use std::io;
 use std::io::Read;
@@ -13,7 +13,8 @@ use crate::rdb::RdbError;
 use crate::replication::SessionError;
 use crate::resp::Poll;
 
-/// A source and what was read from it and not yet used. Bounded: the buffer grows only when it is full, up to `limit`.
+/// A source, and the bytes that were read from it and not consumed. The buffer grows only when it is full, up to
+/// `limit`.
 #[derive(Debug)]
 pub(super) struct BufferedReader<R> {
     source: R,
@@ -21,7 +22,7 @@ pub(super) struct BufferedReader<R> {
     limit: usize,
     /// The number of the first unread byte.
     offset: u64,
-    /// What the item given last occupies: used up at the next call, because until then it is borrowed.
+    /// Bytes of the last item. They are consumed at the next call, because the item borrows them.
     pending: usize,
 }
 
@@ -48,12 +49,12 @@ impl<R: Read> BufferedReader<R> {
         self.offset
     }
 
-    /// The number of the byte after those that were read.
+    /// The number of the byte after the last that was read.
     pub(super) fn end(&self) -> u64 {
         self.offset + self.buffer.len() as u64
     }
 
-    /// The number of the byte after the item given last.
+    /// The number of the byte after the last item.
     pub(super) fn after_pending(&self) -> u64 {
         self.offset + self.pending.min(self.buffer.len()) as u64
     }
@@ -62,7 +63,7 @@ impl<R: Read> BufferedReader<R> {
         self.pending = count;
     }
 
-    /// The bytes that are pending.
+    /// The bytes of the last item.
     pub(super) fn pending(&self) -> &[u8] {
         self.unread().get(..self.pending).unwrap_or_default()
     }
@@ -77,7 +78,8 @@ impl<R: Read> BufferedReader<R> {
         self.buffer.consume(count);
     }
 
-    /// Reads once, at least a byte; `false` at the end of the source. `at_least` is what the reader waits for.
+    /// Reads once, at least a byte; `false` at the end of the source. `at_least` is how many bytes the parser waits
+    /// for.
     pub(super) fn fill(&mut self, at_least: usize) -> Result<bool, ReadError> {
         self.buffer.shrink(BUFFER_CAPACITY);
         let room = self.buffer.make_room(at_least, self.limit);
@@ -94,9 +96,9 @@ impl<R: Read> BufferedReader<R> {
         }
     }
 
-    /// Polls and reads until an item is there, and lends it: `poll` of the bytes that [`unread`](Self::unread) then gives.
-    /// `None` at the end of the source between two items; `what` they are and where one has begun that is given in parts, tells the
-    /// error otherwise.
+    /// Polls and reads until an item is complete, and returns its length: it is at the front of
+    /// [`unread`](Self::unread). `None` at the end of the source between two items. Otherwise the error names `what`
+    /// the items are, and where the item has begun: at `begun` if it is delivered in parts.
     pub(super) fn find(
         &mut self,
         what: &'static str,
@@ -130,7 +132,7 @@ impl<R: Read> BufferedReader<R> {
         &self.source
     }
 
-    /// Forgets what was read and not used, for `rewind` to put the source back to the first of it.
+    /// Drops the unread bytes. `rewind` sets the source back to the first of them.
     pub(super) fn reread(&mut self, rewind: impl FnOnce(&mut R, u64) -> io::Result<()>) -> io::Result<()> {
         self.buffer.consume(self.buffer.len());
         rewind(&mut self.source, self.offset)
@@ -145,24 +147,26 @@ impl<R: Read> BufferedReader<R> {
     }
 }
 
-/// The parser refuses what passes its limit once it has seen the end of a line beyond it: so much more must the buffer hold.
+/// A parser refuses a command that passes its limit once it has read the end of the line after it. The buffer must have
+/// room for both.
 fn limit_of(limits: &Limits) -> usize {
     let command = usize::try_from(limits.command.min(MAX_COMMAND)).unwrap_or(usize::MAX);
     command.saturating_add(limits.line).saturating_add(LINE_END)
 }
 
-/// Why a reader gives no item. Bytes are counted from the first of the source, or from the number the reader was told to start at.
+/// Why a reader returns no item. Bytes are counted from the first of the source, or from the number set with
+/// `starting_at`.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The source failed, or there was no memory. After a time-out (`WouldBlock`, `TimedOut`) the reader goes on with the next call.
+    /// The source failed, or there was no memory. After a timeout (`WouldBlock`, `TimedOut`) the next call continues.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The bytes break the protocol or pass a limit. Final.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     /// The bytes begin as a recording does, and are not one, or end before it does. Final. Only a
-    /// [`RecordingReader`](crate::io::RecordingReader) gives this.
+    /// [`RecordingReader`](crate::io::RecordingReader) returns this.
     #[error(transparent)]
     Recording(#[from] RecordingFault),
     /// The source ended within an item.
@@ -170,20 +174,21 @@ pub enum ReadError {
         "the source ends at byte {end}, within {what} that begins at byte {start}: at least {missing} bytes are missing"
     )]
     Truncated {
-        /// Within what it ended.
+        /// The kind of item.
         what: &'static str,
-        /// Where that begins.
+        /// The number of its first byte.
         start: u64,
-        /// The number of the byte that would have been next.
+        /// The number of the byte after the last of the source.
         end: u64,
-        /// The least number of bytes that could complete it.
+        /// The least number of bytes that can complete the item.
         missing: usize,
     },
-    /// The bytes are not those of a replication link. Final. Only a [`RecordingReader`](crate::io::RecordingReader) gives this.
+    /// The bytes are not those of a replication connection. Final. Only a
+    /// [`RecordingReader`](crate::io::RecordingReader) returns this.
     #[error(transparent)]
     Session(#[from] Box<SessionError>),
     /// The bytes are no snapshot, or a broken one, or end before it does. Final. Only a
-    /// [`SnapshotReader`](crate::io::SnapshotReader) gives this.
+    /// [`SnapshotReader`](crate::io::SnapshotReader) returns this.
     #[error(transparent)]
     Snapshot(#[from] RdbError),
 }

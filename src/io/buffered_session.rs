@@ -25,11 +25,12 @@ use crate::replication::{
 /// | [`Connect`](Step::Connect) | drop the connection, wait until the time given, connect, and report the result |
 /// | [`Failed`](Step::Failed), [`Ended`](Step::Ended) | drop the connection, and stop |
 ///
-/// The result of a read is one of [`received`](Self::received), [`disconnected`](Self::disconnected) and, at the deadline,
-/// [`silent`](Self::silent). The result of a connection attempt is [`connected`](Self::connected) or
+/// The result of a read is one of [`received`](Self::received), [`disconnected`](Self::disconnected) and, at the
+/// deadline, [`silent`](Self::silent). The result of a connection attempt is [`connected`](Self::connected) or
 /// [`connect_failed`](Self::connect_failed).
 ///
-/// Times named `now_ms`, `deadline_ms` and `at_ms` are milliseconds of one clock of the caller's choice that never runs backwards.
+/// Times named `now_ms`, `deadline_ms` and `at_ms` are milliseconds of one clock of the caller's choice that never runs
+/// backwards.
 ///
 /// A loop around a socket reads into the same space; `examples/tokio.rs` is one. Here the bytes were recorded:
 ///
@@ -72,7 +73,7 @@ pub struct BufferedSession {
     before: Option<Position>,
     /// How the connection ended, until the bytes that were received on it are used up.
     closing: Option<DisconnectReason>,
-    /// When to connect; once the session is over, never.
+    /// When to connect; `u64::MAX` after the end of the session.
     connect_at_ms: Option<u64>,
     /// The last stamp, for the recording.
     received_ms: u64,
@@ -94,9 +95,9 @@ pub enum Step<'a> {
         /// The earliest time to connect. It stays the same however often `next` is called.
         at_ms: u64,
     },
-    /// The session is over, for this reason. Final.
+    /// The session has failed, for this reason. Final.
     Failed(SessionError),
-    /// The session is over: the other side closed the connection, and reconnection is off. Final.
+    /// The session has ended: the other side closed the connection, and reconnection is off. Final.
     Ended,
 }
 
@@ -118,11 +119,11 @@ impl BufferedSession {
         Self::from_parts(Session::new(options), ReceiveBuffer::with_capacity(BUFFER_CAPACITY))
     }
 
-    /// Any other session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The session must be
-    /// one that has been shown no bytes yet.
+    /// Any other session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The
+    /// session must be one that has been shown no bytes yet.
     ///
-    /// The buffer grows for a single command that is longer, up to [`Limits::command`] and what the line after it may have, and
-    /// shrinks again.
+    /// The buffer grows for a single command that is longer, up to [`Limits::command`] and what the line after it may
+    /// have, and shrinks again.
     ///
     /// # Errors
     /// [`BufferFull::Memory`].
@@ -147,12 +148,8 @@ impl BufferedSession {
         }
     }
 
-    /// The next event in the received bytes, or what to do before there is one. Never reads, never waits, and may be called at any
-    /// time.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "an iterator's items can't borrow from it, and it takes no time of the day"
-    )]
+    /// The next event in the received bytes, or what to do before there is one. Never reads, never waits, and may be
+    /// called at any time.
     #[inline]
     pub fn next(&mut self, now_ms: u64) -> Step<'_> {
         match self.advance(now_ms) {
@@ -161,8 +158,8 @@ impl BufferedSession {
         }
     }
 
-    /// Delivers the events in the received bytes to `each`, at most `limit` of them. Returns how many there were, and whether
-    /// `each` ended the batch. With fewer than `limit`, [`next`](Self::next) tells what to do.
+    /// Delivers the events in the received bytes to `each`, at most `limit` of them. Returns how many there were, and
+    /// whether `each` ended the batch. With fewer than `limit`, [`next`](Self::next) tells what to do.
     ///
     /// Faster than `next`. All events of a batch have the same `now_ms`.
     #[inline]
@@ -197,9 +194,9 @@ impl BufferedSession {
         (events, ControlFlow::Continue(()))
     }
 
-    /// Whether the received bytes hold no further event, so that [`next`](Self::next) would return another [`Step`]: the moment to
-    /// flush an output. An event that this finds is delivered by the next `next`; until then [`position`](Self::position) is that
-    /// before it.
+    /// Whether the received bytes hold no further event, so that [`next`](Self::next) would return another [`Step`]:
+    /// the moment to flush an output. An event that this finds is delivered by the next `next`; until then
+    /// [`position`](Self::position) is that before it.
     pub fn is_drained(&mut self, now_ms: u64) -> bool {
         if !self.peeked {
             self.before = self.session.position();
@@ -208,11 +205,11 @@ impl BufferedSession {
         !self.peeked
     }
 
-    /// Where to read into: at least one byte of room. Ends the life of the last event. With a recorder, writes the bytes received
-    /// before to the recording.
+    /// Where to read into: at least one byte of room. Ends the life of the last event. With a recorder, writes the
+    /// bytes received before to the recording.
     ///
-    /// The buffer grows only after [`Step::Read`]. A caller that reads on without taking events gets an error once the buffer is
-    /// full, and reads again when it has taken some.
+    /// The buffer grows only after [`Step::Read`]. A caller that reads on without taking events gets an error once the
+    /// buffer is full, and reads again when it has taken some.
     ///
     /// # Errors
     /// The buffer is full, there is no memory, or the recording can't be written.
@@ -227,7 +224,8 @@ impl BufferedSession {
         Ok(self.buffer.space())
     }
 
-    /// The first `count` bytes of the last [`space`](Self::space) were received. More than its length counts as all of it.
+    /// The first `count` bytes of the last [`space`](Self::space) were received. More than its length counts as all of
+    /// it.
     pub fn received(&mut self, count: usize) {
         let before = self.buffer.len();
         self.buffer.filled(count);
@@ -243,8 +241,8 @@ impl BufferedSession {
         self.buffer.space().len()
     }
 
-    /// The `received_ms` that events carry from now on, and the time of the bytes in the recording: by convention milliseconds since
-    /// 1970, at the last read.
+    /// The `received_ms` that events carry from now on, and the time of the bytes in the recording: by convention
+    /// milliseconds since 1970, at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
         self.received_ms = received_ms;
         self.session.stamp(received_ms);
@@ -271,8 +269,8 @@ impl BufferedSession {
 
     /// A connection was made: its handshake begins. The credentials are needed for this call only.
     ///
-    /// Returns false, and changes nothing, if there is a connection already, the session is over, or an event that was
-    /// [peeked](Self::is_drained) is still to be taken. After [`Step::Connect`] it is always true.
+    /// Returns false, and changes nothing, if there is a connection already, the session has ended, or an event that
+    /// was [peeked](Self::is_drained) is still to be taken. After [`Step::Connect`] it is always true.
     pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) -> bool {
         if self.is_connected() || self.session.is_over() || self.peeked {
             return false;
@@ -289,16 +287,16 @@ impl BufferedSession {
         true
     }
 
-    /// The connection ended: a read returned 0 bytes, or reading or writing failed. Bytes that were received before are still
-    /// delivered as events; then [`next`](Self::next) tells what follows. Without a connection it does nothing: one that is dropped
-    /// because of [`Step::Connect`] is not reported.
+    /// The connection ended: a read returned 0 bytes, or reading or writing failed. Bytes that were received before are
+    /// still delivered as events; then [`next`](Self::next) tells what follows. Without a connection it does nothing:
+    /// one that is dropped because of [`Step::Connect`] is not reported.
     pub fn disconnected(&mut self, how: Closed<'_>) {
         if self.is_connected() {
             self.closing = Some(how.reason());
         }
     }
 
-    /// A connection could not be made. Does nothing while there is one, and once the session is over.
+    /// A connection could not be made. Does nothing while there is one, and after the end of the session.
     pub fn connect_failed(&mut self, how: Closed<'_>) {
         if !self.session.is_linked() && !self.session.is_over() {
             self.connect_at_ms = None;
@@ -316,14 +314,14 @@ impl BufferedSession {
         self.session.is_over()
     }
 
-    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take none at the
-    /// moment. It stops reading, calls this at the [deadline](Self::deadline_ms), and sends.
+    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take
+    /// none at the moment. It stops reading, calls this at the [deadline](Self::deadline_ms), and sends.
     pub fn keep_alive(&mut self, now_ms: u64) {
         self.session.keep_alive(now_ms);
     }
 
-    /// When to call [`next`](Self::next) at the latest: with a connection the time of the next acknowledgement or of the silence
-    /// limit, without one the time to connect, `u64::MAX` once the session is over. 0: at once.
+    /// When to call [`next`](Self::next) at the latest: with a connection the time of the next acknowledgement or of
+    /// the silence limit, without one the time to connect, `u64::MAX` after the end of the session. 0: at once.
     pub fn deadline_ms(&self) -> u64 {
         match self.connect_at_ms {
             Some(at_ms) => at_ms,
@@ -337,27 +335,27 @@ impl BufferedSession {
         if self.peeked { self.before } else { self.session.position() }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another history than
-    /// that of [`position`](Self::position) is ignored.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another
+    /// history than that of [`position`](Self::position) is ignored.
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
 
-    /// What keeps the connection alive at this moment, for a thread that sends while this one is busy; `None` while nothing may be
-    /// sent out of turn.
+    /// What keeps the connection alive at this moment, for a thread that sends while this one is busy; `None` while
+    /// nothing may be sent out of turn.
     #[inline]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         self.session.heartbeat()
     }
 
-    /// Records all connections from now on: see [`recording`](crate::io::recording). A connection whose stream was asked for before
-    /// is recorded from the next one on. The stamps are the times of the recording.
+    /// Records all connections from now on: see [`recording`](crate::io::recording). A connection whose stream was
+    /// asked for before is recorded from the next one on. The stamps are the times of the recording.
     pub fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
     }
 
-    /// Ends the recording after the last event that was delivered: bytes received after it are left out, as far as the last read
-    /// received them. Later bytes are not recorded. Without a recorder it does nothing.
+    /// Ends the recording after the last event that was delivered: bytes received after it are left out, as far as the
+    /// last read received them. Later bytes are not recorded. Without a recorder it does nothing.
     ///
     /// # Errors
     /// The system's error of writing, now or before.
@@ -376,8 +374,8 @@ impl BufferedSession {
         self.recorder.as_ref().map_or(0, Recorder::received_bytes)
     }
 
-    /// Finds the next event, which [`event`](Self::event) then gives: `None`; or what to do before there is one. In two steps,
-    /// because a loop can't return what it borrowed in one of its rounds.
+    /// Finds the next event, which [`event`](Self::event) then gives: `None`; or what to do before there is one. In two
+    /// steps, because a loop can't return what it borrowed in one of its rounds.
     #[inline]
     pub(crate) fn advance(&mut self, now_ms: u64) -> Option<Step<'static>> {
         if std::mem::take(&mut self.peeked) {
@@ -446,7 +444,8 @@ impl BufferedSession {
         }
     }
 
-    /// Writes what was received before a wait for more. Where the stream was asked for, the recording of the connection begins.
+    /// Writes what was received before a wait for more. Where the stream was asked for, the recording of the connection
+    /// begins.
     fn write_recording(&mut self) -> io::Result<()> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
         if let Some(psync_request) = self.session.psync_request().filter(|_| recorder.wants_link()) {
@@ -468,9 +467,10 @@ impl fmt::Debug for BufferedSession {
     }
 }
 
-/// The most bytes that a session ever waits for: the longest unit that it takes whole (a command, a reply of the handshake, an item of a
-/// snapshot), and the line after which a parser refuses what passes its limit. With a smaller buffer a connection that keeps all
-/// limits could fail; with a larger one a hostile server could make it grow for nothing.
+/// The most bytes that a session ever waits for: the longest unit that it takes whole (a command, a reply of the
+/// handshake, an item of a snapshot), and the line after which a parser refuses what passes its limit. With a smaller
+/// buffer a connection that keeps all limits could fail; with a larger one a hostile server could make it grow for
+/// nothing.
 fn limit_of(limits: &Limits) -> usize {
     let command = limits.command.clamp(2 * MIN_PARTS_THRESHOLD, MAX_COMMAND);
     let longest = usize::try_from(command.max(HANDSHAKE_REPLY)).unwrap_or(usize::MAX).max(MIN_INPUT);

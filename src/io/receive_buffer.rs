@@ -1,14 +1,14 @@
-//! The one buffer between a source of bytes and whoever reads them.
+//! The buffer between a source of bytes and a parser.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// A buffer that is filled at its end and read at its front, both as one slice. It knows nothing of what the bytes mean.
+/// A buffer that is filled at its end and read at its front, both as one slice.
 ///
-/// The storage is linear. When its end is reached, the unread bytes, and only those, move to the front; that happens only when at
-/// least as many bytes were consumed since the last move, so no byte is moved more than once on average. Storage grows only with bytes
-/// that have come, never with a length that somebody declared.
+/// The storage is linear. When its end is reached, the unread bytes, and only those, move to the front; that happens
+/// only when at least as many bytes were consumed since the last move, so no byte is moved more than once on average.
+/// Storage grows only with bytes that were received, never with a declared length.
 ///
 /// ```
 /// # use redtail::io::ReceiveBuffer;
@@ -27,13 +27,14 @@ pub struct ReceiveBuffer {
     moved: u64,
 }
 
-/// Below this much space at the end of the storage a read is not worth its system call, if a move is cheap.
+/// With less space at the end of the storage, and where a move is cheap, a read is not worth its system call.
 const SHORT_TAIL: usize = 16 << 10;
 
 /// CR LF, and the type byte before a line.
 pub(super) const LINE_END: usize = 3;
 
-/// Beyond this size storage grows in steps of it: `Vec` doubles what it reserves, but only what is about to be filled is touched.
+/// Beyond this size storage grows in steps of it. `Vec` doubles what it reserves, but only the step that is about to be
+/// filled is touched.
 const GROWTH_STEP: usize = 1 << 20;
 
 impl ReceiveBuffer {
@@ -42,7 +43,7 @@ impl ReceiveBuffer {
         Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0 }
     }
 
-    /// The same, where a lack of memory is an error to report.
+    /// The same, where a lack of memory is an error.
     ///
     /// # Errors
     /// [`BufferFull::Memory`].
@@ -58,17 +59,18 @@ impl ReceiveBuffer {
         self.storage.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where the next bytes go; say with [`filled`](Self::filled) how many did. May be empty before [`make_room`](Self::make_room).
+    /// The free space after the readable bytes; report with [`filled`](Self::filled) how many bytes were written to it.
+    /// It may be empty before [`make_room`](Self::make_room).
     pub fn space(&mut self) -> &mut [u8] {
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// The first `count` bytes of [`space`](Self::space) are now readable. More than there is space counts as all of it.
+    /// Makes the first `count` bytes of [`space`](Self::space) readable; at most all of it.
     pub fn filled(&mut self, count: usize) {
         self.end += count.min(self.storage.len() - self.end);
     }
 
-    /// The first `count` readable bytes are done with. More than there are counts as all of them.
+    /// Drops the first `count` readable bytes; at most all of them.
     pub fn consume(&mut self, count: usize) {
         self.start += count.min(self.len());
     }
@@ -88,13 +90,14 @@ impl ReceiveBuffer {
         self.storage.len()
     }
 
-    /// How many bytes have been moved to the front in all. What the allocator copies when the storage grows is not counted.
+    /// How many bytes were moved to the front in all. Bytes that the allocator copies when the storage grows are not
+    /// counted.
     pub const fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Sees to it that [`space`](Self::space) is not empty. `at_least` is how many bytes the reader waits for: a hint when to move, and
-    /// never a reason to grow. `limit` is the most storage allowed, in bytes.
+    /// Makes [`space`](Self::space) not empty. `at_least` is how many bytes the reader waits for: a hint when to move,
+    /// and never a reason to grow. `limit` is the most storage allowed, in bytes.
     ///
     /// # Errors
     /// [`BufferFull`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
@@ -105,7 +108,7 @@ impl ReceiveBuffer {
         }
         let tail = self.storage.len() - self.end;
         let short = SHORT_TAIL.min(self.storage.len() / 16);
-        // With this much consumed before them, the moved bytes are paid for.
+        // At least as many bytes were consumed as are to be moved.
         let cheap = self.start > 0 && self.len() <= self.start;
         if tail < at_least.max(short) && cheap {
             self.move_to_front();
@@ -121,8 +124,9 @@ impl ReceiveBuffer {
         Ok(())
     }
 
-    /// Gives storage back down to `base` bytes, once at most half of that is unread. Storage of up to four times `base` stays, so that
-    /// a stream of commands a little longer than `base` does not allocate for each of them. Call it as often as you like.
+    /// Shrinks the storage to `base` bytes, once at most half of that is unread. Storage of up to four times `base`
+    /// stays, so that a stream of commands a little longer than `base` does not allocate for each of them. A call that
+    /// changes nothing is cheap.
     pub fn shrink(&mut self, base: usize) {
         if self.storage.len() / 4 <= base || self.len() > base / 2 {
             return;
@@ -160,13 +164,13 @@ impl fmt::Debug for ReceiveBuffer {
 /// A buffer has no room left and may not grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BufferFull {
-    /// As many bytes are unread as may be kept.
-    #[error("{limit} bytes are unread, as many as the buffer may hold, and nothing in them is complete")]
+    /// The buffer is full of unread bytes, and may not grow.
+    #[error("the buffer is full: {limit} bytes are unread, and it may not grow")]
     Limit {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The system gives no memory.
+    /// The system has no memory left.
     #[error("no memory for a buffer of {wanted} bytes")]
     Memory {
         /// The size asked for in bytes.

@@ -1,4 +1,4 @@
-//! The blocking follower: connects, reads, writes and waits as its session says.
+//! The blocking follower: a `BufferedSession` with a transport and a clock.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
 use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Session};
 
-/// Follows a primary, one event after another, in the caller's own thread.
+/// Follows a primary in the caller's own thread, one event after another.
 ///
 /// ```no_run
 /// use redtail::{Event, Follower};
@@ -30,8 +30,8 @@ use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Se
 /// # Ok::<(), redtail::Error>(())
 /// ```
 ///
-/// It reconnects by itself (see [`Options::backoff`]) and acknowledges from within `next`: whoever works on one event for longer than
-/// the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
+/// It reconnects (see [`Options::backoff`]), and it acknowledges from within `next`. A caller that works on one event
+/// for longer than the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
 pub struct Follower<T: Transport = Socket> {
     pub(super) engine: BufferedSession,
     connector: Box<Ask<T>>,
@@ -51,7 +51,7 @@ struct Link<T> {
     transport: T,
     remote: Option<Arc<dyn Remote>>,
     read_timeout: Option<Duration>,
-    /// What a write has met. The server may have said why before it closed, so what it sent is read first.
+    /// The error of a write. The server may have sent its reason before it closed, so that is read first.
     write_error: Option<io::Error>,
 }
 
@@ -70,11 +70,11 @@ enum Deadline {
 }
 
 impl<T: Transport> Follower<T> {
-    /// The next event; waits for it. `None` after [`Handle::stop`], and after the server has closed the link while reconnection is
-    /// off. What the event borrows lives until the next call.
+    /// The next event; waits for it. `None` after [`Handle::stop`], and after the server has closed the connection
+    /// while reconnection is off. The event borrows from the follower until the next call.
     ///
     /// # Errors
-    /// Why following is over. Final: the same comes again at every later call.
+    /// Why the follower has ended. Final: every later call returns the same.
     #[allow(
         clippy::should_implement_trait,
         reason = "an iterator's items can't borrow from it; see `events` for one whose items own"
@@ -86,8 +86,8 @@ impl<T: Transport> Follower<T> {
         })
     }
 
-    /// The next event; waits at most `limit` for it, then gives [`Event::Idle`]. With zero it takes what is there already. Connecting
-    /// anew may take longer: as long as the connector takes.
+    /// The next event; waits at most `limit` for it, then returns [`Event::Idle`]. With zero it reads what the socket
+    /// holds already. To connect again may take longer: as long as the connector takes.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -101,8 +101,8 @@ impl<T: Transport> Follower<T> {
         })
     }
 
-    /// The next event in the bytes that were received already: never reads, never waits. `None` if they hold none, and after
-    /// [`Handle::stop`]; [`next`](Self::next) then tells what follows.
+    /// The next event in the bytes that were received already: never reads, never waits. `None` if they hold none, and
+    /// after [`Handle::stop`]; [`next`](Self::next) then tells what follows.
     #[inline]
     pub fn try_next(&mut self) -> Option<Event<'_>> {
         if self.shared.is_stopped() {
@@ -117,10 +117,11 @@ impl<T: Transport> Follower<T> {
         }
     }
 
-    /// Waits for the next event and hands it to `each`, then every further event that is already here, without reading again.
-    /// `each` may end the batch early with [`ControlFlow::Break`]. Gives false when following is over.
+    /// Waits for the next event and delivers it to `each`, then every further event that was received already, without
+    /// reading again. `each` may end the batch early with [`ControlFlow::Break`]. Returns false when the follower has
+    /// ended.
     ///
-    /// This is the fastest way to follow, and the natural moment to flush an output is when it returns.
+    /// This is the fastest of the methods that deliver events. When it returns is the moment to flush an output.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -134,8 +135,8 @@ impl<T: Transport> Follower<T> {
         Ok(true)
     }
 
-    /// All further events as an ordinary iterator, to filter, map, take and collect. Its items own what they hold: this is the form
-    /// that allocates. It ends as [`next`](Self::next) does, and after the first error.
+    /// All further events as an iterator. Its items own their data, so this method allocates. It ends as
+    /// [`next`](Self::next) does, and after the first error.
     ///
     /// ```no_run
     /// use redtail::owned::OwnedEvent;
@@ -155,7 +156,8 @@ impl<T: Transport> Follower<T> {
         Events { follower: self, over: false }
     }
 
-    /// Whether the next call has to read: no complete event is left in the received bytes. The moment to flush an output.
+    /// Whether the next call has to read: no complete event is left in the received bytes. The moment to flush an
+    /// output.
     pub fn is_drained(&mut self) -> bool {
         let now = self.time_ms();
         let is_drained = self.engine.is_drained(now);
@@ -168,8 +170,8 @@ impl<T: Transport> Follower<T> {
         self.engine.position()
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a history that a gap
-    /// has ended is ignored. Other threads have [`Handle::commit`].
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a
+    /// history that a gap has ended is ignored. Other threads have [`Handle::commit`].
     pub fn commit(&mut self, position: Position) {
         self.engine.commit(position);
     }
@@ -180,7 +182,7 @@ impl<T: Transport> Follower<T> {
         self.link.as_ref().map(|link| &link.transport)
     }
 
-    /// For other threads, and for signal handling.
+    /// A handle for other threads, and for signal handlers.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
     }
@@ -228,7 +230,8 @@ impl<T: Transport> Follower<T> {
             match step {
                 None => return Ok(Search::Event),
                 Some(Step::Read { deadline_ms }) => {
-                    // However short the time, one read is tried: bytes that wait in the socket would never be seen otherwise.
+                    // However short the time, one read is tried: bytes that wait in the socket would never be seen
+                    // otherwise.
                     if has_read && deadline.at_ms() <= self.now_ms() {
                         return Ok(Search::Idle);
                     }
@@ -331,14 +334,15 @@ impl<T: Transport> Follower<T> {
         match self.connect() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.connect_failed(&error),
-            // A login that succeeded at the start is expected to succeed again: a file is being replaced, a service restarts.
+            // A login that succeeded at the start is expected to succeed again: a file is being replaced, a service
+            // restarts.
             Err(error @ Error::Login(_)) => self.engine.connect_failed(Closed::Failed(&error.to_string())),
             Err(error) => return Err(error),
         }
         Ok(false)
     }
 
-    /// The outer error is final, the inner one is a link that could not be made.
+    /// The outer error is final; with the inner one a connection could not be made.
     fn connect(&mut self) -> Result<io::Result<()>, Error> {
         let login = (self.login)().map_err(Error::Login)?;
         let made = (self.connector)().and_then(|transport| {
@@ -378,9 +382,9 @@ impl<T: Transport> Follower<T> {
         self.time_ms
     }
 
-    /// Reads the clock, and takes what other threads have committed. That costs as much as an event: where events take less than a
-    /// millisecond, it is done once for several. Where they take longer, it is done for each, or acknowledgements would be late
-    /// because a consumer is slow.
+    /// Reads the clock, and takes what other threads have committed. That costs as much as an event: where events take
+    /// less than a millisecond, it is done once for several. Where they take longer, it is done for each, or
+    /// acknowledgements would be late because a consumer is slow.
     fn read_clock(&mut self) {
         let last = self.time_ms;
         let is_fast = self.now_ms() - last <= 1;
@@ -391,7 +395,7 @@ impl<T: Transport> Follower<T> {
         }
     }
 
-    /// The time now. Never less than it was.
+    /// The time now. It never decreases.
     fn now_ms(&mut self) -> u64 {
         self.time_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.time_ms
@@ -408,7 +412,8 @@ impl Deadline {
     }
 }
 
-/// A handle that lives on must not hold the link: the primary would go on keeping a stream for somebody who no longer reads.
+/// A handle that outlives the follower must not hold the connection: the primary would keep a stream for a replica that
+/// no longer reads.
 impl<T: Transport> Drop for Follower<T> {
     fn drop(&mut self) {
         self.end_recording();
@@ -443,15 +448,15 @@ impl<T: Transport> Iterator for Events<'_, T> {
 
 impl<T: Transport> std::iter::FusedIterator for Events<'_, T> {}
 
-/// The most events between two readings of the clock. The primary still hears within its `repl-timeout` from a consumer that
-/// suddenly takes seconds for each event.
+/// The most events between two readings of the clock. The primary still hears within its `repl-timeout` from a consumer
+/// that suddenly takes seconds for each event.
 const LONGEST_CLOCK_STRIDE: u32 = 16;
 
-/// A follower without a deadline of its own still looks up now and then.
+/// The longest read. A follower without a deadline sees a stop at the latest after it.
 const LONGEST_READ_MS: u64 = 60_000;
 
 impl<T: Transport> Link<T> {
-    /// Sets the socket's time-out, unless the one it has will do: each change is a system call.
+    /// Sets the socket's timeout, unless the present one is close enough: each change is a system call.
     fn wait_at_most(&mut self, limit: Duration) -> io::Result<()> {
         if self.read_timeout.is_some_and(|set| set <= limit && set >= limit / 2) {
             return Ok(());

@@ -7,8 +7,9 @@ use crate::net::follower::Follower;
 use crate::net::transport::Transport;
 
 impl<T: Transport> Follower<T> {
-    /// Ends the [recording](crate::Builder::record) after the last event that was delivered: bytes received after it are left out,
-    /// as far as the last read received them. Later bytes are not recorded. Without a recording it does nothing.
+    /// Ends the [recording](crate::Builder::record) after the last event that was delivered: bytes received after it
+    /// are left out, as far as the last read received them. Later bytes are not recorded. Without a recording it does
+    /// nothing.
     ///
     /// [`Handle::stop`](crate::Handle::stop) and dropping the follower do the same, and report no errors.
     ///

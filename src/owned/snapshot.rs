@@ -317,7 +317,7 @@ impl Collector {
         self.hold(key.name.bytes.len() + OVERHEAD)?;
         let module = ModuleId(0);
         self.key = Some(WholeKey {
-            db: key.database,
+            db: key.db,
             name: key.name.bytes.to_vec(),
             number: key.number,
             expire_at_ms: key.expire_at_ms,

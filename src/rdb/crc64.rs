@@ -1,4 +1,5 @@
-//! The servers' checksum: CRC-64 with the Jones polynomial, reflected, initial value 0, no final XOR.
+//! The servers' checksum: CRC-64 with the Jones polynomial, reflected, initial value 0, no final XOR. Source: the
+//! servers' `crc64.c`.
 
 /// A running checksum over the bytes of a snapshot or of a `DUMP` payload.
 ///

@@ -154,7 +154,8 @@ impl Decoder {
         self
     }
 
-    /// Skips the computation of the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored).
+    /// Does not verify the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored), or
+    /// [`Checksum::Absent`](super::Checksum::Absent) if the snapshot has none.
     #[must_use]
     pub const fn without_checksum(mut self) -> Self {
         self.ignore_checksum = true;
@@ -201,8 +202,9 @@ impl Decoder {
         }
     }
 
-    /// The next item. Moves `input` past it. [`Status::Incomplete`] with 0 bytes needed means that the snapshot is
-    /// complete.
+    /// The next item. Moves `input` past it. The item borrows from `input` and from the decoder until the next call.
+    ///
+    /// [`Status::Incomplete`] with 0 bytes needed means that the snapshot is complete.
     ///
     /// # Errors
     /// An [`RdbError`] for bytes that no server writes or that this decoder does not know.
@@ -385,7 +387,7 @@ impl Decoder {
 
     fn key<'d>(&self, name: Text<'d>) -> Key<'d> {
         Key {
-            database: self.database,
+            db: self.database,
             name,
             kind: self.key.kind,
             number: self.key.number,

@@ -140,7 +140,7 @@ impl fmt::Debug for Text<'_> {
 #[non_exhaustive]
 pub struct Key<'a> {
     /// The database number.
-    pub database: u32,
+    pub db: u32,
     /// The name of the key, or its beginning. The rest is delivered as [`Role::KeyName`].
     pub name: Text<'a>,
     /// The type of its value.
@@ -429,9 +429,9 @@ impl<'a> Item<'a> {
     pub const fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Item<'b> {
         match *self {
             Self::Text(Text { role, at, length, .. }) => Item::Text(Text { role, bytes, at, length }),
-            Self::Key(Key { database, name, kind, number, expire_at_ms, idle_s, frequency }) => {
+            Self::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency }) => {
                 let name = Text { role: name.role, bytes, at: name.at, length: name.length };
-                Item::Key(Key { database, name, kind, number, expire_at_ms, idle_s, frequency })
+                Item::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency })
             }
             Self::Raw { last, .. } => Item::Raw { bytes, last },
             Self::Start(inner) => Item::Start(inner),

@@ -1,4 +1,6 @@
 //! The bytes of one string: plain bytes in the input, or an LZF-compressed string decompressed into a window.
+//!
+//! The compression is that of `lzf_d.c` in the servers.
 
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Cursor, Halt};

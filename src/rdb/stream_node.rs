@@ -26,11 +26,11 @@ impl Decoder {
             }
             NodePhase::Unwanted { left } => {
                 self.drop_element(element);
-                self.to_phase(unwanted(left - 1))
+                self.set_phase(unwanted(left - 1))
             }
             NodePhase::Back => {
                 integer(element)?;
-                self.to_phase(NodePhase::Flags)
+                self.set_phase(NodePhase::Flags)
             }
             _ => self.node_head(element),
         }
@@ -80,7 +80,7 @@ impl Decoder {
                 _ => return Err(invalid("stream", "0 after the shared fields of a node")),
             },
         };
-        self.to_phase(next)
+        self.set_phase(next)
     }
 
     /// Delivers a shared name and keeps it, if it fits.
@@ -110,16 +110,16 @@ impl Decoder {
         match self.node.phase {
             NodePhase::Flags => {
                 self.node.flags = integer(element)?;
-                self.to_phase(NodePhase::Ms)
+                self.set_phase(NodePhase::Ms)
             }
             NodePhase::Ms => {
                 self.node.id.ms = self.node.master.ms.wrapping_add_signed(integer(element)?);
-                self.to_phase(NodePhase::Seq)
+                self.set_phase(NodePhase::Seq)
             }
             NodePhase::Seq => {
                 self.node.id.seq = self.node.master.seq.wrapping_add_signed(integer(element)?);
                 if self.node.flags & FLAG_SHARED == 0 {
-                    return self.to_phase(NodePhase::Count);
+                    return self.set_phase(NodePhase::Count);
                 }
                 let fields = self.node.shared;
                 let first = self.shared_value(fields, 0);
@@ -144,7 +144,7 @@ impl Decoder {
         self.emit_element(cursor, role, element)
     }
 
-    fn to_phase(&mut self, next: NodePhase) -> Attempt<bool> {
+    fn set_phase(&mut self, next: NodePhase) -> Attempt<bool> {
         self.node.phase = next;
         Ok(false)
     }

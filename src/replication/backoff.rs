@@ -6,9 +6,9 @@ use crate::replication::millis::millis;
 
 /// Exponential backoff with jitter, as a value: it has no clock and does not sleep.
 ///
-/// Attempt `n` (from 0) waits a random time between half of `first · 2^n` and all of it, at most `longest`.
-/// Delays are whole milliseconds. Less than one is read as one: attempts without any pause would be a storm.
-/// The jitter keeps many followers of one primary from returning in one moment.
+/// Attempt `n` (from 0) waits a random time between half of `first · 2^n` and all of it, at most `longest`. Delays are
+/// whole milliseconds. Less than one is read as one: attempts without any pause would be a storm. The jitter keeps many
+/// followers of one primary from returning in one moment.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -25,7 +25,7 @@ pub struct Backoff {
     pub first: Duration,
     /// The longest delay. Default 10 s.
     pub longest: Duration,
-    /// Attempts in a row without success before giving up. `None`, the default: never give up. `Some(0)`: do not reconnect.
+    /// Failed attempts in a row before giving up. `None`, the default: never give up. `Some(0)`: do not reconnect.
     pub attempts: Option<u32>,
 }
 

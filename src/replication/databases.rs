@@ -1,12 +1,12 @@
-//! Which databases a command is about.
+//! The databases a command applies to.
 
 use crate::replication::event::StreamCommand;
 
 impl StreamCommand<'_> {
-    /// Whether whoever follows database `db` has to see this command: it applies to that database, whichever is selected.
+    /// Whether this command applies to database `db`.
     ///
-    /// That is so for the selected one and while none is known; for both that SWAPDB swaps, and those that MOVE and COPY write to; and
-    /// always for FLUSHALL, FUNCTION and SCRIPT.
+    /// True for the selected database, and for any while none is known; for both databases of SWAPDB and for the target
+    /// of MOVE and COPY; and always for FLUSHALL, FUNCTION and SCRIPT.
     ///
     /// ```
     /// use redtail::io::RecordingReader;
@@ -25,7 +25,7 @@ impl StreamCommand<'_> {
         let is_named =
             |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse::<u32>().ok()) {
                 Some(named) => db == named,
-                // It could be any.
+                // The number is invalid: it could be any database.
                 None => true,
             };
         match self.name().len() {

@@ -1,4 +1,4 @@
-//! Why a session ended.
+//! Errors that end a session.
 
 use thiserror::Error;
 
@@ -7,19 +7,20 @@ use crate::base::excerpt::Excerpt;
 use crate::rdb::RdbError;
 use crate::replication::event::{DisconnectReason, Gap};
 
-/// Why a session is over. Final: a session that has given one gives it again at every later call.
+/// The error that ended a session. It is final: every later call returns it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// What came is not the replication protocol, or passes a limit. A reconnect would meet the same bytes.
+    /// The bytes received are not the replication protocol, or exceed a limit. A reconnect would receive the same
+    /// bytes.
     #[error("{stage}: {source}")]
     Protocol {
-        /// What was being read, and what the offset in the source counts.
+        /// The stage of the connection, which says what the offset in `source` counts.
         stage: SessionStage,
-        /// What is wrong, and where.
+        /// The error and its offset.
         source: ProtocolError,
     },
-    /// The server answered with something no primary answers at this point.
+    /// An answer that no primary gives at this point.
     #[error("unexpected answer to {asked}: {answer}")]
     Unexpected {
         /// The command that was answered.
@@ -27,63 +28,64 @@ pub enum SessionError {
         /// The answer.
         answer: Excerpt<200>,
     },
-    /// The server refuses, and will go on refusing until somebody changes something.
-    #[error("{advice} (the server said: {words})")]
+    /// The server refuses, and will refuse again until its settings or ours are changed.
+    #[error("{advice} (the server said: {message})")]
     Refused {
-        /// The server's words.
-        words: Excerpt<200>,
-        /// What is wrong and what to do.
+        /// The server's message.
+        message: Excerpt<200>,
+        /// The cause, and the remedy.
         advice: &'static str,
     },
     /// The primary no longer has the history after the position asked for.
     #[error("history lost: {0}")]
     HistoryLost(Gap),
-    /// The server keeps no backlog, so there is no position to start from without a fork.
+    /// The server has no backlog, so there is no position to start from without a fork.
     #[error(
-        "the server keeps no backlog yet, so INFO tells no position to start from; attach any replica once (it makes the backlog), \
-         or start from a snapshot, or allow a probe (the primary then dumps its data set to its own disk once)"
+        "the server has no backlog yet, so INFO shows no position to start from. Attach any replica once, which creates the \
+         backlog; or start from a snapshot; or allow a probe: the primary then dumps its data set to its own disk once"
     )]
     NoBacklog,
-    /// A position can be found only by asking INFO, which the server does not allow.
+    /// The start needs a position from INFO, which the server does not allow.
     #[error(
         "INFO is not allowed here, and this start needs it to find the position: allow it (ACL SETUSER name +info), \
          or start with a filtered snapshot (Start::Now on Redis 7.0 or later, or Valkey)"
     )]
     InfoNeeded,
-    /// A start needs a second connection, and the session has only one.
+    /// The start needs a second connection, and the session has only one.
     #[error("this start needs a second connection, and only one was given: use a connector, or another start")]
     SecondLinkNeeded,
     /// After SYNC there is no position to resume from.
     #[error("the link was lost, and a stream started with SYNC can't be resumed: {0}")]
     NotResumable(DisconnectReason),
-    /// A snapshot broke off.
+    /// A snapshot ended early.
     #[error(
-        "the snapshot broke off after {received} bytes: {reason}; it is not asked for again unless you say so, since each attempt makes the primary fork and send everything"
+        "the snapshot broke off after {received} bytes: {reason}; it is not requested again unless retry_snapshot is set, \
+         since each attempt makes the primary fork and send its data set"
     )]
     SnapshotBroken {
-        /// The bytes of the snapshot received until then.
+        /// The bytes of the snapshot received by then.
         received: u64,
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
     },
-    /// A snapshot that should be empty is not.
+    /// A snapshot that was requested without data has data.
     #[error("the server was asked for a snapshot without data, and sent more than {limit} bytes")]
     SnapshotNotEmpty {
-        /// The largest size taken for empty.
+        /// The largest size accepted as empty.
         limit: u64,
     },
-    /// What came as a snapshot is not one that a server would write, or, where items were asked for, holds what is not known here.
+    /// The snapshot is invalid, or, with items, of an unknown version or type.
     #[error("in the snapshot: {0}")]
     Snapshot(RdbError),
-    /// A snapshot is at its end, but what frames it is not.
+    /// The data of a snapshot has ended, but its frame has not.
     #[error("the snapshot is whole after {ended_at} bytes, but {expected}")]
     SnapshotFrame {
         /// The bytes of the snapshot.
         ended_at: u64,
-        /// What the frame should have been.
+        /// The expected frame.
         expected: &'static str,
     },
-    /// User, password or both are too long to send.
+    /// User and password are too long to send.
     #[error(
         "user and password are longer than {limit} bytes together, more than a server accepts before authentication"
     )]
@@ -91,17 +93,17 @@ pub enum SessionError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The link was lost, and no attempt is left or none was wanted.
+    /// The connection was lost, and no attempt is left or reconnection is off.
     #[error("{}{reason}{}", subject_of(reason), failed_attempts(*attempts))]
     Lost {
-        /// Why the last link was lost or could not be made.
+        /// The reason of the last disconnect.
         reason: DisconnectReason,
-        /// How many attempts in a row have failed.
+        /// The number of failed attempts in a row.
         attempts: u32,
     },
 }
 
-/// What was being read when the bytes went wrong.
+/// The stage of a connection at which an error was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionStage {
@@ -116,7 +118,7 @@ pub enum SessionStage {
     Stream,
 }
 
-/// The system's words alone do not say what they are about.
+/// The system's message does not name its subject.
 const fn subject_of(reason: &DisconnectReason) -> &'static str {
     match reason {
         DisconnectReason::Io(_) => "the link failed: ",

@@ -1,4 +1,4 @@
-//! What a session tells its caller.
+//! Events of a session.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,44 +8,77 @@ use crate::rdb::Item;
 use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::resp::{Command, Part};
 
-/// One thing that happened, in the order of the stream. Borrowed slices live until the next call on what gave the event.
+/// An event of the stream, in order. Borrowed slices live until the next call on the follower, reader or session that
+/// delivered it.
 ///
-/// Offsets are the primary's: bytes of the stream since the history began, up to and with the last byte of what the event tells.
+/// Offsets are the primary's: bytes of the stream since its history began, the last byte of the event included.
+///
+/// ```no_run
+/// use redtail::{Event, Follower, OnGap};
+///
+/// let mut follower = Follower::builder("127.0.0.1:6379").on_gap(OnGap::Continue).connect()?;
+/// while let Some(event) = follower.next()? {
+///     match event {
+///         Event::Command(command) => println!("{command}"),
+///         Event::Attached(attached) => println!("attached at {}", attached.offset),
+///         Event::Gap(gap) => println!("history lost: {gap}"),
+///         Event::Disconnected(lost) => println!("{lost}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), redtail::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The primary is about to be asked for something that makes it fork.
+    /// The next request makes the primary fork.
     Forking(Forking),
-    /// The primary has accepted us; the stream goes on from here. Once on every connection.
+    /// The primary has accepted us. Once on every connection, before its first command.
     Attached(Attached),
-    /// A snapshot begins. A second begin voids a first that never ended.
+    /// A snapshot begins. A second begin voids a first one without an end.
     SnapshotBegin(SnapshotBegin),
     /// The next bytes of the snapshot, an RDB file without frame or mark.
     SnapshotBytes(&'a [u8]),
-    /// What stands next in the snapshot, where [`SnapshotForm::Items`](crate::SnapshotForm::Items) was asked for: a key, an element, and
-    /// so on. Void if no [`Event::SnapshotEnd`] comes.
+    /// The next item of the snapshot, with [`SnapshotForm::Items`](crate::SnapshotForm::Items): a key, an element, and
+    /// so on. Void unless [`Event::SnapshotEnd`] is delivered.
     SnapshotItem(Item<'a>),
-    /// The snapshot is whole; the stream follows without a gap.
+    /// The snapshot is complete. The stream follows without a gap.
     SnapshotEnd(SnapshotEnd),
     /// A command as the primary replicates it.
     Command(StreamCommand<'a>),
-    /// A piece of a command too large to come whole, where parts were asked for.
+    /// A part of a command that is too large to be delivered whole, with [`Options::parts`](crate::Options::parts).
     Part(StreamPart<'a>),
-    /// A transaction begins: what follows is provisional until its EXEC.
+    /// A transaction begins. Its commands are provisional until its EXEC.
     Multi(StreamCommand<'a>),
     /// The transaction is complete.
     Exec(StreamCommand<'a>),
-    /// SELECT, PING or REPLCONF, where they were asked for. A SELECT carries the database it selects.
+    /// SELECT, PING or REPLCONF, with [`Options::control`](crate::Options::control). A SELECT carries the database it
+    /// selects.
     Control(StreamCommand<'a>),
     /// Writes were lost between two positions.
     Gap(Gap),
-    /// The link was lost. What came after `resume` is void: it comes again, or, from another primary, never.
+    /// The connection was lost. Events behind `resume` are void: they are delivered again or, by another primary,
+    /// never.
     Disconnected(Disconnected),
-    /// Nothing has come in the time given to `next_timeout`.
+    /// No event arrived in the time given to `next_timeout`.
     Idle(Idle),
 }
 
-/// A command of the stream with its place. Its arguments are those of [`Command`], to which it dereferences.
+/// A command of the stream with its position. It dereferences to [`Command`], which has its arguments.
+///
+/// ```
+/// use redtail::io::RecordingReader;
+/// use redtail::{Event, Options};
+///
+/// let stream: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+/// let mut reader = RecordingReader::commands(stream, Options::default(), 0);
+/// while let Some(Event::Command(command)) = reader.next_event()? {
+///     assert!(command.is(b"set") && command.arg(1) == Some(b"k"));
+///     assert_eq!((command.offset, command.db, command.tx), (50, Some(0), None));
+///     assert_eq!(command.to_string(), r#"50 [0] "SET" "k" "v""#);
+/// }
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct StreamCommand<'a> {
@@ -53,9 +86,10 @@ pub struct StreamCommand<'a> {
     pub offset: u64,
     /// The database it applies to; `None` while no SELECT has passed.
     pub db: Option<u32>,
-    /// The offset of the MULTI whose transaction this command belongs to. MULTI and EXEC belong to their transaction.
+    /// The offset of the MULTI of its transaction. MULTI and EXEC belong to their transaction.
     pub tx: Option<u64>,
-    /// When its last byte was received, as the caller's shell stamped it (the follower: milliseconds since 1970); `None` where nobody did.
+    /// The time its last byte was received, as [`Session::stamp`](crate::replication::Session::stamp) set it: for a
+    /// follower, milliseconds since 1970. `None` if it was not set.
     pub received_ms: Option<u64>,
     pub(crate) command: Command<'a>,
     pub(crate) lineage: Option<&'a Lineage>,
@@ -68,14 +102,15 @@ impl<'a> StreamCommand<'a> {
         self.command
     }
 
-    /// The place after this command to resume from; `None` inside a transaction (its EXEC has one) and where the history is unknown.
+    /// The position after this command, to resume from; `None` inside a transaction (its EXEC has one) and while the
+    /// history is unknown.
     pub fn position(&self) -> Option<Position> {
         let lineage = self.lineage.filter(|_| self.resumable)?;
         Some(lineage.position(self.offset, self.db))
     }
 
-    /// The history this command belongs to: with the offset its name once and for all, also across a failover.
-    /// `None` after a plain SYNC.
+    /// The history of this command. With the offset it identifies the command for good, also across a failover. `None`
+    /// after SYNC.
     pub fn history(&self) -> Option<ReplicationId> {
         self.lineage.map(|lineage| lineage.history)
     }
@@ -110,34 +145,34 @@ pub struct StreamPart<'a> {
     pub part: Part<'a>,
     /// The database the command applies to; `None` while no SELECT has passed.
     pub db: Option<u32>,
-    /// The offset of the MULTI whose transaction the command belongs to.
+    /// The offset of the MULTI of its transaction.
     pub tx: Option<u64>,
-    /// When its last byte was received, as in [`StreamCommand`].
+    /// The time its last byte was received, as in [`StreamCommand`].
     pub received_ms: Option<u64>,
-    /// At the end of the command, the replication offset once it is processed.
+    /// In the last part: the replication offset once the command is processed.
     pub offset: Option<u64>,
     pub(crate) lineage: Option<&'a Lineage>,
 }
 
 impl StreamPart<'_> {
-    /// At the end of a command outside a transaction: the place after it.
+    /// In the last part of a command outside a transaction: the position after it.
     pub fn position(&self) -> Option<Position> {
         let lineage = self.lineage.filter(|_| self.tx.is_none())?;
         Some(lineage.position(self.offset?, self.db))
     }
 
-    /// The history the command belongs to, as in [`StreamCommand::history`].
+    /// The history of the command, as in [`StreamCommand::history`].
     pub fn history(&self) -> Option<ReplicationId> {
         self.lineage.map(|lineage| lineage.history)
     }
 }
 
-/// What is about to make the primary fork, and what the primary says of its size.
+/// A request that makes the primary fork, and the primary's size from INFO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Forking {
-    /// What will be asked for.
+    /// The request.
     pub reason: ForkReason,
     /// The primary's memory in bytes (`used_memory`), where INFO is allowed.
     pub used_memory: Option<u64>,
@@ -153,17 +188,17 @@ impl Forking {
     }
 }
 
-/// Why a primary forks for us.
+/// The request that makes a primary fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ForkReason {
-    /// A snapshot without data, to learn position and database.
+    /// A snapshot without data, for its position and database.
     Filtered,
-    /// A snapshot of everything, sent to us.
+    /// A snapshot of the data set, sent to us.
     Snapshot,
-    /// A dump to its own disk that nobody reads, to learn the position.
+    /// A dump to its own disk that nobody reads, for its position.
     Probe,
 }
 
@@ -187,7 +222,7 @@ impl fmt::Display for Forking {
     }
 }
 
-/// A size as a person reads it: `940 KiB`, `3.1 GiB`.
+/// A readable size: `940 KiB`, `3.1 GiB`.
 struct Size(u64);
 
 impl fmt::Display for Size {
@@ -201,26 +236,26 @@ impl fmt::Display for Size {
     }
 }
 
-/// How, where and to what we are attached.
+/// The connection has reached the stream: by which method, at which position, on which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Attached {
-    /// How the place was found.
+    /// The method by which the position was found.
     pub method: AttachMethod,
     /// The replication id; `None` after SYNC.
     pub replid: Option<ReplicationId>,
-    /// The history that the events' ids name from here on; `None` after SYNC.
+    /// The history of the events from here on; `None` after SYNC.
     pub history: Option<ReplicationId>,
-    /// The last offset before the stream's next byte. After SYNC: 0.
+    /// The offset of the byte before the stream's next byte. After SYNC: 0.
     pub offset: u64,
     /// The database selected there; `None` while unknown.
     pub db: Option<u32>,
-    /// The place to resume from; `None` after SYNC, which has none, and while a full snapshot is still to come.
+    /// The position to resume from; `None` after SYNC and before a full snapshot.
     pub position: Option<Position>,
-    /// What the server says it is, where it may be asked.
+    /// Family and version of the server, where INFO is allowed.
     pub server: Option<Server>,
-    /// Whether it is a primary or itself a replica, where it may be asked.
+    /// Whether the server is a primary or a replica, where INFO is allowed.
     pub role: Option<Role>,
 }
 
@@ -241,23 +276,23 @@ impl Attached {
     }
 }
 
-/// How a follower found its place in the stream.
+/// The method by which a follower found its position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum AttachMethod {
-    /// A snapshot without data told it.
+    /// From a snapshot without data.
     Filtered,
-    /// INFO told it.
+    /// From INFO.
     Info,
     /// A full snapshot begins.
     Full,
     /// The primary had the history after the position asked for.
     Continued,
-    /// An abandoned full resynchronisation told it.
+    /// From an abandoned full resynchronisation.
     Probed,
-    /// The old SYNC, which tells nothing.
+    /// With SYNC, which has no position.
     Sync,
 }
 
@@ -275,7 +310,7 @@ impl AttachMethod {
     }
 }
 
-/// Which server it is.
+/// Family and version of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -306,7 +341,7 @@ impl fmt::Display for Server {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ServerKind {
-    /// Redis, or whatever calls itself that.
+    /// Redis, or a server that reports a `redis_version`.
     Redis,
     /// Valkey.
     Valkey,
@@ -322,7 +357,7 @@ impl ServerKind {
     }
 }
 
-/// The server's own part in replication, by the servers' word for it.
+/// The role of a server in replication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -334,7 +369,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word INFO uses.
+    /// The role as INFO names it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Primary => "master",
@@ -350,9 +385,9 @@ impl Role {
 pub struct SnapshotBegin {
     /// The replication id; `None` after SYNC.
     pub replid: Option<ReplicationId>,
-    /// The offset at which the data set stands, and after which the stream goes on.
+    /// The offset of the data set. The stream continues after it.
     pub offset: u64,
-    /// The size of the snapshot in bytes, where the primary tells it.
+    /// The size of the snapshot in bytes, if the primary announces it.
     pub length: Option<u64>,
 }
 
@@ -364,18 +399,18 @@ impl SnapshotBegin {
     }
 }
 
-/// A snapshot is whole.
+/// A snapshot is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SnapshotEnd {
     /// Its size in bytes.
     pub bytes: u64,
-    /// The offset after which the stream goes on.
+    /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
     pub db: Option<u32>,
-    /// The place to resume from; `None` after SYNC.
+    /// The position to resume from; `None` after SYNC.
     pub position: Option<Position>,
 }
 
@@ -387,18 +422,19 @@ impl SnapshotEnd {
     }
 }
 
-/// Writes were lost. An open transaction is void.
+/// Lost history: writes between two positions. An open transaction is void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Gap {
-    /// The last place reached.
+    /// The last position reached.
     pub from: Position,
-    /// The place where the stream can go on. May lie below `from`.
+    /// The position at which the stream continues. May be below `from`.
     pub to: Position,
-    /// The number of bytes of the stream that are missing; `None` if the histories differ: the new primary may then also have undone
-    /// the last events before the gap. `Some(0)` with `to` below `from`: a server of the same history that is behind, a replica that
-    /// lags. Nothing is missing then, and the events between the two are delivered again.
+    /// The number of bytes of the stream that are missing; `None` if the histories differ: the new primary may then
+    /// also have undone the last events before the gap. `Some(0)` with `to` below `from`: a server of the same history
+    /// that is behind, a replica that lags. Nothing is missing then, and the events between the two are delivered
+    /// again.
     pub missed: Option<u64>,
 }
 
@@ -427,21 +463,21 @@ impl fmt::Display for Gap {
     }
 }
 
-/// The link is gone.
+/// The connection was lost, or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Disconnected {
-    /// Why.
+    /// The reason.
     pub reason: DisconnectReason,
-    /// The last resumable place, from which the next link goes on; `None` where there is none yet.
+    /// The last resumable position, at which the next connection continues; `None` before the first one.
     pub resume: Option<Position>,
     /// The time until the next attempt; `None`: there will be none.
     pub retry_in: Option<Duration>,
 }
 
 impl Disconnected {
-    /// The end of a link that is not made again.
+    /// The end of a connection that is not made again.
     #[must_use]
     pub const fn new(reason: DisconnectReason, resume: Option<Position>) -> Self {
         Self { reason, resume, retry_in: None }
@@ -458,7 +494,7 @@ impl fmt::Display for Disconnected {
     }
 }
 
-/// Why a link was lost or could not be made.
+/// The reason why a connection was lost or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -466,11 +502,11 @@ impl fmt::Display for Disconnected {
 pub enum DisconnectReason {
     /// The primary closed the connection.
     Closed,
-    /// Connecting, reading or writing failed: the system's words.
+    /// Connecting, reading or writing failed, with the system's message.
     Io(Excerpt<160>),
     /// No byte arrived for this long.
     Silence(Duration),
-    /// The primary refused for now: its words.
+    /// The primary refused for now, with its message.
     Refused(Excerpt<200>),
 }
 
@@ -478,24 +514,24 @@ impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the server closed the connection"),
-            Self::Io(words) => write!(f, "{words}"),
+            Self::Io(message) => write!(f, "{message}"),
             Self::Silence(limit) => write!(f, "nothing came from the server for {} ms", limit.as_millis()),
-            Self::Refused(words) => write!(f, "the server refused for now: {words}"),
+            Self::Refused(message) => write!(f, "the server refused for now: {message}"),
         }
     }
 }
 
-/// Nothing came in time.
+/// No event arrived in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Idle {
-    /// The last resumable place.
+    /// The last resumable position.
     pub position: Option<Position>,
 }
 
 impl Idle {
-    /// Nothing came at this position.
+    /// No event since this position.
     #[must_use]
     pub const fn at(position: Option<Position>) -> Self {
         Self { position }

@@ -1,4 +1,4 @@
-//! What INFO tells a follower.
+//! The facts in INFO that a follower needs.
 
 use core::time::Duration;
 
@@ -6,13 +6,13 @@ use crate::base::excerpt::Excerpt;
 use crate::replication::event::{Role, Server, ServerKind};
 use crate::replication::position::{Position, ReplicationId};
 
-/// The fields of an INFO reply that matter here; each is absent where the server does not give it.
+/// The fields of an INFO reply that matter here; each is absent if the server does not give it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Info {
     redis_version: Option<Excerpt<24>>,
     valkey_version: Option<Excerpt<24>>,
     pub(crate) role: Option<Role>,
-    /// A replica says so of the link to its own primary.
+    /// On a replica: the connection to its own primary is down.
     link_is_down: bool,
     replid: Option<ReplicationId>,
     replid2: Option<ReplicationId>,
@@ -67,13 +67,13 @@ impl Info {
         server(self.redis_version, self.valkey_version)
     }
 
-    /// The place where the stream stands now; `None` without a backlog: the id and offset shown then are dead, a first replica
-    /// changes them.
+    /// The present position of the stream; `None` without a backlog: the first replica changes the id and offset that are
+    /// shown then.
     pub(crate) fn now(&self) -> Option<Position> {
         self.shown().filter(|_| self.backlog_active)
     }
 
-    /// A replica that takes its data anew: it has no backlog until it is done, and says so only to PSYNC.
+    /// A replica in a full resynchronisation: it has no backlog until that is done, and only PSYNC fails.
     pub(crate) fn is_out_of_step(&self) -> bool {
         self.link_is_down && self.now().is_none()
     }
@@ -84,7 +84,7 @@ impl Info {
         Some(Position { replid, offset, db: None, history: replid })
     }
 
-    /// Whether the server could go on from `position` without a full resynchronisation, by the rule of its own
+    /// Whether the server could continue from `position` without a full resynchronisation, by the rule of its own
     /// `masterTryPartialResync`.
     pub(crate) fn covers(&self, position: &Position) -> bool {
         let (true, Some(first), Some(last)) = (self.backlog_active, self.backlog_first, self.offset) else {
@@ -97,7 +97,7 @@ impl Info {
     }
 }
 
-/// What a server is, from the versions it gives.
+/// Family and version of a server, from the versions in INFO.
 pub(crate) fn server(redis: Option<Excerpt<24>>, valkey: Option<Excerpt<24>>) -> Option<Server> {
     match (redis, valkey) {
         (_, Some(version)) => Some(Server { kind: ServerKind::Valkey, version }),
@@ -106,7 +106,7 @@ pub(crate) fn server(redis: Option<Excerpt<24>>, valkey: Option<Excerpt<24>>) ->
     }
 }
 
-/// A decimal number below 2^63, as servers count; `-1` and other words are none.
+/// A decimal number below 2^63, as servers count. `-1` is not one.
 fn number(text: &[u8]) -> Option<u64> {
     core::str::from_utf8(text).ok()?.parse().ok().filter(|&number: &u64| number < i64::MAX.unsigned_abs())
 }

@@ -1,6 +1,7 @@
 //! Replication, without a socket, a clock, a thread or an allocation.
 //!
-//! [`Session`] is the heart: a shell with a socket of any kind drives it. [`Follower`](crate::Follower) is the shell for blocking code.
+//! A shell with a socket of any kind drives the [`Session`]. [`Follower`](crate::Follower) is the shell for blocking
+//! code.
 
 mod backoff;
 mod databases;

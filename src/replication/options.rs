@@ -1,4 +1,4 @@
-//! What a caller may choose.
+//! Options of a session.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use crate::base::limits::Limits;
 use crate::replication::backoff::Backoff;
 use crate::replication::position::Position;
 
-/// Everything a session may be told. The defaults surprise no primary.
+/// Options of a session. With the defaults, the primary never sends its data set.
 ///
 /// ```
 /// # use redtail::{Options, Start};
@@ -20,44 +20,48 @@ use crate::replication::position::Position;
 pub struct Options {
     /// Where to start.
     pub start: Start,
-    /// What to do when the primary no longer has the history after the position asked for. Default: stop.
+    /// The reaction to lost history: the primary no longer has the bytes after the requested position. Default: stop.
     pub on_gap: OnGap,
-    /// What to acknowledge. Default: nothing that anybody would count on.
+    /// The offset to acknowledge. Default: 0, on which neither WAIT nor FAILOVER counts.
     pub ack: Ack,
-    /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 that keep no backlog: the primary then dumps its data set
-    /// to its own disk once. Default no.
+    /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 without a backlog: the primary then dumps
+    /// its data set to its own disk once. Default: no.
     pub allow_probe: bool,
-    /// Whether to retry when the very first attempt to attach fails in a way that may pass. Default no: a wrong address or password
-    /// should show at once.
+    /// Whether to retry after a temporary failure of the first attempt. Default: no, so that a wrong address or
+    /// password is reported at once.
     pub retry_first: bool,
-    /// Whether to ask for a snapshot again when one breaks off. Default no: each attempt makes the primary fork and send everything.
+    /// Whether to request a snapshot again if one ends early. Default: no, since each attempt makes the primary fork
+    /// and send its data set.
     pub retry_snapshot: bool,
-    /// Whether the link is the only one there will be: reconnection is off, and a start that needs a second connection is an error.
+    /// Whether there is only one connection: reconnection is off, and a start that needs a second connection is an
+    /// error.
     pub single_link: bool,
-    /// Whether SELECT, PING and REPLCONF come out as [`Event::Control`](crate::Event::Control). Default no.
+    /// Whether SELECT, PING and REPLCONF are delivered as [`Event::Control`](crate::Event::Control). Default: no.
     pub control: bool,
-    /// A command with a bulk string of at least this many bytes comes in parts (see [`Part`](crate::resp::Part)); `None`, the
-    /// default: every command comes whole, up to [`Limits::command`]. With parts, that limit is at least 2 KiB, so that SELECT, MULTI
-    /// and EXEC come whole.
+    /// A command with a bulk string of at least this number of bytes is delivered in [parts](crate::resp::Part).
+    /// `None`, the default: every command is delivered whole, up to [`Limits::command`]. With parts, that limit is at
+    /// least 2 KiB, so that SELECT, MULTI and EXEC are whole.
     pub parts: Option<u64>,
-    /// How a snapshot is handed out. Default: as the bytes it consists of.
+    /// The form in which a snapshot is delivered. Default: bytes.
     pub snapshot: SnapshotForm,
-    /// Whether items may also be had from a snapshot that is of a version from the future or holds broken values: what can be passed
-    /// over is, and comes as [`Item::Skipped`](crate::rdb::Item::Skipped). Default no: such a snapshot is an error.
+    /// Whether items are read from a snapshot of a later version or with broken values, too. Unknown and broken values
+    /// are skipped and delivered as [`Item::Skipped`](crate::rdb::Item::Skipped). Default: no, such a snapshot is an
+    /// error.
     pub lenient: bool,
-    /// How the primary shows us in INFO and ROLE. Default `redtail.invalid`.
+    /// The address that the primary shows for us in INFO and ROLE. Default: `redtail.invalid`.
     pub label: ReplicaLabel,
-    /// The port the primary shows for us. Default: none is announced.
+    /// The port that the primary shows for us. Default: none is announced.
     pub listening_port: Option<u16>,
-    /// When to reconnect. Default: for ever, from 100 ms to 10 s. [`Backoff::OFF`]: never.
+    /// The pauses between attempts to connect. Default: from 100 ms to 10 s, without an end. [`Backoff::OFF`]: no
+    /// reconnection.
     pub backoff: Backoff,
-    /// How long the primary may be silent before the link counts as dead, in whole milliseconds and at least one; `None`: no limit.
-    /// Default 60 s, the servers' `repl-timeout`. They send a PING every 10 s, but a paused primary is silent for longer, and so is one
-    /// in a long script or with a key that takes long to dump.
+    /// The time without a byte from the primary after which the connection counts as lost, in whole milliseconds and at
+    /// least one; `None`: no limit. Default: 60 s, the servers' `repl-timeout`. Servers send a PING every 10 s, but a
+    /// paused primary is silent for longer. So is one in a long script, or with a key that takes long to dump.
     pub silence: Option<Duration>,
-    /// Any number that differs between processes: the seed of the jitter.
+    /// The seed of the jitter: any number that differs between processes.
     pub seed: u64,
-    /// The parser's limits.
+    /// The limits of the parser.
     pub limits: Limits,
 }
 
@@ -85,28 +89,30 @@ impl Default for Options {
     }
 }
 
-/// Where a follower starts.
+/// The position at which a follower starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Start {
-    /// With the next write. The primary is asked for a snapshot with nothing in it (about 200 bytes), which gives position and
-    /// database; it forks for it. Needs Redis 7.0 or any Valkey; on older servers as [`Start::NowWithoutFork`].
+    /// At the next write. The primary forks for a snapshot without data (about 200 bytes), which has the position and
+    /// the database. Needs Redis 7.0 or any Valkey; on older servers it acts as [`Start::NowWithoutFork`].
     #[default]
     Now,
-    /// With the next write, from the position that INFO tells; the primary does nothing. Needs permission for INFO and an existing
-    /// backlog. The database is unknown until the first SELECT passes. The same holds for reconnects: a position outside the backlog is a gap
-    /// without asking the primary. Between INFO and PSYNC the backlog may move on; then the primary does fork.
+    /// At the next write, from the position in INFO, without a fork. Needs permission for INFO and an existing backlog.
+    /// The database is unknown until the first SELECT. Reconnects do the same: a position outside of the backlog is a
+    /// gap, without a request to the primary. If the position leaves the backlog between INFO and PSYNC, the primary
+    /// does fork.
     NowWithoutFork,
-    /// With the whole data set, then the writes after it, no gap between. The primary forks and sends everything.
+    /// With the data set, then the writes after it, without a gap between them. The primary forks and sends its data
+    /// set.
     Snapshot,
-    /// After a position that was reached before.
+    /// After a saved position.
     At(Position),
-    /// With the old SYNC: the whole data set, then the writes. There is no position and no resuming; offsets count the bytes after the
-    /// snapshot. For servers that know no PSYNC.
+    /// With SYNC: the data set, then the writes. There is no position to resume from; offsets count the bytes after the
+    /// snapshot. For servers without PSYNC.
     Sync,
 }
 
-/// In one word, or as the position.
+/// As the name of the start, or as the position.
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,53 +125,54 @@ impl fmt::Display for Start {
     }
 }
 
-/// How a snapshot is handed out.
+/// The form in which a snapshot is delivered.
 ///
-/// In either form it is walked by its structure while it passes, so that no value in it can be taken for its end, and its checksum is
-/// verified.
+/// In both forms its structure is parsed, so that no value is mistaken for its end, and its checksum is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SnapshotForm {
-    /// As [`Event::SnapshotBytes`](crate::Event::SnapshotBytes): the bytes of an RDB file, in pieces. What a later server may write is
-    /// handed on like all else; behind it only the frame tells where the snapshot ends.
+    /// As [`Event::SnapshotBytes`](crate::Event::SnapshotBytes): the bytes of an RDB file, in pieces. Unknown data of a
+    /// later server is delivered too; after it, only the frame shows where the snapshot ends.
     #[default]
     Bytes,
-    /// As [`Event::SnapshotItem`](crate::Event::SnapshotItem): keys and their elements, as [`rdb::Decoder`](crate::rdb::Decoder) finds
-    /// them. The caller's buffer must come to hold [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) bytes.
+    /// As [`Event::SnapshotItem`](crate::Event::SnapshotItem): keys and their elements, as
+    /// [`rdb::Decoder`](crate::rdb::Decoder) finds them. Needs a receive buffer of at least
+    /// [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) bytes.
     Items,
 }
 
-/// What to do when history was lost. The gap itself is always delivered as an event.
+/// The reaction to lost history. The gap itself is always delivered as an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnGap {
-    /// End with [`SessionError::HistoryLost`](crate::SessionError::HistoryLost).
+    /// Fail with [`SessionError::HistoryLost`](crate::SessionError::HistoryLost).
     #[default]
     Stop,
-    /// Go on with the writes from now on.
+    /// Continue with the writes from now on.
     Continue,
-    /// Take a snapshot, then go on with the writes after it.
+    /// Request a snapshot, then continue with the writes after it.
     Snapshot,
 }
 
-/// What the primary is told of our progress, each second.
+/// The offset that is acknowledged to the primary, once a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ack {
-    /// Offset 0: the link lives, and neither WAIT nor FAILOVER counts on us. A primary that shuts down waits its
-    /// `shutdown-timeout` (10 s) for us, and `min-replicas-to-write` counts us, as it counts whoever acknowledges anything.
+    /// Offset 0: the connection is kept alive, and neither WAIT nor FAILOVER counts on us. A primary that shuts down
+    /// waits its `shutdown-timeout` (10 s) for us, and `min-replicas-to-write` counts us, as it counts every replica
+    /// that sends acknowledgements.
     #[default]
     Observe,
-    /// The offset received. WAIT counts us, though nothing is stored; a plain FAILOVER may choose us, and then leaves the primary
-    /// read-only until FAILOVER ABORT.
+    /// The offset received. WAIT counts us, though nothing is stored. A plain FAILOVER may choose us, and then leaves
+    /// the primary read-only until FAILOVER ABORT.
     Received,
-    /// The offset that the caller has committed. WAIT then means "my sink has it"; of FAILOVER the same as above holds.
+    /// The offset that the caller has committed. WAIT then waits for the caller's sink; FAILOVER acts as above.
     Applied,
 }
 
-/// The text sent as `REPLCONF ip-address`: what INFO and ROLE show of us.
+/// The text sent as `REPLCONF ip-address`: the address that INFO and ROLE show for us.
 ///
-/// The default is a name that cannot be resolved, so that a Sentinel does not take us for a replica it could promote.
+/// The default is a name that does not resolve, so that a Sentinel does not promote us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaLabel(Excerpt<255>);
 
@@ -174,7 +181,7 @@ impl ReplicaLabel {
 
     const DEFAULT: Self = Self(Excerpt::EMPTY);
 
-    /// A label of 1 to 255 bytes without spaces or control characters; else `None`. Servers take no more.
+    /// A label of 1 to 255 bytes without spaces or control characters; otherwise `None`. Servers accept no other.
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic() || b >= 0x80);
         fits.then(|| Self(Excerpt::new(text.as_bytes())))
@@ -195,7 +202,7 @@ impl Default for ReplicaLabel {
     }
 }
 
-/// Who we are to the primary, borrowed for the moment of connecting.
+/// User and password, borrowed while connecting.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Credentials<'a> {

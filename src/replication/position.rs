@@ -1,4 +1,4 @@
-//! Where in which history a stream stands.
+//! Replication ids and positions.
 
 use core::fmt;
 use core::str::FromStr;
@@ -19,7 +19,7 @@ use thiserror::Error;
 pub struct ReplicationId([u8; 40]);
 
 impl ReplicationId {
-    /// What servers show where they have none.
+    /// The id that servers show while they have none.
     pub(crate) const ZERO: Self = Self([b'0'; 40]);
 
     /// The id of histories that are made up: "redtail" and zeros.
@@ -64,9 +64,11 @@ impl fmt::Debug for ReplicationId {
     }
 }
 
-/// A place in the stream of a primary: all that is needed to go on from there, on that server or on any other of the same history.
+/// A position in the stream of a primary: all that is needed to resume, on this server or another one of the same
+/// history.
 ///
-/// Printed and read as `replid:offset:db`, with `?` for an unknown database, and `:history` behind it where that differs from the id.
+/// Printed and parsed as `replid:offset:db`, with `?` for an unknown database, followed by `:history` if that differs
+/// from the id.
 ///
 /// ```
 /// # use redtail::Position;
@@ -78,15 +80,15 @@ impl fmt::Debug for ReplicationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Position {
-    /// The replication id under which the primary knows this place.
+    /// The replication id under which the primary knows this position.
     pub replid: ReplicationId,
     /// The last byte processed, counted as INFO's `master_repl_offset` counts: the stream's first byte is number 1.
     /// `PSYNC` asks for the byte after it.
     pub offset: u64,
-    /// The database selected at this place; `None` while no SELECT has passed.
+    /// The database selected at this position; `None` before the first SELECT.
     pub db: Option<u32>,
-    /// The replication id at the attach, or at the last gap. A promotion changes `replid` and leaves this as it is, so that
-    /// `history` and an offset name a command once and for all.
+    /// The replication id at the attach, or at the last gap. A promotion changes `replid` but not this id, so that
+    /// `history` and an offset identify a command for good.
     pub history: ReplicationId,
 }
 
@@ -146,7 +148,7 @@ fn decimal(text: Option<&str>) -> Option<u64> {
     text.parse().ok().filter(|&number: &u64| number < i64::MAX as u64)
 }
 
-/// Why a text is not a [`Position`].
+/// The error of a text that is not a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PositionError {
@@ -159,23 +161,23 @@ pub enum PositionError {
     /// The database is missing, or neither a number nor `?`.
     #[error("a position reads replid:offset:db, and db is a database number, or ? where it is unknown")]
     Database,
-    /// There is more behind the history.
+    /// There is text behind the history.
     #[error("a position reads replid:offset:db or replid:offset:db:history, and nothing more")]
     Trailing,
 }
 
-/// The two ids under which a session knows its history; with an offset and a database they make a [`Position`].
+/// The two ids under which a session knows its history. With an offset and a database they make a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lineage {
-    /// The id the primary answers to now.
+    /// The id that the primary has now.
     pub replid: ReplicationId,
     /// The id at the attach, or at the last gap.
     pub history: ReplicationId,
 }
 
 impl Lineage {
-    /// The place `offset` in this history.
+    /// The position at `offset` in this history.
     pub const fn position(&self, offset: u64, db: Option<u32>) -> Position {
         Position { replid: self.replid, offset, db, history: self.history }
     }

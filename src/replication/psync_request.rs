@@ -1,12 +1,13 @@
-//! How a link to a primary was opened.
+//! The request that begins a connection's stream.
 
 use core::fmt;
 
 use crate::replication::event::{AttachMethod, Role, Server};
 use crate::replication::position::Position;
 
-/// What was asked for on a link, and what was known of the server then: with the bytes that came after that, all it takes to tell the
-/// link's events once more. See [`Session::psync_request`](crate::replication::Session::psync_request).
+/// The request sent on a connection, and the facts known about the server. With the bytes received after it, the events
+/// of the connection can be delivered again. See
+/// [`Session::psync_request`](crate::replication::Session::psync_request).
 ///
 /// It prints as the request that was sent.
 ///
@@ -22,35 +23,35 @@ use crate::replication::position::Position;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PsyncRequest {
-    /// How the place in the stream is found if the server gives what it is asked for.
+    /// The method by which the position is found if the server accepts the request.
     pub method: AttachMethod,
-    /// The place after which the stream was asked for; `None`: from wherever the server stands.
+    /// The position after which the stream was requested; `None`: from the server's present position.
     pub from: Option<Position>,
-    /// What becomes of a full resynchronisation.
+    /// The use of a full resynchronisation.
     pub on_full: OnFull,
-    /// What the server said it is, where it might be asked.
+    /// Family and version of the server, where INFO is allowed.
     pub server: Option<Server>,
-    /// Whether it was a primary or itself a replica, where it might be asked.
+    /// Whether the server was a primary or a replica, where INFO is allowed.
     pub role: Option<Role>,
 }
 
 impl PsyncRequest {
-    /// A request to a server of which nothing is known.
+    /// A request to a server about which nothing is known.
     #[must_use]
     pub const fn new(method: AttachMethod, from: Option<Position>, on_full: OnFull) -> Self {
         Self { method, from, on_full, server: None, role: None }
     }
 }
 
-/// What a follower does with a snapshot, wanted or not.
+/// The use a follower makes of a full resynchronisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFull {
-    /// Hands it out.
+    /// Delivers the snapshot.
     Deliver,
-    /// Takes it for the place it tells: there is no data in it.
+    /// Reads the position from it: it has no data.
     PassOver,
-    /// Leaves with the first line of the answer.
+    /// Disconnects after the first line of the answer.
     Abandon,
 }
 
@@ -75,7 +76,7 @@ impl fmt::Display for PsyncRequest {
         match (self.method, self.from) {
             (AttachMethod::Sync, _) => f.write_str("SYNC"),
             (_, None) => f.write_str("PSYNC ? -1"),
-            // It names the first byte wanted, a position the last byte there is.
+            // PSYNC names the next byte, a position the last one.
             (_, Some(from)) => write!(f, "PSYNC {} {}", from.replid, from.offset.saturating_add(1)),
         }
     }

@@ -1,8 +1,8 @@
-//! Every reply a server may give before the stream, and what it means for us.
+//! Every error reply before the stream, and its meaning.
 //!
-//! Collected from the servers' `src/replication.c`, `acl.c`, `networking.c` and from what real servers answered.
+//! From the servers' `src/replication.c`, `acl.c` and `networking.c`, and from the answers of real servers.
 
-/// What was asked.
+/// A request of the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
     Auth,
@@ -19,7 +19,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// As it is named in errors.
+    /// Its name in errors.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auth => "AUTH",
@@ -50,36 +50,36 @@ impl Question {
     }
 }
 
-/// What an error reply means.
+/// The meaning of an error reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server does not do this; the handshake goes on without.
+    /// The server does not support this; the handshake continues without it.
     Continue,
-    /// Passes by itself: try again later.
+    /// Temporary: retry later.
     Retry,
-    /// Passes by itself, but trying costs the server: try again much later.
+    /// Temporary, but each attempt costs the server: retry much later.
     RetryMuchLater,
-    /// Nobody knows: try a few times.
+    /// Unknown: retry a few times.
     RetryAFewTimes,
-    /// Will not pass until somebody acts as the words say.
+    /// Permanent, until the advice is followed.
     Fatal(&'static str),
 }
 
 use Verdict::{Continue, Fatal, Retry, RetryAFewTimes, RetryMuchLater};
 
-/// What the error line `words` (without its `-`) means as an answer to `asked`.
-pub(crate) fn judge(asked: Question, words: &[u8]) -> Verdict {
-    // The words of the two that come unasked, on the bare connection, count whatever was asked.
-    if words.starts_with(b"DENIED") {
+/// The meaning of the error line `message` (without its `-`) as an answer to `asked`.
+pub(crate) fn judge(asked: Question, message: &[u8]) -> Verdict {
+    // These two are sent on accept, before any request.
+    if message.starts_with(b"DENIED") {
         return Fatal(
             "the server is in protected mode and takes connections from its own host only: set a password on it, or \
              protected-mode no, or follow it from the same host",
         );
     }
-    if words.starts_with(b"ERR max number of clients") {
+    if message.starts_with(b"ERR max number of clients") {
         return Retry;
     }
-    let code = words.split(|&b| b == b' ').next().unwrap_or_default();
+    let code = message.split(|&b| b == b' ').next().unwrap_or_default();
     match code {
         b"NOAUTH" => Fatal("the server asks for a password: give one (and a user, if it has ACL users)"),
         b"WRONGPASS" => Fatal("wrong user or password, or the user is disabled"),
@@ -89,15 +89,15 @@ pub(crate) fn judge(asked: Question, words: &[u8]) -> Verdict {
              no key patterns are needed",
         ),
         b"LOADING" | b"MASTERDOWN" | b"NOMASTERLINK" | b"BUSY" | b"TRYAGAIN" => Retry,
-        b"ERR" => judge_plain(asked, words.get(4..).unwrap_or_default()),
+        b"ERR" => judge_plain(asked, message.get(4..).unwrap_or_default()),
         _ if asked.is_optional() => Continue,
         _ => RetryAFewTimes,
     }
 }
 
-fn judge_plain(asked: Question, words: &[u8]) -> Verdict {
+fn judge_plain(asked: Question, message: &[u8]) -> Verdict {
     let says =
-        |prefix: &str| words.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
+        |prefix: &str| message.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
     if says("invalid password") {
         return Fatal("wrong password");
     }
@@ -132,14 +132,14 @@ fn judge_plain(asked: Question, words: &[u8]) -> Verdict {
     if asked.attaches() && says("value is not an unsigned") {
         return Fatal("the server has a PSYNC of its own that is not Redis replication (Kvrocks answers so)");
     }
-    let ours = [
+    let request_errors = [
         "value is not an integer",
         "wrong number of arguments",
         "syntax error",
         "Unsupported rdb-filter-only option",
         "Filtered replica requires EOF capability",
     ];
-    if (asked.attaches() || asked.is_capability()) && ours.iter().any(|&words| says(words)) {
+    if (asked.attaches() || asked.is_capability()) && request_errors.iter().any(|&error| says(error)) {
         return Fatal(
             "the server did not understand a request of ours: it speaks another dialect, or this is a defect of redtail, please report it",
         );
@@ -152,17 +152,17 @@ mod tests {
     use super::Question::*;
     use super::*;
 
-    fn fatal(asked: Question, words: &str, advice: &str) {
-        match judge(asked, words.as_bytes()) {
-            Fatal(text) => assert!(text.contains(advice), "{words}: {text}"),
-            other => panic!("{asked:?} {words}: {other:?}"),
+    fn fatal(asked: Question, message: &str, advice: &str) {
+        match judge(asked, message.as_bytes()) {
+            Fatal(text) => assert!(text.contains(advice), "{message}: {text}"),
+            other => panic!("{asked:?} {message}: {other:?}"),
         }
     }
 
     /// One row for each reply that real servers were seen to give, or have in their source.
     #[test]
     fn each_reply_is_judged() {
-        for (asked, words, verdict) in [
+        for (asked, message, verdict) in [
             (
                 Auth,
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure?",
@@ -191,7 +191,7 @@ mod tests {
             (Psync, "CLUSTERDOWN The cluster is down", RetryAFewTimes),
             (Psync, "ERR what nobody has ever said", RetryAFewTimes),
         ] {
-            assert_eq!(judge(asked, words.as_bytes()), verdict, "{asked:?} {words}");
+            assert_eq!(judge(asked, message.as_bytes()), verdict, "{asked:?} {message}");
         }
         fatal(Ping, "NOAUTH Authentication required.", "password");
         fatal(Ping, "ERR operation not permitted", "password");
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn anything_at_all_gets_a_verdict() {
-        for words in [&b""[..], b" ", b"ERR", b"ERR ", b"\xff\xfe", b"ERR \xff"] {
+        for message in [&b""[..], b" ", b"ERR", b"ERR ", b"\xff\xfe", b"ERR \xff"] {
             for asked in [Auth, Ping, Info, CapaEof, Filter, Psync, Sync] {
-                let _ = judge(asked, words);
+                let _ = judge(asked, message);
             }
         }
     }

@@ -130,7 +130,7 @@ impl FrameParser {
         self.offset
     }
 
-    /// The next frame. Moves `input` past it.
+    /// The next frame. Moves `input` past it. The frame borrows from `input` alone.
     ///
     /// [`Status::Incomplete`] says how many further bytes are needed at least.
     ///

@@ -2,13 +2,16 @@
 //!
 //! Each grammar has a parser of its own, because the grammars contradict each other:
 //!
-//! | bytes | parser | gives |
+//! | bytes | parser | result |
 //! | --- | --- | --- |
-//! | what a server answers | [`FrameParser`] | [`Frame`]: every type of RESP2 and RESP3 |
-//! | a replication stream | [`CommandParser::stream`] | [`Command`]: arrays of bulk strings; lone newlines are counted and skipped |
-//! | an append-only file | [`CommandParser::aof`] | the same, and `#` annotation lines are skipped |
+//! | replies and pushes of a server | [`FrameParser`] | [`Frame`]: every type of RESP2 and RESP3 |
+//! | a replication stream | [`CommandParser::stream`] | [`Command`]: arrays of bulk strings; newlines between them are counted and skipped |
+//! | an append-only file | [`CommandParser::aof`] | the same; `#` annotation lines are skipped |
 //! | a replication stream with huge values | [`PartsParser`] | [`Command`], or [`Part`]s of one |
-//! | what a client sends | [`RequestParser`] | [`Command`] or [`Inline`] |
+//! | requests of a client | [`RequestParser`] | [`Command`] or [`Inline`] |
+//!
+//! The grammars follow the [RESP specification](https://redis.io/docs/latest/develop/reference/protocol-spec/) and the
+//! servers' `networking.c`, `replication.c` and `aof.c`.
 //!
 //! # The convention
 //!

@@ -1,5 +1,5 @@
-/* Programs tested without a server: an embedded primary, a recording of it, a follower in a poll loop, and a session in a
- * loop that reads in the background and has only a timer: embedded FILE
+/* Without a server: an embedded primary, a recording of it, a follower in a poll loop, and a session in a loop that
+ * reads in the background and has only a timer: embedded FILE
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
@@ -103,7 +103,7 @@ static void session_with_reads_in_the_background(redtail_primary *primary) {
             break;
         half = (size_t)count / 2;
         memcpy(space, bytes, half);
-        /* What may be called while the read is under way. */
+        /* These calls are allowed during the read. */
         IS(REDTAIL_OK, redtail_session_timer(session, now));
         IS(REDTAIL_OK, redtail_session_keep_alive(session, now));
         IS(REDTAIL_OK, redtail_session_stamp(session, now));

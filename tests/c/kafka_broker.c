@@ -1,13 +1,14 @@
-/* A Kafka broker for tests: the one that librdkafka brings along. It keeps everything in memory, at most 5 MB of each partition.
+/* A Kafka broker for tests: the mock broker of librdkafka. It keeps at most 5 MB of each partition, in memory.
  *
  *     kafka_broker PARTITIONS TOPIC...
  *
- * It prints where it listens, and then obeys what stands in its standard input, a line each, until that ends: "down" closes all
- * connections and refuses new ones, "up" ends that, "refuse" denies the next messages that a producer sends, "headers NAME" tells
- * the values of this header in all messages of the first topic, each once, and a space behind each.
+ * It prints its address. Then it reads commands from standard input, one in a line, until the end of input. "down"
+ * closes all connections and refuses new ones. "up" accepts them again. "refuse" rejects the next messages of a
+ * producer. "headers NAME" prints the distinct values of this header in all messages of the first topic, each with a
+ * space after it.
  */
 #include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h> /* wants the other before it */
+#include <librdkafka/rdkafka_mock.h> /* requires the other before it */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

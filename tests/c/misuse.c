@@ -1,4 +1,5 @@
-/* Misuses everything: each function with NULLs, lengths of zero and beyond memory, and in the wrong order. Whatever happens is a status. */
+/* Misuses everything: each function with NULL, with lengths of zero and beyond memory, and in the wrong order. The result
+ * is always a status. */
 #include "check.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -227,7 +228,7 @@ static void parser(void) {
     CHECK(offset == 17 && strstr(redtail_parser_message(parser), "at byte 17") != NULL);
     redtail_parser_free(parser);
 
-    /* In memory of ours: anything wrong is told, and nothing is written beyond its size. */
+    /* In memory of the caller: every error is reported, and nothing is written beyond its size. */
     size = redtail_parser_size();
     memory = malloc(size + 64);
     memset(memory, 0x5a, size + 64);
@@ -460,7 +461,7 @@ static void session(void) {
     } while (0)
     WRONG(struct_size, 0, "struct_size");
     WRONG(struct_size, sizeof options - 1, "struct_size");
-    WRONG(struct_size, sizeof options + 8, "older than yours");
+    WRONG(struct_size, sizeof options + 8, "older than your header");
     WRONG(struct_size, SIZE_MAX, "struct_size");
     WRONG(start, 5, "start is 5");
     WRONG(start, -1, "start is -1");
@@ -555,7 +556,7 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
     CHECK(len == 0);
     redtail_session_free(session);
-    /* It is over before anybody has asked for the words. */
+    /* The session has ended before anybody reads the message. */
     options.retry_first = 0;
     session = redtail_session_new(&options);
     IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 0));
@@ -608,7 +609,8 @@ static void follower(void) {
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
     redtail_follower_free(follower);
 
-    /* In a library without TLS the message says that; with it, which field is wrong. Either way it is no TLS, not a plain link. */
+    /* Without TLS in the library the message says that; with it, the message names the field. There is never a
+     * connection without TLS. */
     redtail_options_init(&options, sizeof options);
     memset(&tls, 0, sizeof tls);
     options.tls = &tls;

@@ -146,7 +146,7 @@ static void options_that_cannot_be(void) {
     refused(REDTAIL_ERROR_ARGUMENT, "the addresses are NULL", NULL, &of);
     of.nodes = wrong;
     of.node_count = SIZE_MAX;
-    refused(REDTAIL_ERROR_ARGUMENT, "beyond memory", NULL, &of);
+    refused(REDTAIL_ERROR_ARGUMENT, "exceeds memory", NULL, &of);
     of.node_count = 3;
     refused(REDTAIL_ERROR_ARGUMENT, "address number 3 is NULL", NULL, &of);
     of.node_count = 2;

@@ -1,4 +1,4 @@
-/* What parsers do beyond the examples: in memory of ours, in batches, with few places for arguments; numbers of bytes; all modes. */
+/* Parsers beyond the examples: in memory of the caller, in batches, with room for few arguments, offsets, all modes. */
 #include <redtail.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Reads a recorded link through a session, cut at random places, and prints a line for each command:
+/* Reads a recorded connection through a session, cut at random offsets, and prints a line for each command:
  *
- *     recorded FILE OFFSET SEED        (OFFSET: - where the recording tells it; SEED 0: not cut)
+ *     recorded FILE OFFSET SEED        (OFFSET: - if the recording contains it; SEED 0: not cut)
  *
  * kind offset db tx resumable raw-length argc hash-of-arguments keys
  *

@@ -1,4 +1,7 @@
-/* Follows what Sentinels call "watched", until the key "end" is written: sentinel PREFER PASSWORD SENTINEL-PASSWORD SENTINEL... */
+/* Follows the primary that Sentinels call "watched", until the key "end" is written:
+ *
+ *     sentinel PREFER PASSWORD SENTINEL-PASSWORD SENTINEL...
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <redtail.h>
@@ -7,7 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The thread that listens to the Sentinels ends a moment after the follower; at the end of a process its memory would look like a leak. */
+/* The thread that listens to the Sentinels ends shortly after the follower. If the process ended first, its memory
+ * would be reported as a leak. */
 static int threads(void) {
     DIR *folder = opendir("/proc/self/task");
     struct dirent *entry;

@@ -1,7 +1,9 @@
-/* Follows a cluster and says what happens, until the key END is written: shards [--prefer-replica] END [POSITIONS] NODE...
+/* Follows a cluster and prints its events and notices, until the key END is written:
  *
- * Everything that is printed is one line, whole. A message is taken for safe when the next one has come, so that what is committed lies
- * behind what was handled.
+ *     shards [--prefer-replica] END [POSITIONS] NODE...
+ *
+ * Each output is one complete line. A message counts as stored when the next one arrives, so the committed position
+ * lags behind the processed one.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"

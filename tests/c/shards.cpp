@@ -13,7 +13,7 @@ static redtail::cluster_options options(const char *node) {
     return made;
 }
 
-/* Follows until "end" is written, and gives the places. */
+/* Follows until "end" is written, and returns the positions. */
 static std::string handled(const redtail::cluster_options &of) {
     redtail::cluster cluster(of);
     std::atomic<int> added{0}, attached{0};

@@ -1,4 +1,4 @@
-/* Reads a snapshot cut at random places, and prints a line for each item:
+/* Reads a snapshot cut at random offsets, and prints a line for each item:
  *
  *     snapshots rdb FILE SEED         an RDB file, through a redtail_rdb
  *     snapshots session FILE SEED     a recorded link, through a session              (SEED 0: not cut)

@@ -1,8 +1,8 @@
-/* Follows a server as it is told and prints a line for each event, until a command that is named END has come:
+/* Follows a server with the given options and prints a line for each event, until a command named END arrives:
  *
- *     starts ADDRESS WAY [start=N] [position=TEXT] [user=NAME] [password=WORDS] [parts=N] [control=N] [ack=N] [on_gap=N]
+ *     starts ADDRESS METHOD [start=N] [position=TEXT] [user=NAME] [password=WORDS] [parts=N] [control=N] [ack=N] [on_gap=N]
  *
- * WAY: next, timeout or batch of a follower, or session. Numbers are those of the header.
+ * METHOD: next, timeout or batch of a follower, or session. Numbers are those of the header.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>

@@ -1,9 +1,9 @@
-/* Runs examples/c/tail.c itself again and again, while another thread tells the primary that it lives and then ends it:
+/* Runs examples/c/tail.c repeatedly. Another thread sends heartbeats to the primary and then stops the follower:
  *
  *     tail_rounds ADDRESS ROUNDS
  *
- * The example is included as it is. Its calls of two functions go through ours: that is how the other thread learns when it may begin,
- * and how every outcome is checked. What it prints is for whoever started this program to check; rounds are told apart by "round N".
+ * The example is included unchanged. Its calls of two functions are redirected: this tells the other thread when it may
+ * begin, and checks every outcome. The caller of this program checks the output; "round N" separates the rounds.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
     tail_thread = pthread_self();
     for (number = 1; number <= rounds; number++) {
         int before = commands;
-        /* From now in the first round, so that the primary forks once, and from where the last one ended in the others. */
+        /* The first round starts now, so the primary forks once. The others resume where the round before ended. */
         int result = tail_main(last.replid[0] ? 3 : 2, arguments);
         MUST(result == 0 && closed == number);
         MUST(pthread_join(other, NULL) == 0);

@@ -261,7 +261,7 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--user", "cdc"]), 2, "the user cdc has no password");
     wrong(&with(&["--password-file", "/no/such/file"]), 2, "/no/such/file: ");
     wrong(&with(&["--from", "nowhere"]), 2, "nowhere is no position");
-    wrong(&with(&["--from", "nowhere", "--cluster"]), 2, "is no place in a shard");
+    wrong(&with(&["--from", "nowhere", "--cluster"]), 2, "is not the position of a shard");
     wrong(&with(&["--prefer-replica"]), 2, "options of Sentinels want --sentinel NAME");
     wrong(&with(&["--cluster", "--sentinel", "watched"]), 2, "a cluster has no use for --sentinel");
     wrong(&with(&[]), 1, "NOAUTH");

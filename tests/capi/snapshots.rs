@@ -98,7 +98,7 @@ impl Lines {
                 let (expires, idle) = (key.expire_at_ms.unwrap_or(i64::MIN), unknown(key.idle_s));
                 let frequency = key.frequency.map_or(-1, i32::from);
                 let (kind, hash) = (kind(key.kind), self.hash);
-                let (number, db, length) = (key.number, key.database, key.name.length);
+                let (number, db, length) = (key.number, key.db, key.name.length);
                 format!("10 {kind} {number} {db} {length} {hash:016x} {expires} {idle} {frequency}")
             }
             Item::Start(format) => format!("1 {} {}", format.magic as u8 + 1, format.version),

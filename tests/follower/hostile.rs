@@ -28,7 +28,7 @@ fn refusal(words: &'static str) -> String {
 }
 
 #[test]
-fn words_that_come_unasked_are_heard_although_the_server_closes_at_once() {
+fn an_error_sent_before_the_close_is_reported() {
     let error = refusal("-DENIED Redis is running in protected mode because protected mode is enabled\r\n");
     assert!(error.contains("protected mode"), "{error}");
     let error = refusal("-ERR max number of clients reached\r\n");
@@ -36,7 +36,7 @@ fn words_that_come_unasked_are_heard_although_the_server_closes_at_once() {
 }
 
 #[test]
-fn a_server_of_another_kind_is_named_as_such() {
+fn a_server_of_another_kind_is_reported() {
     let error = refusal("HTTP/1.1 400 Bad Request\r\n\r\n");
     assert!(error.contains("handshake") && error.contains("'H'"), "{error}");
     let error = refusal("");
@@ -44,12 +44,12 @@ fn a_server_of_another_kind_is_named_as_such() {
 }
 
 #[test]
-fn a_close_at_any_byte_of_the_answers_is_an_error_or_a_retry_never_silence() {
+fn a_close_at_any_byte_is_an_error_or_a_retry() {
     let answers = ["+PONG\r\n", "+OK\r\n", "$0\r\n\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"].concat();
     let whole = format!("{answers}+FULLRESYNC {ID} 1\r\n$EOF:{}\r\nREDIS0010", "m".repeat(40));
     for cut in 0..whole.len() {
         let begin = whole[..cut].to_owned();
-        // Everything is said at once: the follower still reads one answer after another, and nothing that was said gets lost.
+        // All replies arrive at once: the follower reads one after the other, and loses none.
         let peer = Peer::start(move |talk| {
             talk.say(&begin);
             talk.close();
@@ -89,7 +89,7 @@ fn an_endless_line_is_an_error() {
 }
 
 #[test]
-fn a_length_that_lies_costs_nothing() {
+fn a_false_length_allocates_nothing() {
     for (lie, words) in [
         ("*1000000000000000000\r\n", "16777216"),
         ("*2\r\n$3\r\nSET\r\n$1000000000000000000\r\n", "536870912"),
@@ -107,7 +107,7 @@ fn a_length_that_lies_costs_nothing() {
 }
 
 #[test]
-fn a_length_within_the_limit_makes_no_memory_before_its_bytes_come() {
+fn a_length_allocates_nothing_before_its_bytes_arrive() {
     let peer = Peer::start(|talk| {
         talk.handshake(&info(100));
         talk.say("+CONTINUE\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000\r\nonly this");
@@ -161,7 +161,7 @@ fn protocol_errors_are_not_retried() {
 
 #[test]
 fn a_server_that_takes_no_bytes_does_not_stop_the_events() {
-    // It never reads what we say after the handshake; the kernel's buffers hold our acknowledgements for years.
+    // It reads nothing after the handshake. The kernel's buffers hold the acknowledgements for years.
     let peer = Peer::start(|talk| {
         talk.handshake(&info(100));
         talk.say("+CONTINUE\r\n");
@@ -182,7 +182,7 @@ fn a_server_that_takes_no_bytes_does_not_stop_the_events() {
     assert_eq!(commands, 200);
 }
 
-/// Where the system tells it; elsewhere the check above has nothing to look at.
+/// Zero on systems that do not report it: the check above then always succeeds.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();

@@ -8,14 +8,14 @@ use redtail::{Builder, Follower};
 
 pub(crate) const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 
-/// A listener and the thread that plays the server on it.
+/// A listener, and the thread of the server behind it.
 pub(crate) struct Peer {
     pub(crate) address: String,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Peer {
-    /// Serves one connection after another, as often as `play` says true.
+    /// Serves one connection after another until `play` returns false.
     pub(crate) fn start(mut play: impl FnMut(&mut Talk) -> bool + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -34,7 +34,7 @@ impl Peer {
         Follower::builder(&*self.address)
     }
 
-    /// Waits for the server's end, which shows what it has found wrong.
+    /// Waits for the server's thread, and repeats its panic.
     pub(crate) fn join(mut self) {
         self.thread.take().unwrap().join().unwrap();
     }
@@ -46,7 +46,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// The next command's arguments; a bare newline as one empty argument; `None` once the other side has gone.
+    /// The next command's arguments; a bare newline is one empty argument; `None` after the end of the connection.
     pub(crate) fn hear(&mut self) -> Option<Vec<String>> {
         let count = match self.line()?.as_str() {
             "" => return Some(vec![String::new()]),
@@ -64,11 +64,12 @@ impl Talk {
     }
 
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        // The follower may have gone, which is its right.
+        // The follower may have closed the connection.
         let _ = self.stream.get_mut().write_all(bytes.as_ref());
     }
 
-    /// Answers everything up to PSYNC or SYNC, and gives that. The filter is unknown here, so INFO must tell the place.
+    /// Answers everything up to PSYNC or SYNC, and returns that command. The filter is unknown, so INFO must contain
+    /// the position.
     pub(crate) fn handshake(&mut self, info: &str) -> Option<Vec<String>> {
         loop {
             let words = self.hear()?;
@@ -83,7 +84,7 @@ impl Talk {
         }
     }
 
-    /// Hears acknowledgements until the other side goes.
+    /// Reads acknowledgements until the end of the connection.
     pub(crate) fn listen(&mut self) -> Vec<Vec<String>> {
         std::iter::from_fn(|| self.hear()).collect()
     }

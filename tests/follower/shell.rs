@@ -14,7 +14,7 @@ use redtail::{Ack, Backoff, DisconnectReason, Error, Event, Follower, Handle, Li
 use crate::peer::{ID, Peer, info};
 
 const INCR: &str = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
-/// Longer than anything here takes, shorter than a person's patience.
+/// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that accepts, sends `stream` and then only listens.
@@ -29,7 +29,7 @@ fn streaming(stream: impl Into<String>) -> Peer {
 }
 
 #[test]
-fn events_come_in_order_and_an_idle_one_when_nothing_comes() {
+fn events_are_in_order_and_idle_follows_silence() {
     let peer = streaming(INCR.repeat(2));
     let mut follower = peer.follower().connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
@@ -37,7 +37,7 @@ fn events_come_in_order_and_an_idle_one_when_nothing_comes() {
         matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.to_string() == r#"121 [?] "INCR" "n""#)
     );
     match follower.next_timeout(PATIENCE).unwrap() {
-        // Also what came in the same read as the answer to PSYNC is stamped: with a time after this was written.
+        // Events in the same read as the reply to PSYNC have a time, too.
         Some(Event::Command(command)) => {
             assert_eq!(command.offset, 142);
             assert!(command.received_ms.unwrap() > 1_790_000_000_000);
@@ -55,7 +55,7 @@ fn events_come_in_order_and_an_idle_one_when_nothing_comes() {
 }
 
 #[test]
-fn a_batch_is_all_that_has_come() {
+fn a_batch_is_everything_received() {
     let peer = streaming(INCR.repeat(1000));
     let mut follower = peer.follower().connect().unwrap();
     let mut offsets = Vec::new();
@@ -76,9 +76,9 @@ fn a_batch_is_all_that_has_come() {
     peer.join();
 }
 
-/// Where others drop the buffer that read the snapshot, and what had come with its end.
+/// Other clients drop the buffer of the snapshot, and the commands after its end.
 #[test]
-fn what_came_in_one_segment_with_a_snapshots_end_is_told() {
+fn commands_in_the_segment_of_a_snapshots_end_are_delivered() {
     const SNAPSHOT: &[u8] = b"REDIS0010\xfe\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0";
     let mark = "m".repeat(40);
     for (head, tail) in [(format!("$EOF:{mark}"), &*mark), (format!("${}", SNAPSHOT.len()), "")] {
@@ -105,7 +105,7 @@ fn what_came_in_one_segment_with_a_snapshots_end_is_told() {
 }
 
 #[test]
-fn a_batch_can_be_left_without_losing_the_rest() {
+fn leaving_a_batch_loses_no_event() {
     let peer = streaming(INCR.repeat(5));
     let mut follower = peer.follower().connect().unwrap();
     let mut offsets = Vec::new();
@@ -126,7 +126,7 @@ fn a_batch_can_be_left_without_losing_the_rest() {
 }
 
 #[test]
-fn looking_ahead_moves_no_position() {
+fn peeking_moves_no_position() {
     let peer = streaming(INCR.repeat(2));
     let mut follower = peer.follower().connect().unwrap();
     loop {
@@ -135,7 +135,7 @@ fn looking_ahead_moves_no_position() {
             break;
         }
     }
-    // The second command may still be on its way.
+    // The second command may still be in transit.
     let began = Instant::now();
     while follower.is_drained() && began.elapsed() < PATIENCE {
         assert!(matches!(follower.next_timeout(Duration::ZERO).unwrap(), Some(Event::Idle(_) | Event::Command(_))));
@@ -151,7 +151,7 @@ fn looking_ahead_moves_no_position() {
 }
 
 #[test]
-fn owned_events_make_an_ordinary_iterator() {
+fn owned_events_are_an_iterator() {
     let peer = Peer::start(|talk| {
         talk.handshake(&info(100));
         talk.say(format!("+CONTINUE\r\n{}", INCR.repeat(3)));
@@ -206,7 +206,7 @@ fn stop_wakes_a_backoff() {
 }
 
 #[test]
-fn a_time_limit_ends_a_backoff_early_and_the_backoff_goes_on() {
+fn a_timeout_interrupts_a_backoff_which_then_continues() {
     let peer = Peer::start({
         let mut links = 0;
         move |talk| {
@@ -248,7 +248,7 @@ fn heartbeats_go_out_while_the_follower_is_busy() {
     while !matches!(follower.next().unwrap(), Some(Event::Command(_))) {}
     let first = hears.recv_timeout(PATIENCE).unwrap();
     assert_eq!(first, ["REPLCONF", "ACK", "100"]);
-    // The follower is busy; another thread speaks for it.
+    // The follower is busy; another thread sends its heartbeat.
     let handle = follower.handle();
     thread::spawn(move || handle.heartbeat()).join().unwrap().unwrap();
     assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "121"]);
@@ -260,7 +260,7 @@ fn heartbeats_go_out_while_the_follower_is_busy() {
 }
 
 #[test]
-fn an_acknowledgement_goes_out_each_second() {
+fn an_acknowledgement_is_sent_each_second() {
     let (heard, hears) = mpsc::channel();
     let peer = Peer::start(move |talk| {
         talk.handshake(&info(100));
@@ -281,7 +281,7 @@ fn an_acknowledgement_goes_out_each_second() {
 }
 
 #[test]
-fn what_another_thread_commits_is_acknowledged() {
+fn a_commit_of_another_thread_is_acknowledged() {
     let (heard, hears) = mpsc::channel();
     let peer = Peer::start(move |talk| {
         talk.handshake(&info(142));
@@ -293,7 +293,7 @@ fn what_another_thread_commits_is_acknowledged() {
         false
     });
     let place = |offset| format!("{ID}:{offset}:0").parse().unwrap();
-    // Also before there is anybody to take it.
+    // Also before the follower exists.
     let handle = Handle::new();
     handle.commit(place(95));
     handle.commit(place(100));
@@ -312,7 +312,7 @@ fn what_another_thread_commits_is_acknowledged() {
         handle.commit(tells.recv_timeout(PATIENCE).unwrap());
         while hears.recv_timeout(PATIENCE).unwrap()[2] != offset {}
     }
-    // Of a history that this is not.
+    // Of another history.
     handle.commit(format!("{}:121:0", "f".repeat(40)).parse().unwrap());
     for _ in 0..2 {
         assert_eq!(hears.recv_timeout(PATIENCE).unwrap()[2], "142");
@@ -322,7 +322,7 @@ fn what_another_thread_commits_is_acknowledged() {
 }
 
 #[test]
-fn credentials_are_asked_for_at_every_connect() {
+fn each_connect_asks_for_the_login() {
     let (heard, hears) = mpsc::channel();
     let mut offset = 100;
     let peer = Peer::start(move |talk| {
@@ -348,7 +348,7 @@ fn credentials_are_asked_for_at_every_connect() {
 }
 
 #[test]
-fn a_callers_own_links() {
+fn a_connector_supplies_the_connections() {
     let peer = streaming(INCR);
     let address = peer.address.clone();
     let mut follower = Follower::with_connector(move || TcpStream::connect(&*address)).connect().unwrap();
@@ -377,7 +377,7 @@ fn a_single_stream_is_not_reconnected() {
 }
 
 #[test]
-fn a_start_that_needs_two_links_is_refused_on_one() {
+fn a_start_that_needs_two_connections_is_refused_on_one() {
     let peer = Peer::start(|talk| {
         talk.handshake("repl_backlog_active:0\r\n");
         false
@@ -391,7 +391,7 @@ fn a_start_that_needs_two_links_is_refused_on_one() {
 }
 
 #[test]
-fn a_first_connect_that_fails_shows_at_once() {
+fn a_failed_first_connect_is_reported() {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     match Follower::builder(&*address).connect() {
@@ -448,7 +448,7 @@ fn a_silent_server_is_left() {
 }
 
 #[test]
-fn a_command_larger_than_the_buffer_grows_it_and_it_shrinks_again() {
+fn a_large_command_grows_the_buffer_which_shrinks_again() {
     let value = "v".repeat(3 << 20);
     let peer = streaming(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n{INCR}", value.len()));
     let mut follower = peer.follower().buffer(4096).start(Start::NowWithoutFork).connect().unwrap();
@@ -462,7 +462,7 @@ fn a_command_larger_than_the_buffer_grows_it_and_it_shrinks_again() {
 }
 
 #[test]
-fn a_time_limit_of_zero_takes_what_is_there() {
+fn a_timeout_of_zero_takes_received_events() {
     let peer = streaming(INCR);
     let mut follower = peer.follower().connect().unwrap();
     let began = Instant::now();
@@ -477,7 +477,7 @@ fn a_time_limit_of_zero_takes_what_is_there() {
 }
 
 #[test]
-fn a_follower_that_is_dropped_ends_its_link_though_a_handle_lives() {
+fn a_dropped_follower_ends_its_link_although_a_handle_lives() {
     let peer = streaming(INCR);
     let mut follower = peer.follower().connect().unwrap();
     assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
@@ -493,7 +493,7 @@ fn a_follower_that_is_dropped_ends_its_link_though_a_handle_lives() {
 }
 
 #[test]
-fn a_login_that_fails_later_is_an_attempt_that_failed() {
+fn a_later_login_failure_is_a_failed_attempt() {
     let peer = Peer::start({
         let mut links = 0;
         move |talk| {

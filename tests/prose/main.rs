@@ -89,7 +89,7 @@ fn findings() -> &'static [Finding] {
 
 fn collect(path: &Path, files: &mut Vec<String>) {
     if path.is_dir() {
-        if path.file_name().unwrap() != "target" {
+        if !["target", "vendor"].iter().any(|built| path.file_name().unwrap() == *built) {
             fs::read_dir(path).unwrap().flatten().for_each(|entry| collect(&entry.path(), files));
         }
     } else if path.extension().is_some_and(|end| ["md", "rs", "c", "h", "cpp", "hpp"].iter().any(|known| end == *known))

@@ -114,7 +114,7 @@ fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
         Item::Key(key) => {
             assert!(key.name.is_first());
             assert!(key.name.is_whole() || key.name.length > WHOLE_TEXT as u64);
-            let rest = key_facts(key.database, key.number, key.expire_at_ms, key.idle_s, key.frequency);
+            let rest = key_facts(key.db, key.number, key.expire_at_ms, key.idle_s, key.frequency);
             seen.push(Seen::Key(key.name.bytes.to_vec(), format!("{:?} {rest}", key.kind)));
         }
         Item::Text(text) => {

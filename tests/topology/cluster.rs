@@ -11,7 +11,7 @@ use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
 
 use crate::nodes::{Node, Plan, Planned, eventually};
 
-/// Two nodes with so many writes each.
+/// Two nodes with `writes` writes each.
 fn two(plan: &Plan, writes: usize) -> [Node; 2] {
     let nodes = [Node::start(plan, 'a', &[(0, 8191)]), Node::start(plan, 'b', &[(8192, 16_383)])];
     for node in &nodes {
@@ -35,12 +35,12 @@ fn write(event: ClusterEvent) -> Option<(String, usize)> {
 }
 
 #[test]
-fn a_merged_stream_waits_for_its_reader_and_goes_on_from_one_text() {
+fn a_merged_stream_waits_for_its_reader_and_resumes() {
     let plan = Plan::default();
     let nodes = two(&plan, 500);
     let mut merged = cluster(&nodes).merged(10).unwrap();
     eventually("both are followed", || nodes.iter().all(|node| node.links() == 1));
-    // Nobody reads: the threads wait for room, and say each second that they are there.
+    // Nobody reads: the threads wait for room, and send a heartbeat each second.
     let before = nodes.each_ref().map(Node::acks);
     eventually("those that wait acknowledge", || nodes.iter().zip(before).all(|(node, acks)| node.acks() > acks + 1));
 
@@ -94,7 +94,7 @@ fn a_full_stream_can_be_dropped_and_stopped() {
 }
 
 #[test]
-fn a_shard_that_moves_goes_on_and_others_come_and_go() {
+fn a_moved_shard_continues_while_others_join_and_leave() {
     let plan = Plan::default();
     let mut nodes = two(&plan, 100);
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -122,7 +122,7 @@ fn a_shard_that_moves_goes_on_and_others_come_and_go() {
         .unwrap();
     eventually("all writes", || told.lock().unwrap().len() == 200);
 
-    // The first node dies; another one that has its history takes its place under the same name.
+    // The first node dies; another one with its history replaces it.
     let successor = Node::apart(&plan, 'a', nodes[0].stream());
     successor.write(&["SET", "k", "after"]);
     nodes[0].stop();
@@ -145,14 +145,14 @@ fn a_shard_that_moves_goes_on_and_others_come_and_go() {
     eventually("it has left", || notices.lock().unwrap().contains(&format!("removed {length}")));
     assert_eq!(following.shards().len(), 1);
     assert_eq!(following.positions().shards.len(), 1);
-    // Nothing else was said, and nothing twice.
+    // There are no other notices, and none twice.
     assert_eq!(notices.lock().unwrap().len(), 6, "{:?}", notices.lock().unwrap());
     following.stop();
 }
 
-/// A sink that confirms later: what is saved has nothing in it but what was committed, also of a shard that has left.
+/// A sink that confirms later: only committed positions are saved, also of a shard that has left.
 #[test]
-fn what_is_committed_is_what_is_saved() {
+fn only_committed_positions_are_saved() {
     let plan = Plan::default();
     let nodes = two(&plan, 10);
     let told: Arc<Mutex<Vec<(Shard, Position)>>> = Arc::default();
@@ -174,7 +174,7 @@ fn what_is_committed_is_what_is_saved() {
         let saved = following.committed().shards;
         nodes.each_ref().map(|node| Some(saved.iter().find(|saved| saved.node == node.id)?.position.offset))
     };
-    // The handlers are through with all of it, but nothing was committed.
+    // The handlers have returned from all events, but nothing was committed.
     assert_eq!(committed(&following), [Some(0), Some(0)]);
     let of = |node: &Node| -> Vec<_> {
         told.lock().unwrap().iter().filter(|(shard, _)| shard.id() == node.id).cloned().collect()
@@ -184,7 +184,7 @@ fn what_is_committed_is_what_is_saved() {
     assert_eq!(third.0.committed(), Some(third.1));
     assert_eq!(committed(&following), [Some(0), Some(third.1.offset)]);
 
-    // It leaves, and what it told last is still on its way.
+    // It leaves, and its last event is still in transit.
     {
         let mut plan = plan.lock().unwrap();
         plan[0].slots = vec![(0, 16_383)];
@@ -199,9 +199,9 @@ fn what_is_committed_is_what_is_saved() {
     assert_eq!(committed(&following), [Some(0), None]);
 }
 
-/// Nodes that were reset are no cluster without shards: all places would be lost.
+/// Nodes that were reset are no cluster without shards: all positions would be lost.
 #[test]
-fn a_cluster_without_slots_is_not_taken_for_one_that_has_lost_its_shards() {
+fn a_cluster_without_slots_has_not_lost_its_shards() {
     let plan = Plan::default();
     let nodes = two(&plan, 1);
     plan.lock().unwrap().iter_mut().for_each(|node| node.slots.clear());
@@ -214,7 +214,7 @@ fn a_cluster_without_slots_is_not_taken_for_one_that_has_lost_its_shards() {
 
 /// Each would take a thread.
 #[test]
-fn more_shards_than_any_cluster_has_are_refused() {
+fn too_many_shards_are_refused() {
     let plan = Plan::default();
     let nodes = two(&plan, 1);
     let shard =
@@ -226,9 +226,9 @@ fn more_shards_than_any_cluster_has_are_refused() {
     assert_eq!(cluster(&nodes).discover().unwrap().shards.len(), 2000);
 }
 
-/// What was saved and can't be continued is not forgotten by the next save, unless somebody has agreed to that.
+/// A saved position without a shard remains in the next save, unless `OnGap::Continue` is chosen.
 #[test]
-fn a_lost_place_stays_among_the_positions() {
+fn a_lost_position_remains_among_the_positions() {
     let plan = Plan::default();
     let nodes = two(&plan, 1);
     let strange = "f".repeat(40);
@@ -246,16 +246,16 @@ fn a_lost_place_stays_among_the_positions() {
         following.stop();
         assert_eq!(has(&following.positions()), usize::from(stays));
         let mut merged = cluster().merged(10).unwrap();
-        // Not told yet, and told.
+        // Before the notice, and after it.
         assert_eq!(has(&merged.positions()), 1);
         assert!(matches!(merged.next(), Some(ClusterEvent::Notice(Notice::Lost(place))) if place == lost.shards[0]));
         assert_eq!(has(&merged.positions()), usize::from(stays));
     }
 }
 
-/// It could only give a gap, although nothing is missing.
+/// It would only cause a gap, although nothing is missing.
 #[test]
-fn a_replica_that_lags_is_passed_over() {
+fn a_lagging_replica_is_skipped() {
     let plan = Plan::default();
     let primary = Node::start(&plan, 'a', &[(0, 16_383)]);
     let lagging = Node::apart(&plan, 'a', primary.stream());
@@ -277,9 +277,9 @@ fn a_replica_that_lags_is_passed_over() {
     assert_eq!((primary.links(), lagging.links()), (1, 0));
 }
 
-/// PINGs behind the last write count too, so that a sink hears of the last place there is; and it may still end all.
+/// PINGs after the last write count too: the sink receives the last position. It may still end all shards.
 #[test]
-fn the_last_word_of_a_shard_that_leaves_is_its_last_place() {
+fn the_last_event_of_a_leaving_shard_has_its_last_position() {
     for ends_all in [false, true] {
         let plan = Plan::default();
         let mut nodes = two(&plan, 10);
@@ -298,7 +298,7 @@ fn the_last_word_of_a_shard_that_leaves_is_its_last_place() {
                     _ if !leaves => {}
                     Event::Command(_) => all.push("command".into()),
                     Event::Disconnected(_) => all.push("disconnected".into()),
-                    // A link that fails again and again leaves no second without an event.
+                    // With a connection that fails repeatedly no second is without an event.
                     Event::Idle(idle) if all.last().is_some_and(|last| last == "disconnected") => {
                         all.push(format!("idle at {}", idle.position.unwrap().offset));
                         if ends_all {
@@ -339,7 +339,7 @@ fn offset_of(shard: &Shard) -> usize {
 }
 
 #[test]
-fn a_handler_ends_them_all() {
+fn a_handler_ends_all_shards() {
     let plan = Plan::default();
     let nodes = two(&plan, 1);
     let follow = |flow: fn() -> ControlFlow<()>| {
@@ -357,7 +357,7 @@ fn a_handler_ends_them_all() {
 }
 
 #[test]
-fn what_can_not_be_followed_is_refused() {
+fn invalid_clusters_are_refused() {
     assert!(Cluster::builder([""; 0]).unwrap_err().to_string().contains("at least one host:port"));
     assert!(Cluster::builder(["nowhere"]).unwrap_err().to_string().contains("has no port"));
 }

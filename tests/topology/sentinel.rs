@@ -1,4 +1,4 @@
-//! Which Sentinels are asked, and what of. (Sentinels that decide something are in the live tests.)
+//! Requests to Sentinels. (The live tests have Sentinels that decide a failover.)
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redtail::io::CommandReader;
+use redtail::net::Login;
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Event, Start};
 
 use crate::listening::{Link, Listening};
 use crate::nodes::{Node, Plan, encoded, eventually};
 
-/// A Sentinel that says where `m` is, and which others there are.
+/// A Sentinel that names the primary of `m`, and other Sentinels.
 struct Watcher {
     inner: Arc<Inner>,
     listening: Listening,
@@ -23,6 +24,8 @@ struct Inner {
     primary: AtomicU16,
     others: Mutex<Vec<u16>>,
     asked: AtomicUsize,
+    /// The passwords received.
+    passwords: Mutex<Vec<String>>,
 }
 
 impl Watcher {
@@ -77,6 +80,10 @@ impl Inner {
                     let each = others.iter().map(|port| encoded(&["ip", "127.0.0.1", "port", &port.to_string()]));
                     [format!("*{}\r\n", others.len()).into_bytes(), each.collect::<Vec<_>>().concat()].concat()
                 }
+                ["AUTH", password] => {
+                    self.passwords.lock().unwrap().push(password.to_owned());
+                    b"+OK\r\n".to_vec()
+                }
                 _ => b"+PONG\r\n".to_vec(),
             };
             socket.write_all(&answer)?;
@@ -86,7 +93,7 @@ impl Inner {
 }
 
 #[test]
-fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
+fn configured_sentinels_stay_and_learned_ones_are_replaced() {
     let (mut given, gone, mut stays) = (Watcher::start(), Watcher::start(), Watcher::start());
     let mut sentinel = Sentinel::builder([given.target()], "m").unwrap();
     let mut told_by = || sentinel.find().map(|found| found.told_by.to_string());
@@ -105,15 +112,15 @@ fn those_that_were_given_stay_and_of_others_those_that_were_named_last() {
     stays.stop();
     let given = Watcher::at(given.port());
     assert_eq!(told_by().unwrap(), given.target());
-    // It names nobody now.
+    // It names no others now.
     drop(given);
     let Err(SentinelError::Silent { tried, .. }) = sentinel.find() else { panic!("somebody answered") };
     assert_eq!(tried.len(), 1, "{tried:?}");
 }
 
-/// The old primary lives on, apart from the others, and nobody says that it is none any more.
+/// The old primary continues, apart from the others, and no message reports the switch.
 #[test]
-fn a_switch_that_nobody_tells_of_is_seen() {
+fn a_switch_without_a_message_is_detected() {
     let (plan, watcher) = (Plan::default(), Watcher::start());
     let old = Node::apart(&plan, 'a', encoded(&["SET", "k", "1"]));
     let new = Node::apart(&plan, 'a', old.stream());
@@ -135,4 +142,28 @@ fn a_switch_that_nobody_tells_of_is_seen() {
     watcher.says(&new);
     follow(2);
     assert_eq!((values, old.links(), new.links()), (vec!["1".to_owned(), "2".to_owned()], 1, 1));
+}
+
+#[test]
+fn a_failed_connect_names_the_address_and_its_sentinel() {
+    let (watcher, gone) = (Watcher::start(), Watcher::start());
+    let (target, primary) = (watcher.target(), gone.target());
+    watcher.inner.primary.store(gone.port(), Ordering::Release);
+    drop(gone);
+    let error = Sentinel::builder([&target], "m").unwrap().connect().unwrap_err().to_string();
+    let start = format!("can't connect to m: {primary}, the address from the Sentinel {target}: ");
+    assert!(error.starts_with(&start) && error.contains("refused"), "{error}");
+}
+
+#[test]
+fn each_login_is_sent_only_where_it_belongs() {
+    let (watcher, server) = (Watcher::start(), Watcher::start());
+    watcher.inner.primary.store(server.port(), Ordering::Release);
+    let builder = || Sentinel::builder([watcher.target()], "m").unwrap();
+    drop(builder().password("of-the-servers").connect().unwrap());
+    assert_eq!(*watcher.inner.passwords.lock().unwrap(), [""; 0]);
+    assert_eq!(*server.inner.passwords.lock().unwrap(), ["OF-THE-SERVERS"]);
+    drop(builder().sentinel_login(|| Ok(Login::password("of-the-sentinels"))).connect().unwrap());
+    assert!(watcher.inner.passwords.lock().unwrap().iter().all(|password| password == "OF-THE-SENTINELS"));
+    assert_eq!(server.inner.passwords.lock().unwrap().len(), 1);
 }

@@ -55,7 +55,7 @@ impl redtail_rdb_item {
             Type::Rate => REDTAIL_RDB_TYPE_RATE,
         } as c_int;
         self.number = u64::from(key.number);
-        self.db = key.database.into();
+        self.db = key.db.into();
         self.time_ms = key.expire_at_ms.unwrap_or(REDTAIL_NO_TIME);
         self.idle_s = key.idle_s.unwrap_or(REDTAIL_UNKNOWN);
         self.frequency = key.frequency.map_or(-1, c_int::from);
@@ -250,7 +250,7 @@ mod tests {
                 name: text,
                 kind: Type::Hash,
                 number: 4,
-                database: 5,
+                db: 5,
                 expire_at_ms: Some(6),
                 idle_s: Some(7),
                 frequency: Some(8),

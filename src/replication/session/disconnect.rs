@@ -1,4 +1,4 @@
-//! Links that end, and servers that refuse.
+//! Lost connections, and servers that refuse.
 
 use crate::base::excerpt::Excerpt;
 use crate::replication::backoff::Backoff;
@@ -9,26 +9,28 @@ use crate::replication::session::queue::Queued;
 use crate::replication::session::request::Purpose;
 use crate::replication::session::{Phase, Session, Step};
 
-/// Attempts when a server refuses with words nobody knows.
+/// Attempts after an error reply that is not known.
 const FEW: u32 = 3;
 
 impl Session {
-    /// The link is gone: what was not whole is void, and what comes next depends on how far things had gone.
+    /// The connection is lost. Incomplete data is void; the next step depends on the phase.
     pub(super) fn lose(&mut self, reason: DisconnectReason) -> Step {
         self.lose_for(reason, false)
     }
 
-    /// The server answered with an error that ends this link.
-    pub(super) fn refused(&mut self, verdict: Verdict, words: Excerpt<200>) -> Step {
-        let advice = "the server refuses with words that are not known to pass by themselves";
+    /// An error reply ends this connection.
+    pub(super) fn refused(&mut self, verdict: Verdict, message: Excerpt<200>) -> Step {
+        let advice = "the server refuses with an error that is not known to be temporary";
         self.unknown += u32::from(verdict == Verdict::RetryAFewTimes);
         match verdict {
-            Verdict::Fatal(advice) => self.fail(SessionError::Refused { words, advice }),
+            Verdict::Fatal(advice) => self.fail(SessionError::Refused { message, advice }),
             Verdict::RetryAFewTimes if self.unknown >= FEW || !self.may_retry() => {
-                self.fail(SessionError::Refused { words, advice })
+                self.fail(SessionError::Refused { message, advice })
             }
-            Verdict::RetryMuchLater => self.lose_for(DisconnectReason::Refused(words), true),
-            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::Continue => self.lose(DisconnectReason::Refused(words)),
+            Verdict::RetryMuchLater => self.lose_for(DisconnectReason::Refused(message), true),
+            Verdict::Retry | Verdict::RetryAFewTimes | Verdict::Continue => {
+                self.lose(DisconnectReason::Refused(message))
+            }
         }
     }
 
@@ -68,7 +70,7 @@ impl Session {
         Step::Again
     }
 
-    /// What another link could not mend, or only at a price nobody agreed to.
+    /// The error, if another connection can't fix it, or only at a cost that the options do not allow.
     fn unrecoverable(&self, reason: DisconnectReason) -> Option<SessionError> {
         let may_retry = self.options.retry_snapshot && !self.recorded;
         match self.phase {
@@ -83,7 +85,7 @@ impl Session {
         }
     }
 
-    /// Before the first success a failure should show at once, unless the caller said otherwise.
+    /// Before the first success a failure is reported at once, unless the options allow a retry.
     const fn may_retry(&self) -> bool {
         self.ever_attached || self.options.retry_first
     }

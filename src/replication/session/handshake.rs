@@ -1,4 +1,4 @@
-//! What is said before the stream is asked for: one thing at a time, each reply read before the next.
+//! The handshake: one request at a time, each reply read before the next request.
 
 use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
@@ -12,14 +12,14 @@ use crate::replication::reply::{Question, Verdict, judge};
 use crate::replication::session::outbox::Outbox;
 use crate::resp::{FrameParser, Kind};
 
-/// The part of a link before PSYNC. What it learns of the server stays for the session.
+/// The part of a connection before PSYNC. Its facts about the server are kept for the session.
 #[derive(Debug, Clone)]
 pub(super) struct Handshake {
     asked: Question,
     parser: Option<FrameParser>,
     filter: Filter,
     info: Option<Info>,
-    /// A user who may not ask is not made to ask at every reconnect: each denial is an entry in the server's ACL LOG.
+    /// INFO was denied. It is not sent again, since each denial is an entry in the server's ACL LOG.
     info_denied: bool,
 }
 
@@ -31,18 +31,18 @@ enum Filter {
     Unsupported,
 }
 
-/// What the handshake heard.
+/// The reply to the last request.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// Not a whole reply: at least so many further bytes.
+    /// Not a whole reply. At least `needed` bytes are missing.
     Part { needed: usize },
-    /// A reply; the next question stands in the outbox.
+    /// A reply. The next request is in the outbox.
     Next,
     /// The last reply.
     All,
-    /// An error reply that ends this link.
-    Refusal { verdict: Verdict, words: Excerpt<200> },
-    /// Something that is not a reply at all.
+    /// An error reply that ends this connection.
+    Refusal { verdict: Verdict, message: Excerpt<200> },
+    /// Bytes that are not a reply.
     Broken(SessionError),
 }
 
@@ -74,22 +74,22 @@ impl Handshake {
         .map_err(|_| SessionError::CredentialsTooLong { limit })
     }
 
-    /// What INFO told on this link.
+    /// The reply to INFO on this connection.
     pub(super) const fn info(&self) -> Option<&Info> {
         self.info.as_ref()
     }
 
-    /// What the server is, where INFO told it.
+    /// Family and version of the server, from INFO.
     pub(super) fn server(&self) -> Option<Server> {
         self.info.as_ref().and_then(Info::server)
     }
 
-    /// Whether the next snapshot will be one without data.
+    /// Whether the next snapshot has no data.
     pub(super) fn is_filtered(&self) -> bool {
         self.filter == Filter::Set
     }
 
-    /// Reads the reply to what was asked last, and asks the next thing. Gives the bytes used up.
+    /// Reads the reply to the last request, and makes the next one. Returns the bytes consumed.
     pub(super) fn read(
         &mut self,
         unread: &[u8],
@@ -97,7 +97,7 @@ impl Handshake {
         options: &Options,
         outbox: &mut Outbox,
     ) -> (usize, Reply) {
-        // A busy server sends empty lines to keep the link alive, at any point before a reply.
+        // A busy server sends empty lines to keep the connection alive, at any point before a reply.
         let empty = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
         let skipped = if self.parser.is_none() { empty } else { 0 };
         let parser = self
@@ -114,10 +114,10 @@ impl Handshake {
             Err(source) => Reply::Broken(broken(source)),
             Ok(Status::Complete(frame)) => match (frame.kind(), self.asked) {
                 (Kind::Error | Kind::BulkError, asked) => {
-                    let words = frame.as_bytes().unwrap_or_default();
-                    match judge(asked, words) {
-                        Verdict::Continue => self.skip_refused(asked, words),
-                        verdict => Reply::Refusal { verdict, words: Excerpt::new(words) },
+                    let message = frame.as_bytes().unwrap_or_default();
+                    match judge(asked, message) {
+                        Verdict::Continue => self.skip_refused(asked, message),
+                        verdict => Reply::Refusal { verdict, message: Excerpt::new(message) },
                     }
                 }
                 (Kind::BulkString | Kind::VerbatimString, Question::Info) => {
@@ -142,10 +142,10 @@ impl Handshake {
         }
     }
 
-    fn skip_refused(&mut self, asked: Question, words: &[u8]) -> Reply {
+    fn skip_refused(&mut self, asked: Question, message: &[u8]) -> Reply {
         match asked {
             Question::Filter => self.filter = Filter::Unsupported,
-            Question::Info => self.info_denied |= words.starts_with(b"NOPERM"),
+            Question::Info => self.info_denied |= message.starts_with(b"NOPERM"),
             _ => {}
         }
         Reply::Next
@@ -168,7 +168,7 @@ impl Handshake {
             let wanted = match next {
                 Question::Port => options.listening_port.is_some(),
                 Question::Info => !self.info_denied,
-                // A server that has told it is Redis knows no such option.
+                // Redis has no such option.
                 Question::Version => self.server().is_none_or(|server| server.kind == ServerKind::Valkey),
                 Question::CapaPsync2 => options.start != Start::Sync,
                 Question::Filter => self.filter == Filter::Wanted,
@@ -181,15 +181,16 @@ impl Handshake {
         }
     }
 
-    /// Each option goes in a command of its own: a server that does not know one option ignores all that follow it in the same command.
+    /// Each option has a command of its own: a server that does not know an option ignores all that follow in the same
+    /// command.
     fn ask(&mut self, next: Question, options: &Options, outbox: &mut Outbox) {
         self.asked = next;
         let port: Excerpt<5> = Excerpt::of(options.listening_port.unwrap_or_default());
         let replconf: [&[u8]; 3] = match next {
             Question::Label => [b"REPLCONF", b"ip-address", options.label.as_bytes()],
             Question::Port => [b"REPLCONF", b"listening-port", port.as_bytes()],
-            // Valkey 9.1 writes RDB 11 to whoever tells no version, and that can't hold hashes with field expiry: the snapshot
-            // would break off at each attempt. A higher version would opt in to formats that nobody has seen yet.
+            // Without a version, Valkey 9.1 writes RDB 11, which can't hold hashes with field expiry: every snapshot
+            // would end early. A higher version would request formats that do not exist yet.
             Question::Version => [b"REPLCONF", b"version", b"9.0.0"],
             Question::CapaEof => [b"REPLCONF", b"capa", b"eof"],
             Question::CapaPsync2 => [b"REPLCONF", b"capa", b"psync2"],
@@ -199,7 +200,7 @@ impl Handshake {
             }
         };
         let arguments = if replconf[1].is_empty() { &replconf[..1] } else { &replconf[..] };
-        // The outbox is empty between two questions, and larger than any of these.
+        // The outbox is empty between two requests, and larger than each of them.
         let _ = outbox.command(arguments);
     }
 }

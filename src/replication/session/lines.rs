@@ -15,7 +15,7 @@ impl Session {
         unread.get(count..).unwrap_or_default()
     }
 
-    /// The first line of `unread` without its end, and its whole length; `None` while its end has not come.
+    /// The first line of `unread` without its end, and its whole length; `None` while its end has not arrived.
     pub(super) fn line<'a>(
         &self,
         unread: &'a [u8],
@@ -35,11 +35,11 @@ impl Session {
         SessionError::Protocol { stage, source: ProtocolError { kind, offset: self.link_bytes } }
     }
 
-    pub(super) fn error_line(&mut self, asked: Question, words: &[u8]) -> Step {
+    pub(super) fn error_line(&mut self, asked: Question, message: &[u8]) -> Step {
         if self.recorded && self.psync_request.is_some() {
-            return self.refused_recorded(DisconnectReason::Refused(Excerpt::new(words)));
+            return self.refused_recorded(DisconnectReason::Refused(Excerpt::new(message)));
         }
-        self.refused(judge(asked, words), Excerpt::new(words))
+        self.refused(judge(asked, message), Excerpt::new(message))
     }
 
     pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Step {

@@ -1,4 +1,4 @@
-//! The sans-I/O heart: shown unread bytes and the time, it answers with events, bytes to send, and when to be asked again.
+//! The session without I/O: takes received bytes and the time, returns events, bytes to send, and deadlines.
 
 mod disconnect;
 mod handshake;
@@ -30,19 +30,29 @@ use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::snapshot::{Framing, Snapshot};
 use crate::replication::session::stream::{Found, Scan, Stream};
 
-/// One follower's conversation with its primary, over one link after another.
+/// The replication protocol of one follower, over one connection after another, without bytes, socket or clock of its
+/// own.
 ///
-/// It owns no bytes, no socket and no clock. The shell around it connects, reads, writes and waits:
+/// It is for callers with a receive buffer of their own. [`BufferedSession`](crate::io::BufferedSession) adds the
+/// buffer, and is simpler to use: it decides when bytes are dropped, how far the buffer grows, and what happens to it
+/// when a connection ends.
 ///
-/// 1. connect, then [`connected`](Self::connected);
-/// 2. [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] says;
-/// 3. after each poll, write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent), in as many pieces as the link takes;
-/// 4. wait until there is something to read, or until [`deadline_ms`](Self::deadline_ms); if nothing came until then,
-///    [`silent`](Self::silent), and poll again in any case;
-/// 5. when the link ends by itself or cannot be made, [`closed`](Self::closed), once everything that was read has been polled. Not for
-///    a link that is dropped because the session said [`Progress::Reconnect`]: that would count as another failure.
+/// The caller connects, reads, writes and waits:
 ///
-/// Times are milliseconds of one clock of the shell's choice that never runs backwards.
+/// 1. Connect, then call [`connected`](Self::connected).
+/// 2. Call [`poll`](Self::poll) with all unread bytes and the time, and do as the [`Progress`] requires.
+/// 3. After each poll write [`to_send`](Self::to_send), and report it with [`sent`](Self::sent), in any number of
+///    pieces.
+/// 4. Wait until the socket is readable, or until [`deadline_ms`](Self::deadline_ms). If nothing arrived until then,
+///    call [`silent`](Self::silent). Poll again in any case.
+/// 5. When the connection ends, or cannot be made, call [`closed`](Self::closed), once everything that was read has
+///    been polled. Do not call it for a connection that is dropped because of [`Progress::Reconnect`]: that would count
+///    as another failure.
+///
+/// Times are milliseconds of one clock of the caller's choice that never runs backwards.
+///
+/// A session allocates nothing, so all its state is in the value: about 76 KB, most of it the window of compressed
+/// strings in snapshots and the bytes to send. Where there is an allocator, box it.
 ///
 /// ```
 /// use redtail::replication::{Progress, Session};
@@ -64,24 +74,24 @@ pub struct Session {
     queue: Queue,
     current: Current,
     consumed: usize,
-    /// Bytes received on this link and used up.
+    /// Bytes of this connection that were consumed.
     link_bytes: u64,
-    /// Unread bytes the last poll left behind: more than that are new.
+    /// Unread bytes after the last poll. If there are more, bytes have arrived.
     left: usize,
-    /// The last place that can be resumed from, as the caller knows it; while streaming, the stream has the newest.
+    /// The last position to resume from, as the caller knows it. While streaming, the stream has a newer one.
     position: Option<Position>,
-    /// A place that an abandoned full resynchronisation told.
+    /// The position that an abandoned full resynchronisation has found.
     found: Option<Position>,
     /// What to start with while there is no position.
     start: Start,
     ever_attached: bool,
-    /// Attempts in a row that brought no byte of the stream.
+    /// Attempts in a row that received no byte of the stream.
     attempts: u32,
-    /// How many of them ended with words nobody knows.
+    /// Attempts in a row that ended with an unknown error message.
     unknown: u32,
     random: u64,
     recorded: bool,
-    /// How the present link was opened, once it is.
+    /// How the present connection was opened, once it is.
     psync_request: Option<PsyncRequest>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
@@ -89,7 +99,7 @@ pub struct Session {
     received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
-    /// When the shell last showed up.
+    /// The time of the last call.
     polled_ms: u64,
 }
 
@@ -98,33 +108,34 @@ pub struct Session {
 pub enum Progress {
     /// An event: take it with [`Session::event`], from the same bytes; then drop [`Session::consumed`] bytes.
     Event,
-    /// Nothing more in these bytes: drop [`Session::consumed`] bytes, send what is to be sent, read more, and poll again at the
-    /// latest at [`Session::deadline_ms`].
+    /// The bytes hold no further event. Drop [`Session::consumed`] bytes, send, read more, and poll again at the latest
+    /// at [`Session::deadline_ms`].
     Space {
-        /// The least number of further bytes that can complete anything. The buffer must come to have room for them, but never for more
-        /// than [`Limits::command`](crate::Limits::command), or [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) where that is more: what would
-        /// pass the limit is an error before it is there.
+        /// The least number of further bytes that can complete anything. The buffer must have room for them at some
+        /// time, but never for more than [`Limits::command`](crate::Limits::command), or
+        /// [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) if that is more. A unit that passes its limit is an error before
+        /// all of it was received.
         at_least: usize,
     },
-    /// There is no link, or it is of no more use: drop it and all unread bytes, wait for `after`, connect, and call
+    /// There is no connection, or it is of no more use. Drop it and all unread bytes, wait, connect, and call
     /// [`Session::connected`].
     Reconnect {
         /// The time to wait; zero: connect at once.
         after: Duration,
     },
-    /// Over, for this reason; drop the link.
+    /// The session has failed, for this reason. Final: drop the connection.
     Failed(SessionError),
-    /// Over: the other side closed the connection and reconnection is off.
+    /// The session has ended: the other side closed the connection, and reconnection is off. Final.
     Ended,
 }
 
-/// How a link ended, as the shell saw it.
+/// How a connection ended, as the caller saw it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Closed<'a> {
     /// The other side closed it.
     ByPeer,
-    /// It could not be made, or reading or writing failed: the system's words.
+    /// It could not be made, or reading or writing failed: the system's message.
     Failed(&'a str),
 }
 
@@ -138,11 +149,12 @@ impl Closed<'_> {
     }
 }
 
-/// What keeps the link alive at this moment.
+/// The message that keeps the connection alive at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heartbeat {
-    /// A bare newline, while a snapshot comes. An acknowledgement could start the stream before the snapshot's mark was seen.
+    /// A bare newline, while a snapshot arrives. An acknowledgement could start the stream before the snapshot's mark
+    /// was received.
     Newline,
     /// `REPLCONF ACK` with this offset.
     Ack(u64),
@@ -150,16 +162,18 @@ pub enum Heartbeat {
 
 /// Between acknowledgements. The primary drops a replica that is silent for its `repl-timeout` (60 s).
 const ACK_INTERVAL_MS: u64 = 1000;
-/// Until the first byte of the stream after a snapshot with a mark: a primary forgets acknowledgements that arrive before it has
-/// reaped the child that sent the snapshot, and starts the stream at the next one.
+
+/// Until the first byte of the stream after a snapshot with a mark. A primary forgets acknowledgements that arrive
+/// before it has reaped the child that sent the snapshot, and starts the stream at the next one.
 const FIRST_ACK_INTERVAL_MS: u64 = 100;
+
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Waits for a link.
+    /// Waits for a connection.
     Offline,
-    /// Asks one thing after another, and then for the stream.
+    /// Sends one command of the handshake after another.
     Handshake,
-    /// Is about to ask for the stream.
+    /// Is about to send PSYNC or SYNC.
     Asking(Request),
     /// Waits for the reply to PSYNC or SYNC.
     Attaching(Request),
@@ -167,9 +181,9 @@ enum Phase {
     Header(Purpose),
     /// Reads a snapshot.
     Snapshot(Purpose),
-    /// Follows.
+    /// Reads the stream.
     Stream,
-    /// The link is of no more use.
+    /// The connection is of no more use.
     Down {
         after: Duration,
     },
@@ -177,7 +191,7 @@ enum Phase {
     Ended,
 }
 
-/// What the event found last is made of.
+/// The parts of the event that was found last.
 #[derive(Debug, Clone, Copy)]
 enum Current {
     Nothing,
@@ -194,7 +208,7 @@ enum Current {
     Stream(Found),
 }
 
-/// What the loop in `poll` does next.
+/// What `advance` does next.
 enum Step {
     Again,
     Event,
@@ -238,11 +252,11 @@ impl Session {
         }
     }
 
-    /// A session over recorded bytes, from the first one that came after PSYNC or SYNC was sent. Nothing is to be sent, and there is no
-    /// other link: what would end this one ends the session.
+    /// A session over recorded bytes, from the first one after PSYNC or SYNC was sent. It sends nothing, and has no
+    /// other connection: the end of this one ends the session.
     ///
-    /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it, that is
-    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0 and there is no [`Position`].
+    /// `offset` is the replication offset before the first byte of the stream where the recording does not name it:
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0, and there is no [`Position`].
     pub fn recorded(options: Options, offset: Option<u64>) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -250,8 +264,8 @@ impl Session {
         session
     }
 
-    /// A session over a bare command stream or an append-only file (whose `#` lines are passed over), with the offset before its
-    /// first byte. There is no history, so no event has a [`Position`].
+    /// A session over a bare command stream or an append-only file, with the offset before its first byte. Lines that
+    /// begin with `#` are skipped. There is no history, so no event has a [`Position`].
     pub fn commands(options: Options, offset: u64) -> Self {
         let mut session = Self::new(options);
         session.recorded = true;
@@ -260,8 +274,8 @@ impl Session {
         session
     }
 
-    /// In this database from the first command on, where a session made by [`commands`](Self::commands) is to know it: that of a whole
-    /// append-only file is 0 until it says otherwise.
+    /// Sets the database of the first command, for a session made by [`commands`](Self::commands). A whole append-only
+    /// file begins in database 0.
     #[must_use]
     pub fn in_database(mut self, db: u32) -> Self {
         self.stream.select(Some(db));
@@ -273,12 +287,12 @@ impl Session {
         self.stream.reached.db
     }
 
-    /// The last time annotation (`#TS:`) of an append-only file that stands before the event found last, in Unix seconds.
+    /// The last time annotation (`#TS:`) of an append-only file before the last event, in Unix seconds.
     pub fn timestamp(&self) -> Option<u64> {
         self.stream.timestamp()
     }
 
-    /// A link stands: its handshake begins. The credentials are needed for this call only.
+    /// A connection was made: its handshake begins. The credentials are needed for this call only.
     pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) {
         if !matches!(self.phase, Phase::Offline | Phase::Down { .. }) {
             return;
@@ -311,7 +325,7 @@ impl Session {
         &self.options.limits
     }
 
-    /// A read was tried just now and brought nothing: where that has lasted too long, the link counts as dead.
+    /// A read was tried, and nothing arrived. After [`Options::silence`] of that the connection counts as lost.
     pub fn silent(&mut self, now_ms: u64) {
         let Some(limit) = self.options.silence else { return };
         if self.is_linked() && now_ms.saturating_sub(self.last_received_ms) >= millis(limit).max(1) {
@@ -319,17 +333,14 @@ impl Session {
         }
     }
 
-    /// The stamp that events carry as `received_ms` from now on, for example the milliseconds since 1970 at the last read.
+    /// The `received_ms` that events carry from now on: by convention milliseconds since 1970, at the last read.
     pub fn stamp(&mut self, received_ms: u64) {
         self.received_ms = Some(received_ms);
     }
 
-    /// Looks at all unread bytes, beginning with the first that was not [consumed](Self::consumed).
+    /// Reads all unread bytes, from the first that was not [consumed](Self::consumed), to the first event.
     pub fn poll(&mut self, input: &[u8], now_ms: u64) -> Progress {
-        if input.len() > self.left {
-            self.last_received_ms = now_ms;
-        }
-        self.polled_ms = now_ms;
+        self.begin(input.len(), now_ms);
         self.consumed = 0;
         let fast = if self.is_streaming() { self.stream.fast(input, None) } else { None };
         let progress = match fast {
@@ -345,10 +356,12 @@ impl Session {
         progress
     }
 
-    /// Hands events at the front of all unread bytes to `each`, at most `limit` of them, and tells how many there were and whether
-    /// `each` has ended it. Faster than [`poll`](Self::poll), which does the same one at a time, but only for commands in the middle of
-    /// the stream: whatever else comes next is left to it. As with `poll`, drop [`consumed`](Self::consumed) bytes and send what is to
-    /// be sent; the time is that of the whole batch.
+    /// Delivers events at the front of all unread bytes to `each`, at most `limit` of them. Returns how many there
+    /// were, and whether `each` ended the batch.
+    ///
+    /// Faster than [`poll`](Self::poll), but only for commands in the middle of the stream: every other event is left
+    /// to `poll`. As with `poll`, drop [`consumed`](Self::consumed) bytes and send. All events of a batch have the same
+    /// `now_ms`.
     #[inline]
     pub fn batch(
         &mut self,
@@ -357,10 +370,7 @@ impl Session {
         limit: u32,
         mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> (u32, ControlFlow<()>) {
-        if input.len() > self.left {
-            self.last_received_ms = now_ms;
-        }
-        self.polled_ms = now_ms;
+        self.begin(input.len(), now_ms);
         self.current = Current::Nothing;
         let (mut unread, mut events, mut flow) = (input, 0, ControlFlow::Continue(()));
         while self.is_streaming() && events < limit && flow.is_continue() {
@@ -409,23 +419,24 @@ impl Session {
         }
     }
 
-    /// How many bytes of the last poll's input are used up.
+    /// How many bytes of the last poll's input were consumed.
     pub const fn consumed(&self) -> usize {
         self.consumed
     }
 
-    /// What is to be sent.
+    /// The bytes to be sent.
     pub fn to_send(&self) -> &[u8] {
         self.outbox.bytes()
     }
 
-    /// So many bytes of [`to_send`](Self::to_send) have been sent.
+    /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
     pub fn sent(&mut self, count: usize) {
         self.outbox.sent(count);
     }
 
-    /// Prepares the acknowledgement that is due, if one is, as [`poll`](Self::poll) does before it looks at the bytes. For a shell that
-    /// can take no event at the moment: it stops reading, and calls this at the [deadline](Self::deadline_ms) instead of `poll`.
+    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take
+    /// none at the moment. It stops reading, calls this instead of `poll` at the [deadline](Self::deadline_ms), and
+    /// sends.
     pub fn keep_alive(&mut self, now_ms: u64) {
         self.polled_ms = now_ms;
         if now_ms < self.next_ack_ms {
@@ -443,11 +454,12 @@ impl Session {
         }
     }
 
-    /// When to poll again at the latest even if nothing comes, in milliseconds of the shell's clock; `u64::MAX`: never.
+    /// When to poll again even if nothing arrives, on the clock of `now_ms`; `u64::MAX`: never.
     pub fn deadline_ms(&self) -> u64 {
         let silence = match self.options.silence {
             None => u64::MAX,
-            // Silence is judged by `silent`. A shell that does not read for now has nothing to say there, and must not be kept awake.
+            // `silent` decides on silence. A caller that does not read at the moment can report none, and must not be
+            // woken for it.
             Some(limit) => match self.last_received_ms.saturating_add(millis(limit).max(1)) {
                 passed if passed <= self.polled_ms => self.polled_ms.saturating_add(ACK_INTERVAL_MS),
                 to_come => to_come,
@@ -459,7 +471,7 @@ impl Session {
         }
     }
 
-    /// The last place that can be resumed from.
+    /// The last position to resume from.
     pub fn position(&self) -> Option<Position> {
         match self.phase {
             Phase::Stream => self.stream.position(),
@@ -467,15 +479,15 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: the caller has safely kept everything up to this position. One of another history than that of
-    /// [`position`](Self::position), because a gap was told since, counts for nothing.
+    /// For [`Ack::Applied`]: everything up to this position is safely kept. A position of another history than that of
+    /// [`position`](Self::position) is ignored: a gap has ended its history.
     pub fn commit(&mut self, position: Position) {
         if self.position().is_some_and(|last| last.history == position.history) {
             self.committed = position.offset;
         }
     }
 
-    /// What keeps the link alive at this moment; `None` while nothing may be sent out of turn.
+    /// What keeps the connection alive at this moment; `None` while nothing may be sent out of turn.
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         if self.recorded {
             return None;
@@ -487,7 +499,8 @@ impl Session {
         }
     }
 
-    /// Whether everything seen so far was whole: no snapshot, command or handshake is under way. For the end of a recording.
+    /// Whether all bytes so far form complete units: no snapshot, command or handshake has begun and not ended. For the
+    /// end of a recording.
     pub const fn is_whole(&self) -> bool {
         matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
     }
@@ -497,8 +510,17 @@ impl Session {
         matches!(self.phase, Phase::Stream) && self.queue.is_empty()
     }
 
-    /// Ends a call that was given `length` bytes. An acknowledgement that is merely due is prepared last: it must not block one that
-    /// the primary asked for.
+    /// Begins a call that is given `length` bytes.
+    #[inline(always)]
+    fn begin(&mut self, length: usize, now_ms: u64) {
+        if length > self.left {
+            self.last_received_ms = now_ms;
+        }
+        self.polled_ms = now_ms;
+    }
+
+    /// Ends a call that was given `length` bytes. An acknowledgement that is merely due is prepared last: it must not
+    /// block one that the primary asked for.
     #[inline(always)]
     fn finish(&mut self, length: usize, now_ms: u64) {
         self.left = length - self.consumed;
@@ -542,7 +564,7 @@ impl Session {
             Reply::Part { needed } => Step::Wait(needed),
             Reply::Next => Step::Again,
             Reply::All => self.choose_request(),
-            Reply::Refusal { verdict, words } => self.refused(verdict, words),
+            Reply::Refusal { verdict, message } => self.refused(verdict, message),
             Reply::Broken(error) => self.fail(error),
         }
     }
@@ -551,7 +573,7 @@ impl Session {
         Event::Idle(Idle { position: self.position() })
     }
 
-    /// Bytes of the stream have come.
+    /// Bytes of the stream were received.
     fn on_progress(&mut self) {
         self.awaits_first_byte = false;
         (self.attempts, self.unknown) = (0, 0);
@@ -590,12 +612,12 @@ impl Session {
         }
         let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
         self.next_ack_ms = now_ms.saturating_add(interval);
-        // A newline that is still to leave is no acknowledgement.
+        // A newline that is not sent yet is no acknowledgement.
         if !matches!(self.outbox.bytes(), b"" | b"\n") {
             return;
         }
         let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
-        // The outbox is as good as empty, and larger than any acknowledgement.
+        // The outbox is nearly empty, and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
     }
 

@@ -1,10 +1,10 @@
-//! What a session wants to send.
+//! Bytes that a session sends.
 
 use crate::base::limits::OUTBOX_LENGTH;
 use crate::resp::{BufferTooSmall, encode_command};
 
-/// A fixed buffer of bytes to send. One command at a time stands in it: nothing is pipelined before PSYNC, and after it the next
-/// acknowledgement waits until the one before has left.
+/// A fixed buffer of bytes to send. It contains one command at a time: nothing is pipelined before PSYNC, and after it
+/// an acknowledgement waits until the one before it was sent.
 #[derive(Clone)]
 pub(super) struct Outbox {
     bytes: [u8; OUTBOX_LENGTH],
@@ -35,7 +35,7 @@ impl Outbox {
     }
 
     pub(super) fn clear(&mut self) {
-        // Credentials do not stay in memory longer than they must. Nothing was ever written past the end.
+        // Credentials stay in memory no longer than needed. Nothing was written past the end.
         self.bytes.get_mut(..self.end).unwrap_or_default().fill(0);
         (self.start, self.end) = (0, 0);
     }

@@ -1,4 +1,4 @@
-//! Events that wait for their turn.
+//! Events not delivered yet.
 
 use crate::replication::event::{Attached, Disconnected, Event, Forking, Gap, SnapshotBegin, SnapshotEnd};
 
@@ -26,7 +26,8 @@ impl Queued {
     }
 }
 
-/// First in, first out. One change of state makes at most three events: a gap, the attach, and the begin of a snapshot.
+/// First in, first out. One change of state makes at most three events: a gap, the attach, and the beginning of a
+/// snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue([Option<Queued>; 3]);
 
@@ -34,8 +35,8 @@ impl Queue {
     pub(super) const EMPTY: Self = Self([None; 3]);
 
     pub(super) fn push(&mut self, event: Queued) {
-        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
-            *place = Some(event);
+        if let Some(slot) = self.0.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(event);
         }
     }
 

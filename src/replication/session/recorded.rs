@@ -1,4 +1,4 @@
-//! Links that were recorded: told by the session that opened them, and read once more by another.
+//! Recorded connections: their requests, and a session that reads them again.
 
 use core::time::Duration;
 
@@ -11,39 +11,40 @@ use crate::replication::session::queue::Queued;
 use crate::replication::session::request::Request;
 use crate::replication::session::{Phase, Session, Step};
 
-/// Who ended it is not recorded.
+/// The end of a recorded connection; the recording does not say who ended it.
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";
 
 impl Session {
-    /// How the present link was opened, from the moment the stream is asked for on it: what a recording needs besides the bytes
-    /// that come from then on.
+    /// The request on the present connection, once the stream was requested on it. A recording needs it, and the bytes
+    /// received after it.
     pub const fn psync_request(&self) -> Option<PsyncRequest> {
         self.psync_request
     }
 
-    /// For a session over [recorded](Self::recorded) bytes: those of a link follow that was opened like this. To be called before the
-    /// first byte of each link, the first link too; what was left unread of the one before it is dropped.
+    /// For a session over [recorded](Self::recorded) bytes: begins a connection with this request. Call it before the
+    /// first byte of every connection. Unread bytes of the connection before it are dropped.
     ///
-    /// A link that goes on where the one before it could be resumed follows a [`Disconnected`]; any other comes with a [`Gap`].
+    /// If the connection continues at the last resumable position, a [`Disconnected`] is delivered before it, otherwise
+    /// a [`Gap`].
     pub fn opened(&mut self, psync_request: PsyncRequest) {
         if !self.recorded || matches!(self.phase, Phase::Failed(_) | Phase::Ended) {
             return;
         }
         self.position = self.position();
         if self.psync_request.is_none() {
-            // Here the first link goes on from a place reached before the recording began.
+            // The first connection continues at a position reached before the recording began.
             self.position = psync_request.from.filter(|_| psync_request.method == AttachMethod::Continued);
         } else if !matches!(self.phase, Phase::Down { .. }) {
             self.lost_recorded(DisconnectReason::Io(Excerpt::new(LINK_ENDS)));
         }
-        // The bytes that follow tell what was done about a gap.
+        // The recorded bytes show the reaction to a gap.
         self.options.on_gap = OnGap::Continue;
         self.psync_request = Some(psync_request);
         self.phase = Phase::Attaching(Request::Opened(psync_request));
         (self.consumed, self.link_bytes, self.left) = (0, 0, 0);
     }
 
-    /// The link is asked for now.
+    /// The request is sent now.
     pub(super) fn open(&mut self, request: Request) {
         let (method, from) = match request {
             Request::Recorded { .. } | Request::Opened(_) => return,
@@ -85,7 +86,7 @@ impl Session {
         self.attach(Some(lineage), from.offset, from.db, psync_request.method, now_ms)
     }
 
-    /// It is `+FULLRESYNC`.
+    /// The answer is `+FULLRESYNC`.
     pub(super) fn full_resync_recorded(&mut self, psync_request: PsyncRequest, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
         match psync_request.on_full {
@@ -100,13 +101,13 @@ impl Session {
         }
     }
 
-    /// It is an error.
+    /// The answer is an error.
     pub(super) fn refused_recorded(&mut self, reason: DisconnectReason) -> Step {
         self.lost_recorded(reason);
         self.down()
     }
 
-    /// Nothing more counts on this link.
+    /// Ignores the rest of this connection.
     fn down(&mut self) -> Step {
         self.phase = Phase::Down { after: Duration::ZERO };
         Step::Again
@@ -125,7 +126,7 @@ impl Session {
     }
 }
 
-/// Whether the stream that has come as far as `place` holds everything up to `from`.
-fn is_reached(place: &Position, from: &Position) -> bool {
-    (place.history == from.history || place.replid == from.replid) && from.offset <= place.offset
+/// Whether a stream that has reached `position` includes everything up to `from`.
+fn is_reached(position: &Position, from: &Position) -> bool {
+    (position.history == from.history || position.replid == from.replid) && from.offset <= position.offset
 }

@@ -14,40 +14,40 @@ use crate::replication::session::{Phase, Session, Step};
 /// The reason of a disconnect from a replica that can't serve the stream.
 const OUT_OF_STEP: &[u8] = b"it is a replica, and its own link is down or not in step yet";
 
-/// What is asked of the primary.
+/// A request to the primary.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Request {
     /// A snapshot without data, then the stream.
     Filtered,
     /// The data set, then the stream.
     Snapshot,
-    /// The same in the old way.
+    /// The same with SYNC.
     Sync,
-    /// A snapshot that will be abandoned: only the line before it counts.
+    /// A snapshot to abandon after its first line, which has the position.
     Probe,
-    /// The stream after the place INFO told.
+    /// The stream after the position in INFO.
     Info(Position),
-    /// The stream after the place a probe told.
+    /// The stream after the position of a probe.
     Probed(Position),
-    /// The stream after the place reached before.
+    /// The stream after the position reached before.
     Resume(Position),
-    /// Nothing: what comes was recorded, with this offset before its stream if the recording does not tell it.
+    /// None: the bytes were recorded, with this offset before the stream if the recording has none.
     Recorded { offset: Option<u64> },
-    /// Nothing: what comes was recorded on a link that was opened like this.
+    /// None: the bytes were recorded on a connection with this request.
     Opened(PsyncRequest),
 }
 
-/// What a snapshot is for.
+/// The purpose of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
-    /// The caller wants it.
+    /// It is delivered to the caller.
     Deliver,
-    /// It tells where the stream stands; after a loss of history since this place.
+    /// It has the position of the stream; `gap` is the last position before lost history.
     Learn { gap: Option<Position> },
 }
 
 impl Session {
-    /// A filter makes a refused PSYNC cost a few hundred bytes instead of the data set.
+    /// With a filter, a refused PSYNC costs a few hundred bytes instead of the data set.
     pub(super) const fn wants_filter(&self) -> bool {
         match (self.position, self.start) {
             (Some(_), _) => !matches!(self.options.on_gap, OnGap::Snapshot),
@@ -56,7 +56,7 @@ impl Session {
         }
     }
 
-    /// The handshake is over: what to ask for now.
+    /// Chooses the request after the handshake.
     pub(super) fn choose_request(&mut self) -> Step {
         if let Some(found) = self.found.take() {
             return self.ask_next(Request::Probed(found));
@@ -75,7 +75,7 @@ impl Session {
         }
     }
 
-    /// The way for servers without the filter, and for those who want no fork.
+    /// For servers without the filter, and for a start without a fork.
     fn ask_info(&mut self, probe: bool) -> Step {
         if self.handshake.info().is_some_and(Info::is_out_of_step) {
             return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
@@ -89,8 +89,8 @@ impl Session {
         }
     }
 
-    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO says that it would refuse, and from where it
-    /// would go on, there is no need to ask.
+    /// Without the filter a refused PSYNC makes the server dump its data set. Where INFO shows the refusal and the
+    /// position, PSYNC is not sent.
     fn would_dump_for_nothing(&self, position: &Position) -> bool {
         let refuses = |info: &Info| info.now().is_some() && !info.covers(position);
         !self.handshake.is_filtered()
@@ -110,7 +110,7 @@ impl Session {
         match self.gap(from, to) {
             OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
-            // What it shows without a backlog is dead: no place to resume from.
+            // Without a backlog the position in INFO can't be resumed from.
             OnGap::Continue if info.now().is_none() => {
                 self.position = Some(from);
                 self.fail(SessionError::NoBacklog)
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    /// Reports the loss of everything between two places, and makes ready for what was chosen.
+    /// Reports the gap between two positions, and prepares the chosen reaction.
     pub(super) fn gap(&mut self, from: Position, to: Position) -> OnGap {
         let gap = Gap::between(from, to);
         self.queue.push(Queued::Gap(gap));
@@ -133,7 +133,7 @@ impl Session {
             }
             OnGap::Continue => self.position = Some(to),
         }
-        // It counted offsets before the gap.
+        // Its offsets were those before the gap.
         self.committed = 0;
         self.options.on_gap
     }
@@ -165,7 +165,8 @@ impl Session {
             }
             Request::Recorded { .. } | Request::Opened(_) => Ok(()),
         };
-        // The handshake has left the outbox empty, and it is larger than any of these; but for who answers what was never sent.
+        // The outbox is empty after the handshake, and larger than each of these, unless a server answered an unsent
+        // request.
         if sent.is_err() {
             return self.unexpected(request, b"the server answered before it was asked");
         }
@@ -176,7 +177,7 @@ impl Session {
 }
 
 impl Request {
-    /// Whether a snapshot may come without a line before it.
+    /// Whether a snapshot may arrive without a line before it.
     pub(super) const fn may_be_sync(&self) -> bool {
         matches!(
             self,

@@ -14,7 +14,7 @@ use crate::replication::session::stream::Stream;
 use crate::replication::session::{ACK_INTERVAL_MS, Phase, Session, Step};
 
 /// The reason of a disconnect from a primary that gave a position on one connection and refused it on the next.
-const TOO_LATE: &[u8] = b"the place it told a moment ago has left its backlog";
+const TOO_LATE: &[u8] = b"the position it gave a moment ago has left its backlog";
 
 impl Session {
     pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Step {
@@ -32,8 +32,8 @@ impl Session {
             Err(error) => return self.fail(error),
         };
         self.consume(used);
-        let mut words = line.split(|&b| b == b' ');
-        match (words.next().unwrap_or_default(), words.next(), words.next(), words.next()) {
+        let mut fields = line.split(|&b| b == b' ');
+        match (fields.next().unwrap_or_default(), fields.next(), fields.next(), fields.next()) {
             (b"+CONTINUE", replid, None, None) => {
                 let replid = match replid.map(ReplicationId::from_bytes) {
                     None => None,
@@ -53,13 +53,13 @@ impl Session {
                 }
             }
             _ => match line.strip_prefix(b"-") {
-                Some(words) => self.error_line(request.asked(), words),
+                Some(message) => self.error_line(request.asked(), message),
                 None => self.unexpected(request, line),
             },
         }
     }
 
-    /// `+CONTINUE`: the stream goes on at the very next byte.
+    /// `+CONTINUE`: the stream continues at the next byte.
     pub(super) fn continued(
         &mut self,
         request: Request,
@@ -84,7 +84,7 @@ impl Session {
         self.attach(Some(lineage), from.offset, from.db, method, now_ms)
     }
 
-    /// `+FULLRESYNC`: a snapshot comes, wanted or not.
+    /// `+FULLRESYNC`: a snapshot follows.
     fn full_resync(&mut self, request: Request, replid: ReplicationId, offset: u64) -> Step {
         let to = Position { replid, offset, db: None, history: replid };
         let lineage = Lineage { replid, history: replid };
@@ -98,26 +98,27 @@ impl Session {
         }
     }
 
-    /// The server has not the history that was asked for.
+    /// The server does not have the requested history.
     fn lost_history(&mut self, request: Request, to: Position) -> Step {
         let lineage = Lineage { replid: to.replid, history: to.replid };
         let filtered = self.handshake.is_filtered();
         let Some(from) = self.position else {
-            // The place was found a moment ago and nothing was told yet, so nothing is lost but the attempt.
+            // The position was found a moment ago and no event was delivered, so only the attempt is lost.
             return match filtered {
                 true => self.learn(lineage, to.offset, None),
                 false => self.lose(DisconnectReason::Refused(Excerpt::new(TOO_LATE))),
             };
         };
         if filtered && self.options.on_gap == OnGap::Continue {
-            // The gap is reported once the snapshot has told the database too.
+            // The gap is reported once the snapshot has given the database, too.
             return self.learn(lineage, to.offset, Some(from));
         }
         match self.gap(from, to) {
             OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.begin_snapshot(lineage, to.offset),
             OnGap::Continue if self.options.single_link => self.fail(SessionError::SecondLinkNeeded),
-            // A second refusal in a row counts as a failed attempt, so that a third comes after a pause or not at all: each one forks.
+            // A second refusal in a row counts as a failed attempt, so that a third one follows after a pause or not at
+            // all: each one forks.
             OnGap::Continue if matches!(request, Request::Probed(_)) => {
                 self.found = Some(to);
                 self.lose(DisconnectReason::Refused(Excerpt::new(TOO_LATE)))
@@ -126,7 +127,7 @@ impl Session {
         }
     }
 
-    /// Leaves an unwanted snapshot on the primary's side, and asks for the stream after it on another link.
+    /// Abandons an unwanted snapshot, and requests the stream after it on another connection.
     fn abandon(&mut self, to: Position) -> Step {
         self.found = Some(to);
         self.outbox.clear();
@@ -162,7 +163,7 @@ impl Session {
         method: AttachMethod,
         now_ms: u64,
     ) -> Step {
-        // What was committed past this place is void; what comes at its offsets now may be something else.
+        // Commits beyond this position are void: other bytes may follow at their offsets.
         self.committed = self.committed.min(offset);
         self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);

@@ -13,7 +13,7 @@ use crate::replication::options::SnapshotForm;
 /// How the primary frames a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// `$<length>`: so many bytes.
+    /// `$<length>`: the number of bytes.
     Length(u64),
     /// `$EOF:<mark>`: until these 40 bytes.
     Mark([u8; MARK_LENGTH]),
@@ -27,7 +27,7 @@ const OPCODE_END: u8 = 255;
 pub(super) const HEADER_LENGTH: usize = 5 + MARK_LENGTH;
 
 impl Framing {
-    /// Reads the header line, without its CRLF. The error names what a valid one would be.
+    /// Reads the header line, without its CRLF. `None` if it is not one.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let rest = line.strip_prefix(b"$")?;
         if let Some(mark) = rest.strip_prefix(b"EOF:") {
@@ -39,7 +39,7 @@ impl Framing {
     }
 }
 
-/// A snapshot on its way: walked by its structure, so that nothing in its data can be taken for its end.
+/// A snapshot being received. Its structure is parsed, so that no data is mistaken for its end.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     framing: Framing,
@@ -48,31 +48,31 @@ pub(super) struct Snapshot {
     aux: AuxFields,
     received: u64,
     tail: Tail,
-    /// What no decoder of today knows came, so that only the frame tells the end. Never where items are handed out.
+    /// The data is of an unknown version or type, so that only the frame shows the end. Never with items.
     blind: bool,
 }
 
-/// What the next bytes of a snapshot are.
+/// The kind of the next bytes of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// So many bytes of data.
+    /// Data: the number of its bytes.
     Data(usize),
-    /// So many bytes of data that are part of no item, or of one that is not whole yet.
+    /// Data outside of an item, or of an incomplete one: the number of its bytes.
     Passed(usize),
-    /// So many bytes of data, and the item that stands in them.
+    /// An item: the number of its bytes.
     Item(usize),
-    /// The end: so many bytes of frame (the mark), then the stream.
+    /// The end: the length of the mark, then the stream.
     End(usize),
-    /// Not known before so many further bytes.
+    /// Not known: the number of bytes needed.
     Need(usize),
-    /// No snapshot, or not one that fits its frame.
+    /// Not a snapshot, or not one that matches its frame.
     Broken(SessionError),
 }
 
 impl Snapshot {
     pub(super) const fn new(framing: Framing, form: SnapshotForm, lenient: bool) -> Self {
         let decoder = match form {
-            // Whoever takes the bytes may know more than this decoder does.
+            // The receiver of the bytes may know more than this decoder.
             SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
             SnapshotForm::Items if lenient => Decoder::new().any_version().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
@@ -96,12 +96,12 @@ impl Snapshot {
         }
     }
 
-    /// The item that was found last, in the bytes that were shown then.
+    /// The item found last, in the bytes shown then.
     pub(super) fn item<'a>(&'a self, input: &'a [u8]) -> Option<Item<'a>> {
         self.decoder.item(input)
     }
 
-    /// What `input`, the unread bytes, begins with. Data is counted as read.
+    /// The kind of the first bytes of `input`, the unread bytes. Data is counted as read.
     pub(super) fn next(&mut self, input: &[u8]) -> Next {
         let data = match self.framing {
             Framing::Length(length) => {
@@ -147,7 +147,7 @@ impl Snapshot {
             },
             Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
                 self.blind = true;
-                // From the byte that is unknown on, however much of what is before it has come in one piece with it.
+                // From the unknown byte on, however many bytes before it arrived in the same piece.
                 let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
                 if known > 0 { Next::Data(known) } else { self.next_blind(data) }
             }
@@ -156,7 +156,7 @@ impl Snapshot {
         }
     }
 
-    /// Goes through all items at the front of `data`, which it moves past them. Tells how many bytes more are needed.
+    /// Moves `data` past all items at its front. Returns the number of further bytes needed.
     fn pass(&mut self, data: &mut &[u8]) -> Result<usize, RdbError> {
         let Self { decoder, aux, .. } = self;
         let status = decoder.batch(data, |item| {
@@ -167,12 +167,12 @@ impl Snapshot {
         })?;
         match status {
             Status::Incomplete { needed } => Ok(needed),
-            // Nothing breaks it off.
+            // The callback never breaks.
             Status::Complete(()) => Ok(1),
         }
     }
 
-    /// The structure is at its end: so must the frame be.
+    /// The structure has ended: the frame must end, too.
     fn end(&self, data: &[u8]) -> Next {
         match self.framing {
             Framing::Length(length) if length > self.received => Next::Broken(SessionError::SnapshotFrame {
@@ -191,7 +191,8 @@ impl Snapshot {
         }
     }
 
-    /// The structure asks for more, and the frame has no more. Not before all of it is there: what is wrong must not hang on how it came.
+    /// The structure needs more bytes than the frame has. Decided once all of them are buffered, so that the error does
+    /// not depend on how they arrive.
     fn is_cut_off(&self, data: &[u8]) -> bool {
         match self.framing {
             Framing::Length(length) => length - self.received == data.len() as u64,
@@ -205,8 +206,6 @@ impl Snapshot {
             Ok(()) => Next::Need(1),
         }
     }
-
-    // ---- without its structure ------------------------------------------------------------------------------------
 
     fn next_blind(&self, data: &[u8]) -> Next {
         match self.framing {
@@ -223,7 +222,8 @@ impl Snapshot {
         }
         match memmem::find(input, mark) {
             Some(0) if self.tail.may_be_the_end() => Next::End(MARK_LENGTH),
-            // The mark's bytes inside the data: a value may hold them, since one server process uses one mark for all its syncs.
+            // The mark's bytes inside the data: a value may contain them, since a server process uses one mark for all
+            // its syncs.
             Some(0) => Next::Data(1),
             Some(data) => Next::Data(data),
             None => {
@@ -234,8 +234,8 @@ impl Snapshot {
     }
 }
 
-/// The last bytes of the data, newest last: every snapshot that is sent with a mark ends with the end opcode and eight bytes of
-/// checksum (RDB 5 and later).
+/// The last bytes of the data, newest last. Every snapshot with a mark ends with the end opcode and a checksum of eight
+/// bytes (RDB 5 and later).
 #[derive(Debug, Clone, Copy)]
 struct Tail([u8; TRAILER_LENGTH]);
 
@@ -245,8 +245,8 @@ impl Tail {
     fn append(&mut self, data: &[u8]) {
         let newest = data.get(data.len().saturating_sub(TRAILER_LENGTH)..).unwrap_or_default();
         self.0.rotate_left(newest.len());
-        if let Some(place) = self.0.get_mut(TRAILER_LENGTH - newest.len()..) {
-            place.copy_from_slice(newest);
+        if let Some(slot) = self.0.get_mut(TRAILER_LENGTH - newest.len()..) {
+            slot.copy_from_slice(newest);
         }
     }
 
@@ -255,11 +255,11 @@ impl Tail {
     }
 }
 
-/// What the auxiliary fields of a snapshot tell a follower.
+/// The auxiliary fields of a snapshot that a follower needs.
 #[derive(Debug, Clone)]
 pub(super) struct AuxFields {
     field: Excerpt<16>,
-    /// The database selected where the stream goes on (`repl-stream-db`).
+    /// The database selected where the stream continues (`repl-stream-db`).
     pub(super) stream_db: Option<u32>,
     /// The version of the Redis server that wrote it.
     pub(super) redis_version: Option<Excerpt<24>>,
@@ -309,7 +309,8 @@ mod tests {
 
     const MARK: &[u8; 40] = b"398c1a683d14df9f2e290fd53a6174729509e866";
 
-    /// What a snapshot gives, shown `pieces` as they arrive: its data, its items, and what is left after the end or why there is none.
+    /// What a snapshot gives, shown `pieces` as they arrive: its data, its items, and what is left after the end or why
+    /// there is none.
     struct Run {
         data: Vec<u8>,
         items: Vec<String>,
@@ -384,7 +385,7 @@ mod tests {
 
     #[test]
     fn no_value_can_be_taken_for_the_end() {
-        // The mark alone; and all that could stand before and behind a true end.
+        // The mark alone; and the mark between the bytes around a true end.
         for value in [MARK.to_vec(), [b"\xff12345678", &MARK[..], b"*1\r\n$4\r\nPING\r\n"].concat()] {
             let rdb = snapshot(&value);
             let bytes = [&rdb[..], MARK].concat();
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_what_is_not_known_the_mark_needs_the_end_opcode_before_it() {
+    fn after_unknown_data_the_mark_needs_the_end_opcode_before_it() {
         let rdb = unknown(MARK);
         let bytes = [&rdb[..], MARK].concat();
         for cut in 0..bytes.len() {

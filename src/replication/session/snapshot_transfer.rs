@@ -25,9 +25,9 @@ impl Session {
             Ok(None) => return Step::Wait(1),
             Err(error) => return self.fail(error),
         };
-        if let Some(words) = line.strip_prefix(b"-") {
+        if let Some(message) = line.strip_prefix(b"-") {
             self.consume(used);
-            return self.error_line(Question::Psync, words);
+            return self.error_line(Question::Psync, message);
         }
         let Some(framing) = Framing::read(line) else {
             let kind = ProtocolErrorKind::InvalidLength("a snapshot begins with $<length> or $EOF:<mark of 40 bytes>");

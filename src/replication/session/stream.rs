@@ -120,8 +120,8 @@ impl Stream {
         self.reached.in_parts
     }
 
-    /// Fast path: a write, MULTI or EXEC of a shape that the parser knows, complete at the front of `unread`. `None`, with nothing
-    /// consumed, for everything else; then [`scan`](Self::scan) reads it.
+    /// Fast path: a write, MULTI or EXEC of a shape that the parser knows, complete at the front of `unread`. `None`,
+    /// with nothing consumed, for everything else; then [`scan`](Self::scan) reads it.
     #[inline(always)]
     pub(super) fn fast<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
         let mut kind = Kind::Write;
@@ -143,8 +143,8 @@ impl Stream {
         Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
     }
 
-    /// Reads the front of the unread bytes, which begin at `shown` in the input of the poll. Returns how many bytes it consumed, and
-    /// what it found.
+    /// Reads the front of the unread bytes, which begin at `shown` in the input of the poll. Returns how many bytes it
+    /// consumed, and what it found.
     #[inline]
     pub(super) fn scan(&mut self, unread: &[u8], shown: usize) -> Result<(usize, Scan), ProtocolError> {
         let poll = self.parser.poll(unread)?;
@@ -224,8 +224,8 @@ impl Stream {
 }
 
 impl Reached {
-    /// Accounts for a whole command of `length` bytes: the offset, the transaction, and where the stream can be resumed. Returns the
-    /// transaction that the command belongs to.
+    /// Accounts for a whole command of `length` bytes: the offset, the transaction, and where the stream can be
+    /// resumed. Returns the transaction that the command belongs to.
     #[inline(always)]
     fn command(&mut self, kind: Kind, length: usize) -> Option<u64> {
         self.offset += length as u64;
@@ -263,8 +263,8 @@ impl Reached {
         self.tx
     }
 
-    /// Accounts for bytes between two commands. The stream can be resumed after them as after any command, whether they arrive with
-    /// the next command or alone.
+    /// Accounts for bytes between two commands. The stream can be resumed after them as after any command, whether they
+    /// arrive with the next command or alone.
     #[inline]
     fn skip(&mut self, bytes: usize) {
         self.offset += bytes as u64;
@@ -301,7 +301,8 @@ impl Reached {
 }
 
 impl Kind {
-    /// The kind of a command with this name, in any letter case. Length and first letter rule out all but a few commands.
+    /// The kind of a command with this name, in any letter case. Length and first letter rule out all but a few
+    /// commands.
     #[inline(always)]
     fn of(name: &[u8]) -> Self {
         match (name.len(), name.first().map(u8::to_ascii_lowercase)) {

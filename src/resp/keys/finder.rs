@@ -166,7 +166,7 @@ impl KeyFinder {
             FinderState::Arguments(specs) => {
                 for (number, spec) in specs.iter().enumerate() {
                     if self.open & 1 << number != 0 {
-                        self.look(number, *spec, index, argument);
+                        self.check_spec(number, *spec, index, argument);
                     }
                 }
             }
@@ -207,7 +207,7 @@ impl KeyFinder {
     }
 
     /// Checks an argument against an open specification.
-    fn look(&mut self, number: usize, spec: Spec, index: usize, argument: Option<&[u8]>) {
+    fn check_spec(&mut self, number: usize, spec: Spec, index: usize, argument: Option<&[u8]>) {
         match spec {
             Spec::At(..) => {}
             Spec::Counted(count, first, step) => {

@@ -20,8 +20,8 @@ use crate::topology::cluster::source::Cluster;
 impl Builder<Cluster> {
     /// Follows every primary, each on a thread of its own.
     ///
-    /// `handler` is called for each shard, and returns the closure for the shard's events. That closure is called on the
-    /// shard's thread. Its events borrow from the shard's buffer. After each second without an event it receives
+    /// `handler` is called for each shard, and returns the closure for the shard's events. That closure is called on
+    /// the shard's thread. Its events borrow from the shard's buffer. After each second without an event it receives
     /// [`Event::Idle`]. [`ControlFlow::Break`] ends all followers. A closure that works on one event for longer than
     /// the primary's `repl-timeout` calls [`Handle::heartbeat`](crate::Handle::heartbeat) of [`Shard::handle`].
     ///

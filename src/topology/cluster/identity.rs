@@ -26,7 +26,7 @@ pub(super) fn same(known: &[&Member], now: &[Member]) -> Vec<Option<usize>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
+#[allow(clippy::unwrap_used, reason = "a test that can't continue has failed, in a helper too")]
 mod tests {
     use super::*;
     use crate::topology::cluster::members::Node;
@@ -44,20 +44,20 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_known_again() {
+    fn a_shard_keeps_its_identity() {
         let before = [("ab", "0-9"), ("cd", "10-19")];
         // In another order, with slots moved, and one added.
         assert_eq!(found(&before, &[("x", "0-4"), ("cd", "15-19"), ("ab", "5-14")]), [Some(2), Some(1)]);
-        // Failed over: with the one before as its replica, or gone.
+        // Failed over: the former primary is a replica, or gone.
         assert_eq!(found(&before, &[("ba", "0-9"), ("d", "10-19")]), [Some(0), Some(1)]);
-        // The one before is back, and does not know yet that it is none any more.
+        // The former primary is back, and does not know yet that it was replaced.
         assert_eq!(found(&before, &[("a", ""), ("b", "0-9"), ("cd", "10-19")]), [Some(1), Some(2)]);
-        // Emptied, with all its slots on the other; then taken in there as a replica.
+        // All slots moved to the other shard; then the node becomes a replica there.
         assert_eq!(found(&before, &[("ab", ""), ("cd", "0-19")]), [Some(0), Some(1)]);
         assert_eq!(found(&before, &[("cdab", "0-19")]), [None, Some(0)]);
-        // A node without slots is one shard; when it is given some, still the same.
+        // A node without slots is a shard. It stays the same when it receives slots.
         assert_eq!(found(&[("a", "0-9"), ("x", "")], &[("a", "0-4"), ("x", "5-9")]), [Some(0), Some(1)]);
-        // A replica that was taken for a primary while the cluster was made takes over from its own.
+        // A replica, listed as a primary while the cluster was created, replaces its primary.
         assert_eq!(found(&[("a", "0-9"), ("b", "")], &[("ba", "0-9")]), [Some(0), None]);
         assert_eq!(found(&before, &[]), [None, None]);
     }

@@ -1,4 +1,4 @@
-//! What a cluster says of itself: its shards, their nodes and slots.
+//! The topology of a cluster: its shards, their nodes and slots.
 
 use crate::net::{Reply, Target};
 use crate::topology::cluster::slots::Slots;
@@ -7,7 +7,7 @@ use crate::topology::cluster::slots::Slots;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Topology {
-    /// Those with a primary: with slots, or alive. In the order of their slots; behind them those without slots.
+    /// The shards whose primary is up or has slots, in the order of their slots. Shards without slots are last.
     pub shards: Vec<Member>,
 }
 
@@ -15,11 +15,11 @@ pub struct Topology {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Member {
-    /// The node that takes the writes.
+    /// The node that accepts writes.
     pub primary: Node,
-    /// The others.
+    /// The other nodes.
     pub replicas: Vec<Node>,
-    /// The slots served. A node that has just joined, or is about to leave, serves none.
+    /// The slots of the shard. A node that has just joined, or is about to leave, has none.
     pub slots: Slots,
 }
 
@@ -27,38 +27,37 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
-    /// Its id: 40 hexadecimal digits.
+    /// The id of the node: 40 hexadecimal digits.
     pub id: String,
-    /// Where it is reached.
+    /// The address of the node.
     pub target: Target,
-    /// Whether it is up, as far as was told. (CLUSTER SLOTS tells of none that it is not.)
+    /// Whether the node is up. CLUSTER SLOTS does not report this: there it is always true.
     pub is_up: bool,
 }
 
 impl Member {
-    /// Whether a node of that id belongs to it.
+    /// Whether a node with this id belongs to the shard.
     pub fn has(&self, id: &str) -> bool {
         self.primary.id == id || self.replicas.iter().any(|replica| replica.id == id)
     }
 }
 
 impl Topology {
-    /// All slots that are served.
+    /// The slots of all shards.
     pub fn slots(&self) -> Slots {
         Slots::from_ranges(self.shards.iter().flat_map(|shard| shard.slots.ranges().iter().copied()))
     }
 
-    /// Of the answer to CLUSTER SHARDS. `asked` is where it came from: the host of all that the server names without
-    /// one. `tls`: the ports for it are wanted.
-    pub fn from_shards(answer: &Reply, asked: &Target, tls: bool) -> Self {
-        Self::of(answer.list().iter().filter_map(|shard| member(shard, asked, tls)))
+    /// The topology in a reply to CLUSTER SHARDS. `asked` is the node that replied: its host replaces missing hosts in
+    /// the reply. With `tls` the nodes' TLS ports are taken.
+    pub fn from_shards(reply: &Reply, asked: &Target, tls: bool) -> Self {
+        Self::of(reply.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
 
-    /// Of the answer to CLUSTER SLOTS: one entry for each range. It names no ports but those of the kind that was used
-    /// to ask.
-    pub fn from_slots(answer: &Reply, asked: &Target) -> Self {
+    /// The topology in a reply to CLUSTER SLOTS. Its ports are for TLS if the request was sent over TLS.
+    pub fn from_slots(reply: &Reply, asked: &Target) -> Self {
         let mut shards: Vec<Member> = Vec::new();
-        for entry in answer.list() {
+        for entry in reply.list() {
             let [first, last, nodes @ ..] = entry.list() else { continue };
             let mut nodes = nodes.iter().filter_map(|node| node_of_slots(node, asked));
             let (Some(primary), Some(range)) = (nodes.next(), number(first).zip(number(last))) else { continue };
@@ -75,8 +74,7 @@ impl Topology {
     }
 
     fn of(shards: impl IntoIterator<Item = Member>) -> Self {
-        // Until it is forgotten, a primary that died and was replaced is shown on some versions as a shard without
-        // slots.
+        // Some versions list a primary that died and was replaced as a shard without slots.
         let mut shards: Vec<_> = shards.into_iter().filter(|s| s.primary.is_up || !s.slots.is_empty()).collect();
         shards.sort_by_key(|shard| shard.slots.ranges().first().map_or(u16::MAX, |range| range.0));
         Self { shards }
@@ -95,7 +93,7 @@ fn member(shard: &Reply, asked: &Target, tls: bool) -> Option<Member> {
             if is_primary { primaries.push(node) } else { replicas.push(node) }
         }
     }
-    // After a failover the one that died may still be shown as a second primary.
+    // After a failover the former primary may still be listed as a second primary.
     let chosen = primaries.iter().position(|node| node.is_up).unwrap_or(0);
     let primary = (chosen < primaries.len()).then(|| primaries.swap_remove(chosen))?;
     replicas.extend(primaries);
@@ -119,8 +117,8 @@ fn node_of_slots(node: &Reply, asked: &Target) -> Option<Node> {
     Some(Node { id: id.text()?.into(), target: target(endpoint.text(), ip, port, asked)?, is_up: true })
 }
 
-/// A server that does not know its own name, or is told not to give it, leaves it empty, writes `?`, or nothing: then
-/// the host that was asked is meant (see `cluster-preferred-endpoint-type`).
+/// The address of a node. An endpoint that is empty, `?` or null means the host that was asked: the server does not
+/// know its own name, or must not give it (see `cluster-preferred-endpoint-type`).
 fn target(endpoint: Option<&str>, ip: Option<&str>, port: u16, asked: &Target) -> Option<Target> {
     let known = |name: &&str| !name.is_empty() && *name != "?";
     let host = match (endpoint.filter(known), asked) {
@@ -131,8 +129,8 @@ fn target(endpoint: Option<&str>, ip: Option<&str>, port: u16, asked: &Target) -
     Some(Target::Tcp { host: host.into(), port })
 }
 
-fn number(answer: &Reply) -> Option<u16> {
-    answer.text()?.parse().ok()
+fn number(reply: &Reply) -> Option<u16> {
+    reply.text()?.parse().ok()
 }
 
 #[cfg(test)]

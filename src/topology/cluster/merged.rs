@@ -15,18 +15,18 @@ use crate::topology::cluster::queue::Queue;
 use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::source::Cluster;
 
-/// All shards of a cluster as one stream: an iterator that ends when it is stopped. Each shard's events come in their
-/// order; those of different shards in any.
+/// All shards of a cluster as one stream: an iterator that ends when it is stopped. The events of each shard are in
+/// order. There is no order across shards.
 ///
-/// It holds a limited number of events (and of bytes, 64 MiB). Where its reader is slow the shards' threads wait, and
-/// go on telling their primaries each second that they live.
+/// The stream holds a limited number of events, and at most 64 MiB of them. If its reader is slow, the shards' threads
+/// wait, and send a heartbeat to their primaries each second.
 #[derive(Debug)]
 pub struct Merged {
     handle: ClusterHandle,
     queue: Arc<Queue>,
-    /// How far what was handed out goes.
+    /// The position of each shard in the delivered events.
     reached: Vec<(Shard, Option<Position>)>,
-    /// Saved places of shards that nothing was heard of yet.
+    /// The saved positions of shards that are not announced yet.
     saved: Vec<SavedShard>,
 }
 
@@ -65,16 +65,16 @@ impl Builder<Cluster> {
 }
 
 impl Merged {
-    /// Everything up to and with what was handed out last. To be saved once that is safely kept.
+    /// The positions after the last delivered event. To be saved once that event is stored.
     pub fn positions(&self) -> Positions {
         let reached = self.reached.iter().filter_map(|(shard, position)| shard.saved_at(*position));
-        // What is lost is told once, but stays where nobody has agreed to that.
+        // A lost position is reported once, but remains with `OnGap::Stop`.
         let mut lost = self.handle.lost();
         lost.retain(|lost| !self.saved.contains(lost));
         Positions { shards: reached.chain(self.saved.iter().cloned()).chain(lost).collect() }
     }
 
-    /// How far all is safely kept, as [`ClusterHandle::committed`].
+    /// The committed positions; see [`ClusterHandle::committed`].
     pub fn committed(&self) -> Positions {
         self.handle.committed()
     }
@@ -84,17 +84,17 @@ impl Merged {
         self.handle.shards()
     }
 
-    /// To end it from another thread or a signal: what waits is still handed out, and then the end.
+    /// Ends the stream from another thread or a signal handler's thread. Buffered events are still delivered.
     pub fn stopper(&self) -> Stopper {
         self.handle.stopper()
     }
 
-    /// Ends all followers and waits for their threads. What waits is still handed out.
+    /// Ends all followers and waits for their threads. Buffered events are still delivered.
     pub fn stop(&mut self) {
         self.handle.stop();
     }
 
-    /// The next event; waits at most so long. `None` when nothing came, or it has ended.
+    /// The next event; waits at most `limit` for it. `None` after that time, and after the end of the stream.
     pub fn next_timeout(&mut self, limit: Duration) -> Option<ClusterEvent> {
         let event = self.queue.pop(Some(limit))?;
         self.track(&event);
@@ -140,12 +140,12 @@ impl Iterator for Merged {
 
 impl Drop for Merged {
     fn drop(&mut self) {
-        // A thread that waits for room would be waited for.
+        // The handle's drop waits for the threads, and they may wait for room.
         self.queue.close();
     }
 }
 
-/// The place after the event.
+/// The position after the event.
 fn position(event: &OwnedEvent) -> Option<Position> {
     match event {
         OwnedEvent::Attached(attached) => attached.position,

@@ -1,43 +1,42 @@
-//! What moving slots looks like in a stream.
+//! The commands of a slot migration.
 
 use crate::resp::Command;
 use crate::topology::cluster::slots::Slots;
 
-/// A command that is there because slots move between shards, not because a client wrote.
+/// A command that moves slots between shards. No client has sent it.
 ///
-/// What can be told from one command is told by [`Migration::of`]; see `docs/cluster.md` for all that arrives, and for
-/// what can't be told: on the shard that gives slots away the keys are deleted by DEL or UNLINK as any client's would
-/// be.
+/// [`Migration::of`] recognises such a command, as far as a single command shows it. The shard that gives slots away
+/// deletes the keys with DEL or UNLINK, like any client. `docs/cluster.md` lists all commands of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Migration<'a> {
     /// A key arrives with its value: RESTORE-ASKING, which MIGRATE sends (`redis-cli --cluster reshard`).
     Key(&'a [u8]),
-    /// The keys of these slots begin to arrive (Valkey 9, `CLUSTER SYNCSLOTS ESTABLISH`). Until the end of the job,
-    /// what is written to keys of these slots comes from the other shard: its data first, then its clients' writes.
+    /// The keys of these slots begin to arrive (Valkey 9, `CLUSTER SYNCSLOTS ESTABLISH`). Until the end of the job all
+    /// writes to these slots are from the other shard: first its data, then its clients' writes.
     Begins {
         /// The name of the job.
         job: &'a [u8],
-        /// The id of the node they come from.
+        /// The id of the node that gives the slots away.
         source: &'a [u8],
         /// The slots.
         slots: Slots,
     },
-    /// The slots are ours (Valkey 9, `CLUSTER SYNCSLOTS FINISH`); or the job failed, and what came of it is void.
+    /// The job has ended (Valkey 9, `CLUSTER SYNCSLOTS FINISH`). If it failed, the keys that have arrived are void.
     Ends {
         /// The name of the job.
         job: &'a [u8],
         /// Whether the slots have moved.
         moved: bool,
     },
-    /// All keys of these slots are gone, without a word about each (`TRIMSLOTS`, Redis 8.4).
+    /// All keys of these slots are deleted, without a command for each (`TRIMSLOTS`, Redis 8.4).
     Trimmed(Slots),
-    /// Another word between the nodes: any other `CLUSTER` command.
+    /// Another command between the nodes: any other `CLUSTER` command.
     Word,
 }
 
 impl<'a> Migration<'a> {
-    /// What this command of a stream tells; `None` where it may be a client's.
+    /// The meaning of this command of a stream; `None` if a client may have sent it.
     ///
     /// ```
     /// # use redtail::{CommandParser, Status};
@@ -53,8 +52,7 @@ impl<'a> Migration<'a> {
         Self::of_args(command.args())
     }
 
-    /// The same of a command's arguments, its name first. No more of them are asked for than it takes: a command that
-    /// may be a client's is told by its name.
+    /// The same for a command's arguments, its name first. Of a client's command only the name is read.
     ///
     /// ```
     /// # use redtail::topology::Migration;
@@ -94,8 +92,8 @@ impl<'a> Migration<'a> {
         })
     }
 
-    /// One word for what it is, as the tool's JSON lines and the bridges' messages have it: `key`, `begins`, `ends`
-    /// (the slots have moved), `failed` (the job ended, and they have not), `trimmed`, `word`.
+    /// The term for it in the tool's JSON lines and the bridges' messages: `key`, `begins`, `ends` (the slots have
+    /// moved), `failed` (the slots have not moved), `trimmed`, `word`.
     ///
     /// ```
     /// # use redtail::topology::Migration;
@@ -114,9 +112,9 @@ impl<'a> Migration<'a> {
     }
 }
 
-/// First and last of each.
-fn ranges(words: &[&[u8]]) -> Slots {
-    let numbers: Vec<u16> = words.iter().map_while(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect();
+/// The ranges in a list of their first and last slots.
+fn ranges(bounds: &[&[u8]]) -> Slots {
+    let numbers: Vec<u16> = bounds.iter().map_while(|bound| std::str::from_utf8(bound).ok()?.parse().ok()).collect();
     Slots::from_ranges(numbers.chunks_exact(2).filter_map(|pair| pair.first().copied().zip(pair.last().copied())))
 }
 
@@ -136,9 +134,9 @@ mod tests {
         check(Migration::of(&command));
     }
 
-    /// The words of Valkey 9.1.2 and Redis 7.0.15, as they came; TRIMSLOTS as the sources of Redis 8.4 write it.
+    /// Recorded from Valkey 9.1.2 and Redis 7.0.15; TRIMSLOTS as in the sources of Redis 8.4.
     #[test]
-    fn the_words_of_the_servers_are_told_from_those_of_clients() {
+    fn commands_of_servers_are_distinguished_from_those_of_clients() {
         let slots = |text: &str| text.parse::<Slots>().unwrap_or_default();
         told("SET k v", |told| assert_eq!(told, None));
         told("DEL k", |told| assert_eq!(told, None));

@@ -1,4 +1,4 @@
-//! The places in all shards, as one value.
+//! The positions in all shards, as one value.
 
 use std::error::Error;
 use std::fmt;
@@ -9,12 +9,12 @@ use crate::replication::{Position, PositionError, ReplicationId};
 use crate::topology::cluster::members::Member;
 use crate::topology::cluster::slots::{Slots, SlotsError};
 
-/// How far each shard of a cluster has been followed: to be kept, and given to
+/// The position of each shard of a cluster: to be saved, and passed to
 /// [`Builder::positions`](crate::Builder::positions) after a restart.
 ///
-/// Printed and read as entries `node@slots=position` with `;` or line ends between them. What names a shard is the
-/// replication id in its position: a failover keeps it. The node's id and the slots are there for servers whose INFO
-/// may not be asked, and for people.
+/// The text form has entries `node@slots=position`, separated by `;` or line ends. The replication id in the position
+/// identifies the shard, because a failover keeps it. The node's id and the slots are for servers that deny INFO, and
+/// for people.
 ///
 /// ```
 /// # use redtail::topology::Positions;
@@ -31,29 +31,29 @@ pub struct Positions {
     pub shards: Vec<SavedShard>,
 }
 
-/// The place in one shard.
+/// The position in one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SavedShard {
-    /// The id of the node that was its primary.
+    /// The id of its primary at that time.
     pub node: String,
-    /// The slots it served then.
+    /// Its slots at that time.
     pub slots: Slots,
-    /// The place.
+    /// The position.
     pub position: Position,
 }
 
-/// Why a text is not [`Positions`].
+/// The reason why a text is not [`Positions`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PositionsError {
     /// An entry has another form.
-    #[error("{0:?} is no place in a shard: write node@slots=position, with ; between several")]
+    #[error("{0:?} is not the position of a shard: write node@slots=position, with ; between several")]
     Entry(String),
-    /// The slots can't be read.
+    /// The slots are invalid.
     #[error(transparent)]
     Slots(#[from] SlotsError),
-    /// The position can't be read.
+    /// The position is invalid.
     #[error(transparent)]
     Position(#[from] PositionError),
 }
@@ -83,7 +83,7 @@ impl fmt::Display for Positions {
 /// let cluster = Cluster::builder(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
 /// let mut merged = cluster.merged(10_000)?;
 /// while let Some(event) = merged.next() {
-///     println!("{event:?}"); // and whatever makes it safe
+///     println!("{event:?}"); // and store it
 ///     checkpoint.count(1);
 ///     if checkpoint.is_due() {
 ///         checkpoint.save(merged.positions())?;
@@ -138,8 +138,8 @@ impl FromStr for SavedShard {
     }
 }
 
-/// Finds for each shard the place that was saved for it: by the histories that its primary continues, else by its
-/// nodes, else by its slots. Gives what nobody matches as well.
+/// Finds the saved position of each shard: by the histories that its primary continues, then by its nodes, then by its
+/// slots. Returns the positions without a shard as well.
 pub(super) fn assign(
     saved: Positions,
     shards: &[(&Member, Vec<ReplicationId>)],
@@ -153,7 +153,7 @@ pub(super) fn assign(
             }
         }
     };
-    // Whose history it is goes before whose it was: a former replica has its old primary's id, too.
+    // A primary's own history first: a former replica also has the id of its old primary.
     each(&mut |saved, _, ids| ids.first() == Some(&saved.position.replid));
     each(&mut |saved, _, ids| ids.contains(&saved.position.replid));
     each(&mut |saved, shard, _| shard.primary.id == saved.node);
@@ -201,22 +201,22 @@ mod tests {
         }
     }
 
-    /// Roles, names and slots have all been exchanged; the histories tell who is who.
+    /// Roles, names and slots have all been exchanged. Only the histories identify the shards.
     #[test]
-    fn a_place_belongs_to_whoever_continues_its_history() {
+    fn a_position_belongs_to_the_shard_that_continues_its_history() {
         let (one, two) = (member(["n1", "n2"], "0-9"), member(["n3", "n4"], "10-19"));
         let saves = || Positions { shards: vec![saved("n3", "10-19", 'a', 1), saved("n1", "0-9", 'b', 2)] };
         let (found, left) = assign(saves(), &[(&one, vec![id('c'), id('a')]), (&two, vec![id('b')])]);
         assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [1, 2]);
         assert!(left.is_empty());
-        // Where the histories can't be asked, names count.
+        // Without histories, names count.
         let (found, _) = assign(saves(), &[(&one, vec![]), (&two, vec![])]);
         assert_eq!(found.iter().map(|at| at.unwrap().offset).collect::<Vec<_>>(), [2, 1]);
     }
 
-    /// A replica that was reset and has slots of its own keeps its primary's id as its second one.
+    /// A replica that was reset and has slots keeps its primary's id as its second id.
     #[test]
-    fn a_place_goes_to_whose_history_it_is_not_to_whose_it_was() {
+    fn a_position_prefers_the_owner_of_its_history() {
         let (former, owner) = (member(["n2", "n5"], "0-4"), member(["n1", "n6"], "5-9"));
         let saves = Positions { shards: vec![saved("n1", "0-9", 'a', 7)] };
         let (found, left) = assign(saves, &[(&former, vec![id('b'), id('a')]), (&owner, vec![id('a')])]);
@@ -225,11 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_matches_is_given_back() {
+    fn positions_without_a_shard_are_returned() {
         let (new, old) = (member(["n5", "n6"], "0-4"), member(["n7", "n2"], "5-19"));
         let saves = vec![saved("n2", "0-9", 'a', 1), saved("n3", "10-19", 'b', 2), saved("n8", "30-39", 'c', 3)];
         let (found, left) = assign(Positions { shards: saves.clone() }, &[(&new, vec![]), (&old, vec![])]);
-        // A replica that became a primary; half of the slots of n2 moved away, which is no sign of anything.
+        // A replica that became a primary. Half of the slots of n2 moved away, which proves nothing.
         assert_eq!(found, [None, Some(saves[0].position)]);
         assert_eq!(left.len(), 2);
         let taken_over = member(["n9", "n10"], "8-19");

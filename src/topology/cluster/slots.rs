@@ -1,11 +1,11 @@
-//! Hash slots, and which of them a shard serves.
+//! Sets of hash slots.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Slots of a cluster: 0 to 16383.
+/// The number of slots of a cluster: they are 0 to 16383.
 const COUNT: u16 = 16_384;
 
 /// A set of hash slots, as ranges.
@@ -19,11 +19,11 @@ const COUNT: u16 = 16_384;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Slots {
-    /// In order, apart from each other, both ends included.
+    /// In ascending order, both ends included. No two are adjacent.
     ranges: Vec<(u16, u16)>,
 }
 
-/// The slot of a key: of the text between its first `{` and the next `}`, where there is some, else of all of it.
+/// The slot of a key. If there is text between its first `{` and the next `}`, that text alone decides.
 ///
 /// ```
 /// # use redtail::topology::slot;
@@ -52,7 +52,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 }
 
 impl Slots {
-    /// Of ranges in any order, both ends included. Those that are no slots are left out.
+    /// The set of these ranges, in any order, both ends included. Invalid ranges are skipped.
     pub fn from_ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Self {
         let mut all: Vec<_> = ranges.into_iter().filter(|&(first, last)| first <= last && last < COUNT).collect();
         all.sort_unstable();
@@ -66,34 +66,34 @@ impl Slots {
         Self { ranges }
     }
 
-    /// The ranges, in order, both ends included.
+    /// The ranges in ascending order, both ends included.
     pub fn ranges(&self) -> &[(u16, u16)] {
         &self.ranges
     }
 
-    /// Whether the slot is one of these.
+    /// Whether the set contains the slot.
     pub fn contains(&self, slot: u16) -> bool {
         self.ranges.iter().any(|&(first, last)| (first..=last).contains(&slot))
     }
 
-    /// How many there are.
+    /// The number of slots.
     pub fn len(&self) -> usize {
         self.ranges.iter().map(|&(first, last)| usize::from(last - first) + 1).sum()
     }
 
-    /// Whether there are none.
+    /// Whether the set has no slot.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// Those in both.
+    /// The slots in both sets.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {
         let overlap = |a: &(u16, u16), b: &(u16, u16)| (a.0.max(b.0), a.1.min(b.1));
         Self::from_ranges(self.ranges.iter().flat_map(|a| other.ranges.iter().map(move |b| overlap(a, b))))
     }
 
-    /// Those that are not in the other set.
+    /// The slots that are not in the other set.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let mut left = Vec::new();
@@ -111,7 +111,7 @@ impl Slots {
     }
 }
 
-/// `0-5460,7365`; nothing for none.
+/// As `0-5460,7365`; the empty set is empty text.
 impl fmt::Display for Slots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (first, last)) in self.ranges.iter().enumerate() {
@@ -125,9 +125,9 @@ impl fmt::Display for Slots {
     }
 }
 
-/// Why a text is not [`Slots`].
+/// The reason why a text is not [`Slots`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no range of slots: write 0-5460,7365 with numbers from 0 to 16383")]
+#[error("{0:?} is not a range of slots: write 0-5460,7365 with numbers from 0 to 16383")]
 pub struct SlotsError(String);
 
 impl FromStr for Slots {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_of_slots_are_what_they_say() {
+    fn sets_of_slots_follow_their_text() {
         assert_eq!(Slots::from_ranges([(7, 9), (0, 3), (4, 4), (8, 20), (9, 2), (3, 16_384)]), slots("0-4,7-20"));
         assert_eq!(slots("0-100").without(&slots("0,50-60,99-200")), slots("1-49,61-98"));
         assert_eq!(slots("0-100").without(&slots("0-100")), Slots::default());
@@ -175,7 +175,7 @@ mod tests {
         for (key, same) in [("{a}b", "a"), ("x{a}{b}", "a"), ("{}a", "{}a"), ("{a", "{a"), ("x{a}", "a")] {
             assert_eq!(slot(key.as_bytes()), crc16(same.as_bytes()) % COUNT, "{key}");
         }
-        // As the servers say: CLUSTER KEYSLOT.
+        // As CLUSTER KEYSLOT replies.
         assert_eq!((slot(b"a"), slot(b"b"), slot(b"c"), slot(b"foo")), (15_495, 3300, 7365, 12_182));
     }
 }

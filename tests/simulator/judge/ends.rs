@@ -274,9 +274,9 @@ impl Judge {
         let Some(how) = ending.map(|ending| ending.how) else { return self.refused_by_itself(error) };
         let is_right = match (&how, error) {
             (How::Lost { reason, .. }, error) => self.lost_for_good(error, *reason),
-            (How::Refused { row }, SessionError::Refused { words, advice }) => {
+            (How::Refused { row }, SessionError::Refused { message, advice }) => {
                 let few = row.1 == Verdict::RetryAFewTimes && (self.unknown + 1 >= FEW || !self.may_retry());
-                Some(refused(*row)) == Some(DisconnectReason::Refused(words))
+                Some(refused(*row)) == Some(DisconnectReason::Refused(message))
                     && !advice.is_empty()
                     && (few || row.1 == Verdict::Fatal)
             }

@@ -21,7 +21,7 @@ impl ItemFilter {
         match (item, self.open) {
             (Item::Key(key), _) => {
                 self.clear();
-                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.database);
+                let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.db);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
                         filter.warn_once.no_keys();

@@ -1,4 +1,4 @@
-//! Answers of real servers (`tests/data/cluster`), and changes to them.
+//! Replies of real servers (`tests/data/cluster`), and changes to them.
 
 use crate::io::FrameReader;
 use crate::topology::cluster::members::*;

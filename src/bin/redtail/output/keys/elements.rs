@@ -102,7 +102,7 @@ impl Lines {
         let Some(key) = self.key else { return Ok(()) };
         (self.raw, self.is_half, self.damage) = (0, false, None);
         let fields = self.begin("key_begin", out)?;
-        fields.name("db").number(key.database);
+        fields.name("db").number(key.db);
         fields.name("key").argument(name, out)?;
         non_keys.key(&key, fields);
         self.end(out)?;

@@ -99,7 +99,7 @@ impl KeyLine {
         (self.raw, self.is_half, self.has_returned, self.has_value, self.damage) = (0, false, false, false, None);
         let object = &mut self.object;
         object.begin();
-        object.name("db").number(key.database);
+        object.name("db").number(key.db);
         object.name("key").argument(name, out)?;
         non_keys.key(&key, object);
         match key.kind {

@@ -160,7 +160,7 @@ impl RespKeys {
             Type::Stream => self.groups.begin(),
             _ => {}
         }
-        select(key.database, selected, out)
+        select(key.db, selected, out)
     }
 
     /// Writes a command with this string, or a piece of it, as its last argument.

@@ -115,7 +115,7 @@ impl TextKeys {
         match text.role {
             Role::KeyName => {
                 let Some(key) = self.key else { return Ok(()) };
-                self.begin(format_args!("[{}] {shown} {}", key.database, key.kind.name()));
+                self.begin(format_args!("[{}] {shown} {}", key.db, key.kind.name()));
             }
             Role::Function => {
                 self.begin(format_args!("function {shown}"));
