@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use redtail::capi::basics::redtail_status as Status;
 use redtail::capi::event::redtail_event;
 use redtail::capi::follower::*;
+use redtail::capi::handle::*;
 use redtail::capi::position::redtail_position;
 
 use crate::options::Given;
@@ -269,9 +270,9 @@ fn nothing() {
             redtail_follower_commit(null_mut(), none),
             redtail_follower_position(null_mut(), null_mut()),
             redtail_follower_login(null_mut(), std::ptr::null(), std::ptr::null(), 0),
-            redtail_handle_stop(std::ptr::null()),
-            redtail_handle_heartbeat(std::ptr::null()),
-            redtail_handle_commit(std::ptr::null(), none),
+            redtail_handle_stop(null_mut()),
+            redtail_handle_heartbeat(null_mut()),
+            redtail_handle_commit(null_mut(), none),
         ] {
             assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
         }

@@ -12,7 +12,6 @@ pub(crate) struct Given {
     options: Box<redtail_options>,
     /// A value that is not an option.
     pub(crate) spare: bool,
-    _position: Box<redtail_position>,
     _limits: Option<Box<[u64]>>,
     _user: Box<[u8]>,
 }
@@ -26,9 +25,9 @@ impl Given {
         let mut options = unsafe { options.assume_init() };
         let (first, second, limits) = (input.byte(), input.byte(), input.limits());
         let user = input.text();
-        let mut position = Box::new(redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 });
+        let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
         let text = c"26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3";
-        known(unsafe { redtail_position_parse(text.as_ptr(), &mut *position) });
+        known(unsafe { redtail_position_parse(text.as_ptr(), &mut position) });
         options.start = c_int::from(first & 7);
         options.parts = if first & 8 != 0 { 1024 } else { 0 };
         options.control = c_int::from(first & 16);
@@ -39,7 +38,9 @@ impl Given {
         options.ack = c_int::from(second >> 2 & 3);
         options.allow_probe = c_int::from(second & 16);
         options.retry_snapshot = c_int::from(second & 32);
-        options.position = if second & 64 != 0 { std::ptr::null() } else { &raw const *position };
+        if second & 64 == 0 {
+            options.position = position;
+        }
         options.label = if second & 128 != 0 { std::ptr::null() } else { LABEL.as_ptr() };
         options.limits = pointer(limits.as_deref());
         if user.len() > 1 {
@@ -49,7 +50,7 @@ impl Given {
         let third = input.byte();
         options.snapshot_items = c_int::from(third & 2);
         options.lenient = c_int::from(third & 4);
-        Self { options, spare: third & 1 != 0, _position: position, _limits: limits, _user: user }
+        Self { options, spare: third & 1 != 0, _limits: limits, _user: user }
     }
 
     pub(crate) fn options(&self) -> &redtail_options {
