@@ -10,8 +10,7 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::args::wrong_usage;
-use crate::args::{Format, Record};
+use crate::args::{Format, Record, wrong_usage};
 use crate::failure::Failure;
 use crate::keepalive::Keepalive;
 use crate::signals;
@@ -98,18 +97,13 @@ fn follow(
         if left.is_some_and(|left| left.is_zero()) && end.open_transaction().is_none() {
             return Ok(());
         }
-        let patience = left.filter(|left| !left.is_zero()).into_iter().chain(status.patience()).min();
+        let timeout = left.filter(|left| !left.is_zero()).into_iter().chain(status.due_in()).min();
         // The reader of a pipe may block the recording.
-        let next = keepalive.while_printing(|| match patience {
-            Some(patience) => follower.next_timeout(patience),
+        let next = keepalive.while_printing(|| match timeout {
+            Some(timeout) => follower.next_timeout(timeout),
             None => follower.next(),
         })?;
-        let Some(event) = next else {
-            return match signals::is_stopped() {
-                true => Ok(()),
-                false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
-            };
-        };
+        let Some(event) = next else { return signals::end_of_stream() };
         match &event {
             Event::Command(_) => tally.commands += 1,
             Event::Part(part) => tally.commands += u64::from(part.offset.is_some()),
@@ -123,7 +117,7 @@ fn follow(
         if enough {
             return Ok(());
         }
-        if status.patience().is_some_and(|patience| patience.is_zero()) {
+        if status.due_in().is_some_and(|timeout| timeout.is_zero()) {
             let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
             status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", tally.commands));

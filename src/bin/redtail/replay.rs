@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use redtail::replay::{Playback, Primary, Recording, Segment};
 
-use crate::args::wrong_usage;
-use crate::args::{Replay, Speed};
+use crate::args::{Replay, Speed, wrong_usage};
 use crate::failure::Failure;
 use crate::target::credentials::password_in;
 use crate::terminal::log;

@@ -37,3 +37,11 @@ pub(crate) fn on_stop(stop: impl Fn() + Send + Sync + 'static) {
 pub(crate) fn is_stopped() -> bool {
     STOPPED.load(Ordering::SeqCst)
 }
+
+/// The result of a run whose stream has ended: a failure unless a signal has arrived.
+pub(crate) fn end_of_stream() -> Result<(), Failure> {
+    match is_stopped() {
+        true => Ok(()),
+        false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
+    }
+}

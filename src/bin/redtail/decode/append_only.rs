@@ -6,8 +6,7 @@ use std::time::Duration;
 use redtail::Event;
 use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
 
-use crate::args::Decode;
-use crate::args::wrong_usage;
+use crate::args::{Decode, wrong_usage};
 use crate::decode::snapshot_to::Save;
 use crate::failure;
 use crate::failure::{Failure, rdb_hint};

@@ -39,7 +39,7 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Learned::Server(server) => facts(server),
             Learned::Cluster(cluster) => of_cluster(cluster),
         },
-        "sentinels": report.sentinels.iter().map(watcher).collect::<Vec<_>>(),
+        "sentinels": report.sentinels.iter().map(sentinel).collect::<Vec<_>>(),
     });
     writeln!(out, "{object}")
 }
@@ -108,16 +108,16 @@ fn of_cluster(cluster: &ClusterFacts) -> Value {
 }
 
 /// The answers of a Sentinel. null if it did not answer.
-fn watcher(watcher: &SentinelReport) -> Value {
-    let watch = watcher.says.as_ref().ok();
+fn sentinel(sentinel: &SentinelReport) -> Value {
+    let view = sentinel.answers.as_ref().ok();
     json!({
-        "address": watcher.target.to_string(),
-        "error": watcher.says.as_ref().err(),
-        "primary": watch.and_then(|watch| watch.primary.as_ref()),
-        "quorum": watch.and_then(|watch| watch.quorum),
-        "config_epoch": watch.and_then(|watch| watch.epoch),
-        "others": watch.map(|watch| watch.others.len()),
-        "flags": watch.map(|watch| &watch.flags),
+        "address": sentinel.target.to_string(),
+        "error": sentinel.answers.as_ref().err(),
+        "primary": view.and_then(|view| view.primary.as_ref()),
+        "quorum": view.and_then(|view| view.quorum),
+        "config_epoch": view.and_then(|view| view.epoch),
+        "others": view.map(|view| view.others.len()),
+        "flags": view.map(|view| &view.flags),
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) enum Family {
     Redict,
     Sentinel,
     /// It supports the clients of Redis, but not its replicas; the reason.
-    Foreign(&'static str),
+    Unsupported(&'static str),
     /// INFO has no known field.
     Unknown,
 }
@@ -36,14 +36,14 @@ impl Family {
             Self::KeyDb => "keydb",
             Self::Redict => "redict",
             Self::Sentinel => "sentinel",
-            Self::Foreign(_) => "foreign",
+            Self::Unsupported(_) => "foreign",
             Self::Unknown => "unknown",
         }
     }
 }
 
 /// Servers that can't be followed: their field in INFO, their name, and the reason.
-const FOREIGN: [(&str, &str, &str); 4] = [
+const UNSUPPORTED: [(&str, &str, &str); 4] = [
     ("dragonfly_version", "Dragonfly", "it replicates with a protocol of its own (DFLY), and has no PSYNC"),
     ("kvrocks_version", "Kvrocks", "its PSYNC is a different protocol, which sends batches of its storage engine"),
     ("garnet_version", "Garnet", "it replicates to other Garnet servers only"),
@@ -60,8 +60,8 @@ impl ServerKind {
             version: version.and_then(numbers),
             service,
         };
-        if let Some((field, name, why)) = FOREIGN.into_iter().find(|(field, ..)| info.get(field).is_some()) {
-            return new(Family::Foreign(why), name, info.get(field));
+        if let Some((field, name, why)) = UNSUPPORTED.into_iter().find(|(field, ..)| info.get(field).is_some()) {
+            return new(Family::Unsupported(why), name, info.get(field));
         }
         if info.is("redis_mode", "sentinel") {
             return new(Family::Sentinel, "Sentinel", info.get("valkey_version").or(redis));

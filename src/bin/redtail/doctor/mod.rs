@@ -15,8 +15,7 @@ mod tls_probe;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::args::Doctor;
-use crate::args::wrong_usage;
+use crate::args::{Doctor, wrong_usage};
 use crate::doctor::report::Report;
 use crate::failure::Failure;
 use crate::target::address::Address;

@@ -15,14 +15,14 @@ use crate::target::probe_error::{ProbeError, TIMEOUT};
 
 /// Asks the server all permitted questions. `sample`: the time to measure the write rate.
 pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
-    let (mut talk, mut facts) = begin(address, target, login)?;
+    let (mut client, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
     match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
-        Some(Family::Sentinel) => facts.watched = watched(&mut talk)?,
-        Some(Family::Foreign(_)) => {}
+        Some(Family::Sentinel) => facts.watched = watched(&mut client)?,
+        Some(Family::Unsupported(_)) => {}
         _ => {
-            facts.cluster = cluster(&mut talk, &facts)?;
-            closely(&mut talk, &mut facts, target, (seen, sample))?;
+            facts.cluster = cluster(&mut client, &facts)?;
+            closely(&mut client, &mut facts, target, (seen, sample))?;
         }
     }
     Ok(facts)
@@ -32,15 +32,15 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
 pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
     let mut timeouts = Timeouts::default();
     timeouts.read = Some(TIMEOUT);
-    let mut talk = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
+    let mut client = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
-    ping(&mut talk, &mut facts)?;
+    ping(&mut client, &mut facts)?;
     #[cfg(feature = "tls")]
-    if let Socket::Tls(stream) = talk.socket() {
+    if let Socket::Tls(stream) = client.socket() {
         facts.certificate = stream.expires_within(SOON);
     }
-    info(&mut talk, &mut facts)?;
-    Ok((talk, facts))
+    info(&mut client, &mut facts)?;
+    Ok((client, facts))
 }
 
 /// A certificate that expires sooner is a warning.
@@ -49,22 +49,22 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
 pub(super) fn closely(
-    talk: &mut Client,
+    client: &mut Client,
     facts: &mut Facts,
     target: &Target,
     (seen, sample): (Instant, Duration),
 ) -> Result<(), ProbeError> {
-    replconf(talk, facts)?;
-    facts.has = commands(talk, facts.has)?;
-    permissions(talk, facts)?;
-    facts.settings = settings(talk)?;
+    replconf(client, facts)?;
+    facts.has = commands(client, facts.has)?;
+    permissions(client, facts)?;
+    facts.settings = settings(client)?;
     facts.overcommit = overcommit(target, facts);
-    facts.growth = growth(talk, facts, seen, sample)?;
+    facts.growth = growth(client, facts, seen, sample)?;
     Ok(())
 }
 
-fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
-    let reply = talk.ask(&["PING"])?;
+fn ping(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = client.ask(&["PING"])?;
     facts.may.ping = may(&reply);
     let Some(message) = reply.error() else { return Ok(()) };
     let says = |prefix: &str| message.starts_with(prefix);
@@ -78,8 +78,8 @@ fn ping(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
-    let reply = talk.ask(&["INFO"])?;
+fn info(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = client.ask(&["INFO"])?;
     facts.may.info = may(&reply);
     match &reply {
         Reply::Text(text) => facts.info = Some(Info::read(text)),
@@ -90,21 +90,21 @@ fn info(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
 }
 
 /// Sends the REPLCONF of a follower. A server remembers it for this connection only.
-fn replconf(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
-    let reply = talk.ask(&["REPLCONF", "capa", "eof"])?;
+fn replconf(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let reply = client.ask(&["REPLCONF", "capa", "eof"])?;
     facts.may.replconf = may(&reply);
     if is_unknown(&reply) {
         facts.has.replconf = Known::No;
     }
     if facts.may.replconf == Known::Yes {
         facts.has.replconf = Known::Yes;
-        facts.filters = Some(talk.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
+        facts.filters = Some(client.ask(&["REPLCONF", "rdb-filter-only", ""])?.error().is_none());
     }
     Ok(())
 }
 
-fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError> {
-    let reply = talk.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
+fn commands(client: &mut Client, before: Commands) -> Result<Commands, ProbeError> {
+    let reply = client.ask(&["COMMAND", "INFO", "psync", "sync", "replconf"])?;
     let [psync, sync, replconf] = reply.list() else { return Ok(before) };
     let is_there = |reply: &Reply| Known::from(Some(!reply.list().is_empty()));
     // A command that has answered exists.
@@ -113,8 +113,8 @@ fn commands(talk: &mut Client, before: Commands) -> Result<Commands, ProbeError>
 }
 
 /// Asks for permissions of commands that are not tried.
-fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
-    let who = talk.ask(&["ACL", "WHOAMI"])?;
+fn permissions(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
+    let who = client.ask(&["ACL", "WHOAMI"])?;
     if is_unknown(&who) {
         // Before 6.0 every client has all permissions.
         facts.may = Permissions { psync: Known::Yes, sync: Known::Yes, ..facts.may };
@@ -123,13 +123,13 @@ fn permissions(talk: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     if let Some(user) = who.text() {
         facts.user = user.into();
     }
-    let psync = talk.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
+    let psync = client.ask(&["ACL", "DRYRUN", &facts.user, "PSYNC", "?", "-1"])?;
     if let Some(known) = tried(&psync, &mut facts.has.psync) {
         facts.may.psync = known;
-        let sync = talk.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
+        let sync = client.ask(&["ACL", "DRYRUN", &facts.user, "SYNC"])?;
         facts.may.sync = tried(&sync, &mut facts.has.sync).unwrap_or_default();
     } else {
-        let user = talk.ask(&["ACL", "GETUSER", &facts.user])?;
+        let user = client.ask(&["ACL", "GETUSER", &facts.user])?;
         if let Some(rules) = user.field("commands").and_then(Reply::text) {
             facts.may.psync = rules::allow(rules, "psync").into();
             facts.may.sync = rules::allow(rules, "sync").into();
@@ -165,11 +165,11 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
+fn settings(client: &mut Client) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
     // Before 7.0 CONFIG GET takes a single name.
     for name in SETTINGS {
-        let reply = talk.ask(&["CONFIG", "GET", name])?;
+        let reply = client.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
             settings.denied = true;
             break;
@@ -182,7 +182,7 @@ fn settings(talk: &mut Client) -> Result<Settings, ProbeError> {
 }
 
 fn growth(
-    talk: &mut Client,
+    client: &mut Client,
     facts: &Facts,
     seen: Instant,
     sample: Duration,
@@ -190,7 +190,7 @@ fn growth(
     // Without a backlog the offset does not grow.
     let Some(before) = facts.info.as_ref().filter(|info| info.has_backlog()) else { return Ok(None) };
     thread::sleep(sample.saturating_sub(seen.elapsed()));
-    let reply = talk.ask(&["INFO", "replication"])?;
+    let reply = client.ask(&["INFO", "replication"])?;
     let elapsed = seen.elapsed();
     let Some(after) = reply.text().map(Info::read) else { return Ok(None) };
     let (from, to) = (before.number("master_repl_offset"), after.number("master_repl_offset"));
@@ -199,8 +199,8 @@ fn growth(
 }
 
 /// The name and address of each primary that a Sentinel watches.
-fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
-    let reply = talk.ask(&["SENTINEL", "MASTERS"])?;
+fn watched(client: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
+    let reply = client.ask(&["SENTINEL", "MASTERS"])?;
     let one = |primary: &Reply| {
         let text = |name| primary.field(name).and_then(Reply::text);
         Some((text("name")?.to_owned(), address(text("ip")?, text("port")?)))
@@ -208,12 +208,12 @@ fn watched(talk: &mut Client) -> Result<Vec<(String, String)>, ProbeError> {
     Ok(reply.list().iter().filter_map(one).collect())
 }
 
-fn cluster(talk: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
+fn cluster(client: &mut Client, facts: &Facts) -> Result<Option<ClusterNode>, ProbeError> {
     if !facts.info.as_ref().is_some_and(|info| info.is("cluster_enabled", "1")) {
         return Ok(None);
     }
-    let me = talk.ask(&["CLUSTER", "MYID"])?;
-    let slots = talk.ask(&["CLUSTER", "SLOTS"])?;
+    let me = client.ask(&["CLUSTER", "MYID"])?;
+    let slots = client.ask(&["CLUSTER", "SLOTS"])?;
     let Some(me) = me.text().filter(|_| slots.error().is_none()) else { return Ok(None) };
     let mut cluster = ClusterNode::default();
     for range in slots.list() {

@@ -6,11 +6,10 @@ use redtail::net::{Login, Target};
 
 use crate::doctor::cluster::{self, ClusterFacts};
 use crate::doctor::facts::Facts;
-use crate::doctor::findings;
 use crate::doctor::findings::finding::{Finding, Severity};
 use crate::doctor::findings::starts::StartChoice;
 use crate::doctor::sentinels::SentinelReport;
-use crate::doctor::{probe, tls_probe};
+use crate::doctor::{findings, probe, tls_probe};
 use crate::target::address::Address;
 
 /// The content of the report.
@@ -51,9 +50,9 @@ impl Report {
                 sentinels: Vec::new(),
                 target: name,
             },
-            Err(obstacle) => {
-                let speaks = tls_probe::speaks(address, target, &obstacle);
-                let finding = findings::no_talk(&obstacle, &name, speaks);
+            Err(error) => {
+                let speaks = tls_probe::speaks(address, target, &error);
+                let finding = findings::unreachable(&error, &name, speaks);
                 Self::nothing(name, finding)
             }
         }
@@ -91,9 +90,9 @@ impl Report {
                 sentinels: Vec::new(),
                 target: name,
             },
-            Err(cluster::Unknown::ProbeError(obstacle)) => {
-                let speaks = tls_probe::speaks(address, target, &obstacle);
-                let finding = findings::no_talk(&obstacle, &name, speaks);
+            Err(cluster::Unknown::ProbeError(error)) => {
+                let speaks = tls_probe::speaks(address, target, &error);
+                let finding = findings::unreachable(&error, &name, speaks);
                 Self::nothing(name, finding)
             }
             Err(cluster::Unknown::Answers(finding)) => Self::nothing(name, *finding),

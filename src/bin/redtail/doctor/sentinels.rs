@@ -13,7 +13,7 @@ use crate::target::address::Address;
 pub(super) struct SentinelReport {
     pub(super) target: Target,
     /// Its answers, or why there are none.
-    pub(super) says: Result<SentinelView, String>,
+    pub(super) answers: Result<SentinelView, String>,
 }
 
 /// The answers of a Sentinel about the primary with a given name.
@@ -48,8 +48,8 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
         let each = |target: Target| {
             let login = &login;
             move || {
-                let says = view(address, &target, login, name).map_err(|error| error.to_string());
-                SentinelReport { target, says }
+                let answers = view(address, &target, login, name).map_err(|error| error.to_string());
+                SentinelReport { target, answers }
             }
         };
         // All are asked at the same time, so that dead ones cost one timeout together.
@@ -57,10 +57,10 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
             let asked: Vec<_> = round.drain(..).map(|target| scope.spawn(each(target))).collect();
             asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
         }));
-        let said = || reports.iter().filter_map(|report| report.says.as_ref().ok());
-        for (id, target) in said().flat_map(|view| &view.others) {
+        let answers = || reports.iter().filter_map(|report| report.answers.as_ref().ok());
+        for (id, target) in answers().flat_map(|view| &view.others) {
             // The same Sentinel may have been given by another name.
-            let is_known = reports.iter().any(|it| it.target == *target) || said().any(|view| view.id == *id);
+            let is_known = reports.iter().any(|it| it.target == *target) || answers().any(|view| view.id == *id);
             if !is_known && !round.contains(target) && reports.len() + round.len() < MOST {
                 round.push(target.clone());
             }
@@ -72,14 +72,14 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
 fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, ClientError> {
     let short = Duration::from_secs(2);
     let timeouts = Timeouts::all(short);
-    let mut talk = Client::new(address.connect(target, &timeouts)?, login)?;
-    let mut ask = |what: &[&str]| match talk.ask(&[&["SENTINEL"], what].concat())? {
+    let mut client = Client::new(address.connect(target, &timeouts)?, login)?;
+    let mut ask = |what: &[&str]| match client.ask(&[&["SENTINEL"], what].concat())? {
         Reply::Error(message) => Err(ClientError::Refused(message)),
         answer => Ok(answer),
     };
-    let place = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
+    let address_list = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
     let id = ask(&["MYID"]).ok().and_then(|id| id.text().map(str::to_owned)).unwrap_or_default();
-    let [host, port] = place.list() else {
+    let [host, port] = address_list.list() else {
         let names = ask(&["MASTERS"])?;
         let names = names.list().iter().filter_map(|one| Some(self::address(one.field("name")?.text()?, "")));
         return Ok(SentinelView { names: names.collect(), id, ..SentinelView::default() });

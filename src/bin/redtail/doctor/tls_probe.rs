@@ -27,7 +27,7 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Op
     let of_tls = |error: &std::io::Error| TlsError::find(error).cloned();
     let is_none = |error: &TlsError| matches!(error, TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_));
     match (&address.security, met) {
-        (Security::Plain, ProbeError::Talk(ClientError::Closed { asked }))
+        (Security::Plain, ProbeError::Client(ClientError::Closed { asked }))
             if matches!(asked.as_str(), "AUTH" | "PING") =>
         {
             let tried = Socket::connect_tls(target, &timeouts, &Tls::new().verify(Verify::Nothing));
@@ -35,12 +35,12 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Op
             let is_tls = tried.map_or_else(|error| of_tls(&error).is_some_and(|error| !is_none(&error)), |_| true);
             is_tls.then_some(Speaks::Tls)
         }
-        (Security::Plain, ProbeError::Talk(ClientError::Protocol { heard })) if heard.starts_with(&[0x15, 0x03]) => {
+        (Security::Plain, ProbeError::Client(ClientError::Protocol { heard })) if heard.starts_with(&[0x15, 0x03]) => {
             Some(Speaks::Tls)
         }
         (Security::Tls(_), ProbeError::Connect(error)) if of_tls(error).is_some_and(|error| is_none(&error)) => {
             let link = Socket::connect(target, &timeouts).ok()?;
-            let answer = Client::new(link, &Login::default()).and_then(|mut talk| talk.ask(&["PING"]));
+            let answer = Client::new(link, &Login::default()).and_then(|mut client| client.ask(&["PING"]));
             answer.is_ok().then_some(Speaks::Plain)
         }
         _ => None,
@@ -53,7 +53,7 @@ pub(super) fn speaks(_: &Address, _: &Target, met: &ProbeError) -> Option<Speaks
     use redtail::net::ClientError;
 
     match met {
-        ProbeError::Talk(ClientError::Protocol { heard }) if heard.starts_with(&[0x15, 0x03]) => Some(Speaks::Tls),
+        ProbeError::Client(ClientError::Protocol { heard }) if heard.starts_with(&[0x15, 0x03]) => Some(Speaks::Tls),
         _ => None,
     }
 }

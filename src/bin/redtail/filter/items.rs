@@ -20,7 +20,7 @@ impl ItemFilter {
     pub(crate) fn item(&mut self, filter: &mut EventFilter, item: &Item<'_>) -> Decision {
         match (item, self.open) {
             (Item::Key(key), _) => {
-                self.forget();
+                self.clear();
                 let is_left_out = !filter.dbs.is_empty() && !filter.dbs.contains(&key.db);
                 let verdict = match () {
                     () if !filter.commands.is_empty() => {
@@ -57,7 +57,7 @@ impl ItemFilter {
     }
 
     /// The current key has no end.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.open = None;
         self.held.clear();
         self.name.clear();

@@ -4,8 +4,7 @@ use redtail::resp::{KeyFinder, Part, Reach};
 use redtail::{StreamPart, TAPE_LENGTH};
 
 use crate::filter::decision::{Decision, MOST_HELD};
-use crate::filter::event_filter::EventFilter;
-use crate::filter::event_filter::Name;
+use crate::filter::event_filter::{EventFilter, Name};
 
 #[derive(Debug)]
 pub(crate) struct PartFilter {

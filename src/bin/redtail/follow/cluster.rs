@@ -11,8 +11,7 @@ use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
 use redtail::{Ack, Builder, Event};
 
 use crate::args;
-use crate::args::wrong_usage;
-use crate::args::{Follow, Server};
+use crate::args::{Follow, Server, wrong_usage};
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
 use crate::follow::keeper::Keeper;
@@ -134,16 +133,16 @@ fn save(
     options: &Follow,
 ) -> Result<(), Failure> {
     let shards = following.shards();
-    let places: Vec<_> = shards.iter().filter_map(|shard| Some((shard, shard.saved()?))).collect();
+    let positions: Vec<_> = shards.iter().filter_map(|shard| Some((shard, shard.saved()?))).collect();
     stdout.flush()?;
     // The position of a shard also counts events that it failed to print.
     if matches!(*stdout.failure(), Some(Failure::Output(_) | Failure::ClosedPipe)) {
         return Ok(());
     }
-    let saved = places.iter().map(|(_, place)| place.clone()).chain(following.lost());
+    let saved = positions.iter().map(|(_, saved)| saved.clone()).chain(following.lost());
     keeper.save(saved.collect())?;
     if options.ack == Ack::Applied {
-        places.iter().for_each(|(shard, place)| shard.handle().commit(place.position));
+        positions.iter().for_each(|(shard, saved)| shard.handle().commit(saved.position));
     }
     Ok(())
 }

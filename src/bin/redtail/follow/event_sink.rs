@@ -53,7 +53,7 @@ impl<W: Write> EventSink<W> {
             return Ok(false);
         }
         if let (Event::Attached(_), Source::Shard(shard)) = (event, &self.source) {
-            self.output.come_from(shard.target().to_string());
+            self.output.set_target(shard.target().to_string());
         }
         self.print(event)?;
         // A control command prints nothing without --all.

@@ -1,8 +1,8 @@
-//! `--heartbeat`: when the silence has lasted long enough.
+//! `--heartbeat`: the time since the last output.
 
 use std::time::{Duration, Instant};
 
-/// Runs from the last thing that was said.
+/// A timer that each output restarts.
 pub(crate) struct Heartbeat {
     every: Duration,
     last: Instant,
@@ -13,6 +13,7 @@ impl Heartbeat {
         Self { every, last: Instant::now() }
     }
 
+    /// The time until the next heartbeat.
     pub(crate) fn left(&self) -> Duration {
         self.every.saturating_sub(self.last.elapsed())
     }

@@ -8,8 +8,7 @@ use redtail::io::{CheckpointFile, CheckpointPosition};
 use redtail::topology::Positions;
 use redtail::{CheckpointError, Position};
 
-use crate::args::Follow;
-use crate::args::wrong_usage;
+use crate::args::{Follow, wrong_usage};
 use crate::failure::Failure;
 use crate::terminal::log;
 

@@ -4,8 +4,7 @@ use std::io::{self, StdoutLock};
 
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
-use crate::args::wrong_usage;
-use crate::args::{Follow, Format};
+use crate::args::{Follow, Format, wrong_usage};
 use crate::failure;
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
@@ -90,7 +89,7 @@ impl Run<'_> {
                 Some(timeout) => follower.next_timeout(timeout)?,
                 None => follower.next()?,
             };
-            let Some(event) = next else { return ended() };
+            let Some(event) = next else { return signals::end_of_stream() };
             let is_last = keepalive.while_printing(|| {
                 if let Some(keeper) = keeper {
                     before(&event, keeper, sink)?;
@@ -179,12 +178,5 @@ fn commands(event: &Event<'_>) -> u64 {
         Event::Command(_) | Event::Part(_) => 1,
         Event::SnapshotEnd(_) => u64::MAX,
         _ => 0,
-    }
-}
-
-fn ended() -> Result<(), Failure> {
-    match signals::is_stopped() {
-        true => Ok(()),
-        false => Err(Failure::Message("the server closed the connection, and --reconnect never is set".into())),
     }
 }

@@ -6,10 +6,7 @@ use redtail::{Event, StreamPart};
 
 use crate::args;
 use crate::failure::Failure;
-use crate::filter::Decision;
-use crate::filter::EventFilter;
-use crate::filter::ItemFilter;
-use crate::filter::PartFilter;
+use crate::filter::{Decision, EventFilter, ItemFilter, PartFilter};
 use crate::output::format_writer::FormatWriter;
 use crate::output::stream_context::StreamContext;
 
@@ -50,7 +47,7 @@ impl Filtered {
             }
             Event::Exec(_) if self.is_waiting => {
                 self.is_waiting = false;
-                format.forget_multi();
+                format.drop_multi();
                 return Ok(false);
             }
             Event::Attached(_) | Event::Gap(_) | Event::Disconnected(_) => {
@@ -87,7 +84,7 @@ impl Filtered {
 
     /// Prints the time and the MULTI that belong before a printed event.
     fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
-        format.tell_time(out)?;
+        format.print_time(out)?;
         if std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;
         }

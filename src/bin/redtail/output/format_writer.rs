@@ -41,16 +41,16 @@ impl FormatWriter {
     }
 
     /// Prints the time before an event that a filter has passed.
-    pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn print_time(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Text(text) => text.tell_time(out),
+            Self::Text(text) => text.print_time(out),
             Self::Json(_) | Self::Resp(_) => Ok(()),
         }
     }
 
-    pub(super) fn forget_multi(&mut self) {
+    pub(super) fn drop_multi(&mut self) {
         if let Self::Resp(resp) = self {
-            resp.forget_multi();
+            resp.drop_multi();
         }
     }
 

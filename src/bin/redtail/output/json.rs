@@ -11,15 +11,14 @@ use serde_json::Value;
 
 use crate::args;
 use crate::output::argument::Argument;
-use crate::output::command_keys;
 use crate::output::command_keys::CommandKeys;
 use crate::output::gather::Gather;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::elements::Elements;
 use crate::output::keys::json::JsonKeys;
-use crate::output::migrations;
 use crate::output::migrations::Beginnings;
 use crate::output::stream_context::StreamContext;
+use crate::output::{command_keys, migrations};
 
 pub(super) struct Json {
     all: bool,
@@ -36,12 +35,12 @@ pub(super) struct Json {
     keys: Option<CommandKeys>,
     /// Set for a cluster.
     migrations: Option<Beginnings>,
-    stands: Stands,
+    file: FilePosition,
 }
 
 /// The append-only file of the next commands, and their time.
 #[derive(Default)]
-struct Stands {
+struct FilePosition {
     file: Option<AppendOnlyFile>,
     time: Option<u64>,
     /// The JSON fields for both.
@@ -61,15 +60,15 @@ impl Json {
             false => KeyLines::Lines(JsonKeys::new(all, max_arg)),
         };
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
-        let (line, open, count, stands) = (Vec::new(), None, Some(0), Stands::default());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, migrations: None, stands }
+        let (line, open, count, file) = (Vec::new(), None, Some(0), FilePosition::default());
+        Self { all, max_arg, target, line, gather, open, items, count, keys, migrations: None, file }
     }
 
-    pub(super) fn come_from(&mut self, target: String) {
+    pub(super) fn set_target(&mut self, target: String) {
         self.target = target;
     }
 
-    pub(super) fn tell_migrations(&mut self) {
+    pub(super) fn mark_migrations(&mut self) {
         self.migrations = Some(Beginnings::default());
     }
 
@@ -78,19 +77,19 @@ impl Json {
     }
 
     pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
-        if self.stands.file.as_ref().is_some_and(|last| (last.kind, last.seq) == (file.kind, file.seq)) {
+        if self.file.file.as_ref().is_some_and(|last| (last.kind, last.seq) == (file.kind, file.seq)) {
             return Ok(());
         }
-        self.stands.file = Some(file.clone());
-        self.stands.tell();
+        self.file.file = Some(file.clone());
+        self.file.update_fields();
         let fields = [("file", text(Some(file.name()))), ("type", file.kind.as_str().into()), ("seq", file.seq.into())];
         object("file", &fields, out)
     }
 
     pub(super) fn at_time(&mut self, time: Option<u64>) {
-        if self.stands.time != time {
-            self.stands.time = time;
-            self.stands.tell();
+        if self.file.time != time {
+            self.file.time = time;
+            self.file.update_fields();
         }
     }
 
@@ -176,7 +175,7 @@ impl Json {
         if self.migrations.is_some() {
             push_migration(line, migrations::word(command))?;
         }
-        line.extend_from_slice(self.stands.fields.as_bytes());
+        line.extend_from_slice(self.file.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
         for (index, arg) in command.args().enumerate() {
             if index > 0 {
@@ -226,7 +225,7 @@ impl Json {
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line);
         }
-        self.line.extend_from_slice(self.stands.fields.as_bytes());
+        self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
     }
@@ -235,7 +234,7 @@ impl Json {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
         push_number(&mut self.line, command.db.map(u64::from))?;
-        self.line.extend_from_slice(self.stands.fields.as_bytes());
+        self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
     }
@@ -255,8 +254,8 @@ impl Json {
     }
 }
 
-impl Stands {
-    fn tell(&mut self) {
+impl FilePosition {
+    fn update_fields(&mut self) {
         let file = self.file.as_ref().map(|file| format!(",\"file\":{}", Value::from(file.name())));
         let time = self.time.map(|time| format!(",\"time\":{time}"));
         self.fields = file.into_iter().chain(time).collect();

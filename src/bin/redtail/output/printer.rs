@@ -49,17 +49,17 @@ impl<W: Write> Printer<W> {
     }
 
     /// Sets the address of the server.
-    pub(crate) fn come_from(&mut self, target: String) {
+    pub(crate) fn set_target(&mut self, target: String) {
         if let FormatWriter::Json(json) = &mut self.format {
-            json.come_from(target);
+            json.set_target(target);
         }
     }
 
     /// Marks commands that move slots, for a cluster.
     pub(crate) fn of_cluster(mut self) -> Self {
         match &mut self.format {
-            FormatWriter::Text(text) => text.tell_migrations(),
-            FormatWriter::Json(json) => json.tell_migrations(),
+            FormatWriter::Text(text) => text.mark_migrations(),
+            FormatWriter::Json(json) => json.mark_migrations(),
             FormatWriter::Resp(_) => {}
         }
         self
@@ -188,7 +188,7 @@ impl<W: Write> Printer<W> {
             return Ok(());
         }
         if let Some(filter) = &mut self.filter {
-            filter.items.forget();
+            filter.items.clear();
         }
         match &mut self.format {
             FormatWriter::Text(_) => Ok(()),

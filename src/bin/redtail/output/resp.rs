@@ -95,7 +95,7 @@ impl Resp {
     }
 
     /// Drops the MULTI of a transaction that is left out.
-    pub(super) fn forget_multi(&mut self) {
+    pub(super) fn drop_multi(&mut self) {
         self.multi.clear();
     }
 

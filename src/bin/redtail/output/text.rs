@@ -61,7 +61,7 @@ impl Text {
         }
     }
 
-    pub(super) fn tell_migrations(&mut self) {
+    pub(super) fn mark_migrations(&mut self) {
         self.migrations = Some(Beginnings::default());
     }
 
@@ -79,7 +79,7 @@ impl Text {
         self.next_time = time;
     }
 
-    pub(super) fn tell_time(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn print_time(&mut self, out: &mut impl Write) -> io::Result<()> {
         match self.next_time.take() {
             Some(time) => self.at_time(Some(time), out),
             None => Ok(()),

@@ -33,7 +33,7 @@ impl ClusterStats {
             return None;
         }
         let (status, shards) = (Status::new(), Arc::<Shards>::default());
-        if status.patience().is_some() {
+        if status.due_in().is_some() {
             let (bar, shards) = (status.bar(), shards.clone());
             thread::spawn(move || show(&bar, || shards.is_over.load(Ordering::Relaxed), || shards.sample()));
         }

@@ -15,14 +15,14 @@ use crate::target::probe_error::TIMEOUT;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Why the offset is unknown.
-enum Trouble {
+enum LagError {
     /// INFO is not allowed. Each attempt would add an entry to the server's ACL LOG.
     Denied,
     /// A temporary failure.
     Other,
 }
 
-impl From<ClientError> for Trouble {
+impl From<ClientError> for LagError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Refused(_) => Self::Denied,
@@ -33,21 +33,21 @@ impl From<ClientError> for Trouble {
 
 /// Asks until the run ends, or the server denies it.
 pub(super) fn watch(address: &Address, counters: &Counters) {
-    let mut talk = None;
+    let mut client = None;
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL / 10);
             continue;
         }
-        let place = ask(&mut talk, address, counters);
-        let known = place.as_ref().map_or(0, |offset| offset.saturating_add(1));
+        let offset = ask(&mut client, address, counters);
+        let known = offset.as_ref().map_or(0, |offset| offset.saturating_add(1));
         counters.primary.store(known, Ordering::Relaxed);
-        match place {
+        match offset {
             Ok(_) => thread::sleep(INTERVAL),
-            Err(Trouble::Denied) => return,
-            Err(Trouble::Other) => {
+            Err(LagError::Denied) => return,
+            Err(LagError::Other) => {
                 // With Sentinels, the server may have changed.
-                talk = None;
+                client = None;
                 thread::sleep(PAUSE);
             }
         }
@@ -55,25 +55,25 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
 }
 
 /// The offset of the followed history.
-fn ask(talk: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, Trouble> {
-    let talk = match talk {
-        Some(talk) => talk,
-        None => talk.insert(connect(address)?),
+fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, LagError> {
+    let client = match client {
+        Some(client) => client,
+        None => client.insert(connect(address)?),
     };
-    let info = match talk.ask(&["INFO", "replication"])? {
+    let info = match client.ask(&["INFO", "replication"])? {
         Reply::Text(text) => text,
-        answer if answer.is_denied() => return Err(Trouble::Denied),
-        _ => return Err(Trouble::Other),
+        answer if answer.is_denied() => return Err(LagError::Denied),
+        _ => return Err(LagError::Other),
     };
     let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
     let ours = counters.replid().map(|replid| replid.to_string());
     let offset = field("master_repl_offset").filter(|_| field("master_replid") == ours.as_deref());
-    offset.and_then(|offset| offset.parse().ok()).ok_or(Trouble::Other)
+    offset.and_then(|offset| offset.parse().ok()).ok_or(LagError::Other)
 }
 
-fn connect(address: &Address) -> Result<Client, Trouble> {
-    let target = address.server().map_err(|_| Trouble::Other)?;
+fn connect(address: &Address) -> Result<Client, LagError> {
+    let target = address.server().map_err(|_| LagError::Other)?;
     let timeouts = Timeouts::all(TIMEOUT);
-    let link = address.connect(&target, &timeouts).map_err(|_| Trouble::Other)?;
-    Ok(Client::new(link, &address.login.read().map_err(|_| Trouble::Other)?)?)
+    let link = address.connect(&target, &timeouts).map_err(|_| LagError::Other)?;
+    Ok(Client::new(link, &address.login.read().map_err(|_| LagError::Other)?)?)
 }

@@ -29,7 +29,7 @@ impl Stats {
             return None;
         }
         let (status, counters) = (Status::new(), Arc::<Counters>::default());
-        if status.patience().is_some() {
+        if status.due_in().is_some() {
             let (bar, counters) = (status.bar(), counters.clone());
             thread::spawn(move || show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters)));
         }
@@ -43,7 +43,7 @@ impl Stats {
 
     /// Asks the server for its offset each second, over a second connection.
     pub(crate) fn watch_lag(&self, address: Address) {
-        if self.status.patience().is_some() {
+        if self.status.due_in().is_some() {
             self.counters.is_asked.store(true, Ordering::Relaxed);
             let counters = self.counters.clone();
             thread::spawn(move || lag::watch(&address, &counters));

@@ -21,7 +21,7 @@ impl<W: Write> Write for StatusWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.is_shared {
             // Bytes in the buffer of standard output would mix with the status line.
-            true => status::aside(|| self.to.write(bytes).and_then(|count| self.to.flush().and(Ok(count)))),
+            true => status::while_hidden(|| self.to.write(bytes).and_then(|count| self.to.flush().and(Ok(count)))),
             false => self.to.write(bytes),
         }
     }

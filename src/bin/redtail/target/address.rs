@@ -242,8 +242,8 @@ impl Address {
 
     /// Reads the text after `redis+sentinel://`. The credentials are those of the servers.
     fn from_sentinels(text: &str) -> Result<Self, String> {
-        let (login, place) = match text.rsplit_once('@') {
-            Some((login, place)) => (login, place),
+        let (login, endpoint) = match text.rsplit_once('@') {
+            Some((login, endpoint)) => (login, endpoint),
             None => ("", text),
         };
         let (user, password) = match login.split_once(':') {
@@ -252,7 +252,7 @@ impl Address {
         };
         let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
         let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
-        Ok(Self::at(Endpoint::watched(place)?, Credentials { user, password }))
+        Ok(Self::at(Endpoint::watched(endpoint)?, Credentials { user, password }))
     }
 
     fn from_url(text: &str) -> Result<Self, String> {
@@ -353,7 +353,7 @@ mod tests {
             ("redis://u:hunter2%@h:6379", "%25"),
             ("redis://u:hunter2@", "redis://host:port"),
             ("redis://u:hunter2@h:99999", "redis://host:port"),
-            ("redis+sentinel://u:hunter2@h:1", "there is no name"),
+            ("redis+sentinel://u:hunter2@h:1", "no name of a primary"),
             ("redis+sentinel://u:hunter2@h:x/m", "is not a port"),
             ("u:hunter2@h:6379", "--password-file"),
             ("http://u:hunter2@h", "host:port"),

@@ -13,11 +13,11 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) enum ProbeError {
     /// The Sentinels do not know the server.
-    Lost(SentinelError),
+    Sentinels(SentinelError),
     /// The connect failed.
     Connect(io::Error),
     /// The server does not answer, or not in its protocol.
-    Talk(ClientError),
+    Client(ClientError),
     /// The server refuses the client; its message.
     Refused(String),
 }
@@ -26,7 +26,7 @@ impl From<ClientError> for ProbeError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Refused(message) => Self::Refused(message),
-            error => Self::Talk(error),
+            error => Self::Client(error),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn fail(message: impl Display) {
 }
 
 fn write(mark: &str, end: &str, message: impl Display) {
-    status::aside(|| {
+    status::while_hidden(|| {
         let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {message}");
     });
 }

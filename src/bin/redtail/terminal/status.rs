@@ -16,7 +16,7 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
 }
 
 /// Runs `work` while the status line is hidden.
-pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn while_hidden<T>(work: impl FnOnce() -> T) -> T {
     let line = shown().clone();
     match line {
         Some(line) => line.suspend(work),
@@ -53,7 +53,7 @@ impl Status {
     }
 
     /// The time until the next update. `None` without a terminal.
-    pub(crate) fn patience(&self) -> Option<Duration> {
+    pub(crate) fn due_in(&self) -> Option<Duration> {
         (!self.bar.is_hidden()).then(|| self.next.saturating_duration_since(Instant::now()))
     }
 

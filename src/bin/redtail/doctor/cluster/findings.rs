@@ -167,9 +167,9 @@ fn permission(cluster: &ClusterFacts) -> Option<Finding> {
 fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     for asked in &cluster.nodes {
-        let Err(obstacle) = &asked.seen else { continue };
+        let Err(error) = &asked.seen else { continue };
         let target = format!("{scheme}{}", asked.node.target);
-        let Finding { what, why, fix, .. } = findings::no_talk(obstacle, &target, None);
+        let Finding { what, why, fix, .. } = findings::unreachable(error, &target, None);
         let says_up = if asked.node.is_up { "" } else { "; the other nodes agree" };
         let mut finding = match asked.is_primary {
             true => {
@@ -236,7 +236,7 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
 /// A line per shard, and the findings about its primary.
 fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
-    let mut troubles = Vec::new();
+    let mut problems = Vec::new();
     for asked in primaries(cluster) {
         let (Ok(seen), Some(shard)) = (&asked.seen, cluster.topology.shards.get(asked.shard)) else { continue };
         let target = format!("{scheme}{}", asked.node.target);
@@ -251,13 +251,13 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         let (target, slots) = (&asked.node.target, shard.slots.len());
         lines.push(Finding::good(SHARD, format!("{target}: {slots} slots, {replicas}{backlog}")));
         // The finding that it is a node of a cluster is left out.
-        let trouble = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
-        troubles.extend(trouble.map(|finding| (asked.node.target.to_string(), finding)));
+        let problem = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
+        problems.extend(problem.map(|finding| (asked.node.target.to_string(), finding)));
     }
     if lines.len() > SHOWN {
         lines.clear();
     }
-    lines.extend(alike(grouped(troubles, primaries(cluster).count())));
+    lines.extend(alike(grouped(problems, primaries(cluster).count())));
     lines
 }
 

@@ -21,8 +21,8 @@ pub(in crate::doctor) enum Unknown {
 }
 
 impl From<ProbeError> for Unknown {
-    fn from(obstacle: ProbeError) -> Self {
-        Self::ProbeError(obstacle)
+    fn from(error: ProbeError) -> Self {
+        Self::ProbeError(error)
     }
 }
 
@@ -41,10 +41,10 @@ pub(in crate::doctor) fn probe(
     login: &Login,
     sample: Duration,
 ) -> Result<ClusterFacts, Unknown> {
-    let (mut talk, facts) = probe::begin(address, seed, login)?;
+    let (mut client, facts) = probe::begin(address, seed, login)?;
     let mut denied = Denied::default();
     let is_tls = address.scheme() != "";
-    let topology = match topology(&mut talk, seed, is_tls, &mut denied)? {
+    let topology = match topology(&mut client, seed, is_tls, &mut denied)? {
         Ok(topology) => topology,
         Err(message) => {
             return Err(Unknown::Answers(
@@ -52,7 +52,7 @@ pub(in crate::doctor) fn probe(
             ));
         }
     };
-    drop(talk);
+    drop(client);
     let shards = topology.shards.iter().enumerate();
     let all: Vec<(usize, &Node, bool)> = shards
         .flat_map(|(at, shard)| {
@@ -87,35 +87,35 @@ fn see(
     sample: Option<Duration>,
     mut denied: Denied,
 ) -> Result<Seen, ProbeError> {
-    let (mut talk, mut facts) = probe::begin(address, target, login)?;
+    let (mut client, mut facts) = probe::begin(address, target, login)?;
     let began = Instant::now();
-    let view = topology(&mut talk, target, address.scheme() != "", &mut denied)?.ok();
-    let info = asked(&mut talk, &["CLUSTER", "INFO"], &mut denied.info)?;
+    let view = topology(&mut client, target, address.scheme() != "", &mut denied)?.ok();
+    let info = asked(&mut client, &["CLUSTER", "INFO"], &mut denied.info)?;
     let is_in_order = info.as_ref().and_then(Reply::text).map(|text| !text.contains("cluster_state:fail"));
-    let role = asked(&mut talk, &["ROLE"], &mut denied.role)?;
+    let role = asked(&mut client, &["ROLE"], &mut denied.role)?;
     let role = role.as_ref().and_then(|role| role.list().first()?.text());
     let is_replica = role.map(|role| role == "slave");
     if let Some(sample) = sample {
-        probe::closely(&mut talk, &mut facts, target, (began, sample))?;
+        probe::closely(&mut client, &mut facts, target, (began, sample))?;
     }
     Ok(Seen { facts, view, is_in_order, is_replica, denied })
 }
 
 /// Asks as a follower does. A denied command is not repeated, since each denial adds an entry to the server's ACL LOG.
 fn topology(
-    talk: &mut Client,
+    client: &mut Client,
     target: &Target,
     is_tls: bool,
     denied: &mut Denied,
 ) -> Result<Result<Topology, String>, ClientError> {
     let mut message = String::new();
-    if let Some(answer) = asked(talk, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
+    if let Some(answer) = asked(client, &["CLUSTER", "SHARDS"], &mut denied.shards)? {
         match answer {
             Reply::Error(error) => message = error,
             answer => return Ok(Ok(Topology::from_shards(&answer, target, is_tls))),
         }
     }
-    match asked(talk, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
+    match asked(client, &["CLUSTER", "SLOTS"], &mut denied.slots)? {
         None => Ok(Err(message)),
         Some(Reply::Error(error)) => Ok(Err(error)),
         Some(answer) => Ok(Ok(Topology::from_slots(&answer, target))),
@@ -123,11 +123,11 @@ fn topology(
 }
 
 /// Returns `None` if the command is denied.
-fn asked(talk: &mut Client, message: &[&str], is_denied: &mut bool) -> Result<Option<Reply>, ClientError> {
+fn asked(client: &mut Client, command: &[&str], is_denied: &mut bool) -> Result<Option<Reply>, ClientError> {
     if *is_denied {
         return Ok(None);
     }
-    let answer = talk.ask(message)?;
+    let answer = client.ask(command)?;
     *is_denied = answer.is_denied();
     Ok(Some(answer).filter(|_| !*is_denied))
 }

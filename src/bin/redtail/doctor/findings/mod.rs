@@ -6,7 +6,6 @@ mod cluster_node;
 pub(super) mod finding;
 mod history;
 mod limits;
-mod obstacle;
 mod sentinels;
 mod server;
 mod snapshot;
@@ -14,6 +13,7 @@ pub(super) mod starts;
 mod subject;
 #[cfg(feature = "tls")]
 mod tls;
+mod unreachable;
 
 use redtail::topology::{FoundServer, SentinelError};
 
@@ -47,8 +47,8 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
 }
 
 /// The finding about a server that does not answer.
-pub(super) fn no_talk(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
-    obstacle::finding(obstacle, target, speaks)
+pub(super) fn unreachable(error: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
+    unreachable::finding(error, target, speaks)
 }
 
 /// The findings about the Sentinels of this name.
@@ -59,7 +59,7 @@ pub(super) fn watched(name: &str, found: Option<&FoundServer>, reports: &[Sentin
 /// The finding if no Sentinel knows the server.
 pub(super) fn not_watched(error: SentinelError, reports: &[SentinelReport], sentinels: &str) -> Finding {
     let names = sentinels::known_names(reports, sentinels);
-    names.into_iter().fold(obstacle::finding(&ProbeError::Lost(error), sentinels, None), Finding::fix)
+    names.into_iter().fold(unreachable::finding(&ProbeError::Sentinels(error), sentinels, None), Finding::fix)
 }
 
 /// The possible starts.

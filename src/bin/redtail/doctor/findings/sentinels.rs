@@ -3,8 +3,7 @@
 use redtail::net::Target;
 use redtail::topology::FoundServer;
 
-use crate::doctor::findings::finding::Finding;
-use crate::doctor::findings::finding::some_of;
+use crate::doctor::findings::finding::{Finding, some_of};
 use crate::doctor::sentinels::{SentinelReport, SentinelView};
 
 const ABOUT: &str = "sentinel";
@@ -12,7 +11,7 @@ const ABOUT: &str = "sentinel";
 /// `found`: the server that they report.
 pub(super) fn findings(name: &str, found: Option<&FoundServer>, reports: &[SentinelReport]) -> Vec<Finding> {
     let those: Vec<(&Target, &SentinelView)> =
-        reports.iter().filter_map(|report| Some((&report.target, report.says.as_ref().ok()?))).collect();
+        reports.iter().filter_map(|report| Some((&report.target, report.answers.as_ref().ok()?))).collect();
     let mut findings = Vec::new();
     findings.extend(found.map(|found| leads(name, found, &those, reports.len())));
     findings.extend(silent(reports));
@@ -26,7 +25,7 @@ pub(super) fn findings(name: &str, found: Option<&FoundServer>, reports: &[Senti
 
 /// Commands with the names that the Sentinels know.
 pub(super) fn known_names(reports: &[SentinelReport], sentinels: &str) -> Vec<String> {
-    let names = reports.iter().filter_map(|report| report.says.as_ref().ok()).flat_map(|view| &view.names);
+    let names = reports.iter().filter_map(|report| report.answers.as_ref().ok()).flat_map(|view| &view.names);
     let mut names: Vec<_> = names.filter(|name| *name != "?").collect();
     names.sort();
     names.dedup();
@@ -48,7 +47,7 @@ fn leads(name: &str, found: &FoundServer, those: &[(&Target, &SentinelView)], al
 }
 
 fn silent(reports: &[SentinelReport]) -> Option<Finding> {
-    let silent: Vec<_> = reports.iter().filter_map(|it| Some((&it.target, it.says.as_ref().err()?))).collect();
+    let silent: Vec<_> = reports.iter().filter_map(|it| Some((&it.target, it.answers.as_ref().err()?))).collect();
     let (target, message) = silent.first()?;
     let what = match silent.len() {
         1 => format!("{target} does not answer: {message}"),
@@ -78,9 +77,9 @@ fn strangers(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> 
 }
 
 fn disagreement(name: &str, those: &[(&Target, &SentinelView)]) -> Option<Finding> {
-    let places = distinct(those, |view| view.primary.clone());
-    if places.len() > 1 {
-        let each = places.iter().map(|(place, who)| format!("{place} ({})", names(who.iter().copied())));
+    let addresses = distinct(those, |view| view.primary.clone());
+    if addresses.len() > 1 {
+        let each = addresses.iter().map(|(address, who)| format!("{address} ({})", names(who.iter().copied())));
         return Some(
             Finding::warn(
                 ABOUT,

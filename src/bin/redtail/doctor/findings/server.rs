@@ -31,7 +31,7 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
         (None, None) => name.clone(),
     };
     match kind.family {
-        Family::Foreign(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
+        Family::Unsupported(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
         Family::Sentinel => sentinel(subject, name),
         Family::Unknown => {
             Finding::unknown(KIND, "INFO has no known server").why("only Redis, Valkey and their forks can be followed")

@@ -6,8 +6,7 @@ use std::time::Duration;
 use redtail::net::TlsError;
 
 use crate::doctor::facts::address;
-use crate::doctor::findings::finding::CONNECTION;
-use crate::doctor::findings::finding::{Finding, time};
+use crate::doctor::findings::finding::{CONNECTION, Finding, time};
 use crate::doctor::findings::subject::Subject;
 use crate::doctor::tls_probe::Speaks;
 

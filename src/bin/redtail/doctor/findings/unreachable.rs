@@ -4,8 +4,7 @@ use std::io;
 
 use redtail::net::ClientError;
 
-use crate::doctor::findings::finding::CONNECTION;
-use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::finding::{CONNECTION, Finding};
 #[cfg(feature = "tls")]
 use crate::doctor::findings::tls;
 use crate::doctor::tls_probe::Speaks;
@@ -14,16 +13,16 @@ use crate::target::probe_error::{ProbeError, TIMEOUT};
 const PERMISSION: &str = "permission";
 
 /// `target`: with its scheme. `speaks`: the protocol that the server expects, if it is known.
-pub(super) fn finding(obstacle: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
+pub(super) fn finding(error: &ProbeError, target: &str, speaks: Option<Speaks>) -> Finding {
     if speaks == Some(Speaks::Tls) {
         return wants_tls(target);
     }
-    match obstacle {
-        ProbeError::Lost(error) => {
+    match error {
+        ProbeError::Sentinels(error) => {
             Finding::bad("sentinel", error.to_string()).why("the address of the primary is known to the Sentinels only")
         }
         ProbeError::Connect(error) => connect(error, target, speaks),
-        ProbeError::Talk(error) => talk(error, target),
+        ProbeError::Client(error) => client(error, target),
         ProbeError::Refused(message) => refused(message),
     }
 }
@@ -39,7 +38,7 @@ fn wants_tls(target: &str) -> Finding {
     }
 }
 
-fn talk(error: &ClientError, target: &str) -> Finding {
+fn client(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
         ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
