@@ -109,9 +109,11 @@ pub trait CheckpointPosition: sealed::Lines + Clone + PartialEq {}
 impl CheckpointPosition for Position {}
 
 pub(crate) mod sealed {
-    use super::Error;
+    use std::error::Error as StdError;
 
-    type Failure = Box<dyn super::error::Error + Send + Sync>;
+    use thiserror::Error;
+
+    type Failure = Box<dyn StdError + Send + Sync>;
 
     /// Its form in the file: lines of its own.
     pub trait Lines: Sized {
