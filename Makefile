@@ -1,15 +1,14 @@
-# Builds and installs the C library, and the tool with its manual pages and completions. The Rust crate needs none of this: cargo is
-# enough there.
+# Builds and installs the C library, and the tool with its manual pages and completions. The Rust crate needs only cargo.
 #
 #   make                          target/release/libredtail.a and libredtail.so; with TLS: make FEATURES=capi,tls
 #   make check                    the tests of the C interface (needs cc and g++)
-#   make install PREFIX=/usr/local DESTDIR=    what make has built; where it was not called before, it is now.
-#                                 Without debug information; with it: make install STRIP=:
+#   make install PREFIX=/usr/local DESTDIR=    installs the results of make, which it calls if there are none;
+#                                 without debug information; with it: make install STRIP=:
 #   make uninstall
 #   make tool                     target/release/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
 #   make install-tool PREFIX=/usr/local DESTDIR=
 #   make uninstall-tool
-#   make header                   include/redtail.h and redtail_cdef.h anew, after a change in src/capi
+#   make header                   include/redtail.h and redtail_cdef.h, after a change in src/capi
 
 PREFIX     = /usr/local
 LIBDIR     = $(PREFIX)/lib
@@ -30,7 +29,8 @@ BUILT   := $(or $(CARGO_TARGET_DIR),target)/release
 # Before 1.0 each minor version is an interface of its own.
 SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 
-# Cargo knows best whether there is something to do. With the types of the interface as debug information, for abidiff and debuggers.
+# Phony, because cargo knows best whether there is something to do. The debug information has the types of the interface,
+# for abidiff and debuggers.
 .PHONY: all check install uninstall tool install-tool uninstall-tool header
 all:
 	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type staticlib -- -Cdebuginfo=2

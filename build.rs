@@ -2,7 +2,7 @@
 //! `redtail.h` and `redtail_cdef.h` in the build's own folder, and also at the path `REDTAIL_HEADER`. (`make header` sets
 //! it; a test compares the result with the headers that are checked in.)
 //!
-//! Each file is a section of the header, under the words at its top.
+//! Each file is a section of the header, under the comment at its top.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -15,7 +15,7 @@ mod header {
     use std::path::Path;
     use std::{env, fs};
 
-    /// The sections, in their order. The first gives the words at the top of the header.
+    /// The sections, in their order. The first is the comment at the top of the header.
     const SECTIONS: [&str; 25] = [
         "mod",
         "basics",
@@ -159,11 +159,11 @@ extern "C" {
         let lines: Vec<&str> = text.trim().lines().collect();
         let (mut tidied, mut at, mut parameters) = (String::new(), 0, 0);
         while let Some(line) = lines.get(at) {
-            let comment = lines.get(at + 1).and_then(|words| words.trim_start().strip_prefix("* "));
-            if let (true, Some(words), Some("*/")) =
+            let comment = lines.get(at + 1).and_then(|text| text.trim_start().strip_prefix("* "));
+            if let (true, Some(text), Some("*/")) =
                 (line.trim() == "/**", comment, lines.get(at + 2).map(|end| end.trim()))
             {
-                tidied.push_str(&format!("{line} {words} */\n"));
+                tidied.push_str(&format!("{line} {text} */\n"));
                 at += 3;
                 continue;
             }
@@ -187,14 +187,14 @@ extern "C" {
         tidied + "\n"
     }
 
-    /// The words at the top of a source, as a comment of C; those of a section under a line.
+    /// The comment at the top of a source as a comment of C, that of a section under a line.
     fn comment(source: &str, section: bool) -> String {
-        let words = source
+        let text = source
             .lines()
             .map_while(|line| line.strip_prefix("//!"))
             .map(|line| line.strip_prefix(' ').unwrap_or(line));
         let lines: String =
-            words.map(|line| if line.is_empty() { " *\n".into() } else { format!(" * {line}\n") }).collect();
+            text.map(|line| if line.is_empty() { " *\n".into() } else { format!(" * {line}\n") }).collect();
         let rule = if section { "-".repeat(116) } else { "*".into() };
         format!("\n/*{rule}\n{lines} */\n\n")[if section { 0 } else { 1 }..].to_owned()
     }

@@ -1,8 +1,7 @@
 /* Follows two primaries of this machine at once, in one thread with one poll loop: "embed 6379 6380 | slow-consumer".
  *
- * Their writes go to standard output through one bounded queue. While the queue is full, no connection is read, but the
- * primaries still receive acknowledgements. The program reconnects. It ends when standard output is closed or both
- * sessions have ended.
+ * Their writes go to standard output through one bounded queue. While it is full, no connection is read, but each
+ * primary still receives acknowledgements. It reconnects, and ends with standard output or with both sessions.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>

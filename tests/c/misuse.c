@@ -1,5 +1,5 @@
-/* Misuses everything: each function with NULL, with lengths of zero and beyond memory, and in the wrong order. The result
- * is always a status. */
+/* Misuses everything: each function with NULL, with lengths of zero and beyond memory, and in the wrong order. The
+ * result is always a status. */
 #include "check.h"
 #include <stddef.h>
 #include <stdint.h>

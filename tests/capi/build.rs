@@ -41,7 +41,7 @@ pub(crate) fn library(how: How) -> &'static Path {
         }),
         How::Sanitized => SANITIZED.get_or_init(|| {
             let target = folder("asan");
-            // A stable compiler has the sanitizer too, behind this switch. It needs the target named, to leave build scripts alone.
+            // A stable compiler has the sanitizer behind this switch. An explicit target excludes build scripts.
             let sanitizer =
                 [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address"), ("CARGO_BUILD_TARGET", TRIPLE)];
             cargo(&target, &sanitizer);
@@ -82,7 +82,7 @@ pub(crate) fn program(source: &str, how: How) -> PathBuf {
         .args(["-lm", "-ldl", "-lgcc_s", "-o"])
         .arg(&fresh);
     run(&mut command);
-    fs::rename(&fresh, &program).expect("put the program in its place");
+    fs::rename(&fresh, &program).expect("rename the program");
     program
 }
 

@@ -13,7 +13,7 @@ use crate::nodes::Nodes;
 use crate::server::{Kind, Server};
 
 impl Example {
-    /// All lines up to and with the last of those that begin with these words, in any order.
+    /// All lines up to the last one that begins with one of these texts, in any order.
     fn all_of(&mut self, words: &[&str]) -> Vec<String> {
         let (mut lines, mut left) = (Vec::new(), words.to_vec());
         while !left.is_empty() {
@@ -82,12 +82,12 @@ fn cluster_a_program_follows_failover_slots_and_replicas() {
     assert_eq!(program.line(), "over REDTAIL_STOPPED");
     let (handled, committed) = (positions(&mut program, "positions"), positions(&mut program, "committed"));
     program.end();
-    // Only where something came behind it was anything committed: of the shard that was told the end, the key before it.
+    // A key is committed when the next one arrives: of the shard that received the end, the key before it.
     let told = usize::from(slot(b"end1") / 5461);
     assert_eq!(committed.parse::<Positions>().unwrap().shards.len(), 1, "{committed}");
     assert!(offset(&committed, told) < offset(&handled, told), "{committed} is not behind {handled}");
 
-    // The place that was committed, behind which the end comes again; the others as handled; and one that nobody continues.
+    // One committed position, after which the end is delivered again; the others as handled; one without a shard.
     let saved: Positions = handled.parse().unwrap();
     let kept: Positions = committed.parse().unwrap();
     let others = saved.shards.iter().filter(|saved| saved.node != kept.shards[0].node).map(ToString::to_string);
@@ -109,7 +109,7 @@ fn cluster_a_program_follows_failover_slots_and_replicas() {
     nodes.reshard(0, 2, 1);
     program.all_of(&["slots_moved [] [0]", "slots_moved [0] []", &arrived, &gone]);
     nodes.are_whole();
-    // One shard is stopped by its own handle; the others go on.
+    // One shard is stopped by its own handle; the others continue.
     write(&nodes, "alone");
     program.all_of(&["wrote alone", "ended REDTAIL_CLOSED"]);
     write(&nodes, "end2");
@@ -120,7 +120,7 @@ fn cluster_a_program_follows_failover_slots_and_replicas() {
     program.end();
 
     write(&nodes, "missed");
-    // On at the replicas, each from the place that was reached on its primary.
+    // Continue at the replicas, each from the position reached on its primary.
     let mut program = Example::start(sanitized(), &["--prefer-replica".into(), "end3".into(), handled, address]);
     let lines = program.all_of(&["attached replica", "attached replica", "attached replica", "wrote missed"]);
     assert!(!lines.iter().any(|line| says(line, "gap") || says(line, "wrote end2")), "{lines:?}");

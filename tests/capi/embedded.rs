@@ -119,10 +119,10 @@ fn hello_in_cpp_prints_each_write_at_once() {
 fn python_calls_the_library_through_cffi() {
     let primary = Primary::serve(Recording::parse(WRITES).unwrap()).unwrap();
     // The system's Python has what tests/tools installs; another one may come first.
-    let has_cffi = |python: &&&str| {
-        Command::new(**python).args(["-c", "import cffi"]).output().is_ok_and(|done| done.status.success())
-    };
-    let mut python = Command::new(["python3", "/usr/bin/python3"].iter().find(has_cffi).expect("see tests/tools"));
+    let has_cffi =
+        |python: &str| Command::new(python).args(["-c", "import cffi"]).output().is_ok_and(|o| o.status.success());
+    let python = ["python3", "/usr/bin/python3"].into_iter().find(|python| has_cffi(python)).expect("see tests/tools");
+    let mut python = Command::new(python);
     python
         .arg(root().join("tests/c/hello.py"))
         .arg(root().join("include/redtail_cdef.h"))

@@ -115,7 +115,7 @@ fn a_broker_that_is_away_is_waited_for() {
         write(&mut client, round);
     });
     end(&server);
-    // The queue has long been full. The server goes on hearing from us, and nothing that is not safe counts.
+    // The queue has long been full. The server still receives acknowledgements, and only safe messages count.
     let slaves = || -> Vec<String> {
         let info = server.info("replication");
         info.iter().filter(|(name, _)| name.starts_with("slave")).map(|(_, value)| value.clone()).collect()

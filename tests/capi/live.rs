@@ -89,7 +89,7 @@ fn tail(source: &str, with_db: bool) {
         let words = example.interrupt();
         let position = words.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
         assert!(position.ends_with(&format!(":{}:0", server.offset())), "{words}");
-        // It goes on where it stopped.
+        // It resumes where it stopped.
         server.call(&["SET", "missed", "not"]);
         let mut example = Example::start(command(), &[server.address(), position]);
         assert!(example.line().ends_with("SET missed not"));
@@ -200,7 +200,7 @@ fn the_embed_example_holds_its_sources_back() {
         for number in 0..count {
             client.call(&["SET", &number.to_string(), &value]);
         }
-        // The primary goes on hearing from it: it acknowledges, though it takes no events.
+        // The primary still receives acknowledgements, although the session takes no events.
         let acknowledged = || {
             let info = server.info("replication");
             let line = info.get("slave0").cloned().unwrap_or_default();
@@ -226,7 +226,7 @@ fn the_embed_example_holds_its_sources_back() {
     }
 }
 
-/// One primary fills the queue; the other, which hangs up at each attempt until then, has to be followed once there is room again.
+/// One primary fills the queue. The other closes each connection until then, and is followed once there is room again.
 #[test]
 #[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
 fn the_embed_example_reconnects_after_its_queue_was_full() {
@@ -275,7 +275,7 @@ fn spare() -> ChildStdout {
     pipe
 }
 
-/// What a program says in so many rounds while somebody writes.
+/// The output of a program in a number of rounds, while a client writes.
 fn while_somebody_writes(mut command: Command, rounds: u32) -> String {
     let server = Server::start(Kind::Redis70);
     let (done, writing) = mpsc::channel::<()>();
@@ -292,7 +292,7 @@ fn while_somebody_writes(mut command: Command, rounds: u32) -> String {
     said
 }
 
-/// `tests/c/threads.c`: stops at all moments, from threads and signal handlers, before the connection and after the end.
+/// `tests/c/threads.c`: stops at all times, from threads and signal handlers, before the connection and after the end.
 fn threads(command: Command, rounds: u32) {
     assert_eq!(while_somebody_writes(command, rounds), format!("{rounds} rounds, with commands\n"));
 }
@@ -341,7 +341,7 @@ fn thousand_times_stop_and_heartbeat_from_another_thread() {
     }
 }
 
-/// A C program that is told whom to trust; then the wrong name, and the words for it.
+/// A C program with its trusted authorities; then with a wrong name, and the message for it.
 #[cfg(feature = "tls")]
 #[test]
 #[ignore = "needs real servers: tests/servers, tests/tools"]

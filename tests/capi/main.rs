@@ -1,7 +1,7 @@
 //! The C interface as C and C++ see it: the header, the libraries, the programs of `examples/c` and `tests/c`.
 //!
-//! Tests that need more than a C compiler (valgrind, clang, CMake, real servers) are ignored unless asked for: `tests/tools` and
-//! `tests/servers` install what they need, and `tests/run` asks for all of them.
+//! Tests that need more than a C compiler (valgrind, clang, CMake, real servers) are ignored by default. `tests/tools`
+//! and `tests/servers` install these, and `tests/run` runs all tests.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 

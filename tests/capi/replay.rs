@@ -19,7 +19,7 @@ fn line(command: &StreamCommand<'_>) -> String {
     format!("{} [{}] {}", command.offset, Database(command.db), args.join(" "))
 }
 
-/// Records what a server sends whose link breaks on the way, and gives the recording, its lines, and a position within.
+/// Records a server whose connection breaks during the stream. Returns the recording, its lines, and a position in it.
 fn record(name: &str) -> (Recording, Vec<String>, String) {
     let played = fs::read(root().join("tests/data/resume-part1.bin")).unwrap();
     let recording = Recording::parse(&played).unwrap();

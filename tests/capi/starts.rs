@@ -1,4 +1,4 @@
-//! Every start and every way to be handed events, in C, against real servers: `tests/c/starts.c`.
+//! Every start and every method to receive events, in C, against real servers: `tests/c/starts.c`.
 
 use std::process::{Child, Command, Stdio};
 
@@ -76,7 +76,7 @@ fn every_start_in_every_way() {
     let write: &[&[&str]] = &[&["SET", "k", "v"]];
     let attached = |method: u8| format!("attached {method} 1 redis 7.0.");
     let wrote = "6 at ";
-    // An odd number of runs for each way, so that the turns change.
+    // An odd number of runs for each method, so that the turns change.
     let mut watched = Watched { turn: 0 };
     for way in WAYS {
         let position = format!("position={}:{}:0", server.replid(), server.offset());
@@ -131,7 +131,7 @@ fn parts_transactions_control_and_what_is_committed() {
     let longer = "y".repeat(600_000);
     let mut watched = Watched { turn: 0 };
     for way in WAYS {
-        // Each way under both.
+        // Each method under both.
         for _ in 0..2 {
             let options = [NOW, "parts=2000", "control=1", "ack=2", "password=secret", "user=default"];
             let writes: &[&[&str]] = &[

@@ -51,7 +51,7 @@ use crate::replication::session::stream::{Found, Scan, Stream};
 ///
 /// Times are milliseconds of one clock of the caller's choice that never runs backwards.
 ///
-/// A session allocates nothing, so all its state is in the value: about 76 KB, most of it the window of compressed
+/// A session allocates nothing, so all its state is in the value: about 78 KB, most of it the window of compressed
 /// strings in snapshots and the bytes to send. Where there is an allocator, box it.
 ///
 /// ```

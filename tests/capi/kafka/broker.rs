@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::help::eventually;
 use crate::server::{Kind, Server};
 
-/// Sleeps for up to so many milliseconds.
+/// Sleeps for up to this number of milliseconds.
 fn pause(limit: u64) {
     thread::sleep(Duration::from_millis(RandomState::new().hash_one(()) % limit));
 }
@@ -27,8 +27,8 @@ fn published(folder: &Path) -> u64 {
     state.split(':').nth(1).unwrap().parse().unwrap()
 }
 
-/// Writes into five databases until it is told that it is enough, so much that some is always on its way, and not more than the broker
-/// takes in a moment.
+/// Writes into five databases until `enough` is set. Some messages are always pending, but never more than the broker
+/// accepts at once.
 fn start_writer(server: &Server, folder: &Folder, enough: &Arc<AtomicBool>) -> JoinHandle<()> {
     const CHANGES: usize = 40_000;
     const ON_ITS_WAY: u64 = 600_000;

@@ -69,7 +69,7 @@ fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
     }
 }
 
-/// Has a key arrive at the shard of its slot, in the words of MIGRATE.
+/// Makes a key arrive at the shard of its slot, as MIGRATE does.
 fn arrive(nodes: &Nodes, key: &str) {
     let is_taken = |node: &&Server| !matches!(node.client().try_call(&["SET", key, "v"]), Ok(Value::Error(_)) | Err(_));
     let primary = nodes.servers.iter().find(is_taken).expect("the primary of its slot");
@@ -121,7 +121,7 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
     assert!(marked.next().is_none(), "what clients wrote is not");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     assert!(is_whole());
-    // A saved place that no shard continues.
+    // A saved position that no shard continues.
     let lost = format!("{}:1234:0", "f".repeat(40));
     let state = std::fs::read_to_string(folder.0.join("state")).unwrap();
     folder.write("state", format!("{};{}@={lost}\n", state.trim_end(), "e".repeat(40)));

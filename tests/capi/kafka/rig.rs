@@ -160,7 +160,7 @@ impl Consumer {
 
     pub(super) fn start_at(how: How, brokers: &str) -> Consumer {
         let mut command = Command::new(programs(how).join("redtail-kafka-consume"));
-        // It looks often, as the broker of the tests does not hold back its answers.
+        // It polls often, because the broker of the tests does not delay its replies.
         command.args(["-X", "fetch.wait.max.ms=20", brokers, TOPIC]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (output, lines) = (BufReader::new(child.stdout.take().unwrap()), Arc::new(Mutex::new(Vec::new())));
@@ -183,7 +183,7 @@ impl Consumer {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Waits until so many lines of this event are here.
+    /// Waits until this number of lines of the event was printed.
     pub(super) fn has(&mut self, event: &str, count: usize) {
         self.wait(count, |line| line["event"] == event);
     }
@@ -200,7 +200,7 @@ impl Consumer {
         });
     }
 
-    /// Waits until the message that ends a test is in each partition; then stops, and gives how many messages came again.
+    /// Waits for the last message of a test in each partition, then stops. Returns the number of repeated messages.
     pub(super) fn end(&mut self, partitions: u16) -> u64 {
         self.wait(partitions.into(), |line| line["args"][1] == END);
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());

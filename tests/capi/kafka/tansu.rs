@@ -1,5 +1,5 @@
-//! A broker that keeps what it has in a file, so that it can die and come back: tansu, over SQLite. `tests/soak kafka-broker` installs
-//! it.
+//! A broker that stores its data in a file, so that it survives a restart: tansu, over SQLite.
+//! `tests/soak kafka-broker` installs it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -74,7 +74,7 @@ fn launch(folder: &Folder, inner: &str, address: &str) -> Child {
     let mut command = program();
     command.args(["broker", "--silent", "--listener-url", &format!("tcp://{inner}")]);
     command.args(["--advertised-listener-url", &format!("tcp://{address}")]);
-    // What looks like an absolute path is taken as one inside the current folder.
+    // It treats an absolute path as one inside the current folder.
     command.args(["--storage-engine", &format!("sqlite:///{FILE}")]).current_dir(&folder.0);
     command.env("RUST_LOG", "warn").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -105,9 +105,9 @@ fn carry(mut client: TcpStream, broker: &str) -> io::Result<()> {
     broker.shutdown(Shutdown::Both)
 }
 
-/// A client begins with the question which requests the broker knows (ApiVersions). librdkafka 2.0.2 can't read answers with tagged
-/// fields of one byte, as tansu's are from version 3 of the request on; where it is told that there is no such version it asks in version
-/// 0, which has no such fields.
+/// A client first requests the supported requests of the broker (ApiVersions). From version 3 of the request on, the
+/// replies of tansu have tagged fields of one byte, which librdkafka 2.0.2 cannot read. If the reply rejects that
+/// version, librdkafka requests version 0, which has no such fields.
 fn greet(client: &mut TcpStream, broker: &mut TcpStream) -> io::Result<()> {
     const API_VERSIONS: [u8; 2] = [0, 18];
     const UNSUPPORTED_VERSION: [u8; 2] = [0, 35];

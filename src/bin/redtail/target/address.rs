@@ -353,7 +353,7 @@ mod tests {
             ("redis://u:hunter2%@h:6379", "%25"),
             ("redis://u:hunter2@", "redis://host:port"),
             ("redis://u:hunter2@h:99999", "redis://host:port"),
-            ("redis+sentinel://u:hunter2@h:1", "there is no name"),
+            ("redis+sentinel://u:hunter2@h:1", "no name of a primary"),
             ("redis+sentinel://u:hunter2@h:x/m", "is not a port"),
             ("u:hunter2@h:6379", "--password-file"),
             ("http://u:hunter2@h", "host:port"),
