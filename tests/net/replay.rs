@@ -473,7 +473,7 @@ fn commands_make_a_recording() {
         let mut follower = follower(&primary, start);
         let mut seen = Vec::new();
         while seen.len() < 2 {
-            if let Some(Event::Command(command)) = follower.next().unwrap() {
+            if let Some(Event::Command(command)) = follower.next_event().unwrap() {
                 seen.push(command.to_string());
             }
         }
@@ -491,7 +491,7 @@ fn cuts_are_replication_offsets_whatever_a_link_begins_with() {
         let mut follower = follower(&primary, start);
         let (mut seen, mut resumed) = (Vec::new(), Vec::new());
         while seen.len() < 4 {
-            match follower.next().unwrap().unwrap() {
+            match follower.next_event().unwrap().unwrap() {
                 Event::Command(command) => seen.push(command.offset),
                 Event::Disconnected(lost) => resumed.push(lost.resume.unwrap().offset),
                 _ => {}
