@@ -135,7 +135,7 @@ fn what_is_no_recording_says_what_is_missing() {
         (said(b"redtail"), "ends before a stream begins"),
         (said(b"redtail recording 2\n"), "version 2"),
         (said(b"+FULLRESYNC ? -1\r\n"), "FULLRESYNC ? -1"),
-        (said(b"+CONTINUE\r\n"), "does not tell the offset"),
+        (said(b"+CONTINUE\r\n"), "does not have the offset"),
         (said(b"$5\r\nREDIS"), "SYNC"),
         (after(""), "ends before a stream begins"),
         (after("+OK\r\n"), "expected '$'"),
