@@ -43,12 +43,12 @@ check:
 header:
 	REDTAIL_HEADER=include/redtail.h $(CARGO) check --features header
 
-# An installed copy may be moved: its files find each other by the way from one to the other.
-way  = $(shell realpath -ms --relative-to=$(1) $(2))
+# An installed copy may be moved: its files find each other by relative paths.
+path = $(shell realpath -ms --relative-to=$(1) $(2))
 # The fifth byte of an ELF file: 1 for 32 bits, 2 for 64.
 bits = $$((4 * $$(od -An -tu1 -j4 -N1 $(BUILT)/libredtail.so)))
-fill = sed -e "s|@PREFIX@|$(call way,$(LIBDIR)/pkgconfig,$(PREFIX))|; s|@LIBDIR@|$(call way,$(PREFIX),$(LIBDIR))|" \
-	-e "s|@INCLUDEDIR@|$(call way,$(PREFIX),$(INCLUDEDIR))|; s|@CMAKE_INCLUDEDIR@|$(call way,$(LIBDIR)/cmake/redtail,$(INCLUDEDIR))|" \
+fill = sed -e "s|@PREFIX@|$(call path,$(LIBDIR)/pkgconfig,$(PREFIX))|; s|@LIBDIR@|$(call path,$(PREFIX),$(LIBDIR))|" \
+	-e "s|@INCLUDEDIR@|$(call path,$(PREFIX),$(INCLUDEDIR))|; s|@CMAKE_INCLUDEDIR@|$(call path,$(LIBDIR)/cmake/redtail,$(INCLUDEDIR))|" \
 	-e "s|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|; s|@SIZEOF_VOID_P@|$(bits)|"
 
 $(BUILT)/libredtail.so $(BUILT)/libredtail.a:
@@ -72,7 +72,7 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/redtail.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/redtail
 
-# What is installed, and run here for its pages and completions.
+# The installed program. It also prints its pages and completions.
 TOOL = $(BUILT)/redtail
 BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS  = $(PREFIX)/share/zsh/site-functions

@@ -141,7 +141,7 @@ impl<T: Transport> Follower<T> {
     /// let first_ten_deletions: Vec<_> = follower
     ///     .events()
     ///     .filter_map(|event| match event {
-    ///         Ok(OwnedEvent::Command(command)) if command.args[0].eq_ignore_ascii_case(b"DEL") => Some(command),
+    ///         Ok(OwnedEvent::Command(command)) if command.is(b"DEL") => Some(command),
     ///         _ => None,
     ///     })
     ///     .take(10)

@@ -116,7 +116,7 @@ impl AppendOnly {
     ///
     /// let bytes = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
     /// let mut file = AppendOnly::of(bytes.as_slice(), "the input", None, Options::default());
-    /// let event = file.next()?.expect("there is one");
+    /// let event = file.next_event()?.expect("there is one");
     /// let Event::Command(command) = event.event else { panic!() };
     /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
     /// assert_eq!((event.end, event.time), (57, Some(1_700_000_000)));

@@ -21,7 +21,7 @@ use crate::replication::PsyncRequest;
 /// use redtail::replication::{OnFull, PsyncRequest};
 ///
 /// let mut recorder = Recorder::new(std::io::sink(), "localhost:6379");
-/// let psync_request = PsyncRequest { method: AttachMethod::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
+/// let psync_request = PsyncRequest::new(AttachMethod::Full, None, OnFull::Deliver);
 /// recorder.link(&psync_request, 1_767_225_600_000)?;
 /// recorder.received(b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n", 1_767_225_600_001)?;
 /// recorder.finish(0)?;

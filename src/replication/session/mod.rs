@@ -55,8 +55,8 @@ use crate::replication::session::stream::{Found, Scan, Stream};
 /// strings in snapshots and the bytes to send. Where there is an allocator, box it.
 ///
 /// ```
-/// use redtail::replication::{Progress, Session};
-/// use redtail::{Credentials, Event, Options};
+/// use redtail::replication::{Credentials, Progress, Session};
+/// use redtail::Options;
 ///
 /// let mut session = Session::new(Options::default());
 /// session.connected(Credentials::default(), 0);
