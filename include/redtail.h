@@ -84,13 +84,13 @@ extern "C" {
 #define REDTAIL_VERSION_MAJOR 0
 
 /** The minor version of this header. Before 1.0, versions with the same minor number are compatible. */
-#define REDTAIL_VERSION_MINOR 1
+#define REDTAIL_VERSION_MINOR 2
 
 /** The patch version of this header. */
 #define REDTAIL_VERSION_PATCH 0
 
 /** The version of this header as one number: major * 1000000 + minor * 1000 + patch. */
-#define REDTAIL_VERSION_NUMBER 1000
+#define REDTAIL_VERSION_NUMBER 2000
 
 /** An unknown size, time or number. */
 #define REDTAIL_UNKNOWN UINT64_MAX
@@ -194,7 +194,7 @@ typedef struct redtail_limits {
     size_t line;
 } redtail_limits;
 
-/** The version of the running library, for example "0.1.0". Static. Any thread. */
+/** The version of the running library, for example "0.2.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
 
 /** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */

@@ -1,7 +1,7 @@
 static const int REDTAIL_VERSION_MAJOR = 0;
-static const int REDTAIL_VERSION_MINOR = 1;
+static const int REDTAIL_VERSION_MINOR = 2;
 static const int REDTAIL_VERSION_PATCH = 0;
-static const int REDTAIL_VERSION_NUMBER = 1000;
+static const int REDTAIL_VERSION_NUMBER = 2000;
 static const uint64_t REDTAIL_UNKNOWN = 18446744073709551615;
 typedef enum redtail_status {
     REDTAIL_OK = 0,

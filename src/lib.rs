@@ -1,11 +1,11 @@
-//! redtail follows the replication stream of a Redis or Valkey server, as a replica that stores nothing. Every write that
-//! the primary accepts is delivered as an [`Event`], in order, with its exact [`Position`].
+//! redtail follows the replication stream of a Redis or Valkey server, as a replica that stores nothing. Every write
+//! that the primary accepts is delivered as an [`Event`], in order, with its exact [`Position`].
 //!
 //! ```no_run
 //! use redtail::{Event, Follower};
 //!
 //! let mut follower = Follower::builder("127.0.0.1:6379").connect()?;
-//! while let Some(event) = follower.next()? {
+//! while let Some(event) = follower.next_event()? {
 //!     match event {
 //!         Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
 //!         Event::Gap(gap) => eprintln!("history lost: {gap}"),
@@ -25,16 +25,16 @@
 //!
 //! # Options and their cost
 //!
-//! [`Start`] chooses where the stream begins. Its default never makes the primary send its data set.
-//! [`Ack`] chooses the progress that the primary is sent. By default, neither WAIT nor FAILOVER counts on it.
-//! [`OnGap`] chooses the reaction to lost history. The loss itself is always an event.
+//! [`Start`] chooses where the stream begins. Its default never makes the primary send its data set. [`Ack`] chooses
+//! the progress that the primary is sent. By default, neither WAIT nor FAILOVER counts on it. [`OnGap`] chooses the
+//! reaction to lost history. The loss itself is always an event.
 //!
 //! # Resuming after a restart
 //!
-//! Save [`Follower::position`] once the work on an event is done, and start with [`Start::At`]. Delivery is at least once:
-//! after a lost connection, all events behind the last resumable position (an open transaction, a half-received value) are
-//! delivered again. The history and offset of a command ([`StreamCommand::history`], [`StreamCommand::offset`]) identify it
-//! for good, also across a failover.
+//! Save [`Follower::position`] once the work on an event is done, and start with [`Start::At`]. Delivery is at least
+//! once: after a lost connection, all events behind the last resumable position (an open transaction, a half-received
+//! value) are delivered again. The history and offset of a command ([`StreamCommand::history`],
+//! [`StreamCommand::offset`]) identify it for good, also across a failover.
 //!
 //! # Features
 //!
@@ -46,7 +46,8 @@
 //!
 //! # Errors and panics
 //!
-//! Nothing in this library panics on any input. Errors say what failed, where (which byte, which offset) and what to do.
+//! Nothing in this library panics on any input. Errors say what failed, where (which byte, which offset) and what to
+//! do.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(
     not(feature = "std"),

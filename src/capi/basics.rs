@@ -5,11 +5,11 @@ use std::ffi::{c_char, c_int, c_uint};
 /// The major version of this header. From 1.0 on, versions with the same major number are compatible.
 pub const REDTAIL_VERSION_MAJOR: c_uint = 0;
 /// The minor version of this header. Before 1.0, versions with the same minor number are compatible.
-pub const REDTAIL_VERSION_MINOR: c_uint = 1;
+pub const REDTAIL_VERSION_MINOR: c_uint = 2;
 /// The patch version of this header.
 pub const REDTAIL_VERSION_PATCH: c_uint = 0;
 /// The version of this header as one number: major * 1000000 + minor * 1000 + patch.
-pub const REDTAIL_VERSION_NUMBER: c_uint = 1_000;
+pub const REDTAIL_VERSION_NUMBER: c_uint = 2_000;
 
 /// An unknown size, time or number.
 pub const REDTAIL_UNKNOWN: u64 = u64::MAX;
@@ -129,7 +129,7 @@ pub struct redtail_limits {
     pub line: usize,
 }
 
-/// The version of the running library, for example "0.1.0". Static. Any thread.
+/// The version of the running library, for example "0.2.0". Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()

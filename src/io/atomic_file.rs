@@ -1,4 +1,4 @@
-//! A file that takes its place only once it is whole.
+//! A file that replaces another one only once it is complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use crate::io::random::random;
 
-/// What is written goes into another file of the same folder, which takes the place of `path` at the end, or is removed.
+/// Writes to a temporary file of the same folder, which is renamed to `path` at the end, or removed.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     path: PathBuf,
@@ -19,21 +19,21 @@ pub(crate) struct Fresh {
 /// Who may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Its owner alone.
+    /// Readable by its owner only.
     Owner,
-    /// Whoever the process lets read its files.
+    /// Readable as the process's umask allows.
     Usual,
 }
 
 impl Fresh {
-    /// Begins a file that is to stand at `path`. Through a link the file behind it is replaced, not the link.
+    /// Begins a file for `path`. A symbolic link is followed: its target is replaced, not the link.
     pub(crate) fn create(path: &Path, access: Access) -> io::Result<Self> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let name = path.file_name().ok_or_else(|| io::Error::other("it has no file name"))?;
         let mut tries = 0;
         loop {
             let mut temporary = name.to_owned();
-            // Of unknown value, so that nobody can have put a file or a link there before us.
+            // A random name, so that no file or link can exist there already.
             temporary.push(format!(".unfinished-{:08x}", random() as u32));
             let temporary = folder(&path).join(temporary);
             match options(access).open(&temporary) {
@@ -44,17 +44,17 @@ impl Fresh {
         }
     }
 
-    /// Where it is until it is whole.
+    /// The path of the temporary file.
     pub(crate) fn temporary(&self) -> &Path {
         &self.temporary
     }
 
-    /// Gives it its place, safe from a crash. A file that is there already is replaced.
+    /// Renames it to its path, safe from a crash. An existing file is replaced.
     pub(crate) fn replace(self) -> io::Result<()> {
         self.finish(|fresh| fs::rename(&fresh.temporary, &fresh.path))
     }
 
-    /// The same, unless there is a file already: then the error is of the kind `AlreadyExists`.
+    /// The same, unless a file exists: then the error is of the kind `AlreadyExists`.
     pub(crate) fn put(self) -> io::Result<()> {
         self.finish(|fresh| match fs::hard_link(&fresh.temporary, &fresh.path) {
             Ok(()) => fs::remove_file(&fresh.temporary),
@@ -75,7 +75,7 @@ impl Fresh {
         self.file.sync_all()?;
         place(&self)?;
         self.in_place = true;
-        // The name is safe only once the folder is.
+        // The name is durable only once the folder is.
         match File::open(folder(&self.path)).and_then(|folder| folder.sync_all()) {
             // Some systems can't open folders, and some file systems can't sync them.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),

@@ -15,10 +15,11 @@ use crate::replication::Position;
 /// [`ClusterCheckpoint`](crate::topology::ClusterCheckpoint).)
 pub type Checkpoint = CheckpointFile<Position>;
 
-/// Keeps a place in a file that is replaced as a whole: after a crash at any moment it holds the last one saved, or the one before.
+/// Saves a position in a file that is replaced as a whole. After a crash at any moment it has the last position saved,
+/// or the one before.
 ///
-/// Save a place only once everything up to it is safe where it went: then nothing is lost by a crash, and what came after the last saved
-/// one comes again.
+/// Save a position only once the sink has every event up to it. Then a crash loses no event, and those after the last
+/// saved position are delivered again.
 ///
 /// ```no_run
 /// use redtail::{Ack, Checkpoint, Event, Follower, Start};
@@ -27,9 +28,9 @@ pub type Checkpoint = CheckpointFile<Position>;
 /// let mut checkpoint = Checkpoint::open("orders.position", target)?;
 /// let start = checkpoint.position().map_or(Start::Now, Start::At);
 /// let mut follower = Follower::builder(target).start(start).ack(Ack::Applied).connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     if let Event::Command(command) = event {
-///         println!("{command}"); // and whatever makes it safe
+///         println!("{command}"); // and everything that makes it durable
 ///         checkpoint.count(1);
 ///     }
 ///     if let Some(position) = follower.position().filter(|_| checkpoint.is_due()) {
@@ -51,19 +52,19 @@ pub struct CheckpointFile<P> {
     last: Instant,
 }
 
-/// What a checkpoint file holds.
+/// The content of a checkpoint file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Saved<P = Position> {
-    /// The place: a position, or those of all shards.
+    /// A position, or those of all shards.
     pub position: P,
-    /// What was followed, in the words of whoever saved it.
+    /// The server or cluster followed, as the program that saved it named it.
     pub target: String,
     /// When it was saved, in milliseconds since 1970.
     pub saved_ms: u64,
 }
 
-/// Why a checkpoint can't be read or written.
+/// A checkpoint can't be read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -72,15 +73,15 @@ pub enum CheckpointError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
-    /// It can't be written. What was there before is still there.
+    /// It can't be written. The previous file is unchanged.
     #[error("can't write the checkpoint {path}: {source}")]
     Write {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// It is something else, or was cut or changed.
@@ -88,47 +89,50 @@ pub enum CheckpointError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         reason: &'static str,
     },
-    /// The position in it is none.
+    /// Its position is invalid.
     #[error("{path} is no whole checkpoint: {source}; to start afresh on purpose, remove it")]
     Position {
         /// The file.
         path: PathBuf,
-        /// What is wrong with the position.
+        /// The error of the position.
         source: Box<dyn error::Error + Send + Sync>,
     },
 }
 
-/// What a checkpoint can hold: a [`Position`], or the [`Positions`](crate::topology::Positions) of a cluster.
+/// A position that a checkpoint can save: a [`Position`], or the [`Positions`](crate::topology::Positions) of a
+/// cluster.
 pub trait CheckpointPosition: sealed::Lines + Clone + PartialEq {}
 
 impl CheckpointPosition for Position {}
 
 pub(crate) mod sealed {
-    use super::Error;
+    use std::error::Error as StdError;
 
-    type Failure = Box<dyn super::error::Error + Send + Sync>;
+    use thiserror::Error;
 
-    /// How it stands in the file: in lines of its own.
+    type Failure = Box<dyn StdError + Send + Sync>;
+
+    /// Its form in the file: lines of its own.
     pub trait Lines: Sized {
         /// The first line of the file.
         const TITLE: &'static str;
-        /// What each of its lines begins with.
+        /// The first word of each of its lines.
         const NAME: &'static str;
-        /// What is said of a file that begins otherwise.
+        /// The error of a file that begins with another line.
         const FOREIGN: &'static str;
-        /// Far more bytes than such a file has.
+        /// More bytes than such a file has.
         const LONGEST: u64;
 
         fn lines(&self) -> Vec<String>;
 
-        /// Of the lines, without what they begin with.
+        /// Reads the lines, without their first word.
         fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self, Failure>;
     }
 
-    /// There is no line of its own.
+    /// The file has no such line.
     #[derive(Debug, Error)]
     #[error("it has no position")]
     pub(crate) struct Missing;
@@ -149,27 +153,27 @@ impl sealed::Lines for Position {
     }
 }
 
-/// What the files of both kinds begin with, but for the number.
+/// The first lines of both kinds of files, without the number.
 const TITLES: [(&str, &str); 2] = [
     ("redtail checkpoint ", "it is the checkpoint of a single server"),
     ("redtail cluster checkpoint ", "it is the checkpoint of a cluster"),
 ];
 
 impl<P> CheckpointFile<P> {
-    /// Commands between two saves, unless said otherwise.
+    /// Default number of commands between two saves.
     pub const COMMANDS: u64 = 10_000;
-    /// Time between two saves, unless said otherwise.
+    /// Default time between two saves.
     pub const INTERVAL: Duration = Duration::from_secs(1);
 }
 
 impl<P: CheckpointPosition> CheckpointFile<P> {
-    /// Reads the file, where there is one. `target` is what is being followed; the next save writes it down.
+    /// Reads the file, if it exists. `target` names the server or cluster followed; the next save writes it.
     ///
     /// # Errors
-    /// A file that is there and is no whole checkpoint, or can't be read, is an error, never a fresh start.
+    /// A file that exists and is not a valid checkpoint, or can't be read, is an error, never a fresh start.
     pub fn open(path: impl Into<PathBuf>, target: &str) -> Result<Self, CheckpointError> {
         let path = path.into();
-        // Through a link the file behind it is replaced, not the link.
+        // A symbolic link is followed: its target is replaced, not the link.
         let path = fs::canonicalize(&path).unwrap_or(path);
         let saved = read(&path)?;
         Ok(Self {
@@ -183,7 +187,7 @@ impl<P: CheckpointPosition> CheckpointFile<P> {
         })
     }
 
-    /// When a save is due: after so many commands, or so much time, whichever comes first.
+    /// Sets when a save is due: after this number of commands, or this time, whichever is first.
     #[must_use]
     pub fn every(mut self, commands: u64, interval: Duration) -> Self {
         self.commands = commands;
@@ -191,19 +195,19 @@ impl<P: CheckpointPosition> CheckpointFile<P> {
         self
     }
 
-    /// What the file holds; `None` while there is no file.
+    /// The content of the file; `None` while there is no file.
     #[must_use]
     pub fn saved(&self) -> Option<&Saved<P>> {
         self.saved.as_ref()
     }
 
-    /// The place in the file; `None` while there is no file.
+    /// The position in the file; `None` while there is no file.
     #[must_use]
     pub fn position(&self) -> Option<P> {
         self.saved.as_ref().map(|saved| saved.position.clone())
     }
 
-    /// So many more commands are done with.
+    /// Counts further processed commands.
     pub fn count(&mut self, commands: u64) {
         self.counted = self.counted.saturating_add(commands);
     }
@@ -214,21 +218,21 @@ impl<P: CheckpointPosition> CheckpointFile<P> {
         self.counted >= self.commands || self.last.elapsed() >= self.interval
     }
 
-    /// How long until a save is due, if no more commands are counted.
+    /// The time until a save is due, if no more commands are counted.
     #[must_use]
     pub fn due_in(&self) -> Duration {
         if self.is_due() { Duration::ZERO } else { self.interval.saturating_sub(self.last.elapsed()) }
     }
 
-    /// Puts a place into the file: into another file first, which is synced and takes its place. Nothing is written if it is the one that
-    /// is there, or holds no shard.
+    /// Saves a position: to a temporary file, which is synced and then renamed. Nothing is written if the file has this
+    /// position already, or if it has no shard.
     ///
     /// # Errors
-    /// [`CheckpointError::Write`]; what was there before is still there.
+    /// [`CheckpointError::Write`]. The previous file is unchanged.
     pub fn save(&mut self, position: P) -> Result<(), CheckpointError> {
         self.counted = 0;
         self.last = Instant::now();
-        // A cluster none of whose shards has a place yet.
+        // A cluster without a position of any shard yet.
         if position.lines().is_empty() {
             return Ok(());
         }

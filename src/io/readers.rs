@@ -9,9 +9,9 @@ use crate::resp::{
     Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, PartsPoll, Poll, Request, RequestParser,
 };
 
-/// Gives the frames of any [`Read`]: a socket, a file, a slice.
+/// Delivers the frames of any [`Read`]: a socket, a file, a slice.
 ///
-/// The buffer is bounded: it grows with the bytes that have come, up to [`Limits::command`].
+/// The buffer grows with the bytes received, up to [`Limits::command`].
 ///
 /// ```
 /// use redtail::io::FrameReader;
@@ -46,7 +46,7 @@ impl<R: Read> FrameReader<R> {
         Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
     }
 
-    /// The next frame, borrowed until the next call; `None` where the source ends between two frames.
+    /// The next frame, borrowed until the next call; `None` if the source ends between two frames.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -56,18 +56,18 @@ impl<R: Read> FrameReader<R> {
         Ok(Some(Spanned::ending_at(self.parser.offset(), length, frame)))
     }
 
-    /// The source, to write to where it is a link. What is read from it goes past this reader.
+    /// The source, to write to if it is a connection. Bytes that are read from it bypass this reader.
     pub fn source_mut(&mut self) -> &mut R {
         self.feed.source_mut()
     }
 
-    /// The source. What was read ahead of the last frame is lost.
+    /// The source. Bytes that were read ahead of the last frame are lost.
     pub fn into_source(self) -> R {
         self.feed.into_source()
     }
 }
 
-/// Gives the commands of a command stream or an append-only file, from any [`Read`].
+/// Delivers the commands of a command stream or an append-only file, from any [`Read`].
 ///
 /// Otherwise as [`FrameReader`]. Of a stream that begins after offset `n`, [`starting_at(n)`](Self::starting_at) makes
 /// [`Spanned::end`] the replication offset once the command is processed.
@@ -89,12 +89,12 @@ pub struct CommandReader<R> {
 }
 
 impl<R: Read> CommandReader<R> {
-    /// A reader of a replication stream: lone newlines and empty commands are passed over, and counted.
+    /// A reader of a replication stream: lone newlines and empty commands are skipped, and counted.
     pub fn stream(source: R) -> Self {
         Self { feed: BufferedReader::new(source), parser: CommandParser::stream() }
     }
 
-    /// A reader of an append-only file of commands: `#` lines are passed over too.
+    /// A reader of an append-only file of commands: `#` lines are skipped, too.
     pub fn aof(source: R) -> Self {
         Self { feed: BufferedReader::new(source), parser: CommandParser::aof() }
     }
@@ -111,7 +111,7 @@ impl<R: Read> CommandReader<R> {
         Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
     }
 
-    /// The next command, borrowed until the next call; `None` where the source ends between two commands.
+    /// The next command, borrowed until the next call; `None` if the source ends between two commands.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -126,13 +126,13 @@ impl<R: Read> CommandReader<R> {
         self.parser.timestamp()
     }
 
-    /// The source. What was read ahead of the last command is lost.
+    /// The source. Bytes that were read ahead of the last command are lost.
     pub fn into_source(self) -> R {
         self.feed.into_source()
     }
 }
 
-/// Gives the requests of a client, from any [`Read`]: see [`RequestParser`]. Otherwise as [`FrameReader`].
+/// Delivers the requests of a client, from any [`Read`]: see [`RequestParser`]. Otherwise as [`FrameReader`].
 ///
 /// ```
 /// use redtail::io::RequestReader;
@@ -168,7 +168,7 @@ impl<R: Read> RequestReader<R> {
         Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset) }
     }
 
-    /// The next request, borrowed until the next call; `None` where the source ends between two requests.
+    /// The next request, borrowed until the next call; `None` if the source ends between two requests.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -178,7 +178,7 @@ impl<R: Read> RequestReader<R> {
         Ok(Some(Spanned::ending_at(self.parser.offset(), length, request)))
     }
 
-    /// The source, to write replies to where it is a link. Bytes that are read from it bypass this reader.
+    /// The source, to write replies to if it is a connection. Bytes that are read from it bypass this reader.
     pub fn source_mut(&mut self) -> &mut R {
         self.feed.source_mut()
     }
@@ -189,18 +189,19 @@ impl<R: Read> RequestReader<R> {
     }
 }
 
-/// Gives the commands of a command stream or an append-only file, the large ones in parts: a value of any size passes through a small
-/// buffer. See [`PartsParser`] for which come in parts; otherwise as [`CommandReader`].
+/// Delivers the commands of a command stream or an append-only file, large ones in parts, so that a value of any size
+/// fits through a small buffer. See [`PartsParser`] for the parts; otherwise as [`CommandReader`].
 #[derive(Debug)]
 pub struct PartsReader<R> {
     feed: BufferedReader<R>,
     parser: PartsParser,
-    /// Where the command begins that is being given in parts.
+    /// The start of the command that is delivered in parts.
     begun: Option<u64>,
 }
 
 impl<R: Read> PartsReader<R> {
-    /// A reader of a replication stream. Commands with an argument of at least `threshold` bytes come in parts.
+    /// A reader of a replication stream. Commands with an argument of at least `threshold` bytes are delivered in
+    /// parts.
     pub fn stream(source: R, threshold: Option<u64>) -> Self {
         Self { feed: BufferedReader::new(source), parser: PartsParser::stream(threshold), begun: None }
     }
@@ -222,8 +223,8 @@ impl<R: Read> PartsReader<R> {
         Self { feed: self.feed.starting_at(offset), parser: self.parser.starting_at(offset), ..self }
     }
 
-    /// The next command or part, borrowed until the next call; `None` where the source ends between two commands. The place of a part is
-    /// that of the bytes it took.
+    /// The next command or part, borrowed until the next call; `None` if the source ends between two commands. The
+    /// range of a part is that of its bytes.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -240,7 +241,7 @@ impl<R: Read> PartsReader<R> {
         Ok(Some(placed))
     }
 
-    /// The source. What was read ahead of the last item is lost.
+    /// The source. Bytes that were read ahead of the last item are lost.
     pub fn into_source(self) -> R {
         self.feed.into_source()
     }
@@ -258,11 +259,11 @@ fn as_poll(poll: PartsPoll) -> Poll {
     }
 }
 
-/// An item and its place in the source. It dereferences to the item.
+/// An item and its byte range in the source. It dereferences to the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spanned<T> {
-    /// The number of its first byte; the first byte of the source is number 0, unless the reader was told another number.
+    /// The number of its first byte. The first byte of the source is number 0, unless `starting_at` set another number.
     pub start: u64,
     /// The number of the byte after its last.
     pub end: u64,

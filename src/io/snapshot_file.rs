@@ -10,23 +10,23 @@ use crate::io::atomic_file::{Access, Fresh};
 use crate::rdb::Crc64;
 use crate::replication::Event;
 
-/// Writes the snapshot that a follower receives into a file. The file stands at its path only once it is whole: verified, and safe from
-/// a crash. Until then it is another file in the same folder, `NAME.unfinished-` and eight digits, which is removed when this is dropped
-/// before its end; only a process that is killed leaves one behind.
+/// Writes the snapshot of a follower to a file. The file is at its path only once it is complete: verified, and safe
+/// from a crash. Until then it is a temporary file in the same folder, `NAME.unfinished-` and eight digits. Dropping
+/// this early removes it; only a process that is killed leaves one behind.
 ///
-/// Only its owner may read it: it holds all that the server holds.
+/// Only its owner may read it, since it has all data of the server.
 ///
-/// The follower must hand out bytes, as it does unless told otherwise ([`SnapshotForm`](crate::SnapshotForm)). It has then checked their
-/// structure and their frame; here the checksum is verified once more, over all that was written, where the server computed one.
+/// The follower must deliver bytes, which is the default ([`SnapshotForm`](crate::SnapshotForm)). It has then checked
+/// their structure and their frame. The checksum, if the server computed one, is verified again over the bytes written.
 ///
 /// ```no_run
 /// use redtail::{Follower, SnapshotFile, Start};
 ///
 /// let mut file = SnapshotFile::create_new("dump.rdb")?;
 /// let mut follower = Follower::builder("127.0.0.1:6379").start(Start::Snapshot).connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     if file.event(&event)? {
-///         println!("{} bytes; the stream goes on at {:?}", file.bytes(), follower.position());
+///         println!("{} bytes; the stream continues at {:?}", file.bytes(), follower.position());
 ///         break;
 ///     }
 /// }
@@ -36,76 +36,77 @@ use crate::replication::Event;
 pub struct SnapshotFile {
     path: PathBuf,
     replaces: bool,
-    /// `None` once it is in its place.
+    /// `None` once it is renamed to its path.
     out: Option<BufWriter<Fresh>>,
     bytes: u64,
     trailer: Trailer,
 }
 
-/// Why a snapshot could not be put into a file. Nothing of it is left then, and what was there before is still there.
+/// A snapshot could not be written to a file. The temporary file is removed, and an earlier file is unchanged.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SnapshotFileError {
-    /// There is a file already, and it was not to be replaced.
+    /// A file exists already, and must not be replaced.
     #[error("{} exists already", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// What is there is a folder, a device, a pipe.
+    /// The path is a folder, a device or a pipe.
     #[error("{} is not a regular file", path.display())]
     NotAFile {
-        /// What is there.
+        /// The path.
         path: PathBuf,
     },
-    /// It can't be begun.
+    /// The temporary file can't be created.
     #[error("can't create {}: {source}", path.display())]
     Create {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
-    /// It can't be written to its end.
+    /// It can't be written.
     #[error("can't write {}: {source}; nothing of it is left", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// The bytes are not those that the server wrote.
     #[error(
-        "the checksum of the snapshot is {found:016x}, and its bytes come to {computed:016x}: it was damaged on its way"
+        "the checksum of the snapshot is {found:016x}, and that of its bytes is {computed:016x}: it was damaged on the network"
     )]
     Checksum {
-        /// What stands at its end.
+        /// The checksum at its end.
         found: u64,
-        /// What it should be.
+        /// The checksum of its bytes.
         computed: u64,
     },
-    /// Fewer bytes came here than the snapshot has.
+    /// Fewer bytes were written than the snapshot has.
     #[error(
         "the snapshot has {expected} bytes, and {written} of them were handed out: take it as bytes (SnapshotForm::Bytes)"
     )]
     Incomplete {
-        /// The bytes that came.
+        /// The bytes written.
         written: u64,
-        /// The bytes that it has.
+        /// The bytes it has.
         expected: u64,
     },
 }
 
 impl SnapshotFile {
-    /// A snapshot that is to stand at `path`, where nothing may be yet.
+    /// A snapshot for `path`, where no file may exist yet.
     ///
     /// # Errors
-    /// [`Exists`](SnapshotFileError::Exists), [`NotAFile`](SnapshotFileError::NotAFile), [`Create`](SnapshotFileError::Create).
+    /// [`Exists`](SnapshotFileError::Exists), [`NotAFile`](SnapshotFileError::NotAFile),
+    /// [`Create`](SnapshotFileError::Create).
     pub fn create_new(path: impl Into<PathBuf>) -> Result<Self, SnapshotFileError> {
         Self::begin_at(path.into(), false)
     }
 
-    /// A snapshot that is to stand at `path`. What is there already is replaced, but only once this one is whole.
+    /// A snapshot for `path`. An existing file is replaced, but only once this one is complete.
     ///
     /// # Errors
     /// [`NotAFile`](SnapshotFileError::NotAFile), [`Create`](SnapshotFileError::Create).
@@ -113,8 +114,8 @@ impl SnapshotFile {
         Self::begin_at(path.into(), true)
     }
 
-    /// Takes an event of a follower; those that are not about a snapshot change nothing. Gives true when the snapshot has come to its end
-    /// and the file has its place. A snapshot that begins anew voids what came before, and one that comes after the first replaces it.
+    /// Takes an event of a follower; events that are not of a snapshot are ignored. Returns true when the snapshot is
+    /// complete and the file is at its path. A new snapshot voids an incomplete one, and replaces a complete one.
     ///
     /// # Errors
     /// All but [`NotAFile`](SnapshotFileError::NotAFile).
@@ -134,7 +135,7 @@ impl SnapshotFile {
         Ok(false)
     }
 
-    /// The next bytes of the snapshot, for those who have them from elsewhere than a follower.
+    /// The next bytes of a snapshot that is not from a follower.
     ///
     /// # Errors
     /// [`Write`](SnapshotFileError::Write), [`Create`](SnapshotFileError::Create).
@@ -146,11 +147,11 @@ impl SnapshotFile {
         Ok(())
     }
 
-    /// The snapshot has come to its end: verifies it and gives it its place.
+    /// The snapshot is complete: verifies it and renames it to its path.
     ///
     /// # Errors
-    /// [`Checksum`](SnapshotFileError::Checksum), [`Write`](SnapshotFileError::Write), [`Exists`](SnapshotFileError::Exists) if there is a
-    /// file now that was not there before.
+    /// [`Checksum`](SnapshotFileError::Checksum), [`Write`](SnapshotFileError::Write),
+    /// [`Exists`](SnapshotFileError::Exists) if another program has created a file there.
     pub fn finish(&mut self) -> Result<(), SnapshotFileError> {
         let Some(out) = self.out.take() else { return Ok(()) };
         self.trailer.verify()?;
@@ -170,13 +171,14 @@ impl SnapshotFile {
         self.bytes
     }
 
-    /// Where it is to stand.
+    /// The path of the complete file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it is until it is whole: what to remove before a process ends without dropping this. `None` once it is in its place.
+    /// The path of the temporary file, to remove before a process ends without dropping this. `None` once it is
+    /// renamed.
     #[must_use]
     pub fn temporary(&self) -> Option<&Path> {
         self.out.as_ref().map(|out| out.get_ref().temporary())
@@ -186,7 +188,7 @@ impl SnapshotFile {
         match fs::metadata(&path) {
             Ok(found) if !found.is_file() => return Err(SnapshotFileError::NotAFile { path }),
             Ok(_) if !replaces => return Err(SnapshotFileError::Exists { path }),
-            // Whatever it is, it shows when the file is created.
+            // Other errors are reported when the file is created.
             Ok(_) | Err(_) => {}
         }
         let mut file = Self { path, replaces, out: None, bytes: 0, trailer: Trailer::default() };
@@ -207,7 +209,7 @@ impl SnapshotFile {
             None => {
                 let created = Fresh::create(&self.path, Access::Owner);
                 let fresh = created.map_err(|source| SnapshotFileError::Create { path: self.path.clone(), source })?;
-                // What stands there after a first snapshot is ours to replace.
+                // The file of the first snapshot is ours to replace.
                 self.replaces |= self.bytes > 0;
                 (self.bytes, self.trailer) = (0, Trailer::default());
                 BufWriter::with_capacity(BUFFER, fresh)
@@ -223,12 +225,12 @@ impl SnapshotFile {
 
 const BUFFER: usize = 64 << 10;
 
-/// The last eight bytes, which are the checksum of all before them.
+/// The last eight bytes: the checksum of all bytes before them.
 #[derive(Debug, Default)]
 struct Trailer {
     crc: Crc64,
     last: [u8; 8],
-    /// How many of them have come.
+    /// The number of them received.
     held: usize,
 }
 

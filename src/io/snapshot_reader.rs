@@ -7,7 +7,8 @@ use crate::base::status::Status;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::rdb::{Decoder, Item, Poll, RdbError};
 
-/// Gives what stands in a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`] for what that is.
+/// Delivers the items of a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`]
+/// for the items.
 ///
 /// ```
 /// use redtail::io::SnapshotReader;
@@ -29,7 +30,7 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 pub struct SnapshotReader<R> {
     feed: BufferedReader<R>,
     decoder: Box<Decoder>,
-    /// What a look ahead has found.
+    /// The result of peeking.
     ahead: Option<Result<Poll, RdbError>>,
 }
 
@@ -39,7 +40,7 @@ impl<R: Read> SnapshotReader<R> {
         Self::with(source, Decoder::new())
     }
 
-    /// With a decoder that was told what to do about what is unknown or broken.
+    /// With a decoder that accepts unknown versions or damaged values.
     pub fn with(source: R, decoder: Decoder) -> Self {
         let feed = BufferedReader::new(source).starting_at(decoder.offset());
         Self { feed, decoder: Box::new(decoder), ahead: None }
@@ -48,8 +49,7 @@ impl<R: Read> SnapshotReader<R> {
     /// The next item, borrowed until the next call; `None` behind the end of the snapshot.
     ///
     /// # Errors
-    /// [`ReadError::Snapshot`] for bytes that are no snapshot, and for a source that ends before the snapshot does, and
-    /// [`ReadError::Io`].
+    /// [`ReadError::Snapshot`] for bytes that are not a snapshot, or end early; and [`ReadError::Io`].
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>, ReadError> {
         loop {
             match self.look()? {
@@ -65,8 +65,8 @@ impl<R: Read> SnapshotReader<R> {
         }
     }
 
-    /// The next bytes of the snapshot instead of the items in them, borrowed until the next call; `None` behind its end. They are those
-    /// of an RDB file, walked by their structure and with their checksum verified, as items would be. After an item, the bytes behind it.
+    /// The next bytes of the snapshot instead of its items, borrowed until the next call; `None` behind its end. Their
+    /// structure is parsed and their checksum is verified, as for items. After an item, the bytes behind it.
     ///
     /// ```
     /// use redtail::io::SnapshotReader;
@@ -81,7 +81,7 @@ impl<R: Read> SnapshotReader<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`next_item`](Self::next_item). What was given before it is then no snapshot.
+    /// As [`next_item`](Self::next_item). The bytes before the error are then not a valid snapshot.
     pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
         loop {
             match self.look_at_bytes()? {
@@ -97,20 +97,20 @@ impl<R: Read> SnapshotReader<R> {
         }
     }
 
-    /// Whether nothing whole is left in the buffer, so that the next item has to be read from the source: the moment to flush what was
-    /// written so far.
+    /// Whether no whole item is buffered, so that the next call reads from the source: the moment to flush output.
     pub fn is_drained(&mut self) -> bool {
         let poll = self.poll();
         self.ahead = Some(poll);
         !matches!(poll, Ok(Poll::Complete { .. }))
     }
 
-    /// Bytes of the source that are used up, those of an item that was looked ahead at included.
+    /// Bytes of the source consumed so far, those of a peeked item included.
     pub fn offset(&self) -> u64 {
         self.decoder.offset()
     }
 
-    /// What follows in the source behind what is used up: behind the snapshot, once [`next_item`](Self::next_item) has given `None`.
+    /// The rest of the source, behind the bytes consumed: behind the snapshot, once [`next_item`](Self::next_item) has
+    /// returned `None`.
     pub fn into_rest(mut self) -> impl Read {
         self.feed.drop_pending();
         if let Some(Ok(poll)) = self.ahead {
@@ -129,17 +129,17 @@ impl<R: Read> SnapshotReader<R> {
     }
 }
 
-/// What the unread bytes begin with.
+/// The kind of the first unread bytes.
 pub(super) enum Look {
-    /// Something to be handed out.
+    /// An item or bytes to deliver.
     Found,
-    /// The end of the snapshot was before them.
+    /// The snapshot has ended before them.
     Over,
-    /// So many bytes more are needed.
+    /// The number of bytes missing.
     Need(usize),
 }
 
-/// The steps of [`SnapshotReader::next`], for those who read on from the same buffer.
+/// The steps of [`SnapshotReader::next_item`], for readers that continue with the same buffer.
 impl<R: Read> SnapshotReader<R> {
     pub(super) fn of_feed(feed: BufferedReader<R>, decoder: Decoder) -> Self {
         let decoder = Box::new(decoder.starting_at(feed.start()));
@@ -165,7 +165,7 @@ impl<R: Read> SnapshotReader<R> {
 
     pub(super) fn look_at_bytes(&mut self) -> Result<Look, RdbError> {
         self.feed.drop_pending();
-        // What was looked ahead at counts as used up already.
+        // A peeked item counts as consumed already.
         let mut used = self.ahead.take().transpose()?.map_or(0, |poll| poll.used());
         if used == 0 {
             let mut rest = self.feed.unread();
@@ -183,7 +183,7 @@ impl<R: Read> SnapshotReader<R> {
         self.feed.pending()
     }
 
-    /// Why it is not over, where it is not.
+    /// The error, if the snapshot has not ended.
     pub(super) fn finish(&self) -> Result<(), RdbError> {
         self.decoder.finish()
     }

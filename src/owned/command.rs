@@ -13,7 +13,7 @@ use crate::resp::{Args, Command, Keys, Span};
 ///
 /// let command = OwnedCommand::new(1311, ["SET", "k", "v"]);
 /// assert!(command.is(b"set") && command.arg(1) == Some(b"k"));
-/// assert!(matches!(command.keys(), Keys::Some(mut keys) if keys.next() == Some((1, b"k"))));
+/// assert!(matches!(command.keys(), Keys::Some(keys) if keys.clone().next() == Some((1, b"k"))));
 /// assert_eq!(command.to_string(), r#"1311 [?] "SET" "k" "v""#);
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -12,10 +12,15 @@ use crate::resp::Part;
 /// A command, a part or an item allocates once. The borrowed event does not allocate.
 ///
 /// # Serde
-/// With the feature `serde`, an event is serialized as its name in snake case with its fields: in JSON
-/// `{"command":{"offset":1311,"db":0,"tx":null,"received_ms":null,"position":"…:1311:0","history":"…","args":[[83,69,84],[107]]}}`.
-/// Positions and replication ids are texts, durations are serde's (`{"secs":1,"nanos":0}`), and bytes are bytes where the format has
-/// them, else arrays of numbers.
+/// With the feature `serde`, an event is serialized as its name in snake case with its fields. In JSON:
+///
+/// ```json
+/// {"command": {"offset": 27, "db": 0, "tx": null, "received_ms": null, "position": "26e9…86c9:27:0",
+///              "history": "26e9…86c9", "args": [[71, 69, 84], [107]]}}
+/// ```
+///
+/// Positions and replication ids are texts. Durations are serde's (`{"secs":1,"nanos":0}`). Bytes are bytes if the
+/// format has them, otherwise arrays of numbers.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -1,5 +1,4 @@
-//! Copies that own what they hold: events of a follower, and whole keys of a snapshot. The only room of the core's items
-//! that allocates for each of them.
+//! Owned copies: events of a follower, and whole keys of a snapshot. Only this module allocates for each event or item.
 
 mod command;
 mod event;

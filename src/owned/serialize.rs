@@ -40,7 +40,10 @@ impl<'de> Deserialize<'de> for OwnedCommand {
 
 /// For fields that hold bytes: `#[serde(with = "…")]`.
 pub(super) mod bytes {
-    use super::{Bytes, Deserialize, Deserializer, Serializer};
+    use serde::de::{Deserialize, Deserializer};
+    use serde::ser::Serializer;
+
+    use super::Bytes;
 
     pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(bytes)

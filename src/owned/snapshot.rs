@@ -1,11 +1,11 @@
-//! Whole keys of a snapshot, for those who want it easy: allocates, up to a limit.
+//! Collects the items of a snapshot into whole keys. Allocates, up to a limit.
 
 use thiserror::Error;
 
 use crate::rdb::{Entry, Item, Key, ModuleId, RdbError, Role, StreamId, StreamState, Text, Type};
 
-/// Puts the items of a [`Decoder`](crate::rdb::Decoder) together to whole keys. Allocates as the bytes come, never by a declared
-/// length or count, and up to a limit for each key.
+/// Collects the items of a [`Decoder`](crate::rdb::Decoder) into whole keys. Allocates for bytes received, never for a
+/// declared length or count, up to a limit for each key. [`WholeKeys`](crate::owned::WholeKeys) is the iterator.
 ///
 /// ```
 /// use redtail::rdb::Decoder;
@@ -40,7 +40,7 @@ pub struct Collector {
     metadata: Vec<Metadata>,
 }
 
-/// What a [`Collector`] hands out.
+/// A result of a [`Collector`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Whole {
@@ -55,18 +55,18 @@ pub enum Whole {
     },
     /// The code of a function library.
     Function(Vec<u8>),
-    /// What a module keeps beside the keys.
+    /// Data of a module outside of the keys.
     ModuleAux {
-        /// Whose it is.
+        /// The module.
         module: ModuleId,
         /// 1 before the keys, 2 after them.
         when: u64,
-        /// The bytes as they stand behind that.
+        /// The bytes behind that, undecoded.
         raw: Vec<u8>,
     },
 }
 
-/// A key and all it holds.
+/// A key with its value.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct WholeKey {
@@ -84,7 +84,7 @@ pub struct WholeKey {
     pub frequency: Option<u8>,
     /// Its metadata (Redis).
     pub metadata: Vec<Metadata>,
-    /// What it holds.
+    /// Its value.
     pub value: Value,
 }
 
@@ -92,13 +92,13 @@ pub struct WholeKey {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The class, as it stands.
+    /// The class, undecoded.
     pub class: [u8; 4],
-    /// The class's value, as it stands.
+    /// The class's value, undecoded.
     pub raw: Vec<u8>,
 }
 
-/// What a key holds.
+/// The value of a key.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -114,7 +114,7 @@ pub enum Value {
     Hash(Vec<HashField>),
     /// A stream.
     Stream(Box<Stream>),
-    /// A module's value, as it stands.
+    /// A module's value, undecoded.
     Module {
         /// Its type.
         module: ModuleId,
@@ -123,9 +123,9 @@ pub enum Value {
     },
     /// A sparse array.
     Array {
-        /// Where the next insertion goes, if the array has such a place.
+        /// The index of the next insertion, if the array has one.
         insert_at: Option<u64>,
-        /// Places and elements.
+        /// Indexes and elements.
         elements: Vec<(u64, ArrayElement)>,
     },
     /// A rate limiter's state.
@@ -167,7 +167,7 @@ pub enum ArrayElement {
 pub struct Stream {
     /// Its entries.
     pub entries: Vec<StreamEntry>,
-    /// What it knows of itself.
+    /// Its counters and ids.
     pub state: Option<StreamState>,
     /// Its consumer groups.
     pub groups: Vec<Group>,
@@ -231,7 +231,7 @@ pub struct Producer {
     pub keys: Vec<(Vec<u8>, StreamId)>,
 }
 
-/// Why a key can't be put together.
+/// A key can't be collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CollectError {
@@ -241,16 +241,17 @@ pub enum CollectError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A part of it was broken and passed over.
+    /// A part of it is damaged and was skipped.
     #[error("a value is damaged: {0}")]
     Damaged(RdbError),
 }
 
-/// What an element takes beside its bytes, about.
+/// About the memory of an element besides its bytes.
 const OVERHEAD: usize = 48;
 
 impl Collector {
-    /// With so many bytes of memory for one key at most, about: bytes of strings and 48 for each element.
+    /// A collector with a limit of about `limit` bytes of memory for each key: the bytes of strings, and 48 for each
+    /// element.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -267,10 +268,10 @@ impl Collector {
         }
     }
 
-    /// Takes the next item. Gives what it completes.
+    /// Takes the next item. Returns what it completes.
     ///
     /// # Errors
-    /// A key over the limit, or one of which something was passed over. Both are final.
+    /// A key over the limit, or with a damaged part. Both are final.
     #[inline]
     pub fn take(&mut self, item: Item<'_>) -> Result<Option<Whole>, CollectError> {
         match item {

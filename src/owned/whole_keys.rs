@@ -7,7 +7,8 @@ use thiserror::Error;
 use crate::io::{ReadError, SnapshotReader};
 use crate::owned::snapshot::{CollectError, Collector, Whole};
 
-/// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any [`Read`].
+/// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any
+/// [`Read`].
 ///
 /// It ends behind the snapshot, and after the first error.
 ///
@@ -36,7 +37,7 @@ pub enum WholeKeysError {
     /// The source fails, or is no whole snapshot.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The key is over the limit, or damaged.
+    /// The key exceeds the limit, or is damaged.
     #[error(transparent)]
     Collect(#[from] CollectError),
 }

@@ -1,4 +1,4 @@
-//! One client: its questions before the stream, and what it says during it.
+//! One client: its requests before the stream, and its acknowledgements during it.
 
 use std::io;
 use std::io::{Read, Write};
@@ -24,7 +24,7 @@ pub(super) struct Client<'a> {
     pub(super) snapshot_only: bool,
 }
 
-/// What a replica says is short. This also bounds `unread`.
+/// The requests of a replica are short. This also bounds `unread`.
 const LIMITS: Limits = Limits { bulk: 64 << 10, command: 256 << 10, arguments: 1024, ..Limits::DEFAULT };
 
 type Arguments = Vec<Vec<u8>>;
@@ -33,7 +33,7 @@ enum Answer {
     Reply(Vec<u8>),
     Silence,
     Quit,
-    /// What is to be played.
+    /// The part to play.
     Play(Part),
 }
 
@@ -52,7 +52,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Until the client leaves, or is left.
+    /// Serves the client until either side disconnects.
     pub(super) fn serve(mut self) -> io::Result<()> {
         loop {
             let Some(request) = self.hear(None)? else { continue };
@@ -106,7 +106,7 @@ impl<'a> Client<'a> {
         replies::info(section, segment, offset)
     }
 
-    /// Options come in pairs; those before a bad one hold, as with the server.
+    /// Options are pairs; those before an invalid one are kept, as by a server.
     fn configure(&mut self, options: &[Vec<u8>]) -> Answer {
         let (pairs, rest) = options.as_chunks::<2>();
         if !rest.is_empty() {
@@ -126,7 +126,7 @@ impl<'a> Client<'a> {
                 b"rdb-filter-only" => {
                     let words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
                     for word in words {
-                        // Recordings hold no functions apart from their data, so this word changes nothing.
+                        // Recordings have no functions apart from their data, so `functions` changes nothing.
                         if !word.eq_ignore_ascii_case(b"functions") {
                             return Answer::Reply(replies::error_about("Unsupported rdb-filter-only option: ", word));
                         }
@@ -139,7 +139,7 @@ impl<'a> Client<'a> {
         Answer::Reply(replies::OK.to_vec())
     }
 
-    /// A replica asks for the byte after the last it has.
+    /// A replica requests the byte after its last one.
     fn synchronise(&self, id: &[u8], next: &[u8]) -> Answer {
         let Some(next) = number(next) else { return Answer::Reply(replies::NOT_AN_INTEGER.to_vec()) };
         let after = u64::try_from(next).ok().and_then(|next| next.checked_sub(1));
@@ -160,8 +160,8 @@ impl<'a> Client<'a> {
         Answer::Play(Part::All { segment, told })
     }
 
-    /// Whether an acknowledgement has come within `limit`. A replica may say nothing else here: the server would have to answer it on
-    /// the link that carries the stream, and closes that instead.
+    /// Whether an acknowledgement arrives within `limit`. A replica may send nothing else here: a server can't reply on
+    /// the connection of the stream, and closes it instead.
     pub(super) fn hear_acknowledgement(&mut self, limit: Option<Duration>) -> io::Result<bool> {
         let Some(request) = self.hear(limit)? else { return Ok(false) };
         match request.as_slice() {
@@ -175,12 +175,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The next request; `None` where there is no whole one after one read, or none within `limit` (`None`: for ever).
+    /// The next request; `None` if there is no whole one after one read, or none within `limit` (`None`: no limit).
     fn hear(&mut self, limit: Option<Duration>) -> io::Result<Option<Arguments>> {
         if let Some(request) = self.take_request()? {
             return Ok(Some(request));
         }
-        // The standard library refuses a time-out of zero.
+        // The standard library refuses a timeout of zero.
         self.stream.set_read_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))?;
         let mut space = [0; 4096];
         let mut stream = self.stream;
@@ -204,7 +204,7 @@ impl<'a> Client<'a> {
             Ok(Status::Incomplete { .. }) => None,
             Err(error) => {
                 let words = error.to_string();
-                // It is left in any case.
+                // The connection is closed in any case.
                 let _ = self.send(&replies::error_about("Protocol error: ", words.as_bytes()));
                 return Err(io::Error::new(io::ErrorKind::InvalidData, words));
             }
@@ -227,7 +227,7 @@ fn arguments(request: &Request<'_>) -> Arguments {
     }
 }
 
-/// A number as the server reads one: decimal, with a minus sign or none.
+/// A number as a server reads it: decimal, with a minus sign or none.
 fn number(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     text.parse().ok().filter(|_| !text.starts_with('+'))

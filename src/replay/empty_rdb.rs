@@ -2,7 +2,7 @@
 
 use crate::replay::segment::Segment;
 
-/// What a server makes for `rdb-filter-only ""`: what it knows of its replication and nothing else.
+/// The snapshot a server makes for `rdb-filter-only ""`: the facts of its replication and no data.
 pub(super) fn snapshot(segment: &Segment) -> Vec<u8> {
     let mut rdb = b"REDIS0010".to_vec();
     let (id, offset) = (segment.replid(), segment.start_offset().to_string());
@@ -22,7 +22,7 @@ pub(super) fn snapshot(segment: &Segment) -> Vec<u8> {
     field("repl-id", id.as_str());
     field("repl-offset", &offset);
     rdb.push(0xff);
-    // A checksum of zero says that there is none.
+    // A checksum of zero: none was computed.
     rdb.extend_from_slice(&[0; 8]);
     rdb
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::base::error::Byte;
 use crate::io::ReadError;
 
-/// Why bytes are not a [`Recording`](crate::replay::Recording) that can be played.
+/// The bytes are not a [`Recording`](crate::replay::Recording) that can be played.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecordingError {
@@ -17,12 +17,12 @@ pub enum RecordingError {
     /// It is not a recording, or a broken one.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is something else.
+    /// It is a file of another kind.
     #[error(
         "this is not a recording: one begins with \"redtail recording\", or with what a server answers to PSYNC, and this with {0}"
     )]
     Foreign(Byte),
-    /// No link in it has come as far as the stream.
+    /// No connection in it reached the stream.
     #[error("there is nothing in this recording to be played: it ends before a stream begins")]
     Nothing,
     /// It was recorded after SYNC.
@@ -31,6 +31,6 @@ pub enum RecordingError {
     )]
     NoPositions,
     /// It was recorded after `+CONTINUE`, without a head.
-    #[error("this recording does not tell the offset at which its stream goes on")]
+    #[error("this recording does not have the offset at which its stream begins")]
     NoOffset,
 }

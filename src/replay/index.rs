@@ -1,4 +1,4 @@
-//! What lies where in a recording.
+//! An index of the segments of a recording.
 
 use std::io::Read;
 
@@ -11,14 +11,14 @@ use crate::replication::{AttachMethod, Attached, Event, SnapshotEnd};
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) segments: Vec<Segment>,
-    /// Where blocks begin, in their order.
+    /// The starts of blocks, in their order.
     pub(super) marks: Vec<Mark>,
-    /// The recording has no blocks: its first byte is that of a link.
+    /// The recording has no blocks: its first byte is that of a connection.
     pub(super) bare: bool,
     pub(super) cut_off: Option<RecordingFault>,
 }
 
-/// Reads a recording through.
+/// Reads a recording to its end.
 pub(super) fn read(source: impl Read) -> Result<Index, RecordingError> {
     let mut reader = RecordingReader::marking(source, passing_by());
     let mut found = Found::default();
@@ -31,8 +31,8 @@ pub(super) fn read(source: impl Read) -> Result<Index, RecordingError> {
             Err(error) => return Err(RecordingError::Read(error)),
         };
         if let Some(noted) = noted {
-            let place = LinkPosition { link: reader.link_number(), at: reader.link_bytes() };
-            found.note(noted, place, reader.link().map(|link| link.asked_ms))?;
+            let at = LinkPosition { link: reader.link_number(), at: reader.link_bytes() };
+            found.note(noted, at, reader.link().map(|link| link.asked_ms))?;
         }
     };
     found.end_stream(reader.position().map(|position| position.offset));
@@ -42,7 +42,7 @@ pub(super) fn read(source: impl Read) -> Result<Index, RecordingError> {
     Ok(Index { segments: found.segments, bare: reader.is_bare(), marks: reader.take_marks(), cut_off })
 }
 
-/// An event that says where something begins or ends.
+/// An event at which a segment begins or ends.
 #[derive(Debug, Clone, Copy)]
 enum Noted {
     Gap,
@@ -65,7 +65,7 @@ impl Noted {
     }
 }
 
-/// A number of bytes of a link.
+/// A position in the bytes of a connection.
 #[derive(Debug, Clone, Copy)]
 struct LinkPosition {
     link: usize,
@@ -75,55 +75,50 @@ struct LinkPosition {
 #[derive(Debug, Default)]
 struct Found {
     segments: Vec<Segment>,
-    /// What comes is not the history before.
+    /// The next events do not continue the history before.
     fresh: bool,
-    /// A segment whose snapshot is not whole yet, and where that begins.
+    /// A segment with an unfinished snapshot, and the start of that.
     begun: Option<(Segment, u64)>,
     /// The last piece of the last segment has no end yet.
     streams: bool,
 }
 
 impl Found {
-    fn note(&mut self, noted: Noted, place: LinkPosition, asked_ms: Option<u64>) -> Result<(), RecordingError> {
+    fn note(&mut self, noted: Noted, at: LinkPosition, asked_ms: Option<u64>) -> Result<(), RecordingError> {
         match noted {
             Noted::Gap => self.fresh = true,
             Noted::LinkEnd { resume } => self.end_stream(resume),
             Noted::SnapshotBegin => {
-                if let Some((_, at)) = &mut self.begun {
-                    *at = place.at;
+                if let Some((_, begin)) = &mut self.begun {
+                    *begin = at.at;
                 }
             }
             Noted::SnapshotEnd(end) => {
-                if let Some((mut segment, at)) = self.begun.take() {
-                    segment.snapshot = Some(ByteRange { link: place.link, at, length: end.bytes });
+                if let Some((mut segment, begin)) = self.begun.take() {
+                    segment.snapshot = Some(ByteRange { link: at.link, at: begin, length: end.bytes });
                     segment.db = end.db;
                     self.segments.push(segment);
-                    self.stream(place, end.offset);
+                    self.stream(at, end.offset);
                 }
             }
-            Noted::Attached(attached) => self.attached(&attached, place, asked_ms)?,
+            Noted::Attached(attached) => self.attached(&attached, at, asked_ms)?,
         }
         Ok(())
     }
 
-    fn attached(
-        &mut self,
-        attached: &Attached,
-        place: LinkPosition,
-        asked_ms: Option<u64>,
-    ) -> Result<(), RecordingError> {
+    fn attached(&mut self, attached: &Attached, at: LinkPosition, asked_ms: Option<u64>) -> Result<(), RecordingError> {
         let id = match (attached.method, attached.replid) {
             (AttachMethod::Sync, _) => return Err(RecordingError::NoPositions),
             (_, None) => return Err(RecordingError::NoOffset),
             (_, Some(id)) => id,
         };
         let Attached { method, offset, db, .. } = *attached;
-        // A snapshot that never came to its end is what the gap before it led to: what comes does not continue what was before both.
+        // An unfinished snapshot follows a gap: the next events do not continue the history before both.
         let is_broken = self.begun.take().is_some();
         let fresh = std::mem::take(&mut self.fresh) || is_broken || method == AttachMethod::Filtered;
         let new = Segment::new(id, offset, db, asked_ms);
         if method == AttachMethod::Full {
-            self.begun = Some((new, place.at));
+            self.begun = Some((new, at.at));
             return Ok(());
         }
         match self.segments.last_mut().filter(|last| !fresh && last.start <= offset) {
@@ -133,11 +128,11 @@ impl Found {
             }
             None => self.segments.push(new),
         }
-        self.stream(place, offset);
+        self.stream(at, offset);
         Ok(())
     }
 
-    /// The stream goes on at this place, after `offset`.
+    /// The stream continues at this position, after `offset`.
     fn stream(&mut self, LinkPosition { link, at }: LinkPosition, offset: u64) {
         if let Some(segment) = self.segments.last_mut() {
             segment.stream.push(Piece { offset, bytes: ByteRange { link, at, length: u64::MAX } });
@@ -145,7 +140,7 @@ impl Found {
         }
     }
 
-    /// It goes no further on this link than `offset`.
+    /// The stream of this connection ends at `offset`.
     fn end_stream(&mut self, offset: Option<u64>) {
         if let Some(segment) = self.segments.last_mut().filter(|_| std::mem::take(&mut self.streams)) {
             let begins = segment.stream.last().map(|piece| piece.offset);

@@ -1,6 +1,7 @@
-//! A primary inside the process: it plays the recording of a real server to any follower, over a real socket.
+//! A primary inside of the process: it plays the recording of a real server to any follower, over a real socket.
 //!
-//! For demonstrations, and for tests of programs that follow a primary: no server has to be installed, and every run is the same.
+//! For demonstrations, and for tests of programs that follow a primary: no server is needed, and every run is the same.
+//! Tests without a recorded server use [`Recording::of`].
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -16,16 +16,18 @@ use std::time::Duration;
 pub struct Playback {
     /// Commands sent in a second, as evenly as the system's clock allows. Default: no limit.
     pub commands_per_second: Option<u32>,
-    /// The speed as a multiple of the recorded one: 1 is the recorded speed. A recording without times is sent at once. Default: no
-    /// limit.
+    /// The speed as a multiple of the recorded one: 1 is the recorded speed. A recording without times is sent at once.
+    /// Default: no limit.
     pub times: Option<f64>,
-    /// The interval of the PINGs sent once the recording has ended, as servers send them, so that no follower takes the silence for a
-    /// dead link. They are bytes of the stream, so offsets grow beyond those of the recording. Default: no PINGs.
+    /// The interval of the PINGs sent once the recording has ended, as servers send them, so that no follower takes the
+    /// silence for a dead link. They are bytes of the stream, so offsets grow beyond those of the recording. Default:
+    /// no PINGs.
     pub ping: Option<Duration>,
-    /// The largest number of bytes handed to the system at once, so that a follower receives everything in pieces. Default: no limit.
+    /// The largest number of bytes handed to the system at once, so that a follower receives everything in pieces.
+    /// Default: no limit.
     pub piece: Option<usize>,
-    /// Where to close connections: the first connection that asks for the stream at the first cut, the second at the second, and so on.
-    /// Later connections are not closed. Default: none.
+    /// Where to close connections: the first connection that asks for the stream at the first cut, the second at the
+    /// second, and so on. Later connections are not closed. Default: none.
     pub cuts: Vec<Cut>,
     /// The password that AUTH must give before anything else is answered. Default: no password.
     pub password: Option<Vec<u8>>,
@@ -35,8 +37,8 @@ pub struct Playback {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cut {
-    /// Behind the byte of the stream with this replication offset. A connection whose stream begins at or behind it is closed in front
-    /// of the stream.
+    /// Behind the byte of the stream with this replication offset. A connection whose stream begins at or behind it is
+    /// closed in front of the stream.
     Offset(u64),
     /// Behind this number of bytes of the answer to PSYNC or SYNC: reply line, snapshot and stream together.
     AnswerBytes(u64),

@@ -1,4 +1,4 @@
-//! What a client is sent once it has asked for the stream.
+//! Plays a recording to a client that has requested the stream.
 
 use std::io;
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::replay::segment::Segment;
 use crate::replay::shared::SegmentOffset;
 use crate::replay::writer::Writer;
 
-/// The most of the stream handed over at once, where nothing slows it down.
+/// The largest number of bytes of the stream sent at once, without a rate limit.
 const CHUNK: usize = 64 << 10;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
@@ -84,7 +84,7 @@ impl Client<'_> {
         let mark = mark();
         writer.send(&[b"$EOF:", mark.as_slice(), b"\r\n"].concat())?;
         send_all(writer, snapshot)?;
-        // As with the server, only an acknowledgement from after the mark starts the stream: those that have come are used up.
+        // As with a server, only an acknowledgement after the mark starts the stream: earlier ones are discarded.
         while self.hear_acknowledgement(Some(Duration::ZERO))? {}
         writer.send(&mark)?;
         while !self.snapshot_only && !self.hear_acknowledgement(None)? {}
@@ -110,7 +110,7 @@ impl Client<'_> {
                     self.hear_acknowledgement(Some(wait))?;
                 }
                 offset += length as u64;
-                // Before it is sent: whoever has received it may ask INFO at once.
+                // Before it is sent: its receiver may send INFO at once.
                 self.shared.advance(SegmentOffset { segment, offset });
                 writer.send(next)?;
             }
@@ -121,7 +121,7 @@ impl Client<'_> {
         }
     }
 
-    /// Stays with a client that was sent everything, until it leaves. `from` is the offset it has asked for.
+    /// Serves a client that was sent everything, until it disconnects. `from` is the offset it requested.
     fn linger(&mut self, writer: &mut Writer<'_>, from: u64) -> io::Result<()> {
         let recording = &self.shared.recording;
         let (segment, end) = (recording.segments().len() - 1, recording.last().end_offset());
@@ -144,7 +144,7 @@ impl Client<'_> {
         }
     }
 
-    /// Takes what the client still says until it closes too, for a while: see [`Writer::send`].
+    /// Reads until the client closes, too, for a limited time: see [`Writer::send`].
     fn see_off(&self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let mut stream = self.stream;

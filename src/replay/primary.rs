@@ -12,15 +12,16 @@ use crate::replay::playback::Playback;
 use crate::replay::recording::Recording;
 use crate::replay::shared::{Entry, Shared};
 
-/// A primary that answers followers as Redis 7.0 does, plays its recording to each, and then stays silent until they leave.
+/// A primary that answers followers as Redis 7.0 does, plays its recording to each, and is then silent until they
+/// disconnect.
 ///
-/// A follower may start with an empty snapshot, with the recorded one, at any offset of the recording, or with the plain SYNC. Where no
-/// data was recorded, whoever asks for a snapshot gets an empty one: see [`Segment::has_snapshot`](crate::replay::Segment::has_snapshot).
-/// What INFO calls its offset is the furthest that any follower has been sent: before the first one, the offset of the snapshot. A
+/// A follower may start with an empty snapshot, with the recorded one, at any offset of the recording, or with SYNC. If
+/// no data was recorded, snapshots are empty: see [`Segment::has_snapshot`](crate::replay::Segment::has_snapshot). The
+/// offset in INFO is the furthest one that any follower was sent; before the first follower, that of the snapshot. A
 /// position that is not in the recording is answered with a full resynchronisation.
 ///
-/// At a gap of the recording the link is closed. Who then asks for what follows gets what is there: the beginning of the next
-/// [segment](crate::replay::Segment), by a full resynchronisation, which is a gap to it too.
+/// At a gap of the recording the connection is closed. A follower that then requests the end of the segment gets a full
+/// resynchronisation at the beginning of the next [segment](crate::replay::Segment), which is a gap, too.
 ///
 /// Dropping it ends all its connections and threads.
 #[derive(Debug)]
@@ -30,14 +31,14 @@ pub struct Primary {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A client that takes nothing for so long is dropped.
+/// A client that reads nothing for this time is disconnected.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Primary {
     /// Serves `recording`, as fast as followers read it.
     ///
     /// # Errors
-    /// What the system says of the port or the thread.
+    /// The system's error for the port or the thread.
     pub fn serve(recording: Recording) -> io::Result<Self> {
         Self::serve_as(recording, Playback::default())
     }
@@ -50,8 +51,8 @@ impl Primary {
         Self::serve_on((Ipv4Addr::LOCALHOST, 0), recording, playback)
     }
 
-    /// Serves `recording` as `playback` says, on this address; port 0 is a free one. Whoever reaches it gets what is in the recording, if
-    /// [`Playback::password`] does not stand before it.
+    /// Serves `recording` as `playback` says, on this address; port 0 is a free one. Without a [`Playback::password`],
+    /// every client that reaches it can read the recording.
     ///
     /// # Errors
     /// As [`serve`](Self::serve).
@@ -66,12 +67,12 @@ impl Primary {
         Ok(Self { address, shared, accepting: Mutex::new(Some(accepting)) })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it plays.
+    /// The recording it plays.
     pub fn recording(&self) -> &Recording {
         &self.shared.recording
     }
@@ -99,7 +100,7 @@ impl Drop for Primary {
     }
 }
 
-/// Ends when it is told to, after all its clients have.
+/// Accepts clients until it is stopped, and then waits for them to end.
 fn accept(listener: &TcpListener, shared: &Shared) {
     thread::scope(|scope| {
         loop {

@@ -1,4 +1,4 @@
-//! When which bytes of the stream are due.
+//! The times at which bytes of the stream are due.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub(super) enum Pace {
         due: Instant,
         commands: Box<Commands>,
     },
-    /// So many times as fast as it was recorded. What came first, and when that was sent, is what all else is measured from.
+    /// A multiple of the recorded speed. `first`: when the first bytes were sent, and when they were recorded.
     Recorded {
         times: f64,
         first: Option<(Instant, u64)>,
@@ -35,8 +35,8 @@ impl Pace {
         }
     }
 
-    /// How many bytes at the front of `unread`, which were received together, are to be sent at once, and when. With 0 of them more is
-    /// needed; there is more unless `all` are here.
+    /// How many bytes at the front of `unread`, which were received together, are to be sent at once, and when. With 0
+    /// of them more is needed; there is more unless `all` are here.
     pub(super) fn next(&mut self, unread: &[u8], all: bool, received_ms: Option<u64>) -> (usize, Option<Instant>) {
         match self {
             Self::Fastest => (unread.len(), None),
@@ -69,7 +69,8 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Finds where commands end.
 pub(super) struct Commands {
     parser: PartsParser,
-    /// The bytes given last end a command, or what there is are no commands: the stream was asked for from the middle of one.
+    /// The bytes given last end a command, or what there is are no commands: the stream was asked for from the middle
+    /// of one.
     between: bool,
     lost: bool,
 }

@@ -15,11 +15,11 @@ use crate::replay::source::Source;
 use crate::replay::{empty_rdb, index, replies, source};
 use crate::replication::ReplicationId;
 
-/// A recording: of a [`Recorder`](crate::io::recording::Recorder), or what a server sent after a replica had asked for a full
-/// resynchronisation, from the first byte on.
+/// A recording: of a [`Recorder`](crate::io::recording::Recorder), or what a server sent after a replica had asked for
+/// a full resynchronisation, from the first byte on.
 ///
-/// It is read through once to learn what is in it. Its bytes stay where they are: of a file as large as you like a few numbers for each
-/// MiB and each link are kept.
+/// It is read through once to learn what is in it. Its bytes stay where they are: of a file as large as you like a few
+/// numbers for each MiB and each link are kept.
 ///
 /// ```
 /// use redtail::replay::Recording;
@@ -40,7 +40,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Opens a file, which must not change while it is in use, but that a recorder may go on behind what is there now.
+    /// Opens a file. Its bytes must not change while it is in use, but a recorder may append to it.
     ///
     /// # Errors
     /// [`RecordingError`]. That the end is missing is none: see [`cut_off`](Self::cut_off).
@@ -60,8 +60,9 @@ impl Recording {
         Self::index(Source::Memory(bytes.to_vec()))
     }
 
-    /// Makes a recording of these commands, each a list of arguments, for tests: an empty snapshot at offset 0 of database 0, and the
-    /// commands behind it. The offset after a command is the sum of the lengths so far, each as RESP encodes it.
+    /// Makes a recording of these commands, each a list of arguments, for tests: an empty snapshot at offset 0 of
+    /// database 0, and the commands behind it. The offset after a command is the sum of the lengths so far, each as
+    /// RESP encodes it.
     ///
     /// ```
     /// use redtail::replay::{Primary, Recording};
@@ -72,7 +73,7 @@ impl Recording {
     /// let start = Start::At(primary.recording().first().start_position());
     /// let mut follower = Follower::builder(primary.address().to_string()).start(start).connect()?;
     /// loop {
-    ///     if let Some(Event::Command(command)) = follower.next()? {
+    ///     if let Some(Event::Command(command)) = follower.next_event()? {
     ///         assert_eq!(command.to_string(), r#"27 [0] "SET" "k" "v""#);
     ///         break;
     ///     }

@@ -1,4 +1,4 @@
-//! Replies to what a client may ask before it asks for the stream, in the words of Redis 7.0.
+//! Replies to the requests before the stream, as Redis 7.0 gives them.
 
 use crate::replay::segment::Segment;
 
@@ -16,7 +16,7 @@ pub(super) fn wrong_arguments(command: &str) -> Vec<u8> {
     format!("-ERR wrong number of arguments for '{command}' command\r\n").into_bytes()
 }
 
-/// `prefix`, and the client's own word behind it, as far as it fits in a line.
+/// `prefix` and the client's text, cut to fit in a line.
 pub(super) fn error_about(prefix: &str, word: &[u8]) -> Vec<u8> {
     let word: String = String::from_utf8_lossy(word).chars().filter(|c| !c.is_control()).take(128).collect();
     format!("-ERR {prefix}{word}\r\n").into_bytes()
@@ -30,8 +30,8 @@ pub(super) fn role(offset: u64) -> Vec<u8> {
     format!("*3\r\n$6\r\nmaster\r\n:{offset}\r\n*0\r\n").into_bytes()
 }
 
-/// INFO with the sections a follower reads; `section` in any case, or nothing for all. The segment is what the
-/// server has in its backlog, up to `offset`.
+/// INFO with the sections a follower reads; `section` in any case, or nothing for all. The segment is what the server
+/// has in its backlog, up to `offset`.
 pub(super) fn info(section: Option<&[u8]>, segment: &Segment, offset: u64) -> Vec<u8> {
     let sections = [
         ("Server", "redis_version:7.0.15\r\nredis_mode:standalone\r\n".to_owned()),

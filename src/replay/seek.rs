@@ -19,8 +19,8 @@ pub(super) enum Found {
     Behind(usize),
 }
 
-/// Finds the position after `offset` in the history of this id. The end of a segment counts only in the last one: behind any other
-/// there is a gap.
+/// Finds the position after `offset` in the history of this id. The end of a segment counts only in the last one:
+/// behind any other there is a gap.
 pub(super) fn find(shared: &Shared, id: &[u8], offset: u64) -> Found {
     let segments = shared.recording.segments();
     let last = segments.len().saturating_sub(1);

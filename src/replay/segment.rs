@@ -60,8 +60,8 @@ impl Segment {
         Position::new(self.replid(), self.start, self.db)
     }
 
-    /// The offset of the stream's last byte. What was recorded behind it, a command or transaction that is not whole, is left out: it
-    /// can be resumed from there.
+    /// The offset of the stream's last byte. What was recorded behind it, a command or transaction that is not whole,
+    /// is left out: it can be resumed from there.
     pub fn end_offset(&self) -> u64 {
         self.stream.last().map_or(self.start, |piece| piece.offset + piece.bytes.length)
     }
@@ -76,7 +76,8 @@ impl Segment {
         self.began_ms
     }
 
-    /// Whether the data was recorded too: a snapshot that was asked for as such. One that was taken for the place it tells has no data.
+    /// Whether the data was recorded, too: a snapshot requested for its data. One requested for its position has no
+    /// data.
     pub const fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
     }

@@ -17,7 +17,7 @@ pub(super) struct Shared {
     pub(super) recording: Recording,
     pub(super) playback: Playback,
     state: Mutex<State>,
-    /// Somebody who was sent everything has left, or it is over.
+    /// Signals that a follower that was sent everything has disconnected, or that all is stopped.
     left: Condvar,
 }
 
@@ -71,8 +71,8 @@ impl Shared {
         self.state().pings
     }
 
-    /// The same, with another one where it is due, and how long until the next. All followers are sent the same stream, so they share
-    /// this clock; it begins when the first one is at the end.
+    /// The same, with another one where it is due, and how long until the next. All followers are sent the same stream,
+    /// so they share this clock; it begins when the first one is at the end.
     pub(super) fn ping(&self, interval: Duration, length: u64) -> (u64, Duration) {
         let mut state = self.state();
         let now = Instant::now();

@@ -1,11 +1,11 @@
-//! Where the bytes of a recording lie.
+//! The bytes of a recording, in a file or in memory.
 
 use std::fs::File;
 use std::io;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes that can be read from any place, by several at once.
+/// Bytes that can be read from any position, by several readers at once.
 #[derive(Debug)]
 pub(super) enum Source {
     Memory(Vec<u8>),

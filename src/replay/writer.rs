@@ -21,7 +21,8 @@ impl<'a> Writer<'a> {
         self.left = Some(bytes);
     }
 
-    /// Sends all of `bytes`. At the cut: [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), once what is before it is sent.
+    /// Sends all of `bytes`. At the cut: [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), once what is before
+    /// it is sent.
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let allowed =
             self.left.map_or(bytes.len(), |left| bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
@@ -40,7 +41,8 @@ impl<'a> Writer<'a> {
 
     /// Nothing more is sent: [`ConnectionAborted`](io::ErrorKind::ConnectionAborted).
     pub(super) fn close(&self) -> io::Result<()> {
-        // Only our half: closed at once, unread acknowledgements would make the system throw away what we have just sent.
+        // Only our half: closed at once, unread acknowledgements would make the system throw away what we have just
+        // sent.
         self.stream.shutdown(Shutdown::Write)?;
         Err(io::ErrorKind::ConnectionAborted.into())
     }

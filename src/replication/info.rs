@@ -67,8 +67,8 @@ impl Info {
         server(self.redis_version, self.valkey_version)
     }
 
-    /// The present position of the stream; `None` without a backlog: the first replica changes the id and offset that are
-    /// shown then.
+    /// The present position of the stream; `None` without a backlog: the first replica changes the id and offset that
+    /// are shown then.
     pub(crate) fn now(&self) -> Option<Position> {
         self.shown().filter(|_| self.backlog_active)
     }

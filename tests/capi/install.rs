@@ -128,7 +128,7 @@ fn a_program_that_knows_only_cmake() {
     // Another minor version before 1.0 is another interface.
     let wrong = fs::read_to_string(work.join("CMakeLists.txt"))
         .unwrap()
-        .replace("find_package(redtail 0.1.0", "find_package(redtail 0.0.9");
+        .replace("find_package(redtail 0.2.0", "find_package(redtail 0.1.0");
     fs::write(work.join("CMakeLists.txt"), wrong).unwrap();
     let mut configure = Command::new("cmake");
     configure

@@ -15,7 +15,7 @@ use std::time::Duration;
 use redtail::net::Transport;
 use redtail::replication::{Progress, Session};
 use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token};
-use redtail::{Builder, Event, Follower, Options, Start};
+use redtail::{Event, Follower, Options, Start};
 
 /// A method of parsing a corpus.
 type Method = fn(&[u8], usize) -> (u64, u64);
@@ -211,7 +211,7 @@ fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
 fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);
-    while let Some(event) = follower.next().expect("a stream without errors") {
+    while let Some(event) = follower.next_event().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
     }
     (commands, sum)
@@ -221,7 +221,7 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
 fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);
-    while let Some(event) = follower.next().expect("a stream without errors") {
+    while let Some(event) = follower.next_event().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
         while let Some(event) = follower.try_next() {
             count(event, &mut commands, &mut sum);
@@ -252,7 +252,7 @@ fn count(event: Event<'_>, commands: &mut u64, sum: &mut u64) {
 fn follow(corpus: &[u8], piece: usize) -> Follower<InMemory> {
     let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:100:0".parse().expect("a position");
     let server = InMemory { to_send: Vec::new(), stream: corpus.to_vec(), at: 0, piece, streams: false };
-    Builder::from_stream(server).start(Start::At(position)).follow().expect("a link in memory")
+    Follower::with_stream(server).start(Start::At(position)).connect().expect("a connection in memory")
 }
 
 /// A server that answers the handshake, sends the stream in pieces, and closes the connection.

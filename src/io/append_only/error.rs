@@ -1,4 +1,4 @@
-//! Why an append-only file can't be read.
+//! Errors of append-only files.
 
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -10,8 +10,7 @@ use crate::io::append_only::file::Unfinished;
 use crate::io::append_only::manifest::ManifestError;
 use crate::rdb::RdbError;
 
-/// Why [`AppendOnly`](super::AppendOnly) gives no event: what is wrong, in which file, at which byte. Bytes are counted from the first of
-/// that file, which is number 0.
+/// An error of [`AppendOnly`](super::AppendOnly), with its file and byte. The first byte of the file is number 0.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppendOnlyError {
@@ -20,7 +19,7 @@ pub enum AppendOnlyError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         source: io::Error,
     },
     /// A folder without a manifest.
@@ -47,7 +46,7 @@ pub enum AppendOnlyError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         source: ManifestError,
     },
     /// A manifest that lists nothing to read.
@@ -67,7 +66,7 @@ pub enum AppendOnlyError {
     /// A pipe, a device or a folder where a file should be.
     #[error("{} is no regular file", path.display())]
     NotAFile {
-        /// What is there.
+        /// The path.
         path: PathBuf,
     },
     /// It begins with neither commands nor a snapshot, or behind a snapshot there are no commands.
@@ -75,11 +74,11 @@ pub enum AppendOnlyError {
     Unknown {
         /// The file.
         path: PathBuf,
-        /// What could stand there.
+        /// What may begin there.
         expected: &'static str,
-        /// What does.
+        /// The byte found.
         found: Byte,
-        /// Where.
+        /// The number of the byte.
         at: u64,
     },
     /// The snapshot at its front is broken, or ends before it should.
@@ -87,7 +86,7 @@ pub enum AppendOnlyError {
     Snapshot {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The error, and its byte.
         source: RdbError,
     },
     /// Its commands are broken.
@@ -95,22 +94,23 @@ pub enum AppendOnlyError {
     Protocol {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         kind: ProtocolErrorKind,
-        /// Where.
+        /// The number of the byte.
         at: u64,
-        /// The same as the offsets of events count.
+        /// The same as an offset, as those of events.
         offset: u64,
     },
-    /// A file that another follows ends in the middle. In the last file that is no error, see [`AppendOnly::unfinished`](super::AppendOnly::unfinished).
+    /// A file ends in the middle, and is not the last one. In the last file that is no error: see
+    /// [`AppendOnly::unfinished`](super::AppendOnly::unfinished).
     #[error("{} ends in the middle, and is not the last file: {unfinished}", path.display())]
     Torn {
         /// The file.
         path: PathBuf,
-        /// What is not whole.
+        /// The unfinished command or transaction.
         unfinished: Unfinished,
     },
-    /// While it was followed, a rewrite removed files that were not read yet. What was written to them is in the new base only.
+    /// While it was followed, a rewrite removed files that were not read yet. Their commands are in the new base only.
     #[error(
         "history lost: {} lists increment {next}, and the last one read is {last}: a rewrite removed what was between before it was read",
         manifest.display()
@@ -123,7 +123,7 @@ pub enum AppendOnlyError {
         /// The first that is still there.
         next: u64,
     },
-    /// While it was followed, something else took its place.
+    /// While it was followed, it was replaced by another file.
     #[error(
         "{} was replaced by another file: after a rewrite (a server before 7.0) what was written meanwhile can't be told from what \
          was read, so start again with the new file", path.display()

@@ -1,4 +1,4 @@
-//! Files of an append-only folder, and what is known of their events and ends.
+//! Files of an append-only folder, their events and their ends.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,27 +6,27 @@ use std::path::PathBuf;
 
 use crate::replication::Event;
 
-/// A file of an [`AppendOnly`].
+/// A file of an [`AppendOnly`](crate::io::AppendOnly).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppendOnlyFile {
-    /// Where it is; of a reader that was given to [`AppendOnly::of`], what the caller calls it.
+    /// Its path; for a reader given to [`AppendOnly::of`](crate::io::AppendOnly::of), the caller's name for it.
     pub path: PathBuf,
-    /// What it is for.
+    /// Its kind.
     pub kind: FileKind,
-    /// Its number in the manifest, where there is one.
+    /// Its number in the manifest; `None` without a manifest.
     pub seq: Option<u64>,
 }
 
-/// What a file is for.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
-    /// All there is.
+    /// A single file.
     Single,
     /// The data set at the last rewrite.
     Base,
-    /// Commands since.
+    /// Commands since the last rewrite.
     Increment,
 }
 
@@ -48,18 +48,18 @@ impl AppendOnlyFile {
     }
 }
 
-/// An event and where it stands. It dereferences to the event.
+/// An event, its file and its end. It dereferences to the event.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct FileEvent<'a> {
     /// The event.
     pub event: Event<'a>,
-    /// The file it stands in.
+    /// The file that contains it.
     pub file: &'a AppendOnlyFile,
     /// The number of the byte after its last, counted in the file.
     pub end: u64,
-    /// The last time annotation (`#TS:`, written where `aof-timestamp-enabled` is set) before it in its file, in Unix seconds: when the
-    /// server took the command.
+    /// The last time annotation (`#TS:`, written if `aof-timestamp-enabled` is set) before it in its file, in Unix
+    /// seconds: the time at which the server executed the command.
     pub time: Option<u64>,
 }
 
@@ -71,20 +71,20 @@ impl<'a> Deref for FileEvent<'a> {
     }
 }
 
-/// What is not whole at the end of the last file. Servers leave it out when they load the file (`aof-load-truncated`), and so must those
-/// who were given parts of it.
+/// An unfinished command or transaction at the end of the last file. Servers leave it out when they load the file
+/// (`aof-load-truncated`), and so must a caller that received parts of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// What it is.
+    /// Its kind.
     pub kind: UnfinishedKind,
-    /// Where it begins: what is before it counts.
+    /// The number of its first byte. All bytes before it are valid.
     pub start: u64,
-    /// Where the file ends.
+    /// The length of the file.
     pub end: u64,
 }
 
-/// What can be unfinished.
+/// The kind of an unfinished end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfinishedKind {

@@ -1,4 +1,4 @@
-//! Which files there are to read, now and after a rewrite.
+//! The files to read, now and after a rewrite.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,25 +11,25 @@ use crate::io::append_only::file::{AppendOnlyFile, FileKind};
 use crate::io::append_only::manifest::{Listed, Manifest};
 use crate::io::append_only::source::Source;
 
-/// A file to read, open already: a rewrite may remove it before its turn comes.
+/// A file to read, opened early: a rewrite may remove it before it is read.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: AppendOnlyFile,
     pub(super) source: Source,
 }
 
-/// Where the files come from.
+/// The source of the files.
 #[derive(Debug)]
 pub(super) enum Origin {
-    /// A reader that the caller gave.
+    /// A reader from the caller.
     Given,
     /// One file, with the path it was opened by.
     File(PathBuf),
-    /// Those that a manifest lists.
+    /// The files of a manifest.
     Manifest(Folder),
 }
 
-/// A manifest, as it was when it was last looked at.
+/// A manifest, as it was last read.
 #[derive(Debug)]
 pub(super) struct Folder {
     manifest: PathBuf,
@@ -39,9 +39,9 @@ pub(super) struct Folder {
     last: Option<u64>,
 }
 
-/// Far more than any manifest has.
+/// More bytes than any manifest has.
 const LONGEST_MANIFEST: u64 = 1 << 20;
-/// How often a file may vanish between the manifest that lists it and our opening it.
+/// The number of times a file may be removed between the reading of the manifest and the opening of the file.
 const ATTEMPTS: u32 = 20;
 
 /// The files at `path`: a file, a manifest, or the folder of one.
@@ -89,8 +89,8 @@ impl Folder {
         Err(AppendOnlyError::Nothing { path: manifest })
     }
 
-    /// Opens the increments that were added since the last look. What the files that were opened before hold is whole by then but for
-    /// the last: a server begins to write to an increment only after it is listed, and to the one before no more.
+    /// Opens the increments that were added since the last check. All files opened before are complete by then, except
+    /// the last one: a server writes to an increment only after it is listed, and no longer to the one before.
     pub(super) fn look(&mut self) -> Result<VecDeque<Opened>, AppendOnlyError> {
         for attempt in 1.. {
             let text = read(&self.manifest)?;
@@ -123,7 +123,7 @@ impl Folder {
         let fresh: Vec<_> = listed.increments.iter().filter(|file| file.seq > last).collect();
         let rebased = self.base != listed.base.as_ref().map(|base| base.seq);
         match (self.last, fresh.first()) {
-            // Without an increment only the base tells which comes next.
+            // Without an increment only the base shows which one is next.
             (None, Some(_)) if !rebased => {}
             (Some(last), Some(first)) if first.seq == last + 1 => {}
             (_, None) => {}
@@ -183,7 +183,7 @@ fn in_folder(folder: &Path) -> Result<PathBuf, AppendOnlyError> {
     }
 }
 
-/// The names of the manifests in a folder, without those that a server is about to rename.
+/// The names of the manifests in a folder, without temporary ones.
 fn manifests(folder: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -196,7 +196,7 @@ fn manifests(folder: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Who gives a server's folder means the one in it.
+/// The append-only folder inside a server's folder, for error messages.
 fn nested(folder: &Path) -> Option<PathBuf> {
     let inside = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
     let mut nested = inside.filter(|path| path.is_dir() && manifests(path).is_ok_and(|found| !found.is_empty()));
@@ -207,7 +207,7 @@ fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "manifest")
 }
 
-/// Whether another file has taken the place of an open one.
+/// Whether an open file was replaced at its path by another one.
 #[cfg(unix)]
 pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -215,7 +215,7 @@ pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
     Ok((there.dev(), there.ino()) != (open.dev(), open.ino()))
 }
 
-/// There is no portable way to tell.
+/// There is no portable method.
 #[cfg(not(unix))]
 pub(super) fn is_replaced(path: &Path, _: &File) -> io::Result<bool> {
     fs::metadata(path).map(|_| false)

@@ -1,12 +1,12 @@
-//! The manifest of an append-only directory: which files there are, and in which order they are read.
+//! The manifest of an append-only directory: its files in the order of reading.
 
 use thiserror::Error;
 
 use crate::base::status::Status;
 use crate::resp::{Request, RequestParser};
 
-/// What a manifest lists. Servers since Redis 7.0 keep their append-only file in parts: a base, which is the data set at the last
-/// rewrite, and increments, which are the commands since.
+/// The files that a manifest lists. Since Redis 7.0, servers keep several append-only files: a base with the data set
+/// at the last rewrite, and increments with the commands since.
 ///
 /// ```
 /// use redtail::io::Manifest;
@@ -24,9 +24,9 @@ use crate::resp::{Request, RequestParser};
 pub struct Manifest {
     /// The data set at the last rewrite: a snapshot, commands, or both.
     pub base: Option<Listed>,
-    /// The commands since, in the order they are to be read.
+    /// The commands since then, in the order of reading.
     pub increments: Vec<Listed>,
-    /// What a rewrite has made superfluous, and the server will remove.
+    /// Files that a rewrite has made superfluous. The server will remove them.
     pub history: Vec<Listed>,
 }
 
@@ -36,18 +36,18 @@ pub struct Manifest {
 pub struct Listed {
     /// Its name in the manifest's folder.
     pub name: String,
-    /// Its number: bases and increments are counted apart, each from 1.
+    /// Its number. Bases and increments are numbered separately, each from 1.
     pub seq: u64,
 }
 
-/// A manifest that a server would refuse too.
+/// A manifest that servers refuse, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("line {line}: {reason}")]
 #[non_exhaustive]
 pub struct ManifestError {
     /// The line, of which the first is number 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error.
     pub reason: &'static str,
 }
 
@@ -55,11 +55,13 @@ pub struct ManifestError {
 const LONGEST_LINE: usize = 1024;
 
 impl Manifest {
-    /// Reads the text of a manifest. Fields that are not known are passed over, as servers do.
+    /// Parses the text of a manifest. Unknown fields are skipped, as servers do.
     ///
     /// # Errors
-    /// What servers refuse: a line that is no list of names and values, or is too long, or has no end; a file without name, number or
-    /// type, or with a path for a name; a second base; increments that are not in ascending order; no line at all.
+    /// A manifest that servers refuse:
+    /// - a line that is not a list of names and values, is too long, or has no end;
+    /// - a file without name, number or type, or with a path as its name;
+    /// - a second base, increments that are not in ascending order, or no line.
     pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
         if text.is_empty() {
@@ -117,7 +119,7 @@ fn entry(line: &[u8]) -> Result<(u8, Listed), &'static str> {
     Ok((kind.ok_or("type is missing")?, Listed { name, seq }))
 }
 
-/// The words of a line, quoted as in an inline command. `None` where there are none, or quotes do not close.
+/// The fields of a line, quoted as in an inline command. `None` if there are none, or a quote is not closed.
 fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mut parser, mut rest) = (RequestParser::new(), line);
     match parser.next(&mut rest) {

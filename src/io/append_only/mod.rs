@@ -20,12 +20,12 @@ pub use error::AppendOnlyError;
 pub use file::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
 pub use manifest::{Listed, Manifest, ManifestError};
 
-/// Gives what stands in append-only files, as events with the file and the byte they stand at.
+/// Reads append-only files, as events with their file and byte.
 ///
-/// [`open`](Self::open) takes what a server writes: a single file (Redis up to 6.2), or a directory of several with its manifest (Redis
-/// 7.0 and later, Valkey). Of a directory the base comes first, then the increments in their order, each with all that servers demand
-/// of it. A snapshot at the front of a file comes as [`Event::SnapshotBegin`], in the form that [`Options::snapshot`] says, and
-/// [`Event::SnapshotEnd`]; then the commands come.
+/// [`open`](Self::open) accepts a single file (Redis up to 6.2), or a directory of files with its manifest (Redis 7.0
+/// and later, Valkey). In a directory the base is read first, then the increments in their order, checked as servers
+/// check them. A snapshot at the front of a file is delivered as [`Event::SnapshotBegin`](crate::Event::SnapshotBegin),
+/// in the form of [`Options::snapshot`], and [`Event::SnapshotEnd`](crate::Event::SnapshotEnd). The commands follow.
 ///
 /// ```no_run
 /// use redtail::Event;
@@ -45,36 +45,40 @@ pub use manifest::{Listed, Manifest, ManifestError};
 ///
 /// # Following
 ///
-/// `None` says that there is no more for now. The next call looks again: for what was written meanwhile, and for the increment that a
-/// rewrite has begun. So whoever waits a little and goes on calling gets every command once, across rewrites, as long as the files are
-/// read before a second rewrite removes them; else [`AppendOnlyError::Missed`] says what is gone. A new base holds nothing new and does
-/// not come. A single file that a rewrite replaces can't be followed over ([`AppendOnlyError::Replaced`]). What a server does while it
-/// has its append-only file switched off is in none of them, nor is the data set that a replica receives as a snapshot: both look like a
-/// rewrite here, and are not noticed. A server that starts again after a crash may cut what is not whole off the end of its file; that is
-/// seen as long as the file has not grown past it again before the next call.
+/// `None` means that there is no event for now. The next call checks for new bytes, and for the next increment after a
+/// rewrite. A caller that pauses and calls again receives every command once, also across rewrites.
+///
+/// - Files must be read before a second rewrite removes them. Otherwise [`AppendOnlyError::Missed`] names the lost
+///   ones.
+/// - A new base has no new data and is not read.
+/// - A single file can't be followed across a rewrite ([`AppendOnlyError::Replaced`]).
+/// - Writes of a server whose append-only file is switched off are in no file, and neither is the data set that a
+///   replica receives as a snapshot. Both are like a rewrite here, and are not detected.
+/// - A server that restarts after a crash may cut an unfinished command off its file. This is detected unless the file
+///   has grown beyond that length before the next call.
 ///
 /// # Offsets
 ///
-/// There are no replication offsets in such files: those of the events are numbers of bytes, counted in each file from its first. All
-/// of a file is one stream, whose database is 0 until it says otherwise; but in a single file without a snapshot, which may be a part of
-/// another stream, it is unknown until then.
+/// Append-only files have no replication offsets: the offsets of the events count the bytes of each file. The database
+/// is 0 until the first SELECT of a file. It is unknown until then in a single file without a snapshot, which may be a
+/// part of another stream.
 #[derive(Debug)]
 pub struct AppendOnly {
     options: Options,
     origin: Origin,
     waiting: VecDeque<Opened>,
     current: Reading,
-    /// What a look ahead has found.
+    /// The result of peeking.
     ahead: Option<Result<Turn, AppendOnlyError>>,
-    /// There was no more at the last call.
+    /// The last call returned no event.
     paused: bool,
-    /// The file that is read is no longer the one at its path.
+    /// The file was replaced at its path.
     replaced: bool,
-    /// Reads since the last look for what else there is.
+    /// Reads since the last check for new files.
     reads: u32,
 }
 
-/// So often, in reads of a buffer, a reader that never comes to the end looks for new files, lest a rewrite removes them before.
+/// The number of reads after which a reader that is not at the end checks for new files, before a rewrite removes them.
 const READS: u32 = 8;
 
 #[derive(Debug)]
@@ -84,16 +88,17 @@ enum Turn {
 }
 
 impl AppendOnly {
-    /// The append-only file or directory at `path`: a file, a directory that holds one manifest, or a manifest (its name ends in
-    /// `.manifest`). All files that are listed are opened at once, so that a rewrite meanwhile does no harm.
+    /// The append-only file or directory at `path`: a file, a directory that holds one manifest, or a manifest (its
+    /// name ends in `.manifest`). All listed files are opened at once, so that a rewrite can't remove them.
     ///
     /// # Errors
-    /// What is not there, can't be opened, or would be refused by a server: [`AppendOnlyError`].
+    /// [`AppendOnlyError`]: a path that does not exist or can't be opened, or files that a server would refuse.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, AppendOnlyError> {
         Self::with(path, Options::default())
     }
 
-    /// The same. Of `options` those count that say what is delivered: `control`, `parts`, `snapshot`, `lenient`, `limits`.
+    /// As [`open`](Self::open), with these options: `control`, `parts`, `snapshot`, `lenient` and `limits`. Others are
+    /// ignored.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -102,8 +107,8 @@ impl AppendOnly {
         Self::new(origin, files, options).ok_or_else(|| AppendOnlyError::Nothing { path: path.as_ref().into() })
     }
 
-    /// A single file from any source of bytes, which errors call `name`. `first` is the offset before its first command, where that is
-    /// to be another than the number of its first byte. The same options count.
+    /// A single file from any source of bytes, with `name` for errors. `first` is the offset before its first command;
+    /// `None`: the number of its first byte. The options are those of [`with`](Self::with).
     ///
     /// ```
     /// use redtail::io::AppendOnly;
@@ -111,7 +116,7 @@ impl AppendOnly {
     ///
     /// let bytes = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$8\r\nFLUSHALL\r\n";
     /// let mut file = AppendOnly::of(bytes.as_slice(), "the input", None, Options::default());
-    /// let event = file.next()?.expect("there is one");
+    /// let event = file.next_event()?.expect("there is one");
     /// let Event::Command(command) = event.event else { panic!() };
     /// assert_eq!(command.to_string(), r#"57 [3] "FLUSHALL""#);
     /// assert_eq!((event.end, event.time), (57, Some(1_700_000_000)));
@@ -132,10 +137,10 @@ impl AppendOnly {
         Self { options, origin, waiting, current, ahead: None, paused: false, replaced: false, reads: 0 }
     }
 
-    /// The next event, borrowed until the next call; `None` where there is no more for now.
+    /// The next event, borrowed until the next call; `None` if there is none for now.
     ///
     /// # Errors
-    /// [`AppendOnlyError`]. Only after one of [`AppendOnlyError::Io`] is there a use in calling again.
+    /// [`AppendOnlyError`]. Final, except [`AppendOnlyError::Io`].
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<FileEvent<'_>>, AppendOnlyError> {
         let turn = match self.ahead.take() {
@@ -148,8 +153,7 @@ impl AppendOnly {
         }
     }
 
-    /// Whether nothing whole is left in the buffer, so that the next event has to be read from the file, or there is none: the moment to
-    /// flush what was written so far.
+    /// Whether no whole event is buffered, so that the next call reads from the file: the moment to flush output.
     pub fn is_drained(&mut self) -> bool {
         if self.ahead.is_none() {
             match self.current.step() {
@@ -161,12 +165,12 @@ impl AppendOnly {
         self.ahead.is_none()
     }
 
-    /// The file that is read, or was read last.
+    /// The file of the last event.
     pub fn file(&self) -> &AppendOnlyFile {
         &self.current.file
     }
 
-    /// After `None`: what is not whole at the end. More of it may come; if none comes, it is as if it was not there.
+    /// After `None`: the unfinished command or transaction at the end. Its rest may be written later.
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.current.unfinished().ok().flatten()
     }
@@ -205,7 +209,7 @@ impl AppendOnly {
         }
     }
 
-    /// Looks for what a rewrite has changed. Whoever does not come back after the end does not care what becomes of a file.
+    /// Checks for the changes of a rewrite. Not done at the first end, so that a caller that stops there sees no error.
     fn look(&mut self, came_back: bool) -> Result<(), AppendOnlyError> {
         self.reads = 0;
         match &mut self.origin {

@@ -21,11 +21,11 @@ use crate::resp::Part;
 pub(super) struct Reading {
     pub(super) file: AppendOnlyFile,
     options: Options,
-    /// The offset before the first command, where it is not the number of its first byte.
+    /// The offset before the first command, if it is not the number of its first byte.
     first: Option<u64>,
-    /// Nothing but while it is taken apart for the next stage.
+    /// `None` only while the stage is replaced.
     stage: Option<Stage>,
-    /// The event that was found last.
+    /// The event found last.
     found: Found,
 }
 
@@ -44,11 +44,11 @@ enum Stage {
 struct Commands {
     feed: BufferedReader<Source>,
     session: Session,
-    /// What to take from the offset of an event for the number of a byte, modulo 2^64.
+    /// The difference between the offset of an event and the number of its byte, modulo 2^64.
     shift: u64,
-    /// Where the MULTI of the open transaction begins.
+    /// The start of the MULTI of the open transaction.
     transaction: Option<u64>,
-    /// Where the command begins that is being given in parts.
+    /// The start of the command that is delivered in parts.
     begun: Option<u64>,
 }
 
@@ -62,10 +62,10 @@ enum Found {
     Command,
 }
 
-/// What comes next.
+/// The result of a step.
 pub(super) enum Step {
     Event,
-    /// At least so many bytes more.
+    /// At least this number of bytes is missing.
     Need(usize),
 }
 
@@ -76,7 +76,7 @@ impl Reading {
         Self { file: opened.file, options, first, stage, found: Found::Nothing }
     }
 
-    /// Looks for the next event in what was read.
+    /// Finds the next event in the buffered bytes.
     pub(super) fn step(&mut self) -> Result<Step, AppendOnlyError> {
         loop {
             let need = match &mut self.stage {
@@ -131,7 +131,7 @@ impl Reading {
         }
     }
 
-    /// The event that the last step has found.
+    /// The event found by the last step.
     #[inline]
     pub(super) fn event(&mut self) -> FileEvent<'_> {
         let (file, found) = (&self.file, self.found);
@@ -156,8 +156,8 @@ impl Reading {
         }
     }
 
-    /// Reads once; `false` where there is nothing more for now. A file that was cut within what is not whole yet, as a server does that
-    /// could write only a part of a command, is read on from there.
+    /// Reads once; `false` if there are no bytes for now. A server that could write only a part of a command cuts it
+    /// off again; reading then continues from the cut.
     pub(super) fn fill(&mut self, at_least: usize) -> Result<bool, AppendOnlyError> {
         let Some(feed) = self.feed() else { return Ok(false) };
         let filled = match feed.fill(at_least) {
@@ -184,10 +184,10 @@ impl Reading {
         }
     }
 
-    /// What is not whole at the end of what was read.
+    /// The unfinished command or transaction at the end of the bytes read.
     ///
     /// # Errors
-    /// A snapshot that is not whole.
+    /// A snapshot that ends early.
     pub(super) fn unfinished(&self) -> Result<Option<Unfinished>, AppendOnlyError> {
         match &self.stage {
             Some(Stage::Snapshot(reader)) => match reader.finish() {
@@ -199,7 +199,7 @@ impl Reading {
         }
     }
 
-    /// Whether another file stands at its path by now.
+    /// Whether it was replaced at its path.
     pub(super) fn is_replaced(&mut self, path: &Path) -> io::Result<bool> {
         match self.feed().map(|feed| feed.source()) {
             Some(Source::File(file)) => is_replaced(path, file),
@@ -215,11 +215,11 @@ impl Reading {
         })
     }
 
-    // What is begun here is tens of kilobytes large, which the stack of the steps between must not be.
+    // The new stage is tens of kilobytes large: not inlined, to keep it off the stack of the steps.
     #[inline(never)]
     fn begin_snapshot(&mut self) {
         let decoder = match self.options.snapshot {
-            // The bytes are handed on as they are: what they tell is not looked at, but where they end.
+            // The bytes are delivered as they are; only their end matters.
             SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
             SnapshotForm::Items if self.options.lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
@@ -241,7 +241,7 @@ impl Reading {
         let Some(Stage::Border { feed, behind }) = self.stage.take() else { return };
         let offset = self.first.unwrap_or(feed.start());
         let mut session = Session::commands(self.options, offset);
-        // Of commands alone nobody knows whether they are all there were.
+        // A file of commands may be a part of a stream.
         if behind || self.file.kind != FileKind::Single {
             session = session.in_database(0);
         }
@@ -277,7 +277,7 @@ impl Commands {
                 Ok(Step::Need(at_least))
             }
             Progress::Failed(error) => Err(error),
-            // A session over commands has no link that could be lost.
+            // A session over commands can't lose a connection.
             Progress::Reconnect { .. } | Progress::Ended => Ok(Step::Need(1)),
         }
     }
@@ -290,12 +290,12 @@ impl Commands {
         let time = self.session.timestamp();
         let event = self.session.event(self.feed.unread());
         match &event {
-            // A MULTI inside a MULTI opens nothing.
+            // A MULTI inside a MULTI opens no transaction.
             Event::Multi(multi) if multi.tx == Some(multi.offset) => {
                 self.transaction = Some(end.saturating_sub(multi.raw().len() as u64));
             }
             Event::Exec(_) => self.transaction = None,
-            // The count line, before which something that does not come out may stand.
+            // The count line. Bytes without an event may precede it.
             Event::Part(StreamPart { part: Part::Begin { argc }, .. }) => {
                 self.begun = Some(end.saturating_sub(format!("*{argc}\r\n").len() as u64));
             }
@@ -315,12 +315,12 @@ impl Commands {
         }
     }
 
-    /// Something was handed out that is not whole.
+    /// An unfinished command or transaction was delivered.
     fn is_in_the_middle(&self) -> bool {
         self.transaction.is_some() || self.begun.is_some()
     }
 
-    /// Between two commands: forgets what was read of the next one.
+    /// Between two commands: forgets the buffered bytes of the next one.
     #[inline(never)]
     fn begin_anew(&mut self, options: &Options) -> io::Result<()> {
         self.feed.reread(Source::go_back)?;
@@ -336,7 +336,7 @@ impl Commands {
 enum Border {
     Snapshot,
     Commands,
-    /// Nothing is there that could tell.
+    /// Not known without a byte.
     Nothing,
     Unknown {
         found: Byte,

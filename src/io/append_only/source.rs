@@ -1,17 +1,17 @@
-//! Where the bytes of one file come from.
+//! The source of the bytes of one file.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::{fmt, io};
 
-/// A file, or whatever else gives bytes.
+/// A file, or another reader.
 pub(super) enum Source {
     File(File),
     Other(Box<dyn Read + Send>),
 }
 
 impl Source {
-    /// How long the file is by now; `None` where it is none.
+    /// The present length of the file; `None` for another reader.
     pub(super) fn length(&self) -> io::Result<Option<u64>> {
         match self {
             Self::File(file) => file.metadata().map(|metadata| Some(metadata.len())),
@@ -19,7 +19,7 @@ impl Source {
         }
     }
 
-    /// Goes on from this byte of the file.
+    /// Continues from this byte of the file.
     pub(super) fn go_back(&mut self, to: u64) -> io::Result<()> {
         match self {
             Self::File(file) => file.seek(SeekFrom::Start(to)).map(drop),

@@ -1,4 +1,4 @@
-//! Goes on with a recording.
+//! Continues a recording.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -11,13 +11,13 @@ use crate::io::recording::recorder::Recorder;
 use crate::io::recording::{TITLE, VERSION, passing_by};
 use crate::replication::{AttachMethod, Attached, Event, Position};
 
-/// A recorder that writes behind the links that are in `file`, and the position they have come to: where to
-/// [start](crate::Start::At), so that nothing is missing between.
+/// A recorder that appends to the connections in `file`, and the position at their end: [start](crate::Start::At)
+/// there, so that no event is missing between.
 ///
-/// What stands behind the last whole block, where an earlier recorder was killed or found no more room, is cut off. The file is read
-/// through for that. It must be open for reading and writing.
+/// The file is read to its end. Bytes behind the last whole block, left by a recorder that was killed or had no space,
+/// are cut off. The file must be open for reading and writing.
 ///
-/// Without a position nothing has been recorded yet of which something could be missing, at most a part of a snapshot: any start will do.
+/// Without a position nothing was recorded but a part of a snapshot, if anything: any start will do.
 ///
 /// ```no_run
 /// use redtail::io::recording::append;
@@ -27,13 +27,14 @@ use crate::replication::{AttachMethod, Attached, Event, Position};
 /// let (recorder, position) = append(file, "localhost:6379")?;
 /// let start = position.map_or(Start::Now, Start::At);
 /// let mut follower = Follower::builder("localhost:6379").start(start).record(recorder).connect()?;
-/// while let Some(_) = follower.next()? {}
+/// while let Some(_) = follower.next_event()? {}
 /// follower.finish_recording()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// What a [`RecordingReader`] finds in the file, but that it was cut off; and [`RecordingFault::NoPosition`] if it was recorded after SYNC.
+/// An error of the [`RecordingReader`], except that the file was cut off; [`RecordingFault::NoPosition`] if it was
+/// recorded after SYNC.
 pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Position>), ReadError> {
     let (mut position, mut whole) = (None, 0);
     loop {
@@ -43,13 +44,13 @@ pub fn append(file: File, target: impl Display) -> Result<(Recorder, Option<Posi
         }
         (position, whole) = walk(&file)?;
         if whole <= (TITLE.len() + VERSION.len()) as u64 {
-            // Not one link.
+            // No connection.
             whole = 0;
         }
         if whole == length {
             break;
         }
-        // What was in the part that is cut off counts no more, so it is read again.
+        // Events of the part that is cut off do not count, so the rest is read again.
         file.set_len(whole)?;
         position = None;
     }
@@ -72,7 +73,7 @@ fn walk(mut file: &File) -> Result<(Option<Position>, u64), ReadError> {
             None => false,
         });
         if reader.is_bare() {
-            // A file of another kind is not to be cut.
+            // A file of another kind must not be cut.
             return Err(RecordingFault::Foreign.into());
         }
         match read {

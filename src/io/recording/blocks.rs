@@ -1,4 +1,4 @@
-//! Takes a recording apart: the bytes of each link, one after another.
+//! The blocks of a recording: the bytes of each connection, one after another.
 
 use std::io;
 use std::io::{BufRead, BufReader, Read};
@@ -8,25 +8,25 @@ use thiserror::Error;
 use crate::io::recording::link::Link;
 use crate::io::recording::{LONGEST_HEAD, LONGEST_LINE, TITLE, VERSION};
 
-/// Reads the bytes that came on one link, then says that they are at an end until [`next_link`](Self::next_link) goes on. What does not
-/// begin as a recording does is read as it is: the bytes of one link, without a head.
+/// Reads the bytes of one connection, then reports the end until [`next_link`](Self::next_link) begins the next one. A
+/// source that does not begin like a recording is read as the bytes of one connection, without a head.
 ///
-/// A source that fails with a time-out can be read on.
+/// After a timeout of the source, reading can continue.
 #[derive(Debug)]
 pub(crate) struct Blocks<R> {
     source: BufReader<R>,
     state: State,
-    /// Read ahead of what it is part of: a line, a head, the beginning of a file that turns out to be none of ours.
+    /// Buffered bytes: a line, a head, or the beginning of a file that is not a recording.
     held: Vec<u8>,
     /// The number of the next byte of the source.
     at: u64,
-    /// Bytes of the present data block that are still to come.
+    /// Unread bytes of the present data block.
     left: u64,
     received_ms: Option<u64>,
     next: Option<Link>,
-    /// Links begun.
+    /// Connections begun.
     links: usize,
-    /// Bytes given of the present link.
+    /// Bytes read of the present connection.
     given: u64,
     /// The end of the last whole block.
     whole: u64,
@@ -46,52 +46,52 @@ enum State {
     },
     Data,
     Skipped,
-    /// No recording of ours.
+    /// Not a recording.
     Bare,
 }
 
-/// A place in a recording where a block of data begins, so that not all before it must be read again.
+/// The start of a data block in a recording, to read from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// Which link it belongs to, counted from 1.
+    /// Its connection, counted from 1.
     pub(crate) link: usize,
-    /// How many bytes came on that link before.
+    /// The bytes of that connection before it.
     pub(crate) given: u64,
     /// The number of the block's first byte in the file.
     pub(crate) at: u64,
 }
 
-/// Bytes between two marks of a link, at least.
+/// The least number of bytes between two marks of a connection.
 const STRIDE: u64 = 1 << 20;
 
-/// Why a file that begins as a recording is none. Bytes are counted from its first.
+/// An error in a file that begins like a recording. Bytes are counted from its first.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordingFault {
-    /// It does not even begin as one.
+    /// It does not begin like one.
     #[error("this is not a recording of redtail: it does not begin with \"redtail recording\"")]
     Foreign,
     /// It was written by a later version.
     #[error("this is a recording of version {0}, and this version of redtail reads version 1: use a newer redtail")]
     Version(String),
-    /// Where a block should begin, none does.
+    /// A block was expected, and there is none.
     #[error("at byte {at} of the recording a block should begin, and none does: the file was damaged or changed")]
     NoBlock {
-        /// Where.
+        /// The number of the byte.
         at: u64,
     },
-    /// The head of a link can't be read.
+    /// The head of a connection can't be read.
     #[error(
         "the link that begins at byte {at} of the recording has no {field} that can be read: the file was damaged or changed"
     )]
     Link {
-        /// Where.
+        /// The number of the byte.
         at: u64,
         /// The field.
         field: &'static str,
     },
-    /// It can't be gone on with.
-    #[error("this was recorded with the old SYNC: its stream has no positions, so nothing can go on where it ends")]
+    /// It can't be continued.
+    #[error("this was recorded with the old SYNC: its stream has no positions, so it can't be continued")]
     NoPosition,
     /// The file ends in the middle of something.
     #[error(
@@ -101,7 +101,7 @@ pub enum RecordingFault {
     Torn {
         /// The number of the byte that would have been next.
         at: u64,
-        /// In the middle of what.
+        /// The incomplete item.
         what: &'static str,
     },
 }
@@ -118,12 +118,12 @@ impl<R: Read> Blocks<R> {
         Self::beginning(source, State::Title, 0)
     }
 
-    /// A source that is none.
+    /// A source that is not a recording.
     pub(crate) fn bare(source: R) -> Self {
         Self::beginning(source, State::Bare, 0)
     }
 
-    /// A source that begins with a block of data, or goes on like this if `bare`.
+    /// A source that begins with a data block, or inside of the bytes of a connection if `bare`.
     pub(crate) fn from_mark(source: R, bare: bool) -> Self {
         Self { links: 1, ..Self::beginning(source, if bare { State::Bare } else { State::Line }, 0) }
     }
@@ -145,7 +145,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Takes note of where blocks begin, from now on.
+    /// Notes the starts of blocks from now on.
     pub(crate) fn with_marks(mut self) -> Self {
         self.marks = Some(Vec::new());
         self
@@ -155,12 +155,12 @@ impl<R: Read> Blocks<R> {
         self.marks.take().unwrap_or_default()
     }
 
-    /// Whether the source is no recording of ours.
+    /// Whether the source is not a recording.
     pub(crate) fn is_bare(&self) -> bool {
         self.state == State::Bare
     }
 
-    /// The link that begins where the bytes of the one before ended.
+    /// The next connection, after the end of the one before.
     pub(crate) fn next_link(&mut self) -> Option<Link> {
         let link = self.next.take()?;
         self.links += 1;
@@ -168,12 +168,12 @@ impl<R: Read> Blocks<R> {
         Some(link)
     }
 
-    /// Which link it is, counted from 1; 0 before the first.
+    /// The number of the connection, counted from 1; 0 before the first.
     pub(crate) const fn links(&self) -> usize {
         self.links
     }
 
-    /// When the bytes read last were received.
+    /// The time at which the bytes read last were received.
     pub(crate) const fn received_ms(&self) -> Option<u64> {
         self.received_ms
     }
@@ -193,7 +193,7 @@ impl<R: Read> Blocks<R> {
         self.torn
     }
 
-    /// Passes over so many bytes of the link. Gives false where it has no more.
+    /// Skips this number of bytes of the connection; `false` if it has fewer.
     pub(crate) fn skip(&mut self, mut count: u64) -> io::Result<bool> {
         let mut space = [0; 4096];
         while count > 0 {
@@ -206,14 +206,14 @@ impl<R: Read> Blocks<R> {
         Ok(true)
     }
 
-    /// Holds more of the source, until `enough` says so of what is held, at most `limit` bytes. Gives false where the source ends
+    /// Buffers bytes of the source until `enough` accepts them, at most `limit` bytes; `false` if the source ends
     /// before.
     fn hold(&mut self, limit: usize, enough: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
         while !enough(&self.held) {
             if self.held.len() >= limit {
                 return Err(self.no_block());
             }
-            // Byte by byte, out of the buffer: what follows is not to be held.
+            // Byte by byte, since the bytes after it must not be buffered.
             let Some(&byte) = self.source.fill_buf()?.first() else {
                 self.torn = !self.held.is_empty() || !matches!(self.state, State::Line | State::Title);
                 return Ok(false);
@@ -229,7 +229,7 @@ impl<R: Read> Blocks<R> {
         RecordingFault::NoBlock { at: self.at - self.held.len() as u64 }.into()
     }
 
-    /// One step towards bytes of data. Gives false where there are none: at the end of the link or of the source.
+    /// One step towards bytes of data; `false` at the end of the connection or of the source.
     fn step(&mut self) -> io::Result<bool> {
         match self.state {
             State::Title => {
@@ -356,7 +356,7 @@ impl<R: Read> Read for Blocks<R> {
     }
 }
 
-/// Kind, length and time of a block, as its line tells them.
+/// Kind, length and time in the line of a block.
 fn block(line: &[u8]) -> Option<(&[u8], u64, u64)> {
     let mut words = line.strip_suffix(b"\n")?.split(|byte| *byte == b' ');
     let (kind, length, now_ms) = (words.next()?, words.next()?, words.next()?);

@@ -1,24 +1,24 @@
-//! The head of a recorded link, as text.
+//! The head of a recorded connection, as text.
 
 use std::fmt::Write;
 
 use crate::base::excerpt::Excerpt;
 use crate::replication::{AttachMethod, OnFull, PsyncRequest, Role, Server, ServerKind};
 
-/// What a recording tells of a link before its bytes.
+/// The head of a connection in a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Link {
-    /// The server, in the words of whoever recorded it.
+    /// The server, as the recorder named it.
     pub target: String,
-    /// When the stream was asked for, in milliseconds since 1970.
+    /// The time of the request, in milliseconds since 1970.
     pub asked_ms: u64,
-    /// How.
+    /// The request.
     pub psync_request: PsyncRequest,
 }
 
 impl Link {
-    /// A link to `target`, on which `psync_request` was asked `asked_ms` milliseconds after 1970.
+    /// A connection to `target`, on which the request was sent `asked_ms` milliseconds after 1970.
     #[must_use]
     pub fn new(target: impl Into<String>, asked_ms: u64, psync_request: PsyncRequest) -> Self {
         Self { target: target.into(), asked_ms, psync_request }
@@ -28,7 +28,7 @@ impl Link {
         let Self { target, psync_request, .. } = self;
         let mut text = format!("target {}\n", target.replace(['\n', '\r'], " "));
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
-            // A String takes whatever is written.
+            // Writing to a String never fails.
             let _ = writeln!(text, "{name} {value}");
         };
         if let Some(server) = psync_request.server {
@@ -46,7 +46,7 @@ impl Link {
         text
     }
 
-    /// The error is what is missing or can't be read.
+    /// The error names the missing or invalid field.
     pub(super) fn read(text: &[u8], asked_ms: u64) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(text).map_err(|_| "UTF-8")?;
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

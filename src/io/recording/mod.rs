@@ -1,8 +1,8 @@
-//! Recordings: files that keep the exact bytes a server sent, one connection after another, and what has to be known to read them.
+//! Recordings: files of the exact bytes that a server sent, one connection after another, with the requests.
 //!
-//! A follower [writes](crate::Builder::record) one while it follows, and a program with a [`Session`](crate::replication::Session) of
-//! its own does so with a [`Recorder`]. [`RecordingReader`] gives the events again, and
-//! [`replay`](crate::replay) plays them to any follower.
+//! A follower [writes](crate::Builder::record) one while it follows. A program with its own
+//! [`Session`](crate::replication::Session) writes one with a [`Recorder`]. [`RecordingReader`] delivers the events
+//! again, and [`replay`](crate::replay) plays them to any follower.
 //!
 //! ```
 //! use std::fs::File;
@@ -18,7 +18,7 @@
 //!
 //! let recorder = Recorder::new(File::create(&path)?, server.address());
 //! let mut follower = Follower::builder(server.address().to_string()).record(recorder).connect()?;
-//! while let Some(event) = follower.next()? {
+//! while let Some(event) = follower.next_event()? {
 //!     if let Event::Command(_) = event {
 //!         break;
 //!     }
@@ -37,16 +37,16 @@
 //!
 //! # The format
 //!
-//! The line `redtail recording 1`, then blocks. A block is a line of its kind, the number of bytes that follow, and the time in
-//! milliseconds since 1970; then so many bytes:
+//! The line `redtail recording 1`, then blocks. A block is a line with its kind, its number of bytes, and the time in
+//! milliseconds since 1970; then its bytes:
 //!
-//! - `link`: a connection begins. Lines of a name, a space and a value: `target`, `server`, `role`, `asked` (the request sent),
-//!   `method` and `from` (of the [`PsyncRequest`](crate::replication::PsyncRequest)), `full-resync` (what became of one). Names that are not known
-//!   are passed over.
-//! - `data`: bytes that came on it, from the first one of the answer to PSYNC or SYNC on, and when. Where blocks end has no meaning.
+//! - `link`: a connection begins. Lines of a name, a space and a value: `target`, `server`, `role`, `asked` (the
+//!   request sent), `method` and `from` (of the [`PsyncRequest`](crate::replication::PsyncRequest)), `full-resync` (the
+//!   use of one). Unknown names are skipped.
+//! - `data`: bytes received on it, from the first byte of the answer to PSYNC or SYNC, and the time. The ends of blocks
+//!   have no meaning.
 //!
-//! Kinds that are not known are passed over. Nothing is ever changed in what was written: a file that was cut off anywhere can be read up
-//! to there.
+//! Unknown kinds are skipped. Written bytes never change: a file that was cut off can be read up to the cut.
 
 mod append;
 mod blocks;
@@ -64,18 +64,18 @@ pub use recorder::Recorder;
 use crate::base::limits::Limits;
 use crate::replication::Options;
 
-/// For whoever passes over what is in a recording: in little memory, whatever it is.
+/// Options to skip through a recording with little memory.
 pub(crate) fn passing_by() -> Options {
     let parts = 64 << 10;
-    // Nothing is held of a large argument, so it may be longer than servers allow by default.
+    // Large arguments are not buffered, so they may be longer than servers allow by default.
     let limits = Limits { command: 4 << 20, bulk: 1 << 40, ..Limits::DEFAULT };
     Options { parts: Some(parts), limits, ..Options::default() }
 }
 
-/// The beginning of every recording; its version stands behind it.
+/// The beginning of every recording, before its version.
 const TITLE: &[u8] = b"redtail recording ";
 const VERSION: &[u8] = b"1\n";
 /// The longest line before a block: a kind, and two numbers of 20 digits.
 const LONGEST_LINE: usize = 80;
-/// More than the head of any link has.
+/// More bytes than the head of any connection has.
 const LONGEST_HEAD: u64 = 64 << 10;

@@ -1,4 +1,4 @@
-//! A recording, read as if it were live.
+//! Reads a recording like a live connection.
 
 use std::io::Read;
 
@@ -8,12 +8,12 @@ use crate::io::recording::link::Link;
 use crate::replication::{AttachMethod, Attached, Closed, Event, Options, Position, Progress, Session, StreamPart};
 use crate::resp::Part;
 
-/// Gives the events of a recording, from any [`Read`]. They are the events a follower would have given, without what the handshake
-/// tells it.
+/// Delivers the events of a recording, from any [`Read`]. They are those of the follower, except the events of the
+/// handshake.
 ///
-/// A recording is what a [`Recorder`](super::Recorder) has written: link after link, a [`Disconnected`](crate::Disconnected) before each
-/// but the first, and events that say when their bytes were received. Or it is what a server sent on one link, from the first byte after
-/// PSYNC or SYNC was sent to it, and nothing more.
+/// A recording is the output of a [`Recorder`](super::Recorder): one connection after another, with a
+/// [`Disconnected`](crate::Disconnected) between them, and with the times at which bytes were received. Or it is the
+/// bytes a server sent on one connection, from the first byte of the answer to PSYNC or SYNC.
 ///
 /// ```no_run
 /// use redtail::Event;
@@ -32,11 +32,11 @@ pub struct RecordingReader<R> {
     feed: BufferedReader<Blocks<R>>,
     session: Session,
     link: Option<Link>,
-    /// The number that the feed gives the first byte of the link.
+    /// The number of the first byte of the connection, in the buffered reader.
     link_start: u64,
-    /// What has begun and goes on although all bytes that came are used up, and where it began.
+    /// The unfinished item after which all bytes are consumed, and its start.
     begun: Option<(&'static str, u64)>,
-    /// What a look ahead has found.
+    /// The result of peeking.
     ahead: Option<Progress>,
     ended: bool,
 }
@@ -47,16 +47,17 @@ impl<R: Read> RecordingReader<R> {
         Self::with(source, Options::default(), None)
     }
 
-    /// A reader of `source`. Of `options` those count that say what is delivered: `control`, `parts`, `snapshot`, `lenient`, `limits`.
-    /// `offset` is the replication offset before the first byte of the stream, where the recording does not tell it: one without a head,
-    /// after `+CONTINUE` and after SYNC.
+    /// A reader of `source`, with these options: `control`, `parts`, `snapshot`, `lenient` and `limits`. Others are
+    /// ignored. `offset` is the replication offset before the first byte of the stream, for a recording that does not
+    /// have it: one without a head, after `+CONTINUE` or SYNC.
     pub fn with(source: R, options: Options, offset: Option<u64>) -> Self {
         let begun = Some(("a recorded connection", 0));
         Self::over(Blocks::new(source), options, Session::recorded(options, offset), begun)
     }
 
-    /// A reader of a bare command stream, or of an append-only file of commands (whose `#` lines are passed over). Of `options` the
-    /// same count; `offset` is the replication offset before the first byte. There is no history, so no event has a position.
+    /// A reader of a bare command stream, or of an append-only file of commands (its `#` lines are skipped), with the
+    /// same options. `offset` is the replication offset before the first byte. There is no history, so no event has a
+    /// position.
     ///
     /// ```
     /// use redtail::io::RecordingReader;
@@ -72,7 +73,7 @@ impl<R: Read> RecordingReader<R> {
         Self::over(Blocks::bare(source), options, Session::commands(options, offset), None)
     }
 
-    /// A reader that takes note of where the blocks lie.
+    /// A reader that notes the starts of blocks.
     pub(crate) fn marking(source: R, options: Options) -> Self {
         let begun = Some(("a recorded connection", 0));
         Self::over(Blocks::new(source).with_marks(), options, Session::recorded(options, None), begun)
@@ -86,8 +87,8 @@ impl<R: Read> RecordingReader<R> {
     /// The next event, borrowed until the next call; `None` at the end of the recording.
     ///
     /// # Errors
-    /// [`ReadError`]. Bytes in [`Truncated`](ReadError::Truncated) count from the first of the source. A recording that was cut off, or
-    /// is still being written, gives all that is whole in it and then [`RecordingFault::Torn`].
+    /// [`ReadError`]. Bytes in [`Truncated`](ReadError::Truncated) count from the first of the source. A recording that
+    /// was cut off, or is still being written, delivers its whole events and then [`RecordingFault::Torn`].
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, ReadError> {
         loop {
             match self.poll() {
@@ -95,13 +96,13 @@ impl<R: Read> RecordingReader<R> {
                 Progress::Space { .. } | Progress::Reconnect { .. } if self.ended => return Ok(None),
                 Progress::Space { at_least } => {
                     self.feed.consume(self.session.consumed());
-                    // There is nobody to send to.
+                    // There is no server to send to.
                     self.session.sent(self.session.to_send().len());
                     if !self.fill(at_least)? {
                         self.end_of_link(at_least)?;
                     }
                 }
-                // The rest of the link is of no use: what is in the buffer, and what is still to be read.
+                // The rest of the connection is skipped, buffered and unread bytes alike.
                 Progress::Reconnect { .. } => {
                     self.begun = None;
                     self.feed.consume(usize::MAX);
@@ -121,44 +122,43 @@ impl<R: Read> RecordingReader<R> {
             Event::Part(StreamPart { part: Part::Begin { .. }, .. }) => Some(("a command", self.feed.start())),
             Event::Part(StreamPart { part: Part::End, .. }) => None,
             Event::SnapshotBytes(_) | Event::SnapshotItem(_) | Event::Part(_) => self.begun,
-            // What was promised is a snapshot.
+            // A snapshot must follow.
             Event::Attached(Attached { method: AttachMethod::Full | AttachMethod::Sync, .. }) => self.begun,
-            // What they are about lies before this link, whose answer may still be on its way.
+            // These events precede this connection, whose answer may not have arrived yet.
             Event::Disconnected(_) | Event::Gap(_) => self.begun,
             _ => None,
         };
         Ok(Some(event))
     }
 
-    /// Whether nothing whole is left in the buffer, so that the next event has to be read from the source: the moment to flush what was
-    /// written so far.
+    /// Whether no whole event is buffered, so that the next call reads from the source: the moment to flush output.
     pub fn is_drained(&mut self) -> bool {
         let progress = self.poll();
         self.ahead = Some(progress);
         !matches!(progress, Progress::Event)
     }
 
-    /// What the recording tells of the link that the last event came from; `None` where it has no heads.
+    /// The head of the connection of the last event; `None` if the recording has no heads.
     pub fn link(&self) -> Option<&Link> {
         self.link.as_ref()
     }
 
-    /// The last place in what was read that can be resumed from.
+    /// The last resumable position read so far.
     pub fn position(&self) -> Option<Position> {
         self.session.position()
     }
 
-    /// Whether the source begins with the bytes of a server, and not as a recording does.
+    /// Whether the source begins with the bytes of a server, not like a recording.
     pub(crate) fn is_bare(&self) -> bool {
         self.feed.source().is_bare()
     }
 
-    /// Which link the last event came from.
+    /// The number of the connection of the last event.
     pub(crate) fn link_number(&self) -> usize {
         self.feed.source().links()
     }
 
-    /// Bytes of the link up to the end of the last event.
+    /// Bytes of the connection up to the end of the last event.
     pub(crate) fn link_bytes(&self) -> u64 {
         self.feed.after_pending() - self.link_start
     }
@@ -204,7 +204,7 @@ impl<R: Read> RecordingReader<R> {
         Ok(())
     }
 
-    /// The source has ended, which is well if nothing is unfinished.
+    /// The source has ended: an error if an item is unfinished.
     fn end(&mut self, missing: usize) -> Result<(), ReadError> {
         let source = self.feed.source();
         let unread = (!self.feed.unread().is_empty()).then_some(("a line or command", self.feed.start()));

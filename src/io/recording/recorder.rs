@@ -8,12 +8,12 @@ use crate::io::recording::link::Link;
 use crate::io::recording::{TITLE, VERSION};
 use crate::replication::PsyncRequest;
 
-/// Writes a recording while its bytes come. Give it to [`Builder::record`](crate::Builder::record), or call it from a loop around a
-/// [`Session`](crate::replication::Session): [`link`](Self::link) once [`psync_request`](crate::replication::Session::psync_request) tells that the
-/// stream was asked for, [`received`](Self::received) with what each read brings from then on, [`flush`](Self::flush) before a read that
-/// may wait.
+/// Writes a recording of the bytes received. Give it to [`Builder::record`](crate::Builder::record), or call it from a
+/// loop around a [`Session`](crate::replication::Session): [`link`](Self::link) once
+/// [`psync_request`](crate::replication::Session::psync_request) returns a request, [`received`](Self::received) with
+/// the bytes of each read after it, and [`flush`](Self::flush) before a read that may wait.
 ///
-/// It holds no more than one read has brought. What it writes to needs no buffer.
+/// It buffers the bytes of one read. Its writer needs no buffer.
 ///
 /// ```
 /// use redtail::AttachMethod;
@@ -21,7 +21,7 @@ use crate::replication::PsyncRequest;
 /// use redtail::replication::{OnFull, PsyncRequest};
 ///
 /// let mut recorder = Recorder::new(std::io::sink(), "localhost:6379");
-/// let psync_request = PsyncRequest { method: AttachMethod::Full, from: None, on_full: OnFull::Deliver, server: None, role: None };
+/// let psync_request = PsyncRequest::new(AttachMethod::Full, None, OnFull::Deliver);
 /// recorder.link(&psync_request, 1_767_225_600_000)?;
 /// recorder.received(b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 0\r\n", 1_767_225_600_001)?;
 /// recorder.finish(0)?;
@@ -34,18 +34,19 @@ pub struct Recorder {
     titled: bool,
     in_link: bool,
     finished: bool,
-    /// What came last and is not written yet, and when it came: of it an end can take back what nobody has seen.
+    /// The bytes received last, not written yet, and their time: [`finish`](Self::finish) can leave out undelivered
+    /// ones.
     held: Vec<u8>,
     held_ms: u64,
     received: u64,
     failed: Option<Failed>,
 }
 
-/// What the system said, kept to be said again.
+/// The system's error, kept for later calls.
 struct Failed(io::ErrorKind, Option<i32>, String);
 
 impl Recorder {
-    /// A new recording. `target` is the server, in any words without credentials.
+    /// A new recording. `target` names the server, without credentials.
     pub fn new(to: impl Write + Send + 'static, target: impl Display) -> Self {
         Self {
             to: BufWriter::with_capacity(BUFFER, Box::new(to)),
@@ -60,18 +61,18 @@ impl Recorder {
         }
     }
 
-    /// The same, behind the links of a recording that is there already and ends with a whole block;
-    /// [`append`](super::append) sees to that.
+    /// The same, for the end of an existing recording that ends with a whole block: see [`append`](super::append).
     pub fn appending(to: impl Write + Send + 'static, target: impl Display) -> Self {
         let mut recorder = Self::new(to, target);
         recorder.titled = true;
         recorder
     }
 
-    /// A link was opened; what is [received](Self::received) came on it. `now_ms` are milliseconds since 1970.
+    /// A connection was opened. The bytes [received](Self::received) from now on belong to it. `now_ms`: milliseconds
+    /// since 1970.
     ///
     /// # Errors
-    /// What the system says of writing. Final, as are those below: what was written before stays readable.
+    /// The system's error of a write. Final, as are those below; bytes written before stay readable.
     pub fn link(&mut self, psync_request: &PsyncRequest, now_ms: u64) -> io::Result<()> {
         self.flush()?;
         if self.finished {
@@ -89,10 +90,11 @@ impl Recorder {
         self.write(|to| to.write_all(&head))
     }
 
-    /// These bytes were received on the link. They are written with the next call. Without a link they are not part of the recording.
+    /// These bytes were received on the connection. They are written with the next call. Without a connection they are
+    /// ignored.
     ///
     /// # Errors
-    /// What the system says of writing those before.
+    /// The system's error of writing those before.
     pub fn received(&mut self, bytes: &[u8], now_ms: u64) -> io::Result<()> {
         self.flush()?;
         if !self.in_link {
@@ -104,10 +106,10 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes what was received last, and hands everything to the system.
+    /// Writes the bytes received last, and flushes the writer.
     ///
     /// # Errors
-    /// What the system says of writing.
+    /// The system's error of a write.
     pub fn flush(&mut self) -> io::Result<()> {
         let (held, held_ms) = (std::mem::take(&mut self.held), self.held_ms);
         let written = self.write(|to| {
@@ -122,10 +124,10 @@ impl Recorder {
         written
     }
 
-    /// Ends the recording; of what was received last the `unused` last bytes are left out. Later calls record nothing.
+    /// Ends the recording without the last `unused` bytes received. Later calls record nothing.
     ///
     /// # Errors
-    /// What the system says of writing.
+    /// The system's error of a write.
     pub fn finish(&mut self, unused: usize) -> io::Result<()> {
         let unused = unused.min(self.held.len());
         self.held.truncate(self.held.len() - unused);
@@ -134,17 +136,17 @@ impl Recorder {
         self.flush()
     }
 
-    /// How many bytes were received on all links.
+    /// The number of bytes received on all connections.
     pub const fn received_bytes(&self) -> u64 {
         self.received
     }
 
-    /// The link is gone: the next begins with [`link`](Self::link).
+    /// The connection has ended: the next one begins with [`link`](Self::link).
     pub(crate) fn link_over(&mut self) {
         self.in_link = false;
     }
 
-    /// Whether the head of a link is to be written before what comes on it.
+    /// Whether the head of a connection must be written before its bytes.
     pub(crate) const fn wants_link(&self) -> bool {
         !self.in_link && !self.finished
     }
@@ -170,7 +172,7 @@ impl Failed {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // Who wants to know calls `finish`.
+        // A caller that needs the error calls `finish`.
         let _ = self.flush();
     }
 }

@@ -51,12 +51,12 @@ use crate::replication::session::stream::{Found, Scan, Stream};
 ///
 /// Times are milliseconds of one clock of the caller's choice that never runs backwards.
 ///
-/// A session allocates nothing, so all its state is in the value: about 76 KB, most of it the window of compressed
+/// A session allocates nothing, so all its state is in the value: about 78 KB, most of it the window of compressed
 /// strings in snapshots and the bytes to send. Where there is an allocator, box it.
 ///
 /// ```
-/// use redtail::replication::{Progress, Session};
-/// use redtail::{Credentials, Event, Options};
+/// use redtail::replication::{Credentials, Progress, Session};
+/// use redtail::Options;
 ///
 /// let mut session = Session::new(Options::default());
 /// session.connected(Credentials::default(), 0);

@@ -28,7 +28,7 @@ struct Walk<'a> {
     line: &'a mut Vec<u8>,
     json: bool,
     max_arg: u64,
-    levels: Vec<Level>,
+    levels: Vec<OpenAggregate>,
     /// The object of the next element is open already.
     in_object: bool,
     /// The bytes of a streamed string.
@@ -36,7 +36,7 @@ struct Walk<'a> {
 }
 
 /// An aggregate that is incomplete.
-struct Level {
+struct OpenAggregate {
     kind: Kind,
     elements: u64,
 }
@@ -52,13 +52,13 @@ impl Walk<'_> {
             Token::Begin { kind: Kind::BulkString, .. } => {
                 self.begin_element();
                 self.text.clear();
-                self.levels.push(Level { kind: Kind::BulkString, elements: 0 });
+                self.levels.push(OpenAggregate { kind: Kind::BulkString, elements: 0 });
             }
             Token::Chunk(bytes) => self.text.extend_from_slice(bytes),
             Token::Begin { kind, .. } => {
                 self.begin_element();
                 self.open(kind);
-                self.levels.push(Level { kind, elements: 0 });
+                self.levels.push(OpenAggregate { kind, elements: 0 });
             }
             Token::End => {
                 let Some(level) = self.levels.pop() else { return Ok(()) };
