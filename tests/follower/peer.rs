@@ -1,4 +1,4 @@
-//! A server that says what a test tells it to.
+//! A server that sends the replies its test prescribes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What the follower adds to its session: links, time, threads.
+//! The follower's additions to its session: links, time, threads.
 
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;

@@ -196,7 +196,7 @@ fn a_large_directory_of_a_real_server_is_whole() {
     let annotations = noted.lines().filter(|line| line.contains("annotation")).count();
     assert_eq!(commands, noted.lines().count() - annotations);
     assert_eq!(snapshot as u64, fs::metadata(folder.join("appendonly.aof.2.base.rdb")).unwrap().len());
-    // The server was told to annotate in the middle of it.
+    // The server was configured to annotate in the middle of the file.
     assert_eq!((times.len(), annotations), (commands - 140, 2));
     assert!(times.is_sorted() && times[0] > 1_600_000_000);
     assert_eq!((files.file().kind, files.file().seq), (FileKind::Increment, Some(2)));
@@ -461,7 +461,7 @@ fn a_rewrite_is_followed_to_its_increment() {
     folder.manifest(&[BASE, INCR_1]);
     let mut files = folder.open();
     assert_eq!(read(&mut files).unwrap().len(), 4);
-    // What comes last into the old file comes before what is in the new one, though both are seen at once.
+    // The last commands of the old file precede those of the new one, though both are seen at once.
     folder.append("a.1.incr.aof", commands(&["SET b 1"]));
     folder.write("a.2.incr.aof", commands(&["SET c 1"]));
     folder.manifest(&[BASE, INCR_1, INCR_2]);
@@ -526,7 +526,7 @@ fn files_that_are_not_what_they_were_end_it() {
     read(&mut files).unwrap();
     assert!(matches!(read(&mut files), Err(AppendOnlyError::Io { .. })), "the folder was removed");
 
-    // A rewrite before Redis 7.0. What was written before it is read to its end.
+    // A rewrite before Redis 7.0. Commands written before it are read to their end.
     let folder = Folder::new("replaced");
     let file = folder.write("appendonly.aof", commands(&["SET a 1"]));
     let mut files = AppendOnly::open(&file).unwrap();
@@ -561,7 +561,7 @@ fn what_is_cut_off_and_was_never_whole_is_forgotten() {
     length(77);
     folder.append("a.aof", commands(&["DEL b"]));
     assert_eq!(read(&mut files).unwrap(), ["a.aof 97 97 [7] \"DEL\" \"b\""]);
-    // What was handed out can't be taken back.
+    // Delivered commands cannot be taken back.
     length(80);
     let error = read(&mut files).unwrap_err();
     assert!(matches!(error, AppendOnlyError::Cut { now: 80, read: 97, .. }), "{error}");

@@ -293,7 +293,7 @@ fn the_limit_has_room_for_the_longest_command() {
     }
 }
 
-/// What a recorder writes to.
+/// The output of a recorder.
 #[derive(Clone, Default)]
 struct Tape(Arc<Mutex<Vec<u8>>>);
 

@@ -21,7 +21,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-/// Fills in the next `count` bytes of an endless counter and tells the model the same.
+/// Appends the next bytes of an endless counter, at most `count`, to the buffer and to the model.
 fn receive(buffer: &mut ReceiveBuffer, model: &mut VecDeque<u8>, next: &mut u8, count: usize) -> usize {
     let space = buffer.space();
     let count = count.min(space.len());

@@ -1,4 +1,4 @@
-//! Questions to a server, and everything that may come instead of an answer.
+//! Questions to a server, and every other reply that may arrive instead of an answer.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! What is acknowledged, and when.
+//! Acknowledgements: their offsets, and when they are sent.
 
 use redtail::replication::{Closed, Session};
 use redtail::{Ack, OnGap, Options, Position, Start};
@@ -41,7 +41,7 @@ fn place(id: &str, offset: u64) -> Position {
     format!("{id}:{offset}:0").parse().unwrap()
 }
 
-/// What the acknowledgement of the next second says.
+/// The offset in the acknowledgement of the next second.
 fn next_ack(shell: &mut Shell) -> Vec<String> {
     shell.sent();
     shell.pass(1000);

@@ -1,4 +1,4 @@
-//! A session's batches are what it tells one event at a time.
+//! A session's batches hold the events that it delivers one at a time.
 
 use std::ops::ControlFlow;
 

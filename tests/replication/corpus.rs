@@ -18,7 +18,7 @@ struct Recording {
     name: String,
     bytes: Vec<u8>,
     commands: Vec<Value>,
-    /// The replication offset before the stream, where the bytes don't tell it.
+    /// The replication offset before the stream, where the bytes do not give it.
     offset: Option<u64>,
     /// Whether offsets are those of the primary (after SYNC they are counted from the snapshot).
     stream_at: usize,
@@ -106,7 +106,7 @@ impl Recording {
             assert_eq!(*offset, expected["offset_after"].as_u64().unwrap_or(end), "{at}");
             match expected["db"].as_u64() {
                 Some(number) => assert_eq!(db.map(u64::from), Some(number), "{at}"),
-                // The recorder did not read the snapshot, which tells the database before the first SELECT.
+                // The recorder did not read the snapshot, which gives the database before the first SELECT.
                 None => assert!(db.is_none() || self.offset.is_none(), "{at}: {db:?}"),
             }
             assert_eq!(tx.is_some(), expected["tx"].as_bool().unwrap_or(false), "{at}");

@@ -27,7 +27,7 @@ enum Write {
     Nothing,
 }
 
-/// What happens before a link, and how many bytes of the primary's it carries.
+/// The event before a link, and how many bytes of the primary's the link carries.
 #[derive(Debug, Clone)]
 struct Turn {
     writes: Vec<Write>,
@@ -136,7 +136,7 @@ impl Primary {
     }
 }
 
-/// What a careful consumer keeps.
+/// The state of a careful consumer.
 #[derive(Debug, Default)]
 struct Consumer {
     /// The offset up to which everything was told, or is known to be lost.

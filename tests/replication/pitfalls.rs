@@ -16,7 +16,7 @@ fn snapshot(value: &str) -> Vec<u8> {
     [head, &[length][..], value.as_bytes(), b"\xff\0\0\0\0\0\0\0\0"].concat()
 }
 
-/// What a primary sends after PSYNC, by mark and by length.
+/// The bytes a primary sends after PSYNC, by mark and by length.
 fn full_resynchronisations(between: &str, stream: &[u8]) -> [Vec<u8>; 2] {
     let data = snapshot(&MARK[..39]);
     let answer = format!("{between}+FULLRESYNC {ID} {BASE}\r\n{between}");

@@ -1,4 +1,4 @@
-//! A shell without a socket: shows a session what "arrives" and writes down what comes of it.
+//! A shell without a socket: shows a session the bytes that "arrive" and writes down its events.
 
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};

@@ -41,7 +41,7 @@ fn decoded(rdb: &[u8]) -> Items {
     items
 }
 
-/// What a session makes of recorded bytes.
+/// The events that a session makes of recorded bytes.
 #[derive(Debug, PartialEq)]
 struct Ran {
     items: Items,

@@ -113,7 +113,7 @@ pub(crate) struct Spoil {
     pub(crate) at: Option<u64>,
 }
 
-/// What is to happen to a link.
+/// The faults and the pace of one link.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) pieces: Pieces,
@@ -121,7 +121,7 @@ pub(crate) struct Plan {
     pub(crate) is_refused: bool,
     pub(crate) unasked: Option<Row>,
     pub(crate) trouble: Option<Trouble>,
-    /// What happens, after how many bytes of which kind.
+    /// The fault, and after how many bytes of which kind it occurs.
     pub(crate) strike: Option<(Strike, Tag, usize)>,
     pub(crate) spoils: Option<Spoil>,
     pub(crate) blocks: bool,
@@ -230,7 +230,7 @@ fn spoil(rng: &mut Rng, options: &Options) -> Spoil {
 }
 
 impl Primary {
-    /// What happens to the primary while nobody is connected.
+    /// The change to the primary while nobody is connected.
     pub(crate) fn turn_of_events(&mut self, options: &Options, rng: &mut Rng, tally: &mut Tally) {
         self.out_of_step = false;
         if rng.chance(50) {

@@ -111,7 +111,7 @@ impl Log {
         unit.map_or(self.end(), |unit| unit.end).max(low).min(self.end())
     }
 
-    /// Forgets what came after `offset`, a boundary.
+    /// Forgets everything after `offset`, a boundary.
     pub(crate) fn truncate(&mut self, offset: u64) {
         self.units.truncate(self.after(offset));
         self.bytes.truncate((offset - self.base) as usize);

@@ -151,7 +151,7 @@ fn seeds() {
     assert!(tally.count(tally::Sight::Commands) > count, "too little happens");
 }
 
-/// The life of the seed in `SIM_SEED`, told.
+/// The life of the seed in `SIM_SEED`, printed.
 #[test]
 fn one_seed() {
     if let Some(seed) = number("SIM_SEED") {

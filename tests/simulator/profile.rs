@@ -1,4 +1,4 @@
-//! Servers, as far as a follower can tell them apart.
+//! Servers, as far as a follower can distinguish them.
 
 /// How a server answers PSYNC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub(crate) const PROFILES: &[Profile] = &[
 ];
 
 impl Profile {
-    /// What a follower must take it for.
+    /// The name and version that a follower must show.
     pub(crate) fn shown(&self) -> Option<String> {
         match (self.valkey_version, self.redis_version) {
             (Some(version), _) => Some(format!("valkey {version}")),

@@ -5,7 +5,7 @@ use crate::build::{File, atoms, intset, listpack, ziplist};
 use crate::profile::Profile;
 use crate::rng::Rng;
 
-/// What a snapshot is to hold.
+/// The contents of a snapshot to make.
 pub(crate) struct Content<'a> {
     /// AUX `repl-stream-db`, where there is one.
     pub(crate) stream_db: Option<u32>,
@@ -52,7 +52,7 @@ pub(crate) fn snapshot(profile: &Profile, content: &Content<'_>, rng: &mut Rng) 
         }
     }
     let bytes = match rng.chance(30) {
-        // Without its checksum, as servers write it when told so.
+        // Without its checksum, as servers write it with `rdbchecksum no`.
         true => writer.file.number(255).raw([0; 8]).0,
         false => writer.file.end(),
     };

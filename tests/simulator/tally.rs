@@ -1,4 +1,4 @@
-//! What the lives have met, so that a kind of fault that is no longer hit shows.
+//! Counts the events of all lives: a kind of fault that is no longer hit shows.
 
 macro_rules! kinds {
     ($(#[$comment:meta])* $name:ident { $($kind:ident => $words:literal,)* }) => {
@@ -13,7 +13,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// What goes wrong.
+    /// Things that go wrong.
     Fault {
         ConnectFails => "a connect that fails",
         CloseInHandshake => "a close in the handshake",
@@ -66,7 +66,7 @@ kinds! {
 }
 
 kinds! {
-    /// What goes right.
+    /// Things that go right.
     Sight {
         Continued => "attached after a known place",
         ContinuedOtherId => "attached under another id",
@@ -147,7 +147,7 @@ impl Tally {
         self.faults.iter().chain(&self.sights).copied().zip(words)
     }
 
-    /// What was never met.
+    /// The kinds that were never met.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         self.rows().filter(|(count, _)| *count == 0).map(|(_, words)| words).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// What a byte belongs to, so that a fault can be placed.
+/// The part of a link that a byte belongs to: a fault is placed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
     Reply,
@@ -57,7 +57,7 @@ impl Wire {
         }
     }
 
-    /// Bytes that may come now.
+    /// Bytes that may arrive now.
     pub(crate) fn ready(&self) -> usize {
         self.bytes.len().min(self.trigger_at.unwrap_or(usize::MAX)) - self.delivered
     }

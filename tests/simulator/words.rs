@@ -1,6 +1,6 @@
-//! What servers answer beside what was hoped for, and what that has to mean.
+//! The unwelcome answers of servers, and how the session must take each.
 
-/// What may be asked, in the order in which it must be asked.
+/// The questions of a session, in the order in which they must be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Question {
     Auth,

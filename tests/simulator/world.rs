@@ -102,7 +102,7 @@ impl World {
             }
             self.primary.turn_of_events(&self.judge.options, &mut self.rng, &mut self.tally);
         }
-        // Then all is well again, and everything must come through.
+        // Then all is well again, and everything must get through.
         for _ in 0..8 {
             (self.primary.out_of_step, self.primary.shown) = (false, None);
             let plan = Plan::clean(&mut self.rng);
@@ -199,7 +199,7 @@ impl World {
         Err("a link without end".into())
     }
 
-    /// Shows the session what has come, until it asks for more.
+    /// Shows the session the bytes that have arrived, until it asks for more.
     fn pump(&mut self) -> Result<Option<Flow>, String> {
         loop {
             let Self { session, judge, rng, tally, primary, .. } = self;
@@ -286,7 +286,7 @@ impl World {
         self.judge.sent_all(self.now, was_empty, acknowledged, !self.offered.is_empty(), drained)
     }
 
-    /// Takes what is to be sent, or a part of it, to the primary. Tells whether anything was.
+    /// Takes the bytes to send, or a part of them, to the primary. Returns whether there were any.
     fn carry(&mut self) -> Result<bool, String> {
         if self.offered.is_empty() || self.now < self.blocked_until {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! What clients write, as a primary puts it into its stream.
+//! The writes of clients, as a primary puts them into its stream.
 
 use crate::log::{Log, What};
 use crate::rng::Rng;

@@ -141,7 +141,7 @@ fn a_gap_between_two_runs_is_recorded() {
     assert_eq!(Recording::open(&file.0).unwrap().segments().len(), 2);
 }
 
-/// A reader may come while the recorder is at work.
+/// A reader may open the file while the recorder is at work.
 #[test]
 fn a_recording_can_be_read_while_it_grows() {
     let bytes = failover();

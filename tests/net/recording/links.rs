@@ -32,7 +32,7 @@ pub(super) fn taped(links: &[(PsyncRequest, &[u8])], piece: usize) -> Vec<u8> {
     tape.bytes()
 }
 
-/// A failover in the middle of a transaction: what the old primary sent of it was never part of what came after.
+/// A failover in the middle of a transaction: the part that the old primary sent never belonged to the later history.
 pub(super) fn failover() -> Vec<u8> {
     let first = full(ID, 100, &commands(&["SET a 1", "MULTI", "INCR lost", "SET b"]));
     let second =
@@ -166,7 +166,7 @@ fn what_is_missing_between_two_links_is_a_gap() {
     assert_eq!(standing(&told), standing(&events));
 }
 
-/// Links that were refused, abandoned, or ended before they told anything.
+/// Links that were refused, abandoned, or ended before the first event.
 #[test]
 fn links_that_led_nowhere_leave_no_trace() {
     let probe = PsyncRequest::new(AttachMethod::Probed, None, OnFull::Abandon);
@@ -203,7 +203,7 @@ fn links_that_led_nowhere_leave_no_trace() {
     }
 }
 
-/// What a server says behind a refusal is nobody's, also where the recording ends with it.
+/// Bytes that a server sends after a refusal are delivered to nobody, also where the recording ends with them.
 #[test]
 fn what_stands_behind_a_refusal_is_passed_over() {
     let first = full(ID, 100, &commands(&["SET a 1"]));

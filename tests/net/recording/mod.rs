@@ -24,7 +24,7 @@ pub(super) const OTHER: &str = "0123456789012345678901234567890123456789";
 /// Database 5, no data.
 pub(super) const SNAPSHOT: &[u8] = b"REDIS0010\xfa\x0erepl-stream-db\xc0\x05\xff\0\0\0\0\0\0\0\0";
 
-/// What a server sends at a full resynchronisation.
+/// The bytes a server sends at a full resynchronisation.
 pub(super) fn full(id: &str, offset: u64, stream: &[u8]) -> Vec<u8> {
     let head = format!("+FULLRESYNC {id} {offset}\r\n${}\r\n", SNAPSHOT.len());
     [head.as_bytes(), SNAPSHOT, stream].concat()

@@ -1,4 +1,4 @@
-//! How a recording is played: its own time, its end, and what comes after it.
+//! Playing a recording: its own time, its end, and the stream after it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,7 +22,7 @@ fn hear(link: &mut TcpStream, expected: &[u8]) {
     assert_eq!(String::from_utf8_lossy(&received), String::from_utf8_lossy(expected));
 }
 
-/// Two commands that came 200 ms apart.
+/// Two commands that arrived 200 ms apart.
 fn timed() -> Vec<u8> {
     let tape = super::Tape::default();
     let mut recorder = redtail::io::recording::Recorder::new(tape.clone(), "x");
@@ -54,7 +54,7 @@ fn a_recording_can_be_played_in_its_own_time() {
             began.elapsed()
         );
     }
-    // One that tells no times does not wait, and one that waits for ever can still be stopped.
+    // A recording without times does not wait, and one that waits for ever can still be stopped.
     let primary = serve(&full(ID, 100, &commands(&["SET a 1", "SET b 2"])), playback! { times: Some(1e-9) });
     let mut link = ask(primary.address(), &format!("PSYNC {ID} 101"));
     hear(&mut link, b"+CONTINUE\r\n");
@@ -120,7 +120,7 @@ fn it_ends_when_somebody_has_had_everything() {
     let primary = serve(&full(ID, 100, &stream), playback! { cuts: vec![Cut::AnswerBytes(30)] });
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| primary.wait_until_played());
-        // Who leaves early, or asks for nothing, does not count.
+        // A client that leaves early, or requests nothing, does not count.
         drop(ask(primary.address(), "PING"));
         let mut cut = ask(primary.address(), &format!("PSYNC {ID} 101"));
         cut.read_to_end(&mut Vec::new()).unwrap();

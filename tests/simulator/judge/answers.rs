@@ -1,4 +1,4 @@
-//! What a primary's answers lead to.
+//! The consequences of a primary's answers.
 
 use redtail::{AttachMethod, Attached, OnGap, Position, Role, Server, ServerKind, SnapshotBegin, SnapshotEnd};
 
@@ -25,7 +25,7 @@ impl Judge {
                 self.link.handshake.refused = true;
             }
             Said::Wrong => self.link.ending = Some(Ending::wrong(due)),
-            // What can't begin a reply shows with its first byte.
+            // A byte that cannot begin a reply shows at once.
             Said::Garbage(length) => self.link.ending = Some(Ending::garbage_reply(due - length)),
             Said::Info(told) => {
                 let covers = self.resume.is_some_and(|place| told.covers(&place));
@@ -177,7 +177,7 @@ impl Judge {
         });
     }
 
-    /// The primary writes what breaks the protocol, `at` bytes after the offset it has come to.
+    /// The primary writes bytes that break the protocol, `at` bytes after its present offset.
     pub(crate) fn spoiled(&mut self, offset: u64, at: Option<u64>, length: u64, due: usize) {
         let shift = self.link.stream.as_ref().map_or(0, |cursor| cursor.shift);
         self.link.ending = Some(Ending::spoiled(due, offset - shift, at, length));

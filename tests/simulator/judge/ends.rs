@@ -128,7 +128,7 @@ impl Ending {
     }
 }
 
-/// What must come after the last event of a link.
+/// The event that must follow the last event of a link.
 #[derive(Debug)]
 pub(super) enum Then {
     Reconnect(Duration),
@@ -162,7 +162,7 @@ impl Judge {
                 }
                 (Some(refused(row)), row.1 == Verdict::RetryMuchLater)
             }
-            // Nothing was asked for, since INFO has told that it would be in vain.
+            // Nothing was requested, since INFO has shown that it would be in vain.
             None if self.is_out_of_step() => (None, false),
             other => return Err(format!("{lost:?} for no reason: {other:?}")),
         };
@@ -316,7 +316,7 @@ impl Judge {
         self.attempts += 1;
         match (error, self.unrecoverable()) {
             (SessionError::SnapshotBroken { received, reason }, Some("snapshot")) => {
-                // What may still turn out to be the mark is not told yet.
+                // Bytes that may still turn out to be the mark are not delivered yet.
                 self.link.expected.clear();
                 let own = self.link.snapshot.as_ref();
                 let used = own.map(|own| self.consumed.saturating_sub(own.header_end) as u64);
@@ -363,7 +363,7 @@ impl Judge {
         self.then.is_some() || self.link.ending.is_some() || self.is_lax
     }
 
-    /// What has come and was not told yet.
+    /// The next thing that has arrived and was not delivered yet.
     fn untold(&self) -> Option<&super::Expected> {
         self.link.expected.front().filter(|(due, _)| *due <= self.delivered).map(|(_, expected)| expected)
     }

@@ -26,7 +26,7 @@ use crate::primary::{LAST_FORK_US, Told, USED_MEMORY};
 use crate::snapshot::Fact;
 use crate::tally::{Fault, Sight, Tally};
 
-/// What is wrong, where something is.
+/// The fault, if there is one.
 pub(crate) type Check = Result<(), String>;
 
 macro_rules! ensure {
@@ -66,7 +66,7 @@ pub(crate) struct Judge {
     ever_attached: bool,
     attempts: u32,
     unknown: u32,
-    /// What was committed, as an acknowledgement may tell it.
+    /// The committed offset, as an acknowledgement may give it.
     committed: u64,
     info_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
@@ -171,7 +171,7 @@ impl Judge {
         self.info_denied |= self.link.denied_at.is_some_and(|at| at <= self.delivered);
     }
 
-    // ---- what the session tells -------------------------------------------------------------------------------------
+    // ---- events of the session --------------------------------------------------------------------------------------
 
     /// An event from a poll that was shown `unread` and used up `used` bytes of it.
     pub(crate) fn event(
@@ -308,7 +308,7 @@ impl Judge {
         Ok(())
     }
 
-    /// A gap was told: what it means for what comes.
+    /// A gap was delivered: its consequences for later events.
     fn gap(&mut self, gap: &Gap, tally: &mut Tally) {
         tally.sight(Sight::Gaps);
         self.committed = 0;
@@ -352,7 +352,7 @@ impl Judge {
 
     // ---- what is left -----------------------------------------------------------------------------------------------
 
-    /// The session asks for more bytes: everything that was due must have come.
+    /// The session asks for more bytes: every event that was due must have arrived.
     pub(crate) fn drained(&mut self, session: &Session, log: &Log, at_least: usize, unread: usize) -> Check {
         self.idle_events = 0;
         self.cross();

@@ -1,4 +1,4 @@
-//! What may be sent, and what must be: one question at a time and in order, then acknowledgements that tell the truth.
+//! Commands that may or must be sent: one question at a time and in order, then correct acknowledgements.
 
 use redtail::replication::Heartbeat;
 use redtail::{Ack, ForkReason, OnGap, Options, Position, Start};
@@ -41,7 +41,7 @@ pub(crate) const USER: &str = "cdc";
 pub(crate) const PASSWORD: &str = "correct horse";
 
 impl Judge {
-    /// What must be asked next; `None`: for the stream.
+    /// The question that must be asked next; `None`: for the stream.
     pub(super) fn next_question(&self) -> Option<(Question, Words)> {
         let last = self.link.handshake.asked;
         let rest = QUESTIONS.iter().copied().filter(|&question| last.is_none_or(|last| question > last));
@@ -142,7 +142,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What an acknowledgement tells at this offset.
+    /// The offset to acknowledge when the stream has reached `at`.
     fn by_choice(&self, at: u64) -> u64 {
         match self.options.ack {
             Ack::Observe => 0,

@@ -12,13 +12,13 @@ pub(crate) struct Cursor {
     /// The byte of the link at which the stream begins.
     pub(super) begins: usize,
     start: u64,
-    /// What the session knows of itself.
+    /// The history, as far as the session knows it.
     replid: Position,
     is_sync: bool,
     /// After SYNC offsets count from 0: what they are less than the truth.
     pub(super) shift: u64,
     db: Option<u32>,
-    /// The offset up to which everything was told or passed.
+    /// The offset up to which everything was delivered or passed.
     pub(super) told_to: u64,
     part: Option<InPart>,
     /// Until the first byte after a mark acknowledgements hurry.
@@ -27,10 +27,10 @@ pub(crate) struct Cursor {
     pub(super) asked: Vec<u64>,
 }
 
-/// A command that has come in part.
+/// A command that has arrived in part.
 struct InPart {
     unit: usize,
-    /// Arguments that have begun, and what came of the last.
+    /// Arguments that have begun, and the bytes of the last that have arrived.
     begun: usize,
     came: usize,
 }
@@ -60,12 +60,12 @@ impl Cursor {
         (!self.is_sync).then_some(Position::new(self.replid.replid, offset, self.db).with_history(self.replid.history))
     }
 
-    /// In the middle of a command that comes in parts.
+    /// In the middle of a command that arrives in parts.
     pub(crate) const fn in_parts(&self) -> bool {
         self.part.is_some()
     }
 
-    /// The unit that comes next.
+    /// The next unit.
     fn next(&self, log: &Log) -> usize {
         log.after(self.told_to + self.shift)
     }
@@ -104,7 +104,7 @@ impl Judge {
             return Ok(());
         }
         ensure!(cursor.part.is_none(), "half a command, and then {event:?}");
-        // What is passed in silence.
+        // Skipped without an event.
         let mut at = cursor.next(log);
         while let Some(unit) = log.units.get(at)
             && (unit.what == What::Nothing || !control && is_control(unit.what))
@@ -173,7 +173,7 @@ impl Judge {
         }
     }
 
-    /// Counts what was told before.
+    /// Counts a write that was delivered before.
     fn repeats(&mut self, unit: &Unit, end: u64, tally: &mut Tally) {
         let cursor = self.link.stream.as_ref().unwrap();
         let history = cursor.replid.history.to_string();
@@ -196,7 +196,7 @@ impl Judge {
             (self.attempts, self.unknown) = (0, 0);
             self.link.stream.as_mut().unwrap().hurries = false;
         }
-        // What was passed in silence at the end, and everything that came whole.
+        // Units skipped without an event at the end, and everything that arrived whole.
         let mut at = self.link.stream.as_ref().unwrap().next(log);
         while let Some(unit) = log.units.get(at).filter(|unit| unit.end - shift <= came) {
             let is_silent = unit.what == What::Nothing || !control && is_control(unit.what);
@@ -209,7 +209,7 @@ impl Judge {
         match (&cursor.part, log.units.get(at)) {
             (Some(part), Some(unit)) => {
                 ensure!(part.unit == at, "a part of another command");
-                // A line that tells a length, and the line end before it, at the most.
+                // A line that gives a length, and the line end before it, at the most.
                 ensure!(came - used <= 30, "{} bytes of a large value are kept", came - used);
                 ensure!(at_least as u64 <= unit.end - shift - came, "it waits for {at_least} bytes in {unit:?}");
             }
@@ -235,7 +235,7 @@ fn is_control(what: What) -> bool {
     matches!(what, What::Select | What::Control | What::GetAck)
 }
 
-/// It must come in parts: an argument reaches the threshold, or the bytes up to the end of one pass the limit.
+/// Whether it must arrive in parts: an argument reaches the threshold, or the bytes to the end of one pass the limit.
 fn is_large(unit: &Unit, options: &redtail::Options) -> bool {
     let Some(threshold) = options.parts else { return false };
     let limit = options.limits.command.max(2048) as usize;

@@ -55,7 +55,7 @@ enum Stage {
     Over,
 }
 
-/// What goes wrong with the answers of one link.
+/// A fault in the answers of one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Error(Question, usize),
@@ -68,10 +68,10 @@ pub(crate) enum Trouble {
     MovesOnAfterInfo,
 }
 
-/// What a primary has said, for the judge.
+/// A primary's answer, for the judge.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// Nothing, or something that tells nothing.
+    /// Nothing, or an answer without information.
     Fine,
     Error {
         row: Row,
@@ -86,7 +86,7 @@ pub(crate) enum Said {
     Full(Box<Full>),
 }
 
-/// What INFO has told.
+/// The facts given by INFO.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) server: Option<String>,
@@ -119,7 +119,7 @@ pub(crate) struct Full {
     /// Its structure and its frame do not agree, or its checksum is wrong.
     pub(crate) is_broken: bool,
     pub(crate) db: Option<u32>,
-    /// What the snapshot tells of the server.
+    /// The server, as the snapshot describes it.
     pub(crate) server: Option<String>,
 }
 
