@@ -74,7 +74,7 @@ fn what_is_void_counts_as_committed_no_more() {
     shell.close(Closed::ByPeer);
     shell.connect();
     handshake(&mut shell);
-    // A promoted replica, which never had the transaction: what comes at these offsets now is something else.
+    // A promoted replica, which never had the transaction: these offsets now hold other bytes.
     shell.arrive(format!("+CONTINUE {OTHER}\r\n").as_bytes());
     shell.arrive(&PING.repeat(3));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);

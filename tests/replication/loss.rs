@@ -416,7 +416,7 @@ fn a_server_that_lags_behind_is_not_called_another_history() {
     shell.close(Closed::ByPeer);
     shell.connect();
     handshake(&mut shell);
-    // A replica of the same primary that has not come as far as we have.
+    // A replica of the same primary that has not reached our offset.
     shell.arrive(format!("+FULLRESYNC {ID} 900\r\n").as_bytes());
     let Some(Seen::Failed(SessionError::HistoryLost(gap))) = shell.events().pop() else { panic!() };
     assert_eq!((gap.to.offset, gap.missed), (900, Some(0)));

@@ -41,7 +41,7 @@ struct Turn {
 struct Primary {
     filter: bool,
     stream: Vec<u8>,
-    /// Offset after each write that comes out as an event, with its bytes and database; MULTI and EXEC are among them.
+    /// The offset after each write that is an event, with its bytes and database; MULTI and EXEC are among them.
     told: Vec<(u64, u32, Vec<u8>)>,
     /// Offsets after each MULTI and its EXEC.
     transactions: Vec<(u64, u64)>,
@@ -139,7 +139,7 @@ impl Primary {
 /// The state of a careful consumer.
 #[derive(Debug, Default)]
 struct Consumer {
-    /// The offset up to which everything was told, or is known to be lost.
+    /// The offset up to which everything was delivered, or is known to be lost.
     place: Option<u64>,
     parts: Vec<Vec<u8>>,
     /// A later attach is at exactly this position.
@@ -189,7 +189,7 @@ impl Consumer {
                         "something is skipped"
                     );
                 }
-                // Before the first attach nothing was told.
+                // Before the first attach nothing was delivered.
                 self.place = resume;
             }
             _ => {}
