@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(error) => return Err(format!("{file}: {error}").into()),
     };
     let mut follower = Follower::builder(target).start(start).on_gap(OnGap::Continue).connect()?;
-    while let Some(event) = follower.next()? {
+    while let Some(event) = follower.next_event()? {
         match &event {
             Event::Command(command) => match command.history() {
                 Some(history) => println!("{history}:{} {}", command.offset, command.command()),

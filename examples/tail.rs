@@ -5,7 +5,7 @@ use redtail::{Event, Follower};
 fn main() -> Result<(), redtail::Error> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut follower = Follower::builder(target).connect()?;
-    while let Some(event) = follower.next()? {
+    while let Some(event) = follower.next_event()? {
         match event {
             Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
             Event::Gap(gap) => eprintln!("history lost: {gap}"),

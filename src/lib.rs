@@ -5,7 +5,7 @@
 //! use redtail::{Event, Follower};
 //!
 //! let mut follower = Follower::builder("127.0.0.1:6379").connect()?;
-//! while let Some(event) = follower.next()? {
+//! while let Some(event) = follower.next_event()? {
 //!     match event {
 //!         Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
 //!         Event::Gap(gap) => eprintln!("history lost: {gap}"),

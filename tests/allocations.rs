@@ -263,7 +263,7 @@ fn the_follower_allocates_nothing_after_its_start() {
         loop {
             let mut offset = 0;
             let mut began = false;
-            let here = allocations(|| match follower.next().unwrap().unwrap() {
+            let here = allocations(|| match follower.next_event().unwrap().unwrap() {
                 Event::Command(command) => offset = command.offset,
                 Event::Exec(_) | Event::Multi(_) | Event::SnapshotBytes(_) | Event::SnapshotItem(_) => {}
                 _ => began = true,

@@ -2,7 +2,9 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
 
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
+use std::process::{Command, Stdio};
 
 use redtail::replay::{Cut, Primary, Recording};
 use redtail::{Ack, Event, Options, Start};
@@ -48,4 +50,29 @@ async fn the_tokio_example_returns_the_error_of_a_server() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("NOAUTH"), "{error}");
+}
+
+/// Cargo builds the examples beside the tests.
+#[test]
+fn the_tail_example_prints_every_write() {
+    let server = Primary::serve(Recording::of([["SET", "k", "v"], ["SET", "k", "w"]]).unwrap()).unwrap();
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.ancestors().nth(2).unwrap().join("examples/tail");
+    let mut tail = Command::new(example).arg(server.address().to_string()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines().take(2);
+    let lines: Vec<String> = lines.map(Result::unwrap).collect();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    let commands: Vec<&str> = lines.iter().map(|line| line.split_once("] ").unwrap().1).collect();
+    assert_eq!(commands, [r#""SET" "k" "v""#, r#""SET" "k" "w""#]);
+}
+
+/// The README shows the example, with an address in place of its argument.
+#[test]
+fn the_readme_shows_the_tail_example() {
+    let readme = include_str!("../README.md");
+    let example = include_str!("../examples/tail.rs");
+    let shown = readme.split("```rust,no_run\n").nth(1).unwrap().split("```").next().unwrap();
+    let loop_of = |text: &'static str| text.split("connect()?;").nth(1).unwrap();
+    assert_eq!(loop_of(shown), loop_of(example));
 }

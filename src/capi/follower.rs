@@ -246,7 +246,7 @@ pub unsafe extern "C" fn redtail_follower_next(
     event: *mut *const redtail_event,
 ) -> c_int {
     call!(follower, out event; {
-        let status = follower.advance(Follower::next);
+        let status = follower.advance(Follower::next_event);
         if status == REDTAIL_OK {
             event.set(follower.events.event());
         }
@@ -291,7 +291,7 @@ pub unsafe extern "C" fn redtail_follower_batch(
             return refuse(unsafe { &mut *follower }, REDTAIL_ERROR_ARGUMENT, "the pointer each is NULL");
         };
         // SAFETY: as the header asks. Nothing of the follower is borrowed while the callback runs.
-        let mut status = unsafe { (*follower).advance(Follower::next) };
+        let mut status = unsafe { (*follower).advance(Follower::next_event) };
         while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
             if unsafe { each(context, (*follower).events.event()) } != 0 {

@@ -65,8 +65,8 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /// The entry that the previous idempotency key belongs to. id.
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
-    /// The last item of a stream with idempotency keys. added: number of these keys ever added; count: number of duplicates
-    /// detected.
+    /// The last item of a stream with idempotency keys. added: number of these keys ever added; count: number of
+    /// duplicates detected.
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /// The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the
     /// version of its encoding.

@@ -28,7 +28,7 @@ pub type Checkpoint = CheckpointFile<Position>;
 /// let mut checkpoint = Checkpoint::open("orders.position", target)?;
 /// let start = checkpoint.position().map_or(Start::Now, Start::At);
 /// let mut follower = Follower::builder(target).start(start).ack(Ack::Applied).connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     if let Event::Command(command) = event {
 ///         println!("{command}"); // and everything that makes it durable
 ///         checkpoint.count(1);

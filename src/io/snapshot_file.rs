@@ -24,7 +24,7 @@ use crate::replication::Event;
 ///
 /// let mut file = SnapshotFile::create_new("dump.rdb")?;
 /// let mut follower = Follower::builder("127.0.0.1:6379").start(Start::Snapshot).connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     if file.event(&event)? {
 ///         println!("{} bytes; the stream continues at {:?}", file.bytes(), follower.position());
 ///         break;

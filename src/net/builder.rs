@@ -82,8 +82,8 @@ impl Follower<Socket> {
 }
 
 impl<T: Transport + 'static> Follower<T> {
-    /// Follows over connections that the caller makes: a tunnel, another resolver, another TLS library. The function
-    /// is called once for every connection.
+    /// Follows over connections that the caller makes: a tunnel, another resolver, another TLS library. The function is
+    /// called once for every connection.
     pub fn with_connector(connect: impl FnMut() -> io::Result<T> + Send + 'static) -> Builder<Connector<T>> {
         Builder::new(Connector::new(connect))
     }
@@ -292,7 +292,7 @@ impl<S: Source> Builder<S> {
         self
     }
 
-    /// Connects, so that a wrong address is reported here. The handshake follows in the first call of `next`.
+    /// Connects, so that a wrong address is reported here. The handshake follows in the first call of `next_event`.
     ///
     /// # Errors
     /// [`Error::Target`], [`Error::Login`], or [`Error::Connect`] unless [`retry_first`](Self::retry_first) is set.

@@ -20,7 +20,7 @@ use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Se
 /// use redtail::{Event, Follower};
 ///
 /// let mut follower = Follower::builder("127.0.0.1:6379").connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     match event {
 ///         Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
 ///         Event::Gap(gap) => eprintln!("history lost: {gap}"),
@@ -30,8 +30,8 @@ use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Se
 /// # Ok::<(), redtail::Error>(())
 /// ```
 ///
-/// It reconnects (see [`Options::backoff`]), and it acknowledges from within `next`. A caller that works on one event
-/// for longer than the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
+/// It reconnects (see [`Options::backoff`]), and it acknowledges from within `next_event`. A caller that works on one
+/// event for longer than the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
 pub struct Follower<T: Transport = Socket> {
     pub(super) engine: BufferedSession,
     connector: Box<Ask<T>>,
@@ -75,11 +75,7 @@ impl<T: Transport> Follower<T> {
     ///
     /// # Errors
     /// Why the follower has ended. Final: every later call returns the same.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "an iterator's items can't borrow from it; see `events` for one whose items own"
-    )]
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
         Ok(match self.search(Deadline::Never)? {
             Search::Event => Some(self.engine.event()),
             Search::Idle | Search::Over => None,
@@ -90,7 +86,7 @@ impl<T: Transport> Follower<T> {
     /// holds already. To connect again may take longer: as long as the connector takes.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// As [`next_event`](Self::next_event).
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Event<'_>>, Error> {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let until = self.now_ms().saturating_add(limit_ms);
@@ -102,7 +98,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// The next event in the bytes that were received already: never reads, never waits. `None` if they hold none, and
-    /// after [`Handle::stop`]; [`next`](Self::next) then tells what follows.
+    /// after [`Handle::stop`]; [`next_event`](Self::next_event) then tells what follows.
     #[inline]
     pub fn try_next(&mut self) -> Option<Event<'_>> {
         if self.shared.is_stopped() {
@@ -124,7 +120,7 @@ impl<T: Transport> Follower<T> {
     /// This is the fastest of the methods that deliver events. When it returns is the moment to flush an output.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// As [`next_event`](Self::next_event).
     pub fn batch(&mut self, mut each: impl FnMut(Event<'_>) -> ControlFlow<()>) -> Result<bool, Error> {
         if !matches!(self.search(Deadline::Never)?, Search::Event) {
             return Ok(false);
@@ -136,7 +132,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// All further events as an iterator. Its items own their data, so this method allocates. It ends as
-    /// [`next`](Self::next) does, and after the first error.
+    /// [`next_event`](Self::next_event) does, and after the first error.
     ///
     /// ```no_run
     /// use redtail::owned::OwnedEvent;
@@ -440,7 +436,7 @@ impl<T: Transport> Iterator for Events<'_, T> {
         if self.over {
             return None;
         }
-        let event = self.follower.next().map(|event| event.map(OwnedEvent::from)).transpose();
+        let event = self.follower.next_event().map(|event| event.map(OwnedEvent::from)).transpose();
         self.over = !matches!(event, Some(Ok(_)));
         event
     }

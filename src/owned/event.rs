@@ -19,8 +19,8 @@ use crate::resp::Part;
 ///              "history": "26e9…86c9", "args": [[71, 69, 84], [107]]}}
 /// ```
 ///
-/// Positions and replication ids are texts. Durations are serde's (`{"secs":1,"nanos":0}`). Bytes are bytes if the format has
-/// them, otherwise arrays of numbers.
+/// Positions and replication ids are texts. Durations are serde's (`{"secs":1,"nanos":0}`). Bytes are bytes if the
+/// format has them, otherwise arrays of numbers.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -73,7 +73,7 @@ impl Recording {
     /// let start = Start::At(primary.recording().first().start_position());
     /// let mut follower = Follower::builder(primary.address().to_string()).start(start).connect()?;
     /// loop {
-    ///     if let Some(Event::Command(command)) = follower.next()? {
+    ///     if let Some(Event::Command(command)) = follower.next_event()? {
     ///         assert_eq!(command.to_string(), r#"27 [0] "SET" "k" "v""#);
     ///         break;
     ///     }

@@ -17,7 +17,7 @@ use crate::resp::{Command, Part};
 /// use redtail::{Event, Follower, OnGap};
 ///
 /// let mut follower = Follower::builder("127.0.0.1:6379").on_gap(OnGap::Continue).connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     match event {
 ///         Event::Command(command) => println!("{command}"),
 ///         Event::Attached(attached) => println!("attached at {}", attached.offset),

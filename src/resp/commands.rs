@@ -136,8 +136,8 @@ impl CommandParser {
         self.timestamp
     }
 
-    /// The next command. Moves `input` past the command and the bytes skipped before it. The command borrows from `input`
-    /// and from the parser until the next call.
+    /// The next command. Moves `input` past the command and the bytes skipped before it. The command borrows from
+    /// `input` and from the parser until the next call.
     ///
     /// [`Status::Incomplete`] says how many further bytes are needed at least; skipped bytes are used up all the same.
     ///

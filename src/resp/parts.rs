@@ -195,8 +195,8 @@ impl PartsParser {
         self.commands.timestamp()
     }
 
-    /// The next command or part. Moves `input` past it and the bytes skipped before it. The item borrows from `input` and
-    /// from the parser until the next call.
+    /// The next command or part. Moves `input` past it and the bytes skipped before it. The item borrows from `input`
+    /// and from the parser until the next call.
     ///
     /// # Errors
     /// A [`ProtocolError`] if the bytes are not a command or exceed a limit.

@@ -97,8 +97,8 @@ impl RequestParser {
         self.offset
     }
 
-    /// The next request. Moves `input` past the request and the bytes skipped before it. The request borrows from `input`
-    /// and from the parser until the next call.
+    /// The next request. Moves `input` past the request and the bytes skipped before it. The request borrows from
+    /// `input` and from the parser until the next call.
     ///
     /// # Errors
     /// A [`ProtocolError`] if the bytes are not a request or exceed a limit.

@@ -35,7 +35,7 @@ fn record(name: &str) -> (Recording, Vec<String>, String) {
         .connect()
         .unwrap();
     while follower.position().is_none_or(|position| position.offset < end) {
-        follower.next().unwrap().unwrap();
+        follower.next_event().unwrap().unwrap();
     }
     follower.finish_recording().unwrap();
     let (mut lines, mut position) = (Vec::new(), None);

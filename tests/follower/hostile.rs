@@ -10,7 +10,7 @@ fn end(follower: &mut redtail::Follower) -> Error {
     let began = Instant::now();
     loop {
         assert!(began.elapsed() < Duration::from_secs(30), "it hangs");
-        match follower.next() {
+        match follower.next_event() {
             Ok(Some(_)) => {}
             Ok(None) => panic!("ended without an error"),
             Err(error) => return error,
@@ -57,7 +57,7 @@ fn a_close_at_any_byte_is_an_error_or_a_retry() {
         });
         let mut follower = peer.follower().reconnect(Backoff::OFF).connect().unwrap();
         let error = loop {
-            match follower.next() {
+            match follower.next_event() {
                 Ok(Some(_)) => {}
                 other => break other.map(|_| ()),
             }
@@ -115,7 +115,7 @@ fn a_length_allocates_nothing_before_its_bytes_arrive() {
         false
     });
     let mut follower = peer.follower().connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
     let before = resident_kib();
     assert!(matches!(follower.next_timeout(Duration::from_millis(300)).unwrap(), Some(Event::Idle(_))));
     assert!(resident_kib() < before + 20_000, "{before} KiB before, {} KiB after", resident_kib());
@@ -173,7 +173,7 @@ fn a_server_that_takes_no_bytes_does_not_stop_the_events() {
     });
     let mut follower = peer.follower().start(Start::NowWithoutFork).reconnect(Backoff::OFF).connect().unwrap();
     let mut commands = 0;
-    while let Some(event) = follower.next().unwrap() {
+    while let Some(event) = follower.next_event().unwrap() {
         commands += u32::from(matches!(event, Event::Command(_)));
         if commands == 200 {
             break;

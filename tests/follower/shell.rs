@@ -32,9 +32,9 @@ fn streaming(stream: impl Into<String>) -> Peer {
 fn events_are_in_order_and_idle_follows_silence() {
     let peer = streaming(INCR.repeat(2));
     let mut follower = peer.follower().connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
     assert!(
-        matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.to_string() == r#"121 [?] "INCR" "n""#)
+        matches!(follower.next_event().unwrap(), Some(Event::Command(command)) if command.to_string() == r#"121 [?] "INCR" "n""#)
     );
     match follower.next_timeout(PATIENCE).unwrap() {
         // Events in the same read as the reply to PSYNC have a time, too.
@@ -93,7 +93,7 @@ fn commands_in_the_segment_of_a_snapshots_end_are_delivered() {
             });
             let mut follower = peer.follower().start(Start::Snapshot).reconnect(Backoff::OFF).connect().unwrap();
             let mut offsets = Vec::new();
-            while let Some(event) = follower.next().unwrap() {
+            while let Some(event) = follower.next_event().unwrap() {
                 if let Event::Command(command) = event {
                     offsets.push(command.offset);
                 }
@@ -130,7 +130,7 @@ fn peeking_moves_no_position() {
     let peer = streaming(INCR.repeat(2));
     let mut follower = peer.follower().connect().unwrap();
     loop {
-        if let Some(Event::Command(command)) = follower.next().unwrap() {
+        if let Some(Event::Command(command)) = follower.next_event().unwrap() {
             assert_eq!(command.offset, 121);
             break;
         }
@@ -145,7 +145,7 @@ fn peeking_moves_no_position() {
     }
     assert!(!follower.is_drained());
     assert_eq!(follower.position().unwrap().offset, 121, "seen is not handed out");
-    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.offset == 142));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Command(command)) if command.offset == 142));
     assert_eq!(follower.position().unwrap().offset, 142);
     assert!(follower.is_drained());
 }
@@ -169,16 +169,16 @@ fn owned_events_are_an_iterator() {
 fn stop_wakes_a_read() {
     let peer = streaming("");
     let mut follower = peer.follower().connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
     let handle = follower.handle();
     let stopper = thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
         handle.stop();
     });
     let began = Instant::now();
-    assert!(follower.next().unwrap().is_none());
+    assert!(follower.next_event().unwrap().is_none());
     assert!(began.elapsed() < PATIENCE);
-    assert!(follower.next().unwrap().is_none(), "and stays over");
+    assert!(follower.next_event().unwrap().is_none(), "and stays over");
     assert_eq!(follower.position().unwrap().offset, 100);
     stopper.join().unwrap();
     peer.join();
@@ -194,14 +194,14 @@ fn stop_wakes_a_backoff() {
     });
     let forever = Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600));
     let mut follower = peer.follower().reconnect(forever).connect().unwrap();
-    while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
+    while !matches!(follower.next_event().unwrap(), Some(Event::Disconnected(_))) {}
     let handle = follower.handle();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
         handle.stop();
     });
     let began = Instant::now();
-    assert!(follower.next().unwrap().is_none());
+    assert!(follower.next_event().unwrap().is_none());
     assert!(began.elapsed() < PATIENCE);
 }
 
@@ -227,10 +227,10 @@ fn a_timeout_interrupts_a_backoff_which_then_continues() {
         .reconnect(Backoff::new(Duration::from_millis(400), Backoff::default().longest))
         .connect()
         .unwrap();
-    while !matches!(follower.next().unwrap(), Some(Event::Disconnected(_))) {}
+    while !matches!(follower.next_event().unwrap(), Some(Event::Disconnected(_))) {}
     assert!(matches!(follower.next_timeout(Duration::from_millis(20)).unwrap(), Some(Event::Idle(_))));
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.offset == 121));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Command(command)) if command.offset == 121));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn heartbeats_go_out_while_the_follower_is_busy() {
         false
     });
     let mut follower = peer.follower().ack(Ack::Received).connect().unwrap();
-    while !matches!(follower.next().unwrap(), Some(Event::Command(_))) {}
+    while !matches!(follower.next_event().unwrap(), Some(Event::Command(_))) {}
     let first = hears.recv_timeout(PATIENCE).unwrap();
     assert_eq!(first, ["REPLCONF", "ACK", "100"]);
     // The follower is busy; another thread sends its heartbeat.
@@ -272,7 +272,7 @@ fn an_acknowledgement_is_sent_each_second() {
     });
     let mut follower = peer.follower().connect().unwrap();
     let handle = follower.handle();
-    let following = thread::spawn(move || while follower.next().unwrap().is_some() {});
+    let following = thread::spawn(move || while follower.next_event().unwrap().is_some() {});
     for _ in 0..3 {
         assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "0"]);
     }
@@ -301,7 +301,7 @@ fn a_commit_of_another_thread_is_acknowledged() {
     let mut follower = builder.connect().unwrap();
     let (told, tells) = mpsc::channel();
     let following = thread::spawn(move || {
-        while let Some(event) = follower.next().unwrap() {
+        while let Some(event) = follower.next_event().unwrap() {
             if let Event::Command(command) = event {
                 told.send(command.position().unwrap()).unwrap();
             }
@@ -342,7 +342,7 @@ fn each_connect_asks_for_the_login() {
     };
     let mut follower = peer.follower().login(login).connect().unwrap();
     for turn in 0..3 {
-        while !matches!(follower.next().unwrap(), Some(Event::Attached(_))) {}
+        while !matches!(follower.next_event().unwrap(), Some(Event::Attached(_))) {}
         assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["AUTH".to_owned(), "cdc".into(), format!("token-{turn}")]);
     }
 }
@@ -352,8 +352,8 @@ fn a_connector_supplies_the_connections() {
     let peer = streaming(INCR);
     let address = peer.address.clone();
     let mut follower = Follower::with_connector(move || TcpStream::connect(&*address)).connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Command(_))));
 }
 
 #[test]
@@ -366,14 +366,14 @@ fn a_single_stream_is_not_reconnected() {
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
     let mut follower = Follower::with_stream(stream).connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    match follower.next().unwrap() {
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    match follower.next_event().unwrap() {
         Some(Event::Disconnected(lost)) => {
             assert_eq!((lost.resume.unwrap().offset, lost.retry_in), (100, None));
         }
         other => panic!("{other:?}"),
     }
-    assert!(follower.next().unwrap().is_none());
+    assert!(follower.next_event().unwrap().is_none());
 }
 
 #[test]
@@ -384,7 +384,7 @@ fn a_start_that_needs_two_connections_is_refused_on_one() {
     });
     let stream = TcpStream::connect(&*peer.address).unwrap();
     let mut follower = Follower::with_stream(stream).allow_probe(true).connect().unwrap();
-    match follower.next() {
+    match follower.next_event() {
         Err(Error::Session(error)) => assert_eq!(*error, SessionError::SecondLinkNeeded),
         other => panic!("{other:?}"),
     }
@@ -411,10 +411,10 @@ fn a_failed_first_connect_is_reported() {
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1)).give_up_after(2);
     let mut follower = Follower::builder(address).retry_first(true).reconnect(backoff).connect().unwrap();
     for _ in 0..2 {
-        assert!(matches!(follower.next().unwrap(), Some(Event::Disconnected(_))));
+        assert!(matches!(follower.next_event().unwrap(), Some(Event::Disconnected(_))));
     }
     let error = loop {
-        match follower.next() {
+        match follower.next_event() {
             Ok(Some(Event::Disconnected(_))) => {}
             Err(error) => break error.to_string(),
             other => panic!("{other:?}"),
@@ -439,12 +439,12 @@ fn a_silent_server_is_left() {
         }
     });
     let mut follower = peer.follower().silence(Duration::from_millis(200)).connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
     assert!(
-        matches!(follower.next().unwrap(), Some(Event::Disconnected(lost)) if lost.reason == DisconnectReason::Silence(Duration::from_millis(200)))
+        matches!(follower.next_event().unwrap(), Some(Event::Disconnected(lost)) if lost.reason == DisconnectReason::Silence(Duration::from_millis(200)))
     );
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    assert!(matches!(follower.next().unwrap(), Some(Event::Command(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Command(_))));
 }
 
 #[test]
@@ -452,12 +452,12 @@ fn a_large_command_grows_the_buffer_which_shrinks_again() {
     let value = "v".repeat(3 << 20);
     let peer = streaming(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n{INCR}", value.len()));
     let mut follower = peer.follower().buffer(4096).start(Start::NowWithoutFork).connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
-    match follower.next().unwrap() {
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    match follower.next_event().unwrap() {
         Some(Event::Command(command)) => assert_eq!(command.arg(2).unwrap().len(), 3 << 20),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(follower.next().unwrap(), Some(Event::Command(command)) if command.is(b"INCR")));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Command(command)) if command.is(b"INCR")));
     assert_eq!(follower.position().unwrap().to_string().split(':').next(), Some(ID));
 }
 
@@ -480,7 +480,7 @@ fn a_timeout_of_zero_takes_received_events() {
 fn a_dropped_follower_ends_its_link_although_a_handle_lives() {
     let peer = streaming(INCR);
     let mut follower = peer.follower().connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
     let handle = follower.handle();
     drop(follower);
     let (gone, goes) = mpsc::channel();
@@ -512,7 +512,7 @@ fn a_later_login_failure_is_a_failed_attempt() {
     let mut follower = peer.follower().login(login).connect().unwrap();
     let mut lost = Vec::new();
     while lost.len() < 3 {
-        if let Some(Event::Disconnected(event)) = follower.next().unwrap() {
+        if let Some(Event::Disconnected(event)) = follower.next_event().unwrap() {
             lost.push(event.reason.to_string());
         }
     }
@@ -533,5 +533,5 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
     limits.command = 1000;
     let options = options! { limits };
     let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
-    assert!(matches!(follower.next().unwrap(), Some(Event::Attached(_))));
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
 }

@@ -40,7 +40,7 @@ fn work_long(kind: Kind, beats: bool) -> (Vec<String>, Vec<Disconnected>) {
     beating(beats.then_some(&handle), || {
         let (mut texts, mut lost) = (Vec::new(), Vec::new());
         while texts.len() < 3 {
-            match follower.next().expect("it follows").expect("it is not stopped") {
+            match follower.next_event().expect("it follows").expect("it is not stopped") {
                 Event::Attached(attached) if attached.method != AttachMethod::Continued => {
                     server.call(&["SET", "long", "1"]);
                     server.call(&["SET", "short", "1"]);
@@ -90,7 +90,7 @@ fn work_long_on_a_snapshot(kind: Kind, beats: bool) -> usize {
     beating(beats.then_some(&handle), || {
         let (mut first, mut lost) = (true, 0);
         loop {
-            match follower.next().expect("it follows").expect("it is not stopped") {
+            match follower.next_event().expect("it follows").expect("it is not stopped") {
                 Event::SnapshotBytes(_) if std::mem::take(&mut first) => std::thread::sleep(Duration::from_secs(5)),
                 Event::SnapshotEnd(_) => drop(server.call(&["SET", "k", "v"])),
                 Event::Disconnected(_) => lost += 1,

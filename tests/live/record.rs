@@ -109,7 +109,7 @@ fn a_server_under_load_is_played_as_it_was() {
             matches!(event, OwnedEvent::Attached(it) if it.method != AttachMethod::Full)
                 || matches!(event, OwnedEvent::SnapshotEnd(_))
         }) {
-            events.push(follower.next().unwrap().unwrap().to_owned_event());
+            events.push(follower.next_event().unwrap().unwrap().to_owned_event());
         }
         let written = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -231,7 +231,7 @@ fn without_reconnection_a_closed_link_is_the_end() {
     let mut follower = follow(&server).reconnect(redtail::Backoff::OFF).connect().expect("connect");
     let mut lost = None;
     let mut attached = false;
-    while let Some(event) = follower.next().expect("no error") {
+    while let Some(event) = follower.next_event().expect("no error") {
         match event {
             Event::Attached(_) => {
                 attached = true;
@@ -243,7 +243,7 @@ fn without_reconnection_a_closed_link_is_the_end() {
     }
     assert!(attached);
     assert!(lost.is_some_and(|lost| lost.retry_in.is_none() && lost.resume.is_some()), "{lost:?}");
-    assert!(follower.next().expect("no error").is_none());
+    assert!(follower.next_event().expect("no error").is_none());
 }
 
 #[test]

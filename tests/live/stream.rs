@@ -166,7 +166,7 @@ fn a_huge_value_comes_whole() {
         let mut follower = follow(&server).connect().expect("connect");
         let mut found = 0;
         while found < 3 {
-            match follower.next().expect("it follows").expect("it is not stopped") {
+            match follower.next_event().expect("it follows").expect("it is not stopped") {
                 Event::Attached(_) => {
                     server.call(&["SET", "small", "1"]);
                     server.call(&[&b"SET"[..], b"huge", &value]);
@@ -230,7 +230,7 @@ fn a_huge_value_comes_in_parts_also_when_the_link_breaks() {
         let mut follower = follow_port(proxy.port).parts(Some(1 << 20)).connect().expect("connect");
         let (mut flow, mut begun, mut lost, mut before) = (Flow::default(), 0, Vec::new(), None);
         loop {
-            match follower.next().expect("it follows").expect("it is not stopped") {
+            match follower.next_event().expect("it follows").expect("it is not stopped") {
                 Event::Attached(attached) if attached.method != AttachMethod::Continued => {
                     server.call(&["SET", "small", "1"]);
                     before = Some(server.offset());

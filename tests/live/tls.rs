@@ -220,7 +220,7 @@ fn other_threads_are_heard_over_tls() {
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
-        while let Some(event) = follower.next().expect("it follows") {
+        while let Some(event) = follower.next_event().expect("it follows") {
             match event {
                 Event::Attached(_) => drop(count(server, "k", 0..3)),
                 Event::Command(_) => {

@@ -31,7 +31,7 @@ fn what_is_saved_is_read_again() {
 }
 
 #[test]
-fn a_file_that_is_torn_changed_empty_or_foreign_is_an_error_wherever_it_is() {
+fn a_torn_changed_empty_or_foreign_file_is_an_error() {
     let folder = Folder::new("torn");
     let file = folder.path("position");
     Checkpoint::open(&file, "primary:6379").unwrap().save(at(1311)).unwrap();

@@ -87,7 +87,7 @@ fn what_breaks_off_leaves_nothing_and_harms_nothing() {
 }
 
 #[test]
-fn one_that_begins_anew_voids_the_first_and_a_later_one_replaces_it() {
+fn a_new_snapshot_voids_an_unfinished_one() {
     let folder = Folder::new("anew");
     let [one, other] = framed(DUMP);
     let mut file = SnapshotFile::create_new(folder.path("dump.rdb")).unwrap();

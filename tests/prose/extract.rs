@@ -82,7 +82,8 @@ pub(crate) fn paragraphs(lines: &[Line]) -> Vec<Paragraph> {
             continue;
         }
         if line.marker == Marker::Message {
-            for part in text.split("\\n") {
+            // In a help page a blank line ends a paragraph, and an indented line is an example or a row of its own.
+            for part in text.replace("\n\n", "\\n").replace("\n  ", "\\n").split("\\n") {
                 open.add(part, line);
                 open.close(&mut found);
             }

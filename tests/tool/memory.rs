@@ -137,7 +137,7 @@ fn through_a_follower(large: Large) -> (u64, u64) {
     let mut follower = builder.connect().unwrap();
     let (mut members, mut value) = (0, 0);
     loop {
-        match follower.next().unwrap().unwrap() {
+        match follower.next_event().unwrap().unwrap() {
             Event::SnapshotItem(Item::Text(text)) => match text.role {
                 Role::Member => members += text.bytes.len() as u64,
                 Role::Value => value += text.bytes.len() as u64,

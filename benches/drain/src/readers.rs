@@ -89,7 +89,7 @@ fn drain(job: &Job, mut follower: Follower) -> io::Result<u64> {
 fn next(job: &Job) -> io::Result<u64> {
     let mut follower = follower(job)?;
     let (mut commands, mut bytes) = (0, 0);
-    while let Some(event) = follower.next().map_err(io::Error::other)? {
+    while let Some(event) = follower.next_event().map_err(io::Error::other)? {
         if let Event::Command(command) | Event::Control(command) | Event::Multi(command) | Event::Exec(command) = event
         {
             commands += 1;

@@ -211,7 +211,7 @@ fn session_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
 fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);
-    while let Some(event) = follower.next().expect("a stream without errors") {
+    while let Some(event) = follower.next_event().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
     }
     (commands, sum)
@@ -221,7 +221,7 @@ fn follower(corpus: &[u8], piece: usize) -> (u64, u64) {
 fn follower_try(corpus: &[u8], piece: usize) -> (u64, u64) {
     let (mut commands, mut sum) = (0, 0);
     let mut follower = follow(corpus, piece);
-    while let Some(event) = follower.next().expect("a stream without errors") {
+    while let Some(event) = follower.next_event().expect("a stream without errors") {
         count(event, &mut commands, &mut sum);
         while let Some(event) = follower.try_next() {
             count(event, &mut commands, &mut sum);

@@ -35,7 +35,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let mut screen = Screen::new();
     screen.opening(&primary)?;
     let mut writes = 0;
-    while let Some(event) = follower.next()? {
+    while let Some(event) = follower.next_event()? {
         let command = match event {
             Event::Command(command) => {
                 writes += 1;

@@ -101,7 +101,7 @@ fn follow(
         // The reader of a pipe may block the recording.
         let next = keepalive.while_printing(|| match timeout {
             Some(timeout) => follower.next_timeout(timeout),
-            None => follower.next(),
+            None => follower.next_event(),
         })?;
         let Some(event) = next else { return signals::end_of_stream() };
         match &event {

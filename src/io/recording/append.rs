@@ -27,7 +27,7 @@ use crate::replication::{AttachMethod, Attached, Event, Position};
 /// let (recorder, position) = append(file, "localhost:6379")?;
 /// let start = position.map_or(Start::Now, Start::At);
 /// let mut follower = Follower::builder("localhost:6379").start(start).record(recorder).connect()?;
-/// while let Some(_) = follower.next()? {}
+/// while let Some(_) = follower.next_event()? {}
 /// follower.finish_recording()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

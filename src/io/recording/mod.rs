@@ -18,7 +18,7 @@
 //!
 //! let recorder = Recorder::new(File::create(&path)?, server.address());
 //! let mut follower = Follower::builder(server.address().to_string()).record(recorder).connect()?;
-//! while let Some(event) = follower.next()? {
+//! while let Some(event) = follower.next_event()? {
 //!     if let Event::Command(_) = event {
 //!         break;
 //!     }

@@ -32,7 +32,7 @@ pub use finder::FoundServer;
 ///
 /// let sentinels = ["10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379"];
 /// let mut follower = Sentinel::builder(sentinels, "mymaster")?.password("secret").connect()?;
-/// while let Some(event) = follower.next()? {
+/// while let Some(event) = follower.next_event()? {
 ///     println!("{event:?}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -265,7 +265,7 @@ impl Truth {
         let thread = thread::spawn(move || {
             let mut follower = Follower::builder(target).start(Start::Now).connect().unwrap();
             let mut written = Vec::new();
-            while let Some(event) = follower.next().unwrap() {
+            while let Some(event) = follower.next_event().unwrap() {
                 match event {
                     Event::Attached(_) => drop(attached.send(())),
                     Event::Command(command) => {

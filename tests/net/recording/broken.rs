@@ -122,13 +122,13 @@ fn what_cannot_be_written_ends_the_follower_and_what_was_stays() {
         let recorder = Recorder::new(Full { tape: tape.clone(), left }, "x");
         let mut follower = builder(&[&primary]).start(Start::Snapshot).record(recorder).connect().unwrap();
         let error = loop {
-            if let Err(error) = follower.next() {
+            if let Err(error) = follower.next_event() {
                 break error;
             }
         };
         assert!(matches!(error, Error::Recording(_)), "{error:?}");
         assert!(error.to_string().contains("can't write the recording"), "{error}");
-        assert!(matches!(follower.next(), Err(Error::Recording(_))), "it is final");
+        assert!(matches!(follower.next_event(), Err(Error::Recording(_))), "it is final");
         assert!(follower.finish_recording().is_err());
         drop(follower);
         assert_eq!(tape.bytes().len(), left, "all that there was room for");

@@ -106,7 +106,7 @@ fn after_a_failover_only_what_came_again_counts() {
 
 /// Written by a program that was killed in the snapshot behind a gap, and gone on with by one that started anew.
 #[test]
-fn what_comes_behind_a_broken_snapshot_does_not_continue_what_was_before() {
+fn a_broken_snapshot_separates_the_histories_around_it() {
     for id in [ID, OTHER] {
         let first = full(ID, 100, &commands(&["SET a 1"]));
         let broken = format!("+FULLRESYNC {id} 5000\r\n$100000\r\nREDIS0010");

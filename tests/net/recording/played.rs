@@ -90,7 +90,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     let mut follower = builder(&[&primary]).start(Start::Now).connect().unwrap();
     let mut pings = 0;
     while pings < 3 {
-        if let Event::Control(ping) = follower.next().unwrap().unwrap() {
+        if let Event::Control(ping) = follower.next_event().unwrap().unwrap() {
             pings += 1;
             assert_eq!((ping.offset, ping.name()), (end + 14 * pings, &b"PING"[..]));
         }

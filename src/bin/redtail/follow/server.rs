@@ -87,7 +87,7 @@ impl Run<'_> {
             let Self { follower, sink, keeper, keepalive, .. } = self;
             let next = match timeout {
                 Some(timeout) => follower.next_timeout(timeout)?,
-                None => follower.next()?,
+                None => follower.next_event()?,
             };
             let Some(event) = next else { return signals::end_of_stream() };
             let is_last = keepalive.while_printing(|| {
