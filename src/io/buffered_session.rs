@@ -351,9 +351,9 @@ impl BufferedSession {
         self.session.heartbeat()
     }
 
-    /// Records all connections from now on: see [`recording`](crate::io::recording). If the present connection has
-    /// already requested its stream, recording begins with the next connection. The times in the recording are those
-    /// given to [`stamp`](Self::stamp).
+    /// Records all later connections: see [`recording`](crate::io::recording). Call this method while there is no
+    /// connection. If the stream was already requested, the recording lacks the reply and can't be read. The times
+    /// in the recording are those given to [`stamp`](Self::stamp).
     pub fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
     }
