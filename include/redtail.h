@@ -750,7 +750,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
     /** A command inside the snapshot (Valkey's forkless save). Its arguments follow. count: number of arguments. */
     REDTAIL_RDB_ITEM_COMMAND = 7,
-    /** Data that a module keeps outside the keys. RAW follows. module; number: 1 before the keys, 2 after them. */
+    /** Data that a module keeps outside the keys. RAW follows. module; number: 1 before all keys, 2 after them. */
     REDTAIL_RDB_ITEM_MODULE_AUX = 8,
     /** Metadata of the next key. RAW follows. module: the class, four letters. */
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
@@ -775,7 +775,7 @@ typedef enum redtail_rdb_item_kind {
      */
     REDTAIL_RDB_ITEM_STREAM = 14,
     /**
-     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered;
+     * A consumer group. The previous TEXT is its name. id: the last delivered id; added: number of entries delivered;
      * count: number of pending entries.
      */
     REDTAIL_RDB_ITEM_GROUP = 15,
@@ -784,7 +784,7 @@ typedef enum redtail_rdb_item_kind {
     /** All pending entries of the group were delivered. The consumers follow. count: number of consumers. */
     REDTAIL_RDB_ITEM_CONSUMERS = 17,
     /**
-     * A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an
+     * A consumer. The previous TEXT is its name. time_ms: its last request; active_ms: the last time it received an
      * entry (-1: never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
      */
     REDTAIL_RDB_ITEM_CONSUMER = 18,
@@ -793,17 +793,17 @@ typedef enum redtail_rdb_item_kind {
     /** An entry that a consumer returned to the group. id. */
     REDTAIL_RDB_ITEM_RETURNED = 20,
     /**
-     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys
-     * for each producer; count: number of producers.
+     * The stream detects repeated additions by idempotency keys. idle_s: retention of these keys in seconds;
+     * number: maximum number of these keys for each producer; count: number of producers.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
-    /** An idempotent producer, whose name preceded. count: number of its keys. */
+    /** An idempotent producer. The previous TEXT is its name. count: number of its idempotency keys. */
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /** The entry that the previous idempotency key belongs to. id. */
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
     /**
-     * The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
-     * detected.
+     * The last item of a stream with idempotency keys. added: number of these keys ever added; count: number of
+     * duplicates detected.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /**
@@ -1519,7 +1519,7 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  * A session owns a receive buffer. It has no socket, clock or thread. Parameters named now_ms are the current time of
  * your clock: milliseconds since any start, never decreasing. The loop of a program that polls its sockets:
  *
- *   1. Call redtail_session_next. REDTAIL_OK: handle the event, repeat step 1. REDTAIL_NEED_MORE: continue with step 2.
+ *   1. Call redtail_session_next. REDTAIL_OK: handle the event, repeat step 1. REDTAIL_NEED_MORE: go to step 2.
  *      REDTAIL_RECONNECT: close the socket if there is one, connect at the time of redtail_session_deadline_ms, call
  *      redtail_session_connected, repeat step 1. REDTAIL_CLOSED or an error: the session has ended.
  *   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
@@ -1874,7 +1874,8 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers until at most a second after the follower was freed.
+ * and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
+ * redtail_follower_free.
  *
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
  * no Sentinel knows the name.
