@@ -1610,8 +1610,7 @@ REDTAIL_API int redtail_session_connected(redtail_session *session,
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
 REDTAIL_API int redtail_session_disconnected(redtail_session *session,
-                                             const char *reason,
-                                             uint64_t now_ms);
+                                             const char *reason);
 
 /**
  * The space to read to: sets data to its address and len to its size in bytes, at least 1. The space is valid until

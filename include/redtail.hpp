@@ -660,7 +660,7 @@ public:
 
     void connected(std::uint64_t now_ms) { check(redtail_session_connected(c(), now_ms)); }
     /** reason: nullptr if the other side closed the connection. */
-    void disconnected(const char *reason, std::uint64_t now_ms) { check(redtail_session_disconnected(c(), reason, now_ms)); }
+    void disconnected(const char *reason) { check(redtail_session_disconnected(c(), reason)); }
 
     struct room {
         char *data;

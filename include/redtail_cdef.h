@@ -512,8 +512,7 @@ int redtail_session_login(redtail_session *session,
 int redtail_session_connected(redtail_session *session,
                                           uint64_t now_ms);
 int redtail_session_disconnected(redtail_session *session,
-                                             const char *reason,
-                                             uint64_t now_ms);
+                                             const char *reason);
 int redtail_session_space(redtail_session *session,
                                       char **data,
                                       size_t *len);

@@ -178,11 +178,7 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_disconnected(
-    session: *mut redtail_session,
-    reason: *const c_char,
-    now_ms: u64,
-) -> c_int {
+pub unsafe extern "C" fn redtail_session_disconnected(session: *mut redtail_session, reason: *const c_char) -> c_int {
     call!(session; {
         // SAFETY: NULL, or text that ends with NUL, as the header asks.
         let how = match unsafe { text(reason) } {
@@ -190,8 +186,6 @@ pub unsafe extern "C" fn redtail_session_disconnected(
             Ok(reason) => Closed::Failed(reason),
             Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
         };
-        // What follows counts from the next redtail_session_next, which delivers the events before.
-        let _ = now_ms;
         if session.engine.is_connected() {
             session.engine.disconnected(how);
         } else {
