@@ -67,7 +67,7 @@ fn the_tail_example_prints_every_write() {
     assert_eq!(commands, [r#""SET" "k" "v""#, r#""SET" "k" "w""#]);
 }
 
-/// The README shows the example, with an address in place of its argument.
+/// The README shows the example, with an address instead of its argument.
 #[test]
 fn the_readme_shows_the_tail_example() {
     let readme = include_str!("../README.md");

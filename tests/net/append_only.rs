@@ -202,7 +202,7 @@ fn a_large_directory_of_a_real_server_is_whole() {
     assert_eq!((files.file().kind, files.file().seq), (FileKind::Increment, Some(2)));
 }
 
-// ---- the end ----------------------------------------------------------------------------------------------------------
+// ---- the end --------------------------------------------------------------------------------------------------------
 
 /// A server cuts there, and keeps what is before.
 #[test]
@@ -302,7 +302,7 @@ fn how_it_arrives_does_not_matter() {
     }
 }
 
-// ---- bad input --------------------------------------------------------------------------------------------------------
+// ---- bad input ------------------------------------------------------------------------------------------------------
 
 #[test]
 fn manifests_that_servers_refuse_are_refused() {
@@ -426,7 +426,7 @@ fn broken_bytes_are_named_by_file_and_byte() {
     assert!(error.to_string().ends_with("at byte 13 of the input"), "{error}");
 }
 
-// ---- following --------------------------------------------------------------------------------------------------------
+// ---- following ------------------------------------------------------------------------------------------------------
 
 #[test]
 fn what_is_written_later_comes_later_and_once() {
@@ -475,7 +475,7 @@ fn a_rewrite_is_followed_to_its_increment() {
     fs::remove_file(folder.path("a.1.incr.aof")).unwrap();
     folder.append("a.2.incr.aof", commands(&["SET d 1"]));
     assert_eq!(read(&mut files).unwrap(), ["a.2.incr.aof 54 54 [0] \"SET\" \"d\" \"1\""]);
-    // Begun, done and cleared away between two looks, with more in the file that is gone.
+    // A rewrite that begins, ends and is cleaned up between two reads, with more commands in the removed file.
     folder.append("a.2.incr.aof", commands(&["SET e 1"]));
     folder.write("a.3.incr.aof", commands(&["SET f 1"]));
     folder.manifest(&["file a.3.base.rdb seq 3 type b", "file a.3.incr.aof seq 3 type i"]);
@@ -555,7 +555,7 @@ fn what_is_cut_off_and_was_never_whole_is_forgotten() {
     assert!(read(&mut files).unwrap().is_empty());
     folder.append("a.aof", commands(&["SET b 1"]));
     assert_eq!(read(&mut files).unwrap(), ["a.aof 77 77 [7] \"SET\" \"b\" \"1\""]);
-    // At once, seen in one look.
+    // One read sees both at once.
     folder.append("a.aof", b"*3\r\n$3\r\nSET\r\n$19\r\nx\r\n$1");
     assert!(read(&mut files).unwrap().is_empty());
     length(77);

@@ -104,7 +104,7 @@ fn the_places_of_a_cluster_are_kept_as_one() {
     let open = || ClusterCheckpoint::open(&file, "node:7000");
     let mut checkpoint = open().unwrap();
     assert_eq!(checkpoint.position(), None);
-    // Where no shard has a place yet there is nothing to go on from.
+    // While no shard has a position there is nothing to resume from.
     checkpoint.save(Positions::default()).unwrap();
     assert!(folder.names().is_empty());
     checkpoint.save(positions.clone()).unwrap();

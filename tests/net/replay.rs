@@ -408,7 +408,7 @@ fn stopping_ends_a_client_that_does_not_read() {
     assert!(TcpStream::connect(primary.address()).is_err(), "nobody listens any more");
 }
 
-/// What a follower prints of the recording, the position it then has, and how often it lost the link on the way.
+/// The output of a follower of the recording, its final position, and the number of connections it lost.
 fn followed(primary: &Primary, start: Start) -> (Vec<String>, Option<Position>, usize) {
     let mut follower = Follower::builder(primary.address().to_string())
         .start(start)
@@ -485,7 +485,7 @@ fn commands_make_a_recording() {
 fn cuts_are_replication_offsets_whatever_a_link_begins_with() {
     let commands = || (0..4).map(|n| ["SET".to_owned(), "k".to_owned(), n.to_string()]);
     for start in [Start::Now, Start::Snapshot] {
-        // In front of the stream, behind a command, in the middle of one, and behind the place where the third link begins.
+        // In front of the stream, behind a command, in the middle of one, and behind the start of the third link.
         let cuts = vec![Cut::Offset(0), Cut::Offset(27), Cut::Offset(40), Cut::Offset(5)];
         let primary = Primary::serve_as(Recording::of(commands()).unwrap(), playback! { cuts }).unwrap();
         let mut follower = follower(&primary, start);

@@ -21,7 +21,7 @@ fn framed(dump: &[u8]) -> [Vec<u8>; 2] {
     ]
 }
 
-/// Shows the events of a recorded link. Tells whether the file got its place.
+/// Shows the events of a recorded link. Returns whether the file was renamed to its final name.
 fn receive(file: &mut SnapshotFile, link: &[u8], form: SnapshotForm) -> Result<bool, SnapshotFileError> {
     let options = options! { snapshot: form };
     let mut reader = RecordingReader::with(link, options, None);

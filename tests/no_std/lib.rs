@@ -1,8 +1,10 @@
-//! Proof that the parser alone needs no standard library; `tests/run` compiles it against redtail without default features.
+//! Proof that the parser alone needs no standard library; `tests/run` compiles it against redtail without default
+//! features.
 //!
-//! This library brings its own panic handler, so the compiler refuses it ("duplicate lang item") if redtail, or anything below it, links `std`.
+//! This library brings its own panic handler, so the compiler refuses it ("duplicate lang item") if redtail, or
+//! anything below it, links `std`.
 #![no_std]
-// Without a name in use the linker would not look at the library at all.
+// Without a name in use the linker would skip the library entirely.
 pub use redtail::Limits;
 
 #[panic_handler]

@@ -49,7 +49,7 @@ fn next_ack(shell: &mut Shell) -> Vec<String> {
 }
 
 #[test]
-fn what_was_committed_of_one_history_is_not_acknowledged_of_another() {
+fn a_commit_is_acknowledged_only_for_its_own_history() {
     let mut shell = attached(options! { ack: Ack::Applied, on_gap: OnGap::Continue });
     shell.arrive(PING);
     shell.session.commit(place(ID, 1014));
@@ -80,8 +80,8 @@ fn what_is_void_counts_as_committed_no_more() {
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);
 }
 
-/// The gap is told at the end of the snapshot that measures it. If that never comes, the history goes on, and so does what was
-/// committed of it.
+/// The gap is delivered at the end of the snapshot that measures it. If that end never arrives, the history continues,
+/// and so do the commits in it.
 #[test]
 fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
     let mut shell = attached(options! { ack: Ack::Applied, on_gap: OnGap::Continue });
@@ -104,7 +104,7 @@ fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
 }
 
 #[test]
-fn the_place_one_starts_from_can_be_committed_before_there_is_a_link() {
+fn the_start_position_can_be_committed_before_a_connection() {
     let mut session = Session::new(options! { start: start(), ack: Ack::Applied });
     session.commit(place(OTHER, 700));
     session.commit(place(ID, 1000));

@@ -1,5 +1,5 @@
-//! Recorded connections of real servers: every command, offset, database and transaction as it was written down when they were
-//! recorded, however the bytes are cut.
+//! Recorded connections of real servers: every command, offset, database and transaction is as it was written down when
+//! the connection was recorded, however the bytes are cut.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ struct Recording {
     stream_at: usize,
 }
 
-/// Recordings that stand in the repository.
+/// Recordings that are in the repository.
 fn carried() -> Vec<Recording> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let names = [
@@ -134,8 +134,8 @@ fn is(argument: &[u8], expected: &Value) -> bool {
             let bytes = base64::engine::general_purpose::STANDARD.decode(map["b64"].as_str().unwrap()).unwrap();
             argument == bytes
         }
-        // Long arguments are written down by length and hash; that the bytes are the right ones follows from the offsets and the
-        // check below that the raw bytes make up the whole stream.
+        // Long arguments are written down by length and hash. The bytes are the right ones: the offsets show it, and
+        // the check below that the raw bytes make up the whole stream.
         Value::Object(map) => argument.len() as u64 == map["len"].as_u64().unwrap(),
         _ => false,
     }

@@ -1,4 +1,5 @@
-//! A shell that waits until the deadline and then polls must never be kept spinning, whatever its socket and its caller do.
+//! A shell that waits until the deadline and then polls must never be kept spinning, whatever its socket and its caller
+//! do.
 
 use redtail::replication::{Credentials, Progress, Session};
 use redtail::{Ack, Options, Start};

@@ -1,4 +1,4 @@
-//! What is said, and when, from the connect to the first byte of the stream.
+//! The messages between connect and the first byte of the stream, and when each is sent.
 
 use redtail::replication::{Closed, Credentials, ReplicaLabel, Session};
 use redtail::{Ack, Backoff, OnGap, Options, SessionError, Start};
@@ -10,10 +10,10 @@ const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const OTHER: &str = "36c5b256fc563b711ac7b6ff2e615bab7d161378";
 const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
 
-/// A snapshot with nothing in it but where the stream goes on, as `rdb-filter-only ""` gives it.
-/// A snapshot of the days before checksums.
+/// A snapshot from before checksums.
 const SMALLEST: &[u8] = b"REDIS0001\xff";
 
+/// A snapshot that holds only the database of the stream, as `rdb-filter-only ""` gives it.
 fn empty_snapshot(db: u8) -> Vec<u8> {
     [b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x0erepl-stream-db\xc0" as &[u8], &[db], b"\xff\0\0\0\0\0\0\0\0"]
         .concat()
@@ -314,7 +314,7 @@ fn lost_history_goes_on_after_a_filtered_snapshot() {
 }
 
 #[test]
-fn lost_history_on_a_server_without_the_filter_is_known_from_info() {
+fn lost_history_without_the_filter_is_known_from_info() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
     let mut shell = Shell::connected(options! { start, on_gap: OnGap::Continue });
@@ -330,7 +330,7 @@ fn lost_history_on_a_server_without_the_filter_is_known_from_info() {
 }
 
 #[test]
-fn lost_history_on_a_server_without_the_filter_abandons_the_snapshot() {
+fn lost_history_without_the_filter_abandons_the_snapshot() {
     let refuses: &[u8] = b"-ERR Unrecognized REPLCONF option: rdb-filter-only\r\n";
     let denied: &[u8] = b"-NOPERM no permissions to run the 'info' command\r\n";
     let start = Start::At(format!("{ID}:10:0").parse().unwrap());
@@ -371,7 +371,7 @@ fn lost_history_takes_a_snapshot_where_that_was_chosen() {
 }
 
 #[test]
-fn without_fork_a_position_outside_the_backlog_is_a_gap_without_psync() {
+fn without_fork_info_outside_the_backlog_is_a_gap_without_psync() {
     let options = options! { start: Start::NowWithoutFork, on_gap: OnGap::Continue };
     let mut shell = Shell::connected(options);
     to_psync(&mut shell, &replication_info(1, 1, 50), Some(b"+OK\r\n"));
@@ -479,7 +479,7 @@ fn a_getack_is_answered_at_once_with_the_offset_before_it() {
 }
 
 #[test]
-fn a_getack_that_comes_when_an_acknowledgement_is_due_is_answered_too() {
+fn a_getack_beside_a_due_acknowledgement_is_answered_too() {
     let start = Start::At(format!("{ID}:100:0").parse().unwrap());
     let mut shell = Shell::connected(options! { start, ack: Ack::Received });
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
@@ -493,7 +493,7 @@ fn a_getack_that_comes_when_an_acknowledgement_is_due_is_answered_too() {
 
 /// The primary starts the stream at an acknowledgement, so the first must not wait because a newline was due.
 #[test]
-fn a_snapshot_that_ends_when_a_newline_is_due_is_acknowledged_at_once() {
+fn a_snapshot_end_beside_a_due_newline_is_acknowledged_at_once() {
     let mut shell = Shell::connected(Options::default());
     to_psync(&mut shell, &replication_info(1, 1, 2000), Some(b"+OK\r\n"));
     shell.sent();
@@ -549,7 +549,7 @@ fn refusals_end_with_what_to_do() {
 }
 
 #[test]
-fn a_refusal_that_may_pass_is_final_only_before_the_first_success() {
+fn a_passing_refusal_is_final_only_before_the_first_success() {
     let loading: &[u8] = b"-LOADING Redis is loading the dataset in memory\r\n";
     let mut shell = Shell::connected(Options::default());
     shell.arrive(loading);

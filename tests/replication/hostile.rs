@@ -1,4 +1,5 @@
-//! A primary that lies, breaks the protocol or never ends: a clear error with the offset, never a panic, a hang or silence.
+//! A primary that lies, breaks the protocol or never ends: a clear error with the offset, never a panic, a hang or
+//! silence.
 
 use proptest::prelude::*;
 use redtail::replication::{Closed, Credentials, Progress, Session, SessionStage};
@@ -105,7 +106,7 @@ fn offsets_beyond_what_servers_count_overflow_nothing() {
         shell.sent();
         shell.arrive(reply.as_bytes());
     }
-    // Such a place is none, as if INFO had not told it.
+    // Such a position counts as missing from INFO.
     assert!(matches!(failure(&mut shell), SessionError::NoBacklog));
     for mut shell in [
         Shell::new(Session::recorded(Options::default(), Some(u64::MAX))),
@@ -249,8 +250,8 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever comes, in whatever pieces: no panic, no bytes used up that are not there, no turn without progress, nothing to send
-    /// but commands; and the same bytes in one piece come to the same end.
+    /// Whatever arrives, in whatever pieces: no panic, no consumption beyond the buffered bytes, no turn without
+    /// progress, and only commands to send. The same bytes in one piece lead to the same end.
     #[test]
     fn anything_at_all(pieces in proptest::collection::vec(piece(), 0..30), start in 0..3_usize, parts in any::<bool>()) {
         let start = [Start::Now, Start::Snapshot, Start::Sync][start];

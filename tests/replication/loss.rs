@@ -1,4 +1,4 @@
-//! Links that end: what is void, where the next one goes on, and when there is no next one.
+//! Links that end: which events are void, where the next link resumes, and when there is no next one.
 
 use redtail::replication::Closed;
 use redtail::{Backoff, DisconnectReason, Limits, OnGap, Options, SessionError, Start};
@@ -44,8 +44,8 @@ fn resume_of(seen: &Seen) -> u64 {
     offset.split(',').next().unwrap().parse().unwrap()
 }
 
-/// A stream with everything that matters for resuming: single commands, control commands, a transaction that changes the database,
-/// a value that comes in parts.
+/// A stream with everything that matters for resuming: single commands, control commands, a transaction that changes
+/// the database, a value that arrives in parts.
 fn stream() -> Vec<Vec<u8>> {
     let value = "v".repeat(3000);
     [
@@ -65,7 +65,7 @@ fn stream() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// The commands that count: what came after the last place to resume from, before a link was lost, is void.
+/// The commands that count: those after the last resume position, before a link was lost, are void.
 fn settle(link: &[Seen], resume: Option<u64>) -> Vec<String> {
     let mut commands = Vec::new();
     let mut parts: Option<Vec<String>> = None;
@@ -120,7 +120,7 @@ fn a_cut_at_any_byte_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn the_place_to_resume_from_is_before_an_open_transaction_and_a_half_streamed_value() {
+fn the_resume_position_is_before_a_transaction_or_partial_value() {
     let sizes: Vec<u64> = stream().iter().map(|command| command.len() as u64).collect();
     let until = |count: usize| BASE + sizes[..count].iter().sum::<u64>();
     for (whole_commands, resume) in [(2, 2), (3, 3), (4, 3), (5, 3), (7, 3), (8, 8), (9, 9)] {
@@ -132,7 +132,7 @@ fn the_place_to_resume_from_is_before_an_open_transaction_and_a_half_streamed_va
 }
 
 #[test]
-fn the_place_to_resume_from_is_the_same_however_newlines_before_a_command_arrive() {
+fn newlines_before_a_command_leave_the_resume_position_as_it_is() {
     let value = format!("*2\r\n$3\r\nGET\r\n$2000\r\n{}", "v".repeat(100)).into_bytes();
     for (command, parts) in [(command(&["MULTI"]), None), (value, Some(1024))] {
         for pieces in
@@ -285,7 +285,7 @@ fn a_failed_fork_is_not_asked_for_again_soon() {
 #[test]
 fn words_that_nobody_knows_are_heard_three_times() {
     let mut shell = attached(Options::default());
-    // A server that restarts refuses connections first: that says nothing about the words it will find.
+    // A server that restarts refuses connections first: that does not predict its later replies.
     for _ in 0..5 {
         shell.close(Closed::Failed("connection refused"));
     }
@@ -315,7 +315,7 @@ fn an_error_in_mid_stream_leaves_the_last_place_reached() {
 }
 
 #[test]
-fn a_place_that_is_refused_again_and_again_is_asked_for_ever_less_often() {
+fn a_position_refused_repeatedly_is_requested_ever_less_often() {
     let backoff = Backoff::default().give_up_after(6);
     let options = options! { start: at(BASE), on_gap: OnGap::Continue, backoff, retry_first: true };
     let mut shell = Shell::connected(options);

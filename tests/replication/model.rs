@@ -1,5 +1,6 @@
-//! A session against a primary made of a few rules, over links that break anywhere: in the handshake, in a snapshot, in the stream.
-//! Whatever happens, each write is told once, or a gap names it; offsets, databases and positions are those of the primary.
+//! A session against a primary made of a few rules, over links that break anywhere: in the handshake, in a snapshot, in
+//! the stream. Whatever happens, each write is delivered once, or a gap names it; offsets, databases and positions are
+//! those of the primary.
 
 use proptest::prelude::*;
 use redtail::replication::{Closed, Credentials, Progress, Session};
@@ -141,7 +142,7 @@ struct Consumer {
     /// The offset up to which everything was told, or is known to be lost.
     place: Option<u64>,
     parts: Vec<Vec<u8>>,
-    /// An attach that has not come yet is at just this place.
+    /// A later attach is at exactly this position.
     gap: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What other followers got wrong: the rows of tests/PITFALLS.md that speak of replication. A test's number is its row's.
+//! Mistakes of other followers: the rows of tests/PITFALLS.md that speak of replication. A test's number is its row's.
 
 use redtail::replication::{Closed, Session};
 use redtail::{Ack, Options, SessionError, Start};
@@ -66,7 +66,7 @@ fn snapshots(seen: &[Seen]) -> Vec<u8> {
 }
 
 #[test]
-fn row_1_commands_in_the_segment_of_the_snapshots_end_are_all_told() {
+fn row_1_commands_in_the_segment_of_the_snapshots_end_are_kept() {
     for count in [1, 50, 1000] {
         let write = command(&["SET", "key", "value"]);
         for bytes in full_resynchronisations("", &write.repeat(count)) {
@@ -78,7 +78,8 @@ fn row_1_commands_in_the_segment_of_the_snapshots_end_are_all_told() {
     }
 }
 
-/// A version, a type of value and an encoding that nobody knows today: the bytes are handed on, and the stream behind them goes on.
+/// A version, a type of value and an encoding that are unknown today: the bytes are passed on, and the stream behind
+/// them continues.
 #[test]
 fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
     let write = command(&["SET", "key", "value"]);
@@ -116,7 +117,7 @@ fn row_2_what_is_asked_for_is_one_more_than_what_was_processed() {
 }
 
 #[test]
-fn row_3_a_link_that_ends_inside_a_command_is_not_the_commands_end() {
+fn row_3_a_link_end_inside_a_command_is_not_the_commands_end() {
     let write = command(&["SET", "key", "value"]);
     for cut in 1..write.len() {
         let mut shell = resumed();
@@ -149,7 +150,7 @@ fn row_4_a_closed_link_is_told_and_tried_again_with_pauses() {
 }
 
 #[test]
-fn row_5_a_mark_cut_anywhere_is_found_and_what_follows_it_is_kept() {
+fn row_5_a_split_mark_is_found_and_the_bytes_after_it_are_kept() {
     let write = command(&["SET", "key", "value"]);
     let [bytes, _] = full_resynchronisations("", &write);
     for cut in 0..=bytes.len() {
@@ -222,7 +223,7 @@ fn row_7_a_primary_hears_from_us_each_second() {
 }
 
 #[test]
-fn row_8_after_a_continue_the_database_is_the_positions_or_unknown_and_never_assumed() {
+fn row_8_after_a_continue_the_database_is_never_assumed() {
     let write = command(&["SET", "key", "value"]);
     for (text, db) in [("3", Some(3)), ("?", None)] {
         let start = Start::At(format!("{ID}:{BASE}:{text}").parse().unwrap());
@@ -236,7 +237,7 @@ fn row_8_after_a_continue_the_database_is_the_positions_or_unknown_and_never_ass
 }
 
 #[test]
-fn row_11_a_snapshot_of_a_quintillion_bytes_is_taken_as_it_comes() {
+fn row_11_a_snapshot_of_a_quintillion_bytes_is_streamed() {
     let mut shell = Shell::new(Session::recorded(Options::default(), None));
     shell.arrive(format!("+FULLRESYNC {ID} {BASE}\r\n$1000000000000000000\r\n").as_bytes());
     // A string that is as long as it says.

@@ -4,7 +4,8 @@ use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
 use redtail::{Event, Options, Position, SessionError, StreamCommand};
 
-/// An event, owned. Snapshot bytes and the pieces of an argument are joined: only their cut depends on how they arrived.
+/// An event, owned. Snapshot bytes and the pieces of an argument are joined: only their cut depends on how they
+/// arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     Command {
@@ -82,7 +83,7 @@ impl Shell {
         self.run();
     }
 
-    /// The commands that were sent since this was last asked, their arguments joined with spaces; a bare newline as `\n`.
+    /// The commands sent since the last call, their arguments joined with spaces; a bare newline as `\n`.
     pub(crate) fn sent(&mut self) -> Vec<String> {
         let bytes = self.session.to_send().to_vec();
         self.session.sent(bytes.len());

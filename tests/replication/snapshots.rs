@@ -88,7 +88,7 @@ fn items() -> Options {
     options! { snapshot: SnapshotForm::Items }
 }
 
-/// A connection that brings this snapshot, framed in both ways, and then the stream.
+/// Two connections that bring this snapshot, one for each framing, and then the stream.
 fn connections(rdb: &[u8]) -> [Vec<u8>; 2] {
     let answer = format!("+FULLRESYNC {ID} 1000\r\n");
     [
@@ -145,7 +145,7 @@ fn cuts_change_nothing() {
 }
 
 #[test]
-fn a_value_that_holds_the_mark_and_all_that_surrounds_it_is_a_value() {
+fn a_value_that_holds_the_mark_and_its_surroundings_is_a_value() {
     let value = [b"\xff12345678", MARK.as_bytes(), STREAM, MARK.as_bytes()].concat();
     for form in [SnapshotForm::Items, SnapshotForm::Bytes] {
         for bytes in connections(&with_value(&value)) {
@@ -202,7 +202,7 @@ fn what_is_broken_is_an_error_with_its_place_in_the_snapshot() {
 }
 
 #[test]
-fn a_version_from_the_future_is_an_error_for_items_unless_leniency_was_asked_for() {
+fn a_future_version_is_an_error_for_items_without_leniency() {
     let rdb = [&b"REDIS0099"[..], &with_value(b"value")[9..]].concat();
     for bytes in connections(&rdb) {
         let ran = run(items(), &bytes, &[]);
@@ -216,7 +216,7 @@ fn a_version_from_the_future_is_an_error_for_items_unless_leniency_was_asked_for
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in a snapshot: an end, an error, no panic, and the same however it is cut.
+    /// Whatever a snapshot holds: an end, an error, no panic, and the same however it is cut.
     #[test]
     fn a_byte_changed_anywhere_never_hangs(which in 0..4_usize, framing in 0..2_usize, at in any::<prop::sample::Index>(), bit in 0..8_u8, lenient: bool) {
         let mut bytes = connections(&carried()[which])[framing].clone();

@@ -1,4 +1,4 @@
-//! What a seed decides: options, how a stream looks, what happens to a link, and what happens between two.
+//! The decisions of a seed: options, the shape of a stream, and the events on a link and between two links.
 
 use redtail::{Ack, Backoff, Limits, OnGap, Options, SnapshotForm, Start};
 use std::time::Duration;
@@ -83,7 +83,8 @@ pub(crate) enum Pieces {
 }
 
 impl Pieces {
-    /// The size of the next read. After the first few thousand bytes of a link small reads show nothing new, and cost time.
+    /// The size of the next read. After the first few thousand bytes of a link small reads show nothing new, and cost
+    /// time.
     pub(crate) fn next(self, delivered: usize, rng: &mut Rng) -> usize {
         match self {
             Self::OneByte if delivered < 4000 => 1,
@@ -95,7 +96,7 @@ impl Pieces {
     }
 }
 
-/// What happens at a place on a link.
+/// A fault at one byte of a link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Strike {
     Close,
@@ -125,7 +126,7 @@ pub(crate) struct Plan {
     pub(crate) spoils: Option<Spoil>,
     pub(crate) blocks: bool,
     pub(crate) is_slow: bool,
-    /// How often the primary writes, and how often time goes on without it.
+    /// How often the primary writes, and how often time passes without a write.
     pub(crate) bursts: u32,
     pub(crate) idle: u32,
 }

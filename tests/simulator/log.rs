@@ -100,7 +100,7 @@ impl Log {
         self.after(offset).checked_sub(1).map_or(self.base_db, |at| self.units[at].db)
     }
 
-    /// A place from `low` on where the stream can be resumed, the end among them.
+    /// An offset from `low` on where the stream can be resumed, the end among them.
     pub(crate) fn boundary(&self, low: u64, rng: &mut Rng) -> u64 {
         let first = self.after(low).saturating_sub(1);
         let count = self.units.len() - first;
@@ -127,8 +127,8 @@ pub(crate) fn encode(into: &mut Vec<u8>, args: &[&[u8]]) {
     }
 }
 
-/// Commands out of `bytes`, for what we are sent: arrays of bulk strings and bare newlines (one empty word). Gives the words of the
-/// first and its length; `None` while it is not whole; an error for anything else.
+/// Decodes the first command of `bytes`, as the session sends it: an array of bulk strings, or a bare newline (one
+/// empty argument). Returns its arguments and its length; `None` while it is incomplete; an error for anything else.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Words, usize)>, String> {
     fn line<'a>(bytes: &'a [u8], sign: u8, at: &mut usize) -> Result<Option<&'a str>, String> {
         let rest = &bytes[*at..];

@@ -1,8 +1,9 @@
-//! A simulator: from one seed a whole life of a session, without sockets or clocks. A scripted primary of any version, links that bring
-//! its bytes in any pieces and break anywhere, everything that can befall a primary; and an exact model of what has to come of it.
+//! A simulator: from one seed a whole life of a session, without sockets or clocks. A scripted primary of any version,
+//! links that bring its bytes in any pieces and break anywhere, everything that can befall a primary; and an exact
+//! model of the events that must follow.
 //!
-//! - `SIM_SEEDS=N cargo test --test simulator seeds` lives so many lives, from the seed `SIM_FIRST` on.
-//! - `SIM_SEED=N cargo test --test simulator one_seed -- --nocapture` lives one, and tells it.
+//! - `SIM_SEEDS=N cargo test --test simulator seeds` lives N lives, from the seed `SIM_FIRST` on.
+//! - `SIM_SEED=N cargo test --test simulator one_seed -- --nocapture` lives one, and prints it.
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
@@ -36,7 +37,7 @@ use tally::Tally;
 
 /// Lives in a debug build, where nobody says how many.
 const DEFAULT_SEEDS: u64 = 1000;
-/// So many lives meet everything.
+/// This number of lives meets everything.
 const ENOUGH: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {

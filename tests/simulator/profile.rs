@@ -3,11 +3,11 @@
 /// How a server answers PSYNC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Psync {
-    /// With the id it goes on under, to whoever says `capa psync2`.
+    /// With the current id, to a replica that sent `capa psync2`.
     Two,
     /// With a bare `+CONTINUE`.
     One,
-    /// Not at all: its words.
+    /// With this error.
     None(&'static str),
 }
 
@@ -88,7 +88,7 @@ pub(crate) const PROFILES: &[Profile] = &[
     Profile { redis_version: Some("6.3.4"), wrapped: true, ..REDIS_6 },
     // Redis 3.2: no second id, no id in INFO.
     Profile { redis_version: Some("3.2.12"), magic: "REDIS0007", psync: Psync::One, shows_replid: false, ..REDIS_6 },
-    // Redis 4.0 behind something that knows fewer words.
+    // Redis 4.0 behind a proxy that knows fewer options.
     Profile { redis_version: Some("4.0.14"), magic: "REDIS0008", psync: Psync::Two, ip_address: false, ..REDIS_6 },
     // Redis 2.8: no capabilities.
     Profile {

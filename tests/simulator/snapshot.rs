@@ -1,4 +1,5 @@
-//! Snapshots as servers write them: small, valid, of every kind that has a frame of its own in the file; and what stands in them.
+//! Snapshots as servers write them: small, valid, of every kind that has a frame of its own in the file; and their
+//! contents.
 
 use crate::build::{File, atoms, intset, listpack, ziplist};
 use crate::profile::Profile;
@@ -10,11 +11,11 @@ pub(crate) struct Content<'a> {
     pub(crate) stream_db: Option<u32>,
     /// No keys at all.
     pub(crate) empty: bool,
-    /// The mark that will end it, to stand in keys and values.
+    /// The mark that will end the snapshot, to appear in keys and values.
     pub(crate) mark: Option<&'a str>,
 }
 
-/// One thing that stands in a snapshot.
+/// One thing in a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Fact {
     Text(Vec<u8>),
@@ -24,7 +25,7 @@ pub(crate) enum Fact {
     Score(f64),
 }
 
-/// A snapshot's bytes, and what stands in them.
+/// A snapshot's bytes, and its contents.
 pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     pub(crate) facts: Vec<Fact>,
@@ -171,7 +172,7 @@ impl Writer {
     }
 }
 
-/// A value; some hold the mark: in the middle, twice, cut short, or with all that stands before it at a true end.
+/// A value; some hold the mark: in the middle, twice, cut short, or with all bytes that precede it at a true end.
 fn text(content: &Content<'_>, rng: &mut Rng) -> Vec<u8> {
     let size = match rng.below(100) {
         0 => rng.between(5000, 20_000),

@@ -1,4 +1,4 @@
-//! What is on its way from the primary to us: in order, some of it later, up to the byte where something happens.
+//! Bytes in transit from the primary to us: in order, some of them later, up to the byte at which a fault occurs.
 
 use std::collections::VecDeque;
 
@@ -17,10 +17,10 @@ pub(crate) struct Wire {
     bytes: Vec<u8>,
     later: VecDeque<(u64, Vec<u8>)>,
     last_at: u64,
-    /// All bytes there are, on their way or to come later.
+    /// All bytes, in transit or to arrive later.
     pub(crate) total: usize,
     pub(crate) delivered: usize,
-    /// So many bytes of this kind, then something happens.
+    /// A fault occurs after N bytes of this kind.
     trigger: Option<(Tag, usize)>,
     trigger_at: Option<usize>,
 }
@@ -72,7 +72,7 @@ impl Wire {
         self.later.front().map(|(at, _)| *at)
     }
 
-    /// The place has come where something happens.
+    /// The byte at which a fault occurs has been reached.
     pub(crate) fn is_triggered(&self) -> bool {
         self.trigger_at == Some(self.delivered)
     }

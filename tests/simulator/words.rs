@@ -109,7 +109,7 @@ pub(crate) const UNASKED: &[Row] = &[
     ("-ERR max number of clients reached", Retry),
 ];
 
-/// Said in place of a snapshot.
+/// Sent instead of a snapshot.
 pub(crate) const INSTEAD: &[Row] = &[
     ("-ERR BGSAVE failed, replication can't continue", RetryMuchLater),
     ("-LOADING Redis is loading the dataset in memory", Retry),

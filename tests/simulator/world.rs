@@ -40,7 +40,7 @@ enum Flow {
         after: Duration,
     },
     Over,
-    /// Everything the primary has is told.
+    /// Everything the primary has is delivered.
     Done,
 }
 
@@ -265,7 +265,7 @@ impl World {
         }
     }
 
-    /// Looks at what the session wants to send.
+    /// Checks the bytes that the session wants to send.
     fn offers(&mut self, was_empty: bool, drained: bool) -> Check {
         let bytes = self.session.to_send();
         if bytes.is_empty() && self.judge.gives_up() {
@@ -332,7 +332,7 @@ impl World {
         self.judge.stamp = Some(stamp);
     }
 
-    /// Nothing has come: time goes on to the next moment when something may happen.
+    /// Nothing has arrived: time advances to the next moment when something may happen.
     fn wait(&mut self) -> Result<Option<Flow>, String> {
         ensure!(self.judge.is_lax || !self.is_quiet(), "both sides wait");
         let deadline = self.session.deadline_ms();
@@ -375,7 +375,7 @@ impl World {
         heard && !self.primary.is_streaming() && !self.primary.awaits_ack()
     }
 
-    /// The place on the link has come where something happens.
+    /// The byte of the link at which a fault occurs has been reached.
     fn strike(&mut self, plan: &Plan) -> Result<Option<Flow>, String> {
         match plan.strike.map(|(strike, ..)| strike) {
             Some(Strike::Close) => self.close(Closed::ByPeer).map(Some),
@@ -480,7 +480,7 @@ impl World {
     }
 }
 
-/// A place that was reached in a life before.
+/// A position that was reached in an earlier life.
 fn start_at(primary: &mut Primary, rng: &mut Rng) -> Position {
     let offset = match primary.backlog_first {
         Some(first) => primary.log.boundary(first - 1, rng),

@@ -4,7 +4,7 @@ use crate::log::{Log, What};
 use crate::rng::Rng;
 use crate::tally::{Sight, Tally};
 
-/// How writes look in one life.
+/// The style of the writes in one life.
 #[derive(Debug, Clone)]
 pub(crate) struct Style {
     /// The longest value and the longest command.
@@ -47,7 +47,8 @@ const NAMES: &[&str] = &[
     "multi-x",
 ];
 
-/// Adds one thing that is written at once; it never ends inside a transaction. `again`: the database must be named again.
+/// Adds one thing that is written at once; it never ends inside a transaction. `again`: the database must be named
+/// again.
 pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
     match rng.below(20) {
         0 => control(log, rng, tally),

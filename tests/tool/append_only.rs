@@ -313,7 +313,7 @@ fn count_ends_it() {
     assert!(ran.text().ends_with("73 [0] \"EXEC\"\n"), "{}", ran.text());
 }
 
-// ---- corpus -------------- ---------------------------------------------------------------------------------------------
+// ---- corpus ---------------------------------------------------------------------------------------------------------
 
 /// The directories of the corpus with their original names, and the one in this repository.
 fn directories(test: &str) -> Vec<(Folder, Vec<Value>)> {

@@ -64,7 +64,7 @@ fn runs_one_after_another_add_up() {
     assert_eq!(stream_of(&Recording::open(&file.0).unwrap(), 0), stream);
 }
 
-/// A recorder that was killed at any byte: the next one makes the file whole, and goes on where it then ends.
+/// A recorder was killed at any byte: the next one cuts the file to whole blocks and appends there.
 #[test]
 fn what_is_torn_is_cut_off_first() {
     let bytes = failover();
@@ -120,7 +120,7 @@ fn a_file_of_another_kind_is_left_alone() {
     assert_eq!(file.bytes(), damaged);
 }
 
-/// The server no longer has what came after: the gap stands in the recording.
+/// The server no longer has the stream after the recording: the recording contains the gap.
 #[test]
 fn a_gap_between_two_runs_is_recorded() {
     let (one, two) = (commands(&["SET a 1"]), commands(&["SET b 2"]));

@@ -48,7 +48,7 @@ fn a_recording_cut_at_any_byte_gives_all_that_is_whole() {
     assert_eq!(last, all.len() - 1, "the last byte ends the last command");
 }
 
-/// Nothing panics, nothing hangs, and what is given is what can be read; what was changed inside a value can't be noticed.
+/// Nothing panics or hangs, and all readable events are delivered. A change inside a value cannot be detected.
 #[test]
 fn a_byte_changed_anywhere_is_an_error_or_another_value() {
     let bytes = failover();
@@ -91,7 +91,7 @@ fn words_for_what_is_damaged() {
     }
 }
 
-/// A disk that is full after so many bytes.
+/// A disk that is full after N bytes.
 struct Full {
     tape: Tape,
     left: usize,

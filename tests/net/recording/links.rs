@@ -95,7 +95,7 @@ fn after_a_failover_only_what_came_again_counts() {
     let end = recording.last().end_offset();
     assert_eq!(end, 100 + kept.len() as u64);
 
-    // It is known by either id, at every place.
+    // The recording is known by either id, at every position.
     let primary = serve(&bytes, Playback::default());
     for id in [ID, OTHER] {
         let place = position(id, 127, "5").with_history(ID.parse().unwrap());

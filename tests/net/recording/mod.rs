@@ -114,7 +114,8 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<OwnedEvent>, Option<ReadError>) {
     }
 }
 
-/// Events without what a recording can't tell: what was announced, why a link was lost, and where the pieces of a snapshot end.
+/// Events without the parts that a recording does not keep: announcements, the disconnect reason, and the boundaries of
+/// snapshot pieces.
 pub(super) fn comparable(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
     let mut all: Vec<OwnedEvent> = Vec::new();
     for event in events {

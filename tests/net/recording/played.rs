@@ -47,7 +47,7 @@ fn a_recording_can_be_played_in_its_own_time() {
         hear(&mut link, &command("SET a 1"));
         let began = Instant::now();
         hear(&mut link, &command("SET b 2"));
-        // Only that it can't be faster is certain; the first may have been under way for a moment.
+        // Only the lower bound is certain; the first may have been in transit for a moment.
         assert!(
             began.elapsed() + Duration::from_millis(20) >= Duration::from_millis(least),
             "{times} {:?}",
@@ -97,7 +97,7 @@ fn pings_behind_the_end_count_and_are_the_same_for_everybody() {
     }
     let place = follower.position().unwrap();
     drop(follower);
-    // Any place among them can be resumed from, also in the middle of one.
+    // Any position among them can be resumed from, also in the middle of one.
     let mut again = builder(&[&primary]).start(Start::At(place)).connect().unwrap();
     assert_eq!(follow(&mut again, ID, place.offset + 14).len(), 2, "the attach and the next PING");
     let mut link = ask(primary.address(), &format!("PSYNC {ID} {}", end + 1 + 5));
@@ -151,7 +151,7 @@ fn it_can_listen_where_it_is_told_to() {
     all.stop();
 }
 
-/// Where the data was not recorded, whoever asks for it gets none; and the place is right.
+/// A recording without the data: a client that requests it gets none, and the position is right.
 #[test]
 fn without_data_a_snapshot_is_empty() {
     let bytes = super::links::taped(

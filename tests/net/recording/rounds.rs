@@ -23,7 +23,8 @@ impl Chance {
     }
 }
 
-/// Writes of every shape: in several databases, in transactions, large and empty ones, and what servers put between them.
+/// Writes of every shape: in several databases, in transactions, large and empty ones, and the commands that servers
+/// put between them.
 pub(super) fn writes(chance: &mut Chance, count: usize, largest: usize) -> Vec<u8> {
     let mut stream = Vec::new();
     for number in 0..count {
@@ -85,12 +86,13 @@ fn followed(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
     all[first..].to_vec()
 }
 
-/// Played to another follower, the same commands come with the same places, from the beginning and from anywhere within.
+/// Played to another follower, the same commands arrive with the same positions, from the beginning and from anywhere
+/// within.
 #[test]
 fn what_is_played_is_what_was_recorded() {
     for seed in 0..6 {
         let mut chance = Chance::new(1000 + seed);
-        // The first is as long as several of the distances between the places that a recording remembers.
+        // The first is as long as several of the distances between the positions that a recording remembers.
         let (count, largest) = if seed == 0 { (900, 200_000) } else { (400, 2000) };
         let stream = writes(&mut chance, count, largest);
         let end = 100 + stream.len() as u64;

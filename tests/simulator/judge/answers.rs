@@ -52,7 +52,7 @@ impl Judge {
         Ok(())
     }
 
-    /// An attach at this place; `tells`: it can be resumed from.
+    /// An attach at this position; `tells`: it can be resumed from.
     fn attached(&self, method: AttachMethod, place: Position, tells: bool, server: Option<String>) -> Attached {
         let info = self.link.info.as_ref().map(|(told, _)| told);
         let server = info.and_then(|told| told.server.clone()).or(server);
@@ -114,7 +114,7 @@ impl Judge {
         Ok(())
     }
 
-    /// A snapshot that only tells the place.
+    /// A snapshot that only gives the position.
     fn learns(&mut self, full: Full, to: Position, from: Option<Position>) {
         let to = Position::new(to.replid, to.offset, full.db);
         if full.data.len() > 1 << 20 && full.instead.is_none() {

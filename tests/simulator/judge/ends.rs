@@ -10,13 +10,13 @@ use super::{Check, Judge, ensure};
 use crate::tally::{Fault, Sight, Tally};
 use crate::words::{Row, Verdict};
 
-/// Attempts when a server refuses with words nobody knows.
+/// Attempts when a server refuses with an unknown message.
 const FEW: u32 = 3;
 
 /// An end that has been given reason to.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    /// The place on the link before which it must not show, and after which it must.
+    /// The byte of the link before which the end must not show, and the one after which it must.
     from: usize,
     until: usize,
     how: How,
@@ -24,8 +24,8 @@ pub(crate) struct Ending {
 
 #[derive(Debug)]
 enum How {
-    /// The link is lost, for this reason; `None`: the session's own words for a refusal.
-    /// The place that was told on the way is asked for next.
+    /// The link is lost, for this reason; `None`: the session's own message for a refusal.
+    /// `found`: the position given before the loss, which is requested next.
     Lost {
         reason: Option<DisconnectReason>,
         long: bool,
@@ -34,7 +34,7 @@ enum How {
     Refused {
         row: Row,
     },
-    /// The session leaves the link for another, at once, to ask for the place it was told.
+    /// The session leaves the link for another, at once, to request the position it was given.
     Leave {
         found: Position,
     },
@@ -137,12 +137,12 @@ pub(super) enum Then {
 }
 
 impl Judge {
-    /// The link ends by itself, for this reason, once all that was delivered has been polled.
+    /// The link ends from outside, for this reason, once all delivered bytes have been polled.
     pub(crate) fn loses(&mut self, reason: DisconnectReason) {
         self.link.ending = Some(Ending::new(0, How::Lost { reason: Some(reason), long: false, found: None }));
     }
 
-    /// Words that nobody asked for are on their way.
+    /// An unsolicited message is in transit.
     pub(crate) fn unasked(&mut self, due: usize, row: Row) {
         self.link.ending = Some(Ending::refusal(due, row));
     }
@@ -209,7 +209,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What another link could not mend.
+    /// A failure that another link could not fix.
     fn unrecoverable(&self) -> Option<&'static str> {
         let in_stream = self.is_attached();
         if in_stream {
@@ -232,7 +232,7 @@ impl Judge {
         self.link.request.is_none() && self.link.info.as_ref().is_some_and(|(told, _)| told.out_of_step)
     }
 
-    /// The session says that the link, or all, is over.
+    /// The session reports that the link, or the session, has ended.
     pub(crate) fn ends(&mut self, progress: Progress, tally: &mut Tally) -> Check {
         if self.is_lax {
             self.is_over = true;
@@ -299,7 +299,7 @@ impl Judge {
             _ => false,
         };
         ensure!(is_right, "{error:?}, for {how:?} after {} bytes", self.delivered);
-        // Of what stands before it in the stream, nothing is missing.
+        // Of the stream before the end, nothing is missing.
         ensure!(self.untold().is_none(), "it ends before {:?}", self.untold());
         if let How::Stream { from, .. } = how {
             let told_to = self.link.stream.as_ref().map(|cursor| cursor.link_place(self.consumed));
@@ -353,7 +353,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Whether a place could be had from INFO alone on this link, or the session must fork.
+    /// Whether INFO alone may give a position on this link, or the session must fork.
     pub(super) fn may_probe(&self) -> bool {
         self.options.allow_probe && self.options.start != Start::NowWithoutFork
     }

@@ -1,7 +1,8 @@
-//! What has to come of what was said: an exact model, made of the protocol and of the documentation, and of nothing the library computes.
+//! The events that must follow from the messages of a primary: an exact model, made of the protocol and of the
+//! documentation, and of nothing the library computes.
 //!
-//! Places on a link are counted from its first byte. What is expected stands with the place at which it is due: before that byte was
-//! delivered it must not come, and once the session asks for more bytes it must have come.
+//! Bytes of a link are counted from its first. Each expected event is kept with the byte at which it is due: before
+//! that byte was delivered the event must not arrive, and once the session asks for more bytes it must have arrived.
 
 mod answers;
 mod ends;
@@ -39,7 +40,7 @@ pub(crate) use ensure;
 
 pub(crate) use self::sends::{PASSWORD, USER};
 
-/// Where a link stands, to name what has befallen it.
+/// How far a link has got, to name the point at which a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Handshake,
@@ -56,9 +57,9 @@ pub(crate) enum Phase {
 pub(crate) struct Judge {
     pub(crate) options: Options,
     pub(crate) has_password: bool,
-    /// The last place that can be resumed from, by everything that was told and passed.
+    /// The last position to resume from, by every event that was delivered and passed.
     pub(crate) resume: Option<Position>,
-    /// The place an abandoned full resynchronisation told.
+    /// The position given by an abandoned full resynchronisation.
     found: Option<Position>,
     /// The next full resynchronisation is wanted for its data.
     wants_data: bool,
@@ -76,7 +77,7 @@ pub(crate) struct Judge {
     pub(crate) delivered: usize,
     pub(crate) consumed: usize,
     pub(crate) stamp: Option<u64>,
-    /// The furthest place told, and in which history, to see repetitions.
+    /// The furthest offset delivered, and its history, to detect repetitions.
     furthest: (String, u64),
     idle_events: u32,
     pub(crate) digest: u64,
@@ -95,7 +96,7 @@ pub(crate) struct Link {
     pub(crate) stream: Option<Cursor>,
     ending: Option<Ending>,
     has_crossed: bool,
-    /// Where it is said that INFO is not for us.
+    /// The byte of the link at which the reply that denies INFO is due.
     denied_at: Option<usize>,
 }
 
@@ -119,14 +120,14 @@ enum Expected {
 }
 
 struct Snapshot {
-    /// For the caller, not to learn the place.
+    /// The snapshot is for the caller, not only to learn the position.
     is_wanted: bool,
     /// From where on a break is one of the snapshot.
     line_end: usize,
     header_end: usize,
     data: Vec<u8>,
     told: usize,
-    /// What stands in it, as far as it was told: facts, and bytes of the next one.
+    /// The contents of the snapshot, as far as they were delivered: facts, and bytes of the next one.
     facts: Vec<Fact>,
     facts_told: (usize, usize),
     end: usize,
@@ -182,7 +183,7 @@ impl Judge {
         tally: &mut Tally,
     ) -> Check {
         self.idle_events = if used == 0 { self.idle_events + 1 } else { 0 };
-        // Many elements may stand in one packed value, which is used up at its end.
+        // One packed value may hold many elements; it is consumed at its end.
         let most = if matches!(event, Event::SnapshotItem(_)) { 20_000 } else { 4 };
         ensure!(self.idle_events <= most, "events without end, and no byte is used up: {event:?}");
         self.consumed += used;
@@ -257,7 +258,7 @@ impl Judge {
         self.stream_event(event, log, tally)
     }
 
-    /// A batch has used up so many bytes.
+    /// A batch has consumed `used` bytes.
     pub(crate) fn batch_ends(&mut self, count: u32, used: usize) -> Check {
         self.consumed += used;
         ensure!(self.consumed <= self.delivered, "{} bytes used up of {}", self.consumed, self.delivered);
@@ -340,7 +341,7 @@ impl Judge {
         }
     }
 
-    /// What was committed counts not past the place where the history goes on.
+    /// A commit counts only up to the offset where the history continues.
     pub(super) fn cross(&mut self) {
         if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.delivered)
             && !std::mem::replace(&mut self.link.has_crossed, true)
@@ -392,7 +393,7 @@ impl Judge {
             _ => HANDSHAKE,
         };
         ensure!(unread <= limit, "{unread} bytes are kept, and {limit} is the limit");
-        // What it asks for looks past the limit of a command, but never past those of one argument and of their number.
+        // The request for more may exceed the limit of a command, but never those of one argument and of their number.
         let most = self.options.limits.bulk + 10 * self.options.limits.arguments;
         ensure!(at_least as u64 <= most, "{at_least} more bytes are asked for, and {most} is the limit");
         Ok(())
@@ -420,7 +421,7 @@ impl Judge {
         }
     }
 
-    /// Everything is told, up to the offset where the primary stands.
+    /// Everything is delivered, up to the primary's current offset.
     pub(crate) fn has_all(&self, end: u64) -> bool {
         let cursor = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed);
         cursor.is_some_and(|cursor| cursor.link_place(self.consumed) + cursor.shift == end)
@@ -441,7 +442,7 @@ impl Judge {
     }
 }
 
-/// Nobody knows what a corrupted byte means, but what is told must be what came.
+/// The meaning of a corrupted byte is unknown, but delivered bytes must be those that arrived.
 fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
     let came = |bytes: &[u8]| unread[..used].windows(bytes.len().max(1)).any(|window| window == bytes);
     match event {
@@ -459,7 +460,7 @@ fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
     Ok(())
 }
 
-/// The loss between two places.
+/// The loss between two positions.
 fn gap(from: Position, to: Position) -> Gap {
     let missed = (from.replid == to.replid).then(|| to.offset.saturating_sub(from.offset));
     let mut gap = Gap::between(from, to);

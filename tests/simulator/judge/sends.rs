@@ -74,7 +74,7 @@ impl Judge {
         None
     }
 
-    /// One command, or a bare newline, stands ready to be sent.
+    /// One command, or a bare newline, is ready to be sent.
     pub(crate) fn sends(&mut self, words: &Words, now: u64, tally: &mut Tally) -> Check {
         ensure!(!self.is_over && self.then.is_none(), "sent after the end: {}", spoken(words));
         if self.is_lax {
@@ -131,7 +131,7 @@ impl Judge {
         self.beat(now)
     }
 
-    /// What another thread would be told to send in our place.
+    /// The heartbeat that another thread would send instead of the session.
     pub(super) fn heartbeat(&self, told: Option<Heartbeat>) -> Check {
         let begun = self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered);
         let expected = match self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed) {
@@ -241,7 +241,8 @@ impl Judge {
         Ok(Request::Resume(resume))
     }
 
-    /// After each call; `drained`: it asks for more bytes; `was_empty`: nothing waited to be sent before it; `waits`: something does now.
+    /// After each call; `drained`: it asks for more bytes; `was_empty`: nothing waited to be sent before it; `waits`:
+    /// something does now.
     pub(crate) fn sent_all(
         &mut self,
         now: u64,
@@ -278,7 +279,7 @@ impl Judge {
         Ok(())
     }
 
-    /// The caller has kept everything up to this place.
+    /// The caller has kept everything up to this position.
     pub(crate) fn committed(&mut self, place: &Position) {
         if self.resume.is_some_and(|newest| newest.history == place.history) {
             self.committed = place.offset;

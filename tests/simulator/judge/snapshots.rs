@@ -1,4 +1,4 @@
-//! Snapshots: each byte once, or each thing that stands in it.
+//! Snapshots: each byte once, or each thing in them once.
 
 use redtail::SnapshotForm;
 use redtail::rdb::Item;

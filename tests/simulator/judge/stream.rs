@@ -1,4 +1,4 @@
-//! The stream: each command once, in order, with its place.
+//! The stream: each command once, in order, with its position.
 
 use redtail::resp::Part;
 use redtail::{Event, Position, StreamCommand, StreamPart};
@@ -7,9 +7,9 @@ use super::{Check, Judge, ensure, text};
 use crate::log::{Log, Unit, What};
 use crate::tally::{Sight, Tally};
 
-/// Where the stream stands.
+/// The state of the stream.
 pub(crate) struct Cursor {
-    /// The place on the link of its first byte.
+    /// The byte of the link at which the stream begins.
     pub(super) begins: usize,
     start: u64,
     /// What the session knows of itself.
@@ -51,7 +51,7 @@ impl Cursor {
         }
     }
 
-    /// The offset at a place on the link.
+    /// The offset at a byte of the link.
     pub(super) fn link_place(&self, place: usize) -> u64 {
         self.start + (place - self.begins) as u64
     }
@@ -70,7 +70,7 @@ impl Cursor {
         log.after(self.told_to + self.shift)
     }
 
-    /// The unit in which a place on the link lies, and how far.
+    /// The unit that holds a byte of the link, and how far into the unit the byte is.
     pub(crate) fn unit_at<'l>(&self, place: usize, log: &'l Log) -> Option<(&'l Unit, u64)> {
         let offset = self.link_place(place) + self.shift;
         log.units.get(log.after(offset)).map(|unit| (unit, offset - unit.start))
@@ -165,7 +165,7 @@ impl Judge {
         self.settle(unit, end);
     }
 
-    /// The place after a unit can be resumed from, outside of transactions.
+    /// The position after a unit can be resumed from, outside of transactions.
     fn settle(&mut self, unit: &Unit, end: u64) {
         let cursor = self.link.stream.as_ref().unwrap();
         if unit.is_boundary() {

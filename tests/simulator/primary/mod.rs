@@ -1,4 +1,4 @@
-//! A primary made of the rules in the servers' sources: who may go on from where, and what everybody else is sent.
+//! A primary made of the rules in the servers' sources: which replica may resume, and the reply to all others.
 
 mod resync;
 
@@ -77,7 +77,7 @@ pub(crate) enum Said {
         row: Row,
     },
     Wrong,
-    /// So many bytes of it.
+    /// This number of meaningless bytes.
     Garbage(usize),
     Info(Told),
     Continue {
@@ -101,7 +101,7 @@ pub(crate) struct Told {
 pub(crate) const USED_MEMORY: u64 = 1_234_567;
 pub(crate) const LAST_FORK_US: u64 = 321;
 
-/// A full resynchronisation as it was sent. Places are counted from the first byte of the link.
+/// A full resynchronisation as it was sent. Bytes are counted from the first byte of the link.
 #[derive(Debug)]
 pub(crate) struct Full {
     pub(crate) replid: String,
@@ -113,7 +113,7 @@ pub(crate) struct Full {
     pub(crate) instead: Option<Instead>,
     pub(crate) length: Option<u64>,
     pub(crate) data: Vec<u8>,
-    /// What stands in it.
+    /// The contents of the snapshot.
     pub(crate) facts: Vec<Fact>,
     pub(crate) end: usize,
     /// Its structure and its frame do not agree, or its checksum is wrong.
@@ -123,7 +123,7 @@ pub(crate) struct Full {
     pub(crate) server: Option<String>,
 }
 
-/// What came in place of a snapshot.
+/// Sent instead of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Instead {
     Error(Row),

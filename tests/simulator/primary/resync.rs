@@ -40,7 +40,7 @@ impl Primary {
         }
         let has_db = self.profile.rdb_version() >= 8 && (is_filtered || rng.chance(90));
         let stream_db = if self.again && !self.is_replica { 0 } else { self.log.db_at(offset) };
-        // A primary names the database again for whoever comes; a replica passes on what it is told.
+        // A primary names the database again for each new replica; a replica passes on the stream it receives.
         self.again |= !self.is_replica;
         let mark = self.style.mark.clone();
         let holds_mark = diskless && rng.chance(40);
