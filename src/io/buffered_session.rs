@@ -78,6 +78,8 @@ pub struct BufferedSession {
     /// The last stamp, for the recording.
     received_ms: u64,
     recorder: Option<Recorder>,
+    /// The stream was requested before there was a recorder, so this connection is not recorded.
+    skips_recording: bool,
 }
 
 /// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
@@ -146,6 +148,7 @@ impl BufferedSession {
             connect_at_ms: None,
             received_ms: 0,
             recorder: None,
+            skips_recording: false,
         }
     }
 
@@ -285,6 +288,7 @@ impl BufferedSession {
         }
         self.discard();
         self.connect_at_ms = None;
+        self.skips_recording = false;
         self.session.connected(credentials, now_ms);
         true
     }
@@ -351,11 +355,12 @@ impl BufferedSession {
         self.session.heartbeat()
     }
 
-    /// Records all later connections: see [`recording`](crate::io::recording). Call this method while there is no
-    /// connection. If the stream was already requested, the recording lacks the reply and can't be read. The times
-    /// in the recording are those given to [`stamp`](Self::stamp).
+    /// Records all later connections: see [`recording`](crate::io::recording). A connection whose stream was already
+    /// requested is not recorded, because its reply is missing. The times in the recording are those given to
+    /// [`stamp`](Self::stamp).
     pub fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
+        self.skips_recording = self.session.psync_request().is_some();
     }
 
     /// Ends the recording. Bytes of the last read that follow the last delivered event are left out; earlier reads are
@@ -452,7 +457,9 @@ impl BufferedSession {
     /// requested.
     fn write_recording(&mut self) -> io::Result<()> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        if let Some(psync_request) = self.session.psync_request().filter(|_| recorder.wants_link()) {
+        if let Some(psync_request) =
+            self.session.psync_request().filter(|_| recorder.wants_link() && !self.skips_recording)
+        {
             recorder.link(&psync_request, self.received_ms)?;
             // A server that speaks before it is asked.
             let unread = self.buffer.readable();
