@@ -1,12 +1,13 @@
 /**
  * redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
  *
- * There are four interfaces. Choose one:
+ * There are five interfaces. Choose one:
  *
- *   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots.
- *   session    the replication protocol over your own socket and event loop.
- *   follower   with sockets, reconnection and waiting: one blocking call per event.
+ *   follower   connects, reconnects and resumes: one blocking call per event.
  *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
+ *   session    the replication protocol over your own socket and event loop.
+ *   parser     RESP2 and RESP3 (the protocol of commands and replies) over bytes that you hold.
+ *   rdb        snapshots (RDB files) over bytes that you hold.
  *
  * These rules hold for every function, unless its comment says otherwise.
  *
@@ -18,30 +19,32 @@
  *
  * POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
  * _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are
- * written only together with a status of 0 or above that the comment names.
+ * written only if the call returns a status for which the comment says so.
  *
- * CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
+ * CONST. A call with a const handle does not change the handle. All other calls may change it, at least its message.
  *
  * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
- * pointer and a length. The library reads arguments during the call and does not keep them, except for the input of
- * a parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
- * absent, never for an empty slice.
+ * pointer and a length. The library reads arguments during the call and does not keep the pointers, except for the
+ * input of a parser or RDB decoder. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL
+ * only if the slice is absent, never for an empty slice.
  *
- * LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
- * next item or event, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
- * _connected, _disconnected. Exceptions are documented.
+ * LIFETIMES. Data that you receive belongs to the handle. The data is valid until the next call that requests an item
+ * or event from the handle, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
+ * _connected, _disconnected. Comments name the exceptions. "Static" text is valid while the library is loaded.
  *
  * MESSAGES. A failure sets the message of the handle. Some events and items also set it; their comments say so. The
- * next call that requests an item or event removes it: the message is then "". It is valid until the next call on
- * the handle.
+ * next call that requests an item or event removes the message: it is then "". The text that a _message function
+ * returns is valid until the next call on the handle.
  *
  * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
  * Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
- * headers with REDTAIL_ERROR_ARGUMENT. Structs of the library are pointers to const. Later versions add fields at
- * their end, and new kinds of events, which you should ignore. redtail_slice and redtail_position never change.
+ * headers with REDTAIL_ERROR_ARGUMENT. Structs that the library fills are pointers to const. Later versions add fields
+ * at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice and redtail_position never
+ * change.
  *
- * THREADS. Only one thread at a time may use a handle. Any thread may be that one. Exceptions are redtail_handle,
+ * THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
  * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
+ * "Any thread" marks functions that several threads may call at once.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -285,13 +288,13 @@ typedef enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /** A frame. redtail_parser_next_token walks through it. */
     REDTAIL_ITEM_FRAME = 3,
-    /** A command that comes in parts begins: see argc. Only after redtail_parser_set_parts. */
+    /** A command in parts begins: see argc. Only after redtail_parser_set_parts. */
     REDTAIL_ITEM_PART_BEGIN = 4,
-    /** An argument of it begins: see index and length. */
+    /** The next argument of the command in parts begins: see index and length. */
     REDTAIL_ITEM_PART_ARGUMENT = 5,
     /** The next bytes of the argument: see raw. An empty argument has none. */
     REDTAIL_ITEM_PART_PIECE = 6,
-    /** The command is complete. */
+    /** The command in parts is complete. */
     REDTAIL_ITEM_PART_END = 7,
 } redtail_item_kind;
 
@@ -300,8 +303,8 @@ typedef enum redtail_token_step {
     /** A value. */
     REDTAIL_TOKEN_VALUE = 1,
     /**
-     * Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed
-     * string.
+     * An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a streamed string,
+     * whose chunks follow.
      */
     REDTAIL_TOKEN_BEGIN = 2,
     /** The next bytes of a streamed string. */
@@ -357,7 +360,7 @@ typedef struct redtail_item {
      * redtail_parser_start_at set another number.
      */
     uint64_t offset;
-    /** Its exact bytes. Those of all parts, one after another, are the command. */
+    /** The exact bytes of the item. The bytes of all parts, one after another, are the bytes of the command. */
     redtail_slice raw;
     /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
     const redtail_slice *args;
@@ -368,7 +371,7 @@ typedef struct redtail_item {
     size_t argc;
     /** PART_ARGUMENT: the index of the argument; the name is 0. */
     size_t index;
-    /** PART_ARGUMENT: its length in bytes, the sum of its pieces. */
+    /** PART_ARGUMENT: the length of the argument in bytes, the sum of its pieces. */
     uint64_t length;
 } redtail_item;
 
@@ -544,13 +547,14 @@ REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
                                         uint64_t offset);
 
 /**
- * Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
- * commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
- * PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
- * memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
- * REDTAIL_MODE_AOF.
+ * Delivers large commands in parts: commands with a bulk string of at least threshold bytes, and commands longer than
+ * limits.command. A threshold below 1024 counts as 1024. The items are PART_BEGIN, then PART_ARGUMENT and its
+ * PART_PIECEs for each argument, then PART_END. Without this call each command is delivered whole: a value of 512 MB
+ * needs a buffer of 512 MB. Call it once, before the first byte and before redtail_parser_start_at. Only for
+ * REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, after the first byte, after redtail_parser_start_at, or
+ * after an earlier call.
  */
 REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
                                          uint64_t threshold);
@@ -573,12 +577,13 @@ REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     const redtail_item **item);
 
 /**
- * Calls each for every complete item in input, and advances input past it. context is passed to each. args and
- * capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns
- * another value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and
- * _message of this parser. It must return normally: no longjmp, no C++ exception.
+ * Passes every complete item in input to the callback each, with context, and advances input past the items. args and
+ * capacity: as for redtail_parser_next. If item->argc exceeds capacity, redtail_parser_next_arg delivers the other
+ * arguments. If the callback returns another value than 0, the batch ends after that item. The callback may call
+ * _next_arg, _next_token, _rewind_tokens and _message of this parser. It must return normally: no longjmp, no C++
+ * exception.
  *
- * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
+ * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if the callback ended the batch; errors as
  * redtail_parser_next.
  */
 REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
@@ -589,9 +594,10 @@ REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      void *context);
 
 /**
- * The next argument of the last item that is not in the array. With a capacity of 0: all arguments, one by one.
+ * The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
+ * arguments, one by one.
  *
- * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
+ * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
  */
 REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
                                         redtail_slice *arg);
@@ -744,7 +750,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
     /** A command inside the snapshot (Valkey's forkless save). Its arguments follow. count: number of arguments. */
     REDTAIL_RDB_ITEM_COMMAND = 7,
-    /** Data that a module keeps outside the keys. RAW follows. module; number: 1 before the keys, 2 after them. */
+    /** Data that a module keeps outside the keys. RAW follows. module; number: 1 before all keys, 2 after them. */
     REDTAIL_RDB_ITEM_MODULE_AUX = 8,
     /** Metadata of the next key. RAW follows. module: the class, four letters. */
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
@@ -769,7 +775,7 @@ typedef enum redtail_rdb_item_kind {
      */
     REDTAIL_RDB_ITEM_STREAM = 14,
     /**
-     * A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered;
+     * A consumer group. The previous TEXT is its name. id: the last delivered id; added: number of entries delivered;
      * count: number of pending entries.
      */
     REDTAIL_RDB_ITEM_GROUP = 15,
@@ -778,7 +784,7 @@ typedef enum redtail_rdb_item_kind {
     /** All pending entries of the group were delivered. The consumers follow. count: number of consumers. */
     REDTAIL_RDB_ITEM_CONSUMERS = 17,
     /**
-     * A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an
+     * A consumer. The previous TEXT is its name. time_ms: its last request; active_ms: the last time it received an
      * entry (-1: never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
      */
     REDTAIL_RDB_ITEM_CONSUMER = 18,
@@ -787,17 +793,17 @@ typedef enum redtail_rdb_item_kind {
     /** An entry that a consumer returned to the group. id. */
     REDTAIL_RDB_ITEM_RETURNED = 20,
     /**
-     * The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys
-     * for each producer; count: number of producers.
+     * The stream detects repeated additions by idempotency keys. idle_s: retention of these keys in seconds;
+     * number: maximum number of these keys for each producer; count: number of producers.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
-    /** An idempotent producer, whose name preceded. count: number of its keys. */
+    /** An idempotent producer. The previous TEXT is its name. count: number of its idempotency keys. */
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /** The entry that the previous idempotency key belongs to. id. */
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
     /**
-     * The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
-     * detected.
+     * The last item of a stream with idempotency keys. added: number of these keys ever added; count: number of
+     * duplicates detected.
      */
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /**
@@ -1003,11 +1009,11 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
  *
  * A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part
  * as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
- * buffer. Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
+ * buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
  *
  * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
  * KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
- * the next call and until you change the buffer.
+ * the next redtail_rdb_next, and no longer than you leave the buffer unchanged.
  */
 
 /** Minimum size of the input buffer in bytes. */
@@ -1194,8 +1200,8 @@ typedef struct redtail_options {
     /** One of redtail_ack. */
     int ack;
     /**
-     * 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe. For it the primary dumps its
-     * data to its own disk once.
+     * 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
+     * the library aborts. The primary writes its data to its own disk once.
      */
     int allow_probe;
     /** 1: retry if the first attempt fails for a temporary reason. */
@@ -1204,7 +1210,7 @@ typedef struct redtail_options {
     int retry_snapshot;
     /** 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED. */
     int no_reconnect;
-    /** 1: use only one connection. As no_reconnect, and a start that requires a second connection is an error. */
+    /** 1: use only one connection, and never reconnect. A start that requires a second connection is an error. */
     int single_link;
     /** 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL. */
     int control;
@@ -1224,11 +1230,11 @@ typedef struct redtail_options {
     const char *user;
     /** The password. NULL: none. */
     const char *password;
-    /** Its length in bytes; 0: it ends with NUL. */
+    /** Length of password in bytes; 0 if password ends with NUL. */
     size_t password_len;
     /**
-     * Minimum length in bytes of a bulk string whose command is delivered in parts (at least 1024). Commands
-     * longer than limits.command are then delivered in parts, too. 0: every command is delivered whole.
+     * Deliver commands with a bulk string of at least this many bytes in parts, and also commands longer than
+     * limits.command. Numbers from 1 to 1023 count as 1024. 0: every command is delivered whole.
      */
     uint64_t parts;
     /**
@@ -1239,9 +1245,9 @@ typedef struct redtail_options {
     uint64_t silence_ms;
     /** Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100. */
     uint64_t backoff_first_ms;
-    /** Longest pause, in milliseconds. Default 10,000. */
+    /** Longest pause between two attempts, in milliseconds. Default 10,000. */
     uint64_t backoff_longest_ms;
-    /** Maximum number of consecutive attempts; 0: no maximum. */
+    /** Maximum number of consecutive attempts to reconnect; 0: no maximum. */
     uint32_t backoff_attempts;
     /**
      * Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
@@ -1414,10 +1420,10 @@ typedef struct redtail_gap {
     /** The position of the stream after the gap. Its offset may be lower than that of from. */
     const redtail_position *to;
     /**
-     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new
-     * primary may also lack the last events before the gap. If the replids are equal and to is lower than
-     * from, the server is a replica that lags behind from. Then nothing is missing: it sends the bytes between
-     * them again.
+     * Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. 1: the replids of "from" and "to"
+     * differ. The new primary may then also lack the last events before the gap. 2: the replids are equal, and
+     * the offset of "to" is lower. The server is then a replica that lags behind: no byte is missing, and the
+     * server sends the bytes between the two offsets again.
      */
     uint64_t missed;
 } redtail_gap;
@@ -1452,8 +1458,8 @@ typedef struct redtail_event {
     /** The offset of the MULTI of the transaction, also for MULTI and EXEC themselves; 0 outside a transaction. */
     uint64_t tx;
     /**
-     * The time when its last byte was received. Follower: milliseconds since 1970. Session: the time of
-     * redtail_session_stamp. Otherwise 0.
+     * Commands and parts: the time when the last byte was received. Follower: milliseconds since 1970. Session: the
+     * number that redtail_session_stamp set. 0 without such a number, and for all other events.
      */
     uint64_t received_ms;
     /** COMMAND, MULTI, EXEC, CONTROL: all arguments; args[0] is the name, in the letter case that the server sent. */
@@ -1510,59 +1516,63 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
 /*--------------------------------------------------------------------------------------------------------------------
  * Sessions: the replication protocol over your own socket and event loop
  *
- * A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of
- * yours that never runs backwards. The loop of a program that polls its sockets:
+ * A session owns a receive buffer. It has no socket, clock or thread. Parameters named now_ms are the current time of
+ * your clock: milliseconds since any start, never decreasing. The loop of a program that polls its sockets:
  *
- *   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
- *      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
- *   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
- *      bytes are left to send, at most until redtail_session_deadline_ms.
- *   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
- *      redtail_session_disconnected. A read without data (EAGAIN): redtail_session_silent. Continue with 1.
+ *   1. Call redtail_session_next. REDTAIL_OK: handle the event, repeat step 1. REDTAIL_NEED_MORE: go to step 2.
+ *      REDTAIL_RECONNECT: close the socket if there is one, connect at the time of redtail_session_deadline_ms, call
+ *      redtail_session_connected, repeat step 1. REDTAIL_CLOSED or an error: the session has ended.
+ *   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
+ *      writable if bytes are left to send, at most until redtail_session_deadline_ms.
+ *   3. If the socket is readable: call redtail_session_space, read, call redtail_session_received. After end of file
+ *      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), call
+ *      redtail_session_silent. Continue with step 1.
  *
  * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
- * redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
+ * redtail_session_next, if the queue has room for one event) and continue with step 2: the primary needs your
+ * acknowledgements.
  *
- * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read.
- * Call redtail_session_timer from a timer once a second while there is a connection; it replaces
- * redtail_session_silent and redtail_session_keep_alive. After it, after each redtail_session_received and after
- * redtail_session_connected, do 1 and 2.
+ * LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports) deliver bytes and report no empty read. Call
+ * redtail_session_timer once a second while there is a connection. It replaces redtail_session_silent and
+ * redtail_session_keep_alive. Do steps 1 and 2 after redtail_session_timer, redtail_session_received and
+ * redtail_session_connected.
  *
  * A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions.
  * Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent,
- * _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays
- * where it is, and the events that the buffer already holds are delivered. A second redtail_session_space,
- * _connected, _disconnected and _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of
- * redtail_session_next: end the read, and do not report its bytes.
+ * _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space keeps its
+ * address, and events that are already in the buffer are delivered. A further redtail_session_space, _connected,
+ * _disconnected and _free invalidate the space: end the read before the call. REDTAIL_RECONNECT also invalidates
+ * the space: end the read, and do not report its bytes.
  *
- * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
- * Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send
- * then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
+ * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline does not change.
+ * No call is required. You may also call redtail_session_connected when the connect begins, and send when the socket
+ * becomes writable. Report a failed connect with redtail_session_disconnected.
  */
 
 /** The replication protocol with one primary, over one connection after another. One thread at a time. */
 typedef struct redtail_session redtail_session;
 
 /**
- * A new session without a connection. options: NULL for the defaults.
+ * Creates a session without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
- * and the message names the option.
+ * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, and the message names the option.
  */
 REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options);
 
 /**
- * A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
- * one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
- * offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
- * after +CONTINUE; else REDTAIL_UNKNOWN.
+ * Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
+ * beginning with the reply. The session sends nothing and is connected from the start: do not call
+ * redtail_session_connected. An error of the recorded connection ends the session. offset: the replication offset
+ * before the first byte of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise
+ * REDTAIL_UNKNOWN.
  *
- * Returns as redtail_session_new.
+ * Returns NULL as redtail_session_new.
  */
 REDTAIL_API redtail_session *redtail_session_new_recorded(const redtail_options *options,
                                                           uint64_t offset);
 
-/** Frees a session. Sends nothing. NULL does nothing. */
+/** Frees a session. It sends nothing and closes no socket. NULL does nothing. */
 REDTAIL_API void redtail_session_free(redtail_session *session);
 
 /**
@@ -1572,8 +1582,8 @@ REDTAIL_API void redtail_session_free(redtail_session *session);
 REDTAIL_API const char *redtail_session_message(const redtail_session *session);
 
 /**
- * User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
- * password_len 0: a NUL ends the password. The parameters are copied.
+ * Replaces user and password of the options, from the next redtail_session_connected on. user: NULL for the default
+ * user. password: NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
@@ -1583,60 +1593,60 @@ REDTAIL_API int redtail_session_login(redtail_session *session,
                                       size_t password_len);
 
 /**
- * The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
- * are dropped.
+ * Reports that the socket is connected, or that a connect has begun. Starts the handshake. Unprocessed bytes of the
+ * last connection are dropped.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE if the session has a connection already, or has ended.
  */
 REDTAIL_API int redtail_session_connected(redtail_session *session,
                                           uint64_t now_ms);
 
 /**
- * The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
- * the system, which ends with NUL). Call it once for each failed connection or connect, and not after
- * REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
- * delivered by redtail_session_next, which then returns what follows.
+ * Reports the end of a connection or a failed connect. reason: NULL if the primary closed the connection; otherwise
+ * the message of the system, for example from strerror. Call it once for each connection or connect. Do not call it
+ * for a connection that the session itself ended with REDTAIL_RECONNECT. redtail_session_next still delivers the
+ * events that were received before, then REDTAIL_EVENT_DISCONNECTED or an error.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
 REDTAIL_API int redtail_session_disconnected(redtail_session *session,
-                                             const char *reason,
-                                             uint64_t now_ms);
+                                             const char *reason);
 
 /**
- * Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
- * _received, _connected, _disconnected or _free. Ends the life of the last event.
+ * The space to read to: sets data to its address and len to its size in bytes, at least 1. The space is valid until
+ * the next redtail_session_space, _received, _connected, _disconnected or _free, or until redtail_session_next
+ * returns REDTAIL_RECONNECT. The last event is no longer valid.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
- * redtail_session_next; REDTAIL_ERROR_MEMORY.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full: call redtail_session_next until it returns
+ * REDTAIL_NEED_MORE; REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_session_space(redtail_session *session,
                                       char **data,
                                       size_t *len);
 
 /**
- * count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
- * "a read in the background" above. Each redtail_session_space allows one call of this.
+ * Reports that count bytes were read to the beginning of the space. Call it at most once for each
+ * redtail_session_space. For calls between the two see "A READ IN THE BACKGROUND" above.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
- * the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the space; REDTAIL_ERROR_STATE if there is
+ * no connection. A read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
  */
 REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the
- * connection as lost. Only a program that tries to read may call this; others call redtail_session_timer.
+ * Reports that a read found no data (EAGAIN). If nothing was received for silence_ms, the next redtail_session_next
+ * counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
 REDTAIL_API int redtail_session_silent(redtail_session *session);
 
 /**
- * For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
- * acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
- * silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at
- * most, because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+ * For loops that read for you: call it once a second while there is a connection. It prepares an acknowledgement if
+ * one is due, as redtail_session_keep_alive. It also counts silence: if nothing was received for silence_ms, the next
+ * redtail_session_next counts the connection as lost. The time between two calls counts as 2 s at most: after a pause
+ * of the program, received bytes may still be on their way through the loop. The last event stays valid.
  *
  * Returns REDTAIL_OK.
  */
@@ -1644,36 +1654,36 @@ REDTAIL_API int redtail_session_timer(redtail_session *session,
                                       uint64_t now_ms);
 
 /**
- * Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
+ * Sets redtail_event.received_ms of all later events, for example to the milliseconds since 1970 at the last read.
  *
  * Returns REDTAIL_OK.
  */
-REDTAIL_API int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
+REDTAIL_API int redtail_session_stamp(redtail_session *session,
+                                      uint64_t received_ms);
 
 /**
- * The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
- * _space, _connected, _disconnected or _free.
+ * The next event in the received bytes. Never reads and never waits. The event is valid until the next
+ * redtail_session_next, _space, _connected, _disconnected or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
- * and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
- * returns the same.
+ * Returns REDTAIL_OK and sets event. REDTAIL_NEED_MORE: send, wait and read. REDTAIL_RECONNECT: close the socket, and
+ * connect at the time of redtail_session_deadline_ms. REDTAIL_CLOSED or an error: the session has ended, and every
+ * later redtail_session_next returns the same.
  */
 REDTAIL_API int redtail_session_next(redtail_session *session,
                                      uint64_t now_ms,
                                      const redtail_event **event);
 
 /**
- * Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
- * lives on.
+ * Prepares an acknowledgement if one is due, as redtail_session_next, but delivers no event. Call
+ * redtail_session_to_send afterwards. The last event stays valid.
  *
  * Returns REDTAIL_OK.
  */
-REDTAIL_API int redtail_session_keep_alive(redtail_session *session,
-                                           uint64_t now_ms);
+REDTAIL_API int redtail_session_keep_alive(redtail_session *session, uint64_t now_ms);
 
 /**
- * The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
- * nothing to send.
+ * The bytes to write to the socket. Sets data to the first byte and len to their number; 0 if there is nothing to
+ * send. The bytes are valid until the next call on the session.
  *
  * Returns REDTAIL_OK.
  */
@@ -1682,16 +1692,16 @@ REDTAIL_API int redtail_session_to_send(redtail_session *session,
                                         size_t *len);
 
 /**
- * The first count bytes of redtail_session_to_send were written.
+ * Reports that the first count bytes of redtail_session_to_send were written.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than the number of bytes to send.
  */
 REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
 
 /**
- * When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
- * redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
- * ended.
+ * The time of the next step if nothing arrives, on the clock of now_ms; it is not a duration. With a connection: the
+ * time to call redtail_session_next or redtail_session_keep_alive. Without a connection: the time to connect.
+ * REDTAIL_FOREVER: the session has ended.
  *
  * Returns REDTAIL_OK and sets deadline_ms.
  */
@@ -1699,18 +1709,18 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 
 /**
- * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
- * ended is ignored.
+ * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
+ * offset. A position of a history that has ended with a gap is ignored.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
 REDTAIL_API int redtail_session_commit(redtail_session *session,
                                        const redtail_position *position);
 
 /**
- * The last position to resume from.
+ * The last position to resume from, as of the last delivered event.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
 REDTAIL_API int redtail_session_position(redtail_session *session, redtail_position *position);
 
@@ -1738,7 +1748,7 @@ typedef struct redtail_sentinel {
     const char *user;
     /** The password at the Sentinels. NULL: none. */
     const char *password;
-    /** Its length in bytes; 0: it ends with NUL. */
+    /** Length of password in bytes; 0 if password ends with NUL. */
     size_t password_len;
     /** TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
     const redtail_tls *tls;
@@ -1760,29 +1770,31 @@ typedef struct redtail_handle redtail_handle;
  * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
  * connect_timeout_ms).
  *
- * Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
- * errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
- * called.
+ * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
+ * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
+ *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
 /**
- * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
- * the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a
- * connection.
+ * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. Call it from another thread
+ * if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a connection it
+ * does nothing.
  *
  * Any thread, several at once; not in signal handlers.
- * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed: redtail_follower_next reports the loss later;
  * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
 /**
- * As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts.
- * The thread in redtail_follower_next reports it to the primary, within a second or on request.
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts.
+ * redtail_follower_next reports the commit to the primary within a second, or when the primary requests it.
  *
  * Any thread, several at once; not in signal handlers.
+ *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
  * is NULL.
  */
@@ -1809,21 +1821,21 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  *       wait_until_readable(fd, 1000);
  *   }
  *
- * The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a
- * readable socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has
- * a socket of its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A
- * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop
- * that must never block uses a session.
+ * Wait at most a second for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
+ * With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
+ * socket again after every REDTAIL_IDLE: each connection has another one. Do not read from the socket or close it. A
+ * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
+ * must never block uses a session.
  */
 
 /** Follows a primary in the caller's thread. One thread at a time. */
 typedef struct redtail_follower redtail_follower;
 
 /**
- * A new follower without a connection. options: NULL for the defaults.
+ * Creates a follower without a connection. options: NULL for the defaults.
  *
- * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
- * and the message names the option.
+ * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT, and the message names the option.
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
@@ -1837,8 +1849,8 @@ REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 REDTAIL_API const char *redtail_follower_message(const redtail_follower *follower);
 
 /**
- * User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
- * ends the password. The parameters are copied.
+ * Replaces user and password of the options, from the next connection on. user: NULL for the default user. password:
+ * NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
  */
@@ -1848,21 +1860,21 @@ REDTAIL_API int redtail_follower_login(redtail_follower *follower,
                                        size_t password_len);
 
 /**
- * Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
- * redtail_follower_next does the handshake.
+ * Connects to host:port, [address]:port (IPv6) or unix:PATH. It blocks for at most connect_timeout_ms for each address
+ * of the host. The handshake with the server follows in the first redtail_follower_next.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
- * if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
- * REDTAIL_ERROR_MEMORY.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS if the address is invalid; REDTAIL_ERROR_CONNECT if the connection failed.
+ * After these two errors the call may be repeated. REDTAIL_ERROR_STATE if the follower is connected already;
+ * REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING if the recording cannot be written; REDTAIL_ERROR_MEMORY.
  */
 REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
                                          const char *address);
 
 /**
- * Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
- * After each lost connection the follower asks them again: after a failover it resumes at the same position on the
- * new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
- * meanwhile. It ends at most a second after the follower.
+ * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
+ * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
+ * and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
+ * redtail_follower_free.
  *
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
  * no Sentinel knows the name.
@@ -1871,26 +1883,25 @@ REDTAIL_API int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
 
 /**
- * Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file
- * and "redtail replay" serve the file, for tests without a server.
+ * Records the stream to a file: call it before redtail_follower_connect. An existing file is replaced.
+ * redtail_primary_serve_file and "redtail replay" serve the file, for tests without a server.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
  * redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
  */
-REDTAIL_API int redtail_follower_record(redtail_follower *follower,
-                                        const char *path);
+REDTAIL_API int redtail_follower_record(redtail_follower *follower, const char *path);
 
 /**
- * Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards.
- * Without a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+ * Ends the recording after the last delivered event, and writes buffered bytes to the file. Later events are not
+ * recorded. Without a recording it does nothing. redtail_follower_free also ends a recording, but reports no error.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if this or an earlier write failed.
  */
 REDTAIL_API int redtail_follower_finish_recording(redtail_follower *follower);
 
 /**
- * The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET.
- * It belongs to the follower and lives until the next call on the follower.
+ * The socket of the current connection, for poll: see above. A file descriptor; on Windows a SOCKET. It belongs to
+ * the follower: do not read from it or close it. It is valid until the next call on the follower.
  *
  * Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
  */
@@ -1898,58 +1909,59 @@ REDTAIL_API int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
 
 /**
- * Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
+ * Waits for the next event. The event is valid until the next redtail_follower_next, _next_timeout, _batch or _free.
  *
- * Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
- * connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
- * following has ended, and every later call returns the same.
+ * Returns REDTAIL_OK and sets event. REDTAIL_CLOSED after redtail_handle_stop, or if the server closed the connection
+ * and reconnection is off. REDTAIL_ERROR_STATE before redtail_follower_connect. After any other error following has
+ * ended, and every later redtail_follower_next returns the same.
  */
 REDTAIL_API int redtail_follower_next(redtail_follower *follower,
                                       const redtail_event **event);
 
 /**
- * Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
- * waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
+ * Waits at most limit_ms milliseconds for the next event. 0: reads without waiting. A reconnect may take longer than
+ * limit_ms: up to connect_timeout_ms for each address.
  *
- * Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
+ * Returns as redtail_follower_next; REDTAIL_IDLE if no event arrived within limit_ms.
  */
 REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
                                               uint64_t limit_ms,
                                               const redtail_event **event);
 
 /**
- * Waits for the next event and passes it to each, then every further event that was received already. context is
- * passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
- * _login of this follower. It must return: no longjmp, no exception of C++.
+ * Waits for the next event. Passes it and all further received events to the callback each, with context. If the
+ * callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
+ * _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
  *
- * Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
- * each has ended the batch; else as redtail_follower_next.
+ * Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
+ * the batch. Otherwise as redtail_follower_next.
  */
 REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
                                        int (*each)(void *context, const redtail_event *event),
                                        void *context);
 
 /**
- * For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
- * ended is ignored. Other threads use redtail_handle_commit.
+ * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
+ * offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
  */
 REDTAIL_API int redtail_follower_commit(redtail_follower *follower,
                                         const redtail_position *position);
 
 /**
- * The last position to resume from.
+ * The last position to resume from, as of the last delivered event.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
  */
 REDTAIL_API int redtail_follower_position(redtail_follower *follower, redtail_position *position);
 
 /**
- * A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
+ * Creates a handle of the follower, connected or not. Free it with redtail_handle_free.
  *
- * Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
+ * Returns NULL if the follower is NULL, its options are invalid, or memory is exhausted. Also NULL after
+ * REDTAIL_ERROR_PANIC.
  */
 REDTAIL_API redtail_handle *redtail_follower_handle(redtail_follower *follower);
 
@@ -2285,11 +2297,14 @@ REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           size_t *needed);
 
 /**
- * Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
- * redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none.
+ * Writes the committed position of each shard: the furthest position that redtail_handle_commit received for its
+ * redtail_shard_handle. For a shard without a commit: the saved position that the shard resumed from, or none.
  * Parameters and results as redtail_cluster_positions.
  */
-REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
+REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
+                                          char *text,
+                                          size_t size,
+                                          size_t *needed);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -2306,13 +2321,14 @@ typedef enum redtail_migration {
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE,
-     * first and last of each range). Until the end of the job, writes to their keys are from the other shard.
+     * A migration job begins: keys of its slots arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the arguments after
+     * SLOTSRANGE are the first and last slot of each range). Until the job ends, writes to keys of these slots are
+     * from the other shard.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
     /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
     REDTAIL_MIGRATION_ENDS = 3,
-    /** The job has ended, and the slots have not moved. Its keys are void. */
+    /** The job has ended, and the slots have not moved. The keys that the job delivered are void. */
     REDTAIL_MIGRATION_FAILED = 4,
     /**
      * All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
@@ -2343,37 +2359,38 @@ REDTAIL_API const char *redtail_migration_name(int migration);
 /*--------------------------------------------------------------------------------------------------------------------
  * Discovery: addresses of primaries, for programs that connect on their own
  *
- * Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
- * first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2
- * s to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection
- * the program asks again.
+ * Followers and clusters find their servers without these functions. A program with redtail_session requests the
+ * addresses here and connects its own sockets. redtail_sentinel_find and redtail_topology_ask block until a server
+ * has answered: by default each address has 2 s to connect and 5 s to answer. Request the addresses again after each
+ * lost connection.
  */
 
 /** The shards and nodes of a cluster, as the cluster reports them. One thread at a time. */
 typedef struct redtail_topology redtail_topology;
 
-/** A node of a cluster. It and its texts live until the next redtail_topology_ask or redtail_topology_free. */
+/**
+ * A node of a cluster. The struct and its texts are valid until the next redtail_topology_ask that succeeds, or until
+ * redtail_topology_free.
+ */
 typedef struct redtail_node {
-    /** The number of its shard, from 0. Shards are in the order of their slots; those without slots are last. */
+    /** The index of the node's shard, from 0. Shards are in the order of their slots; shards without slots are last. */
     size_t shard;
     /** Not 0: the primary of the shard. It is the first node of the shard. */
     int is_primary;
     /** Not 0: the cluster has not reported the node as failed. */
     int is_up;
-    /** Its id: 40 hexadecimal digits and a NUL. */
+    /** The node id: 40 hexadecimal digits and a NUL. */
     const char *id;
-    /** Its address: host:port and a NUL. */
+    /** The address of the node: host:port and a NUL. */
     const char *address;
-    /** The slots of its shard, for example 0-5460,7365, and a NUL. "" for a shard without slots. */
+    /** The slots of the shard, for example 0-5460,7365, and a NUL. "" for a shard without slots. */
     const char *slots;
 } redtail_node;
 
 /**
- * Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy
- * replica.
- *
- * text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to
- * size. A NUL ends both. 512 bytes are enough for every address.
+ * Asks the Sentinels, one after another, for the address of the primary, or of a healthy replica with
+ * prefer_replica. Writes host:port and a NUL to text; after an error the message and a NUL, cut to size. size: room
+ * in bytes, at least 1; 512 suffice for every address.
  *
  * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
  * name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
@@ -2383,11 +2400,11 @@ REDTAIL_API int redtail_sentinel_find(const redtail_sentinel *sentinel,
                                       size_t size);
 
 /**
- * A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user,
- * password, TLS and connect_timeout_ms; NULL: the defaults.
+ * Creates a topology without nodes. cluster: only nodes and node_count are used. options: only user, password,
+ * password_len, tls and connect_timeout_ms are used; NULL for the defaults.
  *
- * Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
- * REDTAIL_ERROR_ADDRESS, and the message names the option.
+ * Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+ * REDTAIL_ERROR_ARGUMENT or REDTAIL_ERROR_ADDRESS, and the message names the option.
  */
 REDTAIL_API redtail_topology *redtail_topology_new(const redtail_options *options,
                                                    const redtail_cluster_options *cluster);
@@ -2395,23 +2412,21 @@ REDTAIL_API redtail_topology *redtail_topology_new(const redtail_options *option
 /** Frees a topology and its nodes. NULL does nothing. */
 REDTAIL_API void redtail_topology_free(redtail_topology *topology);
 
-/**
- * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
- * on the topology.
- */
+/** The message of the last failure; "" before any. Never NULL. Valid until the next call on the topology. */
 REDTAIL_API const char *redtail_topology_message(const redtail_topology *topology);
 
 /**
- * Asks the given nodes, one after another, for the shards of the cluster. Replaces the nodes of the last answer.
+ * Asks the given nodes, one after another, for the shards of the cluster. The answer replaces all nodes of the last
+ * one.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer are kept.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer stay valid.
  */
 REDTAIL_API int redtail_topology_ask(redtail_topology *topology);
 
 /**
- * The node with this index, from 0, in the last answer.
+ * A node of the last answer. index: from 0.
  *
- * Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before
+ * Returns REDTAIL_OK and sets node; REDTAIL_END if index is not below the number of nodes, which is 0 before
  * redtail_topology_ask.
  */
 REDTAIL_API int redtail_topology_node(redtail_topology *topology,
@@ -2420,53 +2435,49 @@ REDTAIL_API int redtail_topology_node(redtail_topology *topology,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Embedded primaries: a recording served as a primary would serve it, for tests of programs
+ * Embedded primaries: a recording, served as by a primary, for tests without a server
  *
- * A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent
- * after PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is
- * needed, and every run is the same.
+ * A recording is a file that redtail_follower_record or "redtail record" wrote, or all bytes that a server sent after
+ * PSYNC, beginning with its reply. A follower or session connects to redtail_primary_address as to a server. Every
+ * run delivers the same bytes.
  */
 
-/** A primary inside the process, on threads of its own. One thread at a time. */
+/** A primary inside the process, on threads of the library. One thread at a time. */
 typedef struct redtail_primary redtail_primary;
 
 /**
- * A new primary that does not listen yet.
+ * Creates a primary that does not listen yet.
  *
- * Returns NULL only if there is no memory.
+ * Returns NULL only if memory is exhausted.
  */
 REDTAIL_API redtail_primary *redtail_primary_new(void);
 
-/** Closes all connections, stops to listen, and ends the threads. NULL does nothing. */
+/** Closes the port and all connections, ends the threads and frees the primary. NULL does nothing. */
 REDTAIL_API void redtail_primary_free(redtail_primary *primary);
 
-/**
- * The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
- * on the primary.
- */
+/** The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary. */
 REDTAIL_API const char *redtail_primary_message(const redtail_primary *primary);
 
 /**
- * Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
+ * Serves the recording in a file on a free port of 127.0.0.1. The file must not change until redtail_primary_free.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT
- * if there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is not a recording; REDTAIL_ERROR_CONNECT
+ * if no port or thread is available; REDTAIL_ERROR_STATE if the primary serves a recording already;
+ * REDTAIL_ERROR_ARGUMENT if path is NULL or not UTF-8.
  */
 REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
                                            const char *path);
 
 /**
- * Serves a recording of these bytes on a free port of 127.0.0.1. The bytes are copied.
+ * Serves a recording of len bytes at data on a free port of 127.0.0.1. The bytes are copied.
  *
- * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len is more than memory has.
+ * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len exceeds memory.
  */
-REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary,
-                                            const char *data,
-                                            size_t len);
+REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary, const char *data, size_t len);
 
 /**
- * The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL.
- * Lives until redtail_primary_free.
+ * The address of the primary: host:port and a NUL. "" before a recording is served, and for NULL. Valid until
+ * redtail_primary_free; an address "" only until a recording is served.
  */
 REDTAIL_API const char *redtail_primary_address(const redtail_primary *primary);
 

@@ -1,18 +1,18 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
  * OWNERS. parser, rdb, session, follower, cluster, primary and handle own what redtail_..._new returned. They can be
- * moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws std::bad_alloc if
- * there is no memory, and nothing else.
+ * moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws only
+ * std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
- * invalid, the first call throws, as in C. A program without exceptions uses <redtail.h>.
+ * invalid, every later call that can fail throws. A program without exceptions uses <redtail.h>.
  *
- * CALLBACKS may throw: the exception ends the batch and leaves it. A callback that returns bool ends the batch with
- * true. In a cluster, the first exception ends all shards, and wait throws it.
+ * CALLBACKS may throw: the exception ends the batch, and batch() throws it. A callback may return void or bool; true
+ * ends the batch. In a cluster, the first exception ends all shards, and wait() throws it.
  *
- * LIFETIMES are those of the C header: an event, item or token and every string_view in it live until the next step
- * of their owner.
+ * LIFETIMES are those of the C header: an event, item or token and every string_view in it are valid until the next
+ * item or event is requested from its owner. "A view" marks the classes to which this applies.
  *
  *     redtail::follower follower;
  *     follower.connect("127.0.0.1:6379");
@@ -128,16 +128,16 @@ private:
     std::size_t count_;
 };
 
-/** What a command touches. */
+/** The keys of a command: the result of keys_of. */
 struct keys {
-    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that it does not name;
+    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name;
      * REDTAIL_UNKNOWN_KEYS. */
     int kind;
-    /** The arguments that are keys. */
+    /** The indices of the arguments that are keys; the name of the command has index 0. */
     std::vector<std::size_t> indices;
 };
 
-/** What a command with these arguments, all of them, touches. Throws error if there are none. */
+/** The keys of a command. command: all arguments. Throws error if there are none. */
 inline keys keys_of(const args &command) {
     keys found{REDTAIL_OK, std::vector<std::size_t>(8)};
     std::size_t count = 0;
@@ -149,18 +149,18 @@ inline keys keys_of(const args &command) {
     return found;
 }
 
-/** What a command with these arguments, all of them, has to do with moving slots: one of redtail_migration. Throws
- * error if there are none. */
+/** The relation of a command to moving slots: one of redtail_migration. command: all arguments. Throws error if there
+ * are none. */
 inline int migration_of(const args &command) {
     int found = redtail_command_migration(command.data(), command.size());
     if (found < 0) throw error(found, "this is no command");
     return found;
 }
-/** One word for it. */
+/** The name of a redtail_migration, for example "begins". */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
 
-/** A command with these arguments, a range of texts, as the bytes that a client sends. Throws error if there are
- * none. */
+/** Encodes a command as the bytes that a client sends. args: a range of strings, the name first. Throws error if it is
+ * empty. */
 template <class Range> std::string encode_command(const Range &args) {
     std::vector<redtail_slice> slices;
     for (std::string_view arg : args) slices.push_back({arg.data() != nullptr ? arg.data() : "", arg.size()});
@@ -176,7 +176,7 @@ inline std::string encode_command(std::initializer_list<std::string_view> args) 
     return encode_command<std::initializer_list<std::string_view>>(args);
 }
 
-/** A position in a stream; a value. A new one is empty: it holds no position. */
+/** A position in a stream; a value. The default is empty: no position. */
 class position {
 public:
     position() noexcept : position_() {}
@@ -281,10 +281,10 @@ private:
 
 namespace detail {
 
-/** NULL for an empty text: a length of 0 would mean that a NUL ends it. */
+/** NULL for an empty text: for C a length of 0 means that the text ends with NUL. */
 inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
 
-/** Pointers to the texts, which must outlive them. */
+/** Pointers to the texts. The texts must outlive the pointers. */
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
     std::vector<const char *> made;
     for (const std::string &text : texts) made.push_back(text.c_str());
@@ -293,7 +293,7 @@ inline std::vector<const char *> pointers(const std::vector<std::string> &texts)
 
 } // namespace detail
 
-/** The limits of a parser; 0 means the default. The fields are those of redtail_limits. */
+/** The limits of a parser; 0 selects the default. The fields are those of redtail_limits. */
 struct limits {
     std::uint64_t bulk = 0;
     std::uint64_t command = 0;
@@ -313,8 +313,8 @@ struct limits {
     }
 };
 
-/** TLS settings, in use if on or any other field is set. The other fields are those of redtail_tls. The texts must live
- * until the options are used. */
+/** TLS settings. TLS is used if on is true or any other field is set. The other fields are those of redtail_tls. The
+ * texts must be valid until the constructor or call that receives the settings returns. */
 struct tls {
     bool on = false;
     int verify = REDTAIL_VERIFY_FULL;
@@ -340,8 +340,8 @@ struct tls {
     }
 };
 
-/** What a session or follower does. The fields are those of redtail_options; 0 and nullptr mean the default. The
- * texts must live until the options are used. */
+/** Options of a session or follower. The fields are those of redtail_options; 0 and nullptr select the default. The
+ * texts must be valid until the constructor or call that receives the options returns. */
 struct options {
     int start = REDTAIL_START_NOW;
     int on_gap = REDTAIL_ON_GAP_STOP;
@@ -407,7 +407,7 @@ struct options {
     }
 };
 
-/** Which Sentinels to ask for which primary. The fields are those of redtail_sentinel. */
+/** A primary and its Sentinels. The fields are those of redtail_sentinel. */
 struct sentinel {
     std::string name = {};
     std::vector<std::string> addresses = {};
@@ -434,7 +434,7 @@ struct sentinel {
     }
 };
 
-/** Which cluster. The fields are those of redtail_cluster_options. */
+/** Options of a cluster. The fields are those of redtail_cluster_options. */
 struct cluster_options {
     std::vector<std::string> nodes = {};
     std::string positions = {};
@@ -457,7 +457,7 @@ struct cluster_options {
     }
 };
 
-/** A word of an inline command without its quotes and escapes. */
+/** An argument of an inline command, without its quotes and escapes. */
 inline std::string unquote(std::string_view word) {
     std::string meant(word.size(), '\0');
     const redtail_slice quoted{word.data() != nullptr ? word.data() : "", word.size()};
@@ -479,7 +479,7 @@ template <class T> T *made(T *owned) {
     return owned;
 }
 
-/** Calls a callback from C. No exception may pass through C. */
+/** Calls a callback from C and keeps its exception: no exception may pass through C. */
 template <class Each, class View> class callback {
 public:
     explicit callback(Each &each) noexcept : each_(&each) {}
@@ -492,7 +492,7 @@ public:
             return 1;
         }
     }
-    /** Once C has returned. */
+    /** Throws the exception of the callback. Called after C has returned. */
     void rethrow() const {
         if (thrown_) std::rethrow_exception(thrown_);
     }
@@ -502,7 +502,7 @@ private:
     std::exception_ptr thrown_;
 };
 
-/** The text that call writes if there is room; otherwise it sets the room that it needs. */
+/** The text that call writes. If the room is too small, call sets the size that it needs, and is repeated. */
 template <class Call> std::string text(Call call) {
     std::string room;
     std::size_t needed = 0;
@@ -512,7 +512,7 @@ template <class Call> std::string text(Call call) {
     return room;
 }
 
-/** Steps through what next(T &) of an owner gives, until it returns false. Throws what next throws. */
+/** An iterator over the results of next(T &) of an owner, until next returns false. Throws the exceptions of next. */
 template <class Owner, class T> class iterator {
 public:
     using iterator_category = std::input_iterator_tag;
@@ -549,14 +549,14 @@ private:
 
 } // namespace detail
 
-/** Stops a follower from other threads and signal handlers; may outlive it. */
+/** Controls a follower from other threads, and with stop() from signal handlers. It may outlive the follower. */
 class handle {
 public:
     explicit handle(redtail_handle *owned) noexcept : handle_(owned) {}
     void stop() const noexcept { redtail_handle_stop(handle_.get()); }
-    /** Not in signal handlers. False if the primary could not be told. */
+    /** Sends an acknowledgement now. Not in signal handlers. False if the write failed. */
     bool heartbeat() const noexcept { return redtail_handle_heartbeat(handle_.get()) == REDTAIL_OK; }
-    /** Not in signal handlers. As follower::commit, for a sink in another thread. False if the position is empty. */
+    /** As follower::commit, from another thread. Not in signal handlers. False if the position is empty. */
     bool commit(const redtail::position &kept) const noexcept { return redtail_handle_commit(handle_.get(), &kept.c()) == REDTAIL_OK; }
 
 private:
@@ -570,32 +570,32 @@ public:
         : follower_(detail::made(chosen.pass([](const redtail_options &c_options) { return redtail_follower_new(&c_options); }))) {}
 
     void connect(const std::string &address) { check(redtail_follower_connect(c(), address.c_str())); }
-    /** To the primary that Sentinels know by a name, now and after each failover. */
+    /** Asks Sentinels for the primary, now and after each lost connection. */
     void connect(const redtail::sentinel &by) {
         check(by.pass([this](const redtail_sentinel &c_sentinel) { return redtail_follower_connect_sentinel(c(), &c_sentinel); }));
     }
-    /** Records into this file from the connect on. */
+    /** Records the stream to a file. Call it before connect. */
     void record(const std::string &path) { check(redtail_follower_record(c(), path.c_str())); }
     void finish_recording() { check(redtail_follower_finish_recording(c())); }
 
-    /** The next event; false when following has ended without an error. */
+    /** Waits for the next event. False if following has ended without an error. */
     bool next(event &next) {
         const redtail_event *found = nullptr;
         int number = check(redtail_follower_next(c(), &found));
         if (found != nullptr) next = event(found);
         return number == REDTAIL_OK;
     }
-    /** REDTAIL_OK: the next event; REDTAIL_IDLE: none within the time; REDTAIL_CLOSED: following has ended without an
-     * error. */
+    /** Waits at most limit_ms milliseconds. REDTAIL_OK: the next event; REDTAIL_IDLE: no event arrived;
+     * REDTAIL_CLOSED: following has ended without an error. */
     status next(event &next, std::uint64_t limit_ms) {
         const redtail_event *found = nullptr;
         int number = check(redtail_follower_next_timeout(c(), limit_ms, &found));
         if (found != nullptr) next = event(found);
         return number;
     }
-    /** Waits for the next event and gives it to each, then every further event that was received. REDTAIL_OK: no
-     * received event is left; REDTAIL_STOPPED: each has ended the batch; REDTAIL_CLOSED: following has ended without
-     * an error. */
+    /** Waits for the next event. Passes it and all further received events to the callback each. REDTAIL_OK: no
+     * received event is left; REDTAIL_STOPPED: the callback ended the batch; REDTAIL_CLOSED: following has ended
+     * without an error. */
     template <class Each> status batch(Each &&each) {
         using callback = detail::callback<std::remove_reference_t<Each>, event>;
         callback call(each);
@@ -608,28 +608,28 @@ public:
     using iterator = detail::iterator<follower, event>;
     iterator begin() { return iterator(*this); }
     iterator end() noexcept { return {}; }
-    /** All events until following ends; the same as the follower itself. */
+    /** All events until following ends: the same range as the follower itself. */
     detail::range<follower, event> events() noexcept { return detail::range<follower, event>(*this); }
 
-    /** The socket of the present connection, to wait for; nothing while there is none. */
+    /** The socket of the current connection, for poll; nullopt without a connection. */
     std::optional<std::int64_t> fd() {
         std::int64_t found = 0;
         if (check(redtail_follower_fd(c(), &found)) != REDTAIL_OK) return std::nullopt;
         return found;
     }
     void commit(const redtail::position &kept) { check(redtail_follower_commit(c(), &kept.c())); }
-    /** The last position to resume from; nothing before there is one. */
+    /** The last position to resume from; nullopt if there is none yet. */
     std::optional<redtail::position> position() const {
         redtail_position found;
         if (check(redtail_follower_position(c(), &found)) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
-    /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
+    /** User (nullptr: the default user) and password (empty: none) from the next connection on. */
     void login(const char *user, std::string_view password) {
         check(redtail_follower_login(c(), user, detail::or_null(password), password.size()));
     }
     const char *message() const noexcept { return redtail_follower_message(c()); }
-    /** Throws error if the follower cannot be used any more, for example after invalid options. */
+    /** Creates a handle. Throws error if the options are invalid, or after REDTAIL_ERROR_PANIC. */
     redtail::handle handle() {
         redtail_handle *made = redtail_follower_handle(c());
         redtail_position unused;
@@ -646,12 +646,13 @@ private:
     detail::owner<redtail_follower, redtail_follower_free> follower_;
 };
 
-/** The protocol over your own socket; the C header has the loop around it. */
+/** The replication protocol over your own socket. redtail.h describes the loop. */
 class session {
 public:
     explicit session(const redtail::options &chosen = {})
         : session_(detail::made(chosen.pass([](const redtail_options &c_options) { return redtail_session_new(&c_options); }))) {}
-    /** Over a recorded connection. offset: REDTAIL_UNKNOWN if the recording contains it. */
+    /** A session over a recorded connection. offset: the replication offset before the first byte of the stream;
+     * REDTAIL_UNKNOWN if the recording contains it. */
     static session recorded(std::uint64_t offset = REDTAIL_UNKNOWN, const redtail::options &chosen = {}) {
         return session(detail::made(
             chosen.pass([offset](const redtail_options &c_options) { return redtail_session_new_recorded(&c_options, offset); })));
@@ -659,46 +660,47 @@ public:
 
     void connected(std::uint64_t now_ms) { check(redtail_session_connected(c(), now_ms)); }
     /** reason: nullptr if the other side closed the connection. */
-    void disconnected(const char *reason, std::uint64_t now_ms) { check(redtail_session_disconnected(c(), reason, now_ms)); }
+    void disconnected(const char *reason) { check(redtail_session_disconnected(c(), reason)); }
 
     struct room {
         char *data;
         std::size_t size;
     };
-    /** Where to read to. */
+    /** The space to read to: at least one byte. */
     room space() {
         room found{nullptr, 0};
         return check(redtail_session_space(c(), &found.data, &found.size)), found;
     }
     void received(std::size_t count) { check(redtail_session_received(c(), count)); }
     void silent() { check(redtail_session_silent(c())); }
-    /** Once a second, for loops that read for you. */
+    /** Call it once a second in loops that read for you. */
     void timer(std::uint64_t now_ms) { check(redtail_session_timer(c(), now_ms)); }
     void stamp(std::uint64_t received_ms) { check(redtail_session_stamp(c(), received_ms)); }
-    /** User (nullptr: the default user) and password (empty: none is sent) from the next connected on. */
+    /** User (nullptr: the default user) and password (empty: none) from the next call of connected on. */
     void login(const char *user, std::string_view password) {
         check(redtail_session_login(c(), user, detail::or_null(password), password.size()));
     }
 
-    /** REDTAIL_OK: the next event; else what to do: REDTAIL_NEED_MORE, REDTAIL_RECONNECT or REDTAIL_CLOSED. */
+    /** REDTAIL_OK: the next event. REDTAIL_NEED_MORE: send, wait and read. REDTAIL_RECONNECT: connect at deadline_ms().
+     * REDTAIL_CLOSED: the session has ended without an error. */
     status next(event &next, std::uint64_t now_ms) {
         const redtail_event *found = nullptr;
         left_ = redtail_session_next(c(), now_ms, &found);
         if (found != nullptr) next = event(found);
         return check(left_.number());
     }
-    /** As above, at the time of the last events(); false if there is no event now. */
+    /** As above, with the now_ms of the last call of events(). False if there is no event now; see left(). */
     bool next(event &next) { return this->next(next, now_ms_) == REDTAIL_OK; }
-    /** The events that were received; left() is then what to do. */
+    /** The received events. After the last one, left() has the status of the last next. */
     detail::range<session, event> events(std::uint64_t now_ms) noexcept {
         now_ms_ = now_ms;
         return detail::range<session, event>(*this);
     }
-    /** The status of the last next, or of the last step of events. */
+    /** The status of the last next, also inside the range events(): REDTAIL_NEED_MORE, for example. */
     status left() const noexcept { return left_; }
     void keep_alive(std::uint64_t now_ms) { check(redtail_session_keep_alive(c(), now_ms)); }
 
-    /** The bytes to write to the socket. They live until the next call on the session. */
+    /** The bytes to write to the socket. Valid until the next call on the session. */
     std::string_view to_send() const {
         const char *data = nullptr;
         std::size_t size = 0;
@@ -706,13 +708,13 @@ public:
         return {data, size};
     }
     void sent(std::size_t count) { check(redtail_session_sent(c(), count)); }
-    /** When to act at the latest. */
+    /** The time of the next step if nothing arrives, on the clock of now_ms. */
     std::uint64_t deadline_ms() const {
         std::uint64_t deadline = 0;
         return check(redtail_session_deadline_ms(c(), &deadline)), deadline;
     }
     void commit(const redtail::position &kept) { check(redtail_session_commit(c(), &kept.c())); }
-    /** The last position to resume from; nothing before there is one. */
+    /** The last position to resume from; nullopt if there is none yet. */
     std::optional<redtail::position> position() const {
         redtail_position found;
         if (check(redtail_session_position(c(), &found)) != REDTAIL_OK) return std::nullopt;
@@ -732,7 +734,7 @@ private:
     status left_;
 };
 
-/** A whole command or frame; a view. */
+/** A complete command or frame; a view. */
 class item {
 public:
     item() noexcept = default;
@@ -744,9 +746,9 @@ public:
     std::string_view raw() const noexcept { return view(item_->raw); }
     /** Number of all arguments. */
     std::size_t argc() const noexcept { return item_->argc; }
-    /** The first arguments: as many as there are, or as the parser has room for. */
+    /** The first arguments, at most 64. next_arg delivers the others. */
     redtail::args args() const noexcept { return {item_->args, item_->argc < capacity_ ? item_->argc : capacity_}; }
-    /** The arguments beyond those, one after another; false after the last. */
+    /** The next argument beyond args(). False after the last one. */
     bool next_arg(std::string_view &arg) const noexcept {
         redtail_slice found;
         if (redtail_parser_next_arg(parser_, &found) != REDTAIL_OK) return false;
@@ -766,12 +768,12 @@ private:
     std::size_t capacity_ = 0;
 };
 
-/** Frames or commands out of your bytes. */
+/** Finds frames or commands in bytes that you hold. */
 class parser {
 public:
     explicit parser(int mode, const redtail::limits &limits = {}) : parser_(create(mode, limits.c())), args_(new redtail_slice[room]) {}
 
-    /** The next item at the front of input, which is moved past it; false if no whole item is left. */
+    /** The next item in input. Advances input past the item. False if no complete item is left. */
     bool next(std::string_view &input, item &next) {
         redtail_slice unread{input.data(), input.size()};
         const redtail_item *found = nullptr;
@@ -781,13 +783,13 @@ public:
         if (found != nullptr) next = item(c(), found, room);
         return found != nullptr;
     }
-    /** As above, from the input of the last items(). */
+    /** As above, with the input of the last call of items(). */
     bool next(item &next) { return this->next(*input_, next); }
-    /** The whole items in input, which is moved past each. */
+    /** The complete items in input. Each step advances input past an item. input must outlive the range. */
     detail::range<parser, item> items(std::string_view &input) noexcept { return input_ = &input, detail::range<parser, item>(*this); }
 
-    /** Gives every whole item in input to each, and moves input past it. REDTAIL_NEED_MORE: no whole item is left;
-     * REDTAIL_STOPPED: each has ended the batch. */
+    /** Passes every complete item in input to the callback each, and advances input past the items.
+     * REDTAIL_NEED_MORE: no complete item is left; REDTAIL_STOPPED: the callback ended the batch. */
     template <class Each> status batch(std::string_view &input, Each &&each) {
         using callback = detail::callback<std::remove_reference_t<Each>, item>;
         struct context {
@@ -807,27 +809,27 @@ public:
         return check(number);
     }
 
-    /** Commands with a bulk string of at least this many bytes come in parts. Before the first byte. */
+    /** Delivers commands with a bulk string of at least threshold bytes in parts. Call it before the first byte. */
     void set_parts(std::uint64_t threshold) { check(redtail_parser_set_parts(c(), threshold)); }
-    /** The first byte gets this number, instead of 0. */
+    /** Sets the offset of the first byte of input, instead of 0. Call it before the first byte. */
     void start_at(std::uint64_t offset) { check(redtail_parser_start_at(c(), offset)); }
-    /** The least number of further bytes that could complete the item. */
+    /** The minimum number of further bytes that could complete the item. */
     std::size_t needed() const {
         std::size_t bytes = 0;
         return check(redtail_parser_needed(c(), &bytes)), bytes;
     }
-    /** The number of the next byte. */
+    /** The offset of the next byte of input. */
     std::uint64_t offset() const {
         std::uint64_t number = 0;
         return check(redtail_parser_offset(c(), &number)), number;
     }
-    /** After an error in the bytes: the number of the byte where it is. */
+    /** After an error in the bytes: the offset of the invalid byte. Otherwise nullopt. */
     std::optional<std::uint64_t> error_offset() const {
         std::uint64_t number = 0;
         if (check(redtail_parser_error_offset(c(), &number)) != REDTAIL_OK) return std::nullopt;
         return number;
     }
-    /** After an error in the bytes: its kind, one of redtail_protocol_error. */
+    /** After an error in the bytes: one of redtail_protocol_error. Otherwise nullopt. */
     std::optional<int> error_kind() const {
         int kind = 0;
         if (check(redtail_parser_error_kind(c(), &kind)) != REDTAIL_OK) return std::nullopt;
@@ -851,10 +853,12 @@ private:
 /** A decoder of snapshots (RDB files) over bytes that you hold. */
 class rdb {
 public:
-    /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM. offset: the number of the first byte. */
+    /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: that of the first byte of
+     * input; 0 for a file. */
     explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
 
-    /** REDTAIL_OK: the next item at the front of input, which is moved past it; REDTAIL_NEED_MORE; REDTAIL_END. */
+    /** Advances input past the item. REDTAIL_OK: the next item. REDTAIL_NEED_MORE: the input is incomplete.
+     * REDTAIL_END: the snapshot has ended. */
     status next(std::string_view &input, snapshot_item &next) {
         redtail_slice unread{input.data(), input.size()};
         const redtail_rdb_item *found = nullptr;
@@ -863,32 +867,32 @@ public:
         if (found != nullptr) next = snapshot_item(found);
         return check(number);
     }
-    /** As above, from the input of the last items(); false if there is no item now. */
+    /** As above, with the input of the last call of items(). False if there is no item now. */
     bool next(snapshot_item &next) { return this->next(*input_, next) == REDTAIL_OK; }
-    /** The items in input, which is moved past each. */
+    /** The complete items in input. Each step advances input past an item. input must outlive the range. */
     detail::range<rdb, snapshot_item> items(std::string_view &input) noexcept {
         return input_ = &input, detail::range<rdb, snapshot_item>(*this);
     }
 
-    /** After the last input: throws if the snapshot is cut short. */
+    /** Call it at the end of the input: throws error if the snapshot is incomplete. */
     void finish() { check(redtail_rdb_finish(c())); }
-    /** The least number of further bytes that give another item. */
+    /** The minimum number of further bytes. */
     std::size_t needed() const {
         std::size_t bytes = 0;
         return check(redtail_rdb_needed(c(), &bytes)), bytes;
     }
-    /** The number of the next byte. */
+    /** The offset of the next byte of input. */
     std::uint64_t offset() const {
         std::uint64_t number = 0;
         return check(redtail_rdb_offset(c(), &number)), number;
     }
-    /** After an error in the bytes: the number of the byte where the invalid item begins. */
+    /** After an error in the bytes: the offset of the first byte of the invalid item. Otherwise nullopt. */
     std::optional<std::uint64_t> error_offset() const {
         std::uint64_t number = 0;
         if (check(redtail_rdb_error_offset(c(), &number)) != REDTAIL_OK) return std::nullopt;
         return number;
     }
-    /** After an error in the bytes: its kind, one of redtail_rdb_error. */
+    /** After an error in the bytes: one of redtail_rdb_error. Otherwise nullopt. */
     std::optional<int> error_kind() const {
         int kind = 0;
         if (check(redtail_rdb_error_kind(c(), &kind)) != REDTAIL_OK) return std::nullopt;
@@ -909,33 +913,34 @@ private:
 /** The hash slot of a key. */
 inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(), key.size()); }
 
-/** A shard of a cluster, or none; a view that lives as long as the cluster. Any thread may use it. Every call on no
- * shard throws. */
+/** A shard of a cluster, or no shard (false), for which every call throws. Valid as long as the cluster. Several
+ * threads may use it at once. */
 class shard {
 public:
     shard() noexcept = default;
     explicit shard(redtail_shard *from) noexcept : shard_(from) {}
-    /** The id of the node that was its primary when it was first seen. */
+    /** The id of the shard: the node id of its first known primary. It never changes. */
     std::string_view id() const { return redtail_shard_id(there()); }
-    /** The address of its primary now. */
+    /** The last known address of its primary: host:port. */
     std::string target() const { return text(redtail_shard_target); }
-    /** The slots it serves now: 0-5460,7365. */
+    /** Its last known slots, for example 0-5460,7365. */
     std::string slots() const { return text(redtail_shard_slots); }
-    /** The last position up to which the callbacks have returned; nothing before there is one. */
+    /** The last resumable position that the callbacks have processed; nullopt before there is one, and during a
+     * snapshot. */
     std::optional<redtail::position> position() const {
         redtail_position found;
         if (redtail_shard_position(there(), &found) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
-    /** Everything up to this position is safely kept. False if the position is empty. */
+    /** Commits a position: you have stored everything up to it. False if the position is empty. */
     bool commit(const redtail::position &kept) const { return redtail_handle_commit(redtail_shard_handle(there()), &kept.c()) == REDTAIL_OK; }
-    /** Tells the primary during long work that we are alive. False if it could not be told. */
+    /** Sends an acknowledgement now, for callbacks that take long. False if the write failed. */
     bool heartbeat() const { return redtail_handle_heartbeat(redtail_shard_handle(there())) == REDTAIL_OK; }
     /** Ends this shard alone. */
     void stop() const { redtail_handle_stop(redtail_shard_handle(there())); }
-    /** The message of its last failure, gap or disconnect. Only in its own callbacks. */
+    /** The message of its current event. Call it only in callbacks of this shard. */
     const char *message() const { return redtail_shard_message(there()); }
-    /** A pointer of yours. */
+    /** Stores a pointer of yours with the shard. */
     void set_context(void *context) const { redtail_shard_set_context(there(), context); }
     void *context() const { return redtail_shard_context(there()); }
     redtail_shard *c() const noexcept { return shard_; }
@@ -955,16 +960,16 @@ private:
     redtail_shard *shard_ = nullptr;
 };
 
-/** What happened to a cluster; a view. */
+/** A change of a cluster; valid until the callback returns. */
 class notice {
 public:
     explicit notice(const redtail_notice *from) noexcept : notice_(from) {}
     /** One of redtail_notice_kind. */
     int kind() const noexcept { return notice_->kind; }
     std::string_view message() const noexcept { return notice_->message; }
-    /** The shard that it is about; false if it is about none. */
+    /** The shard of the notice; false if there is none. */
     redtail::shard shard() const noexcept { return redtail::shard(notice_->shard); }
-    /** The position that it is about; nothing if it is about none. */
+    /** The position of the notice; nullopt if there is none. */
     std::optional<redtail::position> position() const noexcept {
         if (notice_->position == nullptr) return std::nullopt;
         return redtail::position(*notice_->position);
@@ -976,7 +981,7 @@ private:
     const redtail_notice *notice_;
 };
 
-/** Follows all primaries of a cluster. Any thread may use it until it is destroyed. */
+/** Follows all primaries of a cluster. Several threads may use it at once, until its destructor is called. */
 class cluster {
 public:
     explicit cluster(const redtail::cluster_options &of, const redtail::options &chosen = {})
@@ -993,9 +998,10 @@ public:
         return *this;
     }
 
-    /** Starts. each is called with (shard, event) on the shard's thread, for several shards at once. It returns
-     * nothing, or whether to end all shards. told is called with each notice, and idle with a shard that sent nothing
-     * for a second. Both may be left out. Returns REDTAIL_OK; REDTAIL_CLOSED if the cluster was stopped. */
+    /** Starts to follow. The callback each(shard, event) runs on the thread of the shard, for several shards at once.
+     * It may return void or bool; true ends all shards. told(notice) is called for each notice, and idle(shard) if a
+     * shard sent nothing for a second. Both are optional. Returns REDTAIL_OK; REDTAIL_CLOSED if the cluster was
+     * stopped. */
     template <class Each>
     status follow(Each each, std::function<void(const notice &)> told = {}, std::function<void(redtail::shard)> idle = {}) {
         if (!calls_->each) {
@@ -1014,8 +1020,8 @@ public:
         return check(redtail_cluster_follow(c(), &again));
     }
 
-    /** Waits for its end, at most this long. REDTAIL_IDLE: it has not ended; REDTAIL_CLOSED: after stop;
-     * REDTAIL_STOPPED: a callback has ended it. Throws once what a callback threw. */
+    /** Waits for the end, at most limit_ms milliseconds. REDTAIL_IDLE: following continues; REDTAIL_CLOSED: after stop;
+     * REDTAIL_STOPPED: a callback ended it. If a callback threw an exception, wait throws it, but only once. */
     status wait(std::uint64_t limit_ms = REDTAIL_FOREVER) {
         int number = redtail_cluster_wait(c(), limit_ms);
         if (number != REDTAIL_IDLE) calls_->rethrow();
@@ -1024,12 +1030,12 @@ public:
     /** Ends all shards, without waiting. Also in callbacks; not in signal handlers. */
     void stop() const noexcept { redtail_cluster_stop(c()); }
 
-    /** The positions up to which the callbacks have returned, for cluster_options::positions. */
+    /** The positions that the callbacks have processed, as one text for cluster_options::positions. */
     std::string positions() const { return text(redtail_cluster_positions); }
-    /** The positions that were committed. */
+    /** The committed positions, as one text for cluster_options::positions. */
     std::string committed() const { return text(redtail_cluster_committed); }
 
-    /** User (nullptr: the default user) and password (empty: none is sent) from the next connection on. */
+    /** User (nullptr: the default user) and password (empty: none) from the next connection on. */
     void login(const char *user, std::string_view password) {
         check(redtail_cluster_login(c(), user, detail::or_null(password), password.size()));
     }
@@ -1094,7 +1100,7 @@ private:
     detail::owner<redtail_cluster, redtail_cluster_free> cluster_; /* the last member: it is destroyed first */
 };
 
-/** Asks Sentinels where the primary is: host:port. */
+/** Asks Sentinels for the address of the primary: host:port. With prefer_replica: of a healthy replica. */
 inline std::string find_primary(const redtail::sentinel &by) {
     std::string text(512, '\0');
     int number = by.pass([&](const redtail_sentinel &c_sentinel) { return redtail_sentinel_find(&c_sentinel, text.data(), text.size()); });
@@ -1113,7 +1119,7 @@ struct node {
     std::string slots;
 };
 
-/** Asks the nodes of a cluster for its shards. The primary of each shard comes first. */
+/** Asks the nodes of a cluster for all nodes. The first node of each shard is its primary. */
 inline std::vector<node> find_nodes(const redtail::cluster_options &of, const redtail::options &chosen = {}) {
     const detail::owner<redtail_topology, redtail_topology_free> asked(
         detail::made(of.pass([&](const redtail_cluster_options &c_cluster) {
@@ -1127,7 +1133,7 @@ inline std::vector<node> find_nodes(const redtail::cluster_options &of, const re
     return nodes;
 }
 
-/** A primary inside the process that serves a recording, for tests. */
+/** A primary inside the process that serves a recording, for tests without a server. */
 class primary {
 public:
     primary() : primary_(detail::made(redtail_primary_new())) {}

@@ -512,8 +512,7 @@ int redtail_session_login(redtail_session *session,
 int redtail_session_connected(redtail_session *session,
                                           uint64_t now_ms);
 int redtail_session_disconnected(redtail_session *session,
-                                             const char *reason,
-                                             uint64_t now_ms);
+                                             const char *reason);
 int redtail_session_space(redtail_session *session,
                                       char **data,
                                       size_t *len);
@@ -522,12 +521,12 @@ int redtail_session_received(redtail_session *session,
 int redtail_session_silent(redtail_session *session);
 int redtail_session_timer(redtail_session *session,
                                       uint64_t now_ms);
-int redtail_session_stamp(redtail_session *session, uint64_t received_ms);
+int redtail_session_stamp(redtail_session *session,
+                                      uint64_t received_ms);
 int redtail_session_next(redtail_session *session,
                                      uint64_t now_ms,
                                      const redtail_event **event);
-int redtail_session_keep_alive(redtail_session *session,
-                                           uint64_t now_ms);
+int redtail_session_keep_alive(redtail_session *session, uint64_t now_ms);
 int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
@@ -566,8 +565,7 @@ int redtail_follower_connect(redtail_follower *follower,
                                          const char *address);
 int redtail_follower_connect_sentinel(redtail_follower *follower,
                                                   const redtail_sentinel *sentinel);
-int redtail_follower_record(redtail_follower *follower,
-                                        const char *path);
+int redtail_follower_record(redtail_follower *follower, const char *path);
 int redtail_follower_finish_recording(redtail_follower *follower);
 int redtail_follower_fd(redtail_follower *follower,
                                     int64_t *fd);
@@ -660,7 +658,10 @@ int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
-int redtail_cluster_committed(redtail_cluster *cluster, char *text, size_t size, size_t *needed);
+int redtail_cluster_committed(redtail_cluster *cluster,
+                                          char *text,
+                                          size_t size,
+                                          size_t *needed);
 typedef enum redtail_migration {
     REDTAIL_MIGRATION_NONE = 0,
     REDTAIL_MIGRATION_KEY = 1,
@@ -699,7 +700,5 @@ void redtail_primary_free(redtail_primary *primary);
 const char *redtail_primary_message(const redtail_primary *primary);
 int redtail_primary_serve_file(redtail_primary *primary,
                                            const char *path);
-int redtail_primary_serve_bytes(redtail_primary *primary,
-                                            const char *data,
-                                            size_t len);
+int redtail_primary_serve_bytes(redtail_primary *primary, const char *data, size_t len);
 const char *redtail_primary_address(const redtail_primary *primary);

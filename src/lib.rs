@@ -20,33 +20,39 @@
 //! | you have | you use |
 //! | --- | --- |
 //! | an address, and blocking code | [`Follower`]: connects, reconnects, resumes, acknowledges |
-//! | an event loop, or sockets of your own | [`replication::Session`]: the same engine without I/O, clock or thread |
-//! | bytes | [`resp`]: the parser alone, RESP2 and RESP3, no `std`, no allocation |
+//! | an event loop, or asynchronous code | [`io::BufferedSession`]: the follower's engine and buffer, without sockets |
+//! | your own sockets and buffers | [`replication::Session`]: the same engine without buffer, I/O, clock or thread |
+//! | the bytes of a stream | [`resp`]: the parsers for RESP2 and RESP3, without `std` or allocation |
+//! | the bytes of a snapshot | [`rdb`]: the decoder for `dump.rdb`, without `std` or allocation |
+//! | Sentinels, or a cluster | [`topology`]: followers that find their servers |
 //!
 //! # Options and their cost
 //!
-//! [`Start`] chooses where the stream begins. Its default never makes the primary send its data set. [`Ack`] chooses
-//! the progress that the primary is sent. By default, neither WAIT nor FAILOVER counts on it. [`OnGap`] chooses the
-//! reaction to lost history. The loss itself is always an event.
+//! [`Start`] chooses where the stream begins. By default, the primary never sends its data set. [`Ack`] chooses the
+//! offset that is acknowledged to the primary. By default, WAIT and FAILOVER do not count the follower. [`OnGap`]
+//! chooses the reaction to lost history, that is, when the server no longer has the writes after the position. Lost
+//! history is always reported as an event.
 //!
 //! # Resuming after a restart
 //!
-//! Save [`Follower::position`] once the work on an event is done, and start with [`Start::At`]. Delivery is at least
-//! once: after a lost connection, all events behind the last resumable position (an open transaction, a half-received
-//! value) are delivered again. The history and offset of a command ([`StreamCommand::history`],
-//! [`StreamCommand::offset`]) identify it for good, also across a failover.
+//! Save [`Follower::position`] once the work on an event is done. After a restart, start with [`Start::At`] and the
+//! saved position. Delivery is at least once: after a lost connection, all events after the last resumable position are
+//! delivered again. No position inside a transaction or inside a partly received value is resumable. The history and
+//! offset of a command ([`StreamCommand::history`], [`StreamCommand::offset`]) identify the command permanently, also
+//! across a failover.
 //!
 //! # Features
 //!
-//! - `std` (default): the session, the follower and the embedded primary ([`replay`]). Without it: the parsers alone,
-//!   `no_std`.
+//! - `std` (default): everything but the parsers. Without `std`, the crate is `no_std` and contains [`resp`] and
+//!   [`rdb`].
 //! - `tls`: connections over TLS, with rustls (`net::Tls`).
 //! - `serde`: `Serialize` and `Deserialize` for positions and [owned events](owned::OwnedEvent).
-//! - `cli`: the command-line tool. It adds dependencies to the tool, and nothing to the library.
+//! - `cli`: the command-line tool. It adds dependencies for the tool, none for the library.
+//! - `capi`: the C functions, for the shared and the static library that the Makefile builds.
 //!
 //! # Errors and panics
 //!
-//! Nothing in this library panics on any input. Errors say what failed, where (which byte, which offset) and what to
+//! Nothing in this library panics on any input. An error describes what failed, at which byte or offset, and what to
 //! do.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(

@@ -29,7 +29,7 @@ static uint64_t now_ms(void) {
 }
 
 static void lost(follower_t *f, const char *reason) {
-    redtail_session_disconnected(f->session, reason, now_ms());
+    redtail_session_disconnected(f->session, reason);
     f->socket = (close(f->socket), -1);
 }
 

@@ -293,8 +293,8 @@ pub unsafe extern "C" fn redtail_cluster_positions(
     unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
 }
 
-/// Writes the last committed position of each shard: the furthest that redtail_handle_commit received for
-/// redtail_shard_handle. A shard without a commit has the saved position that it resumed from, or none.
+/// Writes the committed position of each shard: the furthest position that redtail_handle_commit received for its
+/// redtail_shard_handle. For a shard without a commit: the saved position that the shard resumed from, or none.
 /// Parameters and results as redtail_cluster_positions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_committed(

@@ -1,9 +1,9 @@
 //! Discovery: addresses of primaries, for programs that connect on their own
 //!
-//! Followers and clusters find their servers without these functions. A program that uses redtail_session asks here
-//! first, and connects its own sockets to the addresses. Each function blocks until a server has answered: at most 2
-//! s to connect to each address and 5 s for an answer, unless the options say otherwise. After each lost connection
-//! the program asks again.
+//! Followers and clusters find their servers without these functions. A program with redtail_session requests the
+//! addresses here and connects its own sockets. redtail_sentinel_find and redtail_topology_ask block until a server
+//! has answered: by default each address has 2 s to connect and 5 s to answer. Request the addresses again after each
+//! lost connection.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -16,11 +16,9 @@ use crate::capi::sentinel::redtail_sentinel;
 use crate::capi::text::c_text;
 use crate::topology::{Node, Slots};
 
-/// Asks the Sentinels, one after another, where the server is: the primary, or with prefer_replica a healthy
-/// replica.
-///
-/// text: room for size bytes, at least 1. It receives the address as host:port; after an error the message, cut to
-/// size. A NUL ends both. 512 bytes are enough for every address.
+/// Asks the Sentinels, one after another, for the address of the primary, or of a healthy replica with
+/// prefer_replica. Writes host:port and a NUL to text; after an error the message and a NUL, cut to size. size: room
+/// in bytes, at least 1; 512 suffice for every address.
 ///
 /// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the address does not fit; REDTAIL_ERROR_CONNECT if no Sentinel knows the
 /// name; REDTAIL_ERROR_ADDRESS; REDTAIL_ERROR_ARGUMENT. Any thread.
@@ -56,21 +54,22 @@ pub unsafe extern "C" fn redtail_sentinel_find(
     })
 }
 
-/// A node of a cluster. It and its texts live until the next redtail_topology_ask or redtail_topology_free.
+/// A node of a cluster. The struct and its texts are valid until the next redtail_topology_ask that succeeds, or until
+/// redtail_topology_free.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_node {
-    /// The number of its shard, from 0. Shards are in the order of their slots; those without slots are last.
+    /// The index of the node's shard, from 0. Shards are in the order of their slots; shards without slots are last.
     pub shard: usize,
     /// Not 0: the primary of the shard. It is the first node of the shard.
     pub is_primary: c_int,
     /// Not 0: the cluster has not reported the node as failed.
     pub is_up: c_int,
-    /// Its id: 40 hexadecimal digits and a NUL.
+    /// The node id: 40 hexadecimal digits and a NUL.
     pub id: *const c_char,
-    /// Its address: host:port and a NUL.
+    /// The address of the node: host:port and a NUL.
     pub address: *const c_char,
-    /// The slots of its shard, for example 0-5460,7365, and a NUL. "" for a shard without slots.
+    /// The slots of the shard, for example 0-5460,7365, and a NUL. "" for a shard without slots.
     pub slots: *const c_char,
 }
 
@@ -96,11 +95,11 @@ impl Guarded for redtail_topology {
     }
 }
 
-/// A new topology without nodes. cluster: the addresses of nodes; its other fields are not used. options: user,
-/// password, TLS and connect_timeout_ms; NULL: the defaults.
+/// Creates a topology without nodes. cluster: only nodes and node_count are used. options: only user, password,
+/// password_len, tls and connect_timeout_ms are used; NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT or
-/// REDTAIL_ERROR_ADDRESS, and the message names the option.
+/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+/// REDTAIL_ERROR_ARGUMENT or REDTAIL_ERROR_ADDRESS, and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_new(
     options: *const redtail_options,
@@ -123,17 +122,17 @@ pub unsafe extern "C" fn redtail_topology_free(topology: *mut redtail_topology) 
     unsafe { release(topology) }
 }
 
-/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
-/// on the topology.
+/// The message of the last failure; "" before any. Never NULL. Valid until the next call on the topology.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_message(topology: *const redtail_topology) -> *const c_char {
     // SAFETY: NULL, or a topology that lives.
     unsafe { there(topology) }.map_or(c"the topology is NULL".as_ptr(), |topology| topology.guard.message())
 }
 
-/// Asks the given nodes, one after another, for the shards of the cluster. Replaces the nodes of the last answer.
+/// Asks the given nodes, one after another, for the shards of the cluster. The answer replaces all nodes of the last
+/// one.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer are kept.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node answers: the nodes of the last answer stay valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_ask(topology: *mut redtail_topology) -> c_int {
     call!(topology; {
@@ -153,9 +152,9 @@ pub unsafe extern "C" fn redtail_topology_ask(topology: *mut redtail_topology) -
     })
 }
 
-/// The node with this index, from 0, in the last answer.
+/// A node of the last answer. index: from 0.
 ///
-/// Returns REDTAIL_OK and sets node; REDTAIL_END if the index is beyond the last node, and before
+/// Returns REDTAIL_OK and sets node; REDTAIL_END if index is not below the number of nodes, which is 0 before
 /// redtail_topology_ask.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_topology_node(

@@ -164,10 +164,10 @@ pub struct redtail_gap {
     pub from: *const redtail_position,
     /// The position of the stream after the gap. Its offset may be lower than that of from.
     pub to: *const redtail_position,
-    /// Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. If the replids differ, the new
-    /// primary may also lack the last events before the gap. If the replids are equal and to is lower than
-    /// from, the server is a replica that lags behind from. Then nothing is missing: it sends the bytes between
-    /// them again.
+    /// Number of missing bytes of the stream, or REDTAIL_UNKNOWN in two cases. 1: the replids of "from" and "to"
+    /// differ. The new primary may then also lack the last events before the gap. 2: the replids are equal, and
+    /// the offset of "to" is lower. The server is then a replica that lags behind: no byte is missing, and the
+    /// server sends the bytes between the two offsets again.
     pub missed: u64,
 }
 
@@ -200,8 +200,8 @@ pub struct redtail_event {
     pub db: i64,
     /// The offset of the MULTI of the transaction, also for MULTI and EXEC themselves; 0 outside a transaction.
     pub tx: u64,
-    /// The time when its last byte was received. Follower: milliseconds since 1970. Session: the time of
-    /// redtail_session_stamp. Otherwise 0.
+    /// Commands and parts: the time when the last byte was received. Follower: milliseconds since 1970. Session: the
+    /// number that redtail_session_stamp set. 0 without such a number, and for all other events.
     pub received_ms: u64,
     /// COMMAND, MULTI, EXEC, CONTROL: all arguments; args[0] is the name, in the letter case that the server sent.
     pub args: *const redtail_slice,

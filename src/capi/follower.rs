@@ -13,11 +13,11 @@
 //!       wait_until_readable(fd, 1000);
 //!   }
 //!
-//! The second is needed: acknowledgements are due each second, a reconnect waits for its time, and with TLS a
-//! readable socket is no complete sign, because received bytes may be inside the TLS connection. Each connection has
-//! a socket of its own: ask again after every REDTAIL_IDLE. The loop must not read from the socket or close it. A
-//! reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop
-//! that must never block uses a session.
+//! Wait at most a second for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
+//! With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
+//! socket again after every REDTAIL_IDLE: each connection has another one. Do not read from the socket or close it. A
+//! reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
+//! must never block uses a session.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fs::File;
@@ -62,10 +62,10 @@ impl Guarded for redtail_follower {
     }
 }
 
-/// A new follower without a connection. options: NULL for the defaults.
+/// Creates a follower without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
-/// and the message names the option.
+/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+/// REDTAIL_ERROR_ARGUMENT, and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -> *mut redtail_follower {
     make(|| {
@@ -104,8 +104,8 @@ pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follo
     unsafe { there(follower) }.map_or(c"the follower is NULL".as_ptr(), |follower| follower.guard.message())
 }
 
-/// User and password from the next connection on, instead of those of the options. NULL: none. password_len 0: a NUL
-/// ends the password. The parameters are copied.
+/// Replaces user and password of the options, from the next connection on. user: NULL for the default user. password:
+/// NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
@@ -125,12 +125,12 @@ pub unsafe extern "C" fn redtail_follower_login(
     })
 }
 
-/// Connects to host:port, [address]:port or unix:PATH, so that a wrong address is reported at once. The first
-/// redtail_follower_next does the handshake.
+/// Connects to host:port, [address]:port (IPv6) or unix:PATH. It blocks for at most connect_timeout_ms for each address
+/// of the host. The handshake with the server follows in the first redtail_follower_next.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS, REDTAIL_ERROR_CONNECT: the call may be repeated; REDTAIL_ERROR_STATE
-/// if the follower is connected already; REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING;
-/// REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ADDRESS if the address is invalid; REDTAIL_ERROR_CONNECT if the connection failed.
+/// After these two errors the call may be repeated. REDTAIL_ERROR_STATE if the follower is connected already;
+/// REDTAIL_CLOSED if it was stopped; REDTAIL_ERROR_RECORDING if the recording cannot be written; REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_follower, address: *const c_char) -> c_int {
     call!(follower; {
@@ -146,10 +146,10 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
     })
 }
 
-/// Connects to the primary that these Sentinels know by a name, so that a wrong address or name is reported at once.
-/// After each lost connection the follower asks them again: after a failover it resumes at the same position on the
-/// new primary. Defaults of the time limits: 2 s to connect and 5 s for an answer. A thread listens for failovers
-/// meanwhile. It ends at most a second after the follower.
+/// Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
+/// after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
+/// and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
+/// redtail_follower_free.
 ///
 /// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
 /// no Sentinel knows the name.
@@ -171,8 +171,8 @@ pub unsafe extern "C" fn redtail_follower_connect_sentinel(
     })
 }
 
-/// Records the stream into this file from the connect on. An existing file is replaced. redtail_primary_serve_file
-/// and "redtail replay" serve the file, for tests without a server.
+/// Records the stream to a file: call it before redtail_follower_connect. An existing file is replaced.
+/// redtail_primary_serve_file and "redtail replay" serve the file, for tests without a server.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be created; REDTAIL_ERROR_STATE after
 /// redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if the path is NULL or not UTF-8.
@@ -195,10 +195,10 @@ pub unsafe extern "C" fn redtail_follower_record(follower: *mut redtail_follower
     })
 }
 
-/// Ends the recording after the last delivered event, and writes the rest of it. Nothing is recorded afterwards.
-/// Without a recording the call does nothing. redtail_follower_free ends a recording too, but reports no error.
+/// Ends the recording after the last delivered event, and writes buffered bytes to the file. Later events are not
+/// recorded. Without a recording it does nothing. redtail_follower_free also ends a recording, but reports no error.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if a write failed, now or before.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if this or an earlier write failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtail_follower) -> c_int {
     call!(follower; {
@@ -210,8 +210,8 @@ pub unsafe extern "C" fn redtail_follower_finish_recording(follower: *mut redtai
     })
 }
 
-/// The socket of the present connection, to wait for with poll: see above. A file descriptor, on Windows a SOCKET.
-/// It belongs to the follower and lives until the next call on the follower.
+/// The socket of the current connection, for poll: see above. A file descriptor; on Windows a SOCKET. It belongs to
+/// the follower: do not read from it or close it. It is valid until the next call on the follower.
 ///
 /// Returns REDTAIL_OK and sets fd; REDTAIL_NONE while there is no connection.
 #[unsafe(no_mangle)]
@@ -235,11 +235,11 @@ fn number_of(socket: &Socket) -> i64 {
     socket.as_raw_socket() as i64
 }
 
-/// Waits for the next event. It lives until the next call of this, _next_timeout, _batch or _free.
+/// Waits for the next event. The event is valid until the next redtail_follower_next, _next_timeout, _batch or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_CLOSED after redtail_handle_stop, and if the server has closed the
-/// connection while reconnection is off; REDTAIL_ERROR_STATE before redtail_follower_connect; another error:
-/// following has ended, and every later call returns the same.
+/// Returns REDTAIL_OK and sets event. REDTAIL_CLOSED after redtail_handle_stop, or if the server closed the connection
+/// and reconnection is off. REDTAIL_ERROR_STATE before redtail_follower_connect. After any other error following has
+/// ended, and every later redtail_follower_next returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next(
     follower: *mut redtail_follower,
@@ -254,10 +254,10 @@ pub unsafe extern "C" fn redtail_follower_next(
     })
 }
 
-/// Waits at most limit_ms milliseconds for the next event. 0: an event that was received, or one read without
-/// waiting. A reconnect may take longer: up to connect_timeout_ms for each address.
+/// Waits at most limit_ms milliseconds for the next event. 0: reads without waiting. A reconnect may take longer than
+/// limit_ms: up to connect_timeout_ms for each address.
 ///
-/// Returns as redtail_follower_next; REDTAIL_IDLE if there is no event within the time.
+/// Returns as redtail_follower_next; REDTAIL_IDLE if no event arrived within limit_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_next_timeout(
     follower: *mut redtail_follower,
@@ -273,12 +273,12 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
     })
 }
 
-/// Waits for the next event and passes it to each, then every further event that was received already. context is
-/// passed to each. A result of each other than 0 ends the batch. each may call _position, _message, _commit and
-/// _login of this follower. It must return: no longjmp, no exception of C++.
+/// Waits for the next event. Passes it and all further received events to the callback each, with context. If the
+/// callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
+/// _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
 ///
-/// Returns REDTAIL_OK when no received event is left, which is the moment to flush an output; REDTAIL_STOPPED if
-/// each has ended the batch; else as redtail_follower_next.
+/// Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
+/// the batch. Otherwise as redtail_follower_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_batch(
     follower: *mut redtail_follower,
@@ -309,10 +309,10 @@ pub unsafe extern "C" fn redtail_follower_batch(
     unsafe { enter_shared(follower, work) }
 }
 
-/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
-/// ended is ignored. Other threads use redtail_handle_commit.
+/// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
+/// offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL;
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_commit(
@@ -333,9 +333,9 @@ pub unsafe extern "C" fn redtail_follower_commit(
     })
 }
 
-/// The last position to resume from.
+/// The last position to resume from, as of the last delivered event.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_position(
     follower: *mut redtail_follower,
@@ -348,9 +348,10 @@ pub unsafe extern "C" fn redtail_follower_position(
     })
 }
 
-/// A new handle of the follower, also before it is connected. Free it with redtail_handle_free.
+/// Creates a handle of the follower, connected or not. Free it with redtail_handle_free.
 ///
-/// Returns NULL if the follower is NULL or cannot be used any more, or if there is no memory.
+/// Returns NULL if the follower is NULL, its options are invalid, or memory is exhausted. Also NULL after
+/// REDTAIL_ERROR_PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_handle(follower: *mut redtail_follower) -> *mut redtail_handle {
     // SAFETY: NULL, or a follower that lives, used by this thread.

@@ -24,9 +24,9 @@ impl redtail_handle {
 /// once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
 /// connect_timeout_ms).
 ///
-/// Any thread, several at once, and signal handlers: takes no lock, allocates nothing, never waits. It may change
-/// errno, which a signal handler must restore. No signal handler may use the handle after redtail_handle_free was
-/// called.
+/// Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
+/// errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
+///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_int {
@@ -36,12 +36,13 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_i
     REDTAIL_OK as c_int
 }
 
-/// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. For a watchdog thread, if
-/// the processing of one event takes longer than the primary's repl-timeout (60 s). Does nothing without a
-/// connection.
+/// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. Call it from another thread
+/// if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a connection it
+/// does nothing.
 ///
 /// Any thread, several at once; not in signal handlers.
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed, which redtail_follower_next reports later;
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed: redtail_follower_next reports the loss later;
 /// REDTAIL_ERROR_ARGUMENT if the handle is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -> c_int {
@@ -50,10 +51,11 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
 }
 
-/// As redtail_follower_commit, from another thread. Of two commits in quick succession only the later one counts.
-/// The thread in redtail_follower_next reports it to the primary, within a second or on request.
+/// As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts.
+/// redtail_follower_next reports the commit to the primary within a second, or when the primary requests it.
 ///
 /// Any thread, several at once; not in signal handlers.
+///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
 /// is NULL.
 #[unsafe(no_mangle)]

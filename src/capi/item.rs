@@ -30,13 +30,13 @@ pub enum redtail_item_kind {
     REDTAIL_ITEM_INLINE = 2,
     /// A frame. redtail_parser_next_token walks through it.
     REDTAIL_ITEM_FRAME = 3,
-    /// A command that comes in parts begins: see argc. Only after redtail_parser_set_parts.
+    /// A command in parts begins: see argc. Only after redtail_parser_set_parts.
     REDTAIL_ITEM_PART_BEGIN = 4,
-    /// An argument of it begins: see index and length.
+    /// The next argument of the command in parts begins: see index and length.
     REDTAIL_ITEM_PART_ARGUMENT = 5,
     /// The next bytes of the argument: see raw. An empty argument has none.
     REDTAIL_ITEM_PART_PIECE = 6,
-    /// The command is complete.
+    /// The command in parts is complete.
     REDTAIL_ITEM_PART_END = 7,
 }
 
@@ -46,8 +46,8 @@ pub enum redtail_item_kind {
 pub enum redtail_token_step {
     /// A value.
     REDTAIL_TOKEN_VALUE = 1,
-    /// Elements follow: of an array, map, set or push, the pairs of an attribute, or the chunks of a streamed
-    /// string.
+    /// An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a streamed string,
+    /// whose chunks follow.
     REDTAIL_TOKEN_BEGIN = 2,
     /// The next bytes of a streamed string.
     REDTAIL_TOKEN_CHUNK = 3,
@@ -109,7 +109,7 @@ pub struct redtail_item {
     /// The offset of the byte after the item. Offsets count from the first byte of input, which is number 0 unless
     /// redtail_parser_start_at set another number.
     pub offset: u64,
-    /// Its exact bytes. Those of all parts, one after another, are the command.
+    /// The exact bytes of the item. The bytes of all parts, one after another, are the bytes of the command.
     pub raw: redtail_slice,
     /// COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL.
     pub args: *const redtail_slice,
@@ -118,7 +118,7 @@ pub struct redtail_item {
     pub argc: usize,
     /// PART_ARGUMENT: the index of the argument; the name is 0.
     pub index: usize,
-    /// PART_ARGUMENT: its length in bytes, the sum of its pieces.
+    /// PART_ARGUMENT: the length of the argument in bytes, the sum of its pieces.
     pub length: u64,
 }
 

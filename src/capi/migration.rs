@@ -17,12 +17,13 @@ pub enum redtail_migration {
     REDTAIL_MIGRATION_NONE = 0,
     /// A key arrives: argument 1, with its value (RESTORE-ASKING).
     REDTAIL_MIGRATION_KEY = 1,
-    /// The keys of slots begin to arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the slots follow SLOTSRANGE,
-    /// first and last of each range). Until the end of the job, writes to their keys are from the other shard.
+    /// A migration job begins: keys of its slots arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the arguments after
+    /// SLOTSRANGE are the first and last slot of each range). Until the job ends, writes to keys of these slots are
+    /// from the other shard.
     REDTAIL_MIGRATION_BEGINS = 2,
     /// The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job).
     REDTAIL_MIGRATION_ENDS = 3,
-    /// The job has ended, and the slots have not moved. Its keys are void.
+    /// The job has ended, and the slots have not moved. The keys that the job delivered are void.
     REDTAIL_MIGRATION_FAILED = 4,
     /// All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
     /// ...).

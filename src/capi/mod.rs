@@ -1,11 +1,12 @@
 //! redtail follows the replication stream of a Redis or Valkey server as a replica that stores nothing.
 //!
-//! There are four interfaces. Choose one:
+//! There are five interfaces. Choose one:
 //!
-//!   parser     RESP2 and RESP3 over bytes that you hold; and rdb, the same for snapshots.
-//!   session    the replication protocol over your own socket and event loop.
-//!   follower   with sockets, reconnection and waiting: one blocking call per event.
+//!   follower   connects, reconnects and resumes: one blocking call per event.
 //!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
+//!   session    the replication protocol over your own socket and event loop.
+//!   parser     RESP2 and RESP3 (the protocol of commands and replies) over bytes that you hold.
+//!   rdb        snapshots (RDB files) over bytes that you hold.
 //!
 //! These rules hold for every function, unless its comment says otherwise.
 //!
@@ -17,30 +18,32 @@
 //!
 //! POINTERS. NULL for a required pointer gives REDTAIL_ERROR_ARGUMENT, and so does a length that exceeds memory.
 //! _free(NULL) does nothing. Misaligned pointers are rejected like NULL. Output parameters are last. They are
-//! written only together with a status of 0 or above that the comment names.
+//! written only if the call returns a status for which the comment says so.
 //!
-//! CONST. A const handle is not changed by the call. All other functions change the handle, at least its message.
+//! CONST. A call with a const handle does not change the handle. All other calls may change it, at least its message.
 //!
 //! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
-//! pointer and a length. The library reads arguments during the call and does not keep them, except for the input of
-//! a parser. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL only if the slice is
-//! absent, never for an empty slice.
+//! pointer and a length. The library reads arguments during the call and does not keep the pointers, except for the
+//! input of a parser or RDB decoder. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL
+//! only if the slice is absent, never for an empty slice.
 //!
-//! LIFETIMES. Received data belongs to the handle. It is valid until the next call on the handle that requests the
-//! next item or event, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
-//! _connected, _disconnected. Exceptions are documented.
+//! LIFETIMES. Data that you receive belongs to the handle. The data is valid until the next call that requests an item
+//! or event from the handle, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
+//! _connected, _disconnected. Comments name the exceptions. "Static" text is valid while the library is loaded.
 //!
 //! MESSAGES. A failure sets the message of the handle. Some events and items also set it; their comments say so. The
-//! next call that requests an item or event removes it: the message is then "". It is valid until the next call on
-//! the handle.
+//! next call that requests an item or event removes the message: it is then "". The text that a _message function
+//! returns is valid until the next call on the handle.
 //!
 //! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
 //! Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
-//! headers with REDTAIL_ERROR_ARGUMENT. Structs of the library are pointers to const. Later versions add fields at
-//! their end, and new kinds of events, which you should ignore. redtail_slice and redtail_position never change.
+//! headers with REDTAIL_ERROR_ARGUMENT. Structs that the library fills are pointers to const. Later versions add fields
+//! at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice and redtail_position never
+//! change.
 //!
-//! THREADS. Only one thread at a time may use a handle. Any thread may be that one. Exceptions are redtail_handle,
+//! THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
 //! redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
+//! "Any thread" marks functions that several threads may call at once.
 //!
 //! FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
 //! message contains the file and line. From then on the handle always returns that status. Free it.

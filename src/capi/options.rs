@@ -72,8 +72,8 @@ pub struct redtail_options {
     pub on_gap: c_int,
     /// One of redtail_ack.
     pub ack: c_int,
-    /// 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe. For it the primary dumps its
-    /// data to its own disk once.
+    /// 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
+    /// the library aborts. The primary writes its data to its own disk once.
     pub allow_probe: c_int,
     /// 1: retry if the first attempt fails for a temporary reason.
     pub retry_first: c_int,
@@ -81,7 +81,7 @@ pub struct redtail_options {
     pub retry_snapshot: c_int,
     /// 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED.
     pub no_reconnect: c_int,
-    /// 1: use only one connection. As no_reconnect, and a start that requires a second connection is an error.
+    /// 1: use only one connection, and never reconnect. A start that requires a second connection is an error.
     pub single_link: c_int,
     /// 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL.
     pub control: c_int,
@@ -97,10 +97,10 @@ pub struct redtail_options {
     pub user: *const c_char,
     /// The password. NULL: none.
     pub password: *const c_char,
-    /// Its length in bytes; 0: it ends with NUL.
+    /// Length of password in bytes; 0 if password ends with NUL.
     pub password_len: usize,
-    /// Minimum length in bytes of a bulk string whose command is delivered in parts (at least 1024). Commands
-    /// longer than limits.command are then delivered in parts, too. 0: every command is delivered whole.
+    /// Deliver commands with a bulk string of at least this many bytes in parts, and also commands longer than
+    /// limits.command. Numbers from 1 to 1023 count as 1024. 0: every command is delivered whole.
     pub parts: u64,
     /// Maximum time without received bytes before the connection counts as lost, in milliseconds. Default
     /// 60,000, minimum 1,000; REDTAIL_FOREVER: no limit. A primary without writes sends a PING every
@@ -108,9 +108,9 @@ pub struct redtail_options {
     pub silence_ms: u64,
     /// Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100.
     pub backoff_first_ms: u64,
-    /// Longest pause, in milliseconds. Default 10,000.
+    /// Longest pause between two attempts, in milliseconds. Default 10,000.
     pub backoff_longest_ms: u64,
-    /// Maximum number of consecutive attempts; 0: no maximum.
+    /// Maximum number of consecutive attempts to reconnect; 0: no maximum.
     pub backoff_attempts: u32,
     /// Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
     /// minimum 1 KiB, maximum 1 GiB.

@@ -164,13 +164,14 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
     })
 }
 
-/// Delivers large commands in parts: commands with a bulk string of at least threshold bytes (at least 1024), and
-/// commands longer than limits.command. Their items are PART_BEGIN, for each argument PART_ARGUMENT and its
-/// PART_PIECEs, and PART_END. Without this call each command is delivered whole, and a value of 512 MB needs that much
-/// memory. Call it once, before the first byte and before redtail_parser_start_at. For REDTAIL_MODE_STREAM and
-/// REDTAIL_MODE_AOF.
+/// Delivers large commands in parts: commands with a bulk string of at least threshold bytes, and commands longer than
+/// limits.command. A threshold below 1024 counts as 1024. The items are PART_BEGIN, then PART_ARGUMENT and its
+/// PART_PIECEs for each argument, then PART_END. Without this call each command is delivered whole: a value of 512 MB
+/// needs a buffer of 512 MB. Call it once, before the first byte and before redtail_parser_start_at. Only for
+/// REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, or if the parser was shown bytes or called before.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, after the first byte, after redtail_parser_start_at, or
+/// after an earlier call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_set_parts(parser: *mut redtail_parser, threshold: u64) -> c_int {
     call!(parser; {
@@ -222,12 +223,13 @@ pub unsafe extern "C" fn redtail_parser_next(
     })
 }
 
-/// Calls each for every complete item in input, and advances input past it. context is passed to each. args and
-/// capacity: as for redtail_parser_next; item->argc tells if redtail_parser_next_arg has more. If each returns
-/// another value than 0, the batch ends after that item. each may call _next_arg, _next_token, _rewind_tokens and
-/// _message of this parser. It must return normally: no longjmp, no C++ exception.
+/// Passes every complete item in input to the callback each, with context, and advances input past the items. args and
+/// capacity: as for redtail_parser_next. If item->argc exceeds capacity, redtail_parser_next_arg delivers the other
+/// arguments. If the callback returns another value than 0, the batch ends after that item. The callback may call
+/// _next_arg, _next_token, _rewind_tokens and _message of this parser. It must return normally: no longjmp, no C++
+/// exception.
 ///
-/// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if each ended the batch; errors as
+/// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if the callback ended the batch; errors as
 /// redtail_parser_next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_batch(
@@ -265,9 +267,10 @@ pub unsafe extern "C" fn redtail_parser_batch(
     unsafe { boundary::enter_shared(parser, work) }
 }
 
-/// The next argument of the last item that is not in the array. With a capacity of 0: all arguments, one by one.
+/// The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
+/// arguments, one by one.
 ///
-/// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last.
+/// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_next_arg(parser: *mut redtail_parser, arg: *mut redtail_slice) -> c_int {
     call!(parser, out arg; {

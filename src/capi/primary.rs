@@ -1,8 +1,8 @@
-//! Embedded primaries: a recording served as a primary would serve it, for tests of programs
+//! Embedded primaries: a recording, served as by a primary, for tests without a server
 //!
-//! A recording is a file that redtail_follower_record or "redtail record" wrote, or the bytes that a server sent
-//! after PSYNC, from its reply on. A follower or session connects to the address as to any server. No server is
-//! needed, and every run is the same.
+//! A recording is a file that redtail_follower_record or "redtail record" wrote, or all bytes that a server sent after
+//! PSYNC, beginning with its reply. A follower or session connects to redtail_primary_address as to a server. Every
+//! run delivers the same bytes.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -11,7 +11,7 @@ use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, 
 use crate::capi::text::c_text;
 use crate::replay::{Primary, Recording, RecordingError};
 
-/// A primary inside the process, on threads of its own. One thread at a time.
+/// A primary inside the process, on threads of the library. One thread at a time.
 pub struct redtail_primary {
     guard: Guard,
     address: CString,
@@ -24,33 +24,33 @@ impl Guarded for redtail_primary {
     }
 }
 
-/// A new primary that does not listen yet.
+/// Creates a primary that does not listen yet.
 ///
-/// Returns NULL only if there is no memory.
+/// Returns NULL only if memory is exhausted.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_primary_new() -> *mut redtail_primary {
     make(|| Some(redtail_primary { guard: Guard::new(), address: CString::default(), primary: None }))
 }
 
-/// Closes all connections, stops to listen, and ends the threads. NULL does nothing.
+/// Closes the port and all connections, ends the threads and frees the primary. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_free(primary: *mut redtail_primary) {
     // SAFETY: NULL, or from _new and not used again.
     unsafe { release(primary) }
 }
 
-/// The message of the last failure, with a NUL at its end. "" before any; never NULL. Lives until the next call
-/// on the primary.
+/// The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_message(primary: *const redtail_primary) -> *const c_char {
     // SAFETY: NULL, or a primary that lives.
     unsafe { there(primary) }.map_or(c"the primary is NULL".as_ptr(), |primary| primary.guard.message())
 }
 
-/// Serves the recording in this file on a free port of 127.0.0.1. The file must not change meanwhile.
+/// Serves the recording in a file on a free port of 127.0.0.1. The file must not change until redtail_primary_free.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is no recording; REDTAIL_ERROR_CONNECT
-/// if there is no port or thread; REDTAIL_ERROR_STATE if the primary serves a recording already.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_RECORDING if the file cannot be read or is not a recording; REDTAIL_ERROR_CONNECT
+/// if no port or thread is available; REDTAIL_ERROR_STATE if the primary serves a recording already;
+/// REDTAIL_ERROR_ARGUMENT if path is NULL or not UTF-8.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_serve_file(primary: *mut redtail_primary, path: *const c_char) -> c_int {
     call!(primary; {
@@ -63,9 +63,9 @@ pub unsafe extern "C" fn redtail_primary_serve_file(primary: *mut redtail_primar
     })
 }
 
-/// Serves a recording of these bytes on a free port of 127.0.0.1. The bytes are copied.
+/// Serves a recording of len bytes at data on a free port of 127.0.0.1. The bytes are copied.
 ///
-/// Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len is more than memory has.
+/// Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len exceeds memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_serve_bytes(
     primary: *mut redtail_primary,
@@ -81,8 +81,8 @@ pub unsafe extern "C" fn redtail_primary_serve_bytes(
     })
 }
 
-/// The address of the primary as host:port, with a NUL at its end. "" before a recording is served, and for NULL.
-/// Lives until redtail_primary_free.
+/// The address of the primary: host:port and a NUL. "" before a recording is served, and for NULL. Valid until
+/// redtail_primary_free; an address "" only until a recording is served.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_address(primary: *const redtail_primary) -> *const c_char {
     // SAFETY: NULL, or a primary that lives.

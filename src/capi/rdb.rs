@@ -2,11 +2,11 @@
 //!
 //! A redtail_rdb owns no input. You keep a buffer of at least REDTAIL_RDB_MIN_INPUT bytes and pass its unread part
 //! as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
-//! buffer. Append at least redtail_rdb_needed bytes and pass them again, from the first unread byte, at any address.
+//! buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
 //!
 //! Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
 //! KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
-//! the next call and until you change the buffer.
+//! the next redtail_rdb_next, and no longer than you leave the buffer unchanged.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;

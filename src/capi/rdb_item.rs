@@ -26,7 +26,7 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SLOT_RANGE = 6,
     /// A command inside the snapshot (Valkey's forkless save). Its arguments follow. count: number of arguments.
     REDTAIL_RDB_ITEM_COMMAND = 7,
-    /// Data that a module keeps outside the keys. RAW follows. module; number: 1 before the keys, 2 after them.
+    /// Data that a module keeps outside the keys. RAW follows. module; number: 1 before all keys, 2 after them.
     REDTAIL_RDB_ITEM_MODULE_AUX = 8,
     /// Metadata of the next key. RAW follows. module: the class, four letters.
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
@@ -44,29 +44,29 @@ pub enum redtail_rdb_item_kind {
     /// All entries of the stream were delivered. count: number of entries; id: the last id ever added; number:
     /// number of groups; flag: 1 if first, max_deleted and added are known; first; max_deleted; added.
     REDTAIL_RDB_ITEM_STREAM = 14,
-    /// A consumer group, whose name preceded. id: the last delivered id; added: number of entries delivered;
+    /// A consumer group. The previous TEXT is its name. id: the last delivered id; added: number of entries delivered;
     /// count: number of pending entries.
     REDTAIL_RDB_ITEM_GROUP = 15,
     /// A pending entry of the group. id; time_ms: the time of its last delivery; count: number of deliveries.
     REDTAIL_RDB_ITEM_PENDING = 16,
     /// All pending entries of the group were delivered. The consumers follow. count: number of consumers.
     REDTAIL_RDB_ITEM_CONSUMERS = 17,
-    /// A consumer, whose name preceded. time_ms: its last request; active_ms: the last time it received an
+    /// A consumer. The previous TEXT is its name. time_ms: its last request; active_ms: the last time it received an
     /// entry (-1: never; REDTAIL_NO_TIME: not recorded); count: number of its pending entries.
     REDTAIL_RDB_ITEM_CONSUMER = 18,
     /// An entry pending for the consumer. id.
     REDTAIL_RDB_ITEM_CONSUMER_PENDING = 19,
     /// An entry that a consumer returned to the group. id.
     REDTAIL_RDB_ITEM_RETURNED = 20,
-    /// The stream detects repeated additions. idle_s: retention of the keys in seconds; number: maximum of keys
-    /// for each producer; count: number of producers.
+    /// The stream detects repeated additions by idempotency keys. idle_s: retention of these keys in seconds;
+    /// number: maximum number of these keys for each producer; count: number of producers.
     REDTAIL_RDB_ITEM_IDEMPOTENCE = 21,
-    /// An idempotent producer, whose name preceded. count: number of its keys.
+    /// An idempotent producer. The previous TEXT is its name. count: number of its idempotency keys.
     REDTAIL_RDB_ITEM_PRODUCER = 22,
     /// The entry that the previous idempotency key belongs to. id.
     REDTAIL_RDB_ITEM_IDEMPOTENT = 23,
-    /// The last item of a stream with idempotence. added: number of keys ever added; count: number of duplicates
-    /// detected.
+    /// The last item of a stream with idempotency keys. added: number of these keys ever added; count: number of
+    /// duplicates detected.
     REDTAIL_RDB_ITEM_IDEMPOTENCE_COUNTS = 24,
     /// The value of a module begins. RAW follows: its bytes as in the file, id included. module; number: the
     /// version of its encoding.

@@ -30,7 +30,7 @@ pub struct redtail_sentinel {
     pub user: *const c_char,
     /// The password at the Sentinels. NULL: none.
     pub password: *const c_char,
-    /// Its length in bytes; 0: it ends with NUL.
+    /// Length of password in bytes; 0 if password ends with NUL.
     pub password_len: usize,
     /// TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
     pub tls: *const redtail_tls,

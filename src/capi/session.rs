@@ -1,33 +1,36 @@
 //! Sessions: the replication protocol over your own socket and event loop
 //!
-//! A session owns its receive buffer, and neither socket, clock nor thread. Times are milliseconds of a clock of
-//! yours that never runs backwards. The loop of a program that polls its sockets:
+//! A session owns a receive buffer. It has no socket, clock or thread. Parameters named now_ms are the current time of
+//! your clock: milliseconds since any start, never decreasing. The loop of a program that polls its sockets:
 //!
-//!   1. redtail_session_next. REDTAIL_OK is an event: handle it and call again. REDTAIL_RECONNECT: close the socket,
-//!      connect at redtail_session_deadline_ms, and call redtail_session_connected. REDTAIL_NEED_MORE: continue with 2.
-//!   2. redtail_session_to_send, write, redtail_session_sent. Then wait until the socket is readable, or writable while
-//!      bytes are left to send, at most until redtail_session_deadline_ms.
-//!   3. Readable: redtail_session_space, read, redtail_session_received. End of file or an error:
-//!      redtail_session_disconnected. A read without data (EAGAIN): redtail_session_silent. Continue with 1.
+//!   1. Call redtail_session_next. REDTAIL_OK: handle the event, repeat step 1. REDTAIL_NEED_MORE: go to step 2.
+//!      REDTAIL_RECONNECT: close the socket if there is one, connect at the time of redtail_session_deadline_ms, call
+//!      redtail_session_connected, repeat step 1. REDTAIL_CLOSED or an error: the session has ended.
+//!   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
+//!      writable if bytes are left to send, at most until redtail_session_deadline_ms.
+//!   3. If the socket is readable: call redtail_session_space, read, call redtail_session_received. After end of file
+//!      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), call
+//!      redtail_session_silent. Continue with step 1.
 //!
 //! BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
-//! redtail_session_next, if there is room for one event) and continue with 2, so that the primary hears from you.
+//! redtail_session_next, if the queue has room for one event) and continue with step 2: the primary needs your
+//! acknowledgements.
 //!
-//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports). They deliver bytes and report no empty read.
-//! Call redtail_session_timer from a timer once a second while there is a connection; it replaces
-//! redtail_session_silent and redtail_session_keep_alive. After it, after each redtail_session_received and after
-//! redtail_session_connected, do 1 and 2.
+//! LOOPS THAT READ FOR YOU (libuv, Asio, io_uring, completion ports) deliver bytes and report no empty read. Call
+//! redtail_session_timer once a second while there is a connection. It replaces redtail_session_silent and
+//! redtail_session_keep_alive. Do steps 1 and 2 after redtail_session_timer, redtail_session_received and
+//! redtail_session_connected.
 //!
 //! A READ IN THE BACKGROUND may fill the space of redtail_session_space while the program calls other functions.
 //! Between redtail_session_space and redtail_session_received these are allowed: _next, _to_send, _sent,
-//! _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space stays
-//! where it is, and the events that the buffer already holds are delivered. A second redtail_session_space,
-//! _connected, _disconnected and _free end the space: the read must have ended before. So does REDTAIL_RECONNECT of
-//! redtail_session_next: end the read, and do not report its bytes.
+//! _keep_alive, _timer, _silent, _stamp, _deadline_ms, _commit, _position, _login and _message. The space keeps its
+//! address, and events that are already in the buffer are delivered. A further redtail_session_space, _connected,
+//! _disconnected and _free invalidate the space: end the read before the call. REDTAIL_RECONNECT also invalidates
+//! the space: end the read, and do not report its bytes.
 //!
-//! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline stays the same.
-//! Nothing needs to be called. redtail_session_connected may also be called at once: what the session has to send
-//! then waits until the socket is writable. Report a failed connect with redtail_session_disconnected.
+//! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline does not change.
+//! No call is required. You may also call redtail_session_connected when the connect begins, and send when the socket
+//! becomes writable. Report a failed connect with redtail_session_disconnected.
 
 use std::ffi::{c_char, c_int};
 
@@ -61,22 +64,23 @@ impl Guarded for redtail_session {
     }
 }
 
-/// A new session without a connection. options: NULL for the defaults.
+/// Creates a session without a connection. options: NULL for the defaults.
 ///
-/// Returns NULL only if there is no memory. If the options are invalid, every call returns REDTAIL_ERROR_ARGUMENT,
-/// and the message names the option.
+/// Returns NULL only if memory is exhausted. If the options are invalid, every later call returns
+/// REDTAIL_ERROR_ARGUMENT, and the message names the option.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) -> *mut redtail_session {
     // SAFETY: as the header asks.
     unsafe { over(options, Session::new) }
 }
 
-/// A session over a recorded connection: it reads the bytes that a server sent after PSYNC or SYNC, from the first
-/// one on. It sends nothing and takes no redtail_session_connected. An error of the recorded connection ends it.
-/// offset: the replication offset before the first byte of the stream, if the recording does not contain it, as
-/// after +CONTINUE; else REDTAIL_UNKNOWN.
+/// Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
+/// beginning with the reply. The session sends nothing and is connected from the start: do not call
+/// redtail_session_connected. An error of the recorded connection ends the session. offset: the replication offset
+/// before the first byte of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise
+/// REDTAIL_UNKNOWN.
 ///
-/// Returns as redtail_session_new.
+/// Returns NULL as redtail_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_new_recorded(
     options: *const redtail_options,
@@ -112,7 +116,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     })
 }
 
-/// Frees a session. Sends nothing. NULL does nothing.
+/// Frees a session. It sends nothing and closes no socket. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_free(session: *mut redtail_session) {
     // SAFETY: NULL, or from _new and not used again.
@@ -127,8 +131,8 @@ pub unsafe extern "C" fn redtail_session_message(session: *const redtail_session
     unsafe { there(session) }.map_or(c"the session is NULL".as_ptr(), |session| session.guard.message())
 }
 
-/// User and password from the next redtail_session_connected on, instead of those of the options. NULL: none.
-/// password_len 0: a NUL ends the password. The parameters are copied.
+/// Replaces user and password of the options, from the next redtail_session_connected on. user: NULL for the default
+/// user. password: NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
 #[unsafe(no_mangle)]
@@ -148,10 +152,10 @@ pub unsafe extern "C" fn redtail_session_login(
     })
 }
 
-/// The socket is connected, or a connect has begun: the handshake begins. Unread bytes of the last connection
-/// are dropped.
+/// Reports that the socket is connected, or that a connect has begun. Starts the handshake. Unprocessed bytes of the
+/// last connection are dropped.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if there is a connection already, or the session has ended.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE if the session has a connection already, or has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session, now_ms: u64) -> c_int {
     call!(session; {
@@ -167,18 +171,14 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
     })
 }
 
-/// The other side closed the connection (reason NULL), or the connection or a connect failed (reason: the message of
-/// the system, which ends with NUL). Call it once for each failed connection or connect, and not after
-/// REDTAIL_RECONNECT for the connection that the session has given up. Bytes that were received before are still
-/// delivered by redtail_session_next, which then returns what follows.
+/// Reports the end of a connection or a failed connect. reason: NULL if the primary closed the connection; otherwise
+/// the message of the system, for example from strerror. Call it once for each connection or connect. Do not call it
+/// for a connection that the session itself ended with REDTAIL_RECONNECT. redtail_session_next still delivers the
+/// events that were received before, then REDTAIL_EVENT_DISCONNECTED or an error.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_session_disconnected(
-    session: *mut redtail_session,
-    reason: *const c_char,
-    now_ms: u64,
-) -> c_int {
+pub unsafe extern "C" fn redtail_session_disconnected(session: *mut redtail_session, reason: *const c_char) -> c_int {
     call!(session; {
         // SAFETY: NULL, or text that ends with NUL, as the header asks.
         let how = match unsafe { text(reason) } {
@@ -186,8 +186,6 @@ pub unsafe extern "C" fn redtail_session_disconnected(
             Ok(reason) => Closed::Failed(reason),
             Err(what) => return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!("the reason {what}")),
         };
-        // What follows counts from the next redtail_session_next, which delivers the events before.
-        let _ = now_ms;
         if session.engine.is_connected() {
             session.engine.disconnected(how);
         } else {
@@ -197,11 +195,12 @@ pub unsafe extern "C" fn redtail_session_disconnected(
     })
 }
 
-/// Where to read to: sets data to room for *len bytes, at least 1. The room stays valid until the next call of this,
-/// _received, _connected, _disconnected or _free. Ends the life of the last event.
+/// The space to read to: sets data to its address and len to its size in bytes, at least 1. The space is valid until
+/// the next redtail_session_space, _received, _connected, _disconnected or _free, or until redtail_session_next
+/// returns REDTAIL_RECONNECT. The last event is no longer valid.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full, because events were not taken with
-/// redtail_session_next; REDTAIL_ERROR_MEMORY.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_LIMIT if the buffer is full: call redtail_session_next until it returns
+/// REDTAIL_NEED_MORE; REDTAIL_ERROR_MEMORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_space(
     session: *mut redtail_session,
@@ -222,11 +221,11 @@ pub unsafe extern "C" fn redtail_session_space(
     })
 }
 
-/// count bytes were read to the front of the last redtail_session_space. Other calls may come between the two: see
-/// "a read in the background" above. Each redtail_session_space allows one call of this.
+/// Reports that count bytes were read to the beginning of the space. Call it at most once for each
+/// redtail_session_space. For calls between the two see "A READ IN THE BACKGROUND" above.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the room: a read of 0 bytes is the end of
-/// the connection, see redtail_session_disconnected; REDTAIL_ERROR_STATE if there is no connection.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the space; REDTAIL_ERROR_STATE if there is
+/// no connection. A read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -245,8 +244,8 @@ pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session,
     })
 }
 
-/// A read found no data (EAGAIN). If that has lasted for silence_ms, the next redtail_session_next counts the
-/// connection as lost. Only a program that tries to read may call this; others call redtail_session_timer.
+/// Reports that a read found no data (EAGAIN). If nothing was received for silence_ms, the next redtail_session_next
+/// counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -257,10 +256,10 @@ pub unsafe extern "C" fn redtail_session_silent(session: *mut redtail_session) -
     })
 }
 
-/// For loops that read for you: call it from a timer once a second while there is a connection. It prepares the
-/// acknowledgement that is due, as redtail_session_keep_alive does, and counts silence: if nothing was received for
-/// silence_ms, the next redtail_session_next counts the connection as lost. A pause of the program counts for 2 s at
-/// most, because the loop may not have delivered the bytes that arrived meanwhile. The last event lives on.
+/// For loops that read for you: call it once a second while there is a connection. It prepares an acknowledgement if
+/// one is due, as redtail_session_keep_alive. It also counts silence: if nothing was received for silence_ms, the next
+/// redtail_session_next counts the connection as lost. The time between two calls counts as 2 s at most: after a pause
+/// of the program, received bytes may still be on their way through the loop. The last event stays valid.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -272,7 +271,7 @@ pub unsafe extern "C" fn redtail_session_timer(session: *mut redtail_session, no
     })
 }
 
-/// Sets received_ms of the events from now on, for example to the milliseconds since 1970 at the last read.
+/// Sets redtail_event.received_ms of all later events, for example to the milliseconds since 1970 at the last read.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -283,12 +282,12 @@ pub unsafe extern "C" fn redtail_session_stamp(session: *mut redtail_session, re
     })
 }
 
-/// The next event in the received bytes. Never reads and never waits. The event lives until the next call of this,
-/// _space, _connected, _disconnected or _free.
+/// The next event in the received bytes. Never reads and never waits. The event is valid until the next
+/// redtail_session_next, _space, _connected, _disconnected or _free.
 ///
-/// Returns REDTAIL_OK and sets event; REDTAIL_NEED_MORE: send, wait and read; REDTAIL_RECONNECT: close the socket,
-/// and connect at redtail_session_deadline_ms; REDTAIL_CLOSED or an error: the session has ended, and every later call
-/// returns the same.
+/// Returns REDTAIL_OK and sets event. REDTAIL_NEED_MORE: send, wait and read. REDTAIL_RECONNECT: close the socket, and
+/// connect at the time of redtail_session_deadline_ms. REDTAIL_CLOSED or an error: the session has ended, and every
+/// later redtail_session_next returns the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_next(
     session: *mut redtail_session,
@@ -316,8 +315,8 @@ pub unsafe extern "C" fn redtail_session_next(
     })
 }
 
-/// Prepares the acknowledgement that is due, as redtail_session_next does, and delivers no event. The last event
-/// lives on.
+/// Prepares an acknowledgement if one is due, as redtail_session_next, but delivers no event. Call
+/// redtail_session_to_send afterwards. The last event stays valid.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -328,8 +327,8 @@ pub unsafe extern "C" fn redtail_session_keep_alive(session: *mut redtail_sessio
     })
 }
 
-/// The bytes to write to the socket: *len bytes at data, which live until the next call on the session. len 0:
-/// nothing to send.
+/// The bytes to write to the socket. Sets data to the first byte and len to their number; 0 if there is nothing to
+/// send. The bytes are valid until the next call on the session.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
@@ -346,9 +345,9 @@ pub unsafe extern "C" fn redtail_session_to_send(
     })
 }
 
-/// The first count bytes of redtail_session_to_send were written.
+/// Reports that the first count bytes of redtail_session_to_send were written.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than their number.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than the number of bytes to send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
@@ -361,9 +360,9 @@ pub unsafe extern "C" fn redtail_session_sent(session: *mut redtail_session, cou
     })
 }
 
-/// When to act even if nothing arrives, in milliseconds of your clock. With a connection: when to call
-/// redtail_session_next or redtail_session_keep_alive. Without one: when to connect. REDTAIL_FOREVER: the session has
-/// ended.
+/// The time of the next step if nothing arrives, on the clock of now_ms; it is not a duration. With a connection: the
+/// time to call redtail_session_next or redtail_session_keep_alive. Without a connection: the time to connect.
+/// REDTAIL_FOREVER: the session has ended.
 ///
 /// Returns REDTAIL_OK and sets deadline_ms.
 #[unsafe(no_mangle)]
@@ -374,10 +373,10 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
     })
 }
 
-/// For REDTAIL_ACK_APPLIED: everything up to this position is safely kept. A position of a history that a gap has
-/// ended is ignored.
+/// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
+/// offset. A position of a history that has ended with a gap is ignored.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the struct holds no position; REDTAIL_ERROR_ARGUMENT if it is NULL.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_commit(
     session: *mut redtail_session,
@@ -393,9 +392,9 @@ pub unsafe extern "C" fn redtail_session_commit(
     })
 }
 
-/// The last position to resume from.
+/// The last position to resume from, as of the last delivered event.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before there is one.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE if there is none yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_position(
     session: *mut redtail_session,

@@ -1,4 +1,4 @@
-//! A session with its receive buffer: the one engine under the follower, the C session and asynchronous code.
+//! A session with its receive buffer. The follower, the C session and asynchronous code all use this engine.
 
 use std::fmt;
 use std::io;
@@ -21,18 +21,18 @@ use crate::replication::{
 /// | [`Step`] | what to do |
 /// | --- | --- |
 /// | [`Event`](Step::Event) | handle it, and call `next` again |
-/// | [`Read`](Step::Read) | write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent); then read into [`space`](Self::space) until the deadline, and report the result |
-/// | [`Connect`](Step::Connect) | drop the connection, wait until the time given, connect, and report the result |
+/// | [`Read`](Step::Read) | write [`to_send`](Self::to_send) and report it with [`sent`](Self::sent); then read into [`space`](Self::space), until `deadline_ms` at the latest, and report the result |
+/// | [`Connect`](Step::Connect) | drop the connection, wait until `at_ms`, connect, and report the result |
 /// | [`Failed`](Step::Failed), [`Ended`](Step::Ended) | drop the connection, and stop |
 ///
 /// The result of a read is one of [`received`](Self::received), [`disconnected`](Self::disconnected) and, at the
 /// deadline, [`silent`](Self::silent). The result of a connection attempt is [`connected`](Self::connected) or
 /// [`connect_failed`](Self::connect_failed).
 ///
-/// Times named `now_ms`, `deadline_ms` and `at_ms` are milliseconds of one clock of the caller's choice that never runs
-/// backwards.
+/// The times `now_ms`, `deadline_ms` and `at_ms` are in milliseconds. The caller chooses one clock for all of them. The
+/// clock must never run backwards.
 ///
-/// A loop around a socket reads into the same space; `examples/tokio.rs` is one. Here the bytes were recorded:
+/// `examples/tokio.rs` is such a loop around a socket. The loop below reads recorded bytes instead:
 ///
 /// ```
 /// use redtail::io::{BufferedSession, Step};
@@ -58,17 +58,17 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// Some 80 KB, which a caller should not have to move.
+    /// About 75 KB, boxed so that moves stay cheap.
     session: Box<Session>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.
     capacity: usize,
     limit: usize,
-    /// Bytes of the last event. They are dropped when the next is asked for, because the event borrows them.
+    /// The number of bytes of the last event. They are dropped at the next call, because the event borrows them.
     pending: usize,
     /// The least number of bytes that the session waits for; 0 while the buffer may hold events.
     needed: usize,
-    /// An event was found that nobody has taken yet; and the position before it.
+    /// Whether an event was found and not taken yet. `before` is the position before that event.
     peeked: bool,
     before: Option<Position>,
     /// How the connection ended, until the bytes that were received on it are used up.
@@ -78,6 +78,8 @@ pub struct BufferedSession {
     /// The last stamp, for the recording.
     received_ms: u64,
     recorder: Option<Recorder>,
+    /// The stream was requested before there was a recorder, so this connection is not recorded.
+    skips_recording: bool,
 }
 
 /// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
@@ -90,12 +92,12 @@ pub enum Step<'a> {
         /// When to call [`BufferedSession::next`] again even if nothing arrives; `u64::MAX`: never.
         deadline_ms: u64,
     },
-    /// There is no connection, or it is of no more use. Drop it and connect again.
+    /// There is no connection, or the connection is no longer usable. Drop it, and connect again.
     Connect {
-        /// The earliest time to connect. It stays the same however often `next` is called.
+        /// The earliest time to connect. Repeated calls of `next` return the same time.
         at_ms: u64,
     },
-    /// The session has failed, for this reason. Final.
+    /// The session has failed with this error. Final.
     Failed(SessionError),
     /// The session has ended: the other side closed the connection, and reconnection is off. Final.
     Ended,
@@ -105,7 +107,8 @@ pub enum Step<'a> {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpaceError {
-    /// The buffer is full of bytes that [`BufferedSession::next`] was not called for, or there is no memory.
+    /// The buffer is full, because [`BufferedSession::next`] was not called for the received bytes; or there is no
+    /// memory.
     #[error(transparent)]
     Buffer(#[from] BufferFull),
     /// The recording can't be written. Final: every later call returns the same.
@@ -114,16 +117,16 @@ pub enum SpaceError {
 }
 
 impl BufferedSession {
-    /// A session that is not connected yet, with a buffer of [`BUFFER_CAPACITY`].
+    /// A session that is not connected yet, with a buffer of [`BUFFER_CAPACITY`] bytes.
     pub fn new(options: Options) -> Self {
         Self::from_parts(Session::new(options), ReceiveBuffer::with_capacity(BUFFER_CAPACITY))
     }
 
-    /// Any other session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The
-    /// session must be one that has been shown no bytes yet.
+    /// The given session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The
+    /// session must not have received any bytes yet.
     ///
-    /// The buffer grows for a single command that is longer, up to [`Limits::command`] and what the line after it may
-    /// have, and shrinks again.
+    /// The buffer grows for a longer command, up to [`Limits::command`] plus one line of [`Limits::line`], and then
+    /// shrinks to `capacity` again.
     ///
     /// # Errors
     /// [`BufferFull::Memory`].
@@ -145,6 +148,7 @@ impl BufferedSession {
             connect_at_ms: None,
             received_ms: 0,
             recorder: None,
+            skips_recording: false,
         }
     }
 
@@ -158,8 +162,9 @@ impl BufferedSession {
         }
     }
 
-    /// Delivers the events in the received bytes to `each`, at most `limit` of them. Returns how many there were, and
-    /// whether `each` ended the batch. With fewer than `limit`, [`next`](Self::next) tells what to do.
+    /// Delivers the events in the received bytes to `each`, at most `limit` of them. Returns the number of delivered
+    /// events, and whether `each` ended the batch. If neither `limit` nor `each` ended the batch, [`next`](Self::next)
+    /// returns what to do.
     ///
     /// Faster than `next`. All events of a batch have the same `now_ms`.
     #[inline]
@@ -194,9 +199,9 @@ impl BufferedSession {
         (events, ControlFlow::Continue(()))
     }
 
-    /// Whether the received bytes hold no further event, so that [`next`](Self::next) would return another [`Step`]:
-    /// the moment to flush an output. An event that this finds is delivered by the next `next`; until then
-    /// [`position`](Self::position) is that before it.
+    /// Whether the received bytes hold no further event, so that [`next`](Self::next) would return a [`Step`] other
+    /// than an event. This is the moment to flush an output. If there is an event, the following call of `next`
+    /// delivers it (the event is peeked). Until then [`position`](Self::position) is the position before the event.
     pub fn is_drained(&mut self, now_ms: u64) -> bool {
         if !self.peeked {
             self.before = self.session.position();
@@ -205,11 +210,11 @@ impl BufferedSession {
         !self.peeked
     }
 
-    /// Where to read into: at least one byte of room. Ends the life of the last event. With a recorder, writes the
-    /// bytes received before to the recording.
+    /// Returns the space to read into: at least one byte. The bytes of the last event are dropped. With a recorder, the
+    /// bytes received earlier are written to the recording.
     ///
-    /// The buffer grows only after [`Step::Read`]. A caller that reads on without taking events gets an error once the
-    /// buffer is full, and reads again when it has taken some.
+    /// The buffer grows only after [`Step::Read`]. A caller that keeps reading without taking events gets an error once
+    /// the buffer is full. After events are taken, reading works again.
     ///
     /// # Errors
     /// The buffer is full, there is no memory, or the recording can't be written.
@@ -224,8 +229,8 @@ impl BufferedSession {
         Ok(self.buffer.space())
     }
 
-    /// The first `count` bytes of the last [`space`](Self::space) were received. More than its length counts as all of
-    /// it.
+    /// The first `count` bytes of the last [`space`](Self::space) were received. A larger `count` than the length of
+    /// the space counts as that length.
     pub fn received(&mut self, count: usize) {
         let before = self.buffer.len();
         self.buffer.filled(count);
@@ -248,7 +253,7 @@ impl BufferedSession {
         self.session.stamp(received_ms);
     }
 
-    /// A read was tried, and nothing arrived. After [`Options::silence`] of that the connection counts as lost.
+    /// A read was tried, and nothing arrived. After [`Options::silence`] without data the connection counts as lost.
     pub fn silent(&mut self, now_ms: u64) {
         if self.closing.is_none() {
             self.session.silent(now_ms);
@@ -269,8 +274,8 @@ impl BufferedSession {
 
     /// A connection was made: its handshake begins. The credentials are needed for this call only.
     ///
-    /// Returns false, and changes nothing, if there is a connection already, the session has ended, or an event that
-    /// was [peeked](Self::is_drained) is still to be taken. After [`Step::Connect`] it is always true.
+    /// Returns false, and changes nothing, if there is a connection already, the session has ended, or a
+    /// [peeked](Self::is_drained) event has not been taken. After [`Step::Connect`] the result is always true.
     pub fn connected(&mut self, credentials: Credentials<'_>, now_ms: u64) -> bool {
         if self.is_connected() || self.session.is_over() || self.peeked {
             return false;
@@ -283,20 +288,21 @@ impl BufferedSession {
         }
         self.discard();
         self.connect_at_ms = None;
+        self.skips_recording = false;
         self.session.connected(credentials, now_ms);
         true
     }
 
-    /// The connection ended: a read returned 0 bytes, or reading or writing failed. Bytes that were received before are
-    /// still delivered as events; then [`next`](Self::next) tells what follows. Without a connection it does nothing:
-    /// one that is dropped because of [`Step::Connect`] is not reported.
+    /// The connection ended: a read returned 0 bytes, or reading or writing failed. Bytes that were received earlier
+    /// are still delivered as events; then [`next`](Self::next) returns what to do. Without a connection this call does
+    /// nothing. A connection that is dropped because of [`Step::Connect`] need not be reported.
     pub fn disconnected(&mut self, how: Closed<'_>) {
         if self.is_connected() {
             self.closing = Some(how.reason());
         }
     }
 
-    /// A connection could not be made. Does nothing while there is one, and after the end of the session.
+    /// A connection could not be made. Does nothing while there is a connection, and after the end of the session.
     pub fn connect_failed(&mut self, how: Closed<'_>) {
         if !self.session.is_linked() && !self.session.is_over() {
             self.connect_at_ms = None;
@@ -304,24 +310,25 @@ impl BufferedSession {
         }
     }
 
-    /// Whether there is a connection, as far as the session was told.
+    /// Whether there is a connection, according to the caller's reports.
     pub fn is_connected(&self) -> bool {
         self.closing.is_none() && self.session.is_linked()
     }
 
-    /// Whether the session has failed or ended. Events may be left to deliver.
+    /// Whether the session has failed or ended. Undelivered events may remain.
     pub fn is_over(&self) -> bool {
         self.session.is_over()
     }
 
-    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take
-    /// none at the moment. It stops reading, calls this at the [deadline](Self::deadline_ms), and sends.
+    /// Prepares the acknowledgement if one is due, without parsing an event. For a caller that can take no events at
+    /// the moment: the caller stops reading, calls this method at the [deadline](Self::deadline_ms), and sends.
     pub fn keep_alive(&mut self, now_ms: u64) {
         self.session.keep_alive(now_ms);
     }
 
-    /// When to call [`next`](Self::next) at the latest: with a connection the time of the next acknowledgement or of
-    /// the silence limit, without one the time to connect, `u64::MAX` after the end of the session. 0: at once.
+    /// The latest time to call [`next`](Self::next); 0 means at once. With a connection it is the time of the next
+    /// acknowledgement or of the silence limit. Without a connection it is the time to connect. After the end of the
+    /// session it is `u64::MAX`.
     pub fn deadline_ms(&self) -> u64 {
         match self.connect_at_ms {
             Some(at_ms) => at_ms,
@@ -335,30 +342,32 @@ impl BufferedSession {
         if self.peeked { self.before } else { self.session.position() }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another
-    /// history than that of [`position`](Self::position) is ignored.
+    /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. The call is
+    /// ignored if the history of the position is not that of [`position`](Self::position).
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
 
-    /// What keeps the connection alive at this moment, for a thread that sends while this one is busy; `None` while
-    /// nothing may be sent out of turn.
+    /// The message that keeps the connection alive at this moment, for another thread that sends while this thread is
+    /// busy. `None` while only [`to_send`](Self::to_send) may be sent.
     #[inline]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         self.session.heartbeat()
     }
 
-    /// Records all connections from now on: see [`recording`](crate::io::recording). A connection whose stream was
-    /// asked for before is recorded from the next one on. The stamps are the times of the recording.
+    /// Records all later connections: see [`recording`](crate::io::recording). A connection whose stream was already
+    /// requested is not recorded, because its reply is missing. The times in the recording are those given to
+    /// [`stamp`](Self::stamp).
     pub fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
+        self.skips_recording = self.session.psync_request().is_some();
     }
 
-    /// Ends the recording after the last event that was delivered: bytes received after it are left out, as far as the
-    /// last read received them. Later bytes are not recorded. Without a recorder it does nothing.
+    /// Ends the recording. Bytes of the last read that follow the last delivered event are left out; earlier reads are
+    /// already written. Later bytes are not recorded. Without a recorder the call does nothing.
     ///
     /// # Errors
-    /// The system's error of writing, now or before.
+    /// The system's error from this write or an earlier one.
     pub fn finish_recording(&mut self) -> io::Result<()> {
         // An event that was peeked, and not delivered, is unread.
         let delivered = if self.peeked { 0 } else { self.pending };
@@ -374,8 +383,8 @@ impl BufferedSession {
         self.recorder.as_ref().map_or(0, Recorder::received_bytes)
     }
 
-    /// Finds the next event, which [`event`](Self::event) then gives: `None`; or what to do before there is one. In two
-    /// steps, because a loop can't return what it borrowed in one of its rounds.
+    /// Returns `None` if there is an event, which [`event`](Self::event) then builds; otherwise what to do before there
+    /// is one. The two calls are separate because a loop can't return a borrow made in one of its iterations.
     #[inline]
     pub(crate) fn advance(&mut self, now_ms: u64) -> Option<Step<'static>> {
         if std::mem::take(&mut self.peeked) {
@@ -432,7 +441,7 @@ impl BufferedSession {
         self.pending = 0;
     }
 
-    /// The connection is of no more use, and neither is what was received on it.
+    /// Drops the bytes received on a connection that is no longer usable.
     fn discard(&mut self) {
         self.closing = None;
         self.pending = 0;
@@ -444,11 +453,13 @@ impl BufferedSession {
         }
     }
 
-    /// Writes what was received before a wait for more. Where the stream was asked for, the recording of the connection
-    /// begins.
+    /// Writes the received bytes before the next read. The recording of a connection begins once its stream is
+    /// requested.
     fn write_recording(&mut self) -> io::Result<()> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        if let Some(psync_request) = self.session.psync_request().filter(|_| recorder.wants_link()) {
+        if let Some(psync_request) =
+            self.session.psync_request().filter(|_| recorder.wants_link() && !self.skips_recording)
+        {
             recorder.link(&psync_request, self.received_ms)?;
             // A server that speaks before it is asked.
             let unread = self.buffer.readable();
@@ -467,10 +478,10 @@ impl fmt::Debug for BufferedSession {
     }
 }
 
-/// The most bytes that a session ever waits for: the longest unit that it takes whole (a command, a reply of the
-/// handshake, an item of a snapshot), and the line after which a parser refuses what passes its limit. With a smaller
-/// buffer a connection that keeps all limits could fail; with a larger one a hostile server could make it grow for
-/// nothing.
+/// The largest number of bytes that a session waits for: the longest unit taken as a whole (a command, a reply of the
+/// handshake, an item of a snapshot) plus one line. After that line a parser refuses a unit that exceeds its limit.
+/// With a smaller buffer, a connection within all limits could fail. With a larger buffer, a hostile server could make
+/// the buffer grow without need.
 fn limit_of(limits: &Limits) -> usize {
     let command = limits.command.clamp(2 * MIN_PARTS_THRESHOLD, MAX_COMMAND);
     let longest = usize::try_from(command.max(HANDSHAKE_REPLY)).unwrap_or(usize::MAX).max(MIN_INPUT);

@@ -435,7 +435,7 @@ static void session(void) {
     CHECK(redtail_session_message(NULL) != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(NULL, "u", "p", 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_connected(NULL, 0));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(NULL, NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(NULL, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_space(NULL, &space, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(NULL, 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_silent(NULL));
@@ -533,14 +533,14 @@ static void session(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, SIZE_MAX));
     IS(REDTAIL_OK, redtail_session_silent(session));
     IS(REDTAIL_NEED_MORE, redtail_session_next(session, 10, &event));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(session, "\xff\xff", 10));
-    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 10));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(session, "\xff\xff"));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason"));
     IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 11, &event));
     CHECK(strstr(redtail_session_message(session), "the reason") != NULL);
     /* After the end. */
     IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 12, &event));
     IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 12));
-    IS(REDTAIL_OK, redtail_session_disconnected(session, NULL, 12));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, NULL));
     IS(REDTAIL_OK, redtail_session_deadline_ms(session, &deadline));
     CHECK(deadline == REDTAIL_FOREVER && event == NULL);
     redtail_session_free(session);
@@ -559,7 +559,7 @@ static void session(void) {
     /* The session has ended before anybody reads the message. */
     options.retry_first = 0;
     session = redtail_session_new(&options);
-    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason", 0));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason"));
     IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 0));
     IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 0, &event));
     CHECK(event == NULL);

@@ -172,7 +172,7 @@ static int embed(int port) {
         if (count > 0)
             must(redtail_session_received(session, (size_t)count) == REDTAIL_OK, "what was read is taken");
         else
-            must(redtail_session_disconnected(session, NULL, now) == REDTAIL_OK, "an end is taken");
+            must(redtail_session_disconnected(session, NULL) == REDTAIL_OK, "an end is taken");
     }
     if (link >= 0)
         close(link);

@@ -337,6 +337,34 @@ fn a_recording_ends_with_the_last_delivered_event() {
     }
 }
 
+/// A recorder that is attached in mid-stream has missed the reply to PSYNC: it starts with the next connection.
+#[test]
+fn a_late_recorder_starts_with_the_next_connection() {
+    let tape = Tape::default();
+    let mut session = streaming(Options::default());
+    session.record(Recorder::new(tape.clone(), "a server"));
+    receive(&mut session, INCR);
+    assert!(matches!(session.next(0), Step::Event(Event::Command(command)) if command.offset == 121));
+    session.disconnected(Closed::ByPeer);
+    assert!(matches!(session.next(0), Step::Event(Event::Disconnected(_))));
+    assert!(matches!(session.next(0), Step::Connect { .. }));
+    assert!(session.connected(Credentials::default(), 0));
+    shake_hands(&mut session);
+    receive(&mut session, &[b"+CONTINUE\r\n", INCR].concat());
+    assert!(matches!(session.next(0), Step::Event(Event::Attached(_))));
+    assert!(matches!(session.next(0), Step::Event(Event::Command(command)) if command.offset == 142));
+    session.finish_recording().unwrap();
+    let bytes = tape.0.lock().unwrap().clone();
+    let mut reader = RecordingReader::new(&bytes[..]);
+    let mut offsets = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        if let Event::Command(command) = event {
+            offsets.push(command.offset);
+        }
+    }
+    assert_eq!(offsets, [142]);
+}
+
 #[test]
 fn a_recording_that_fails_ends_the_reading() {
     struct Broken;

@@ -58,7 +58,7 @@ impl Calls {
             11 => {
                 let reason = input.text();
                 let reason = if reason.len() == 1 { std::ptr::null() } else { reason.as_ptr().cast() };
-                unsafe { redtail_session_disconnected(handle, reason, now) }
+                unsafe { redtail_session_disconnected(handle, reason) }
             }
             12 => return self.position(),
             13 => {

@@ -10,7 +10,8 @@ use clap::Args;
 pub(crate) struct Filter {
     /// Print only commands and keys of database N
     ///
-    /// This includes FLUSHALL, and SWAPDB, MOVE and COPY into N. Functions and scripts belong to no database and pass.
+    /// FLUSHALL is included, and so are SWAPDB, MOVE and COPY into N. Functions and scripts belong to no database and
+    /// are always printed.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) db: Vec<u32>,
 
@@ -23,9 +24,9 @@ pub(crate) struct Filter {
     /// Print only commands on keys that match the pattern: 'user:*', h?llo, [a-c]*
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
-    /// SWAPDB touch all keys and pass. Unknown commands, such as those of modules, pass too, with one warning per
-    /// command. A command is printed with all its keys. A transaction is printed without the commands that do not
-    /// match, and is left out if none matches.
+    /// SWAPDB touch all keys and are always printed. Unknown commands, such as commands of modules, are printed too,
+    /// with one warning per command. A command is printed with all its keys. A transaction is printed without the
+    /// commands that do not match, and is left out if none matches.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
 }

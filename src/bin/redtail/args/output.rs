@@ -32,8 +32,8 @@ pub(crate) struct Output {
 
     /// With --format json: add "keys", the keys that a command touches
     ///
-    /// An empty list means no key; with "all_keys":true it means every key (FLUSHALL, FLUSHDB, SWAPDB). null means
-    /// unknown, as for commands of modules, or for more than a megabyte of keys in a command too large to hold.
+    /// An empty list means no key. With "all_keys":true, an empty list means every key (FLUSHALL, FLUSHDB, SWAPDB).
+    /// null means unknown: a command of a module, or a command too large to hold with more than a megabyte of keys.
     #[arg(long)]
     pub(crate) keys: bool,
 
@@ -47,8 +47,9 @@ pub(crate) struct Output {
 
     /// Print the number of commands and bytes, and their rates, on standard error
     ///
-    /// In a terminal once per second, and always at the end. The lag is the number of bytes that the server is ahead.
-    /// It is shown in a terminal only, needs INFO over a second connection, and is not available with --cluster.
+    /// They are printed at the end, and in a terminal also once per second. A terminal also shows the lag: the number
+    /// of bytes that the server is ahead. The lag needs INFO over a second connection, and is not available with
+    /// --cluster.
     #[arg(long)]
     pub(crate) stats: bool,
 

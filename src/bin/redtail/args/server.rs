@@ -9,8 +9,8 @@ use clap::Args;
 pub(crate) struct Server {
     /// host:port, redis://[user:password@]host[:port], unix:PATH, or redis+sentinel://host[:port],host[:port]/name
     ///
-    /// With redis+sentinel:// the Sentinels are asked for the primary of that name before each connect, so that the run
-    /// continues at the new primary after a failover. User and password are those of the servers.
+    /// With redis+sentinel:// the Sentinels are asked for the primary of that name before each connect. The run then
+    /// continues at the new primary after a failover. User and password are for the servers, not for the Sentinels.
     ///
     /// Everyone on this machine can see a password on a command line. Use --password-file, or the environment variable
     /// REDTAIL_PASSWORD or REDISCLI_AUTH.

@@ -15,7 +15,7 @@ const TAIL_EXAMPLES: &str = "\
 Examples:
   Every write from now on:
     redtail tail localhost:6379
-  For programs, as a user of its own:
+  For programs, with a separate ACL user:
     redtail tail redis://cdc@localhost --password-file pw --format json
   Commands on some keys of database 0, with the write rate:
     redtail tail localhost:6379 --db 0 --key 'user:*' --stats
@@ -44,13 +44,13 @@ Where to start
 Possible values:
 - now:              Start with the next write. The server forks once
   for a snapshot without data, which contains position and database.
-  Servers before Redis 7.0 are asked with INFO instead
+  Servers before Redis 7.0 report the position in INFO instead
 - now-without-fork: Start with the next write, but take the position
-  from INFO. Needs a backlog. The database is unknown until a SELECT
-  arrives
+  from INFO. The server needs a replication backlog. The database is
+  unknown until a SELECT arrives
 - snapshot:         Print all data of the server key by key, then the
   writes after it, without a gap. The server forks and sends all data
-- sync:             As snapshot, with the old SYNC command, for
+- sync:             Like snapshot, but with the old SYNC command, for
   servers without PSYNC. Such a run can't be resumed
 - POSITION:         Resume after this position of an earlier run
   (replid:offset:db)";
@@ -64,9 +64,10 @@ pub(crate) struct Tail {
     /// Follow every primary of the cluster that TARGET belongs to; each line names its shard
     ///
     /// A text line begins with the address of the shard's primary. JSON has "shard", a name that survives failovers. A
-    /// command that moves slots is marked with (migration WORD) or "migration":WORD. WORD is key, begins, ends, failed,
-    /// trimmed or word. The checkpoint holds the positions of all shards. --stats and --count count all shards
-    /// together; some commands beyond --count may be printed. The run ends when one shard can't be followed any longer.
+    /// command that moves slots is marked with (migration KIND) or "migration":KIND. KIND is key (a key arrives),
+    /// begins, ends, failed (the slots have not moved), trimmed (all keys of slots are deleted) or word (any other).
+    /// The checkpoint holds the positions of all shards. --stats and --count count all shards together; a few commands
+    /// more than --count may be printed. The run ends when one shard can't be followed any longer.
     #[arg(long)]
     cluster: bool,
 
@@ -76,9 +77,9 @@ pub(crate) struct Tail {
 
     /// Save the position of the output in FILE, and resume from it in the next run
     ///
-    /// The file is first written once the server has accepted the start; with --from snapshot, once the snapshot is
-    /// complete. Each save waits until the output before it is flushed, and synced if it is a regular file. The file is
-    /// replaced atomically. After a crash no write is missing; writes after the last save are printed again.
+    /// FILE is first written once the server has accepted the start; with --from snapshot, once the snapshot is
+    /// complete. Before each save the output is flushed; a regular output file is also synced to disk. FILE is replaced
+    /// atomically. After a crash no write is missing; writes after the last save are printed again.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
@@ -94,8 +95,8 @@ pub(crate) struct Tail {
 
     /// With --from snapshot: write the snapshot to FILE, a dump.rdb, and print only the writes after it
     ///
-    /// FILE appears once the snapshot is complete (see `redtail help snapshot`). Its keys are not printed. With
-    /// --on-gap snapshot a later snapshot replaces it.
+    /// FILE appears once the snapshot is complete (see `redtail help snapshot`). The keys of the snapshot are not
+    /// printed. With --on-gap snapshot a later snapshot replaces FILE.
     #[arg(long, value_name = "FILE")]
     snapshot_to: Option<PathBuf>,
 
@@ -103,7 +104,7 @@ pub(crate) struct Tail {
     #[arg(long, requires = "snapshot_to")]
     force: bool,
 
-    /// For --from now on a server before Redis 7.0 without a backlog: let it dump its data to its own disk once
+    /// Let a server dump its data to its own disk once: for --from now before Redis 7.0, without a backlog
     #[arg(long)]
     allow_probe: bool,
 
@@ -123,7 +124,7 @@ pub(crate) struct Tail {
 
     /// Print the position after N seconds without output
     ///
-    /// With --cluster per shard, and at most once per second.
+    /// With --cluster, this applies to each shard, at most once per second.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     heartbeat: Option<Duration>,
 
@@ -143,9 +144,9 @@ pub(crate) enum GapChoice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AckChoice {
-    /// Nothing that WAIT or FAILOVER would count
+    /// Offset 0, so that WAIT and FAILOVER do not count this run
     Observe,
-    /// The position saved by --checkpoint: WAIT then waits until a write has been printed and saved
+    /// The position saved by --checkpoint, so that WAIT waits until a write is printed and saved
     Applied,
 }
 
