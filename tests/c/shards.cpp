@@ -1,4 +1,4 @@
-// A cluster through the wrapper: shards NODE. Writes come from outside, each when it is asked for.
+// A cluster through the wrapper: shards NODE. Writes are made from outside, each on request.
 #include <atomic>
 #include <iostream>
 #include <redtail.hpp>

@@ -72,7 +72,7 @@ static void parsers() {
     CHECK(beyond == 36);
 }
 
-// What a callback throws comes out of the batch, and not through C.
+// An exception of a callback leaves the batch, and does not pass through C.
 template <class Call> static bool throws_out(Call call) {
     try {
         call();

@@ -101,7 +101,7 @@ fn cluster_a_program_follows_failover_slots_and_replicas() {
     let line = format!("failed_over {} {}", nodes.servers[1].address(), nodes.servers[replica].address());
     program.all_of(&[&line, "attached"]);
     nodes.are_whole();
-    // A key of the slot that moves: it comes marked to the one shard, and goes from the other like any.
+    // A key of the slot that moves: one shard delivers it marked, the other deletes it like any key.
     let moved = (0..).map(|n| format!("moved{n}")).find(|key| slot(key.as_bytes()) == 0).unwrap();
     write(&nodes, &moved);
     let (gone, arrived) = (format!("wrote {moved}"), format!("key {moved}"));
@@ -210,7 +210,7 @@ fn sentinel_a_program_finds_its_primary_again() {
     eventually("Sentinel begins a failover", || {
         !matches!(sentinel.client().try_call(&["SENTINEL", "FAILOVER", "watched"]), Ok(Value::Error(_)) | Err(_))
     });
-    // What the old primary still wrote of its own, the new one never had.
+    // The new primary never had the last writes of the old one.
     let is_gap = |line: &String| line.starts_with("gap: another history");
     let line = std::iter::repeat_with(|| program.line()).find(|line| !is_gap(line));
     assert_eq!(line.as_deref(), Some("attached 1"));

@@ -118,7 +118,7 @@ fn hello_in_cpp_prints_each_write_at_once() {
 #[ignore = "needs python3 with cffi: tests/tools"]
 fn python_calls_the_library_through_cffi() {
     let primary = Primary::serve(Recording::parse(WRITES).unwrap()).unwrap();
-    // The system's Python has what tests/tools installs; another one may come first.
+    // The system's Python has the modules that tests/tools installs; another Python may be first on the PATH.
     let has_cffi =
         |python: &str| Command::new(python).args(["-c", "import cffi"]).output().is_ok_and(|o| o.status.success());
     let python = ["python3", "/usr/bin/python3"].into_iter().find(|python| has_cffi(python)).expect("see tests/tools");

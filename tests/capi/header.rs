@@ -11,7 +11,7 @@ fn compiles(compiler: &str, standards: &[&str], header: &str) {
         let mut command = Command::new(compiler);
         command.arg(format!("-std={standard}")).args(WARNINGS).args(["-fsyntax-only", "-x", language]);
         let main = if language == "c" { "main(void)" } else { "main()" };
-        // A header given as the program itself would be told that it is one.
+        // The compiler warns about a header that is given as the program itself.
         let file =
             std::env::temp_dir().join(format!("redtail-{compiler}-{standard}-{}.{language}", std::process::id()));
         fs::write(&file, format!("#include <{header}>\nint {main} {{ return 0; }}\n")).unwrap();

@@ -152,7 +152,7 @@ fn what_is_installed() {
     assert!(prefix().join("include/redtail_cdef.h").is_file());
     let dynamic = stdout(Command::new("readelf").arg("-d").arg(lib.join("libredtail.so")));
     assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
-    // What was built has the types of the interface, for abidiff; what is installed is small.
+    // The built library has the types of the interface, for abidiff; the installed one is small.
     let sections = |library: &Path| stdout(Command::new("readelf").args(["--section-headers", "--wide"]).arg(library));
     assert!(sections(&build::folder("release").join("release/libredtail.so")).contains(".debug_info"));
     assert!(!sections(&lib.join("libredtail.so")).contains(".debug_"));

@@ -150,7 +150,7 @@ fn what_is_too_large_stops_it_or_is_left_out() {
     assert_eq!(bridge.end(), Some(1));
     let said = words(&folder);
     assert!(said.contains(" bytes) makes a message of more than 20000 bytes: raise message.max.bytes"), "{said}");
-    // What came before it is safe, and it is what comes next.
+    // The messages before it are safe, and it is the next message.
     consumer.has("command", 1);
     let bridge =
         Bridge::start(how, &broker, &folder, &server.address(), &[&small[..], &["--too-large", "omit"]].concat());

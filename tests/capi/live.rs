@@ -11,7 +11,7 @@ use crate::build::{How, program, stdout, valgrind};
 use crate::help::{PATIENCE, eventually, wait};
 use crate::server::{Kind, Server};
 
-/// A running example; its lines come one by one.
+/// A running example; its lines are read one by one.
 pub(crate) struct Example {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -155,7 +155,7 @@ fn the_embed_example_follows_two_and_comes_back() {
         assert_eq!(example.line(), format!("{} {} SET from one", one.port, one.offset()));
         two.call(&["SET", "from", "two"]);
         assert_eq!(example.line(), format!("{} {} SET from two", two.port, two.offset()));
-        // The links break; what is written meanwhile comes after the reconnect.
+        // The links break; writes made meanwhile arrive after the reconnect.
         for server in [&one, &two] {
             server.call(&["MULTI"]);
             let mut client = server.client();
@@ -297,7 +297,7 @@ fn threads(command: Command, rounds: u32) {
     assert_eq!(while_somebody_writes(command, rounds), format!("{rounds} rounds, with commands\n"));
 }
 
-/// `tests/c/tail_rounds.c`: the example itself. Every round prints what came since the last, each command once.
+/// `tests/c/tail_rounds.c`: the example itself. Every round prints the commands since the last, each once.
 fn tail_rounds(command: Command, rounds: u32) {
     let said = while_somebody_writes(command, rounds);
     let (mut round, mut offset, mut commands) = (0, 0, 0);

@@ -11,7 +11,7 @@ use redtail::{Event, StreamCommand};
 
 use crate::build::{How, program, root, stdout, valgrind};
 
-/// A recorded connection, and the offset before its stream where it does not tell that itself.
+/// A recorded connection, and the offset before its stream where the recording does not give it.
 struct Recording {
     file: PathBuf,
     offset: Option<u64>,
@@ -53,7 +53,7 @@ fn corpus() -> Vec<Recording> {
     recordings
 }
 
-/// What `tests/c/recorded.c` is to print.
+/// The output expected of `tests/c/recorded.c`.
 fn in_rust(recording: &Recording) -> String {
     let bytes = fs::read(&recording.file).unwrap();
     let mut session = Session::recorded(options! { control: true }, recording.offset);

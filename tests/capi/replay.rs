@@ -13,7 +13,7 @@ use redtail::{Backoff, Event, Follower, StreamCommand};
 
 use crate::build::{How, program, root, valgrind};
 
-/// What the example prints for it.
+/// The output of the example for it.
 fn line(command: &StreamCommand<'_>) -> String {
     let args: Vec<_> = command.args().map(String::from_utf8_lossy).collect();
     format!("{} [{}] {}", command.offset, Database(command.db), args.join(" "))

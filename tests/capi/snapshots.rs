@@ -32,7 +32,7 @@ fn corpus() -> Vec<PathBuf> {
     found
 }
 
-/// What `tests/c/snapshots.c` is to print.
+/// The output expected of `tests/c/snapshots.c`.
 fn in_rust(rdb: &[u8]) -> String {
     let (mut lines, mut input, mut decoder) = (Lines::default(), rdb, Decoder::new());
     loop {

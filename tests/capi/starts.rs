@@ -15,7 +15,7 @@ const SNAPSHOT: &str = "start=2";
 const AT: &str = "start=3";
 const SYNC: &str = "start=4";
 
-/// What the program says, in lines, when these commands are written once it is attached.
+/// The lines that the program prints when these commands are written once it is attached.
 fn said(command: Command, server: &Server, way: &str, options: &[&str], writes: &[&[&str]]) -> Vec<String> {
     let mut example = start(command, server, way, options);
     eventually("it is attached", || server.info("replication").values().any(|value| value.contains("state=online")));
@@ -32,7 +32,7 @@ fn said(command: Command, server: &Server, way: &str, options: &[&str], writes: 
     text.lines().map(str::to_owned).collect()
 }
 
-/// What it says when nobody writes.
+/// The lines that the program prints when nobody writes.
 fn alone(mut command: Command, server: &Server, way: &str, options: &[&str]) -> Vec<String> {
     let output = run(command.args([server.address().as_str(), way]).args(options));
     eventually("the server has noticed", || server.info("replication")["connected_slaves"] == "0");
@@ -92,7 +92,7 @@ fn every_start_in_every_way() {
         let lines = said(watched.next(), &server, way, &[SNAPSHOT], write);
         begins(&lines, &["forking 2", &attached(3), "snapshot ", "snapshot ends 1", wrote, wrote, "over"]);
 
-        // All since the first comes again.
+        // Everything since the first is delivered again.
         let lines = alone(watched.next(), &server, way, &[AT, &position]);
         begins(&lines, &[&attached(4), wrote, wrote, "over"]);
         assert!(lines[1].ends_with("SET k v") && lines[2].ends_with("SET END x"), "{lines:?}");

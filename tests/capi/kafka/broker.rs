@@ -1,4 +1,4 @@
-//! The bridge and a broker that keeps its data: both die again and again, and come back.
+//! The bridge and a broker that keeps its data: both die repeatedly, and are restarted.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -46,7 +46,7 @@ fn start_writer(server: &Server, folder: &Folder, enough: &Arc<AtomicBool>) -> J
     })
 }
 
-/// How often the broker dies, and whether the bridge does as often. Gives how many messages came again.
+/// How often the broker dies, and whether the bridge does as often. Returns the number of repeated messages.
 fn deaths(rounds: usize, bridge_too: bool) -> u64 {
     let (how, partitions) = (How::Debug, 3);
     let (mut broker, server) = (Tansu::start(partitions), Server::start(Kind::Redis70));
@@ -88,7 +88,7 @@ fn deaths(rounds: usize, bridge_too: bool) -> u64 {
     end(&server);
     let truth = truth.end();
     eventually("all is published", || published(&folder.0) == server.offset());
-    // Who read all the time, and who reads what is there in the end.
+    // One consumer read all the time; the other reads the topic at the end.
     let again = follows.end(partitions);
     compare(&follows.lines(), &truth, partitions);
     let mut reads = Consumer::start_at(how, &address);

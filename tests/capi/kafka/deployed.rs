@@ -17,7 +17,7 @@ use crate::help::eventually;
 use crate::nodes::Nodes;
 use crate::server::{Kind, Server};
 
-/// What the library itself sees of all shards; of each in its order.
+/// The events that the library itself sees of all shards; of each in its order.
 struct Seen {
     written: Arc<Mutex<Vec<Written>>>,
     following: ClusterHandle,

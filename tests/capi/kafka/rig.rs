@@ -146,7 +146,7 @@ pub(super) fn has_state(folder: &Folder) {
 /// A line of the consumer: the partition, and what stood in it.
 pub(super) type Line = (u16, Value);
 
-/// The example that reads the topic; each change comes once.
+/// The example that reads the topic; each change is printed once.
 pub(super) struct Consumer {
     child: Child,
     lines: Arc<Mutex<Vec<Line>>>,

@@ -48,7 +48,7 @@ impl Tansu {
         self.child = launch(&self.folder, &self.inner, &self.address);
     }
 
-    /// How many batches came that it had stored, and had not confirmed before it died.
+    /// The number of batches that arrived again: it had stored them, but died before it confirmed them.
     pub(super) fn known(&self) -> usize {
         let log = fs::read_to_string(self.folder.0.join("log")).unwrap();
         log.lines().filter(|line| line.contains("storage_api") && line.contains("DuplicateSequenceNumber")).count()
@@ -111,7 +111,7 @@ fn carry(mut client: TcpStream, broker: &str) -> io::Result<()> {
 fn greet(client: &mut TcpStream, broker: &mut TcpStream) -> io::Result<()> {
     const API_VERSIONS: [u8; 2] = [0, 18];
     const UNSUPPORTED_VERSION: [u8; 2] = [0, 35];
-    // Size, request, version, and a number that comes back with the answer.
+    // Size, request, version, and a number that the answer repeats.
     let mut head = [0; 12];
     client.read_exact(&mut head)?;
     if head[4..6] != API_VERSIONS || head[6..8] == [0, 0] {
