@@ -184,7 +184,7 @@ fn the_buffer_grows_with_what_comes_up_to_the_limit() {
     assert!(reader.next_frame().unwrap().is_none());
     assert!(reader.into_source().offered <= BOUND);
 
-    // Without end, each element small: only the bytes that come tell that it is too long.
+    // Without end, each element small: only the arriving bytes show that it is too long.
     let mut endless = b"*10000000\r\n".to_vec();
     endless.resize(2 * LIMIT, b'\n');
     for element in endless[11..].chunks_exact_mut(4) {

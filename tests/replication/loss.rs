@@ -236,7 +236,7 @@ fn a_snapshot_that_breaks_off_is_not_asked_for_again() {
     shell.close(Closed::ByPeer);
     let Some(Seen::Failed(error)) = shell.events().pop() else { panic!() };
     assert!(matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed }));
-    // Nor one that never began: Valkey 9.1 closes so, for ever, where it can't write the version asked for.
+    // Nor one that never began: Valkey 9.1 closes so, for ever, where it can't write the requested version.
     let mut shell = Shell::connected(options! { start: Start::Snapshot });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n").as_bytes());

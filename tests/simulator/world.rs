@@ -21,7 +21,7 @@ pub(crate) struct World {
     session: Session,
     wire: Wire,
     now: u64,
-    /// Delivered and not used up, from `head` on.
+    /// Delivered and not consumed, from `head` on.
     unread: Vec<u8>,
     head: usize,
     /// Offered by the session and not taken by the link; taken, and not heard by the primary.

@@ -58,7 +58,7 @@ fn a_file_that_is_there_is_replaced_only_if_wanted() {
     let folder = Folder::new("save-exists");
     let file = folder.path("x.rdb");
     fs::write(&file, "before").unwrap();
-    // No server is asked for a snapshot that can't be saved: no server listens there.
+    // No snapshot is requested that cannot be saved: no server listens there.
     for arguments in [
         &["snapshot", "127.0.0.1:1", "-o", &file][..],
         &["tail", "127.0.0.1:1", "--from", "snapshot", "--snapshot-to", &file],

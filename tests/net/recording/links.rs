@@ -216,7 +216,7 @@ fn what_stands_behind_a_refusal_is_passed_over() {
     }
 }
 
-/// A snapshot that broke off, and was asked for again.
+/// A snapshot that broke off, and was requested again.
 #[test]
 fn a_snapshot_that_is_not_whole_is_not_played() {
     let whole = full(ID, 100, &command("SET a 1"));

@@ -330,7 +330,7 @@ impl Judge {
         }
     }
 
-    /// An end that the session finds necessary before it has asked for the stream.
+    /// An end that the session finds necessary before it has requested the stream.
     fn refused_by_itself(&mut self, error: SessionError) -> Check {
         ensure!(self.link.request.is_none() && self.next_question().is_none(), "{error:?} for no reason");
         let info = self.link.info.as_ref().map(|(told, _)| told.clone());

@@ -173,7 +173,7 @@ impl Judge {
 
     // ---- events of the session --------------------------------------------------------------------------------------
 
-    /// An event from a poll that was shown `unread` and used up `used` bytes of it.
+    /// An event from a poll that was shown `unread` and consumed `used` bytes of it.
     pub(crate) fn event(
         &mut self,
         event: &Event<'_>,
@@ -281,7 +281,7 @@ impl Judge {
         }
     }
 
-    /// Refused by INFO, so that nothing was asked for.
+    /// Refused by INFO, so that nothing was requested.
     fn gap_by_info(&mut self, gap: &Gap, tally: &mut Tally) -> Check {
         let Some(from) = self.resume else { return Err(format!("a gap after nothing: {gap:?}")) };
         let Some((told, covers)) = &self.link.info else { return Err(format!("a gap, and nobody was asked: {gap:?}")) };
@@ -379,7 +379,7 @@ impl Judge {
         Ok(())
     }
 
-    /// The most bytes that may be kept unread, or asked for.
+    /// The most bytes that may be kept unread, or requested.
     fn memory(&self, at_least: usize, unread: usize) -> Check {
         const HANDSHAKE: usize = (1 << 20) + 100;
         const SNAPSHOT: usize = 64 << 10;
