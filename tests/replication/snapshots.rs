@@ -1,4 +1,4 @@
-//! Snapshots delivered as items: the items that the decoder alone finds, and then the stream, however the bytes are cut.
+//! Snapshots delivered as items: those that the decoder alone finds, and then the stream, however the bytes are cut.
 
 use std::fs;
 use std::path::Path;
