@@ -1646,7 +1646,7 @@ REDTAIL_API int redtail_session_silent(redtail_session *session);
  * For loops that read for you: call it once a second while there is a connection. It prepares an acknowledgement if
  * one is due, as redtail_session_keep_alive. It also counts silence: if nothing was received for silence_ms, the next
  * redtail_session_next counts the connection as lost. The time between two calls counts as 2 s at most: after a pause
- * of the program, received bytes may still be on their way through the loop. The last event stays valid.
+ * of the program, the loop may hold received bytes that it has not reported yet. The last event stays valid.
  *
  * Returns REDTAIL_OK.
  */

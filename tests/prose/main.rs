@@ -1,6 +1,6 @@
 //! Holds prose to plain English: unwanted habits, long lines, long sentences and long test names have a maximum count.
 //!
-//! `cargo test --test prose counts -- --nocapture` prints the counts; lower the maxima here when they have fallen.
+//! `cargo test --test prose counts -- --nocapture` prints the counts; a maximum above 0 needs a reason.
 //! `PROSE=src/net cargo test --test prose list -- --nocapture` prints each finding below a path.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
@@ -15,36 +15,36 @@ use extract::{Paragraph, Word, lines, paragraphs, wrapped};
 
 /// Unwanted phrases, their spellings, and the maximum count of each.
 const HABITS: &[(&str, &[&str], usize)] = &[
-    ("words (for message)", &["words"], 139),
-    ("stand(s)", &["stand", "stands"], 298),
-    ("so many/much/long/often", &["so many", "so much", "so long", "so often"], 142),
-    ("go(es) on", &["go on", "goes on"], 205),
-    ("is over", &["is over"], 35),
-    ("by itself", &["by itself"], 22),
-    ("is told", &["is told"], 56),
-    ("is said", &["is said"], 29),
-    ("way(s)", &["way", "ways"], 127),
-    ("place(s)", &["place", "places"], 340),
-    ("look(s)", &["look", "looks"], 116),
-    ("mend(s)", &["mend", "mends"], 9),
+    ("words (for message)", &["words"], 0),
+    ("stand(s)", &["stand", "stands"], 0),
+    ("so many/much/long/often", &["so many", "so much", "so long", "so often"], 0),
+    ("go(es) on", &["go on", "goes on"], 0),
+    ("is over", &["is over"], 0),
+    ("by itself", &["by itself"], 0),
+    ("is told", &["is told"], 0),
+    ("is said", &["is said"], 0),
+    ("way(s)", &["way", "ways"], 0),
+    ("place(s)", &["place", "places"], 0),
+    ("look(s)", &["look", "looks"], 0),
+    ("mend(s)", &["mend", "mends"], 0),
 ];
 
 /// For each top folder or page: the maximum count of long lines and of long sentences.
 const LENGTHS: &[(&str, usize, usize)] = &[
-    ("src", 646, 18),
-    ("include", 203, 4),
-    ("docs", 242, 28),
-    ("README.md", 64, 13),
-    ("ARCHITECTURE.md", 64, 9),
-    ("CHANGELOG.md", 24, 1),
-    ("tests", 122, 3),
-    ("examples", 38, 1),
-    ("benches", 17, 0),
-    ("fuzz", 25, 1),
+    ("src", 0, 0),
+    ("include", 0, 0),
+    ("docs", 0, 0),
+    ("README.md", 0, 0),
+    ("ARCHITECTURE.md", 0, 0),
+    ("CHANGELOG.md", 0, 0),
+    ("tests", 0, 0),
+    ("examples", 0, 0),
+    ("benches", 0, 0),
+    ("fuzz", 0, 0),
 ];
 
 /// The maximum count of long test names.
-const LONG_NAMES: usize = 55;
+const LONG_NAMES: usize = 0;
 
 const LINE_CHARACTERS: usize = 120;
 const SENTENCE_WORDS: usize = 40;
