@@ -208,7 +208,7 @@ impl Consumer {
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert!(wait(&mut self.child, PATIENCE).unwrap().success(), "{said}");
         self.reader.take().unwrap().join().unwrap();
-        said.trim().rsplit(' ').nth(3).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{said}"))
+        said.trim().rsplit(' ').nth(1).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{said}"))
     }
 }
 

@@ -153,7 +153,8 @@ fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Resu
     let start = Begin { position, on_gap: on_gap(args), handle };
     let followed = match &args.sentinel {
         Some(name) => {
-            let sentinel = Sentinel::builder(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
+            let sentinel =
+                Sentinel::builder(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
                 Some(tls) => sentinel.tls(tls),
