@@ -1274,8 +1274,9 @@ typedef struct redtail_options {
 /**
  * Sets all options to their defaults, and struct_size to size. Pass sizeof(redtail_options) as size.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is invalid or larger than the struct of
- * this library, which is then older than your header. Any thread.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is smaller than in version 0.2.0 (such as
+ * the size of a pointer) or larger than the struct of this library, which is then older than your header. After a
+ * wrong size struct_size is 0, so that every function refuses these options. Any thread.
  */
 REDTAIL_API int redtail_options_init(redtail_options *options,
                                      size_t size);

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::mem::offset_of;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,6 +14,7 @@ use crate::capi::event::redtail_event;
 use crate::capi::notice;
 use crate::capi::notice::redtail_notice;
 use crate::capi::shard::redtail_shard;
+use crate::capi::structs::CallerStruct;
 use crate::net::Builder;
 use crate::replication::Event;
 use crate::topology::{Cluster, ClusterError, ClusterHandle, Notice, Shard, Stopper};
@@ -38,6 +40,10 @@ pub struct redtail_cluster_callbacks {
     /// Nothing arrived from this shard for a second. On the thread of the shard. Another result than 0 ends all
     /// shards. May be NULL.
     pub idle: Option<unsafe extern "C" fn(context: *mut c_void, shard: *mut redtail_shard) -> c_int>,
+}
+
+impl CallerStruct for redtail_cluster_callbacks {
+    const LAST_FIELD: usize = offset_of!(Self, idle);
 }
 
 impl redtail_cluster_callbacks {

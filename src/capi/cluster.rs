@@ -25,6 +25,7 @@
 //! position starts as a new one.
 
 use std::ffi::{c_char, c_int};
+use std::mem::offset_of;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use crate::capi::boundary::{Guard, Guarded, Out, enter, make, refuse, release, t
 use crate::capi::callbacks::{Callbacks, ClusterState, redtail_cluster_callbacks};
 use crate::capi::chosen_options::ChosenOptions;
 use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
-use crate::capi::structs::sized;
+use crate::capi::structs::{CallerStruct, sized};
 use crate::capi::text::{addresses, write_text};
 use crate::capi::{chosen_options, login};
 use crate::net::{Builder, Login};
@@ -415,6 +416,10 @@ impl redtail_cluster {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl CallerStruct for redtail_cluster_options {
+    const LAST_FIELD: usize = offset_of!(Self, prefer_replica);
 }
 
 impl redtail_cluster_options {

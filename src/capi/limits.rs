@@ -1,8 +1,10 @@
 //! Limits of the caller.
 
+use std::mem::offset_of;
+
 use crate::base::limits::{Limits, MAX_DEPTH};
 use crate::capi::basics::redtail_limits;
-use crate::capi::structs::sized;
+use crate::capi::structs::{CallerStruct, sized};
 
 /// # Safety
 /// `limits` is NULL or as the header asks.
@@ -21,6 +23,10 @@ pub(super) unsafe fn read(limits: *const redtail_limits) -> Result<Limits, Strin
 
 pub(super) fn or<T: Default + PartialEq>(given: T, default: T) -> T {
     if given == T::default() { default } else { given }
+}
+
+impl CallerStruct for redtail_limits {
+    const LAST_FIELD: usize = offset_of!(Self, line);
 }
 
 impl redtail_limits {

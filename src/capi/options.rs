@@ -1,12 +1,13 @@
 //! Options of sessions and followers. The defaults are safe for the primary.
 
 use std::ffi::{c_char, c_int};
+use std::mem::offset_of;
 use std::ptr::copy_nonoverlapping;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::call;
 use crate::capi::position::redtail_position;
-use crate::capi::structs::is_prefix;
+use crate::capi::structs::{CallerStruct, is_prefix};
 use crate::capi::tls::redtail_tls;
 
 /// No time limit. For silence_ms: silence is never an error.
@@ -132,12 +133,17 @@ pub struct redtail_options {
 
 /// Sets all options to their defaults, and struct_size to size. Pass sizeof(redtail_options) as size.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is invalid or larger than the struct of
-/// this library, which is then older than your header. Any thread.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if options is NULL, or size is smaller than in version 0.2.0 (such as
+/// the size of a pointer) or larger than the struct of this library, which is then older than your header. After a
+/// wrong size struct_size is 0, so that every function refuses these options. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, size: usize) -> c_int {
     call!(; out options; {
         if !is_prefix::<redtail_options>(size) {
+            if size >= size_of::<usize>() {
+                // SAFETY: not NULL and aligned, with room for size bytes. The first field is a size.
+                unsafe { options.pointer().cast::<usize>().write(0) };
+            }
             return REDTAIL_ERROR_ARGUMENT;
         }
         let defaults = redtail_options { struct_size: size, ..redtail_options::DEFAULT };
@@ -146,6 +152,10 @@ pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, siz
         unsafe { copy_nonoverlapping((&raw const defaults).cast::<u8>(), options.pointer().cast(), size) };
         REDTAIL_OK
     })
+}
+
+impl CallerStruct for redtail_options {
+    const LAST_FIELD: usize = offset_of!(Self, tls);
 }
 
 impl redtail_options {

@@ -1,10 +1,11 @@
 //! Sentinel: followers of a primary that is found by its name
 
 use std::ffi::{c_char, c_int};
+use std::mem::offset_of;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::text;
-use crate::capi::structs::sized;
+use crate::capi::structs::{CallerStruct, sized};
 use crate::capi::text::addresses;
 use crate::capi::tls::redtail_tls;
 use crate::capi::{login, tls};
@@ -34,6 +35,10 @@ pub struct redtail_sentinel {
     pub password_len: usize,
     /// TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
     pub tls: *const redtail_tls,
+}
+
+impl CallerStruct for redtail_sentinel {
+    const LAST_FIELD: usize = offset_of!(Self, tls);
 }
 
 impl redtail_sentinel {

@@ -2,12 +2,19 @@
 
 use std::ptr::copy_nonoverlapping;
 
+/// A struct that the caller fills. Later versions add fields at its end.
+pub(super) trait CallerStruct: Copy {
+    /// The offset of its last field in 0.2.0, the first version with this interface. A size that ends before that field
+    /// is a mistake, such as the size of a pointer.
+    const LAST_FIELD: usize;
+}
+
 /// A struct of the caller whose first field is its size. An older header has only the first fields; the others keep
 /// their defaults.
 ///
 /// # Safety
 /// `given` is NULL or points to as many bytes as its struct_size.
-pub(super) unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> Result<T, String> {
+pub(super) unsafe fn sized<T: CallerStruct>(given: *const T, default: T, name: &str) -> Result<T, String> {
     if given.is_null() {
         return Ok(default);
     }
@@ -21,7 +28,7 @@ pub(super) unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> 
         return Err(if size > most {
             format!("struct_size of {name} is {size}, but this library knows {most}: it is older than your header")
         } else {
-            format!("struct_size of {name} is {size}: set it to sizeof({name})")
+            format!("struct_size of {name} is {size}, and no version is that short: set it to sizeof({name})")
         });
     }
     let mut whole = default;
@@ -30,7 +37,49 @@ pub(super) unsafe fn sized<T: Copy>(given: *const T, default: T, name: &str) -> 
     Ok(whole)
 }
 
-/// Whether a struct of this size is all of `T` or its first fields.
-pub(super) const fn is_prefix<T>(size: usize) -> bool {
-    size >= size_of::<usize>() && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
+/// Whether a version of `T` up to this one has that size.
+pub(super) const fn is_prefix<T: CallerStruct>(size: usize) -> bool {
+    size > T::LAST_FIELD && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::{CallerStruct, sized};
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Grown {
+        struct_size: usize,
+        first: usize,
+        added: usize,
+    }
+
+    impl CallerStruct for Grown {
+        const LAST_FIELD: usize = offset_of!(Self, first);
+    }
+
+    fn read(struct_size: usize) -> Result<(usize, usize, usize), String> {
+        let given = Grown { struct_size, first: 1, added: 2 };
+        let default = Grown { struct_size: size_of::<Grown>(), first: 3, added: 4 };
+        // SAFETY: a whole struct.
+        let grown = unsafe { sized(&raw const given, default, "grown") }?;
+        Ok((grown.struct_size, grown.first, grown.added))
+    }
+
+    #[test]
+    fn an_older_struct_keeps_the_defaults_of_added_fields() {
+        assert_eq!(read(offset_of!(Grown, added)), Ok((offset_of!(Grown, added), 1, 4)));
+        assert_eq!(read(size_of::<Grown>()), Ok((size_of::<Grown>(), 1, 2)));
+    }
+
+    #[test]
+    fn a_struct_shorter_than_the_first_published_one_is_refused() {
+        for size in 0..offset_of!(Grown, added) {
+            let message =
+                format!("struct_size of grown is {size}, and no version is that short: set it to sizeof(grown)");
+            assert_eq!(read(size), Err(message));
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! TLS for followers (in builds with the feature tls)
 
 use std::ffi::{c_char, c_int};
+use std::mem::offset_of;
 
 #[cfg(feature = "tls")]
 use crate::capi::boundary::text;
-use crate::capi::structs::sized;
+use crate::capi::structs::{CallerStruct, sized};
 #[cfg(feature = "tls")]
 use crate::net::Tls;
 #[cfg(feature = "tls")]
@@ -44,6 +45,10 @@ pub struct redtail_tls {
     pub key: *const c_char,
     /// The name to request from the server and to expect in its certificate. NULL: the host of the address.
     pub server_name: *const c_char,
+}
+
+impl CallerStruct for redtail_tls {
+    const LAST_FIELD: usize = offset_of!(Self, server_name);
 }
 
 impl redtail_tls {

@@ -17,6 +17,9 @@ static void basics(void) {
     redtail_position position;
     char text[REDTAIL_POSITION_TEXT_SIZE];
     redtail_options options;
+    redtail_session *session;
+    const redtail_event *event;
+    size_t size;
 
     CHECK(strcmp(redtail_status_name(REDTAIL_ERROR_LOST), "REDTAIL_ERROR_LOST") == 0);
     CHECK(strcmp(redtail_status_name(-12345), "unknown status") == 0);
@@ -48,11 +51,18 @@ static void basics(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options + 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, sizeof options - 1));
-    /* As a program does that was compiled with an older header: nothing is written beyond what it knows. */
-    memset(&options, 0x5a, sizeof options);
-    IS(REDTAIL_OK, redtail_options_init(&options, offsetof(redtail_options, label)));
-    CHECK(options.struct_size == offsetof(redtail_options, label) && options.start == REDTAIL_START_NOW && options.position.replid[0] == 0);
-    CHECK(((unsigned char *)&options.label)[0] == 0x5a && ((unsigned char *)&options)[sizeof options - 1] == 0x5a);
+    /* The size of a pointer, and every other size of no version: nothing is written beyond it, and the options are
+     * refused by every function. */
+    for (size = 0; size < sizeof options; size++) {
+        redtail_options_init(&options, sizeof options);
+        options.start = REDTAIL_START_AT;
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_options_init(&options, size));
+        CHECK(options.struct_size == (size < sizeof(size_t) ? sizeof options : 0) && options.start == REDTAIL_START_AT);
+    }
+    session = redtail_session_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
+    CHECK(strstr(redtail_session_message(session), "struct_size of redtail_options is 0") != NULL);
+    redtail_session_free(session);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_event_position(NULL, &position));
 }
 
@@ -428,7 +438,7 @@ static void session(void) {
     const redtail_event *event = NULL;
     const char *out;
     char *space;
-    size_t len;
+    size_t len, size;
     uint64_t deadline;
 
     redtail_session_free(NULL);
@@ -481,19 +491,13 @@ static void session(void) {
     options.password = "secret";
     WRONG(password_len, SIZE_MAX, "password_len");
 
-    /* The first fields alone, as of an older header: what follows them is not looked at. */
-    {
-        redtail_options older = options;
-        older.struct_size = offsetof(redtail_options, label);
-        older.label = "two words";
-        older.buffer_size = SIZE_MAX;
-        session = redtail_session_new(&older);
-        IS(REDTAIL_RECONNECT, redtail_session_next(session, 5, &event));
-        redtail_session_free(session);
-        older.start = 5;
-        session = redtail_session_new(&older);
-        IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 5, &event));
-        redtail_session_free(session);
+    /* Sizes shorter than in 0.2.0: fields that were set are never ignored. */
+    for (size = 0; size < sizeof options; size++) WRONG(struct_size, size, "struct_size of redtail_options");
+    for (size = 0; size < sizeof(redtail_limits); size++) {
+        redtail_limits limits;
+        memset(&limits, 0, sizeof limits);
+        limits.struct_size = size;
+        WRONG(limits, &limits, "struct_size of redtail_limits");
     }
 
     session = redtail_session_new(&options);
@@ -618,7 +622,12 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_tls") != NULL);
     redtail_follower_free(follower);
-    tls.struct_size = sizeof tls;
+    for (tls.struct_size = 0; tls.struct_size < sizeof tls; tls.struct_size++) {
+        follower = redtail_follower_new(&options);
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+        CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_tls") != NULL);
+        redtail_follower_free(follower);
+    }
     tls.verify = 7;
     follower = redtail_follower_new(&options);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));

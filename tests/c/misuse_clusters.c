@@ -25,6 +25,10 @@ static void sentinels(void) {
     memset(&sentinel, 0, sizeof sentinel);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
     CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_sentinel") != NULL);
+    for (sentinel.struct_size = 0; sentinel.struct_size < sizeof sentinel; sentinel.struct_size++) {
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
+        CHECK(strstr(redtail_follower_message(follower), "struct_size of redtail_sentinel") != NULL);
+    }
     sentinel.struct_size = sizeof sentinel + 8;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
     sentinel.struct_size = sizeof sentinel;
@@ -137,8 +141,8 @@ static void options_that_cannot_be(void) {
     refused(REDTAIL_ERROR_ARGUMENT, "struct_size of redtail_cluster_options", NULL, &of);
     of.struct_size = sizeof of + 8;
     refused(REDTAIL_ERROR_ARGUMENT, "struct_size of redtail_cluster_options", NULL, &of);
-    of.struct_size = offsetof(redtail_cluster_options, prefer_replica); /* an older header's */
-    refused(REDTAIL_ERROR_ARGUMENT, "no node to ask", NULL, &of);
+    for (of.struct_size = 0; of.struct_size < sizeof of; of.struct_size++)
+        refused(REDTAIL_ERROR_ARGUMENT, "struct_size of redtail_cluster_options", NULL, &of);
     of.struct_size = sizeof of;
     of.prefer_replica = 1;
     refused(REDTAIL_ERROR_ARGUMENT, "no node to ask", NULL, &of);
@@ -205,6 +209,10 @@ static void clusters(void) {
     CHECK(strstr(redtail_cluster_message(cluster), "callbacks is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_follow(cluster, &callbacks));
     CHECK(strstr(redtail_cluster_message(cluster), "struct_size of redtail_cluster_callbacks") != NULL);
+    for (callbacks.struct_size = 0; callbacks.struct_size < sizeof callbacks; callbacks.struct_size++) {
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_follow(cluster, &callbacks));
+        CHECK(strstr(redtail_cluster_message(cluster), "struct_size of redtail_cluster_callbacks") != NULL);
+    }
     callbacks.struct_size = sizeof callbacks;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_follow(cluster, &callbacks));
     CHECK(strstr(redtail_cluster_message(cluster), "event is NULL") != NULL);
