@@ -7,6 +7,8 @@ use crate::rdb::{Entry, Item, Key, ModuleId, RdbError, Role, StreamId, StreamSta
 /// Collects the items of a [`Decoder`](crate::rdb::Decoder) into whole keys. Allocates for bytes received, never for a
 /// declared length or count, up to a limit for each key. [`WholeKeys`](crate::owned::WholeKeys) is the iterator.
 ///
+/// A key that exceeds the limit or has a damaged part is passed over and named: [`Whole::Omitted`].
+///
 /// ```
 /// use redtail::rdb::Decoder;
 /// use redtail::owned::{Collector, Value, Whole};
@@ -15,7 +17,7 @@ use crate::rdb::{Entry, Item, Key, ModuleId, RdbError, Role, StreamId, StreamSta
 /// let mut input: &[u8] = b"REDIS0011\x01\x04list\x02\x01a\x01b\xff\0\0\0\0\0\0\0\0";
 /// let (mut decoder, mut collector) = (Decoder::new(), Collector::new(1 << 20));
 /// while let Status::Complete(item) = decoder.next(&mut input)? {
-///     if let Some(Whole::Key(key)) = collector.take(item)? {
+///     if let Some(Whole::Key(key)) = collector.take(item) {
 ///         assert_eq!(key.name, b"list");
 ///         assert_eq!(key.value, Value::List(vec![b"a".to_vec(), b"b".to_vec()]));
 ///     }
@@ -30,7 +32,14 @@ pub struct Collector {
     text: Vec<u8>,
     /// The string before, which belongs to what comes next: a name, a field.
     before: Vec<u8>,
+    /// The name of an auxiliary field whose value is awaited.
+    aux_name: Option<Vec<u8>>,
     key: Option<WholeKey>,
+    kind: Option<Type>,
+    /// The name of the key alone exceeds the limit.
+    nameless: bool,
+    /// The reason why the rest of the current key, library or field is passed over.
+    omitting: Option<Omission>,
     /// Names that entries share, and whether more of them may come.
     shared: Vec<Vec<u8>>,
     sharing: bool,
@@ -64,6 +73,22 @@ pub enum Whole {
         /// The bytes behind that, undecoded.
         raw: Vec<u8>,
     },
+    /// Data that was passed over. The keys after it follow.
+    Omitted(Omitted),
+}
+
+/// A key, library, auxiliary field or module data that was passed over. A part of it is never delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Omitted {
+    /// The number of the key's database; 0 if `kind` is `None`.
+    pub db: u32,
+    /// The name of the key or auxiliary field. `None` if it has no name, or if the name alone exceeds the limit.
+    pub name: Option<Vec<u8>>,
+    /// The type of the key's value. `None` for a library, an auxiliary field or module data.
+    pub kind: Option<Type>,
+    /// The reason.
+    pub reason: Omission,
 }
 
 /// A key with its value.
@@ -231,11 +256,11 @@ pub struct Producer {
     pub keys: Vec<(Vec<u8>, StreamId)>,
 }
 
-/// A key can't be collected.
+/// The reason why a key, library or field was passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum CollectError {
-    /// It takes more memory than allowed. Take it item by item instead.
+pub enum Omission {
+    /// It takes more memory than allowed. A [`Decoder`](crate::rdb::Decoder) delivers it item by item.
     #[error("a key, library or field takes more than the limit of {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
@@ -259,7 +284,11 @@ impl Collector {
             held: 0,
             text: Vec::new(),
             before: Vec::new(),
+            aux_name: None,
             key: None,
+            kind: None,
+            nameless: false,
+            omitting: None,
             shared: Vec::new(),
             sharing: false,
             unnamed: false,
@@ -269,20 +298,31 @@ impl Collector {
     }
 
     /// Takes the next item. Returns what it completes.
-    ///
-    /// # Errors
-    /// A key over the limit, or with a damaged part. Both are final.
     #[inline]
-    pub fn take(&mut self, item: Item<'_>) -> Result<Option<Whole>, CollectError> {
+    pub fn take(&mut self, item: Item<'_>) -> Option<Whole> {
+        if self.omitting.is_some() {
+            return self.pass_over(item);
+        }
+        self.collect(item).unwrap_or_else(|reason| {
+            self.omit(reason);
+            self.pass_over(item)
+        })
+    }
+
+    #[inline]
+    fn collect(&mut self, item: Item<'_>) -> Result<Option<Whole>, Omission> {
         match item {
             Item::Text(text) => return self.text(text),
-            Item::Key(key) => return self.begin(key),
+            Item::Key(key) => {
+                self.hold(name_size(key))?;
+                self.begin(key);
+            }
             Item::KeyEnd => {
                 self.held = 0;
                 self.shared.clear();
                 return Ok(self.key.take().map(|key| Whole::Key(Box::new(key))));
             }
-            Item::Skipped { error, .. } => return Err(CollectError::Damaged(error)),
+            Item::Skipped { error, .. } => return Err(Omission::Damaged(error)),
             Item::Raw { bytes: raw, last } => {
                 self.hold(raw.len())?;
                 match (&mut self.key, &mut self.module_aux, self.metadata.last_mut()) {
@@ -301,6 +341,8 @@ impl Collector {
                 self.hold(OVERHEAD)?;
                 self.metadata.push(Metadata { class, raw: Vec::new() });
             }
+            // Hints, which hold nothing.
+            _ if self.key.is_none() => self.held = 0,
             item => {
                 self.hold(OVERHEAD)?;
                 self.fact(item);
@@ -309,17 +351,63 @@ impl Collector {
         Ok(None)
     }
 
-    fn hold(&mut self, bytes: usize) -> Result<(), CollectError> {
+    fn hold(&mut self, bytes: usize) -> Result<(), Omission> {
         self.held = self.held.saturating_add(bytes);
-        if self.held > self.limit { Err(CollectError::TooLarge { limit: self.limit }) } else { Ok(()) }
+        if self.held > self.limit { Err(Omission::TooLarge { limit: self.limit }) } else { Ok(()) }
     }
 
-    fn begin(&mut self, key: Key<'_>) -> Result<Option<Whole>, CollectError> {
-        self.hold(key.name.bytes.len() + OVERHEAD)?;
+    /// Frees what is collected, but the names. The rest is passed over.
+    fn omit(&mut self, reason: Omission) {
+        self.omitting = Some(reason);
+        (self.text, self.before, self.shared, self.metadata) = Default::default();
+        self.sharing = false;
+        if let Some(key) = &mut self.key {
+            key.value = Value::default();
+            key.metadata = Vec::new();
+        }
+        if let Some((_, _, raw)) = &mut self.module_aux {
+            *raw = Vec::new();
+        }
+    }
+
+    /// Takes an item of data that is omitted.
+    fn pass_over(&mut self, item: Item<'_>) -> Option<Whole> {
+        let ends = match item {
+            Item::Key(key) => {
+                self.begin(key);
+                false
+            }
+            Item::Text(text) if text.role == Role::KeyName => {
+                self.extend_name(text);
+                false
+            }
+            Item::KeyEnd => true,
+            Item::Text(text) => {
+                self.key.is_none() && matches!(text.role, Role::AuxValue | Role::Function) && text.is_last()
+            }
+            // Outside a key, nothing of a damaged string follows.
+            Item::Skipped { .. } => self.key.is_none(),
+            Item::Raw { last, .. } => self.module_aux.take_if(|_| last).is_some(),
+            _ => false,
+        };
+        let reason = self.omitting.take_if(|_| ends)?;
+        self.held = 0;
+        let aux_name = self.aux_name.take();
+        Some(Whole::Omitted(match self.key.take() {
+            Some(WholeKey { db, name, .. }) => {
+                Omitted { db, name: (!self.nameless).then_some(name), kind: self.kind, reason }
+            }
+            None => Omitted { db: 0, name: aux_name, kind: None, reason },
+        }))
+    }
+
+    fn begin(&mut self, key: Key<'_>) {
         let module = ModuleId(0);
+        self.nameless = name_size(key) > self.limit;
+        self.kind = Some(key.kind);
         self.key = Some(WholeKey {
             db: key.db,
-            name: key.name.bytes.to_vec(),
+            name: Vec::new(),
             number: key.number,
             expire_at_ms: key.expire_at_ms,
             idle_s: key.idle_s,
@@ -337,16 +425,28 @@ impl Collector {
                 Type::Rate => Value::Rate(0),
             },
         });
-        Ok(None)
+        self.extend_name(key.name);
     }
 
-    fn text(&mut self, text: Text<'_>) -> Result<Option<Whole>, CollectError> {
-        self.hold(text.bytes.len() + if text.is_first() { OVERHEAD } else { 0 })?;
-        if text.role == Role::KeyName {
-            if let Some(key) = &mut self.key {
-                key.name.extend_from_slice(text.bytes);
+    fn extend_name(&mut self, text: Text<'_>) {
+        if let (Some(key), false) = (&mut self.key, self.nameless) {
+            key.name.extend_from_slice(text.bytes);
+        }
+    }
+
+    fn text(&mut self, text: Text<'_>) -> Result<Option<Whole>, Omission> {
+        match text.role {
+            Role::KeyName => {
+                self.extend_name(text);
+                return Ok(None);
             }
-            return Ok(None);
+            Role::SlotImport | Role::Argument => return Ok(None),
+            // Its name was damaged, and the field is omitted.
+            Role::AuxValue if self.aux_name.is_none() => return Ok(None),
+            _ => {}
+        }
+        if text.is_first() {
+            self.hold(size(text.length))?;
         }
         let bytes = if text.is_whole() {
             text.bytes.to_vec()
@@ -358,15 +458,15 @@ impl Collector {
             core::mem::take(&mut self.text)
         };
         match text.role {
+            Role::AuxName => self.aux_name = Some(bytes),
             Role::AuxValue => {
                 self.held = 0;
-                return Ok(Some(Whole::Aux { name: core::mem::take(&mut self.before), value: bytes }));
+                return Ok(self.aux_name.take().map(|name| Whole::Aux { name, value: bytes }));
             }
             Role::Function => {
                 self.held = 0;
                 return Ok(Some(Whole::Function(bytes)));
             }
-            Role::SlotImport | Role::Argument => self.held = 0,
             Role::SharedField => {
                 if !self.sharing {
                     self.shared.clear();
@@ -407,11 +507,7 @@ impl Collector {
 
     /// An item that is neither string nor frame.
     fn fact(&mut self, item: Item<'_>) {
-        let Some(key) = &mut self.key else {
-            // Hints, which hold nothing.
-            self.held = 0;
-            return;
-        };
+        let Some(key) = &mut self.key else { return };
         match (item, &mut key.value) {
             (Item::Score(score), Value::Zset(zset)) => zset.push((core::mem::take(&mut self.before), score)),
             (Item::FieldExpiry { at_ms }, Value::Hash(hash)) => {
@@ -479,4 +575,14 @@ impl Stream {
             _ => {}
         }
     }
+}
+
+/// The memory of a string of `length` bytes.
+fn size(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX).saturating_add(OVERHEAD)
+}
+
+/// The memory of a key's name.
+fn name_size(key: Key<'_>) -> usize {
+    size(key.name.length)
 }

@@ -2,15 +2,14 @@
 
 use std::io::Read;
 
-use thiserror::Error;
-
 use crate::io::{ReadError, SnapshotReader};
-use crate::owned::snapshot::{CollectError, Collector, Whole};
+use crate::owned::snapshot::{Collector, Whole};
 
 /// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any
 /// [`Read`].
 ///
-/// It ends behind the snapshot, and after the first error.
+/// It ends behind the snapshot, and after the first error. A key that exceeds the limit or is damaged is passed over
+/// and named ([`Whole::Omitted`]), and the keys after it follow.
 ///
 /// ```
 /// use redtail::owned::{Value, Whole, WholeKeys};
@@ -21,25 +20,13 @@ use crate::owned::snapshot::{CollectError, Collector, Whole};
 ///         assert_eq!((&key.name[..], &key.value), (&b"hello"[..], &Value::String(b"world".to_vec())));
 ///     }
 /// }
-/// # Ok::<(), redtail::owned::WholeKeysError>(())
+/// # Ok::<(), redtail::io::ReadError>(())
 /// ```
 #[derive(Debug)]
 pub struct WholeKeys<R> {
     reader: SnapshotReader<R>,
     collector: Collector,
     ended: bool,
-}
-
-/// The next key can't be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum WholeKeysError {
-    /// The source fails, or is no whole snapshot.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The key exceeds the limit, or is damaged.
-    #[error(transparent)]
-    Collect(#[from] CollectError),
 }
 
 impl<R: Read> WholeKeys<R> {
@@ -53,9 +40,9 @@ impl<R: Read> WholeKeys<R> {
         Self { reader, collector: Collector::new(limit), ended: false }
     }
 
-    fn advance(&mut self) -> Result<Option<Whole>, WholeKeysError> {
+    fn advance(&mut self) -> Result<Option<Whole>, ReadError> {
         while let Some(item) = self.reader.next_item()? {
-            if let Some(whole) = self.collector.take(item)? {
+            if let Some(whole) = self.collector.take(item) {
                 return Ok(Some(whole));
             }
         }
@@ -64,7 +51,7 @@ impl<R: Read> WholeKeys<R> {
 }
 
 impl<R: Read> Iterator for WholeKeys<R> {
-    type Item = Result<Whole, WholeKeysError>;
+    type Item = Result<Whole, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

@@ -79,10 +79,11 @@ impl<'a> Frame<'a> {
         self.number(Kind::Integer)?.parse().ok()
     }
 
-    /// The value of a double.
+    /// The value of a double. A payload of `nan` is ignored.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.number(Kind::Double)?.parse().ok()
+        let text = self.number(Kind::Double)?;
+        text.split('(').next()?.parse().ok()
     }
 
     /// The value of a boolean.

@@ -121,9 +121,10 @@ pub(crate) fn decode(bytes: &[u8]) -> (Vec<WholeKey>, Vec<Vec<u8>>) {
     let (mut decoder, mut collector, mut input) = (Decoder::new(), Collector::new(1 << 30), bytes);
     let (mut keys, mut functions) = (Vec::new(), Vec::new());
     while let Status::Complete(item) = decoder.next(&mut input).expect("a snapshot") {
-        match collector.take(item).expect("below the limit") {
+        match collector.take(item) {
             Some(Whole::Key(key)) => keys.push(*key),
             Some(Whole::Function(code)) => functions.push(code),
+            Some(Whole::Omitted(omitted)) => panic!("below the limit: {omitted:?}"),
             _ => {}
         }
     }

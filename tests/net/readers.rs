@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError, RequestReader};
-use redtail::owned::{CollectError, Value, Whole, WholeKeys, WholeKeysError};
+use redtail::io::{CommandReader, FrameReader, PartsReader, ReadError, RecordingReader, RequestReader, SnapshotReader};
+use redtail::owned::{Omission, Value, Whole, WholeKeys};
 use redtail::resp::{Part, PartsItem, Request};
 use redtail::{BUFFER_CAPACITY, Limits, ProtocolErrorKind};
 
@@ -285,12 +285,55 @@ fn whole_keys_end_with_the_snapshot_or_the_first_error() {
         assert!(keys.next().is_none() && keys.next().is_none(), "pieces of {piece}");
         let mut keys = WholeKeys::new(Source::new(&file[..29], piece), 1 << 20);
         expected(&mut keys);
-        assert!(matches!(keys.next(), Some(Err(WholeKeysError::Read(_)))), "the end is missing");
+        assert!(matches!(keys.next(), Some(Err(ReadError::Snapshot(_)))), "the end is missing");
         assert!(keys.next().is_none(), "an error is final");
         let mut keys = WholeKeys::new(Source::new(&file, piece), 100);
         assert!(keys.next().unwrap().is_ok());
-        let error = keys.next().unwrap().unwrap_err();
-        assert!(matches!(error, WholeKeysError::Collect(CollectError::TooLarge { limit: 100 })), "{error}");
-        assert!(keys.next().is_none(), "an error is final");
+        let Some(Ok(Whole::Omitted(omitted))) = keys.next() else { panic!("the key is named") };
+        assert_eq!((omitted.name.as_deref(), omitted.reason), (Some(&b"hello"[..]), Omission::TooLarge { limit: 100 }));
+        assert!(keys.next().is_none(), "the snapshot ends");
+    }
+}
+
+#[test]
+fn final_errors_of_every_reader_are_returned_again() {
+    /// Calls until the first error, and then three times more: each call returns that error.
+    fn check(name: &str, bad: &[u8], mut next: impl FnMut() -> Option<Result<(), ReadError>>) {
+        let error = std::iter::from_fn(&mut next).find_map(Result::err);
+        let error = error.unwrap_or_else(|| panic!("{name}: {}", bad.escape_ascii())).to_string();
+        for _ in 0..3 {
+            let again = next().map(|result| result.map_err(|error| error.to_string()));
+            assert_eq!(again, Some(Err(error.clone())), "{name}: {}", bad.escape_ascii());
+        }
+    }
+
+    let good = b"*1\r\n$4\r\nPING\r\n".repeat(20);
+    let large = b"*1\r\n$99999999999\r\n".as_slice();
+    for piece in [1, 7, 1000] {
+        for bad in [b"redtail recording 9\n".as_slice(), b"redtail recording 1\ndata x 0\n"] {
+            let mut events = RecordingReader::new(Source::new(bad, piece));
+            check("recording", bad, || events.next_event().map(|found| found.map(|_| ())).transpose());
+        }
+        for bad in [b"*1\r\n$x\r\n", large] {
+            let bytes = [bad, &good].concat();
+            let mut frames = FrameReader::new(Source::new(&bytes, piece));
+            check("frames", bad, || frames.next_frame().map(|found| found.map(|_| ())).transpose());
+            for aof in [false, true] {
+                let source = Source::new(&bytes, piece);
+                let mut commands = if aof { CommandReader::aof(source) } else { CommandReader::stream(source) };
+                check("commands", bad, || commands.next_command().map(|found| found.map(|_| ())).transpose());
+            }
+            let mut requests = RequestReader::new(Source::new(&bytes, piece));
+            check("requests", bad, || requests.next_request().map(|found| found.map(|_| ())).transpose());
+            let mut parts = PartsReader::stream(Source::new(&bytes, piece), Some(1024));
+            check("parts", bad, || parts.next_item().map(|found| found.map(|_| ())).transpose());
+        }
+        for bad in [b"REDIS0011\xf0".as_slice(), b"REDIS0011\x14\x01s\x01x", b"no magic"] {
+            let bytes = [bad, b"\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0"].concat();
+            let mut items = SnapshotReader::new(Source::new(&bytes, piece));
+            check("items", bad, || items.next_item().map(|found| found.map(|_| ())).transpose());
+            let mut snapshot = SnapshotReader::new(Source::new(&bytes, piece));
+            check("bytes", bad, || snapshot.next_bytes().map(|found| found.map(|_| ())).transpose());
+        }
     }
 }

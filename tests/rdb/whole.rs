@@ -1,22 +1,22 @@
 //! Whole keys: every fact of their items, and no key over the limit.
 
 use redtail::Status;
-use redtail::owned::{ArrayElement, CollectError, Collector, Value, Whole};
-use redtail::rdb::Decoder;
+use redtail::owned::{ArrayElement, Collector, Omission, Omitted, Value, Whole};
+use redtail::rdb::{Decoder, Type};
 
 use crate::build::{File, atoms, listpack};
 use crate::corpus::carried;
 use crate::encodings::{large, small};
 use crate::run::{Seen, run};
 
-fn collect(bytes: &[u8], limit: usize) -> Result<Vec<Whole>, CollectError> {
-    let (mut decoder, mut collector, mut whole) = (Decoder::new(), Collector::new(limit), Vec::new());
+fn collect(bytes: &[u8], limit: usize) -> Vec<Whole> {
+    let (mut decoder, mut collector, mut whole) = (Decoder::new().skip_damaged(), Collector::new(limit), Vec::new());
     let mut input = bytes;
     while let Status::Complete(item) = decoder.next(&mut input).unwrap() {
-        whole.extend(collector.take(item)?);
+        whole.extend(collector.take(item));
     }
     decoder.finish().unwrap();
-    Ok(whole)
+    whole
 }
 
 fn texts(whole: &[Whole]) -> Vec<Vec<u8>> {
@@ -69,7 +69,7 @@ fn whole_keys_have_every_string() {
     let files = small().into_iter().chain(large()).map(|(name, bytes)| (name.to_owned(), bytes));
     let files = files.chain(carried().into_iter().map(|snapshot| (snapshot.name, snapshot.bytes)));
     for (name, bytes) in files.filter(|(name, _)| !name.starts_with("stream") || name.len() == 8) {
-        let found = texts(&collect(&bytes, 1 << 30).unwrap());
+        let found = texts(&collect(&bytes, 1 << 30));
         let wanted: Vec<Vec<u8>> = run(&bytes, &[])
             .0
             .into_iter()
@@ -90,7 +90,7 @@ fn whole_keys_have_every_string() {
 fn dropped_stream_names_are_restored() {
     for name in ["stream", "stream, compressed"] {
         let (_, bytes) = large().into_iter().find(|(found, _)| *found == name).unwrap();
-        let whole = collect(&bytes, 1 << 30).unwrap();
+        let whole = collect(&bytes, 1 << 30);
         let Whole::Key(key) = &whole[0] else { panic!("{whole:?}") };
         let Value::Stream(stream) = &key.value else { panic!("{key:?}") };
         let lengths: Vec<Vec<usize>> = stream
@@ -106,7 +106,7 @@ fn dropped_stream_names_are_restored() {
 #[test]
 fn whole_keys_keep_their_attributes() {
     let bytes = |name: &str| small().into_iter().find(|(found, _)| *found == name).unwrap().1;
-    let first = |name: &str| collect(&bytes(name), 1 << 20).unwrap().remove(0);
+    let first = |name: &str| collect(&bytes(name), 1 << 20).remove(0);
     let Whole::Key(key) = first("stream 5") else { panic!() };
     let Value::Stream(stream) = key.value else { panic!() };
     assert_eq!(stream.groups.len(), 2);
@@ -127,13 +127,96 @@ fn whole_keys_keep_their_attributes() {
     assert!(bytes("module").windows(raw.len()).any(|window| window == raw));
 }
 
+/// What was omitted, and the names of the keys that were not.
+fn split(wholes: Vec<Whole>) -> (Vec<Omitted>, Vec<String>) {
+    let (mut omitted, mut keys) = (Vec::new(), Vec::new());
+    for whole in wholes {
+        match whole {
+            Whole::Omitted(whole) => omitted.push(whole),
+            Whole::Key(key) => keys.push(String::from_utf8(key.name).unwrap()),
+            _ => {}
+        }
+    }
+    (omitted, keys)
+}
+
 #[test]
-fn keys_over_the_limit_are_errors() {
-    let set = File::new("REDIS0011").key(20, "s").string(listpack(&atoms!["a", "b", "c"])).end();
-    assert!(collect(&set, 4 * 49).is_ok());
-    let error = collect(&set, 4 * 49 - 1).unwrap_err();
-    assert_eq!(error, CollectError::TooLarge { limit: 195 });
+fn keys_over_the_limit_are_passed_over_and_named() {
+    let set =
+        File::new("REDIS0011").key(20, "s").string(listpack(&atoms!["a", "b", "c"])).key(0, "k").string("v").end();
+    assert_eq!(split(collect(&set, 4 * 49)), (vec![], vec!["s".into(), "k".into()]));
+    let (omitted, keys) = split(collect(&set, 4 * 49 - 1));
+    let [omitted] = &omitted[..] else { panic!("{omitted:?}") };
+    assert_eq!((omitted.db, omitted.name.as_deref(), omitted.kind), (0, Some(&b"s"[..]), Some(Type::Set)));
+    assert_eq!(omitted.reason, Omission::TooLarge { limit: 195 });
+    assert_eq!(keys, ["k"], "the keys after it follow");
     // The limit applies to one key, not to all.
     let many = (0..100).fold(File::new("REDIS0011"), |file, _| file.key(0, "k").string("v")).end();
-    assert_eq!(collect(&many, 200).unwrap().len(), 100);
+    assert_eq!(collect(&many, 200).len(), 100);
+}
+
+#[test]
+fn a_key_is_never_delivered_in_part() {
+    // Large sets, strings, names, metadata, libraries and fields, with a small key after each.
+    let long = "x".repeat(300_000);
+    let members = |file: File| (0..20_000).fold(file.len(20_000), |file, n| file.string(format!("member {n}")));
+    let small = |file: File| file.key(0, "k").string("v");
+    let file = File::new("REDIS0014").number(250).string("field").string(&long);
+    let file = small(file.number(245).string(&long));
+    let file = small(members(file.key(2, "set")));
+    let file = small(file.key(0, "string").string(&long));
+    let file = small(file.key(0, &long).string("v"));
+    let file = file.number(254).len(7);
+    let file = small(members(file.key(1, "list")));
+    let bytes = file.end();
+    for limit in [100, 1000, 100_000] {
+        let (omitted, keys) = split(collect(&bytes, limit));
+        let seen: Vec<_> = omitted
+            .iter()
+            .map(|omitted| {
+                assert_eq!(omitted.reason, Omission::TooLarge { limit });
+                (omitted.db, omitted.name.as_deref().map(|name| name.escape_ascii().to_string()), omitted.kind)
+            })
+            .collect();
+        let name = |name: &str| Some(name.to_string());
+        let expected = [
+            (0, name("field"), None),
+            (0, None, None),
+            (0, name("set"), Some(Type::Set)),
+            (0, name("string"), Some(Type::String)),
+            (0, None, Some(Type::String)),
+            (7, name("list"), Some(Type::List)),
+        ];
+        assert_eq!(seen, expected, "limit {limit}");
+        assert_eq!(keys, ["k"; 5], "limit {limit}");
+    }
+    let (omitted, keys) = split(collect(&bytes, 1 << 30));
+    assert_eq!((omitted, keys.len()), (vec![], 9));
+}
+
+#[test]
+fn damaged_keys_are_passed_over_and_named() {
+    let mut broken = listpack(&atoms!["a", "b", "c"]);
+    let last = broken.len() - 2;
+    broken[last] = 0x7f;
+    // A compressed string whose first back-reference has no bytes to refer to.
+    let bad = [0xc3, 4, 20, 0xe0, 9, 9, 9];
+    let file = File::new("REDIS0011").number(250).raw(bad).string("value").number(250).string("field").raw(bad);
+    let file = file.number(250).string("ver").string("7").number(245).raw(bad);
+    let bytes = file.key(20, "s").string(&broken).key(0, "t").raw(bad).key(0, "k").string("v").end();
+    let wholes = collect(&bytes, 1 << 20);
+    let aux: Vec<_> = wholes.iter().filter(|whole| matches!(whole, Whole::Aux { .. })).cloned().collect();
+    assert_eq!(aux, [Whole::Aux { name: b"ver".to_vec(), value: b"7".to_vec() }]);
+    let (omitted, keys) = split(wholes);
+    let seen: Vec<_> = omitted.iter().map(|omitted| (omitted.name.as_deref(), omitted.kind)).collect();
+    let expected: [(Option<&[u8]>, _); 5] = [
+        (None, None),
+        (Some(b"field"), None),
+        (None, None),
+        (Some(b"s"), Some(Type::Set)),
+        (Some(b"t"), Some(Type::String)),
+    ];
+    assert_eq!(seen, expected);
+    assert!(omitted.iter().all(|omitted| matches!(omitted.reason, Omission::Damaged(_))), "{omitted:?}");
+    assert_eq!(keys, ["k"]);
 }

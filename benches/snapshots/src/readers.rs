@@ -65,7 +65,11 @@ fn whole(file: &Path) -> io::Result<Found> {
     let mut collector = Collector::new(1 << 30);
     let sum = |texts: &[Vec<u8>]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
     walk(file, &mut Decoder::new(), |item| {
-        if let Some(Whole::Key(key)) = collector.take(item).map_err(io::Error::other)? {
+        let whole = collector.take(item);
+        if let Some(Whole::Omitted(omitted)) = &whole {
+            return Err(io::Error::other(omitted.reason));
+        }
+        if let Some(Whole::Key(key)) = whole {
             found.keys += 1;
             found.bytes += match &key.value {
                 Value::String(text) => text.len() as u64,
