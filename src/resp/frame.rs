@@ -79,11 +79,10 @@ impl<'a> Frame<'a> {
         self.number(Kind::Integer)?.parse().ok()
     }
 
-    /// The value of a double. A payload of `nan` is ignored.
+    /// The value of a double.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        let text = self.number(Kind::Double)?;
-        text.split('(').next()?.parse().ok()
+        self.number(Kind::Double)?.parse().ok()
     }
 
     /// The value of a boolean.

@@ -68,11 +68,11 @@ pub(super) fn literal(bytes: &[u8], literal: &[u8], expected: &'static str) -> R
 pub(super) fn integer(line: &[u8]) -> Result<Scanned, ParseError> {
     let invalid = |at| ParseError::new(ProtocolErrorKind::InvalidValue("integer"), at);
     let negative = line.first() == Some(&b'-');
-    let first = usize::from(matches!(line.first(), Some(b'-' | b'+')));
+    let first = usize::from(negative);
     let mut value: i64 = 0;
     for (at, &byte) in line.iter().enumerate().skip(first) {
         match byte {
-            // A leading zero is the whole number: no minus sign before it, no digit after it.
+            // A leading zero is the whole number: no sign before it, no digit after it.
             b'0' if at == first && negative => return Err(invalid(at)),
             b'0'..=b'9' if at > first && value == 0 => return Err(invalid(at)),
             b'0'..=b'9' => {
@@ -115,7 +115,7 @@ pub(super) fn payload_end(bytes: &[u8], at: usize, length: u64) -> Result<Scanne
 pub(super) enum NumberState {
     /// Before the first byte.
     Start,
-    /// After a sign.
+    /// After a minus sign.
     Sign,
     /// In whole digits: the number may end.
     Whole,
@@ -133,18 +133,14 @@ pub(super) enum NumberState {
     Inf(u8),
     /// After this number of letters of `nan`.
     Nan(u8),
-    /// After `nan(`, in letters, digits and underscores: a closing parenthesis must follow.
-    NanPayload,
-    /// After the closing parenthesis: the number must end.
-    NanEnd,
 }
 
 impl NumberState {
-    /// The state after one more byte of a double: a sign, digits, fraction, exponent, or `inf` and `nan` in any case.
-    /// A C library may print a payload after `nan`, such as `nan(0x1)`.
+    /// The state after one more byte of a double: `-`, digits, fraction, exponent, or `inf` and `nan` in any case, as
+    /// hiredis reads them.
     pub(super) fn double(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
-            (Self::Start, b'-' | b'+') => Self::Sign,
+            (Self::Start, b'-') => Self::Sign,
             (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
             (Self::Whole, b'.') => Self::Point,
             (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
@@ -157,17 +153,14 @@ impl NumberState {
             (Self::Start | Self::Sign, b'n' | b'N') => Self::Nan(1),
             (Self::Nan(1), b'a' | b'A') => Self::Nan(2),
             (Self::Nan(2), b'n' | b'N') => Self::Nan(3),
-            (Self::Nan(3), b'(') => Self::NanPayload,
-            (Self::NanPayload, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_') => Self::NanPayload,
-            (Self::NanPayload, b')') => Self::NanEnd,
             _ => return None,
         })
     }
 
-    /// The state after one more byte of a big number: an optional sign, then digits.
+    /// The state after one more byte of a big number: an optional minus sign, then digits.
     pub(super) fn big(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
-            (Self::Start, b'-' | b'+') => Self::Sign,
+            (Self::Start, b'-') => Self::Sign,
             (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
             _ => return None,
         })
@@ -176,8 +169,8 @@ impl NumberState {
     /// The least number of bytes before the number may end.
     pub(super) fn owed(self) -> usize {
         match self {
-            Self::Whole | Self::Fraction | Self::Power | Self::NanEnd => 0,
-            Self::Start | Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign | Self::NanPayload => 1,
+            Self::Whole | Self::Fraction | Self::Power => 0,
+            Self::Start | Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign => 1,
             Self::Inf(letters) | Self::Nan(letters) => 3usize.saturating_sub(usize::from(letters)),
         }
     }

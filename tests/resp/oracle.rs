@@ -230,7 +230,7 @@ impl Reader<'_> {
         let Some(kind) = self.peek() else { return Err(Stop::Needs(3)) };
         match kind {
             b'+' | b'-' => self.text(kind, |_, _| true, |_| 0),
-            b'(' => self.text(kind, big, |text| u64::from(matches!(text, b"" | b"-" | b"+"))),
+            b'(' => self.text(kind, big, |text| u64::from(text.is_empty() || text == b"-")),
             b',' => {
                 let text = self.text(
                     kind,
@@ -238,8 +238,7 @@ impl Reader<'_> {
                     |text| doubles(text).unwrap(),
                 )?;
                 let Value::Text(_, text) = text else { panic!() };
-                let text = String::from_utf8(text).unwrap();
-                let number: f64 = text.split_once('(').map_or(&text[..], |(nan, _)| nan).parse().unwrap();
+                let number: f64 = String::from_utf8(text).unwrap().parse().unwrap();
                 Ok(Value::Double(format!("{number:?}")))
             }
             b':' => self.integer(),
@@ -327,10 +326,7 @@ impl Reader<'_> {
                 }
                 Some(byte) => {
                     let next = format!("{text}{}", byte as char);
-                    let digits = next.strip_prefix('+').unwrap_or(&next);
-                    let canonical = matches!(&next[..], "-" | "+")
-                        || !next.starts_with("+-")
-                            && digits.parse::<i64>().is_ok_and(|number| number.to_string() == digits);
+                    let canonical = next == "-" || next.parse::<i64>().is_ok_and(|number| number.to_string() == next);
                     if !canonical {
                         return wrong(Fault::Value, self.at);
                     }
@@ -553,13 +549,13 @@ impl Reader<'_> {
 }
 
 fn big(text: &[u8], byte: u8) -> bool {
-    byte.is_ascii_digit() || (matches!(byte, b'-' | b'+') && text.is_empty())
+    byte.is_ascii_digit() || (byte == b'-' && text.is_empty())
 }
 
 /// The least number of bytes that complete the text of a double; `None` if no bytes do.
 fn doubles(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
-    ["", "0", "n", "f", "nf", "an", ")", "inf", "nan"]
+    ["", "0", "n", "f", "nf", "an", "inf", "nan"]
         .iter()
         .filter(|end| is_double(&format!("{text}{end}")))
         .map(|end| end.len() as u64)
@@ -567,10 +563,7 @@ fn doubles(text: &[u8]) -> Option<u64> {
 }
 
 fn is_double(text: &str) -> bool {
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if let Some(payload) = text.strip_prefix("nan(").and_then(|text| text.strip_suffix(')')) {
-        return payload.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    }
+    let text = text.strip_prefix('-').unwrap_or(text);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if matches!(text, "inf" | "nan") {
         return true;

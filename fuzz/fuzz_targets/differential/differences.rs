@@ -24,7 +24,7 @@ pub(crate) enum Difference {
     /// Both accept a push anywhere. RESP3 allows it only at the top level.
     PushAnywhere,
     /// Both accept more doubles than RESP3. hiredis: `.5`, `5.`, `INF`; redis: any number that Rust parses, surrounded
-    /// by blanks. hiredis also rejects doubles that overflow, and texts over 325 bytes. Both reject a payload of `nan`.
+    /// by blanks. hiredis also rejects doubles that overflow, and texts over 325 bytes.
     Doubles,
     /// Both accept an empty big number, redis any text.
     BigNumbers,
@@ -36,8 +36,6 @@ pub(crate) enum Difference {
     Booleans,
     /// hiredis does not support bulk errors.
     NoBulkErrors,
-    /// hiredis rejects a plus sign before an integer or big number. RESP3 allows it.
-    PlusSigns,
     /// redis accepts blanks around a number, a plus sign and leading zeros, in lengths too.
     LooseNumbers,
     /// redis accepts any bytes up to CR LF as a line, also a lone CR or LF, and any text after `_`.
@@ -88,8 +86,6 @@ impl Difference {
     fn for_hiredis(frame: Frame<'_>) -> Option<Self> {
         match frame.kind() {
             Kind::BulkError => Some(Self::NoBulkErrors),
-            Kind::Integer | Kind::BigNumber if frame.raw().get(1) == Some(&b'+') => Some(Self::PlusSigns),
-            Kind::Double if frame.raw().contains(&b'(') => Some(Self::Doubles),
             Kind::Double if frame.raw().len() > 320 || frame.as_f64().is_some_and(f64::is_infinite) => {
                 Some(Self::Doubles)
             }
@@ -101,7 +97,6 @@ impl Difference {
         let text = frame.as_bytes().unwrap_or_default();
         match frame.kind() {
             Kind::SimpleString | Kind::Error | Kind::BulkError if frame.as_str().is_none() => Some(Self::OnlyUtf8),
-            Kind::Double if frame.raw().contains(&b'(') => Some(Self::Doubles),
             Kind::VerbatimString => {
                 let (format, _) = frame.verbatim()?;
                 let is_utf8 = std::str::from_utf8(text).is_ok() && format.is_ascii();
@@ -119,8 +114,6 @@ impl Difference {
             _ if has(b'?') => Some(Self::NoStreams),
             Peer::Hiredis if has(b'!') => Some(Self::NoBulkErrors),
             Peer::Hiredis if has(b',') => Some(Self::Doubles),
-            Peer::Hiredis if has(b'+') => Some(Self::PlusSigns),
-            Peer::RedisRs if rest.windows(4).any(|text| text.eq_ignore_ascii_case(b"nan(")) => Some(Self::Doubles),
             Peer::RedisRs if has(b'>') => Some(Self::PushKinds),
             Peer::RedisRs if !rest.is_ascii() => Some(Self::OnlyUtf8),
             Peer::RedisRs if rest.iter().filter(|byte| b"*%~".contains(byte)).count() >= 99 => Some(Self::Depth100),
@@ -207,7 +200,6 @@ pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
     (Peer::Hiredis, Difference::Booleans, b"#T\r\n"),
     (Peer::Hiredis, Difference::Booleans, b"#\0\r\n"),
     (Peer::Hiredis, Difference::NoBulkErrors, b"!3\r\nERR\r\n"),
-    (Peer::Hiredis, Difference::PlusSigns, b":+1\r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b": +07 \r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b"$01\r\na\r\n"),
     (Peer::RedisRs, Difference::LooseLines, b"+a\nb\r\n"),
