@@ -163,7 +163,7 @@ typedef enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
     /** A snapshot that must be empty contains data. */
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
-    /** User and password are longer than a server accepts. */
+    /** User and password are longer than a server accepts, or a user has no password. */
     REDTAIL_ERROR_CREDENTIALS = -20,
     /** Bytes that are not a valid snapshot, or a format that this version does not know. Final. */
     REDTAIL_ERROR_SNAPSHOT = -21,
@@ -1226,9 +1226,9 @@ typedef struct redtail_options {
      * redtail.invalid.
      */
     const char *label;
-    /** The ACL user. NULL: the default user. */
+    /** The ACL user. NULL: the default user. A user without a password is an error. */
     const char *user;
-    /** The password. NULL: none. */
+    /** The password. NULL: none. A nopass user has the password "". */
     const char *password;
     /** Length of password in bytes; 0 if password ends with NUL. */
     size_t password_len;
@@ -1586,7 +1586,8 @@ REDTAIL_API const char *redtail_session_message(const redtail_session *session);
  * Replaces user and password of the options, from the next redtail_session_connected on. user: NULL for the default
  * user. password: NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if there is a user and no password, the user is not UTF-8, or the length
+ * exceeds memory. A nopass user has the password "".
  */
 REDTAIL_API int redtail_session_login(redtail_session *session,
                                       const char *user,
@@ -1747,7 +1748,7 @@ typedef struct redtail_sentinel {
     int prefer_replica;
     /** The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.) */
     const char *user;
-    /** The password at the Sentinels. NULL: none. */
+    /** The password at the Sentinels. NULL: none, an error with a user. A nopass user has the password "". */
     const char *password;
     /** Length of password in bytes; 0 if password ends with NUL. */
     size_t password_len;
@@ -1853,7 +1854,8 @@ REDTAIL_API const char *redtail_follower_message(const redtail_follower *followe
  * Replaces user and password of the options, from the next connection on. user: NULL for the default user. password:
  * NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if there is a user and no password, the user is not UTF-8, or the length
+ * exceeds memory. A nopass user has the password "".
  */
 REDTAIL_API int redtail_follower_login(redtail_follower *follower,
                                        const char *user,
@@ -2247,7 +2249,8 @@ REDTAIL_API const char *redtail_cluster_message(const redtail_cluster *cluster);
 /**
  * Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if there is a user and no password, the user is not UTF-8, or the length
+ * exceeds memory. A nopass user has the password "".
  */
 REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
                                       const char *user,

@@ -282,7 +282,11 @@ private:
 namespace detail {
 
 /** NULL for an empty text: for C a length of 0 means that the text ends with NUL. */
-inline const char *or_null(std::string_view text) noexcept { return text.empty() ? nullptr : text.data(); }
+/** The password for C. An empty text that is not {} is the empty password of a user. */
+inline const char *password_of(const char *user, std::string_view password) noexcept {
+    if (!password.empty()) return password.data();
+    return user && password.data() ? "" : nullptr;
+}
 
 /** Pointers to the texts. The texts must outlive the pointers. */
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
@@ -356,6 +360,7 @@ struct options {
     redtail::position position = {};
     const char *label = nullptr;
     const char *user = nullptr;
+    /** {}: none, which is an error with a user. "": an empty one, for a nopass user. */
     std::string_view password = {};
     std::uint64_t parts = 0;
     std::uint64_t silence_ms = 0;
@@ -389,7 +394,7 @@ struct options {
         made.position = position.c();
         made.label = label;
         made.user = user;
-        made.password = detail::or_null(password);
+        made.password = detail::password_of(user, password);
         made.password_len = password.size();
         made.parts = parts;
         made.silence_ms = silence_ms;
@@ -413,6 +418,7 @@ struct sentinel {
     std::vector<std::string> addresses = {};
     bool prefer_replica = false;
     const char *user = nullptr;
+    /** {}: none, which is an error with a user. "": an empty one, for a nopass user. */
     std::string_view password = {};
     redtail::tls tls = {};
 
@@ -427,7 +433,7 @@ struct sentinel {
         made.address_count = list.size();
         made.prefer_replica = prefer_replica;
         made.user = user;
-        made.password = detail::or_null(password);
+        made.password = detail::password_of(user, password);
         made.password_len = password.size();
         made.tls = tls ? &c_tls : nullptr;
         return call(made);
@@ -624,9 +630,10 @@ public:
         if (check(redtail_follower_position(c(), &found)) != REDTAIL_OK) return std::nullopt;
         return redtail::position(found);
     }
-    /** User (nullptr: the default user) and password (empty: none) from the next connection on. */
+    /** User (nullptr: the default user) and password from the next connection on. {} is no
+     * password; with a user "" is an empty one. */
     void login(const char *user, std::string_view password) {
-        check(redtail_follower_login(c(), user, detail::or_null(password), password.size()));
+        check(redtail_follower_login(c(), user, detail::password_of(user, password), password.size()));
     }
     const char *message() const noexcept { return redtail_follower_message(c()); }
     /** Creates a handle. Throws error if the options are invalid, or after REDTAIL_ERROR_PANIC. */
@@ -676,9 +683,10 @@ public:
     /** Call it once a second in loops that read for you. */
     void timer(std::uint64_t now_ms) { check(redtail_session_timer(c(), now_ms)); }
     void stamp(std::uint64_t received_ms) { check(redtail_session_stamp(c(), received_ms)); }
-    /** User (nullptr: the default user) and password (empty: none) from the next call of connected on. */
+    /** User (nullptr: the default user) and password from the next call of connected on. {} is no
+     * password; with a user "" is an empty one. */
     void login(const char *user, std::string_view password) {
-        check(redtail_session_login(c(), user, detail::or_null(password), password.size()));
+        check(redtail_session_login(c(), user, detail::password_of(user, password), password.size()));
     }
 
     /** REDTAIL_OK: the next event. REDTAIL_NEED_MORE: send, wait and read. REDTAIL_RECONNECT: connect at deadline_ms().
@@ -1035,9 +1043,10 @@ public:
     /** The committed positions, as one text for cluster_options::positions. */
     std::string committed() const { return text(redtail_cluster_committed); }
 
-    /** User (nullptr: the default user) and password (empty: none) from the next connection on. */
+    /** User (nullptr: the default user) and password from the next connection on. {} is no
+     * password; with a user "" is an empty one. */
     void login(const char *user, std::string_view password) {
-        check(redtail_cluster_login(c(), user, detail::or_null(password), password.size()));
+        check(redtail_cluster_login(c(), user, detail::password_of(user, password), password.size()));
     }
     const char *message() const noexcept { return redtail_cluster_message(c()); }
     redtail_cluster *c() const noexcept { return cluster_.get(); }

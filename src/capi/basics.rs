@@ -80,7 +80,7 @@ pub enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT_BROKEN = -18,
     /// A snapshot that must be empty contains data.
     REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY = -19,
-    /// User and password are longer than a server accepts.
+    /// User and password are longer than a server accepts, or a user has no password.
     REDTAIL_ERROR_CREDENTIALS = -20,
     /// Bytes that are not a valid snapshot, or a format that this version does not know. Final.
     REDTAIL_ERROR_SNAPSHOT = -21,

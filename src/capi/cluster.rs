@@ -163,7 +163,8 @@ pub unsafe extern "C" fn redtail_cluster_message(cluster: *const redtail_cluster
 
 /// Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if there is a user and no password, the user is not UTF-8, or the length
+/// exceeds memory. A nopass user has the password "".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_login(
     cluster: *mut redtail_cluster,

@@ -107,7 +107,8 @@ pub unsafe extern "C" fn redtail_follower_message(follower: *const redtail_follo
 /// Replaces user and password of the options, from the next connection on. user: NULL for the default user. password:
 /// NULL for none. password_len: its length in bytes; 0 if it ends with NUL. Both are copied.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the user is not UTF-8 or the length exceeds memory.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if there is a user and no password, the user is not UTF-8, or the length
+/// exceeds memory. A nopass user has the password "".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_login(
     follower: *mut redtail_follower,

@@ -23,5 +23,5 @@ pub(super) unsafe fn read(user: *const c_char, password: *const c_char, len: usi
         };
         login.password = Some(password.ok_or("password_len exceeds memory")?.to_vec());
     }
-    Ok(login)
+    login.checked().map_err(|error| error.to_string())
 }

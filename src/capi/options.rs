@@ -94,9 +94,9 @@ pub struct redtail_options {
     /// The address of this replica in the output of INFO and ROLE: 1 to 255 bytes without blanks. Default
     /// redtail.invalid.
     pub label: *const c_char,
-    /// The ACL user. NULL: the default user.
+    /// The ACL user. NULL: the default user. A user without a password is an error.
     pub user: *const c_char,
-    /// The password. NULL: none.
+    /// The password. NULL: none. A nopass user has the password "".
     pub password: *const c_char,
     /// Length of password in bytes; 0 if password ends with NUL.
     pub password_len: usize,

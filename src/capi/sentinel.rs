@@ -29,7 +29,7 @@ pub struct redtail_sentinel {
     pub prefer_replica: c_int,
     /// The ACL user at the Sentinels. NULL: the default user. (redtail_options.user is for the servers.)
     pub user: *const c_char,
-    /// The password at the Sentinels. NULL: none.
+    /// The password at the Sentinels. NULL: none, an error with a user. A nopass user has the password "".
     pub password: *const c_char,
     /// Length of password in bytes; 0 if password ends with NUL.
     pub password_len: usize,

@@ -201,7 +201,7 @@ impl<S> Builder<S> {
         self.login(move || Ok(login.clone()))
     }
 
-    /// An ACL user of the servers and its password.
+    /// An ACL user of the servers and its password, which is empty for a `nopass` user.
     pub fn user(self, user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
         let login = Login::user(user, password);
         self.login(move || Ok(login.clone()))

@@ -80,10 +80,15 @@ impl Client {
     /// A client over this connection, after AUTH if `login` has a password.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), and [`ClientError::Refused`]. A server that needs no password is not an error.
+    /// As [`ask`](Self::ask), and [`ClientError::Refused`]. [`ClientError::Io`] with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a user without a password. A server that needs no password is
+    /// not an error.
     pub fn new(socket: Socket, login: &Login) -> Result<Self, ClientError> {
         let socket = ClientSocket { socket, heard: Vec::new(), until: Instant::now() + REPLY_TIMEOUT };
         let mut client = Self { reader: FrameReader::new(socket).with_limits(LIMITS) };
+        if let Some(error) = login.incomplete() {
+            return Err(error.into());
+        }
         let Some(password) = &login.password else { return Ok(client) };
         let reply = match &login.user {
             Some(user) => client.exchange(&[b"AUTH", user.as_bytes(), password])?,

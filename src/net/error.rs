@@ -26,7 +26,8 @@ pub enum Error {
     /// The address is invalid.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The login function failed for the first connection. Later this counts as a failed attempt to reconnect.
+    /// For the first connection the login function failed, or returned a user without a password. Later this counts as
+    /// a failed attempt to reconnect.
     #[error("can't get user and password: {0}")]
     Login(io::Error),
     /// There is no memory for the buffer, or its limit is too small for the parser's limits.

@@ -17,9 +17,10 @@ pub(crate) type Ask<T> = dyn FnMut() -> io::Result<T> + Send;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Login {
-    /// The ACL user; `None`: the default user.
+    /// The ACL user; `None`: the default user. A user without a password is an error: without AUTH the connection would
+    /// be the default user's.
     pub user: Option<String>,
-    /// The password; `None`: no AUTH is sent.
+    /// The password; `None`: no AUTH is sent. A `nopass` user has an empty one.
     pub password: Option<Vec<u8>>,
 }
 
@@ -29,9 +30,23 @@ impl Login {
         Self { user: None, password: Some(password.into()) }
     }
 
-    /// An ACL user and its password.
+    /// An ACL user and its password, which is empty for a `nopass` user.
     pub fn user(user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
         Self { user: Some(user.into()), password: Some(password.into()) }
+    }
+
+    /// An error if there is a user without a password.
+    pub(crate) fn checked(self) -> io::Result<Self> {
+        match self.incomplete() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    pub(super) fn incomplete(&self) -> Option<io::Error> {
+        let (Some(user), None) = (&self.user, &self.password) else { return None };
+        let message = format!("the user {user} has no password: give it, or an empty one for a nopass user");
+        Some(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 }
 
@@ -46,7 +61,7 @@ impl LoginSource {
 
     pub(crate) fn ask(&self) -> io::Result<Login> {
         let mut ask = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (*ask)()
+        (*ask)()?.checked()
     }
 }
 

@@ -93,6 +93,12 @@ pub enum SessionError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The credentials have a user and no password. Without AUTH the connection would be the default user's.
+    #[error(
+        "there is a user without a password, so the connection would be the default user's: give the password, or an \
+         empty one for a nopass user"
+    )]
+    PasswordMissing,
     /// The connection was lost, and no attempt is left or reconnection is off.
     #[error("{}{reason}{}", subject_of(reason), failed_attempts(*attempts))]
     Lost {

@@ -202,13 +202,14 @@ impl Default for ReplicaLabel {
     }
 }
 
-/// User and password, borrowed while connecting.
+/// User and password, borrowed while connecting. The default has neither: no AUTH is sent.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Credentials<'a> {
-    /// The ACL user; `None` for the default user.
+    /// The ACL user; `None` for the default user. A user without a password is
+    /// [`SessionError::PasswordMissing`](crate::SessionError::PasswordMissing).
     pub user: Option<&'a [u8]>,
-    /// The password; `None`: no AUTH is sent.
+    /// The password; `None`: no AUTH is sent. A `nopass` user has an empty one: `Some(b"")`.
     pub password: Option<&'a [u8]>,
 }
 

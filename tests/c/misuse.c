@@ -482,6 +482,7 @@ static void session(void) {
     WRONG(label, "\xff", "UTF-8");
     WRONG(label, "", "label");
     WRONG(user, "\xc0\x80", "UTF-8");
+    WRONG(user, "cdc", "the user cdc has no password");
     WRONG(buffer_size, SIZE_MAX, "buffer_size");
     memset(&position, 0, sizeof position);
     options.start = REDTAIL_START_AT;
@@ -523,6 +524,10 @@ static void session(void) {
     CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
     IS(REDTAIL_OK, redtail_session_commit(session, &position));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, "\xff", NULL, 0));
+    /* Without AUTH it would be the default user. An empty password is given on purpose. */
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, "u", NULL, 0));
+    CHECK(strstr(redtail_session_message(session), "the user u has no password") != NULL);
+    IS(REDTAIL_OK, redtail_session_login(session, "u", "", 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_login(session, NULL, "x", SIZE_MAX));
     IS(REDTAIL_OK, redtail_session_login(session, "u", "p\0q", 3));
     /* With one. */
@@ -666,6 +671,8 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, ""));
     IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, "localhost"));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(follower, "\xff", NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(follower, "u", NULL, 0));
+    CHECK(strstr(redtail_follower_message(follower), "the user u has no password") != NULL);
     IS(REDTAIL_OK, redtail_follower_login(follower, NULL, NULL, 0));
     /* The text of a refused connect; port 1 is nobody's. */
     IS(REDTAIL_ERROR_CONNECT, redtail_follower_connect(follower, "127.0.0.1:1"));

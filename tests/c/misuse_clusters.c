@@ -35,6 +35,10 @@ static void sentinels(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
     CHECK(strstr(redtail_follower_message(follower), "name is NULL") != NULL);
     sentinel.name = "mymaster";
+    sentinel.user = "u";
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
+    CHECK(strstr(redtail_follower_message(follower), "the user u has no password") != NULL);
+    sentinel.user = NULL;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect_sentinel(follower, &sentinel));
     CHECK(strstr(redtail_follower_message(follower), "no Sentinel to ask") != NULL);
     sentinel.address_count = 1;
@@ -203,6 +207,7 @@ static void clusters(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_positions(cluster, text, sizeof text, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_positions(cluster, text, sizeof text, (size_t *)(void *)(text + 1)));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_login(cluster, "\xff", NULL, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_login(cluster, "user", NULL, 0));
     IS(REDTAIL_OK, redtail_cluster_login(cluster, "user", "password", 8));
     CHECK(needed == 7);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_follow(cluster, NULL));

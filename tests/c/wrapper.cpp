@@ -329,6 +329,8 @@ static void clusters() {
     CHECK(thrown([&] { cluster.follow(each, {}, [](redtail::shard) {}); }) == REDTAIL_ERROR_CONNECT);
     CHECK(std::strstr(cluster.message(), "no node tells") != nullptr);
     cluster.login("user", "password");
+    cluster.login("user", "");
+    CHECK(thrown([&] { cluster.login("user", {}); }) == REDTAIL_ERROR_ARGUMENT);
     cluster.login(nullptr, "");
     cluster.stop();
     CHECK(cluster.follow(each) == REDTAIL_CLOSED);

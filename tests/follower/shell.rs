@@ -521,6 +521,22 @@ fn a_later_login_failure_is_a_failed_attempt() {
 }
 
 #[test]
+fn a_login_with_a_user_has_a_password() {
+    let peer = Peer::start(|_| panic!("a connection without its user"));
+    let login = || {
+        let mut login = Login::default();
+        login.user = Some("cdc".into());
+        Ok(login)
+    };
+    let error = peer.follower().login(login).connect().unwrap_err();
+    assert!(matches!(error, Error::Login(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "can't get user and password: the user cdc has no password: give it, or an empty one for a nopass user"
+    );
+}
+
+#[test]
 fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
     let long = format!("{}{}", info(100), "module:name=a,ver=1\r\n".repeat(5000));
     let peer = Peer::start(move |talk| {

@@ -41,6 +41,19 @@ fn answers_of_every_kind_own_what_they_say() {
 }
 
 #[test]
+fn a_client_with_a_user_has_a_password() {
+    let mut login = Login::default();
+    login.user = Some("cdc".into());
+    match talk(&[b"+PONG\r\n"], &login) {
+        Err(ClientError::Io(error)) => {
+            assert_eq!(error.to_string(), "the user cdc has no password: give it, or an empty one for a nopass user")
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(talk(&[b"+OK\r\n"], &Login::user("cdc", "")).is_ok());
+}
+
+#[test]
 fn what_is_no_answer_says_what_it_is() {
     let nobody = Login::default();
     let alert = b"\x15\x03\x01\x00\x02\x02\x46";

@@ -414,6 +414,21 @@ fn credentials_go_first() {
 }
 
 #[test]
+fn a_user_without_a_password_is_never_the_default_user() {
+    let mut shell = Shell::new(Session::new(Options::default()));
+    let mut credentials = Credentials::default();
+    credentials.user = Some(b"cdc");
+    shell.connect_as(credentials);
+    assert!(matches!(failure(&mut shell), SessionError::PasswordMissing));
+    assert_eq!(shell.sent(), [""; 0]);
+
+    // A nopass user: any password is right, and an empty one is given on purpose.
+    let mut shell = Shell::new(Session::new(Options::default()));
+    shell.connect_as(Credentials::new(Some(b"cdc"), b""));
+    converse(&mut shell, &[("AUTH cdc ", b"+OK\r\n"), ("PING", b"+PONG\r\n")]);
+}
+
+#[test]
 fn valkey_is_told_a_version_and_redis_is_not() {
     let mut shell =
         Shell::connected(options! { listening_port: Some(7777), label: ReplicaLabel::new("here").unwrap() });

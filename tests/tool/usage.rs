@@ -23,7 +23,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--heartbeat", "soon"], &["--heartbeat", "soon", "0.5"]),
         (&["tail", "h:1", "--count", "0"], &["--count", "0"]),
         (&["tail", "h:1", "--until", "end"], &["--until", "end"]),
-        (&["tail", "h:1", "--user", "cdc"], &["cdc", "--password-file", "REDTAIL_PASSWORD"]),
+        (&["tail", "h:1", "--user", "cdc"], &["cdc", "--password-file", "REDTAIL_PASSWORD", "nopass user"]),
         (&["tail", "redis://a:b@h", "--user", "cdc"], &["--user", "URL"]),
         (&["tail", "redis://a:b@h", "--password-file", "x"], &["--password-file", "URL"]),
         (&["tail", "h:1", "--format", "yaml"], &["--format", "yaml", "text, json, resp"]),

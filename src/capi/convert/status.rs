@@ -37,7 +37,7 @@ pub(in crate::capi) const fn session_status(error: &SessionError) -> redtail_sta
         SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. } => REDTAIL_ERROR_SNAPSHOT,
         SessionError::SnapshotBroken { .. } => REDTAIL_ERROR_SNAPSHOT_BROKEN,
         SessionError::SnapshotNotEmpty { .. } => REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY,
-        SessionError::CredentialsTooLong { .. } => REDTAIL_ERROR_CREDENTIALS,
+        SessionError::CredentialsTooLong { .. } | SessionError::PasswordMissing => REDTAIL_ERROR_CREDENTIALS,
         SessionError::Lost { .. } => REDTAIL_ERROR_LOST,
     }
 }

@@ -62,6 +62,9 @@ impl Handshake {
         self.info = None;
         self.filter = if filter { Filter::Wanted } else { Filter::Unwanted };
         let Some(password) = credentials.password else {
+            if credentials.user.is_some() {
+                return Err(SessionError::PasswordMissing);
+            }
             self.ask(Question::Ping, options, outbox);
             return Ok(());
         };

@@ -232,7 +232,7 @@ impl Address {
         if let (Some(user), None) = (sentinel_user, &password) {
             return Err(format!(
                 "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the \
-                 environment as REDTAIL_SENTINEL_PASSWORD"
+                 environment as REDTAIL_SENTINEL_PASSWORD; for a nopass user, give an empty file"
             ));
         }
         let login = Credentials { user: sentinel_user.clone(), password };
@@ -295,7 +295,7 @@ impl Address {
         if let (Some(user), None) = (&login.user, &login.password) {
             return Err(format!(
                 "the user {user} has no password: give it with --password-file, or in the environment as \
-                 REDTAIL_PASSWORD or REDISCLI_AUTH"
+                 REDTAIL_PASSWORD or REDISCLI_AUTH; for a nopass user, --password-file with an empty file"
             ));
         }
         Ok(self)
