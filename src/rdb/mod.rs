@@ -24,7 +24,7 @@
 //! # Ok::<(), redtail::rdb::RdbError>(())
 //! ```
 //!
-//! [`Dump`] reads the payload of a `RESTORE` in the same way.
+//! [`Dump`] reads the payload of a `RESTORE`, with the same items.
 //!
 //! The format is taken from the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c` and `t_stream.c`.
 
