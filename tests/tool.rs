@@ -40,6 +40,8 @@ mod record;
 mod refusing;
 #[path = "tool/replay.rs"]
 mod replay;
+#[path = "tool/restored.rs"]
+mod restored;
 #[path = "tool/run.rs"]
 mod run;
 #[path = "tool/save.rs"]
