@@ -285,6 +285,41 @@ fn the_backlog_is_measured() {
     }
 }
 
+/// With little room the first replica costs keys, as the doctor has predicted; after its advice it costs none.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_backlog_that_does_not_fit_costs_keys() {
+    for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91] {
+        for heeded in [false, true] {
+            let server = Server::start_with(kind, &["--maxmemory-policy", "allkeys-lru"]);
+            let fill = |name: &str| {
+                let set = |at: usize| command(&["SET", &format!("{name}:{at}"), &"x".repeat(500)]);
+                server.client().pipeline(&(0..10_000).map(set).collect::<Vec<_>>());
+            };
+            fill("before");
+            let used: u64 = server.info("memory")["used_memory"].parse().expect("a number");
+            server.config_set("maxmemory", &(used + (300 << 10)).to_string());
+            let examined = examine(&server);
+            examined.says("warn", &["(maxmemory)", "for which the server evicts keys"]);
+            if heeded {
+                let findings = examined.report["findings"].as_array().expect("findings");
+                let memory = findings.iter().find(|finding| finding["about"] == "memory").expect("one about memory");
+                let advice = memory["fix"][0].as_str().expect("an advice");
+                let words: Vec<&str> = advice.split_whitespace().take(4).collect();
+                server.call(&words);
+                examine(&server).says("good", &["the first replica creates a backlog"]);
+            }
+            let watch = Watch::attached(follow(&server));
+            // The same keys again need no memory but that of the backlog, which fills.
+            (0..3).for_each(|_| fill("before"));
+            watch.reaches(server.offset());
+            let evicted: u64 = server.info("stats")["evicted_keys"].parse().expect("a number");
+            assert_eq!(evicted > 0, !heeded, "{kind:?}: {evicted} keys evicted");
+            watch.stop();
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_replica_and_those_who_replicate() {
