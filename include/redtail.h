@@ -189,12 +189,17 @@ typedef struct redtail_limits {
     uint64_t bulk;
     /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
     uint64_t command;
-    /** Maximum number of arguments of a command, or elements of an aggregate. Default 2^24. */
+    /**
+     * Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
+     * 2^27 - 1.
+     */
     uint64_t arguments;
-    /** Maximum nesting depth of aggregates. Default and maximum 128. */
+    /** Maximum nesting depth of aggregates. Default and maximum 1024. */
     size_t depth;
-    /** Maximum length of a line in bytes. Default 64 KiB. */
+    /** Maximum length of an inline command or annotation in bytes. Default 64 KiB. */
     size_t line;
+    /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
+    size_t reply_line;
 } redtail_limits;
 
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
@@ -432,7 +437,7 @@ typedef enum redtail_protocol_error {
     REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS = 7,
     /** Aggregates nested deeper than redtail_limits.depth. */
     REDTAIL_PROTOCOL_ERROR_TOO_DEEP = 8,
-    /** A line longer than redtail_limits.line. */
+    /** A line longer than redtail_limits.line, or in a frame longer than redtail_limits.reply_line. */
     REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG = 9,
     /** An inline command with unbalanced quotes. */
     REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES = 10,
@@ -487,10 +492,11 @@ REDTAIL_API const char *redtail_rdb_error_name(int kind);
  */
 
 /**
- * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
- * parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. Most of it
+ * holds the open aggregates of a frame and of the walk through it, 4 KiB each for a depth of 1024. For a parser on
+ * the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
  */
-#define REDTAIL_PARSER_SIZE 6144
+#define REDTAIL_PARSER_SIZE 12288
 
 /** Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment. */
 #define REDTAIL_PARSER_ALIGNMENT 8

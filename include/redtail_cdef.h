@@ -50,6 +50,7 @@ typedef struct redtail_limits {
     uint64_t arguments;
     size_t depth;
     size_t line;
+    size_t reply_line;
 } redtail_limits;
 const char *redtail_version(void);
 unsigned int redtail_version_number(void);
@@ -157,7 +158,7 @@ typedef enum redtail_rdb_error {
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
-static const int REDTAIL_PARSER_SIZE = 6144;
+static const int REDTAIL_PARSER_SIZE = 12288;
 static const int REDTAIL_PARSER_ALIGNMENT = 8;
 typedef struct redtail_parser redtail_parser;
 redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);

@@ -121,12 +121,15 @@ pub struct redtail_limits {
     pub bulk: u64,
     /// Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1.
     pub command: u64,
-    /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24.
+    /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
+    /// 2^27 - 1.
     pub arguments: u64,
-    /// Maximum nesting depth of aggregates. Default and maximum 128.
+    /// Maximum nesting depth of aggregates. Default and maximum 1024.
     pub depth: usize,
-    /// Maximum length of a line in bytes. Default 64 KiB.
+    /// Maximum length of an inline command or annotation in bytes. Default 64 KiB.
     pub line: usize,
+    /// Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB.
+    pub reply_line: usize,
 }
 
 /// The version of the running library, for example "0.2.0". Static. Any thread.

@@ -79,10 +79,10 @@ impl<'a> Frame<'a> {
         self.number(Kind::Integer)?.parse().ok()
     }
 
-    /// The value of a double.
+    /// The value of a double. A payload of `nan`, as in `nan(0x1)`, is ignored.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.number(Kind::Double)?.parse().ok()
+        self.number(Kind::Double)?.split('(').next()?.parse().ok()
     }
 
     /// The value of a boolean.

@@ -35,7 +35,7 @@ fn structs() -> String {
     }
     table! {
         redtail_slice: data len;
-        redtail_limits: struct_size bulk command arguments depth line;
+        redtail_limits: struct_size bulk command arguments depth line reply_line;
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc index length;
         redtail_token: step kind depth count bytes integer number format raw;

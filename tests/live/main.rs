@@ -29,6 +29,7 @@ mod proxy;
 mod rebuild;
 mod record;
 mod refusals;
+mod replies;
 mod restart;
 mod resume;
 mod save;
