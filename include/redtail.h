@@ -46,6 +46,15 @@
  * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
  * "Any thread" marks functions that several threads may call at once.
  *
+ * PROCESS. The library changes no signal handler, signal mask, locale, umask, directory or environment variable. A
+ * lost connection raises no SIGPIPE. All descriptors are closed by exec. Threads of the library inherit the signal
+ * mask of the thread that creates them. If your own threads are to handle signals, block signals before
+ * redtail_cluster_follow.
+ *
+ * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
+ * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
  */
@@ -1834,7 +1843,8 @@ typedef struct redtail_handle redtail_handle;
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * handle is NULL.
  */
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
@@ -1846,7 +1856,7 @@ REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
  * Any thread, several at once; not in signal handlers.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed: redtail_follower_next reports the loss later;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
@@ -1856,8 +1866,8 @@ REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
  *
  * Any thread, several at once; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
- * is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_STATE in a forked child;
+ * REDTAIL_ERROR_ARGUMENT if the position or the handle is NULL.
  */
 REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
                                       const redtail_position *position);
@@ -1900,7 +1910,10 @@ typedef struct redtail_follower redtail_follower;
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
-/** Frees a follower and closes its connection. Its handles stay valid. NULL does nothing. */
+/**
+ * Frees a follower and closes its connection. Its handles stay valid. NULL does nothing, and neither does a call in a
+ * forked child.
+ */
 REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
@@ -2295,7 +2308,8 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
 
 /**
  * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
+ * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
+ * cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
@@ -2341,7 +2355,8 @@ REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
  * Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
  * thread and all callbacks; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * cluster is NULL.
  */
 REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
@@ -2515,7 +2530,10 @@ typedef struct redtail_primary redtail_primary;
  */
 REDTAIL_API redtail_primary *redtail_primary_new(void);
 
-/** Closes the port and all connections, ends the threads and frees the primary. NULL does nothing. */
+/**
+ * Closes the port and all connections, ends the threads and frees the primary. NULL does nothing, and neither does a
+ * call in a forked child.
+ */
 REDTAIL_API void redtail_primary_free(redtail_primary *primary);
 
 /** The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary. */
