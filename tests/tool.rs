@@ -36,6 +36,8 @@ mod memory;
 mod nodes;
 #[path = "tool/record.rs"]
 mod record;
+#[path = "help/refusing.rs"]
+mod refusing;
 #[path = "tool/replay.rs"]
 mod replay;
 #[path = "tool/run.rs"]

@@ -166,7 +166,7 @@ impl Decoder {
     }
 
     /// Begins a key with a value of this type.
-    fn value_type(&mut self, number: u8) -> Attempt<bool> {
+    pub(super) fn value_type(&mut self, number: u8) -> Attempt<bool> {
         let format = self.format;
         if let Some(why) = type_table::refused(format.magic, number) {
             return Err(Halt::Error(RdbErrorKind::Refused { number, format, why }));
