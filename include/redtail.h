@@ -2128,7 +2128,7 @@ typedef enum redtail_notice_kind {
     /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+     * Another node has become the primary of a shard: see from and to. Events of the shard tell the position at
      * the new primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
@@ -2155,6 +2155,11 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_LOST = 6,
     /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    /**
+     * The primary of a shard has another address: see from and to. The present connection is kept, because the node
+     * is the same.
+     */
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 
 /** A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid. */
@@ -2174,9 +2179,9 @@ typedef struct redtail_notice {
      * position.
      */
     const redtail_position *position;
-    /** FAILED_OVER: the old address of the primary, host:port. */
+    /** FAILED_OVER, MOVED: the old address of the primary, host:port. */
     const char *from;
-    /** FAILED_OVER: the new address. */
+    /** FAILED_OVER, MOVED: the new address. */
     const char *to;
     /** SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none. */
     const char *gained;
@@ -2332,7 +2337,9 @@ REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
 
 /**
  * Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
- * unreachable primary is retried automatically.
+ * unreachable primary is retried automatically. At each connection the node is asked for its id; the user needs
+ * +cluster|myid. Another server at that address is not followed but retried, and the text of
+ * REDTAIL_EVENT_DISCONNECTED names both nodes.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
  * REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
@@ -2457,7 +2464,10 @@ typedef struct redtail_node {
     int is_primary;
     /** Not 0: the cluster has not reported the node as failed. */
     int is_up;
-    /** The node id: 40 hexadecimal digits and a NUL. */
+    /**
+     * The node id: 40 hexadecimal digits and a NUL. Compare it with the reply of the server to CLUSTER MYID: another
+     * node may be at that address.
+     */
     const char *id;
     /** The address of the node: host:port and a NUL. */
     const char *address;

@@ -615,6 +615,7 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_ENDED = 5,
     REDTAIL_NOTICE_LOST = 6,
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 typedef struct redtail_notice {
     int kind;

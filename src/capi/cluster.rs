@@ -194,7 +194,9 @@ pub unsafe extern "C" fn redtail_cluster_login(
 }
 
 /// Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
-/// unreachable primary is retried automatically.
+/// unreachable primary is retried automatically. At each connection the node is asked for its id; the user needs
+/// +cluster|myid. Another server at that address is not followed but retried, and the text of
+/// REDTAIL_EVENT_DISCONNECTED names both nodes.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
 /// REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
