@@ -29,6 +29,7 @@
 mod checksum;
 mod crc64;
 mod decoder;
+mod early_library;
 mod error;
 mod fast_path;
 mod format;
