@@ -7,7 +7,7 @@
  *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
  *   session    the replication protocol over your own socket and event loop.
  *   parser     RESP2 and RESP3 (the protocol of commands and replies) over bytes that you hold.
- *   rdb        snapshots (RDB files) over bytes that you hold.
+ *   rdb        snapshots (RDB files) over bytes that you hold. A dump is the same for the payload of a RESTORE.
  *
  * These rules hold for every function, unless its comment says otherwise.
  *
@@ -23,10 +23,10 @@
  *
  * CONST. A call with a const handle does not change the handle. All other calls may change it, at least its message.
  *
- * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
- * pointer and a length. The library reads arguments during the call and does not keep the pointers, except for the
- * input of a parser or RDB decoder. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL
- * only if the slice is absent, never for an empty slice.
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+ * and a length. The library reads arguments during the call and does not keep the pointers, except for the input of
+ * a parser or RDB decoder and the payload of a redtail_dump. A redtail_slice that you receive is not NUL-terminated.
+ * Its data pointer is NULL only if the slice is absent, never for an empty slice.
  *
  * LIFETIMES. Data that you receive belongs to the handle. The data is valid until the next call that requests an item
  * or event from the handle, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
@@ -1102,6 +1102,59 @@ REDTAIL_API int redtail_rdb_error_offset(redtail_rdb *rdb, uint64_t *offset);
  * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
  */
 REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Payloads: the value that DUMP returns and RESTORE carries
+ *
+ * RESTORE, RESTORE-ASKING and FUNCTION RESTORE carry a whole key or whole function libraries as one argument. A
+ * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
+ */
+
+/** Reads one payload. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+typedef struct redtail_dump redtail_dump;
+
+/**
+ * Creates a reader of a payload of len bytes. The bytes are not copied: keep them unchanged until redtail_dump_free.
+ *
+ * Returns NULL only if memory is exhausted. After a NULL payload or a length that exceeds memory, every later call
+ * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ */
+REDTAIL_API redtail_dump *redtail_dump_new(const char *payload,
+                                           size_t len);
+
+/** Frees a reader. NULL does nothing. */
+REDTAIL_API void redtail_dump_free(redtail_dump *dump);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the reader. */
+REDTAIL_API const char *redtail_dump_message(const redtail_dump *dump);
+
+/**
+ * The next item: REDTAIL_RDB_ITEM_START, the items of the key or the libraries, REDTAIL_RDB_ITEM_END with the result
+ * of the checksum. The name of the key is empty. The bytes of the item point into the payload or into the handle. They
+ * are valid until the next call.
+ *
+ * Returns REDTAIL_OK and sets item; REDTAIL_END after the last item. REDTAIL_ERROR_SNAPSHOT for an invalid payload is
+ * final: see redtail_dump_error_kind and redtail_dump_error_offset.
+ */
+REDTAIL_API int redtail_dump_next(redtail_dump *dump,
+                                  const redtail_rdb_item **item);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the offset of the first byte of the invalid item, counted from the first byte of the
+ * payload.
+ *
+ * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_dump_error_offset(redtail_dump *dump,
+                                          uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the kind of the error, one of redtail_rdb_error.
+ *
+ * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_dump_error_kind(redtail_dump *dump, int *kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

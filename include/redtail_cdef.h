@@ -338,6 +338,16 @@ int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
+typedef struct redtail_dump redtail_dump;
+redtail_dump *redtail_dump_new(const char *payload,
+                                           size_t len);
+void redtail_dump_free(redtail_dump *dump);
+const char *redtail_dump_message(const redtail_dump *dump);
+int redtail_dump_next(redtail_dump *dump,
+                                  const redtail_rdb_item **item);
+int redtail_dump_error_offset(redtail_dump *dump,
+                                          uint64_t *offset);
+int redtail_dump_error_kind(redtail_dump *dump, int *kind);
 typedef enum redtail_verify {
     REDTAIL_VERIFY_FULL = 0,
     REDTAIL_VERIFY_AUTHORITY = 1,

@@ -180,7 +180,7 @@ impl Decoder {
     }
 
     /// Begins a key with a value of this type.
-    fn value_type(&mut self, number: u8) -> Attempt<bool> {
+    pub(super) fn value_type(&mut self, number: u8) -> Attempt<bool> {
         let (format, writer) = (self.format, self.writer);
         if let Some(why) = type_table::refused(format, number) {
             return Err(Halt::Error(RdbErrorKind::Refused { number, format, writer, why }));

@@ -2,7 +2,7 @@
 //! from one saved value.
 
 mod load;
-mod nodes;
+pub(crate) mod nodes;
 #[cfg(feature = "tls")]
 mod secured;
 mod watched;

@@ -273,6 +273,14 @@ impl Server {
         self.call(&["REPLICAOF", "NO", "ONE"]);
     }
 
+    /// Whether it is a primary now. Sentinel closes the connections of the servers that it promotes, the test's too: a
+    /// question that gets no answer is asked again.
+    pub(crate) fn is_promoted(&self) -> bool {
+        let role =
+            Client::connect(self.port, self.password.as_deref()).and_then(|mut client| client.try_call(&["ROLE"]));
+        matches!(role, Ok(Value::Array(role)) if role[0] == Value::Bulk(b"master".into()))
+    }
+
     /// The orderly end, with `SAVE` or `NOSAVE`.
     pub(crate) fn shut_down(&mut self, how: &str) {
         let refused = self.client().try_call(&["SHUTDOWN", how]);

@@ -36,6 +36,11 @@ impl NonKeys {
     pub(super) fn key(&mut self, key: &KeyFacts, object: &mut Object) {
         object.name("type").plain(key.kind.name());
         object.name("expire_at_ms").optional(key.expire_at_ms);
+        self.attributes(key, object);
+    }
+
+    /// Writes the fields after the expiry.
+    pub(super) fn attributes(&mut self, key: &KeyFacts, object: &mut Object) {
         if let Some(idle) = key.idle_s {
             object.name("idle_s").number(idle);
         }
