@@ -848,6 +848,11 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_KEY_END = 32,
     /** The snapshot ends. checksum. */
     REDTAIL_RDB_ITEM_END = 33,
+    /**
+     * An opcode of Redis Enterprise, which other servers neither write nor load: a hint. number: the opcode, 107
+     * (memory) or 121 (slot); count: its value.
+     */
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 } redtail_rdb_item_kind;
 
 /** The server family that numbers the versions of a snapshot's format. */

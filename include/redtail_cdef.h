@@ -247,6 +247,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     REDTAIL_RDB_ITEM_KEY_END = 32,
     REDTAIL_RDB_ITEM_END = 33,
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 } redtail_rdb_item_kind;
 typedef enum redtail_rdb_magic {
     REDTAIL_RDB_MAGIC_REDIS = 1,

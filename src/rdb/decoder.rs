@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use crate::base::excerpt::Excerpt;
 use crate::base::limits::LAST_OFFSET;
 use crate::base::status::Status;
 use crate::rdb::checksum::RunningChecksum;
@@ -78,6 +79,10 @@ pub struct Decoder {
     pub(super) generation: u8,
     pub(super) node: StreamNode,
     pub(super) names: SharedNames,
+    /// The auxiliary field that states the version of the server.
+    pub(super) writer: Excerpt<24>,
+    /// The next auxiliary value is that of `writer`.
+    pub(super) in_writer: bool,
 }
 
 /// The length of the next item, which borrows nothing: the result of [`Decoder::poll`]. The enum is closed.
@@ -144,6 +149,8 @@ impl Decoder {
             generation: 0,
             node: StreamNode::NONE,
             names: SharedNames::NONE,
+            writer: Excerpt::EMPTY,
+            in_writer: false,
         }
     }
 

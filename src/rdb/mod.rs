@@ -32,6 +32,7 @@ mod checksum;
 mod crc64;
 mod decoder;
 mod dump;
+mod early_library;
 mod error;
 mod fast_path;
 mod format;

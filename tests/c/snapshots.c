@@ -42,6 +42,7 @@ static void show(const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_TEXT: printf(" %d %" PRIu64 " %016" PRIx64, item->role, item->length, hash); break;
     case REDTAIL_RDB_ITEM_SIZES: printf(" %" PRIu64 " %" PRIu64, item->count, item->expires); break;
     case REDTAIL_RDB_ITEM_SLOT: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->number, item->count, item->expires); break;
+    case REDTAIL_RDB_ITEM_FOREIGN:
     case REDTAIL_RDB_ITEM_SLOT_RANGE: printf(" %" PRIu64 " %" PRIu64, item->number, item->count); break;
     case REDTAIL_RDB_ITEM_MODULE_AUX:
     case REDTAIL_RDB_ITEM_MODULE: printf(" %s %" PRIu64, item->module, item->number); break;

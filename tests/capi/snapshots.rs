@@ -142,6 +142,7 @@ impl Lines {
             Item::Slot { slot, keys, expires } => format!("5 {slot} {keys} {expires}"),
             Item::SlotRange { first, last } => format!("6 {first} {last}"),
             Item::Command { argc } => format!("7 {argc}"),
+            Item::Foreign { number, value } => format!("34 {number} {value}"),
             Item::ModuleAux { module, when } => format!("8 {module} {when}"),
             Item::KeyMetadata { class } => format!("9 {}", String::from_utf8_lossy(&class)),
             Item::Score(score) => format!("11 {:016x}", score.to_bits()),

@@ -171,6 +171,12 @@ impl NonKeys {
                 object.name("expires").number(expires);
                 "slot"
             }
+            Item::Foreign { number, value } => {
+                object.begin();
+                object.name("opcode").number(u64::from(number));
+                object.name("value").number(value);
+                "foreign"
+            }
             Item::SlotRange { first, last } => {
                 object.begin();
                 object.name("first").number(first);
