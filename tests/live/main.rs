@@ -7,6 +7,7 @@ mod options;
 mod append_only;
 mod checkpoint;
 mod client;
+mod client_form;
 mod cluster;
 mod commands;
 mod copy;
