@@ -9,6 +9,7 @@ mod refusing;
 mod append_only;
 mod checkpoint;
 mod client;
+mod client_form;
 mod cluster;
 mod commands;
 mod copy;
