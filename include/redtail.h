@@ -214,6 +214,9 @@ typedef struct redtail_limits {
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
 
+/** The optional features of the running library, separated by commas: "tls" or "". Static. Any thread. */
+REDTAIL_API const char *redtail_features(void);
+
 /** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
 REDTAIL_API unsigned int redtail_version_number(void);
 
@@ -2011,7 +2014,8 @@ REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
 /**
  * Waits for the next event. Passes it and all further received events to the callback each, with context. If the
  * callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
- * _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
+ * _commit and _login of this follower. In it _next, _next_timeout and _batch of this follower return
+ * REDTAIL_ERROR_STATE, and _free must not be called. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
  * the batch. Otherwise as redtail_follower_next.

@@ -53,6 +53,7 @@ typedef struct redtail_limits {
     size_t reply_line;
 } redtail_limits;
 const char *redtail_version(void);
+const char *redtail_features(void);
 unsigned int redtail_version_number(void);
 int redtail_check_version(unsigned int header);
 const char *redtail_status_name(int status);

@@ -138,6 +138,13 @@ pub extern "C" fn redtail_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
+/// The optional features of the running library, separated by commas: "tls" or "". Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_features() -> *const c_char {
+    let features = if cfg!(feature = "tls") { c"tls" } else { c"" };
+    features.as_ptr()
+}
+
 /// The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_version_number() -> c_uint {
