@@ -247,6 +247,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     REDTAIL_RDB_ITEM_KEY_END = 32,
     REDTAIL_RDB_ITEM_END = 33,
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 } redtail_rdb_item_kind;
 typedef enum redtail_rdb_magic {
     REDTAIL_RDB_MAGIC_REDIS = 1,
@@ -338,6 +339,16 @@ int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
+typedef struct redtail_dump redtail_dump;
+redtail_dump *redtail_dump_new(const char *payload,
+                                           size_t len);
+void redtail_dump_free(redtail_dump *dump);
+const char *redtail_dump_message(const redtail_dump *dump);
+int redtail_dump_next(redtail_dump *dump,
+                                  const redtail_rdb_item **item);
+int redtail_dump_error_offset(redtail_dump *dump,
+                                          uint64_t *offset);
+int redtail_dump_error_kind(redtail_dump *dump, int *kind);
 typedef enum redtail_verify {
     REDTAIL_VERIFY_FULL = 0,
     REDTAIL_VERIFY_AUTHORITY = 1,
@@ -605,6 +616,7 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_ENDED = 5,
     REDTAIL_NOTICE_LOST = 6,
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 typedef struct redtail_notice {
     int kind;

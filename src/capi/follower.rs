@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
+use crate::capi::boundary::{Creator, Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
 use crate::capi::chosen_options::{ChosenOptions, ChosenTimeouts};
 use crate::capi::convert::event::EventBuffer;
 use crate::capi::convert::status::follower_status;
@@ -44,6 +44,7 @@ use crate::replication::{Backoff, Event, Options};
 /// Follows a primary in the caller's thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
+    creator: Creator,
     options: Options,
     timeouts: ChosenTimeouts,
     tls: ChosenTls,
@@ -76,6 +77,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
         };
         Some(redtail_follower {
             guard,
+            creator: Creator::this_process(),
             options: chosen.options,
             timeouts: chosen.timeouts,
             tls: chosen.tls,
@@ -89,11 +91,17 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
     })
 }
 
-/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing.
+/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing, and neither does a call in a
+/// forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) {
     // SAFETY: NULL, or from _new and not used again.
-    unsafe { release(follower) }
+    unsafe {
+        // The end of a TLS connection and of a recording would be written to what the parent still uses.
+        if there(follower).is_none_or(|follower| follower.creator.is_this_process()) {
+            release(follower);
+        }
+    }
 }
 
 /// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise

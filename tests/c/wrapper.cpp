@@ -237,6 +237,20 @@ static void snapshots() {
     CHECK(std::strstr(moved.message(), "0x40"));
 }
 
+static void dumps() {
+    const std::string payload("\0\x03" "abc\t\0\t^a\xf1\x15\xf4\xc1S", 15);
+    redtail::dump dump(payload);
+    std::string seen;
+    for (const redtail::snapshot_item &item : dump.items())
+        seen += std::string(item.kind_name()) + std::string(item.bytes()) + " ";
+    CHECK(seen == "start key textabc key_end end " && !dump.error_offset() && !dump.error_kind());
+    redtail::snapshot_item item;
+    CHECK(!dump.next(item));
+    redtail::dump broken(std::string_view(payload).substr(0, 14));
+    CHECK(thrown([&] { broken.next(item); }) == REDTAIL_ERROR_SNAPSHOT && broken.error_offset() == 6u);
+    CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
+}
+
 static void encoder() {
     std::string encoded = redtail::encode_command({"SET", "", "a b"});
     CHECK(encoded == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$3\r\na b\r\n");
@@ -347,6 +361,7 @@ int main() {
     sessions();
     followers();
     snapshots();
+    dumps();
     encoder();
     positions();
     sentinels();

@@ -3,6 +3,8 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/refusing.rs"]
+mod refusing;
 
 mod append_only;
 mod checkpoint;
