@@ -2,11 +2,13 @@
 //!
 //! Nothing is validated again. In other bytes the walk ends early.
 
+use crate::resp::fast_elements::{FastElement, fast_element};
 use crate::resp::kind::Kind;
 use crate::resp::stack::{DepthStack, Level};
 use crate::resp::swar::line_length;
 
 /// The element at the front of the bytes, and the bytes after it.
+#[derive(Clone, Copy)]
 pub(super) enum Element<'a> {
     Scalar { kind: Kind, payload: &'a [u8], rest: &'a [u8] },
     Open { kind: Kind, count: Option<u32>, rest: &'a [u8] },
@@ -24,7 +26,23 @@ impl<'a> Element<'a> {
     }
 }
 
+#[inline(always)]
 pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
+    match fast_element(bytes, 0) {
+        Some(FastElement::Scalar { text, end }) => {
+            let (kind, payload) = (Kind::of(*bytes.first()?)?, bytes.get(text..end - 2)?);
+            Some(Element::Scalar { kind, payload, rest: bytes.get(end..)? })
+        }
+        Some(FastElement::Open { elements, end }) => {
+            let (kind, rest) = (Kind::of(*bytes.first()?)?, bytes.get(end..)?);
+            Some(Element::Open { kind, count: Some(elements), rest })
+        }
+        None => slow_element(bytes),
+    }
+}
+
+#[inline(never)]
+fn slow_element(bytes: &[u8]) -> Option<Element<'_>> {
     let (&byte, line) = bytes.split_first()?;
     let end = line_length(line)?;
     let (line, rest) = (line.get(..end)?, line.get(end + 2..)?);
@@ -53,9 +71,9 @@ pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
     })
 }
 
-/// The bytes after the first frame and its attributes.
-pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
-    match element(bytes)? {
+/// The bytes after the first frame and its attributes. `first` is the element at its front.
+pub(super) fn skip<'a>(bytes: &'a [u8], first: Element<'a>) -> Option<&'a [u8]> {
+    match first {
         Element::Scalar { rest, .. } => Some(rest),
         _ => skip_elements(bytes, 1).or_else(|| walk(bytes, DepthStack::is_done)),
     }

@@ -47,6 +47,8 @@ pub struct FrameParser {
     at: usize,
     state: FrameState,
     stack: DepthStack,
+    /// An index in the frame, and the least number of bytes that the levels around the innermost one need there.
+    outside: (usize, u64),
     /// The length of the last whole frame.
     length: usize,
 }
@@ -102,6 +104,7 @@ impl FrameParser {
             at: 0,
             state: FrameState::Element,
             stack: DepthStack::new(),
+            outside: (0, 0),
             length: 0,
         }
     }
@@ -166,12 +169,13 @@ impl FrameParser {
                     self.length = length;
                     self.offset += length as u64;
                     self.stack.restart();
+                    self.outside = (0, 0);
                     return Ok(Poll::Complete { skipped: 0, length });
                 }
-                Ok(ElementStep::Partial(more)) => more + self.stack.after_element(),
+                Ok(ElementStep::Partial(more)) => more + self.stack.after_element() + self.outside(),
                 Ok(ElementStep::Refused(more)) => more,
-                Ok(ElementStep::Nothing) => self.stack.least(),
-                Ok(ElementStep::Mark(more)) => more + self.stack.outside(),
+                Ok(ElementStep::Nothing) => self.stack.least() + self.outside(),
+                Ok(ElementStep::Mark(more)) => more + self.outside(),
                 Err(error) => {
                     let error = error.error(self.offset);
                     self.failed = Some(error);
@@ -180,6 +184,14 @@ impl FrameParser {
             };
             return Ok(Poll::Incomplete { skipped: 0, needed: as_size(needed) });
         }
+    }
+
+    /// The least number of bytes after the innermost level, computed once for each element.
+    fn outside(&mut self) -> u64 {
+        if self.outside.0 != self.at {
+            self.outside = (self.at, self.stack.outside());
+        }
+        self.outside.1
     }
 
     /// Second step: the frame that the last [`poll`](Self::poll) found. `input` must be the same bytes.
@@ -199,7 +211,7 @@ impl FrameParser {
             && let Some(element) = fast_element(window, self.at)
         {
             match element {
-                FastElement::Scalar { end } => {
+                FastElement::Scalar { end, .. } | FastElement::Open { elements: 0, end } => {
                     self.at = end;
                     if self.stack.plain() {
                         return true;

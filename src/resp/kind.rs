@@ -44,6 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    #[inline(always)]
     pub(super) fn of(byte: u8) -> Option<Self> {
         Some(match byte {
             b'+' => Self::SimpleString,

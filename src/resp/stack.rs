@@ -13,8 +13,6 @@ pub struct DepthStack {
     depth: usize,
     /// The innermost level.
     last: Level,
-    /// The least number of bytes that the levels around it need, once it is computed.
-    outside: Option<u64>,
     /// The levels around it, from the outermost one.
     near: [Level; NEAR],
     /// Levels that few frames have. Without them a new stack is cheap.
@@ -100,13 +98,12 @@ impl Level {
 
 impl DepthStack {
     pub(crate) fn new() -> Self {
-        Self { depth: 0, last: Level::counted(1), outside: None, near: [Level(0); NEAR], far: None }
+        Self { depth: 0, last: Level::counted(1), near: [Level(0); NEAR], far: None }
     }
 
     /// Restarts at the beginning of a frame.
     pub(crate) fn restart(&mut self) {
         self.depth = 0;
-        self.outside = None;
         self.last = Level::counted(1);
     }
 
@@ -123,6 +120,10 @@ impl DepthStack {
     /// Counts one element, of which at least the head is read.
     pub(super) fn count(&mut self) {
         let Level(level) = self.last;
+        if self.is_plain() {
+            self.last.0 = level.saturating_sub(1);
+            return;
+        }
         let left = self.last.left().saturating_sub(1);
         let odd = if level & (STREAMED | PAIRED | ODD) == STREAMED | PAIRED { ODD } else { 0 };
         self.last = Level(level & (STREAMED | PAIRED | PUSH) | odd | left);
@@ -150,7 +151,6 @@ impl DepthStack {
         let outer = core::mem::replace(&mut self.last, level);
         let depth = self.depth;
         self.depth += 1;
-        self.outside = None;
         if let Some(place) = self.near.get_mut(depth) {
             *place = outer;
         } else {
@@ -174,7 +174,6 @@ impl DepthStack {
     pub(super) fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.last = self.outer(self.depth);
-        self.outside = None;
     }
 
     /// Leaves all complete levels. Returns whether that ends the frame.
@@ -199,32 +198,28 @@ impl DepthStack {
         *self.near.get(depth).or_else(far).unwrap_or(&Level(0))
     }
 
-    /// The least number of bytes at the beginning of an element.
-    pub(super) fn least(&mut self) -> u64 {
-        if self.last.may_end() { SMALLEST + self.outside() } else { SMALLEST + self.after_element() }
+    /// The least number of bytes of the innermost level at the beginning of an element.
+    pub(super) fn least(&self) -> u64 {
+        if self.last.may_end() { SMALLEST } else { SMALLEST + self.after_element() }
     }
 
-    /// The least number of bytes after the current element.
-    pub(super) fn after_element(&mut self) -> u64 {
+    /// The least number of bytes of the innermost level after the current element.
+    pub(super) fn after_element(&self) -> u64 {
         let last = self.last;
-        let inside = if !last.is_streamed() {
+        if !last.is_streamed() {
             u64::from(last.left().saturating_sub(1)) * SMALLEST
         } else if last.has(PAIRED) && !last.has(ODD) {
             2 * SMALLEST
         } else {
             SMALLEST
-        };
-        inside + self.outside()
+        }
     }
 
     /// The least number of bytes after the innermost level.
-    pub(super) fn outside(&mut self) -> u64 {
-        if let Some(outside) = self.outside {
-            return outside;
-        }
+    pub(super) fn outside(&self) -> u64 {
         let owed = |levels: &[Level]| levels.iter().map(|level| level.owed()).sum::<u64>();
         let near = owed(self.near.get(..self.depth).unwrap_or(&self.near));
         let far = self.far.as_ref().and_then(|far| far.get(..self.depth.saturating_sub(NEAR))).map_or(0, owed);
-        *self.outside.insert(near + far)
+        near + far
     }
 }

@@ -78,9 +78,9 @@ impl DepthStack {
         let element = element(before);
         *rest = element.as_ref().map_or(&[], Element::rest);
         Some(match element? {
-            Element::Scalar { rest, .. } => {
+            scalar @ Element::Scalar { rest, .. } => {
                 self.count();
-                Token::Scalar(Frame::new(before.get(..before.len() - rest.len())?))
+                Token::Scalar(Frame::of(before.get(..before.len() - rest.len())?, scalar))
             }
             Element::Open { kind, count, .. } => {
                 self.enter(kind, count);
