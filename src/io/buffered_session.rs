@@ -58,7 +58,7 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// About 75 KB, boxed so that moves stay cheap.
+    /// About 82 KB, boxed so that moves stay cheap.
     session: Box<Session>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.
