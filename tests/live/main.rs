@@ -9,6 +9,7 @@ mod checkpoint;
 mod client;
 mod cluster;
 mod commands;
+mod commits;
 mod copy;
 mod doctor;
 mod failover;
