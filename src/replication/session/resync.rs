@@ -176,6 +176,7 @@ impl Session {
         self.position = self.stream.position();
         self.commits.begin(self.position.map(|position| position.history), self.stream.reached.offset);
         self.send_ack(self.stream.reached.offset, now_ms);
+        self.handshake.withdraw_version(&mut self.outbox);
     }
 
     pub(super) fn announce(&mut self, method: AttachMethod) {

@@ -72,6 +72,7 @@ pub(crate) struct Judge {
     /// The offset of the last delivered event of this history. Once it is committed, so are the bytes behind it.
     last_event: u64,
     info_denied: bool,
+    client_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
@@ -116,6 +117,8 @@ pub(crate) struct Link {
     has_crossed: bool,
     /// The byte of the link at which the reply that denies INFO is due.
     denied_at: Option<usize>,
+    /// The same for CLIENT REPLY.
+    client_denied_at: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +170,7 @@ impl Judge {
             explicit: None,
             last_event: u64::MAX,
             info_denied: false,
+            client_denied: false,
             is_lax: false,
             is_over: false,
             then: None,
@@ -189,6 +193,7 @@ impl Judge {
 
     fn learns_of_denial(&mut self) {
         self.info_denied |= self.link.denied_at.is_some_and(|at| at <= self.delivered);
+        self.client_denied |= self.link.client_denied_at.is_some_and(|at| at <= self.delivered);
     }
 
     // ---- events of the session --------------------------------------------------------------------------------------
