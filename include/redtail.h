@@ -1770,11 +1770,12 @@ REDTAIL_API int redtail_session_to_send(redtail_session *session,
                                         size_t *len);
 
 /**
- * Reports that the first count bytes of redtail_session_to_send were written.
+ * Reports that the first count bytes of redtail_session_to_send were written. More may be left to send afterwards.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than the number of bytes to send.
  */
-REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
+REDTAIL_API int redtail_session_sent(redtail_session *session,
+                                     size_t count);
 
 /**
  * The time of the next step if nothing arrives, on the clock of now_ms; it is not a duration. With a connection: the
@@ -1788,7 +1789,9 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset. A position of a history that has ended with a gap is ignored.
+ * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
+ * position of a history that has ended with a gap is ignored.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
@@ -1857,9 +1860,9 @@ typedef struct redtail_handle redtail_handle;
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
 /**
- * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. Call it from another thread
- * if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a connection it
- * does nothing.
+ * Sends an acknowledgement of all earlier commits now, as redtail_follower_next does each second. Call it from another
+ * thread if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a
+ * connection it does nothing.
  *
  * Any thread, several at once; not in signal handlers.
  *
@@ -1869,8 +1872,9 @@ REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
 /**
- * As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts.
- * redtail_follower_next reports the commit to the primary within a second, or when the primary requests it.
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts. If the
+ * primary has requested an acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise
+ * redtail_follower_next reports the commit within a second.
  *
  * Any thread, several at once; not in signal handlers.
  *
@@ -2026,7 +2030,10 @@ REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
+ * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
+ * has the position. A position of a history that has ended with a gap is ignored. Other threads use
+ * redtail_handle_commit.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.

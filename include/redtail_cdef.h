@@ -543,7 +543,8 @@ int redtail_session_keep_alive(redtail_session *session, uint64_t now_ms);
 int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
-int redtail_session_sent(redtail_session *session, size_t count);
+int redtail_session_sent(redtail_session *session,
+                                     size_t count);
 int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 int redtail_session_commit(redtail_session *session,

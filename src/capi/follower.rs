@@ -329,7 +329,10 @@ pub unsafe extern "C" fn redtail_follower_batch(
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
+/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
+/// has the position. A position of a history that has ended with a gap is ignored. Other threads use
+/// redtail_handle_commit.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.

@@ -41,9 +41,9 @@ pub unsafe extern "C" fn redtail_handle_stop(handle: *mut redtail_handle) -> c_i
     REDTAIL_OK as c_int
 }
 
-/// Sends an acknowledgement to the primary now, as redtail_follower_next does each second. Call it from another thread
-/// if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a connection it
-/// does nothing.
+/// Sends an acknowledgement of all earlier commits now, as redtail_follower_next does each second. Call it from another
+/// thread if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a
+/// connection it does nothing.
 ///
 /// Any thread, several at once; not in signal handlers.
 ///
@@ -59,8 +59,9 @@ pub unsafe extern "C" fn redtail_handle_heartbeat(handle: *mut redtail_handle) -
     without_handle(|| if handle.handle.heartbeat().is_ok() { REDTAIL_OK } else { REDTAIL_ERROR_LOST })
 }
 
-/// As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts.
-/// redtail_follower_next reports the commit to the primary within a second, or when the primary requests it.
+/// As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts. If the
+/// primary has requested an acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise
+/// redtail_follower_next reports the commit within a second.
 ///
 /// Any thread, several at once; not in signal handlers.
 ///

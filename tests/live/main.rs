@@ -12,6 +12,7 @@ mod client;
 mod client_form;
 mod cluster;
 mod commands;
+mod commits;
 mod copy;
 mod doctor;
 mod failover;

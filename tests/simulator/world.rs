@@ -235,7 +235,7 @@ impl World {
                     judge.note(used as u64 ^ self.now << 20);
                     judge.event(&event, unread, used, &primary.log, tally)?;
                     self.offers(was_empty, false)?;
-                    self.commit();
+                    self.commit()?;
                 }
                 Progress::Space { at_least } => {
                     judge.consumed += used;
@@ -246,6 +246,7 @@ impl World {
                     let late = silence > 0 && deadline > (self.last_received + silence).max(self.now + 1000);
                     ensure!(!late, "at {} ms it is not to be asked again before {deadline} ms", self.now);
                     self.offers(was_empty, true)?;
+                    self.commit()?;
                     return Ok(None);
                 }
                 end => {
@@ -295,6 +296,7 @@ impl World {
         let count = if self.rng.chance(85) { most } else { self.rng.between(1, most) };
         self.session.sent(count);
         self.taken.extend(self.offered.drain(..count));
+        self.offers(false, false)?;
         while let Some((words, length)) = decode(&self.taken)? {
             self.taken.drain(..length);
             if self.is_told {
@@ -458,19 +460,27 @@ impl World {
         self.judge.spoiled(offset, spoil.at, spoil.bytes.len() as u64, self.wire.total);
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self) -> Check {
         if self.judge.options.ack != Ack::Applied || !self.rng.chance(20) {
-            return;
+            return Ok(());
         }
         let newest = self.judge.resume;
         let place = if self.rng.chance(10) { self.stale } else { newest };
         if let Some(place) = place.filter(|place| self.judge.may_commit(place)) {
+            let was_empty = self.offered.is_empty();
             self.session.commit(place);
-            self.judge.committed(&place);
+            self.judge.committed(&place, &self.primary.log);
+            let owed = self.judge.owes();
+            self.offers(was_empty, false)?;
+            ensure!(!was_empty || !self.judge.owes(), "the primary waits for a commit, and hears nothing of it");
+            if owed && was_empty {
+                self.tally.sight(Sight::AckAnswers);
+            }
         }
         if self.rng.chance(5) {
             self.stale = newest;
         }
+        Ok(())
     }
 
     fn say(&self, words: impl FnOnce() -> String) {

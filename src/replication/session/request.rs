@@ -134,7 +134,7 @@ impl Session {
             OnGap::Continue => self.position = Some(to),
         }
         // Its offsets were those before the gap.
-        self.committed = 0;
+        self.commits.end(self.position.map(|position| position.history));
         self.options.on_gap
     }
 
