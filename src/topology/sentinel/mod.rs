@@ -23,8 +23,8 @@ pub use finder::FoundServer;
 /// For each connection the follower asks the Sentinels in turn for the address of the primary. Then it asks that server
 /// whether it is a primary, and for the run id that the Sentinel knows (`SENTINEL MASTER`, `INFO server`). Another
 /// server is refused: [`SentinelError::NotPrimary`], [`SentinelError::OtherServer`]. A denied question is not asked
-/// again, and the server is believed. After a failover the follower resumes from its position on the new primary. If the new
-/// primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
+/// again, and the server is believed. After a failover the follower resumes from its position on the new primary. If
+/// the new primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
 ///
 /// A thread subscribes to `+switch-master` and asks the Sentinels every 5 s. It ends the connection to a primary that
 /// hangs, or that was replaced and does not know it. Dropping the follower ends the thread at once. If the thread is
