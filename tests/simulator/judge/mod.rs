@@ -268,7 +268,6 @@ impl Judge {
         match event {
             Event::Gap(_) => self.is_elsewhere = false,
             Event::Disconnected(_) | Event::Forking(_) | Event::Idle(_) => {}
-            // A position can't be resumed without the history: this snapshot only gives another position.
             _ => ensure!(!self.is_elsewhere, "an event of another server, and no gap before it: {event:?}"),
         }
         Ok(())
