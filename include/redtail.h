@@ -1960,8 +1960,12 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
- * redtail_follower_free.
+ * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
+ * once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+ *
+ * The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
+ * (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
+ * the Sentinel.
  *
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
  * no Sentinel knows the name.

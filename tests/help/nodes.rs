@@ -48,6 +48,8 @@ struct Inner {
     links: AtomicUsize,
     /// The reply to CLUSTER MYID, instead of the id.
     myid: Mutex<Option<String>>,
+    /// More lines of INFO.
+    info: Mutex<String>,
 }
 
 impl Node {
@@ -69,6 +71,7 @@ impl Node {
             acked: AtomicUsize::new(0),
             links: AtomicUsize::new(0),
             myid: Mutex::default(),
+            info: Mutex::default(),
         });
         let shared = inner.clone();
         let listening = Listening::at(0, move |link| shared.serve(link));
@@ -107,6 +110,12 @@ impl Node {
         *self.inner.myid.lock().unwrap() = Some(reply.to_owned());
     }
 
+    /// Adds these lines to INFO.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn informs(&self, lines: &str) {
+        *self.inner.info.lock().unwrap() = lines.to_owned();
+    }
+
     /// The saved position of its start.
     pub(crate) fn beginning(&self) -> String {
         format!("{}@={}:0:0", self.id, self.digit.to_string().repeat(40))
@@ -139,7 +148,8 @@ impl Inner {
                     let (replid, length) = (&self.replid, self.stream.lock().unwrap().len());
                     let text = format!(
                         "role:master\r\nmaster_replid:{replid}\r\nmaster_repl_offset:{length}\r\nrepl_backlog_active:1\r\n\
-                         repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n"
+                         repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n{}",
+                        self.info.lock().unwrap()
                     );
                     write!(socket, "${}\r\n{text}\r\n", text.len())?;
                 }

@@ -183,10 +183,9 @@ fn what_can_not_be_found_says_why() {
     let wrong = Server::start_sentinel(&replica);
     let outcome = Sentinel::builder([wrong.address()], "watched").expect("an address").connect();
     match outcome {
-        Err(Error::Connect { source, .. }) => assert!(
-            source.to_string().contains("is a replica, although the Sentinels name it as the primary of watched"),
-            "{source}"
-        ),
+        Err(Error::Connect { source, .. }) => {
+            assert!(source.to_string().contains("is a replica and not the primary of watched"), "{source}")
+        }
         // It has corrected itself meanwhile.
         Ok(_) => {}
         Err(error) => panic!("{error}"),

@@ -61,6 +61,7 @@ kinds! {
         GapContinued => "a gap, and on from there",
         GapStopped => "a gap that ends the session",
         GapSnapshot => "a gap, and a snapshot",
+        AnotherServer => "another server at the primary's address, for one link",
         AttemptsUsedUp => "attempts used up",
     }
 }

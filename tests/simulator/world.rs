@@ -96,7 +96,8 @@ impl World {
     fn live(&mut self) -> Check {
         for _ in 0..self.rng.between(1, 8) {
             let plan = Plan::new(&mut self.rng, &self.judge.options);
-            match self.link(&plan)? {
+            let flow = if self.rng.chance(5) { self.link_elsewhere(&plan)? } else { self.link(&plan)? };
+            match flow {
                 Flow::Again { after } => self.pass(after.as_millis() as u64),
                 Flow::Over | Flow::Done => return Ok(()),
             }
@@ -120,6 +121,20 @@ impl World {
 
     fn pass(&mut self, ms: u64) {
         self.now += ms + self.rng.ms(0, 3);
+    }
+
+    /// One link to another server at the address of the primary, with a history of its own at the same offsets. Not one
+    /// of its writes may be delivered as the continuation of the primary's.
+    fn link_elsewhere(&mut self, plan: &Plan) -> Result<Flow, String> {
+        self.tally.fault(Fault::AnotherServer);
+        self.say(|| "-- another server".into());
+        let other = self.primary.stranger(&mut self.rng, &mut self.tally);
+        let primary = std::mem::replace(&mut self.primary, other);
+        self.judge.is_elsewhere = self.judge.resume.is_some();
+        let flow = self.link(plan);
+        self.judge.is_elsewhere = false;
+        self.primary = primary;
+        flow
     }
 
     /// One link, from connecting to its end.

@@ -145,7 +145,7 @@ impl Builder<Cluster> {
     }
 
     pub(super) fn access(&self) -> Access {
-        Access { dialer: self.source.dialer.clone(), login: self.login.clone() }
+        Access::new(self.source.dialer.clone(), self.login.clone())
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Judge {
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
+    /// The link is to another server, and no gap was delivered yet.
+    pub(crate) is_elsewhere: bool,
     then: Option<Then>,
     pub(crate) link: Link,
     pub(crate) delivered: usize,
@@ -173,6 +175,7 @@ impl Judge {
             client_denied: false,
             is_lax: false,
             is_over: false,
+            is_elsewhere: false,
             then: None,
             link: Link::default(),
             delivered: 0,
@@ -217,6 +220,7 @@ impl Judge {
         if self.is_lax {
             return as_it_came(event, unread, used);
         }
+        self.is_its_own(event)?;
         match event {
             Event::Forking(forking) => {
                 ensure!(self.link.forked.is_none() && self.link.request.is_none(), "a second fork: {forking:?}");
@@ -280,7 +284,18 @@ impl Judge {
             return Ok(());
         }
         tally.sight(Sight::Batches);
+        self.is_its_own(event)?;
         self.stream_event(event, log, tally)
+    }
+
+    /// Nothing of another server is delivered before the gap that says so.
+    fn is_its_own(&mut self, event: &Event<'_>) -> Check {
+        match event {
+            Event::Gap(_) => self.is_elsewhere = false,
+            Event::Disconnected(_) | Event::Forking(_) | Event::Idle(_) => {}
+            _ => ensure!(!self.is_elsewhere, "an event of another server, and no gap before it: {event:?}"),
+        }
+        Ok(())
     }
 
     /// A batch has consumed `used` bytes.
