@@ -39,6 +39,7 @@ mod state;
 mod stats;
 mod stream;
 mod tail;
+mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod tool;
