@@ -343,6 +343,18 @@ fn keys_of_snapshots_are_chosen_too() {
     );
 }
 
+/// A KeyDB active replica. The wrapped writes are not seen, and a message says so once.
+#[test]
+fn filters_say_that_they_do_not_see_inside_rreplay() {
+    let write = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let uuid = b"f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
+    let input = command(&[b"RREPLAY", uuid, write, b"2", b"1878060940079923202"]).repeat(2);
+    for arguments in [&["--command", "SET"][..], &["--db", "2"], &["--key", "k"], &["--command", "rreplay"]] {
+        let ran = run_on(&[&["decode"], arguments].concat(), &input).ok();
+        assert_eq!(ran.err.matches("the filters see RREPLAY, not the write inside").count(), 1, "{}", ran.err);
+    }
+}
+
 /// A snapshot that may meet selected keys of the target is refused before the run starts.
 #[test]
 fn a_snapshot_that_may_leave_keys_behind_is_refused() {
