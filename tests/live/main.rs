@@ -3,6 +3,8 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/refusing.rs"]
+mod refusing;
 
 mod append_only;
 mod checkpoint;
@@ -28,6 +30,7 @@ mod proxy;
 mod rebuild;
 mod record;
 mod refusals;
+mod replies;
 mod restart;
 mod resume;
 mod save;

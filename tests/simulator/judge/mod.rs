@@ -69,6 +69,7 @@ pub(crate) struct Judge {
     /// The committed offset, as an acknowledgement may give it.
     committed: u64,
     info_denied: bool,
+    client_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
@@ -98,6 +99,8 @@ pub(crate) struct Link {
     has_crossed: bool,
     /// The byte of the link at which the reply that denies INFO is due.
     denied_at: Option<usize>,
+    /// The same for CLIENT REPLY.
+    client_denied_at: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +150,7 @@ impl Judge {
             unknown: 0,
             committed: 0,
             info_denied: false,
+            client_denied: false,
             is_lax: false,
             is_over: false,
             then: None,
@@ -169,6 +173,7 @@ impl Judge {
 
     fn learns_of_denial(&mut self) {
         self.info_denied |= self.link.denied_at.is_some_and(|at| at <= self.delivered);
+        self.client_denied |= self.link.client_denied_at.is_some_and(|at| at <= self.delivered);
     }
 
     // ---- events of the session --------------------------------------------------------------------------------------

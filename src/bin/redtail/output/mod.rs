@@ -13,6 +13,7 @@ mod keys;
 mod migrations;
 mod printer;
 mod resp;
+mod restored;
 mod stream_context;
 mod text;
 
