@@ -43,6 +43,7 @@ mod state;
 mod stats;
 mod stream;
 mod tail;
+mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod tool;

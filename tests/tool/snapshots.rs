@@ -115,14 +115,17 @@ fn text_is_one_short_line_a_key() {
 fn resp_makes_the_keys_again() {
     let ran = run_on(&["decode", "--format", "resp"], &small()).ok();
     let expected = [
-        commands(&["SELECT 0", "SET s value", "RPUSH l a b", "HSET h f v", "PEXPIREAT h 4000000000000", "SELECT 3"]),
-        commands(&["ZADD z 1.5 m inf n", "SADD t x"]),
-        command(&[b"FUNCTION", b"LOAD", b"#!lua name=l\n"]),
+        commands(&["SELECT 0", "SET s value", "DEL l", "RPUSH l a b", "DEL h", "HSET h f v"]),
+        commands(&["PEXPIREAT h 4000000000000", "SELECT 3"]),
+        commands(&["DEL z", "ZADD z 1.5 m inf n", "DEL t", "SADD t x"]),
+        command(&[b"FUNCTION", b"LOAD", b"REPLACE", b"#!lua name=l\n"]),
     ];
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: no command recreates the times and frequencies of access, which the server uses for eviction\n"
+        "redtail: the snapshot replaces keys of the same name in the target, and leaves its other keys: --empty-target \
+         deletes them first\nredtail: no command recreates the times and frequencies of access, which the server uses \
+         for eviction\n"
     );
 }
 
@@ -132,7 +135,7 @@ fn many_elements_come_in_batches() {
     let input = list.string(vec![b'x'; 100_000]).end();
     let ran = run_on(&["decode", "--format", "resp"], &input).ok();
     let numbers: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-    let mut expected = commands(&["SELECT 0"]);
+    let mut expected = commands(&["SELECT 0", "DEL l"]);
     for batch in numbers.chunks(128) {
         expected.extend(commands(&[&format!("RPUSH l {}", batch.join(" "))]));
     }
@@ -146,7 +149,12 @@ fn long_strings_flow() {
     let long: Vec<u8> = (0..40_000_000_u32).map(|n| b'a' + (n / 1000 % 26) as u8).collect();
     let input = Snapshot::new().key(0, "s").string(&long).key(4, "h").len(1).string("f").string(&long).end();
     let ran = run_on(&["decode", "--format", "resp"], &input).ok();
-    let expected = [commands(&["SELECT 0"]), command(&[b"SET", b"s", &long]), command(&[b"HSET", b"h", b"f", &long])];
+    let expected = [
+        commands(&["SELECT 0"]),
+        command(&[b"SET", b"s", &long]),
+        commands(&["DEL h"]),
+        command(&[b"HSET", b"h", b"f", &long]),
+    ];
     assert!(ran.out == expected.concat());
     let ran = json(&input, &["--elements"]).ok();
     let mut found = Vec::new();
@@ -329,7 +337,7 @@ fn damage_ends_it_or_is_passed_over() {
     let ran = run_on(&["decode", "--skip-damaged"], &damaged()).ok();
     assert!(ran.text().contains("(damaged)"), "{}", ran.text());
     let ran = run_on(&["decode", "--skip-damaged", "--format", "resp"], &damaged()).ok();
-    assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "SET b 2"]));
+    assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "DEL h", "SET b 2"]));
 }
 
 /// A compressed string whose second half is damaged, after a part of it has been written.

@@ -83,7 +83,7 @@ pub(crate) struct Decode {
     /// Read the input as any kind of RESP, and print one frame per line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
-        "db", "command", "key", "keys", "stats",
+        "db", "command", "key", "keys", "stats", "empty_target",
     ])]
     pub(crate) frames: bool,
 
@@ -126,6 +126,9 @@ impl Decode {
         }
         if self.snapshot_to.as_deref().is_some_and(|file| file == Path::new("-")) {
             return Err("standard output is for the commands: use --snapshot-to FILE");
+        }
+        if self.output.empty_target && self.without_keys() {
+            return Err("--empty-target is for printed keys of a snapshot: remove --commands-only and --snapshot-to");
         }
         self.output.check()
     }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
-use crate::args::output::{Format, Output};
+use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
 use crate::args::parse::{backoff, seconds, start};
 use crate::args::server::Server;
 
@@ -199,7 +199,35 @@ impl Tail {
                 );
             }
         }
-        self.output.check()
+        self.output.check()?;
+        if self.output.format == Format::Resp { self.check_target() } else { Ok(()) }
+    }
+
+    /// What a snapshot means to a target that may hold keys: `output/keys/emptying.rs`.
+    fn check_target(&self) -> Result<(), &'static str> {
+        let begins = matches!(self.from, Some(Start::Snapshot | Start::Sync));
+        let prints = self.snapshot_to.is_none() && (begins || matches!(self.on_gap, GapChoice::Snapshot));
+        let empties = self.output.empty_target;
+        let refused = [
+            (empties && !prints, "--empty-target empties the target before a printed snapshot: add --from snapshot"),
+            (
+                prints && !self.output.filter.command.is_empty(),
+                "--command drops the keys of a snapshot, so the target would lack them: remove --command, or start \
+                 without a snapshot",
+            ),
+            (prints && self.output.is_filtered_copy(), FILTERED_SNAPSHOT),
+            (
+                prints && !empties && matches!(self.on_gap, GapChoice::Snapshot),
+                "--on-gap snapshot with --format resp needs --empty-target: at a gap the target holds keys that the \
+                 server may no longer have",
+            ),
+            (
+                prints && !empties && self.checkpoint.is_some(),
+                "--from snapshot with --checkpoint and --format resp needs --empty-target: a run that ends inside the \
+                 snapshot leaves keys in the target, and the next run begins again",
+            ),
+        ];
+        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
     }
 
     fn check_cluster(&self) -> Result<(), &'static str> {

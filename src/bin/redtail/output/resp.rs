@@ -9,9 +9,11 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
+use crate::args;
 use crate::failure::Failure;
 use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
+use crate::output::keys::emptying::Emptying;
 use crate::output::keys::resp::RespKeys;
 use crate::output::stream_context::StreamContext;
 
@@ -42,9 +44,9 @@ pub(super) struct Resp {
 }
 
 impl Resp {
-    pub(super) fn new(assumed: Option<u32>) -> Self {
+    pub(super) fn new(options: &args::Output) -> Self {
         Self {
-            assumed,
+            assumed: options.assume_db,
             selected: None,
             multi: Vec::new(),
             in_transaction: false,
@@ -55,7 +57,7 @@ impl Resp {
             again: 0,
             torn: false,
             replid: None,
-            keys: RespKeys::new(),
+            keys: RespKeys::new(Emptying::new(options)),
         }
     }
 
@@ -104,6 +106,7 @@ impl Resp {
 
     /// Ends an open transaction.
     pub(super) fn finish(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        self.keys.finish();
         self.disconnect();
         self.void(out)
     }

@@ -2,6 +2,7 @@
 
 pub(in crate::output) mod command;
 pub(in crate::output) mod elements;
+pub(in crate::output) mod emptying;
 mod groups;
 mod held_text;
 pub(in crate::output) mod json;
