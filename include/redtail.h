@@ -46,6 +46,15 @@
  * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
  * "Any thread" marks functions that several threads may call at once.
  *
+ * PROCESS. The library changes no signal handler, signal mask, locale, umask, directory or environment variable. A
+ * lost connection raises no SIGPIPE. All descriptors are closed by exec. Threads of the library inherit the signal
+ * mask of the thread that creates them. If your own threads are to handle signals, block signals before
+ * redtail_cluster_follow.
+ *
+ * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
+ * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
  */
@@ -189,16 +198,24 @@ typedef struct redtail_limits {
     uint64_t bulk;
     /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
     uint64_t command;
-    /** Maximum number of arguments of a command, or elements of an aggregate. Default 2^24. */
+    /**
+     * Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
+     * 2^27 - 1.
+     */
     uint64_t arguments;
-    /** Maximum nesting depth of aggregates. Default and maximum 128. */
+    /** Maximum nesting depth of aggregates. Default and maximum 1024. */
     size_t depth;
-    /** Maximum length of a line in bytes. Default 64 KiB. */
+    /** Maximum length of an inline command or annotation in bytes. Default 64 KiB. */
     size_t line;
+    /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
+    size_t reply_line;
 } redtail_limits;
 
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
+
+/** The optional features of the running library, separated by commas: "tls" or "". Static. Any thread. */
+REDTAIL_API const char *redtail_features(void);
 
 /** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
 REDTAIL_API unsigned int redtail_version_number(void);
@@ -432,7 +449,7 @@ typedef enum redtail_protocol_error {
     REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS = 7,
     /** Aggregates nested deeper than redtail_limits.depth. */
     REDTAIL_PROTOCOL_ERROR_TOO_DEEP = 8,
-    /** A line longer than redtail_limits.line. */
+    /** A line longer than redtail_limits.line, or in a frame longer than redtail_limits.reply_line. */
     REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG = 9,
     /** An inline command with unbalanced quotes. */
     REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES = 10,
@@ -487,10 +504,11 @@ REDTAIL_API const char *redtail_rdb_error_name(int kind);
  */
 
 /**
- * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
- * parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. Most of it
+ * holds the open aggregates of a frame and of the walk through it, 4 KiB each for a depth of 1024. For a parser on
+ * the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
  */
-#define REDTAIL_PARSER_SIZE 6144
+#define REDTAIL_PARSER_SIZE 12288
 
 /** Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment. */
 #define REDTAIL_PARSER_ALIGNMENT 8
@@ -1833,7 +1851,8 @@ typedef struct redtail_handle redtail_handle;
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * handle is NULL.
  */
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
@@ -1845,7 +1864,7 @@ REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
  * Any thread, several at once; not in signal handlers.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed: redtail_follower_next reports the loss later;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
@@ -1855,8 +1874,8 @@ REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
  *
  * Any thread, several at once; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
- * is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_STATE in a forked child;
+ * REDTAIL_ERROR_ARGUMENT if the position or the handle is NULL.
  */
 REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
                                       const redtail_position *position);
@@ -1899,7 +1918,10 @@ typedef struct redtail_follower redtail_follower;
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
-/** Frees a follower and closes its connection. Its handles stay valid. NULL does nothing. */
+/**
+ * Frees a follower and closes its connection. Its handles stay valid. NULL does nothing, and neither does a call in a
+ * forked child.
+ */
 REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
@@ -1992,7 +2014,8 @@ REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
 /**
  * Waits for the next event. Passes it and all further received events to the callback each, with context. If the
  * callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
- * _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
+ * _commit and _login of this follower. In it _next, _next_timeout and _batch of this follower return
+ * REDTAIL_ERROR_STATE, and _free must not be called. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
  * the batch. Otherwise as redtail_follower_next.
@@ -2114,7 +2137,7 @@ typedef enum redtail_notice_kind {
     /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+     * Another node has become the primary of a shard: see from and to. Events of the shard tell the position at
      * the new primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
@@ -2141,6 +2164,11 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_LOST = 6,
     /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    /**
+     * The primary of a shard has another address: see from and to. The present connection is kept, because the node
+     * is the same.
+     */
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 
 /** A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid. */
@@ -2160,9 +2188,9 @@ typedef struct redtail_notice {
      * position.
      */
     const redtail_position *position;
-    /** FAILED_OVER: the old address of the primary, host:port. */
+    /** FAILED_OVER, MOVED: the old address of the primary, host:port. */
     const char *from;
-    /** FAILED_OVER: the new address. */
+    /** FAILED_OVER, MOVED: the new address. */
     const char *to;
     /** SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none. */
     const char *gained;
@@ -2294,7 +2322,8 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
 
 /**
  * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
+ * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
+ * cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
@@ -2317,7 +2346,9 @@ REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
 
 /**
  * Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
- * unreachable primary is retried automatically.
+ * unreachable primary is retried automatically. At each connection the node is asked for its id; the user needs
+ * +cluster|myid. Another server at that address is not followed but retried, and the text of
+ * REDTAIL_EVENT_DISCONNECTED names both nodes.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
  * REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
@@ -2340,7 +2371,8 @@ REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
  * Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
  * thread and all callbacks; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * cluster is NULL.
  */
 REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
@@ -2441,7 +2473,10 @@ typedef struct redtail_node {
     int is_primary;
     /** Not 0: the cluster has not reported the node as failed. */
     int is_up;
-    /** The node id: 40 hexadecimal digits and a NUL. */
+    /**
+     * The node id: 40 hexadecimal digits and a NUL. Compare it with the reply of the server to CLUSTER MYID: another
+     * node may be at that address.
+     */
     const char *id;
     /** The address of the node: host:port and a NUL. */
     const char *address;
@@ -2514,7 +2549,10 @@ typedef struct redtail_primary redtail_primary;
  */
 REDTAIL_API redtail_primary *redtail_primary_new(void);
 
-/** Closes the port and all connections, ends the threads and frees the primary. NULL does nothing. */
+/**
+ * Closes the port and all connections, ends the threads and frees the primary. NULL does nothing, and neither does a
+ * call in a forked child.
+ */
 REDTAIL_API void redtail_primary_free(redtail_primary *primary);
 
 /** The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary. */

@@ -304,6 +304,7 @@ struct limits {
     std::uint64_t arguments = 0;
     std::size_t depth = 0;
     std::size_t line = 0;
+    std::size_t reply_line = 0;
 
     redtail_limits c() const noexcept {
         redtail_limits made = {};
@@ -313,6 +314,7 @@ struct limits {
         made.arguments = arguments;
         made.depth = depth;
         made.line = line;
+        made.reply_line = reply_line;
         return made;
     }
 };

@@ -50,8 +50,10 @@ typedef struct redtail_limits {
     uint64_t arguments;
     size_t depth;
     size_t line;
+    size_t reply_line;
 } redtail_limits;
 const char *redtail_version(void);
+const char *redtail_features(void);
 unsigned int redtail_version_number(void);
 int redtail_check_version(unsigned int header);
 const char *redtail_status_name(int status);
@@ -157,7 +159,7 @@ typedef enum redtail_rdb_error {
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
-static const int REDTAIL_PARSER_SIZE = 6144;
+static const int REDTAIL_PARSER_SIZE = 12288;
 static const int REDTAIL_PARSER_ALIGNMENT = 8;
 typedef struct redtail_parser redtail_parser;
 redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);
@@ -615,6 +617,7 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_ENDED = 5,
     REDTAIL_NOTICE_LOST = 6,
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 typedef struct redtail_notice {
     int kind;

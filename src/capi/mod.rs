@@ -45,6 +45,15 @@
 //! redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
 //! "Any thread" marks functions that several threads may call at once.
 //!
+//! PROCESS. The library changes no signal handler, signal mask, locale, umask, directory or environment variable. A
+//! lost connection raises no SIGPIPE. All descriptors are closed by exec. Threads of the library inherit the signal
+//! mask of the thread that creates them. If your own threads are to handle signals, block signals before
+//! redtail_cluster_follow.
+//!
+//! FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
+//! and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
+//! _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+//!
 //! FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
 //! message contains the file and line. From then on the handle always returns that status. Free it.
 #![allow(

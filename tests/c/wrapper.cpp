@@ -351,8 +351,15 @@ static void clusters() {
     cluster = redtail::cluster(of);
     CHECK(thrown([&] { cluster.follow(each); }) == REDTAIL_ERROR_CONNECT);
     CHECK(redtail::slot("user:{1000}:name") == redtail::slot("1000") && redtail::slot("123456789") == 12739);
-    CHECK(!redtail::shard());
+    const redtail::shard none;
+    CHECK(!none && !redtail::shard(nullptr));
     CHECK(thrown([] { redtail::shard().id(); }) == REDTAIL_ERROR_STATE && thrown([] { redtail::shard().slots(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.target(); }) == REDTAIL_ERROR_STATE && thrown([&] { none.position(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.commit({}); }) == REDTAIL_ERROR_STATE && thrown([&] { none.heartbeat(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.stop(); }) == REDTAIL_ERROR_STATE && thrown([&] { none.message(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.set_context(nullptr); }) == REDTAIL_ERROR_STATE && thrown([&] { none.context(); }) == REDTAIL_ERROR_STATE);
+    redtail_notice without_shard = {};
+    CHECK(thrown([&] { redtail::notice(&without_shard).shard().id(); }) == REDTAIL_ERROR_STATE);
 }
 
 int main() {

@@ -269,8 +269,14 @@ fn writes_for_a_version(server: &Server) -> bool {
     server.kind == ServerKind::Valkey && !is_older
 }
 
-const LIMITS: Limits =
-    Limits { bulk: HANDSHAKE_REPLY, command: HANDSHAKE_REPLY, arguments: 1024, depth: 8, line: 64 << 10 };
+const LIMITS: Limits = Limits {
+    bulk: HANDSHAKE_REPLY,
+    command: HANDSHAKE_REPLY,
+    arguments: 1024,
+    depth: 8,
+    line: 64 << 10,
+    reply_line: 64 << 10,
+};
 
 /// `+` or `-`, CR, LF.
 const LEAST_REPLY: usize = 3;

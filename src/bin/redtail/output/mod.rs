@@ -1,6 +1,7 @@
 //! Standard output: events as text, as JSON, or as commands that servers load.
 
 mod argument;
+mod client_form;
 mod command_keys;
 mod filtered;
 mod format_writer;
