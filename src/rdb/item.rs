@@ -314,6 +314,9 @@ pub enum Item<'a> {
         class: [u8; 4],
     },
     /// A key begins. Its value follows, and then [`Item::KeyEnd`].
+    ///
+    /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. The decoder needs
+    /// constant memory and delivers both.
     Key(Key<'a>),
     /// The score of the last member.
     Score(f64),

@@ -127,6 +127,16 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     let ran = run(&["decode", "--commands-only", folder.name()]);
     assert_eq!((ran.code, ran.err.lines().count(), ran.text().lines().count()), (1, 1, 4));
     assert!(ran.err.contains(&folder.path("a.1.incr.aof")) && ran.err.contains("not the last file"), "{}", ran.err);
+    // Zeros after a loss of power.
+    folder.write("a.2.incr.aof", [commands(&["SELECT 0", "SET k v"]), vec![0; 100]].concat());
+    folder.write("a.1.incr.aof", commands(&["SELECT 3", "SET k v"]));
+    let arguments = ["decode", "--commands-only", folder.name(), "--max-corrupt-tail"];
+    let ran = run(&arguments[..3]);
+    let message = "at byte 50 of";
+    assert!(ran.code == 1 && ran.err.contains(message) && ran.err.contains(arguments[3]), "{}", ran.err);
+    let ran = run(&[&arguments[..], &["100"]].concat()).ok();
+    assert!(ran.err.contains("the last 100 bytes, from byte 50 on, are corrupt; everything before"), "{}", ran.err);
+    assert_eq!(run(&[&arguments[..], &["99"]].concat()).code, 1);
     // And not in the base.
     folder.write("a.1.base.rdb", &small()[..40]);
     let ran = run(&["decode", folder.name()]);

@@ -9,6 +9,9 @@ use crate::args::filter::Filter;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
     /// text: one line per command or key; json: one object per line; resp: commands for `redis-cli --pipe`
+    ///
+    /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. redtail needs
+    /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
