@@ -187,7 +187,7 @@ const fn nested<const N: usize>(depth: usize) -> [u8; N] {
 /// Each difference still exists: the peers differ on these bytes.
 pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
     (Peer::Hiredis, Difference::PushInPush, b">1\r\n>1\r\n+x\r\n"),
-    (Peer::RedisRs, Difference::PushInPush, b">1\r\n>1\r\n+x\r\n"),
+    (Peer::RedisRs, Difference::PushInPush, b">2\r\n$1\r\nk\r\n>1\r\n$1\r\nx\r\n"),
     (Peer::Hiredis, Difference::Attributes, b"|1\r\n+ttl\r\n:3\r\n+OK\r\n"),
     (Peer::Hiredis, Difference::Attributes, b"*1\r\n|1\r\n+ttl\r\n:3\r\n"),
     (Peer::RedisRs, Difference::Attributes, b"|1\r\n+ttl\r\n:3\r\n+OK\r\n"),
