@@ -18,7 +18,7 @@ mod serialize;
 mod session;
 
 pub use backoff::Backoff;
-pub use error::{SessionError, SessionStage};
+pub use error::{Recovery, SessionError, SessionStage};
 pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
     Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,

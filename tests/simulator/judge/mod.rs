@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 
 use redtail::replication::Session;
 use redtail::{
-    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm,
-    Start,
+    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SessionError, SnapshotBegin, SnapshotEnd,
+    SnapshotForm, Start,
 };
 
 use self::ends::{Ending, Then};
@@ -69,6 +69,8 @@ pub(crate) struct Judge {
     /// The committed offset, as an acknowledgement may give it.
     committed: u64,
     info_denied: bool,
+    /// The reason why the session has left its last link without a request: only a person can change it.
+    pub(crate) lacks: Option<SessionError>,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
@@ -147,6 +149,7 @@ impl Judge {
             unknown: 0,
             committed: 0,
             info_denied: false,
+            lacks: None,
             is_lax: false,
             is_over: false,
             then: None,
@@ -163,6 +166,7 @@ impl Judge {
     pub(crate) fn connected(&mut self, now: u64) {
         self.learns_of_denial();
         self.link = Link::default();
+        self.lacks = None;
         self.link.handshake.last_beat = now;
         (self.delivered, self.consumed, self.idle_events) = (0, 0, 0);
     }
