@@ -36,8 +36,12 @@ mod memory;
 mod nodes;
 #[path = "tool/record.rs"]
 mod record;
+#[path = "help/refusing.rs"]
+mod refusing;
 #[path = "tool/replay.rs"]
 mod replay;
+#[path = "tool/restored.rs"]
+mod restored;
 #[path = "tool/run.rs"]
 mod run;
 #[path = "tool/save.rs"]

@@ -503,7 +503,7 @@ pub enum DisconnectReason {
     /// The primary closed the connection.
     Closed,
     /// Connecting, reading or writing failed, with the system's message.
-    Io(Excerpt<160>),
+    Io(Excerpt<200>),
     /// No byte arrived for this long.
     Silence(Duration),
     /// The primary refused for now, with its message.

@@ -11,6 +11,7 @@ pub(crate) enum Question {
     Port,
     Info,
     Version,
+    ClientReply,
     CapaEof,
     CapaPsync2,
     Filter,
@@ -28,6 +29,7 @@ impl Question {
             Self::Port => "REPLCONF listening-port",
             Self::Info => "INFO",
             Self::Version => "REPLCONF version",
+            Self::ClientReply => "CLIENT REPLY",
             Self::CapaEof => "REPLCONF capa eof",
             Self::CapaPsync2 => "REPLCONF capa psync2",
             Self::Filter => "REPLCONF rdb-filter-only",
@@ -38,7 +40,7 @@ impl Question {
 
     /// Whether the handshake can do without it.
     const fn is_optional(self) -> bool {
-        matches!(self, Self::Ping | Self::Label | Self::Port | Self::Info | Self::Version)
+        matches!(self, Self::Ping | Self::Label | Self::Port | Self::Info | Self::Version | Self::ClientReply)
     }
 
     const fn is_capability(self) -> bool {
@@ -175,6 +177,8 @@ mod tests {
             (Info, "NOPERM User cdc has no permissions to run the 'info' command", Continue),
             (Info, "ERR unknown command 'INFO', with args beginning with: ", Continue),
             (Version, "ERR Unrecognized REPLCONF option: version", Continue),
+            (ClientReply, "NOPERM User cdc has no permissions to run the 'client|reply' command", Continue),
+            (ClientReply, "ERR unknown command 'CLIENT', with args beginning with: 'REPLY' 'ON' ", Continue),
             (Filter, "ERR Unrecognized REPLCONF option: rdb-filter-only", Continue),
             (CapaEof, "ERR Unrecognized REPLCONF option: capa", Continue),
             (Ping, "LOADING Redis is loading the dataset in memory", Retry),

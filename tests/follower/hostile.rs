@@ -45,7 +45,7 @@ fn a_server_of_another_kind_is_reported() {
 
 #[test]
 fn a_close_at_any_byte_is_an_error_or_a_retry() {
-    let answers = ["+PONG\r\n", "+OK\r\n", "$0\r\n\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"].concat();
+    let answers = ["+PONG\r\n", "+OK\r\n", "$0\r\n\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n"].concat();
     let whole = format!("{answers}+FULLRESYNC {ID} 1\r\n$EOF:{}\r\nREDIS0010", "m".repeat(40));
     for cut in 0..whole.len() {
         let begin = whole[..cut].to_owned();

@@ -1,6 +1,6 @@
 //! The follower's additions to its session: links, time, threads.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -12,6 +12,7 @@ use redtail::owned::OwnedEvent;
 use redtail::{Ack, Backoff, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start};
 
 use crate::peer::{ID, Peer, info};
+use crate::refusing::Refusing;
 
 const INCR: &str = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
 /// Longer than anything here takes.
@@ -392,8 +393,8 @@ fn a_start_that_needs_two_connections_is_refused_on_one() {
 
 #[test]
 fn a_failed_first_connect_is_reported() {
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
     match Follower::builder(&*address).connect() {
         Err(Error::Connect { target, source }) => {
             assert_eq!((target, source.kind()), (address.clone(), io::ErrorKind::ConnectionRefused));

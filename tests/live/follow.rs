@@ -248,6 +248,10 @@ impl Watch {
                 };
                 let mut seen = shared.lock().expect("no reader panicked");
                 seen.position = follower.position();
+                // For `Ack::Applied`: everything delivered is kept.
+                if let Some(position) = seen.position {
+                    follower.commit(position);
+                }
                 if ended.is_some() {
                     seen.end = ended;
                     return;

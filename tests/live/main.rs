@@ -3,10 +3,13 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/refusing.rs"]
+mod refusing;
 
 mod append_only;
 mod checkpoint;
 mod client;
+mod client_form;
 mod cluster;
 mod commands;
 mod copy;
@@ -27,6 +30,7 @@ mod proxy;
 mod rebuild;
 mod record;
 mod refusals;
+mod replies;
 mod restart;
 mod resume;
 mod save;

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redtail::replication::ReplicaLabel;
-use redtail::{Ack, Position};
+use redtail::{Ack, Builder, Position, Start};
 
 use crate::client::Value;
+use crate::cluster::nodes::Nodes;
 use crate::follow::{Watch, follow};
 use crate::help::eventually;
 use crate::server::{Kind, Server};
@@ -16,6 +17,14 @@ fn wait(server: &Server) -> i64 {
     let mut client = server.client();
     client.call(&["INCR", "n"]);
     client.call(&["WAIT", "1", "2000"]).int()
+}
+
+/// Follows, and waits until the primary counts us as connected: it first has to notice the end of the snapshot.
+fn online(server: &Server, builder: Builder) -> Watch {
+    let watch = Watch::attached(builder);
+    let ours = |line: &String| line.starts_with("ip=redtail.invalid,") && line.contains("state=online");
+    eventually("the primary says we are online", || server.info("replication").values().any(ours));
+    watch
 }
 
 #[test]
@@ -127,6 +136,57 @@ fn sentinel_takes_us_for_a_replica_only_under_another_label() {
     eventually("Sentinel finds the one that can be seen", || !names().is_empty());
     assert_eq!(names(), ["127.0.0.1:0"]);
     drop((hidden, visible));
+}
+
+/// Valkey's SETSLOT waits for each replica that has announced a version. A follower announces one for a snapshot with
+/// data on 9.1, which otherwise can't write hashes with field expiry, and withdraws it.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_slot_moves_without_waiting_for_us() {
+    for kind in [Kind::Valkey81, Kind::Valkey91] {
+        let nodes = Nodes::start(kind, 3, 1);
+        let source = &nodes.servers[0];
+        if kind == Kind::Valkey91 {
+            source.call(&["HSET", "{06S}", "field", "value"]);
+            source.call(&["HEXPIRE", "{06S}", "10000", "FIELDS", "1", "field"]);
+        }
+        let target = nodes.servers[1].call(&["CLUSTER", "MYID"]).text();
+        let moves = |what: &str| {
+            assert_eq!(source.client().ask(&["CLUSTER", "SETSLOT", "0", "MIGRATING", &target]).text(), "OK", "{what}");
+            assert_eq!(source.client().ask(&["CLUSTER", "SETSLOT", "0", "STABLE"]).text(), "OK", "{what}");
+        };
+        moves("without us");
+        for start in [Start::Now, Start::Snapshot] {
+            for ack in [Ack::Observe, Ack::Received, Ack::Applied] {
+                let watch = online(source, follow(source).start(start).ack(ack));
+                moves(&format!("{kind:?} {start:?} {ack:?}"));
+                source.call(&["INCR", "{06S}n"]);
+                watch.reaches(source.offset());
+                let seen = watch.stop();
+                assert_eq!(seen.disconnected(), []);
+                assert!(seen.texts().contains(&format!("CLUSTER SETSLOT 0 MIGRATING {target}")), "{:?}", seen.texts());
+            }
+        }
+    }
+}
+
+/// A user who may not run CLIENT REPLY can follow from a snapshot, but the version stays, and SETSLOT waits.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn without_the_permission_a_snapshot_makes_slots_wait() {
+    let nodes = Nodes::start(Kind::Valkey91, 3, 1);
+    let source = &nodes.servers[0];
+    source.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+psync", "+replconf", "+ping", "+info"]);
+    let target = nodes.servers[1].call(&["CLUSTER", "MYID"]).text();
+    let moves = || source.client().ask(&["CLUSTER", "SETSLOT", "0", "MIGRATING", &target]).text();
+    let login = || follow(source).start(Start::Snapshot).user("cdc", "pw");
+    let watch = online(source, login());
+    assert_eq!(moves(), "NOREPLICAS Not enough good replicas to write.");
+    watch.stop();
+    source.call(&["ACL", "SETUSER", "cdc", "+client|reply"]);
+    let watch = online(source, login());
+    assert_eq!(moves(), "OK");
+    assert_eq!(watch.stop().disconnected(), []);
 }
 
 #[test]

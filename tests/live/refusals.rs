@@ -12,7 +12,8 @@ use socket2::{Domain, Type};
 use crate::client::{Client, command};
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Told, Watch, follow};
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
+use crate::refusing::Refusing;
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
@@ -284,7 +285,8 @@ fn a_server_without_psync_is_explained() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_port_without_a_server_is_an_error_at_once() {
-    let target = format!("127.0.0.1:{}", free_port());
+    let refusing = Refusing::new();
+    let target = refusing.address.to_string();
     let error = Follower::builder(target.clone()).connect().expect_err("nobody listens");
     assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
     assert_says(&error.to_string(), &[&target, "refused"]);

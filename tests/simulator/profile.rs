@@ -32,6 +32,8 @@ pub(crate) struct Profile {
     pub(crate) keeps_history: bool,
     /// INFO is denied to our user.
     pub(crate) info_denied: bool,
+    /// CLIENT is denied to our user.
+    pub(crate) client_denied: bool,
 }
 
 const REDIS_7: Profile = Profile {
@@ -49,6 +51,7 @@ const REDIS_7: Profile = Profile {
     wrapped: false,
     keeps_history: true,
     info_denied: false,
+    client_denied: false,
 };
 
 const REDIS_6: Profile = Profile {
@@ -82,7 +85,7 @@ pub(crate) const PROFILES: &[Profile] = &[
     Profile { valkey_version: Some("9.1.2"), magic: "VALKEY080", ..VALKEY_8 },
     // The user may replicate and nothing else.
     Profile { info_denied: true, ..REDIS_7 },
-    Profile { info_denied: true, valkey_version: Some("9.1.2"), magic: "VALKEY080", ..VALKEY_8 },
+    Profile { info_denied: true, client_denied: true, valkey_version: Some("9.1.2"), magic: "VALKEY080", ..VALKEY_8 },
     Profile { info_denied: true, ..REDIS_6 },
     // KeyDB with active replicas.
     Profile { redis_version: Some("6.3.4"), wrapped: true, ..REDIS_6 },

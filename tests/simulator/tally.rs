@@ -98,6 +98,7 @@ kinds! {
         AckObserve => "acknowledgements of nothing",
         AckReceived => "acknowledgements of what was received",
         AckApplied => "acknowledgements of what was committed",
+        Withdrawn => "versions that were withdrawn",
         Beats => "newlines sent while a snapshot comes",
         OneByte => "reads of one byte",
         AllThrough => "lives that end with everything told",

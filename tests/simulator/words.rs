@@ -9,6 +9,7 @@ pub(crate) enum Question {
     Port,
     Info,
     Version,
+    ClientReply,
     Eof,
     Psync2,
     Filter,
@@ -22,6 +23,7 @@ pub(crate) const QUESTIONS: &[Question] = &[
     Question::Port,
     Question::Info,
     Question::Version,
+    Question::ClientReply,
     Question::Eof,
     Question::Psync2,
     Question::Filter,
@@ -42,6 +44,7 @@ use Verdict::{Fatal, GoOn, Retry, RetryAFewTimes, RetryMuchLater};
 pub(crate) type Row = (&'static str, Verdict);
 
 pub(crate) const NOPERM_INFO: &str = "-NOPERM User cdc has no permissions to run the 'info' command";
+pub(crate) const NOPERM_CLIENT: &str = "-NOPERM User cdc has no permissions to run the 'client|reply' command";
 pub(crate) const UNRECOGNIZED: &str = "-ERR Unrecognized REPLCONF option: x";
 
 /// Error replies to each question.
@@ -73,6 +76,9 @@ pub(crate) fn errors(question: Question) -> &'static [Row] {
         ],
         Question::Info => &[(NOPERM_INFO, GoOn), ("-ERR unknown command 'INFO', with args beginning with: ", GoOn)],
         Question::Version => &[(UNRECOGNIZED, GoOn)],
+        Question::ClientReply => {
+            &[(NOPERM_CLIENT, GoOn), ("-ERR unknown command 'CLIENT', with args beginning with: 'REPLY' 'ON' ", GoOn)]
+        }
         Question::Eof | Question::Psync2 => &[
             (UNRECOGNIZED, GoOn),
             ("-NOPERM this user has no permissions to run the 'replconf' command", Fatal),

@@ -407,3 +407,47 @@ fn directories_of_servers_are_their_files() {
         }
     }
 }
+
+#[test]
+fn a_file_without_a_select_begins_in_database_0() {
+    let input = commands(&["SET k v", "SELECT 1", "SET k w"]);
+    let folder = Folder::new("no-select");
+    let path = folder.path("appendonly.aof");
+    std::fs::write(&path, &input).unwrap();
+    for ran in [run(&["decode", "--format", "resp", &path]), run_on(&["decode", "--format", "resp"], &input)] {
+        assert_eq!(ran.ok().out, [commands(&["SELECT 0"]), input.clone()].concat());
+    }
+    // A part of a stream has an offset, and no known database.
+    let ran = run_on(&["decode", "--format", "resp", "--offset", "100"], &input);
+    assert_eq!((ran.code, ran.out.as_slice()), (1, b"".as_slice()));
+    assert!(ran.err.contains("use --assume-db N"), "{}", ran.err);
+}
+
+/// The form that only a primary may send. A directory, because servers write it there.
+#[test]
+fn resp_of_files_has_no_command_that_clients_may_not_send() {
+    let large = "v".repeat(200_000);
+    let input = commands(&[
+        "SELECT 0",
+        "XADD s MAXLEN = 3 LIMIT 10 1-1 f v",
+        &format!("XADD s MAXLEN = 3 LIMIT 10 2-1 f {large}"),
+        "MULTI",
+        "XTRIM s MINID = 1 LIMIT 10",
+        "CLUSTER SETSLOT 1 NODE x",
+        "EXEC",
+        "PUBLISH __sentinel__:hello x",
+        "CLUSTER SETSLOT 2 NODE x",
+    ]);
+    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let expected = commands(&[
+        "SELECT 0",
+        "XADD s MAXLEN = 3 1-1 f v",
+        &format!("XADD s MAXLEN = 3 2-1 f {large}"),
+        "MULTI",
+        "XTRIM s MINID = 1",
+        "EXEC",
+    ]);
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    assert_eq!(ran.err.matches("CLUSTER commands of the stream are left out").count(), 1, "{}", ran.err);
+    assert!(ran.err.contains("messages to the channel __sentinel__:hello are left out"), "{}", ran.err);
+}

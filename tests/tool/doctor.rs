@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use redtail::io::CommandReader;
 use serde_json::Value;
 
+use crate::refusing::Refusing;
 use crate::run::{REPLID, Ran, redtail, run};
 
 /// Answers by the start of a question. The longest match counts.
@@ -437,6 +438,53 @@ fn the_backlog_is_measured_against_the_write_rate() {
     old.says("warn", &["the default start needs INFO", "ACL SETUSER cdc +info\""]);
 }
 
+/// The first replica creates the backlog, which counts against maxmemory.
+#[test]
+fn a_backlog_that_does_not_fit_into_memory_is_a_warning() {
+    let server = |limit: &str, used: &str, policy: &str| {
+        Script::healthy().info(&[
+            ("maxmemory", limit),
+            ("maxmemory_policy", policy),
+            ("used_memory", used),
+            ("mem_not_counted_for_evict", "0"),
+            ("repl_backlog_active", "0"),
+            ("repl_backlog_size", "10485760"),
+        ])
+    };
+    let (limit, full) = ("104857600", "104550400");
+    for (policy, effect) in [
+        ("allkeys-lru", "for which the server evicts keys\""),
+        ("volatile-ttl", "evicts keys that have an expiry time, and then refuses writes\""),
+        ("noeviction", "refuses writes until memory is free\""),
+    ] {
+        let found = server(limit, full, policy).examine();
+        found.says("warn", &["memory", "99.71 MiB of 100.00 MiB in use (maxmemory), 300.00 KiB free", effect]);
+        found.says("warn", &["a backlog of 10.00 MiB", &format!("(maxmemory-policy {policy})")]);
+        found.says("warn", &["CONFIG SET maxmemory 116391936 ", "CONFIG SET repl-backlog-size 272kb "]);
+    }
+    // Room for the backlog, but not for what comes with it.
+    server(limit, "94371840", "allkeys-lru").examine().says("warn", &["10.00 MiB free; the first replica"]);
+    let fits = "11.00 MiB free; the first replica creates a backlog of 10.00 MiB";
+    server(limit, "93323264", "allkeys-lru").examine().says("good", &["memory", fits]);
+    // The output buffers of replicas are not limited.
+    server(limit, full, "noeviction")
+        .info(&[("mem_not_counted_for_evict", "20000000")])
+        .examine()
+        .says("good", &["80.63 MiB of 100.00 MiB"]);
+    // No room at all, and more in use than allowed.
+    let over = server(limit, "114857600", "noeviction").examine();
+    over.says("warn", &["109.54 MiB of 100.00 MiB in use (maxmemory), 0 B free", "CONFIG SET maxmemory 126391936 "]);
+    assert!(!over.all("warn").iter().any(|finding| finding.contains("repl-backlog-size")));
+    let exists = server(limit, full, "noeviction").info(&[("repl_backlog_active", "1")]).examine();
+    exists.says("good", &["300.00 KiB free; the backlog exists already"]);
+    assert_eq!(exists.code, 0);
+    server("0", full, "noeviction").examine().says("good", &["no limit (maxmemory 0)"]);
+    let hostile = server(limit, full, "$(id)").examine();
+    hostile.says("warn", &["(maxmemory-policy ?)"]);
+    let replica = server(limit, full, "noeviction").info(&[("role", "slave"), ("master_link_status", "up")]).examine();
+    assert!(!replica.report.to_string().contains("maxmemory"));
+}
+
 #[test]
 fn settings_that_hurt_a_follower_are_warnings() {
     let healthy = Script::healthy;
@@ -586,14 +634,15 @@ fn what_is_no_server_of_ours_is_named() {
 
 #[test]
 fn nobody_there_is_a_report_too() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let examined = Examined::of(run(&["doctor", &format!("127.0.0.1:{port}"), "--json"]), Vec::new());
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
+    let examined = Examined::of(run(&["doctor", &address, "--json"]), Vec::new());
     examined.only("bad", &["can't connect", "refused", "nothing listens there"]);
     let examined = Examined::of(run(&["doctor", "unix:/nowhere/at/all", "--json"]), Vec::new());
     examined.only("bad", &["no such socket"]);
     let examined = Examined::of(run(&["doctor", "redtail.invalid:6379", "--json"]), Vec::new());
     examined.only("bad", &["can't connect", "check host and port"]);
-    let ran = run(&["doctor", &format!("127.0.0.1:{port}")]);
+    let ran = run(&["doctor", &address]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert!(ran.text().ends_with("It can't be followed.\n"), "{}", ran.text());
 }

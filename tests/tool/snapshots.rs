@@ -372,3 +372,34 @@ fn what_is_unknown_names_number_place_and_remedy() {
     let ran = json(&wrong, &[]);
     assert!(ran.code == 1 && ran.err.contains("checksum") && ran.err.contains("damaged"), "{}", ran.err);
 }
+
+#[test]
+fn data_of_other_products_gives_one_warning_per_kind() {
+    let mut input = Snapshot::new().key(0, "a").string("1").raw([107, 5, 121, 7, 107, 6]).key(0, "b").string("2");
+    for (name, value) in [("keydb-subexpire-key", "m"), ("keydb-subexpire-when", "9"), ("keydb-subexpire-key", "n")] {
+        input = input.raw([250]).string(name).string(value);
+    }
+    let input = input.end();
+    for format in ["text", "json", "resp"] {
+        let ran = run_on(&["decode", "--format", format], &input).ok();
+        for message in [
+            "skipped opcode 107, a hint of Redis Enterprise",
+            "skipped opcode 121, a hint of Redis Enterprise",
+            "(keydb-subexpire-key). Those members are printed without their expiry",
+        ] {
+            assert_eq!(ran.err.matches(message).count(), 1, "{format}: {}", ran.err);
+        }
+    }
+    let commands = loaded(&run_on(&["decode", "--format", "resp"], &input).ok().out).unwrap();
+    assert!(commands.contains(&vec!["SET".into(), "b".into(), "2".into()]), "{commands:?}");
+}
+
+#[test]
+fn an_unknown_number_is_named_with_its_writer() {
+    let ran = json(&Snapshot::new().raw([99]).end(), &[]);
+    assert_eq!(ran.code, 1);
+    let message = "opcode 99 in a REDIS0012 snapshot (redis-ver 7.4.0): expected";
+    assert!(ran.err.contains(message), "{}", ran.err);
+    let hint = "; another product or a server newer than this version of redtail wrote it";
+    assert!(ran.err.contains(hint), "{}", ran.err);
+}

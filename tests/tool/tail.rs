@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use redtail::replay::{Cut, Playback, Primary, Recording};
 use serde_json::json;
 
+use crate::refusing::Refusing;
 use crate::run::{REPLID, command, commands, redtail, run, run_on};
 use crate::snapshots::small;
 
@@ -455,7 +456,8 @@ fn a_full_disk_is_resumed_from_what_is_on_it() {
 
 #[test]
 fn without_reconnection_a_refused_connect_names_the_server() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
     let ran = run(&["tail", &address, "--reconnect", "never"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains(&address) && ran.err.lines().count() == 1, "{}", ran.err);

@@ -185,8 +185,9 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 /// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
-            "; the server may be newer than this version of redtail"
+        RdbErrorKind::UnknownVersion(_) => "; the server may be newer than this version of redtail",
+        RdbErrorKind::UnknownNumber { .. } => {
+            "; another product or a server newer than this version of redtail wrote it"
         }
         _ => "",
     }

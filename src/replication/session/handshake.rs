@@ -21,6 +21,19 @@ pub(super) struct Handshake {
     info: Option<Info>,
     /// INFO was denied. It is not sent again, since each denial is an entry in the server's ACL LOG.
     info_denied: bool,
+    version: Announced,
+    /// CLIENT REPLY was denied, and is not sent again either.
+    client_denied: bool,
+}
+
+/// The version that the server holds for this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    None,
+    /// It stays until the connection ends: the user may not run CLIENT REPLY.
+    Kept,
+    /// It is withdrawn when the stream begins.
+    Withdrawable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +61,15 @@ pub(super) enum Reply {
 
 impl Handshake {
     pub(super) const fn new() -> Self {
-        Self { asked: Question::Ping, parser: None, filter: Filter::Unwanted, info: None, info_denied: false }
+        Self {
+            asked: Question::Ping,
+            parser: None,
+            filter: Filter::Unwanted,
+            info: None,
+            info_denied: false,
+            version: Announced::None,
+            client_denied: false,
+        }
     }
 
     pub(super) fn begin(
@@ -60,6 +81,7 @@ impl Handshake {
     ) -> Result<(), SessionError> {
         self.parser = None;
         self.info = None;
+        self.version = Announced::None;
         self.filter = if filter { Filter::Wanted } else { Filter::Unwanted };
         let Some(password) = credentials.password else {
             if credentials.user.is_some() {
@@ -95,6 +117,19 @@ impl Handshake {
     /// Whether the next snapshot has no data.
     pub(super) fn is_filtered(&self) -> bool {
         self.filter == Filter::Set
+    }
+
+    /// Withdraws the version, once the server has used it. While the server holds one, Valkey's `CLUSTER SETSLOT` waits
+    /// for an acknowledgement of this replica.
+    ///
+    /// A replica that causes a reply is disconnected, so the reply is suppressed.
+    pub(super) fn withdraw_version(&mut self, outbox: &mut Outbox) {
+        if self.version == Announced::Withdrawable {
+            self.version = Announced::None;
+            // The outbox holds one acknowledgement at most.
+            let _ = outbox.command(&[b"CLIENT", b"REPLY", b"SKIP"]);
+            let _ = outbox.command(&[b"REPLCONF", b"version", b"0.0.0"]);
+        }
     }
 
     /// Reads the reply to the last request, and makes the next one. Returns the bytes consumed.
@@ -136,6 +171,14 @@ impl Handshake {
                     self.filter = Filter::Set;
                     Reply::Next
                 }
+                (Kind::SimpleString, Question::Version) => {
+                    self.version = Announced::Kept;
+                    Reply::Next
+                }
+                (Kind::SimpleString, Question::ClientReply) => {
+                    self.version = Announced::Withdrawable;
+                    Reply::Next
+                }
                 (Kind::SimpleString, _) => Reply::Next,
                 (_, asked) => {
                     Reply::Broken(SessionError::Unexpected { asked: asked.name(), answer: Excerpt::new(frame.raw()) })
@@ -154,6 +197,7 @@ impl Handshake {
         match asked {
             Question::Filter => self.filter = Filter::Unsupported,
             Question::Info => self.info_denied |= message.starts_with(b"NOPERM"),
+            Question::ClientReply => self.client_denied |= message.starts_with(b"NOPERM"),
             _ => {}
         }
         Reply::Next
@@ -168,7 +212,8 @@ impl Handshake {
                 Question::Label => Question::Port,
                 Question::Port => Question::Info,
                 Question::Info => Question::Version,
-                Question::Version => Question::CapaEof,
+                Question::Version => Question::ClientReply,
+                Question::ClientReply => Question::CapaEof,
                 Question::CapaEof => Question::CapaPsync2,
                 Question::CapaPsync2 => Question::Filter,
                 Question::Filter | Question::Psync | Question::Sync => return Reply::All,
@@ -176,8 +221,11 @@ impl Handshake {
             let wanted = match next {
                 Question::Port => options.listening_port.is_some(),
                 Question::Info => !self.info_denied,
-                // Redis has no such option.
-                Question::Version => self.server().is_none_or(|server| server.kind == ServerKind::Valkey),
+                // The version selects the format of a snapshot with data, and has no other use.
+                Question::Version => {
+                    self.filter == Filter::Unwanted && self.server().as_ref().is_none_or(writes_for_a_version)
+                }
+                Question::ClientReply => self.version == Announced::Kept && !self.client_denied,
                 Question::CapaPsync2 => options.start != Start::Sync,
                 Question::Filter => self.filter == Filter::Wanted,
                 _ => true,
@@ -200,6 +248,8 @@ impl Handshake {
             // Without a version, Valkey 9.1 writes RDB 11, which can't hold hashes with field expiry: every snapshot
             // would end early. A higher version would request formats that do not exist yet.
             Question::Version => [b"REPLCONF", b"version", b"9.0.0"],
+            // Changes nothing. The reply shows whether `withdraw_version` is permitted.
+            Question::ClientReply => [b"CLIENT", b"REPLY", b"ON"],
             Question::CapaEof => [b"REPLCONF", b"capa", b"eof"],
             Question::CapaPsync2 => [b"REPLCONF", b"capa", b"psync2"],
             Question::Filter => [b"REPLCONF", b"rdb-filter-only", b""],
@@ -213,8 +263,25 @@ impl Handshake {
     }
 }
 
-const LIMITS: Limits =
-    Limits { bulk: HANDSHAKE_REPLY, command: HANDSHAKE_REPLY, arguments: 1024, depth: 8, line: 64 << 10 };
+/// Whether the server chooses the format of a snapshot by the replica's version: Valkey does, from 9.1 on.
+fn writes_for_a_version(server: &Server) -> bool {
+    let version = core::str::from_utf8(server.version.as_bytes()).unwrap_or_default();
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let is_older = match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (9, 1),
+        _ => false,
+    };
+    server.kind == ServerKind::Valkey && !is_older
+}
+
+const LIMITS: Limits = Limits {
+    bulk: HANDSHAKE_REPLY,
+    command: HANDSHAKE_REPLY,
+    arguments: 1024,
+    depth: 8,
+    line: 64 << 10,
+    reply_line: 64 << 10,
+};
 
 /// `+` or `-`, CR, LF.
 const LEAST_REPLY: usize = 3;

@@ -177,6 +177,7 @@ impl Session {
         self.phase = Phase::Stream;
         self.position = self.stream.position();
         self.send_ack(self.stream.reached.offset, now_ms);
+        self.handshake.withdraw_version(&mut self.outbox);
     }
 
     pub(super) fn announce(&mut self, method: AttachMethod) {

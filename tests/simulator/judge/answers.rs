@@ -19,6 +19,9 @@ impl Judge {
                 if self.link.handshake.is_at_info() && row.0.starts_with("-NOPERM") {
                     self.link.denied_at = Some(due);
                 }
+                if self.link.handshake.is_at_client_reply() && row.0.starts_with("-NOPERM") {
+                    self.link.client_denied_at = Some(due);
+                }
                 if row.1 != Verdict::GoOn {
                     self.link.ending = Some(Ending::refusal(due, row));
                 }

@@ -71,6 +71,7 @@ pub(crate) struct Judge {
     info_denied: bool,
     /// The reason why the session has left its last link without a request: only a person can change it.
     pub(crate) lacks: Option<SessionError>,
+    client_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
@@ -100,6 +101,8 @@ pub(crate) struct Link {
     has_crossed: bool,
     /// The byte of the link at which the reply that denies INFO is due.
     denied_at: Option<usize>,
+    /// The same for CLIENT REPLY.
+    client_denied_at: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +153,7 @@ impl Judge {
             committed: 0,
             info_denied: false,
             lacks: None,
+            client_denied: false,
             is_lax: false,
             is_over: false,
             then: None,
@@ -173,6 +177,7 @@ impl Judge {
 
     fn learns_of_denial(&mut self) {
         self.info_denied |= self.link.denied_at.is_some_and(|at| at <= self.delivered);
+        self.client_denied |= self.link.client_denied_at.is_some_and(|at| at <= self.delivered);
     }
 
     // ---- events of the session --------------------------------------------------------------------------------------

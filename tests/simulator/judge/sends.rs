@@ -25,11 +25,28 @@ pub(super) struct Handshake {
     in_stream: bool,
     last_ack: u64,
     blocked: bool,
+    version: Version,
+}
+
+/// The state of the version that the primary holds for a link.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// None, or one that can't be withdrawn.
+    #[default]
+    Settled,
+    /// It has to be withdrawn as soon as the stream begins.
+    Held,
+    /// The reply to the next command is suppressed.
+    Skipping,
 }
 
 impl Handshake {
     pub(super) fn is_filtered(&self) -> bool {
         self.filter && !(self.asked == Some(Question::Filter) && self.refused)
+    }
+
+    pub(super) fn is_at_client_reply(&self) -> bool {
+        self.asked == Some(Question::ClientReply)
     }
 
     pub(super) fn is_at_info(&self) -> bool {
@@ -45,11 +62,9 @@ impl Judge {
     pub(super) fn next_question(&self) -> Option<(Question, Words)> {
         let last = self.link.handshake.asked;
         let rest = QUESTIONS.iter().copied().filter(|&question| last.is_none_or(|last| question > last));
-        let is_redis = self
-            .link
-            .info
-            .as_ref()
-            .is_some_and(|(told, _)| told.server.as_ref().is_some_and(|server| server.starts_with("redis")));
+        let own = &self.link.handshake;
+        let server = self.link.info.as_ref().and_then(|(told, _)| told.server.as_deref());
+        let needs_version = server.is_none_or(|server| server == "valkey 9.1.2");
         let filter = match (self.resume, self.options.start) {
             (Some(_), _) => self.options.on_gap != OnGap::Snapshot,
             (None, Start::Sync) => false,
@@ -63,7 +78,10 @@ impl Judge {
                 Question::Label => &["REPLCONF", "ip-address", "redtail.invalid"],
                 Question::Port if self.options.listening_port.is_some() => &["REPLCONF", "listening-port", &port],
                 Question::Info if !self.info_denied => &["INFO"],
-                Question::Version if !is_redis => &["REPLCONF", "version", "9.0.0"],
+                Question::Version if needs_version && !filter => &["REPLCONF", "version", "9.0.0"],
+                Question::ClientReply if last == Some(Question::Version) && !own.refused && !self.client_denied => {
+                    &["CLIENT", "REPLY", "ON"]
+                }
                 Question::Eof => &["REPLCONF", "capa", "eof"],
                 Question::Psync2 if self.options.start != Start::Sync => &["REPLCONF", "capa", "psync2"],
                 Question::Filter if filter => &["REPLCONF", "rdb-filter-only", ""],
@@ -91,6 +109,19 @@ impl Judge {
                 self.beat(now)
             }
             ["REPLCONF", "ACK", offset] => self.acknowledges(offset, now, tally),
+            ["CLIENT", "REPLY", "SKIP"] => {
+                let own = &mut self.link.handshake;
+                ensure!(own.in_stream && own.version == Version::Held, "no version is to be withdrawn");
+                own.version = Version::Skipping;
+                Ok(())
+            }
+            ["REPLCONF", "version", "0.0.0"] => {
+                let own = &mut self.link.handshake;
+                ensure!(own.version == Version::Skipping, "the primary would reply to it, and disconnect us");
+                own.version = Version::Settled;
+                tally.sight(Sight::Withdrawn);
+                Ok(())
+            }
             _ => self.asks(&words),
         }
     }
@@ -162,6 +193,10 @@ impl Judge {
         );
         ensure!(self.link.request.is_none(), "{words:?} after {:?}", self.link.request);
         self.learns_of_denial();
+        let own = &mut self.link.handshake;
+        if own.is_at_client_reply() && !own.refused {
+            own.version = Version::Held;
+        }
         match self.next_question() {
             Some((question, expected)) => {
                 let same = expected.iter().map(Vec::as_slice).eq(words.iter().map(|word| word.as_bytes()));
@@ -267,6 +302,7 @@ impl Judge {
             (own.in_snapshot, own.last_beat) = (true, now);
         }
         let streams = streams && drained;
+        ensure!(!streams || own.version == Version::Settled, "the primary still holds a version of ours");
         if streams && !own.in_stream {
             return Err("the stream begins without an acknowledgement".into());
         }

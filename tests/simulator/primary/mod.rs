@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use crate::snapshot::Fact;
 use crate::tally::{Fault, Sight, Tally};
 use crate::wire::{Tag, Wire};
-use crate::words::{NOPERM_INFO, Question, Row, UNRECOGNIZED, Verdict, WRONG, errors};
+use crate::words::{NOPERM_CLIENT, NOPERM_INFO, Question, Row, UNRECOGNIZED, Verdict, WRONG, errors};
 use crate::writes::{Style, write};
 
 #[derive(Debug)]
@@ -217,7 +217,10 @@ impl Primary {
             ["REPLCONF", "ip-address", _] => Question::Label,
             ["REPLCONF", "listening-port", _] => Question::Port,
             ["INFO"] => Question::Info,
+            // The reply to the second one is suppressed.
+            ["CLIENT", "REPLY", "SKIP"] | ["REPLCONF", "version", "0.0.0"] => return Said::Fine,
             ["REPLCONF", "version", _] => Question::Version,
+            ["CLIENT", "REPLY", "ON"] => Question::ClientReply,
             ["REPLCONF", "capa", "eof"] => Question::Eof,
             ["REPLCONF", "capa", "psync2"] => Question::Psync2,
             ["REPLCONF", "rdb-filter-only", ""] => Question::Filter,
@@ -259,8 +262,9 @@ impl Primary {
             Question::Label if !self.profile.ip_address => Err(UNRECOGNIZED),
             Question::Version if !self.profile.version => Err(UNRECOGNIZED),
             Question::Filter if !self.profile.filter => Err(UNRECOGNIZED),
+            Question::ClientReply if self.profile.client_denied => Err(NOPERM_CLIENT),
             Question::Eof | Question::Psync2 => self.profile.capa,
-            Question::Label | Question::Version | Question::Filter => Ok(()),
+            Question::Label | Question::Version | Question::ClientReply | Question::Filter => Ok(()),
             Question::Info if self.profile.info_denied => Err(NOPERM_INFO),
             Question::Info => return self.info(now, wire, rng, tally),
             Question::Attach => return self.attach(&words, now, wire, rng, tally),

@@ -42,6 +42,8 @@ pub(crate) struct Output {
     pub(crate) max_arg: Option<u64>,
 
     /// With --format resp: the database of commands before the first SELECT
+    ///
+    /// The default for an append-only file is 0, as for servers that load it.
     #[arg(long, value_name = "N")]
     pub(crate) assume_db: Option<u32>,
 

@@ -33,7 +33,7 @@ The user needs these permissions:
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
 Add +info for the server's name and for --from now-without-fork. Servers
 before Redis 7.0 need it for --from now too. For --cluster add
-  +cluster|shards +cluster|slots +cluster|info +role
+  +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
 
 The writes go to standard output, messages to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";

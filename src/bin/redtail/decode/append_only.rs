@@ -51,7 +51,12 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     if options.follow {
         signals::listen(|| {})?;
     }
-    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let mut printing = options.output.clone();
+    // Servers load a file from database 0. With --offset the commands are a part of a stream.
+    if options.offset.is_none() {
+        printing.assume_db.get_or_insert(0);
+    }
+    let mut output = Printer::new(io::stdout().lock(), &printing, options.file.display().to_string());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
     let finished = output.finish();
     let saved = save.map_or(Ok(()), Save::finish);

@@ -6,6 +6,7 @@ mod cluster_node;
 pub(super) mod finding;
 mod history;
 mod limits;
+mod memory;
 mod sentinels;
 mod server;
 mod snapshot;
@@ -39,6 +40,7 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     findings.extend(access::findings(subject));
     findings.extend(starts::findings(subject));
     findings.extend(history::findings(subject));
+    findings.extend(memory::findings(subject));
     findings.extend(limits::findings(subject));
     findings.extend(snapshot::findings(subject));
     findings.extend(acknowledge::findings(subject));

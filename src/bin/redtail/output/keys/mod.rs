@@ -1,6 +1,6 @@
 //! Snapshots: one writer per format, fed with the items of a decoder.
 
-mod command;
+pub(in crate::output) mod command;
 pub(in crate::output) mod elements;
 mod groups;
 mod held_text;
