@@ -160,7 +160,9 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match TlsError::find(error) {
         Some(TlsError::Name { .. }) => "; connect to that name, or use --sni NAME or --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": use --cacert FILE",
-        Some(TlsError::AuthorityAsServer) => ": use --verify ca --cacert FILE with that certificate",
+        Some(TlsError::AuthorityAsServer | TlsError::Version1) => {
+            ": use --verify ca --cacert FILE with that certificate"
+        }
         Some(TlsError::CertificateWanted) => ": use --cert FILE --cert-key FILE",
         Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
             "; if it has no TLS, remove --tls, or use redis://"
