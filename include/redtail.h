@@ -1345,6 +1345,12 @@ typedef struct redtail_options {
     int lenient;
     /** Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS. */
     const redtail_tls *tls;
+    /**
+     * After a refusal that a person can fix (a wrong password, a missing permission, an answer of something that is
+     * not a server), connect again after this pause in milliseconds. Each refusal is REDTAIL_EVENT_DISCONNECTED with
+     * REDTAIL_DISCONNECT_NEEDS_FIX. Before the first success, only with retry_first. 0: such a refusal is an error.
+     */
+    uint64_t retry_refused_ms;
 } redtail_options;
 
 /**
@@ -1450,6 +1456,11 @@ typedef enum redtail_disconnect_reason {
     REDTAIL_DISCONNECT_SILENCE = 3,
     /** The primary refused temporarily. */
     REDTAIL_DISCONNECT_REFUSED = 4,
+    /**
+     * The primary refused, or something else answered, until a person fixes it. The message of the event begins with
+     * the other side's. Only with redtail_options.retry_refused_ms.
+     */
+    REDTAIL_DISCONNECT_NEEDS_FIX = 5,
 } redtail_disconnect_reason;
 
 /** A request that makes the primary fork. */

@@ -376,6 +376,7 @@ struct options {
     bool snapshot_items = false;
     bool lenient = false;
     redtail::tls tls = {};
+    std::uint64_t retry_refused_ms = 0;
 
     /** Calls with the options as C has them, which live until the call returns. */
     template <class Call> auto pass(Call call) const {
@@ -410,6 +411,7 @@ struct options {
         made.snapshot_items = snapshot_items;
         made.lenient = lenient;
         made.tls = tls ? &c_tls : nullptr;
+        made.retry_refused_ms = retry_refused_ms;
         return call(made);
     }
 };

@@ -411,6 +411,7 @@ typedef struct redtail_options {
     int snapshot_items;
     int lenient;
     const redtail_tls *tls;
+    uint64_t retry_refused_ms;
 } redtail_options;
 int redtail_options_init(redtail_options *options,
                                      size_t size);
@@ -455,6 +456,7 @@ typedef enum redtail_disconnect_reason {
     REDTAIL_DISCONNECT_IO = 2,
     REDTAIL_DISCONNECT_SILENCE = 3,
     REDTAIL_DISCONNECT_REFUSED = 4,
+    REDTAIL_DISCONNECT_NEEDS_FIX = 5,
 } redtail_disconnect_reason;
 typedef struct redtail_forking {
     int reason;

@@ -46,6 +46,9 @@ mod restored;
 mod run;
 #[path = "tool/save.rs"]
 mod save;
+#[cfg(feature = "tls")]
+#[path = "tool/sentinel_tls.rs"]
+mod sentinel_tls;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/stats.rs"]

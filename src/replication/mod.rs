@@ -20,7 +20,7 @@ mod session;
 
 pub use backoff::Backoff;
 pub(crate) use commits::Commits;
-pub use error::{SessionError, SessionStage};
+pub use error::{Recovery, SessionError, SessionStage};
 pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
     Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,

@@ -1,7 +1,7 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
 use redtail::replication::{Closed, Credentials, Progress, Session};
-use redtail::{Ack, DisconnectReason, Excerpt, Position, Start};
+use redtail::{Ack, DisconnectReason, Excerpt, Position, SessionError, Start};
 use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};
@@ -106,6 +106,10 @@ impl World {
         // Then all is well again, and everything must get through.
         for _ in 0..8 {
             (self.primary.out_of_step, self.primary.shown) = (false, None);
+            if self.judge.lacks == Some(SessionError::NoBacklog) {
+                // A person attaches a replica.
+                self.primary.backlog_first.get_or_insert(self.primary.end() + 1);
+            }
             let plan = Plan::clean(&mut self.rng);
             match self.link(&plan)? {
                 Flow::Again { after } => self.pass(after.as_millis() as u64),
@@ -115,6 +119,16 @@ impl World {
                     return Ok(());
                 }
             }
+        }
+        // Nobody gives the permission, or makes another server of this one.
+        let profile = self.primary.profile;
+        let is_for_ever = match self.judge.lacks {
+            Some(SessionError::InfoNeeded) => true,
+            Some(SessionError::NoBacklog) => !profile.shows_replid,
+            _ => !profile.is_primary(),
+        };
+        if is_for_ever {
+            return Ok(());
         }
         Err("all is well, and it never arrives".into())
     }

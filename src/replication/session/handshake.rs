@@ -109,6 +109,11 @@ impl Handshake {
         self.info.as_ref().and_then(Info::server)
     }
 
+    /// Permission for INFO may have been given meanwhile.
+    pub(super) fn ask_info_again(&mut self) {
+        self.info_denied = false;
+    }
+
     /// Whether the next snapshot has no data.
     pub(super) fn is_filtered(&self) -> bool {
         self.filter == Filter::Set

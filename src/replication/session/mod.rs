@@ -310,7 +310,10 @@ impl Session {
         let filter = self.wants_filter();
         self.phase = match self.handshake.begin(&self.options, filter, credentials, &mut self.outbox) {
             Ok(()) => Phase::Handshake,
-            Err(error) => Phase::Failed(error),
+            Err(error) => {
+                self.fail(error);
+                return;
+            }
         };
     }
 
@@ -685,12 +688,5 @@ impl Session {
     fn consume(&mut self, count: usize) {
         self.consumed += count;
         self.link_bytes += count as u64;
-    }
-
-    fn fail(&mut self, error: SessionError) -> Step {
-        self.position = self.position();
-        self.outbox.clear();
-        self.phase = Phase::Failed(error);
-        Step::Again
     }
 }

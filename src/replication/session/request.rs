@@ -107,6 +107,11 @@ impl Session {
             return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
+        let lacks_backlog = self.options.on_gap == OnGap::Continue && info.now().is_none();
+        if lacks_backlog && self.survives(SessionError::NoBacklog) {
+            // The gap is delivered once the stream can continue.
+            return self.fail(SessionError::NoBacklog);
+        }
         match self.gap(from, to) {
             OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),

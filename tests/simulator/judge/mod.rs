@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 
 use redtail::replication::Session;
 use redtail::{
-    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm,
-    Start,
+    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SessionError, SnapshotBegin, SnapshotEnd,
+    SnapshotForm, Start,
 };
 
 use self::ends::{Ending, Then};
@@ -72,6 +72,8 @@ pub(crate) struct Judge {
     /// The offset of the last delivered event of this history. Once it is committed, so are the bytes behind it.
     last_event: u64,
     info_denied: bool,
+    /// The reason why the session has left its last link without a request: only a person can change it.
+    pub(crate) lacks: Option<SessionError>,
     client_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
@@ -172,6 +174,7 @@ impl Judge {
             explicit: None,
             last_event: u64::MAX,
             info_denied: false,
+            lacks: None,
             client_denied: false,
             is_lax: false,
             is_over: false,
@@ -190,6 +193,7 @@ impl Judge {
     pub(crate) fn connected(&mut self, now: u64) {
         self.learns_of_denial();
         self.link = Link::default();
+        self.lacks = None;
         self.link.handshake.last_beat = now;
         (self.delivered, self.consumed, self.idle_events) = (0, 0, 0);
     }

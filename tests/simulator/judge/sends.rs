@@ -362,8 +362,8 @@ impl Judge {
 
     pub(crate) fn describes(options: &Options) -> String {
         format!(
-            "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, single {}, \
-             silence {:?}, backoff {:?}, command limit {}",
+            "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, \
+             retry_refused {:?}, single {}, silence {:?}, backoff {:?}, command limit {}",
             options.start,
             options.on_gap,
             options.ack,
@@ -372,6 +372,7 @@ impl Judge {
             options.allow_probe,
             options.retry_first,
             options.retry_snapshot,
+            options.retry_refused,
             options.single_link,
             options.silence,
             options.backoff,

@@ -140,6 +140,8 @@ impl Json {
             Event::Exec(command) => self.border("exec", command, out),
             Event::Attached(attached) => self.attached(attached, out),
             Event::SnapshotBegin(begin) => {
+                // The snapshot before it may have been cut off.
+                self.count = self.count.map(|_| 0);
                 object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
             }
             Event::SnapshotEnd(end) => {
