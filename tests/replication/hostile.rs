@@ -50,6 +50,39 @@ fn garbage_in_mid_stream_is_named_with_its_replication_offset() {
     }
 }
 
+/// A server that gives up says why in a line of its own, where a command would begin.
+#[test]
+fn an_error_of_the_server_in_mid_stream_is_its_message() {
+    let good = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+    let long = [&b"-ERR "[..], &[b'x'; 300]].concat();
+    for (line, message) in [
+        (&b"-ERR Protocol error: too big mbulk count string\r\n"[..], "ERR Protocol error: too big mbulk count string"),
+        (b"\n\r\n-LOADING later\n", "LOADING later"),
+        (b"-\r\n", ""),
+        (&long, &format!("ERR {}", "x".repeat(196))),
+    ] {
+        for cut in 0..line.len() {
+            let mut shell = streaming(Options::default());
+            shell.arrive(good);
+            shell.arrive(&line[..cut]);
+            shell.arrive(&line[cut..]);
+            let error = failure(&mut shell);
+            let SessionError::Refused { message: found, .. } = error else { panic!("{error:?}") };
+            assert_eq!(found.to_string(), message, "cut at {cut}");
+            assert!(
+                error.to_string().starts_with("the server ended the stream with an error (the server said: "),
+                "{error}"
+            );
+            shell.arrive(good);
+            assert_eq!(shell.events(), [], "final");
+        }
+    }
+    // Inside a command such a byte is no message.
+    let mut shell = streaming(Options::default());
+    shell.arrive(b"*1\r\n-ERR no\r\n");
+    assert!(matches!(failure(&mut shell), SessionError::Protocol { .. }));
+}
+
 #[test]
 fn a_bad_database_is_an_error() {
     for bad in

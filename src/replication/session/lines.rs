@@ -42,7 +42,26 @@ impl Session {
         self.refused(judge(asked, message), Excerpt::new(message))
     }
 
+    /// The stream has no command at the front of `unread`. A line of the server that begins with `-` is its reason.
+    #[cold]
+    pub(super) fn no_command(&mut self, unread: &[u8], source: ProtocolError) -> Step {
+        let keepalives = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
+        let message = unread.get(keepalives..).unwrap_or_default().strip_prefix(b"-");
+        let (Some(message), false) = (message, self.stream.in_parts()) else {
+            return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source });
+        };
+        let end = memchr::memchr2(b'\r', b'\n', message);
+        if end.is_none() && message.len() < LONGEST_MESSAGE {
+            return Step::Wait(1);
+        }
+        let message = Excerpt::new(message.get(..end.unwrap_or(message.len())).unwrap_or_default());
+        self.fail(SessionError::Refused { message, advice: "the server ended the stream with an error" })
+    }
+
     pub(super) fn unexpected(&mut self, request: Request, answer: &[u8]) -> Step {
         self.fail(SessionError::Unexpected { asked: request.asked().name(), answer: Excerpt::new(answer) })
     }
 }
+
+/// The bytes of a server's message that an error keeps.
+const LONGEST_MESSAGE: usize = 200;

@@ -617,7 +617,7 @@ impl Session {
         let before = self.stream.reached.offset;
         let (used, scan) = match self.stream.scan(unread, self.consumed) {
             Ok(result) => result,
-            Err(source) => return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source }),
+            Err(source) => return self.no_command(unread, source),
         };
         if used > 0 {
             self.consume(used);
